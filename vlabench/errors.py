@@ -1,0 +1,91 @@
+"""The exception tree: every mistake a user can make has a class, and its message says how to mend it.
+
+VlabenchError
+├── UnknownName       a name that is not there, with the nearest ones that are
+├── CardError         a suite or policy card that cannot be read as it stands
+├── OptionError       a command-line option or argument outside what is possible
+├── MissingExtra      a library that belongs to an extra that is not installed
+├── RenderingError    no OpenGL library to draw with
+├── AssetsError       an asset pack that is absent or incomplete
+├── UnsupportedError  a perturbation asks for what the simulator or the policy cannot offer
+├── StoreError        a results folder that cannot be read or written
+├── WorkerError       workers that cannot start, or die again and again
+└── AuditError        a condition that did nothing, or changed what it must leave alone
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class VlabenchError(Exception):
+    """A mistake that a user can mend. The command line prints the message without a traceback and exits with 2."""
+
+    exit_code = 2
+
+
+def near(name: str, valid: Iterable[str], limit: int = 12) -> str:
+    """The end of a message about an unknown `name`: the closest valid names, else the first `limit` of them all."""
+    names = sorted(set(valid))
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    if close:
+        return "did you mean " + " or ".join(repr(c) for c in close) + "?"
+    shown = ", ".join(names[:limit]) or "none"
+    return f"valid: {shown}" + (f", and {len(names) - limit} more" if len(names) > limit else "")
+
+
+class UnknownName(VlabenchError):
+    """A name (suite, policy, condition, task, …) that does not exist."""
+
+    def __init__(self, kind: str, name: str, valid: Iterable[str], *, mend: str = "", where: str = "") -> None:
+        place = f" in {where}" if where else ""
+        tail = f"\n  {mend}" if mend else ""
+        super().__init__(f"unknown {kind} {name!r}{place}: {near(name, valid)}{tail}")
+        self.kind, self.name = kind, name
+
+
+class CardError(VlabenchError):
+    """A TOML card with a typo, a wrong type or a missing key."""
+
+
+class OptionError(VlabenchError):
+    """An option whose value is outside what is possible."""
+
+
+class MissingExtra(VlabenchError):
+    """A library is missing that one of the extras installs."""
+
+    def __init__(self, module: str, extra: str, needed_for: str) -> None:
+        super().__init__(f"{needed_for} needs the Python package {module!r}, which is not installed\n"
+                         f"  mend: pip install 'vlabench[{extra}]'")
+
+
+class RenderingError(VlabenchError):
+    """MuJoCo found no OpenGL library that it can draw pictures with."""
+
+
+class AssetsError(VlabenchError):
+    """An asset pack is absent, incomplete or cannot be written."""
+
+
+class UnsupportedError(VlabenchError):
+    """A perturbation asks for something that this simulator or this policy does not have."""
+
+
+class StoreError(VlabenchError):
+    """A results folder cannot be read or written; what was recorded before stays readable."""
+
+    exit_code = 4
+
+
+class WorkerError(VlabenchError):
+    """Worker processes cannot start or do not stay alive."""
+
+    exit_code = 3
+
+
+class AuditError(VlabenchError):
+    """A condition did nothing, or changed something that it must leave alone."""
+
+    exit_code = 3

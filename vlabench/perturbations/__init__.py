@@ -1,0 +1,1 @@
+"""Perturbations, one module each; found by name through vlabench.registry."""

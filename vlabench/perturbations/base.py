@@ -1,0 +1,87 @@
+"""The one interface of all perturbations: parameters as fields, pass-through hooks, severities 1 (mild) to 5 (severe)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from vlabench.seeding import Draws
+from vlabench.simulators.base import Scene
+from vlabench.types import Floats, Observation
+
+
+class Perturbation(BaseModel):
+    """One change to what the policy sees, is told or does, or to the scene.
+
+    Fields are the parameters a card may set. The loop takes `fresh()` copies, one per episode and slot; what a copy
+    remembers within an episode (a held draw, old frames) lives in private attributes set by `begin`.
+
+    Hooks get single-slot observations (B = 1) and single actions [D], and must return new arrays instead of writing
+    into what they are given. Random numbers come only from `rng`; draw unit quantities first and scale them by the
+    parameters, so that severities share their draws.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+    """What it asks of a simulator (`Simulator.offers`)."""
+    severities: ClassVar[Mapping[int, Mapping[str, Any]]]
+    """1 … 5 → the parameters that differ from the defaults. `at(severity)` makes the instance."""
+    paper: ClassVar[int | None] = None
+    """The severity that is the published setting, where there is one."""
+    group: ClassVar[str] = "observation"
+    """Family in listings and plots: observation, action, timing, sensor, fault, …"""
+
+    @classmethod
+    def at(cls, severity: int, **parameters: Any) -> Self:
+        """The perturbation at a severity, with single parameters changed."""
+        return cls(**{**cls.severities[severity], **parameters})
+
+    def fresh(self) -> Self:
+        """A copy that remembers nothing, for one slot of one episode."""
+        return type(self)(**self.model_dump())
+
+    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
+        """What it may change, among `images/<camera>`, `proprio`, `instruction`, `action`, `scene`."""
+        raise TypeError(f"{type(self).__name__} must say which channels it changes")
+
+    @property
+    def from_start(self) -> bool:
+        """Whether the very first observation (or action) must already be changed, in all but freak draws."""
+        return True
+
+    @property
+    def certain(self) -> bool:
+        """Whether every episode must show the change (False where it happens with a probability per step)."""
+        return True
+
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
+        """A new episode; `replan` actions are executed between two looks. Draw here what is held."""
+
+    def realised(self) -> dict[str, Any]:
+        """The parameters as drawn in this episode, JSON-ready, for the record and for pictures."""
+        return {}
+
+    def wants_frame(self, step: int) -> bool:
+        """Whether the observation of this step is needed later although the policy does not look now."""
+        return False
+
+    def scene(self, scene: Scene, rng: Draws) -> None:
+        """After reset, before the first observation."""
+
+    def instruction(self, text: str, rng: Draws) -> str:
+        """The instruction as the policy will read it."""
+        return text
+
+    def observation(self, obs: Observation, step: int, rng: Draws) -> Observation:
+        """What the policy sees at `step`; called at its looks and at the steps of `wants_frame`."""
+        return obs
+
+    def action(self, action: Floats, step: int, rng: Draws) -> Floats:
+        """The action [D] that reaches the robot at `step`."""
+        return action
+
+    def tick(self, scene: Scene, step: int, rng: Draws) -> None:
+        """After each step: events in mid-episode."""

@@ -1,0 +1,49 @@
+"""Random streams keyed by what an episode is: (suite seed, task, index, stream, …) → an independent numpy Generator.
+
+Neither the condition nor its severity is part of a key, so every condition of an episode shares its draws and every
+comparison is paired. Philox is counter-based: a stream costs microseconds to make and none depends on another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from vlabench.types import EpisodeSpec
+
+
+def generator(*key: str | int) -> np.random.Generator:
+    """The generator of a key. Equal keys give equal numbers on every machine; different keys are independent.
+
+    Each part is hashed with its length, so ("ab", "c") and ("a", "bc") are different keys.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for part in key:
+        text = f"{type(part).__name__}:{part}".encode()
+        digest.update(len(text).to_bytes(4, "little") + text)
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest.digest(), "little")))
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The random numbers of one named stream in one episode."""
+
+    seed: int
+    task: str
+    index: int
+    name: str
+
+    def episode(self, *what: str | int) -> np.random.Generator:
+        """For what is drawn once and held: the same numbers at every call within an episode."""
+        return generator(self.seed, self.task, self.index, self.name, "episode", *what)
+
+    def at(self, step: int, *what: str | int) -> np.random.Generator:
+        """For what is drawn anew at a control step (and, with `what`, for a camera or a dimension)."""
+        return generator(self.seed, self.task, self.index, self.name, "step", step, *what)
+
+
+def stream(spec: EpisodeSpec, name: str) -> Draws:
+    """The stream `name` of an episode."""
+    return Draws(spec.seed, spec.task.key, spec.index, name)

@@ -1,0 +1,1 @@
+"""Simulators, one package each; found by name through vlabench.registry."""

@@ -1,0 +1,129 @@
+"""The frozen dataclasses that travel between the parts: Task, EpisodeSpec, Observation, Outcome, EpisodeRecord."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Image = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.floating[Any]]
+Status = Literal["success", "failure", "error"]
+Phase = Literal["open", "reset", "observe", "act", "step", "worker"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One goal in one scene of one simulator. `init_states` is the number of published start states."""
+
+    simulator: str
+    task_set: str
+    number: int
+    name: str
+    instruction: str
+    step_limit: int
+    init_states: int
+
+    @property
+    def key(self) -> str:
+        """`libero_spatial/3`: the task's name in identities, records and random streams."""
+        return f"{self.task_set}/{self.number}"
+
+
+@dataclass(frozen=True)
+class EpisodeSpec:
+    """One attempt. `index` picks the init state and, with `seed`, every random draw; the condition picks none."""
+
+    task: Task
+    condition: str
+    index: int
+    seed: int = 0
+
+    @property
+    def identity(self) -> tuple[str, str, int, int]:
+        """What the store knows an episode by: (task key, condition, index, seed)."""
+        return (self.task.key, self.condition, self.index, self.seed)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a policy receives, for B copies of a task.
+
+    images: camera name → uint8 [B, H, W, 3] in policy-facing orientation; empty for a policy that reads no camera.
+    proprio: float32 [B, P]; LIBERO: end-effector position 3 (m), axis-angle 3 (rad), gripper joints 2 (m).
+    instruction: B strings. step: the control step at which the pictures were taken (a delay makes it lag behind).
+    state: B privileged simulator states, only for policies whose card says `privileged`.
+    """
+
+    images: Mapping[str, Image]
+    proprio: npt.NDArray[np.float32]
+    instruction: tuple[str, ...]
+    step: int
+    state: tuple[Any, ...] | None = None
+
+    def slot(self, b: int) -> Observation:
+        """The observation of one copy, with B = 1 (views, not copies)."""
+        return Observation(
+            images={c: v[b : b + 1] for c, v in self.images.items()},
+            proprio=self.proprio[b : b + 1],
+            instruction=self.instruction[b : b + 1],
+            step=self.step,
+            state=None if self.state is None else self.state[b : b + 1],
+        )
+
+    def replace(self, **changes: Any) -> Observation:
+        """A copy with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step led to: success bool [B] now, and named reward terms float [B] where a simulator has them."""
+
+    success: npt.NDArray[np.bool_]
+    terms: Mapping[str, Floats] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class EpisodeRecord:
+    """One line of the store. All fields but `seconds` and `finished` are the same whenever the episode is played again.
+
+    changed: channel → share of the policy's looks (pictures, proprioception, instruction) or of the executed steps
+    (action) at which what was received differed from what the scene showed or the policy asked for.
+    changed_first: the channels that differed at the very first look or step.
+    frame: digest per camera of the first unperturbed picture, equal for all conditions that leave the scene alone.
+    """
+
+    task: str
+    condition: str
+    index: int
+    seed: int
+    status: Status
+    success_once: bool
+    success_at_end: bool
+    steps: int
+    seconds: float
+    instruction: str
+    realised: Mapping[str, Any]
+    changed: Mapping[str, float]
+    changed_first: tuple[str, ...]
+    frame: Mapping[str, str]
+    state: str
+    policy: str
+    assets: str
+    policy_digest: str
+    condition_digest: str
+    versions: Mapping[str, str]
+    finished: str = ""
+    phase: str = ""
+    error: str = ""
+    message: str = ""
+
+    @property
+    def identity(self) -> tuple[str, str, int, int]:
+        """The same tuple as `EpisodeSpec.identity`."""
+        return (self.task, self.condition, self.index, self.seed)
