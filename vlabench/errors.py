@@ -3,6 +3,7 @@
 VlabenchError
 ├── UnknownName       a name that is not there, with the nearest ones that are
 ├── CardError         a suite or policy card that cannot be read as it stands
+├── PluginError       an installed plug-in whose name is taken, or that holds no class of its kind
 ├── OptionError       a command-line option or argument outside what is possible
 ├── MissingExtra      a library that belongs to an extra that is not installed
 ├── RenderingError    no OpenGL library to draw with
@@ -47,6 +48,10 @@ class UnknownName(VlabenchError):
 
 class CardError(VlabenchError):
     """A TOML card with a typo, a wrong type or a missing key."""
+
+
+class PluginError(VlabenchError):
+    """A plug-in takes a name that exists already, cannot be imported, or holds something else than it should."""
 
 
 class OptionError(VlabenchError):

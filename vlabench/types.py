@@ -55,7 +55,8 @@ class Observation:
 
     images: camera name → uint8 [B, H, W, 3] in policy-facing orientation; empty for a policy that reads no camera.
     proprio: float32 [B, P]; LIBERO: end-effector position 3 (m), axis-angle 3 (rad), gripper joints 2 (m).
-    instruction: B strings. step: the control step at which the pictures were taken (a delay makes it lag behind).
+    instruction: B strings. step: the control step. Among perturbations it is the one at which the pictures were taken
+    (a delay makes it lag behind); a policy gets that of now, so that its batch mates' delays are not its business.
     state: B privileged simulator states, only for policies whose card says `privileged`.
     """
 

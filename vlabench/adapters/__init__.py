@@ -1,1 +1,1 @@
-"""Adapters: code that turns weights, a rule or a remote server into a Policy; found by name through vlabench.registry."""
+"""Adapters turn weights, a rule or a remote server into a Policy; found by name through vlabench.registry."""

@@ -32,6 +32,8 @@ class Perturbation(BaseModel):
     """1 … 5 → the parameters that differ from the defaults. `at(severity)` makes the instance."""
     paper: ClassVar[int | None] = None
     """The severity that is the published setting, where there is one."""
+    revision: ClassVar[int] = 1
+    """Part of a condition's digest: raised when the same parameters come to mean something else."""
     group: ClassVar[str] = "observation"
     """Family in listings and plots: observation, action, timing, sensor, fault, …"""
 

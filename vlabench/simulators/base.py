@@ -31,6 +31,12 @@ class Scene(ABC):
     def state_digest(self) -> tuple[str, ...]:
         """A digest of each copy's full physical state: two plays of one episode must agree on it."""
 
+    def slot(self, b: int) -> Scene:
+        """The view of copy `b` that a perturbation's scene hooks act on. A scene of one copy is its own view."""
+        if b:
+            raise NotImplementedError(f"{type(self).__name__} offers no view of a single copy")
+        return self
+
     def close(self) -> None:
         """Let go of what the scene holds."""
         return None

@@ -309,3 +309,24 @@ def png(rows: Sequence[Sequence[tuple[int, int, int]]]) -> bytes:
     raw = b"".join(b"\0" + bytes(channel for pixel in row for channel in pixel) for row in rows)
     header = struct.pack(">IIBBBBB", width, len(rows), 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(raw, 0)) + chunk(b"IEND", b"")
+
+
+Bounds = tuple[float, float]
+
+
+def block(make: Make, x: Bounds, y: Bounds, z: Bounds, **options: object) -> Geom:
+    """The box between two bounds on each axis of the body's frame.
+
+    Raises:
+        ValueError: if a lower bound is not below its upper bound.
+    """
+    spans = (x, y, z)
+    if any(low >= high for low, high in spans):
+        raise ValueError(f"every lower bound of a block must be below its upper bound: {spans}")
+    middle = ((x[0] + x[1]) / 2, (y[0] + y[1]) / 2, (z[0] + z[1]) / 2)
+    return make("box", [(high - low) / 2 for low, high in spans], middle, **options)
+
+
+def region(name: str, pos: Vec3, size: Vec3, quat: Quat = IDENTITY, rgba: Colour = (0.8, 0.8, 0.8, 0.0)) -> Element:
+    """A box that goals refer to; hf-libero reads its quaternion from the file, so it is written even when trivial."""
+    return element("site", name=name, type="box", pos=pos, quat=quat, size=size, rgba=rgba)

@@ -1,0 +1,73 @@
+"""camera_loss: which camera, when, and what is there instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from vlabench.perturbations.camera_loss import CameraLoss
+from vlabench.seeding import Draws
+from vlabench.types import Observation
+
+CAMERAS = ("agentview", "wrist")
+Look = Callable[..., Observation]
+
+
+def black(rng: Draws, look: Look, steps: int, cameras: tuple[str, ...] = CAMERAS, **parameters: Any) -> list[bool]:
+    """At which steps the last camera was black; asserts that it is whole elsewhere."""
+    perturbation = CameraLoss(**parameters)
+    perturbation.begin(rng, 1, cameras)
+    gone = []
+    for step in range(steps):
+        obs = look(step, cameras=cameras)
+        image = perturbation.observation(obs, step, rng).images[cameras[-1]]
+        gone.append(not image.any())
+        assert gone[-1] or np.array_equal(image, obs.images[cameras[-1]])
+    return gone
+
+
+def test_default_is_the_last_camera() -> None:
+    assert CameraLoss().channels(CAMERAS) == {"images/wrist"}
+    assert CameraLoss().channels(("agentview",)) == {"images/agentview"}
+    assert CameraLoss(cameras=CAMERAS).channels(CAMERAS) == {"images/agentview", "images/wrist"}
+
+
+def test_windows_are_lost_as_a_whole_and_nested(draws: Callable[[int], Draws], look: Look) -> None:
+    lost = []
+    for share in (0.1, 0.25, 0.5, 0.75, 1.0):
+        gone = np.array(black(draws(0), look, 600, share=share, window=5)).reshape(-1, 5)
+        assert (gone.all(axis=1) | ~gone.any(axis=1)).all()
+        lost.append(set(np.flatnonzero(gone[:, 0])))
+        assert binomtest(len(lost[-1]), 120, share).pvalue > 1e-3
+    assert lost[0] < lost[1] < lost[2] < lost[3] < lost[4] == set(range(120))
+
+
+@pytest.mark.parametrize("index", range(5))
+def test_from_the_drawn_step_to_the_end(index: int, draws: Callable[[int], Draws], look: Look) -> None:
+    gone = black(draws(index), look, 40, pattern="onset", latest=30)
+    onset = gone.index(True)
+    assert onset <= 30 and gone == [False] * onset + [True] * (40 - onset)
+
+
+def test_from_the_start(draws: Callable[[int], Draws], look: Look) -> None:
+    for parameters in ({"share": 1.0}, {"pattern": "onset", "latest": 0}):
+        assert all(black(draws(0), look, 10, **parameters))
+        made = CameraLoss.model_validate(parameters)
+        assert made.certain and made.from_start
+        assert not made.model_copy(update={"fill": "frozen"}).from_start
+
+
+def test_frozen_at_the_last_picture(draws: Callable[[int], Draws], look: Look) -> None:
+    rng, perturbation = draws(3), CameraLoss(pattern="onset", latest=12, fill="frozen")
+    perturbation.begin(rng, 1, CAMERAS)
+    seen = [perturbation.observation(look(step), step, rng).images["wrist"] for step in range(20)]
+    realised = perturbation.realised()
+    onset = realised["onset"]
+    assert realised == {"cameras": ["wrist"], "lost": 20 - onset, "looks": 20, "onset": onset}
+    for step, image in enumerate(seen):
+        last = step if step < onset else max(onset - 1, 0)
+        assert np.array_equal(image, look(last).images["wrist"])

@@ -1,0 +1,74 @@
+"""gripper_fault against sequences worked by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from vlabench.perturbations.gripper_fault import GripperFault
+from vlabench.seeding import Draws
+
+
+def execute(rng: Draws, asked: list[float], **parameters: Any) -> list[float]:
+    """What the gripper did; asserts that the arm did what was asked."""
+    perturbation = GripperFault(**parameters)
+    perturbation.begin(rng, 4, ())
+    done = []
+    for step, gripper in enumerate(asked):
+        action = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, gripper])
+        executed = perturbation.action(action, step, rng)
+        assert np.array_equal(executed[:-1], action[:-1])
+        done.append(float(executed[-1]))
+    return done
+
+
+@pytest.mark.parametrize(("parameters", "asked", "done"), [
+    ({"mode": "late", "delay": 2}, [1, 1, -1, 1, -1, -1], [-1, -1, 1, 1, -1, 1]),
+    ({"mode": "late", "delay": 0}, [1, -1, 0.5], [1, -1, 0.5]),
+    ({"mode": "stuck", "latest": 0, "hold": 3}, [1, 1, 1, 1, -1], [-1, -1, -1, 1, -1]),
+    ({"mode": "flipped", "latest": 0, "hold": 2}, [1, -1, 1, -1], [-1, 1, 1, -1]),
+    ({"mode": "flicker", "p": 1.0}, [1, -1, 0.25], [-1, 1, -0.25]),
+    ({"mode": "flicker", "p": 0.0}, [1, -1, 0.25], [1, -1, 0.25]),
+])
+def test_by_hand(
+    parameters: dict[str, Any], asked: list[float], done: list[float], draws: Callable[[int], Draws]
+) -> None:
+    assert execute(draws(0), asked, **parameters) == done
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_windows_begin_at_the_drawn_step(index: int, draws: Callable[[int], Draws]) -> None:
+    asked = [1.0 if step % 3 else -1.0 for step in range(60)]
+    fault = GripperFault(mode="stuck", latest=30, hold=10)
+    fault.begin(draws(index), 4, ())
+    onset = fault.realised()["onset"]
+    assert 0 <= onset <= 30 and fault.realised()["until"] == onset + 10
+    held = asked[onset - 1] if onset else -1.0
+    assert execute(draws(index), asked, mode="stuck", latest=30, hold=10) == (
+        asked[:onset] + [held] * 10 + asked[onset + 10 :])
+    assert execute(draws(index), asked, mode="flipped", latest=30, hold=10) == (
+        asked[:onset] + [-g for g in asked[onset : onset + 10]] + asked[onset + 10 :])
+
+
+def test_onsets_reach_both_ends(draws: Callable[[int], Draws]) -> None:
+    onsets = set()
+    for index in range(200):
+        fault = GripperFault(mode="stuck", latest=4)
+        fault.begin(draws(index), 4, ())
+        onsets.add(fault.realised()["onset"])
+    assert onsets == {0, 1, 2, 3, 4}
+
+
+def test_flicker_rate(draws: Callable[[int], Draws]) -> None:
+    done = execute(draws(0), [1.0] * 1000, mode="flicker", p=0.2)
+    assert binomtest(done.count(-1.0), 1000, 0.2).pvalue > 1e-3
+
+
+def test_severities_grow_in_every_mode() -> None:
+    for parameter in ("delay", "hold", "p"):
+        values = [GripperFault.severities[severity][parameter] for severity in range(1, 6)]
+        assert values == sorted(set(values))

@@ -1,0 +1,349 @@
+"""The cards that ship, and what is said about cards that are wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.factories import install
+from vlabench import cards, registry
+from vlabench.cards import load_policy, load_suite
+from vlabench.conditions import Condition, Part
+from vlabench.errors import CardError, PluginError, UnknownName
+
+SUITE = """
+title = "t"
+source = "s"
+simulator = "libero"
+task_sets = ["libero_goal"]
+episodes = 5
+"""
+POLICY = """
+title = "t"
+source = "s"
+adapter = "random"
+assets = ["primitive"]
+"""
+SETS = ("libero_spatial", "libero_object", "libero_goal", "libero_10")
+LATENCY = ("observation_delay", "frame_drop", "camera_loss", "action_delay", "action_drop", "gripper_fault")
+OBSERVATION = {"shift", "rotation", "color_jitter", "occlusion", "erasing"}
+NOISE = {f"action_noise-{level}" for level in (0.1, 0.2, 0.3)}
+EVERY = {f"{name}-s{k}" for name in registry.names("perturbation") for k in range(1, 6)}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty checkout, which is also the current directory."""
+    for folder in ("suites", "policies"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.setattr(cards, "_home", lambda: tmp_path)
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+
+
+def refused(kind: type[Exception], load: object, name: str) -> list[str]:
+    assert callable(load)
+    with pytest.raises(kind) as caught:
+        load(name)
+    assert getattr(caught.value, "exit_code", None) == 2
+    return str(caught.value).splitlines()
+
+
+SHIPPED = [
+    ("libero-clean", SETS, set()),
+    ("libero-shift", SETS, {"shift"}),
+    ("libero-rotation", SETS, {"rotation"}),
+    ("libero-color", SETS, {"color_jitter"}),
+    ("libero-occlusion", SETS, {"occlusion"}),
+    ("libero-erasing", SETS, {"erasing"}),
+    ("libero-observation", SETS, OBSERVATION),
+    ("libero-action-0.1", SETS, {"action_noise-0.1"}),
+    ("libero-action-0.2", SETS, {"action_noise-0.2"}),
+    ("libero-action-0.3", SETS, {"action_noise-0.3"}),
+    ("libero-action", SETS, NOISE),
+    ("libero-joint", SETS, {"joint"}),
+    ("libero-transfer", ("libero_goal",), {"transfer"}),
+    ("libero-severity", SETS, EVERY),
+    ("libero-latency", SETS, {f"{name}-s{k}" for name in LATENCY for k in range(1, 6)}),
+    ("libero-smoke", SETS, {"joint"}),
+]
+
+
+@pytest.mark.parametrize(("name", "task_sets", "conditions"), SHIPPED)
+def test_a_shipped_suite_has_its_task_sets_and_conditions(
+    name: str, task_sets: tuple[str, ...], conditions: set[str]
+) -> None:
+    suite = load_suite(name)
+    assert suite.task_sets == task_sets
+    assert list(suite.conditions)[0] == "clean"
+    assert set(suite.conditions) == conditions | {"clean"}
+    assert 1 <= suite.episodes <= 50
+
+
+def test_every_shipped_suite_is_listed_here() -> None:
+    assert cards.suite_names() == sorted(name for name, _, _ in SHIPPED)
+
+
+@pytest.mark.parametrize("name", sorted(OBSERVATION))
+def test_an_observation_suite_plays_the_published_severity(name: str) -> None:
+    kind = registry.perturbation(name)
+    assert kind.paper is not None
+    published = Condition("p", (Part(perturbation=name, severity=kind.paper),))
+    suite = load_suite(f"libero-{name.split('_')[0]}")
+    assert suite.conditions[name].digest == published.digest
+    assert "reconstruction" in suite.source
+
+
+@pytest.mark.parametrize(
+    ("suite", "condition", "sigma"),
+    [
+        ("joint", "joint", 0.1),
+        ("transfer", "transfer", 0.15),
+        *(("action", f"action_noise-{level}", level) for level in (0.1, 0.2, 0.3)),
+    ],
+)
+def test_action_noise_has_the_level_that_its_suite_promises(suite: str, condition: str, sigma: float) -> None:
+    made = load_suite(f"libero-{suite}").conditions[condition].perturbations
+    assert made[-1].model_dump() == {"sigma": sigma, "clip": True, "gripper": True}
+    if suite != "action":
+        assert made[0].model_dump() == registry.perturbation("rotation")().model_dump()
+    assert len(made) == (1 if suite == "action" else 2)
+
+
+@pytest.mark.parametrize("name", cards.policy_names())
+def test_a_shipped_policy_can_be_made_and_sent_to_a_worker(name: str) -> None:
+    card = load_policy(name)
+    assert len(card.digest) == 64
+    again = pickle.loads(pickle.dumps(card))
+    assert again == card and again.digest == card.digest
+    assert hasattr(card.make(), "act")
+
+
+def test_cards_are_found_by_file_name_and_by_path(home: Path) -> None:
+    (home / "suites" / "mine.toml").write_text(SUITE)
+    (home / "elsewhere.toml").write_text(SUITE)
+    assert cards.suite_names() == ["mine"]
+    assert load_suite("mine").path == home / "suites" / "mine.toml"
+    assert load_suite("elsewhere.toml").name == "elsewhere"
+    assert load_suite(str(home / "elsewhere.toml")).name == "elsewhere"
+
+
+def test_plug_ins_bring_cards_and_may_take_no_name_that_exists(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = home / "site"
+    files = {"extra_cards/__init__.py": "raise AssertionError", "extra_cards/suites/theirs.toml": SUITE}
+    install(site, "extra", {"vlabench.cards": {"extra": "extra_cards"}}, files)
+    monkeypatch.syspath_prepend(site)
+    assert cards.suite_names() == ["theirs"]
+    (home / "suites" / "theirs.toml").write_text(SUITE)
+    lines = refused(PluginError, load_suite, "theirs")
+    assert lines[0].startswith("two cards in suites are called 'theirs': ")
+
+
+def test_a_plug_in_without_its_package_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(home / "site", "extra", {"vlabench.cards": {"extra": "absent_package.cards"}}, {})
+    monkeypatch.syspath_prepend(home / "site")
+    assert refused(PluginError, load_suite, "x") == [
+        "cards of 'extra': 'absent_package.cards' is not an installed package"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("load", "name", "lines"),
+    [
+        (load_suite, "libero-servity", ["unknown suite 'libero-servity': did you mean 'libero-sev", "list suites"]),
+        (load_policy, "expret", ["unknown policy 'expret': did you mean 'expert'?", "list policies"]),
+        (load_suite, "no/such.toml", ["unknown suite 'no/such.toml': valid: ", "there is no file no/such.toml"]),
+    ],
+)
+def test_an_unknown_card_says_what_was_meant(load: object, name: str, lines: list[str]) -> None:
+    first, second = refused(UnknownName, load, name)
+    assert first.startswith(lines[0]) and second.startswith("  mend: ") and second.endswith(lines[1])
+
+
+BAD_SUITES = {
+    "misspelt key": (
+        SUITE.replace("episodes", "epsiodes"),
+        ["suites/bad.toml: the key 'episodes' is missing",
+         "suites/bad.toml: unknown key 'epsiodes': did you mean 'episodes'? (valid keys: conditions, episodes, "
+         "include, simulator, source, sweep, task_sets, tasks, title)"],
+    ),
+    "far-off key": (
+        SUITE + "zzz = 1",
+        ["suites/bad.toml: unknown key 'zzz': valid keys: conditions, episodes, include, simulator, source, sweep, "
+         "task_sets, tasks, title"],
+    ),
+    "text for a number": (
+        SUITE.replace("5", '"five"'),
+        ['suites/bad.toml: episodes: must be an integer, not "five"'],
+    ),
+    "text for a list": (
+        SUITE.replace('["libero_goal"]', '"libero_goal"'),
+        ['suites/bad.toml: task_sets: must be a list, not "libero_goal"'],
+    ),
+    "no episodes": (SUITE.replace("5", "0"), ["suites/bad.toml: episodes: must be greater than or equal to 1, not 0"]),
+    "a date": (SUITE + "tasks = [2024-01-01T00:00:00Z]\nsweep = 2024-01-01", None),
+    "severity out of range": (
+        SUITE + '[conditions]\nx = [{perturbation = "shift", severity = 6}]',
+        ["suites/bad.toml: conditions.x.0.severity: must be less than or equal to 5, not 6"],
+    ),
+    "no perturbation": (
+        SUITE + "[conditions]\nx = [{severity = 1}]",
+        ["suites/bad.toml: conditions.x.0: the key 'perturbation' is missing"],
+    ),
+    "no perturbations": (SUITE + "[conditions]\nx = []", ["suites/bad.toml: conditions.x: must not be empty"]),
+    "a number for a condition": (
+        SUITE + "[conditions]\nx = [3]",
+        ["suites/bad.toml: conditions.x.0: must be a table, not 3"],
+    ),
+    "clean redefined": (
+        SUITE + '[conditions]\nclean = [{perturbation = "shift"}]',
+        ["suites/bad.toml: conditions.clean: the name 'clean' is the empty condition, always there"],
+    ),
+    "a path for a condition": (
+        SUITE + '[conditions]\n"../x" = [{perturbation = "shift"}]',
+        ["suites/bad.toml: conditions.../x: the name '../x' must be letters, digits, '.', '_', '-'"],
+    ),
+    "swept twice otherwise": (
+        SUITE + 'sweep = ["shift"]\n[conditions]\nshift-s1 = [{perturbation = "shift", severity = 2}]',
+        ["suites/bad.toml: two conditions are called 'shift-s1': one in suites/bad.toml, another in suites/bad.toml"],
+    ),
+    "not TOML": (SUITE + "x = ", None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD_SUITES)
+def test_a_bad_suite_is_refused_with_file_key_and_valid_keys(home: Path, case: str) -> None:
+    text, lines = BAD_SUITES[case]
+    (home / "suites" / "bad.toml").write_text(text)
+    found = refused(CardError, load_suite, "bad")
+    assert found == lines if lines else all(line.startswith("suites/bad.toml: ") for line in found)
+
+
+def test_unknown_names_inside_a_suite_name_the_key(home: Path) -> None:
+    (home / "suites" / "good.toml").write_text(SUITE)
+    (home / "suites" / "bad.toml").write_text(SUITE + 'include = ["goood"]')
+    assert refused(UnknownName, load_suite, "bad") == [
+        "unknown suite 'goood' in suites/bad.toml: include: did you mean 'good'?"
+    ]
+    (home / "suites" / "bad.toml").write_text(SUITE + 'sweep = ["shfit"]')
+    assert refused(UnknownName, load_suite, "bad") == [
+        "unknown perturbation 'shfit' in suites/bad.toml: sweep: did you mean 'shift'?"
+    ]
+
+
+def test_suites_that_include_each_other_are_refused(home: Path) -> None:
+    for name, other in (("a", "b"), ("b", "c"), ("c", "a")):
+        (home / "suites" / f"{name}.toml").write_text(SUITE + f'include = ["{other}"]')
+    assert refused(CardError, load_suite, "a") == [
+        "suites/a.toml: include: suites include each other in a ring: a → b → c → a"
+    ]
+
+
+def test_included_suites_must_agree(home: Path) -> None:
+    for name, severity in (("a", 1), ("b", 2)):
+        text = SUITE + f'[conditions]\nx = [{{perturbation = "shift", severity = {severity}}}]'
+        (home / "suites" / f"{name}.toml").write_text(text)
+    (home / "suites" / "both.toml").write_text(SUITE + 'include = ["a", "b"]')
+    assert refused(CardError, load_suite, "both") == [
+        "suites/both.toml: two conditions are called 'x': one in suites/a.toml, another in suites/b.toml"
+    ]
+    (home / "suites" / "b.toml").write_text(SUITE.replace("libero", "toy", 1))
+    assert refused(CardError, load_suite, "both") == [
+        "suites/both.toml: include: 'b' is for 'toy', this suite for 'libero'"
+    ]
+
+
+def test_two_ways_to_one_condition_are_no_conflict(home: Path) -> None:
+    (home / "suites" / "a.toml").write_text(SUITE + '[conditions]\nx = [{perturbation = "shift"}]')
+    for name, include in (("b", ["a"]), ("c", ["a"]), ("d", ["b", "c"])):
+        (home / "suites" / f"{name}.toml").write_text(SUITE + f"include = {include}")
+    assert list(load_suite("d").conditions) == ["clean", "x"]
+
+
+BAD_POLICIES = {
+    "misspelt key": (POLICY + "replann = 2", "policies/bad.toml: unknown key 'replann': did you mean 'replan'?"),
+    "a name of its own": (POLICY + 'name = "other"', "policies/bad.toml: unknown key 'name': a card's name"),
+    "no packs": (POLICY.replace('["primitive"]', "[]"), "policies/bad.toml: assets: "),
+    "a yes for a number": (POLICY + "replan = true", "policies/bad.toml: replan: must be an integer, not true"),
+    "weights without checksum": (
+        POLICY + 'weights = {path = "w", sha = "0"}',
+        "policies/bad.toml: weights: the key 'sha256' is missing",
+    ),
+    "checksum too short": (
+        POLICY + 'weights = {path = "w", sha256 = "0"}',
+        "policies/bad.toml: weights.sha256: String should match pattern",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_POLICIES)
+def test_a_bad_policy_is_refused_with_file_and_key(home: Path, case: str) -> None:
+    text, start = BAD_POLICIES[case]
+    (home / "policies" / "bad.toml").write_text(text)
+    assert refused(CardError, load_policy, "bad")[0].startswith(start)
+
+
+def test_valid_keys_of_a_table_inside_a_card_are_its_own(home: Path) -> None:
+    (home / "policies" / "bad.toml").write_text(POLICY + 'weights = {path = "w", sha256 = "' + "0" * 64 + '", sha = 1}')
+    assert refused(CardError, load_policy, "bad") == [
+        "policies/bad.toml: weights: unknown key 'sha': did you mean 'sha256'? (valid keys: path, sha256)"
+    ]
+
+
+def test_options_are_checked_against_the_adapter(home: Path) -> None:
+    (home / "policies" / "bad.toml").write_text(POLICY + "[options]\nchnk = 4\ndimensions = 'x'")
+    with pytest.raises(CardError) as caught:
+        _ = load_policy("bad").digest
+    assert str(caught.value).splitlines() == [
+        'policies/bad.toml: options: dimensions: must be an integer, not "x"',
+        "policies/bad.toml: options: unknown key 'chnk': did you mean 'chunk'? (valid keys: chunk, dimensions)",
+    ]
+    (home / "policies" / "bad.toml").write_text(POLICY.replace('"random"', '"radnom"'))
+    with pytest.raises(UnknownName, match="unknown adapter 'radnom' in policies/bad.toml: adapter: did you mean 'rand"):
+        _ = load_policy("bad").digest
+
+
+def test_the_policy_digest_knows_behaviour_from_words(home: Path) -> None:
+    def digest(text: str) -> str:
+        (home / "policies" / "p.toml").write_text(text)
+        return load_policy("p").digest
+
+    sighted = POLICY + 'cameras = ["wrist"]\n'
+    base = digest(sighted)
+    assert digest(sighted.replace('"t"', '"u"') + 'train = "make"\ntrained_on = ["shift"]') == base
+    assert digest(sighted + "image_size = 256\nreplan = 1\n[options]\nchunk = 8") == base
+    weights = 'weights = {path = "w", sha256 = "' + "0" * 64 + '"}'
+    changes = ("image_size = 128", "replan = 2", "privileged = true", "[options]\nchunk = 4", weights)
+    assert len({base, digest(POLICY), *(digest(sighted + change) for change in changes)}) == 7
+    assert digest(POLICY + "image_size = 128") == digest(POLICY)
+
+
+def test_weights_are_checked_before_they_are_used(home: Path) -> None:
+    card = POLICY + 'train = "vlabench train x"\nweights = {path = "weights/w.bin", sha256 = "%s"}'
+    (home / "policies" / "p.toml").write_text(card % hashlib.sha256(b"right").hexdigest())
+    with pytest.raises(CardError) as caught:
+        load_policy("p").make()
+    assert str(caught.value).splitlines() == [
+        f"policies/p.toml: weights.path: {home}/policies/weights/w.bin: No such file or directory",
+        "  mend: vlabench train x",
+    ]
+    (home / "policies" / "weights").mkdir()
+    (home / "policies" / "weights" / "w.bin").write_bytes(b"wrong")
+    with pytest.raises(CardError, match="weights.sha256: .* has the checksum " + hashlib.sha256(b"wrong").hexdigest()):
+        load_policy("p").make()
+
+
+def test_unreadable_files_are_card_errors(home: Path) -> None:
+    (home / "suites" / "bytes.toml").write_bytes(b"title = '\xff'")
+    assert refused(CardError, load_suite, "bytes") == [
+        "suites/bytes.toml: not UTF-8 text: invalid start byte at byte 9"
+    ]
+    os.mkdir(home / "suites" / "folder.toml")
+    assert refused(CardError, load_suite, "folder") == ["suites/folder.toml: Is a directory"]
+    (home / "suites" / "sp ace.toml").write_text(SUITE)
+    assert refused(CardError, load_suite, "sp ace")[0].startswith("suites/sp ace.toml: 'sp ace' is no name for a card")

@@ -1,0 +1,63 @@
+"""Who plays what next."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vlabench.crew import Agenda
+from vlabench.types import EpisodeSpec, Task
+
+TASKS = [Task("toy", "set", n, f"t{n}", "do it", 10, 50) for n in range(4)]
+
+
+def specs(*counts: int) -> list[EpisodeSpec]:
+    return [EpisodeSpec(task, "clean", i) for task, n in zip(TASKS, counts, strict=False) for i in range(n)]
+
+
+def test_own_task_first_then_one_that_nobody_has_then_a_share_of_the_largest() -> None:
+    a, b, c, _ = TASKS
+    agenda = Agenda(specs(2, 3, 4))
+    assert agenda.next(None, []) == EpisodeSpec(a, "clean", 0)
+    assert agenda.next(a, []) == EpisodeSpec(a, "clean", 1)
+    assert agenda.next(a, []) == EpisodeSpec(b, "clean", 0)  # its own is used up
+    assert agenda.next(a, [b]) == EpisodeSpec(c, "clean", 0)
+    assert agenda.next(a, [b, c]) == EpisodeSpec(c, "clean", 1)  # two left of b, three of c
+    assert agenda.next(b, [c]) == EpisodeSpec(b, "clean", 1)
+    assert len(agenda) == 3
+
+
+def test_a_single_episode_is_left_to_the_worker_that_has_its_task_open() -> None:
+    a = TASKS[0]
+    agenda = Agenda(specs(1))
+    assert agenda.next(None, [a]) is None
+    assert agenda.next(None, []) == EpisodeSpec(a, "clean", 0)
+    assert agenda.next(None, []) is None
+
+
+def test_a_dropped_task_is_never_handed_out() -> None:
+    a, b, *_ = TASKS
+    agenda = Agenda(specs(2, 1))
+    assert agenda.drop(a) == specs(2)
+    assert agenda.drop(a) == []
+    assert agenda.next(a, []) == EpisodeSpec(b, "clean", 0)
+
+
+@given(st.permutations(specs(5, 1, 7, 3)), st.integers(1, 5), st.randoms(use_true_random=False))
+def test_every_episode_is_handed_out_once_whatever_the_order_of_workers(
+        todo: list[EpisodeSpec], size: int, random: object) -> None:
+    agenda, given_out = Agenda(todo), list[EpisodeSpec]()
+    open_tasks: list[Task | None] = [None] * size
+    while len(agenda):
+        turns = list(range(size))
+        random.shuffle(turns)  # type: ignore[attr-defined]
+        served = 0
+        for worker in turns:
+            others = {task for i, task in enumerate(open_tasks) if i != worker and task}
+            spec = agenda.next(open_tasks[worker], others)
+            if spec is not None:
+                served += 1
+                open_tasks[worker] = spec.task
+                given_out.append(spec)
+        assert served, "every worker idles although there is work"
+    assert sorted(given_out, key=lambda s: s.identity) == sorted(todo, key=lambda s: s.identity)

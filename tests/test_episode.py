@@ -1,0 +1,470 @@
+"""The loop: order of events, renders, success, batches, errors and what it notes of the perturbations."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from math import ceil
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.toy.toy import EVERY, STEP_LIMIT, Dark, Jolt, One, Points, Seeker, Toy
+from vlabench.adapters.base import Policy
+from vlabench.episode import Bools, EpisodeError, Listener, Played, play
+from vlabench.perturbations.base import Perturbation
+from vlabench.seeding import Draws
+from vlabench.simulators.base import Scene
+from vlabench.types import EpisodeSpec, Floats, Observation, Outcome, Task
+
+CAMERAS = ("top", "side")
+TASK = Toy("plain").tasks("toy_points")[0]
+
+
+def spec(index: int = 0, condition: str = "any", task: Task = TASK) -> EpisodeSpec:
+    return EpisodeSpec(task, condition, index)
+
+
+def scene(batch: int = 1) -> Points:
+    return Toy("plain").open(TASK, batch, CAMERAS)
+
+
+class Script(Policy):
+    """Answers with fixed chunks, the last one again and again; remembers what it saw."""
+
+    def __init__(self, *chunks: Any) -> None:
+        self.chunks, self.seen = chunks, list[Observation]()
+
+    def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
+        self.seen = []
+
+    def act(self, obs: Observation) -> Floats:
+        self.seen.append(obs)
+        answer: Floats = self.chunks[min(len(self.seen), len(self.chunks)) - 1]
+        return answer
+
+
+class Still(Script):
+    """Stays where it is, `chunk` steps at a time."""
+
+    def __init__(self, chunk: int = 1, batch: int = 1) -> None:
+        super().__init__(np.zeros((batch, chunk, 3)))
+
+
+class Late(Perturbation):
+    """Every picture is `by` steps old; asks for the frames that it will need."""
+
+    severities: ClassVar[Mapping[int, Mapping[str, Any]]] = EVERY
+    by: int = 2
+    _past: dict[int, Observation]
+
+    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
+        return frozenset(f"images/{camera}" for camera in cameras)
+
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
+        self._past = {}
+
+    def wants_frame(self, step: int) -> bool:
+        return True
+
+    def observation(self, obs: Observation, step: int, rng: Draws) -> Observation:
+        self._past[step] = obs
+        old = self._past[max(step - self.by, 0)]
+        return obs.replace(images=old.images, step=old.step)
+
+
+class Push(Perturbation):
+    """Moves the point before the episode, and once more after the second step."""
+
+    severities: ClassVar[Mapping[int, Mapping[str, Any]]] = EVERY
+
+    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
+        return frozenset({"scene"})
+
+    def scene(self, scene: Scene, rng: Draws) -> None:
+        assert isinstance(scene, One)
+        scene.push(rng.episode().uniform(0, 0.1, 2))
+
+    def tick(self, scene: Scene, step: int, rng: Draws) -> None:
+        assert isinstance(scene, One)
+        if step == 2:
+            scene.push(np.array([0.0, 0.05]))
+
+
+def one(policy: Policy, *, chain: Mapping[str, Perturbation] | None = None, index: int = 0, replan: int = 1,
+        **options: Any) -> Played:
+    chain = chain or {}
+    episode = spec(index, condition="+".join(chain) or "clean")
+    (played,) = play(scene(), policy, [episode], [chain], replan=replan, cameras=CAMERAS, **options)
+    return played
+
+
+# what happens when
+
+
+def test_life_of_an_episode_in_order() -> None:
+    events: list[str] = []
+
+    class WatchedScene(Points):
+        def reset(self, episodes: Sequence[EpisodeSpec]) -> None:
+            events.append("reset")
+            super().reset(episodes)
+
+        def observe(self) -> Observation:
+            events.append("observe")
+            return super().observe()
+
+        def step(self, actions: Floats) -> Outcome:
+            events.append("step")
+            return super().step(actions)
+
+    class Watched(Perturbation):
+        severities: ClassVar[Mapping[int, Mapping[str, Any]]] = EVERY
+
+        def channels(self, cameras: Sequence[str]) -> frozenset[str]:
+            return frozenset()
+
+        def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
+            events.append(f"begin {replan} {'+'.join(cameras)}")
+
+        def scene(self, scene: Scene, rng: Draws) -> None:
+            events.append("scene")
+
+        def instruction(self, text: str, rng: Draws) -> str:
+            events.append(f"instruction {text}")
+            return text
+
+        def observation(self, obs: Observation, step: int, rng: Draws) -> Observation:
+            events.append(f"perturb {step}")
+            return obs
+
+        def action(self, action: Floats, step: int, rng: Draws) -> Floats:
+            events.append(f"action {step}")
+            return action
+
+        def tick(self, scene: Scene, step: int, rng: Draws) -> None:
+            events.append(f"tick {step}")
+
+        def wants_frame(self, step: int) -> bool:
+            return step == 3
+
+    class WatchedPolicy(Still):
+        def act(self, obs: Observation) -> Floats:
+            events.append(f"act {obs.step}")
+            return super().act(obs)
+
+    short = dataclasses.replace(TASK, step_limit=5)
+    play(WatchedScene(short, 1, CAMERAS), WatchedPolicy(chunk=4), [EpisodeSpec(short, "any", 0)], [{"w": Watched()}],
+         replan=2, cameras=CAMERAS)
+    assert events == [
+        "reset", "begin 2 top+side", "scene", "instruction seek goal 0",
+        "observe", "perturb 0", "act 0", "action 0", "step", "tick 1", "action 1", "step", "tick 2",
+        "observe", "perturb 2", "act 2", "action 2", "step", "tick 3",
+        "observe", "perturb 3",  # asked for by wants_frame, between two looks
+        "action 3", "step", "tick 4",
+        "observe", "perturb 4", "act 4", "action 4", "step",
+    ]
+
+
+@pytest.mark.parametrize("replan", [1, 2, 3, 4, 7, 30])
+def test_renders_once_per_executed_chunk(replan: int) -> None:
+    stage, policy = scene(), Still(chunk=min(replan + 1, STEP_LIMIT))
+    (played,) = play(stage, policy, [spec()], [{"dark": Dark()}], replan=replan, cameras=CAMERAS)
+    assert played.steps == STEP_LIMIT
+    assert stage.renders == ceil(STEP_LIMIT / replan)
+
+
+def test_episode_ends_when_the_goal_first_holds() -> None:
+    stage = scene()
+    stage.reset([spec()])
+    to_goal = stage.goal - stage.points[0]
+    arrives = int(ceil(np.abs(to_goal).max() / 0.1))
+    through = np.tile(np.append(to_goal / arrives / 0.1, 0.0), (1, STEP_LIMIT, 1))
+    (played,) = play(stage, Script(through), [spec()], [{}], replan=STEP_LIMIT, cameras=CAMERAS)
+    assert (played.status, played.success_once, played.success_at_end) == ("success", True, True)
+    assert played.steps <= arrives
+    assert np.linalg.norm(stage.points[0] - stage.goal) < 0.08  # nothing moved it afterwards
+    (on,) = play(stage, Script(through), [spec()], [{}], replan=STEP_LIMIT, cameras=CAMERAS, stop_at_success=False)
+    assert (on.status, on.success_once, on.success_at_end, on.steps) == ("success", True, False, STEP_LIMIT)
+
+
+def test_seconds_come_from_the_clock() -> None:
+    ticks = iter([10.0, 12.5])
+    assert one(Still(), clock=lambda: next(ticks)).seconds == 2.5
+
+
+# pairing
+
+
+def test_conditions_share_their_draws_and_indices_do_not() -> None:
+    def first_chunk(chain: Mapping[str, Perturbation], index: int) -> Floats:
+        chunks: list[Floats] = []
+
+        class Ear(Listener):
+            def on_look(self, step: int, received: Observation, chunk: Floats, running: Bools) -> None:
+                chunks.append(chunk)
+
+        played.append(one(Seeker(noise=0.2), chain=chain, index=index, listeners=[Ear()]))
+        return chunks[0]
+
+    played: list[Played] = []
+    clean = first_chunk({}, 0)
+    dark = first_chunk({"dark": Dark()}, 0)
+    both = first_chunk({"jolt": Jolt(), "dark": Dark()}, 0)
+    other = first_chunk({"dark": Dark()}, 1)
+    # The goal is the greenest spot however dark it is, so the policy differs only if its random numbers do.
+    assert (clean == dark).all() and (clean == both).all() and (clean != other).any()
+    assert played[1].realised["dark"] == played[2].realised["dark"] != played[3].realised["dark"]
+    assert played[0].frame == played[1].frame == played[2].frame != played[3].frame
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 49), st.booleans(), st.booleans(), st.booleans()), min_size=1, max_size=5),
+       st.integers(1, 4), st.booleans())
+def test_a_batch_plays_what_its_episodes_play_alone(
+        slots: list[tuple[int, bool, bool, bool]], replan: int, stop: bool) -> None:
+    def chain(dark: bool, late: bool, push: bool) -> dict[str, Perturbation]:
+        kinds = {"dark": Dark() if dark else None, "late": Late() if late else None, "push": Push() if push else None}
+        return {name: kind for name, kind in kinds.items() if kind is not None}
+
+    specs, chains = [spec(index) for index, *_ in slots], [chain(*flags) for _, *flags in slots]
+    options: dict[str, Any] = {"replan": replan, "cameras": CAMERAS, "stop_at_success": stop, "clock": lambda: 0.0}
+    together = play(scene(len(slots)), Seeker(noise=0.3), specs, chains, **options)
+    alone = [play(scene(), Seeker(noise=0.3), [s], [c], **options)[0] for s, c in zip(specs, chains, strict=True)]
+    assert together == alone
+
+
+def test_finished_copies_get_null_actions() -> None:
+    executed: list[tuple[Floats, Bools]] = []
+
+    class Ear(Listener):
+        def on_step(self, step: int, asked: Floats, done: Floats, outcome: Outcome, running: Bools) -> None:
+            executed.append((done, running))
+
+    stage = scene(6)
+    played = play(stage, Seeker(), [spec(i) for i in range(6)], [{"jolt": Jolt(sigma=0.5)}] * 6, replan=1,
+                  cameras=CAMERAS, listeners=[Ear()])
+    assert len({p.steps for p in played}) > 1
+    for step, (actions, running) in enumerate(executed):
+        for b, result in enumerate(played):
+            assert running[b] == (step < result.steps)
+            assert running[b] or (actions[b] == stage.null_action).all()
+
+
+# what is noted
+
+
+def test_changes_are_noted_by_channel() -> None:
+    assert one(Still()).changed == {} and one(Still()).changed_first == ()
+    dark = one(Still(), chain={"dark": Dark()})
+    assert dark.changed == {"images/top": 1.0, "images/side": 1.0}
+    assert dark.changed_first == ("images/side", "images/top")
+    jolt = one(Still(), chain={"jolt": Jolt()})
+    assert (jolt.changed, jolt.changed_first) == ({"action": 1.0}, ("action",))
+
+
+def test_a_share_counts_looks_and_steps() -> None:
+    class Fifth(Jolt):
+        def action(self, action: Floats, step: int, rng: Draws) -> Floats:
+            return super().action(action, step, rng) if step % 5 == 4 else action
+
+    class Second(Dark):
+        def observation(self, obs: Observation, step: int, rng: Draws) -> Observation:
+            return super().observation(obs, step, rng) if step in (2, 6) else obs
+
+    played = one(Still(chunk=2), chain={"a": Fifth(), "b": Second()}, replan=2)
+    # 20 steps, 4 of them jolted; 10 looks, at 0, 2, 4, …, two of them dark
+    assert played.changed == {"action": 0.2, "images/top": 0.2, "images/side": 0.2}
+    assert played.changed_first == ()
+
+
+def test_an_instruction_reaches_the_policy_as_changed() -> None:
+    class Polite(Dark):
+        def channels(self, cameras: Sequence[str]) -> frozenset[str]:
+            return frozenset({"instruction"})
+
+        def instruction(self, text: str, rng: Draws) -> str:
+            return f"please {text}"
+
+        def observation(self, obs: Observation, step: int, rng: Draws) -> Observation:
+            return obs
+
+    policy = Still()
+    played = one(policy, chain={"polite": Polite()})
+    assert played.instruction == "please seek goal 0"
+    assert {obs.instruction for obs in policy.seen} == {("please seek goal 0",)}
+    assert played.changed == {"instruction": 1.0}
+
+
+def test_a_delayed_look_is_two_steps_old_and_counts_as_changed_although_nothing_moves() -> None:
+    moving = Script(np.full((1, 4, 3), 0.5))
+
+    class Film(Listener):
+        every_frame = True
+
+        def __init__(self) -> None:
+            self.frames: list[Any] = []
+
+        def on_frame(self, step: int, clean: Observation) -> None:
+            assert step == len(self.frames)
+            self.frames.append(clean.images["top"])
+
+    film = Film()
+    played = one(moving, chain={"late": Late()}, replan=4, listeners=[film])
+    assert len(film.frames) == played.steps + 1
+    for obs in moving.seen:
+        assert (obs.images["top"] == film.frames[max(obs.step - 2, 0)]).all()
+    still = one(Still(chunk=4), chain={"late": Late()}, replan=4)
+    assert still.changed == {"images/top": 0.8, "images/side": 0.8}  # looks at 0, 4, 8, 12, 16: the first is not late
+
+
+def test_only_asked_for_frames_are_rendered_between_looks() -> None:
+    class Picky(Late):
+        def wants_frame(self, step: int) -> bool:
+            return step % 4 == 2
+
+    stage = scene()
+    play(stage, Still(chunk=4), [spec()], [{"late": Picky()}], replan=4, cameras=CAMERAS)
+    assert stage.renders == 5 + 5  # looks at 0, 4, …, 16; frames at 2, 6, …, 18
+
+
+def test_a_scene_change_reaches_its_own_copy_only_and_is_noted() -> None:
+    stage = scene(2)
+    stage.reset([spec(3), spec(3)])
+    clean = stage.points.copy()
+    first: list[Floats] = []
+
+    class Ear(Listener):
+        def on_start(self, specs: Sequence[EpisodeSpec]) -> None:
+            first.append(stage.points.copy())
+
+    calm, pushed = play(stage, Still(batch=2), [spec(3), spec(3)], [{}, {"push": Push()}], replan=1, cameras=CAMERAS,
+                        listeners=[Ear()])
+    assert (first[0][0] == clean[0]).all() and (first[0][1] > clean[1]).all()
+    assert (calm.changed, pushed.changed) == ({}, {"scene": 1.0})
+    assert pushed.changed_first == ("scene",) and calm.frame != pushed.frame and calm.state != pushed.state
+
+
+def test_a_scene_change_in_mid_episode_is_noted_by_steps() -> None:
+    class Later(Push):
+        def scene(self, scene: Scene, rng: Draws) -> None:
+            return None
+
+    played = one(Still(), chain={"later": Later()})
+    assert (played.changed, played.changed_first) == ({"scene": 1 / STEP_LIMIT}, ())
+
+
+# errors
+
+
+def failing(name: str, error: BaseException) -> Callable[..., Any]:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    fail.__name__ = name
+    return fail
+
+
+@pytest.mark.parametrize(("phase", "part", "method"), [
+    ("reset", Points, "reset"), ("reset", Still, "reset"), ("reset", Dark, "begin"), ("reset", Dark, "scene"),
+    ("reset", Dark, "instruction"), ("observe", Points, "observe"), ("observe", Dark, "observation"),
+    ("act", Still, "act"), ("step", Points, "step"), ("step", Dark, "action"), ("step", Dark, "tick"),
+    ("step", Points, "state_digest"),
+])
+def test_an_exception_says_its_phase(phase: str, part: type, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = ZeroDivisionError("oh")
+    monkeypatch.setattr(part, method, failing(method, error))
+    with pytest.raises(EpisodeError) as caught:
+        one(Still(), chain={"dark": Dark()})
+    assert (caught.value.phase, caught.value.cause, caught.value.__cause__) == (phase, error, error)
+    assert str(caught.value) == f"{phase}: ZeroDivisionError: oh"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)])
+def test_interrupts_pass_through(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Points, "step", failing("step", error))
+    with pytest.raises(type(error)):
+        one(Still())
+
+
+@pytest.mark.parametrize(("answer", "message"), [
+    (np.full((1, 2, 3), np.nan), "returned 6 action values that are not finite at step 0"),
+    (np.full((1, 2, 3), np.inf), "not finite"),
+    (np.zeros((2, 3)), 
+     r"shape \[2, 3\]; expected \[B, T, D\] with B = 1, T ≥ 2 \(`replan` of its card is 2\), D = 3"),
+    (np.zeros((1, 0, 3)), r"shape \[1, 0, 3\]"),
+    (np.zeros((1, 1, 3)), r"shape \[1, 1, 3\]"),
+    (np.zeros((2, 2, 3)), r"shape \[2, 2, 3\]"),
+    (np.zeros((1, 2, 7)), r"shape \[1, 2, 7\]"),
+    (None, r"shape \[\]"),
+    ("left", "could not convert"),
+])
+def test_an_unusable_action_is_an_error_of_the_policy(answer: Any, message: str) -> None:
+    with pytest.raises(EpisodeError, match=message) as caught:
+        one(Script(answer), replan=2)
+    assert caught.value.phase == "act"
+
+
+def test_actions_that_are_never_executed_may_be_anything() -> None:
+    tail = np.concatenate([np.zeros((1, 2, 3)), np.full((1, 3, 3), np.nan)], axis=1)
+    assert one(Script(tail), replan=2).steps == STEP_LIMIT
+
+
+class Rude(Dark):
+    """Writes into what it is given."""
+
+    def observation(self, obs: Observation, step: int, rng: Draws) -> Observation:
+        obs.images["top"][:] = 0
+        return obs
+
+
+class Crop(Dark):
+    """Returns smaller pictures."""
+
+    def observation(self, obs: Observation, step: int, rng: Draws) -> Observation:
+        return obs.replace(images={camera: picture[:, :8] for camera, picture in obs.images.items()})
+
+
+class Blind(Dark):
+    """Takes a camera away."""
+
+    def observation(self, obs: Observation, step: int, rng: Draws) -> Observation:
+        return obs.replace(images={"top": obs.images["top"]})
+
+
+class Wild(Jolt):
+    """Makes actions infinite."""
+
+    def action(self, action: Floats, step: int, rng: Draws) -> Floats:
+        return action / 0.0
+
+
+@pytest.mark.parametrize(("kind", "phase", "message"), [
+    (Rude(), "observe", "read-only"),
+    (Crop(), "observe", r"'p' changed the layout of the observation from .*\[1, 16, 16, 3\].* to .*\[1, 8, 16, 3\]"),
+    (Blind(), "observe", "'p' changed the layout"),
+    (Wild(), "step", "'p' turned the action"),
+])
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
+def test_a_perturbation_that_breaks_its_contract_is_named(kind: Perturbation, phase: str, message: str) -> None:
+    with pytest.raises(EpisodeError, match=message) as caught:
+        one(Still(), chain={"p": kind})
+    assert caught.value.phase == phase
+
+
+def test_a_batched_scene_without_views_refuses_scene_perturbations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Points, "slot", Scene.slot)
+    with pytest.raises(EpisodeError, match="Points offers no view of a single copy"):
+        play(scene(2), Still(batch=2), [spec(), spec(1)], [{}, {"push": Push()}], replan=1, cameras=CAMERAS)
+
+
+@pytest.mark.parametrize(("specs", "chains", "replan"), [
+    ([], [], 1), ([spec()], [], 1), ([spec()], [{}], 0),
+    ([spec(), spec(task=Toy("plain").tasks("toy_points")[1])], [{}, {}], 1),
+])
+def test_a_call_that_makes_no_sense_is_refused(specs: Any, chains: Any, replan: int) -> None:
+    with pytest.raises(ValueError, match="episodes of one task"):
+        play(scene(), Still(), specs, chains, replan=replan, cameras=CAMERAS)

@@ -1,0 +1,38 @@
+"""The git revision is that of the code, or none."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from vlabench import provenance
+
+
+def git(folder: Path, *command: str) -> str:
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+    return subprocess.run(["git", "-C", str(folder), *identity, *command], check=True, capture_output=True,
+                          text=True).stdout.strip()
+
+
+def test_revision_is_that_of_the_checkout_and_says_when_files_differ(tmp_path: Path) -> None:
+    assert provenance.revision(tmp_path) is None
+    git(tmp_path, "init")
+    code, installed = tmp_path / "code", tmp_path / "venv"
+    for folder in (code, installed):
+        folder.mkdir()
+        (folder / "__init__.py").write_text("")
+    git(tmp_path, "add", "code")
+    git(tmp_path, "commit", "-m", "one")
+    git(tmp_path, "tag", "-a", "v1", "-m", "a tag is not a revision")
+    head = git(tmp_path, "rev-parse", "HEAD")
+    assert provenance.revision(code) == head
+    assert provenance.revision(installed) is None  # below a checkout, but no part of it
+    (code / "__init__.py").write_text("changed = 1\n")
+    assert provenance.revision(code) == f"{head}-dirty"
+
+
+def test_without_git_there_is_no_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert provenance.revision(Path(__file__).parent) is None

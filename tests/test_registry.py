@@ -1,0 +1,107 @@
+"""Names without imports, the one rule for built-in classes, and plug-ins as pip installs them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.factories import RUST, install
+from vlabench import registry
+from vlabench.errors import PluginError, UnknownName
+from vlabench.perturbations.base import Perturbation
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder on the path that packages can be installed into."""
+    monkeypatch.syspath_prepend(tmp_path)
+    registry.refresh()
+    yield tmp_path
+    registry.refresh()
+
+
+@pytest.mark.parametrize("kind", ["perturbation", "adapter", "simulator"])
+def test_every_built_in_name_has_its_class(kind: registry.Kind) -> None:
+    assert registry.names(kind)
+    for name in registry.names(kind):
+        assert registry.load(kind, name).__name__ == "".join(word.capitalize() for word in name.split("_"))
+
+
+def test_listing_imports_no_module_and_cards_none_of_the_heavy_libraries() -> None:
+    code = (
+        "import sys, vlabench.cards as cards, vlabench.registry as registry\n"
+        "for kind in registry.FOLDERS: registry.names(kind)\n"
+        "for name in cards.suite_names(): cards.load_suite(name)\n"
+        "for name in cards.policy_names(): cards.load_policy(name)\n"
+        "heavy = {'numpy', 'scipy', 'pandas', 'statsmodels', 'torch', 'mujoco', 'cv2', 'matplotlib', 'rich'}\n"
+        "ours = ('vlabench.perturbations', 'vlabench.adapters', 'vlabench.simulators')\n"
+        "print(sorted(m for m in sys.modules if m in heavy or m.startswith(ours)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_name_is_a_module_or_a_package_with_a_module_of_the_kind(tmp_path: Path) -> None:
+    for path in ("base.py", "_tools.py", "__init__.py", "one_two.py", "big/simulator.py", "helpers/tools.py"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    assert registry.builtin("simulator", tmp_path) == [
+        ("big", "vlabench.simulators.big.simulator:Big"),
+        ("one_two", "vlabench.simulators.one_two:OneTwo"),
+    ]
+
+
+def test_unknown_name_says_what_was_meant() -> None:
+    with pytest.raises(UnknownName) as caught:
+        registry.perturbation("rotaton")
+    assert str(caught.value) == "unknown perturbation 'rotaton': did you mean 'rotation'?"
+    assert caught.value.exit_code == 2
+
+
+def test_an_installed_plug_in_is_found(site: Path) -> None:
+    install(site, "rusty", {"vlabench.perturbations": {"rust": "rusty:Rust"}}, {"rusty.py": RUST})
+    assert "rust" in registry.names("perturbation")
+    assert "rusty" not in sys.modules
+    found = registry.perturbation("rust")
+    assert issubclass(found, Perturbation)
+    assert found.model_validate({}).model_dump() == {"friction": 0.3}
+
+
+def test_a_taken_name_is_refused(site: Path) -> None:
+    install(site, "rusty", {"vlabench.perturbations": {"shift": "rusty:Rust"}}, {"rusty.py": RUST})
+    with pytest.raises(PluginError) as caught:
+        registry.names("perturbation")
+    assert str(caught.value) == (
+        "two perturbations are called 'shift': vlabench.perturbations.shift:Shift and rusty:Rust\n"
+        "  mend: rename or uninstall the plug-in that brings one of them"
+    )
+
+
+def test_the_same_entry_point_seen_twice_is_one(site: Path) -> None:
+    again = site / "again"
+    for place in (site, again):
+        install(place, "rusty", {"vlabench.perturbations": {"rust": "rusty:Rust"}}, {"rusty.py": RUST})
+    sys.path.insert(0, str(again))
+    try:
+        assert registry.names("perturbation").count("rust") == 1
+    finally:
+        sys.path.remove(str(again))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("absent_one:Rust", "adapter 'odd' (absent_one:Rust) cannot be imported: No module named 'absent_one'"),
+        ("json:JSONDecoder", "adapter 'odd': json:JSONDecoder is not a subclass of vlabench.adapters.base:Policy"),
+        ("json:Absent", "adapter 'odd': json:Absent is not a subclass of vlabench.adapters.base:Policy"),
+    ],
+)
+def test_a_broken_plug_in_is_named(site: Path, value: str, message: str) -> None:
+    install(site, "odd", {"vlabench.adapters": {"odd": value}}, {})
+    with pytest.raises(PluginError) as caught:
+        registry.adapter("odd")
+    assert str(caught.value) == message

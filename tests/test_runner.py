@@ -1,0 +1,375 @@
+"""Runs with real worker processes: the same records however they are made, and every way in which one can go wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import PLUGIN
+from vlabench import cards, plan, registry
+from vlabench.errors import AuditError, OptionError, StoreError, WorkerError
+from vlabench.plan import Options, Plan
+from vlabench.progress import Progress
+from vlabench.recorder import Recording, recording_path
+from vlabench.runner import RunSummary, default_time_limit, default_workers, run
+from vlabench.store import Store
+from vlabench.types import EpisodeRecord
+from vlabench.worker import ENVIRONMENT
+
+ROOT = Path(__file__).parent.parent
+Records = Mapping[tuple[str, str, int, int], EpisodeRecord]
+
+pytestmark = pytest.mark.usefixtures("toy_plugin")
+
+
+class Notes(Progress):
+    """Keeps what the user would be told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def planned(suite: str = "toy", **options: Any) -> Plan:
+    return plan.make(cards.load_suite(suite), cards.load_policy("toy-seeker"), registry.simulator("toy")("plain"),
+                     Options(**options))
+
+
+def store(results: Path) -> Store:
+    return Store(results, "toy-seeker", "plain")
+
+
+def playing(results: Path, todo: Plan | None = None, **options: Any) -> RunSummary:
+    return run(todo or planned(), cards.load_policy("toy-seeker"), "toy", store(results), **{"workers": 1, **options})
+
+
+def records(results: Path, suite: str = "toy") -> Records:
+    """What is on record, without what may differ from run to run."""
+    conditions = {name: c.digest for name, c in cards.load_suite(suite).conditions.items()}
+    reading = store(results).read(["toy_points"], conditions, cards.load_policy("toy-seeker").digest)
+    assert not [why for why in reading.ignored if not why.startswith("half a line")]
+    return {k: dataclasses.replace(r, seconds=0.0, finished="") for k, r in reading.records.items()}
+
+
+def error_of(results: Path, index: int, condition: str = "clean", task: str = "0") -> EpisodeRecord:
+    """The record of an episode that is an error."""
+    found = records(results)[f"toy_points/{task}", condition, index, 0]
+    assert found.status == "error"
+    return found
+
+
+@pytest.fixture(scope="session")
+def truth(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of one undisturbed run with one worker."""
+    results = tmp_path_factory.mktemp("truth")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(PLUGIN))
+        registry.refresh()
+        summary = playing(results)
+    registry.refresh()
+    assert (summary.planned, summary.held, summary.played, summary.errors, summary.exit_code) == (36, 0, 36, 0, 0)
+    return results
+
+
+@pytest.fixture
+def mischief(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Sets what goes wrong."""
+    return lambda **kinds: monkeypatch.setenv("TOY_MISCHIEF", json.dumps(
+        {key.lstrip("_").replace("_", "/"): kind for key, kind in kinds.items()}))
+
+
+# the same records
+
+
+def test_a_record_says_what_happened(truth: Path) -> None:
+    found = records(truth)
+    assert len(found) == 36
+    by = {(r.task, r.index): r for r in found.values() if r.condition == "clean"}
+    for record in found.values():
+        assert record.status in ("success", "failure") and 0 < record.steps <= 20
+        assert record.versions["toy"] == "0.1" and "vlabench" in record.versions
+        assert record.frame == by[record.task, record.index].frame
+        assert set(record.realised) == {"clean": set(), "dark": {"toy_dark"}, "jolt": {"toy_jolt"}}[record.condition]
+    assert all(r.status == "success" and not r.changed for r in by.values())
+    (noted,) = (store(truth).folder / "runs.jsonl").read_text().splitlines()
+    assert {"command", "host", "versions", "revision", "python"} <= json.loads(noted).keys()
+
+
+def test_four_workers_and_another_order_make_the_same_records(truth: Path, tmp_path: Path) -> None:
+    todo = planned()
+    shuffled = dataclasses.replace(todo, specs=tuple(random.Random(3).sample(todo.specs, len(todo.specs))))
+    playing(tmp_path, shuffled, workers=4)
+    assert records(tmp_path) == records(truth)
+
+
+def test_what_is_on_record_is_not_played_again(truth: Path, tmp_path: Path) -> None:
+    playing(tmp_path, planned(episodes=1))
+    before = {path: path.read_text() for path in tmp_path.rglob("*.jsonl")}
+    summary = playing(tmp_path)
+    assert (summary.held, summary.played) == (9, 27) and records(tmp_path) == records(truth)
+    for path, text in before.items():
+        assert path.read_text().startswith(text)
+    again = playing(tmp_path)
+    assert (again.held, again.played, again.exit_code) == (36, 0, 0)
+
+
+def test_recorded_actions_lie_beside_the_records(tmp_path: Path) -> None:
+    todo = planned(episodes=1, tasks=("toy_points/1",))
+    playing(tmp_path, todo, record=True)
+    for spec in todo.specs:
+        recording = Recording.load(recording_path(tmp_path, "toy-seeker", "plain", spec))
+        record = records(tmp_path)[spec.identity]
+        assert (len(recording.actions), recording.state, recording.replan) == (record.steps, record.state, 3)
+
+
+def test_the_libraries_of_a_worker_use_one_thread() -> None:
+    done = subprocess.run([sys.executable, "-c", "import cv2; print(cv2.getNumThreads())"], text=True, check=True,
+                          env={**os.environ, **ENVIRONMENT}, capture_output=True)
+    assert done.stdout == "1\n" and ENVIRONMENT["OMP_NUM_THREADS"] == "1"
+
+
+# killed, interrupted, out of space
+
+
+def command(results: Path, workers: int = 2, suite: str = "toy") -> list[str]:
+    return [sys.executable, "-m", "tests.toy.toy_run", str(results), suite, str(workers)]
+
+
+def environment(**mischief: Any) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(PLUGIN)]), "TOY_MISCHIEF": json.dumps(mischief)}
+
+
+@contextlib.contextmanager
+def started(*arguments: Any, **mischief: Any) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(command(*arguments), env=environment(**mischief), cwd=ROOT, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def workers_of(pid: int) -> list[int]:
+    """Processes, zombies apart, that are workers of this parent; a worker has its parent's id in its command line."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            arguments = (folder / "cmdline").read_bytes().split(b"\0") if folder.name.isdigit() else []
+            if len(arguments) > 4 and b"vlabench.worker" in arguments[2] and arguments[4] == str(pid).encode():
+                found.append(int(folder.name))
+    return found
+
+
+def eventually(condition: Any, seconds: float = 15.0) -> bool:
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_and_resumed_the_records_are_the_same(truth: Path, tmp_path: Path) -> None:
+    for _ in range(3):
+        with started(tmp_path, pause=0.03) as process:
+            time.sleep(random.uniform(0.4, 1.8))
+            process.kill()
+            process.wait()
+        assert eventually(lambda pid=process.pid: not workers_of(pid)), "workers outlived the runner"
+    playing(tmp_path, workers=2)
+    assert records(tmp_path) == records(truth)
+
+
+def test_ctrl_c_keeps_what_was_recorded(truth: Path, tmp_path: Path) -> None:
+    with started(tmp_path, pause=0.2) as process:
+        assert eventually(lambda: len(records(tmp_path)) >= 3)
+        assert len(workers_of(process.pid)) == 2
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=10)
+        assert process.returncode == 130, output
+    assert workers_of(process.pid) == []
+    kept = records(tmp_path)
+    assert 3 <= len(kept) < 36 and all(record.status != "error" for record in kept.values())
+    assert f"interrupted with {36 - len(kept)} episodes left; the same command plays on" in output
+    assert "Traceback" not in output
+    playing(tmp_path, workers=2)
+    assert records(tmp_path) == records(truth)
+
+
+def test_a_full_disk_stops_the_run_and_what_was_recorded_stays_readable(truth: Path, tmp_path: Path) -> None:
+    limited = ["bash", "-c", 'ulimit -f 8; exec "$@"', "bash", *command(tmp_path)]  # files of at most 8 KiB
+    done = subprocess.run(limited, env=environment(), cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == StoreError.exit_code, done.stdout + done.stderr
+    assert "File too large" in done.stdout and "recorded before stays readable" in done.stdout
+    assert "\n  mend: " in done.stdout and "Traceback" not in done.stdout + done.stderr
+    kept = records(tmp_path)
+    assert 5 < len(kept) < 36
+    assert all(path.read_bytes().endswith(b"\n") for path in tmp_path.rglob("*.jsonl"))
+    playing(tmp_path)
+    assert records(tmp_path) == records(truth)
+
+
+def test_an_unwritable_folder_is_refused_before_anything_is_played(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="file"):
+        playing(tmp_path / "file")
+
+
+# errors in episodes
+
+
+IN_EPISODE = {
+    "reset": ("reset", "ValueError", "mischief at reset [toy.py:"),
+    "observe": ("observe", "ValueError", "mischief at observe [toy.py:"),
+    "act": ("act", "KeyError", "'mischief at act' [toy.py:"),
+    "nan": ("act", "ValueError", "returned 6 action values that are not finite at step 0 [episode.py:"),
+    "step": ("step", "ValueError", "mischief at step [toy.py:"),
+}
+
+
+def test_errors_are_recorded_the_run_goes_on_and_the_next_one_retries(
+        truth: Path, tmp_path: Path, mischief: Any) -> None:
+    mischief(**{f"_{task}_{index}": kind for (task, index), kind in zip(
+        [(0, 1), (0, 3), (1, 0), (1, 2), (2, 2)], IN_EPISODE, strict=True)})
+    summary = playing(tmp_path)
+    assert (summary.played, summary.errors, summary.exit_code) == (36, 15, 1)
+    assert "15 of 36 ended in errors (41.7 %)" in str(summary)
+    assert "3 × step: ValueError: mischief at step" in str(summary)
+    assert "that is more than 5 %: this run failed" in str(summary)
+    for key, (phase, error, message) in zip([("0", 1), ("0", 3), ("1", 0), ("1", 2), ("2", 2)], IN_EPISODE.values(),
+                                            strict=True):
+        for condition in ("clean", "dark", "jolt"):
+            found = error_of(tmp_path, key[1], condition, task=key[0])
+            assert (found.phase, found.error, found.steps, found.state) == (phase, error, 0, "")
+            assert message in found.message
+    sound = {identity: record for identity, record in records(tmp_path).items() if record.status != "error"}
+    assert sound == {identity: records(truth)[identity] for identity in sound}
+    mischief()
+    again = playing(tmp_path)
+    assert (again.held, again.played, again.errors, again.exit_code) == (21, 15, 0, 0)
+    assert records(tmp_path) == records(truth)
+
+
+@pytest.mark.parametrize(("kind", "error", "how"), [
+    ("segfault", "WorkerDied", "was killed by SIGSEGV"),
+    ("exit", "WorkerDied", "ended with exit status 7"),
+    ("hang", "Timeout", "gave no answer within 2 s and was stopped"),
+])
+def test_a_worker_that_dies_or_hangs_is_an_error_and_another_goes_on(
+        kind: str, error: str, how: str, truth: Path, tmp_path: Path, mischief: Any) -> None:
+    mischief(_0_2=kind)
+    todo, notes = planned(tasks=("toy_points/0",), conditions=("clean",)), Notes()
+    summary = playing(tmp_path, todo, time_limit=2.0, progress=notes)
+    assert (summary.played, summary.errors, summary.exit_code) == (4, 1, 1)
+    found = error_of(tmp_path, 2)
+    assert (found.phase, found.error, found.message) == ("worker", error, f"the worker {how}")
+    (note,) = notes.notes
+    assert note.startswith(f"a worker {how} (toy_points/0 clean 2)")
+    words = {"exit": "leaving early", "segfault": "Fatal Python error: Segmentation fault", "hang": ""}[kind]
+    assert words in note
+    mischief()
+    assert playing(tmp_path, todo).exit_code == 0
+    assert records(tmp_path) == {k: r for k, r in records(truth).items() if k in records(tmp_path)}
+
+
+def test_few_errors_do_not_fail_a_run(truth: Path, tmp_path: Path, mischief: Any) -> None:
+    mischief(_1_3="step")
+    summary = playing(tmp_path, planned(episodes=25, tasks=("toy_points/1",)))
+    assert (summary.played, summary.errors, summary.exit_code) == (75, 3, 0)
+    assert "3 of 75 ended in errors (4.0 %)" in str(summary) and "failed" not in str(summary)
+
+
+def test_a_worker_that_fails_again_and_again_after_it_worked_is_replaced(tmp_path: Path, mischief: Any) -> None:
+    mischief(**{f"_0_{index}": "act" for index in (1, 2, 3)})
+    notes = Notes()
+    summary = playing(tmp_path, planned(tasks=("toy_points/0",), conditions=("clean",)), progress=notes)
+    assert (summary.successes, summary.errors) == (1, 3)
+    assert notes.notes == ["a worker is replaced after 3 errors in a row"]
+
+
+def test_a_task_that_cannot_be_opened_is_an_error_and_the_others_go_on(tmp_path: Path, mischief: Any) -> None:
+    mischief(open_1="raise")
+    notes = Notes()
+    summary = playing(tmp_path, progress=notes)
+    assert (summary.played, summary.errors, summary.exit_code) == (36, 12, 1)
+    broken = [record for record in records(tmp_path).values() if record.status == "error"]
+    assert {record.task for record in broken} == {"toy_points/1"}
+    assert {(r.phase, r.error, r.message.partition(" [")[0]) for r in broken} == {("open", "RuntimeError", "mischief")}
+    assert notes.notes[0].startswith("toy_points/1 cannot be opened: RuntimeError: mischief")
+
+
+# runs that stop
+
+
+@pytest.mark.parametrize(("trouble", "message"), [
+    ({"construct": "raise"}, r"a worker could not start: RuntimeError: mischief \[toy.py:\d+\]$"),
+    ({"construct": "exit"}, r"3 times in a row, .* ended with exit status 7 \(starting\)\nleaving early$"),
+    ({"open_0": "raise", "open_1": "raise", "open_2": "raise"}, "3 times in a row, .* tasks could not be opened"),
+    ({"_0_0": "segfault", "_0_1": "segfault", "_0_2": "segfault"}, "3 times in a row, .* killed by SIGSEGV"),
+])
+def test_workers_that_never_get_anywhere_stop_the_run(trouble: Any, message: str, tmp_path: Path,
+                                                      mischief: Any) -> None:
+    mischief(**trouble)
+    with pytest.raises(WorkerError, match=message) as caught:
+        playing(tmp_path)
+    assert caught.value.exit_code == 3
+    assert all(record.status == "error" for record in records(tmp_path).values())
+    assert workers_of(os.getpid()) == []
+
+
+@pytest.mark.parametrize(("suite", "channel", "problem"), [
+    ("toy-idle", "images/top", "not changed at all in 5 of 5 episodes"),
+    ("toy-leak", "images/side", "changed, although no perturbation declares it in 5 of 5 episodes"),
+    ("toy-shy", "images/top", "never changed at the first look or step, only later in 5 of 5 episodes"),
+])
+def test_a_condition_that_breaks_its_word_stops_the_run_after_five_episodes(
+        suite: str, channel: str, problem: str, tmp_path: Path) -> None:
+    name = suite.removeprefix("toy-")
+    with pytest.raises(AuditError) as caught:
+        playing(tmp_path, planned(suite))
+    assert f"condition {name!r}, channel {channel!r}: {problem} (toy_points/0:0, " in str(caught.value)
+    found = records(tmp_path, suite)
+    assert [r.condition for r in found.values()] == ["clean"] * 6 + [name] * 5  # kept, and no more were played
+    with pytest.raises(AuditError):  # nothing is forgotten by the next run
+        playing(tmp_path, planned(suite, episodes=5, tasks=("toy_points/0",)))
+
+
+def test_a_short_run_is_audited_at_its_end(tmp_path: Path) -> None:
+    done = subprocess.run(command(tmp_path, suite="toy-idle"), env=environment(), cwd=ROOT, capture_output=True,
+                          text=True, timeout=60)
+    assert done.returncode == AuditError.exit_code, done.stdout
+    assert "the run's perturbations did not do what they say" in done.stdout and "Traceback" not in done.stderr
+    with pytest.raises(AuditError, match="in 3 of 3 episodes"):
+        playing(tmp_path / "short", planned("toy-idle", episodes=1))
+
+
+# options
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"workers": 0}, "--workers 0: at least 1 is needed"), ({"time_limit": 0.0}, "--time-limit 0: must be above 0")])
+def test_options_out_of_range_are_refused(options: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=message):
+        playing(tmp_path, **options)
+
+
+def test_defaults_are_sane() -> None:
+    assert 1 <= default_workers() <= (os.cpu_count() or 1)
+    spec = planned().specs[0]
+    assert default_time_limit(spec) == 300 + 5 * 20

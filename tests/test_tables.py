@@ -1,0 +1,146 @@
+"""The run's summary, on records small enough to count by hand."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import Any
+
+import pandas
+import pytest
+from rich.console import Console
+
+from tests.factories import record
+from vlabench import tables
+from vlabench.types import EpisodeRecord
+
+
+def episodes(task: str, condition: str, outcomes: str, **changes: Any) -> list[EpisodeRecord]:
+    """One episode per letter: s(uccess), f(ailure), e(rror), or - for none."""
+    status = {"s": "success", "f": "failure", "e": "error"}
+    return [
+        record(task=task, condition=condition, index=index, status=status[letter], **changes)
+        for index, letter in enumerate(outcomes)
+        if letter != "-"
+    ]
+
+
+RECORDS = [
+    *episodes("kitchen/0", "joint", "sfffss"),
+    *episodes("kitchen/0", "clean", "sssse-"),
+    *episodes("kitchen/1", "clean", "ffss"),
+    *episodes("garage/0", "clean", "ss"),
+    *episodes("garage/0", "joint", "ef"),
+]
+
+
+def row(frame: pandas.DataFrame, task_set: str, condition: str) -> dict[str, Any]:
+    (found,) = frame[(frame.task_set == task_set) & (frame.condition == condition)].to_dict("records")
+    return {str(key): value for key, value in found.items()}
+
+
+def test_counts_are_those_of_the_hand_and_errors_enter_no_rate() -> None:
+    frame = tables.summary(RECORDS)
+    assert list(frame.columns) == list(tables.COLUMNS)
+    assert list(zip(frame.task_set, frame.condition, frame.n, frame.successes, frame.errors, strict=True)) == [
+        ("kitchen", "clean", 8, 6, 1),
+        ("kitchen", "joint", 6, 3, 0),
+        ("garage", "clean", 2, 2, 0),
+        ("garage", "joint", 1, 0, 1),
+        ("total", "clean", 10, 8, 1),
+        ("total", "joint", 7, 3, 1),
+    ]
+    assert row(frame, "kitchen", "clean")["rate"] == 0.75
+    assert set(frame.policy) == {"random"} and set(frame.assets) == {"primitive"}
+
+
+def test_differences_pair_only_what_both_have() -> None:
+    frame = tables.summary(RECORDS)
+    # kitchen/0: episodes 0 to 3 have both outcomes, ssss against sfff; 4 is an error, 5 has no control.
+    kitchen = row(frame, "kitchen", "joint")
+    assert (kitchen["pairs"], kitchen["difference"]) == (4, -0.75)
+    assert kitchen["difference_low"] < -0.75 < kitchen["difference_high"]
+    assert kitchen["p"] == kitchen["p_holm"] == pytest.approx(2 * 0.5**3)
+    total = row(frame, "total", "joint")
+    assert (total["pairs"], total["difference"]) == (5, -0.8)
+    clean = row(frame, "kitchen", "clean")
+    assert clean["pairs"] == 0 and math.isnan(clean["difference"]) and math.isnan(clean["p"])
+
+
+def test_holm_counts_the_conditions_of_a_row() -> None:
+    clean = episodes("kitchen/0", "clean", "s" * 8)
+    others = [each for name, outcomes in (("a", "f" * 8), ("b", "f" * 6 + "ss")) for each in
+              episodes("kitchen/0", name, outcomes)]
+    frame = tables.summary(clean + others)
+    assert row(frame, "kitchen", "a")["p_holm"] == pytest.approx(2 * 2 / 2**8)
+    assert row(frame, "kitchen", "b")["p_holm"] == pytest.approx(2 / 2**6)
+    assert "total" not in set(frame.task_set)
+
+
+def test_seeds_are_paired_apart() -> None:
+    frame = tables.summary(episodes("kitchen/0", "clean", "ss") + episodes("kitchen/0", "joint", "ff", seed=1))
+    assert row(frame, "kitchen", "joint")["pairs"] == 0
+    assert "–" not in tables.grid(frame)[1][0][-1] and tables.grid(frame)[1][0][-1] == ""
+
+
+def test_packs_and_policies_never_share_a_table() -> None:
+    with pytest.raises(ValueError, match="share no table"):
+        tables.summary(RECORDS + episodes("kitchen/0", "clean", "s", assets="official"))
+
+
+def test_markdown_has_conditions_side_by_side_and_real_minus_signs() -> None:
+    lines = tables.to_markdown(tables.summary(RECORDS)).splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert cells[0] == ["task set", "clean % [95 %]", "n", "joint % [95 %]", "n", "joint − clean [95 %]"]
+    assert [line[0] for line in cells[2:]] == ["kitchen", "garage", "total"]
+    # Wilson for 6 of 8 and 3 of 6
+    assert cells[2][1:5] == ["75.0 [40.9, 92.9]", "8 (+1 errors)", "50.0 [18.8, 81.2]", "6"]
+    assert cells[2][5].startswith("−75.0 [−")
+    assert len({len(line) for line in lines}) == 1
+    assert set(cells[1][0]) == {"-"} and all(cell.endswith("-:") for cell in cells[1][1:])
+
+
+def test_many_conditions_are_rows() -> None:
+    records = [each for name in ("clean", "a", "b", "c", "d") for each in episodes("kitchen/0", name, "sf")]
+    header, rows = tables.grid(tables.summary(records))
+    assert header[:2] == ["task set", "condition"]
+    assert [line[1] for line in rows] == ["clean", "a", "b", "c", "d"]
+
+
+def test_a_condition_missing_in_one_set_leaves_empty_cells() -> None:
+    records = episodes("kitchen/0", "clean", "s") + episodes("kitchen/0", "a", "s") + episodes("garage/0", "clean", "s")
+    assert tables.grid(tables.summary(records))[1][1][3:] == ["", "", ""]
+
+
+def test_without_a_control_there_are_rates_only() -> None:
+    header, rows = tables.grid(tables.summary(episodes("kitchen/0", "joint", "ef")))
+    assert header == ["task set", "joint % [95 %]", "n"]
+    assert rows == [["kitchen", "0.0 [0.0, 79.3]", "1 (+1 errors)"]]
+
+
+def test_nothing_but_errors_is_a_dash() -> None:
+    assert tables.grid(tables.summary(episodes("kitchen/0", "clean", "ee")))[1] == [["kitchen", "–", "0 (+2 errors)"]]
+
+
+def test_no_records_make_an_empty_table() -> None:
+    frame = tables.summary([])
+    assert len(frame) == 0
+    assert tables.to_csv(frame).count("\n") == 1
+    assert tables.grid(frame) == (["task set"], [])
+    assert tables.to_markdown(frame).startswith("| task set |\n")
+
+
+def test_csv_reads_back_as_the_frame() -> None:
+    frame = tables.summary(RECORDS)
+    again = pandas.read_csv(io.StringIO(tables.to_csv(frame)))
+    pandas.testing.assert_frame_equal(again, frame, check_dtype=False, atol=1e-6, rtol=0)
+
+
+def test_the_terminal_shows_what_markdown_shows() -> None:
+    frame = tables.summary(RECORDS)
+    out = io.StringIO()
+    Console(file=out, width=200).print(tables.to_rich(frame, "random on primitive"))
+    shown = out.getvalue()
+    assert "random on primitive" in shown
+    for line in tables.grid(frame)[1]:
+        assert all(cell in shown for cell in line)

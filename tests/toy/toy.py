@@ -1,0 +1,229 @@
+"""A plug-in for tests: a point on a plane seeks a goal, with 16 × 16 cameras and with mischief on demand.
+
+The environment variable TOY_MISCHIEF holds JSON that says what goes wrong: "<task number>/<index>" → one of `reset`,
+`observe`, `act`, `step` (raise there), `nan` (an action that is none), `segfault`, `exit`, `hang`; and
+"open/<task number>", "construct" → `raise`, `exit` or `hang`. "pause" → seconds that every reset takes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from vlabench.adapters.base import Policy
+from vlabench.errors import UnknownName
+from vlabench.perturbations.base import Perturbation
+from vlabench.seeding import Draws, generator
+from vlabench.simulators.base import Scene, Simulator
+from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome, Task
+
+SIZE = 16
+STEP = 0.1
+NEAR = 0.08
+STEP_LIMIT = 20
+EVERY: Mapping[int, Mapping[str, Any]] = {severity: {} for severity in range(1, 6)}
+
+
+def mischief(key: str) -> Any:
+    """What goes wrong at `key`, if anything."""
+    return json.loads(os.environ.get("TOY_MISCHIEF", "{}")).get(key)
+
+
+def misbehave(kind: Any) -> None:
+    """Do it, if it is one of those that end or stop a process."""
+    if kind == "segfault":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    elif kind == "exit":
+        print("leaving early", flush=True)
+        os._exit(7)
+    elif kind == "hang":
+        time.sleep(3600)
+    elif kind == "raise":
+        raise RuntimeError("mischief")
+
+
+class Points(Scene):
+    """B points, in the unit square. Actions [B, 3]: a direction in [−1, 1]², and a number that does nothing."""
+
+    null_action = np.array([0.0, 0.0, -1.0])
+
+    def __init__(self, task: Task, batch: int, cameras: Sequence[str]) -> None:
+        self.task, self.cameras = task, tuple(cameras)
+        self.goal = generator("toy goal", task.number).uniform(0.2, 0.8, 2)
+        self.points = np.zeros((batch, 2))
+        self.renders = self.steps = 0
+        self._mischief: Any = None
+
+    def reset(self, episodes: Sequence[EpisodeSpec]) -> None:
+        time.sleep(mischief("pause") or 0.0)
+        self._mischief = mischief(f"{self.task.number}/{episodes[0].index}")
+        misbehave(self._mischief)
+        self._fail("reset")
+        self.points = np.array([generator("toy start", self.task.number, e.index).uniform(0, 1, 2) for e in episodes])
+        self.steps = 0
+
+    def observe(self) -> Observation:
+        self._fail("observe")
+        self.renders += 1
+        batch = len(self.points)
+        return Observation(
+            images={camera: np.stack([self._picture(camera, point) for point in self.points])
+                    for camera in self.cameras},
+            proprio=self.points.astype(np.float32), instruction=(self.task.instruction,) * batch, step=self.steps)
+
+    def step(self, actions: Floats) -> Outcome:
+        self._fail("step")
+        self.points = self.points + STEP * np.clip(actions[:, :2], -1, 1)
+        self.steps += 1
+        return Outcome(success=np.linalg.norm(self.points - self.goal, axis=1) < NEAR)
+
+    def state_digest(self) -> tuple[str, ...]:
+        return tuple(hashlib.blake2b(point.tobytes(), digest_size=8).hexdigest() for point in self.points)
+
+    def slot(self, b: int) -> Scene:
+        return One(self, b)
+
+    def _picture(self, camera: str, point: Floats) -> Image:
+        picture = np.full((SIZE, SIZE, 3), 40, dtype=np.uint8)
+        for where, colour in ((self.goal, 1), (point, 0)):
+            column, row = np.clip((np.asarray(where) * SIZE).astype(int), 0, SIZE - 1)
+            picture[row if camera == "top" else 0, column, colour] = 255
+        return picture
+
+    def _fail(self, phase: str) -> None:
+        if self._mischief == phase:
+            raise ValueError(f"mischief at {phase}")
+
+
+class One(Points):
+    """The view of one point of a batch."""
+
+    def __init__(self, scene: Points, b: int) -> None:
+        self.scene, self.b = scene, b
+
+    def push(self, by: Floats) -> None:
+        """Move the point."""
+        self.scene.points[self.b] += by
+
+
+class Toy(Simulator):
+    """Three tasks that differ in where the goal is."""
+
+    task_sets = ("toy_points",)
+    packs = ("plain",)
+    cameras = ("top", "side")
+    offers = frozenset({"point"})
+
+    def __init__(self, assets: str) -> None:
+        super().__init__(assets)
+
+    def check(self) -> None:
+        return None
+
+    def tasks(self, task_set: str) -> list[Task]:
+        if task_set != "toy_points":
+            raise UnknownName("task set", task_set, self.task_sets)
+        return [Task("toy", task_set, n, f"seek_{n}", f"seek goal {n}", STEP_LIMIT, 50) for n in range(3)]
+
+    def open(self, task: Task, batch: int = 1, cameras: Sequence[str] = (), image_size: int = SIZE,
+             privileged: bool = False) -> Points:
+        misbehave(mischief(f"open/{task.number}"))
+        return Points(task, batch, cameras)
+
+    def versions(self) -> Mapping[str, str]:
+        return {"toy": "0.1"}
+
+
+class Seeker(Policy):
+    """Heads for the greenest spot of the `top` picture, with noise from its own stream. Chunks of `chunk` actions."""
+
+    def __init__(self, noise: float = 0.0, chunk: int = 4) -> None:
+        misbehave(mischief("construct"))
+        self.noise, self.chunk = noise, chunk
+        self._draws: dict[int, Draws] = {}
+        self._looks: dict[int, int] = {}
+
+    def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
+        for slot, own in zip(slots, draws, strict=True):
+            self._draws[slot], self._looks[slot] = own, 0
+
+    def act(self, obs: Observation) -> Floats:
+        return np.stack([self._chunk(slot, obs) for slot in range(len(obs.proprio))])
+
+    def _chunk(self, slot: int, obs: Observation) -> Floats:
+        look = self._looks[slot]
+        self._looks[slot] = look + 1
+        green = obs.images["top"][slot, :, :, 1]
+        row, column = np.unravel_index(int(green.argmax()), green.shape)
+        away = (np.array([column, row]) + 0.5) / SIZE - obs.proprio[slot]
+        noise = self._noise() * self._draws[slot].at(look).normal(size=(self.chunk, 2))
+        heading = np.clip(away / (STEP * self.chunk), -1, 1) + noise
+        return np.concatenate([heading, np.zeros((self.chunk, 1))], axis=1)
+
+    def _noise(self) -> float:
+        own = self._draws[0]
+        kind = mischief(f"{own.task.rpartition('/')[2]}/{own.index}")
+        if kind == "act":
+            raise KeyError("mischief at act")
+        return float("nan") if kind == "nan" else self.noise
+
+
+class Dark(Perturbation):
+    """All pictures darker by a factor that is drawn once an episode."""
+
+    severities: ClassVar[Mapping[int, Mapping[str, Any]]] = EVERY
+
+    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
+        return frozenset(f"images/{camera}" for camera in cameras)
+
+    def realised(self) -> dict[str, Any]:
+        return {"by": self._by}
+
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
+        self._by = float(rng.episode().uniform(0.1, 0.9))
+
+    def observation(self, obs: Observation, step: int, rng: Draws) -> Observation:
+        return obs.replace(images={c: (v * self._by).astype(np.uint8) for c, v in obs.images.items()})
+
+    _by: float = 1.0
+
+
+class Jolt(Perturbation):
+    """Gaussian noise on every action, in units of `sigma`."""
+
+    severities: ClassVar[Mapping[int, Mapping[str, Any]]] = EVERY
+    sigma: float = 0.1
+
+    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
+        return frozenset({"action"})
+
+    def action(self, action: Floats, step: int, rng: Draws) -> Floats:
+        return action + self.sigma * rng.at(step).normal(size=action.shape)
+
+
+class Idle(Dark):
+    """Says that it darkens, and does not."""
+
+    def observation(self, obs: Observation, step: int, rng: Draws) -> Observation:
+        return obs
+
+
+class Leak(Dark):
+    """Says that it darkens the top camera, and darkens both."""
+
+    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
+        return frozenset({"images/top"})
+
+
+class Shy(Dark):
+    """Leaves the first picture clean."""
+
+    def observation(self, obs: Observation, step: int, rng: Draws) -> Observation:
+        return super().observation(obs, step, rng) if step else obs

@@ -1,0 +1,34 @@
+"""Plays a toy suite from a command line: toy_run.py RESULTS SUITE WORKERS [TIME_LIMIT]."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from vlabench import cards, plan, registry
+from vlabench.errors import VlabenchError
+from vlabench.progress import progress
+from vlabench.runner import run
+from vlabench.store import Store
+
+
+def main(results: str, suite: str, workers: str, time_limit: str = "60") -> int:
+    """The exit status."""
+    policy = cards.load_policy("toy-seeker")
+    card = cards.load_suite(suite)
+    planned = plan.make(card, policy, registry.simulator(card.simulator)("plain"))
+    store = Store(Path(results), policy.name, "plain")
+    try:
+        summary = run(planned, policy, card.simulator, store, workers=int(workers), time_limit=float(time_limit),
+                      progress=progress(Console(stderr=True)))
+    except VlabenchError as error:
+        print(error)
+        return error.exit_code
+    print(summary)
+    return summary.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,172 @@
+"""The workers of a run: who plays which episode next, and what happens when a worker dies, hangs or cannot start."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing import connection
+from types import TracebackType
+
+from typing_extensions import Self
+
+from vlabench.errors import WorkerError
+from vlabench.types import EpisodeSpec, Task
+from vlabench.worker import Done, Failed, Job, Ready, Unready, Worker
+
+LOSSES = 3
+"""So many workers lost in a row, with no episode finished in between, end a run."""
+FAILURES = 3
+"""So many errors in a row from a worker that finished episodes before get it replaced: its process may be broken (a
+CUDA context never recovers from a failed assertion)."""
+START_LIMIT = 900.0
+"""Seconds that a worker may take to import its libraries and load its policy."""
+_POLL = 0.5  # seconds between looks at the clock and at dead processes whose pipe something else keeps open
+_GRACE = 5.0  # seconds that a worker gets to close its policy and scene when the work is done
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of an episode, and how long the runner waited for it."""
+
+    spec: EpisodeSpec
+    answer: Done | Failed
+    seconds: float
+
+
+class Agenda:
+    """The episodes still to be handed out, by task."""
+
+    def __init__(self, specs: Sequence[EpisodeSpec]) -> None:
+        self._queues: dict[Task, deque[EpisodeSpec]] = {}
+        for spec in specs:
+            self._queues.setdefault(spec.task, deque()).append(spec)
+
+    def __len__(self) -> int:
+        return sum(len(queue) for queue in self._queues.values())
+
+    def next(self, mine: Task | None, others: Collection[Task]) -> EpisodeSpec | None:
+        """The next episode for a worker that has the task `mine` open, while other workers have `others` open.
+
+        Of its own task while there are any; else of a task that nobody has open; else a share of the task that has
+        most left, unless that is a single episode, which its owner plays sooner than a second scene is open.
+        """
+        left = {task: queue for task, queue in self._queues.items() if queue}
+        if mine not in left:
+            free = [task for task in left if task not in others]
+            mine = free[0] if free else max(left, key=lambda task: len(left[task]), default=None)
+            if mine is None or (not free and len(left[mine]) == 1):
+                return None
+        return left[mine].popleft()
+
+    def drop(self, task: Task) -> list[EpisodeSpec]:
+        """Take all that is left of a task."""
+        return list(self._queues.pop(task, ()))
+
+
+class Crew:
+    """Up to `size` workers that play `specs`; a context manager, at whose end no worker is left.
+
+    time_limit: seconds for an episode, opening its scene included. note: hears what a user should know at once.
+    """
+
+    def __init__(self, job: Job, specs: Sequence[EpisodeSpec], size: int, time_limit: Callable[[EpisodeSpec], float],
+                 note: Callable[[str], None]) -> None:
+        self._job, self._size, self._time_limit, self._note = job, size, time_limit, note
+        self._agenda = Agenda(specs)
+        self._workers: list[Worker] = []
+        self._losses = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        for worker in self._workers:
+            worker.dismiss()
+        patience = time.monotonic() + (_GRACE if kind is None else 0.0)
+        for worker in self._workers:
+            worker.kill(max(0.0, patience - time.monotonic()))
+
+    def results(self) -> Iterator[Result]:
+        """Play everything; yields in the order in which episodes end.
+
+        Raises WorkerError if a worker cannot start, or LOSSES in a row are lost.
+        """
+        while len(self._agenda) or any(worker.spec for worker in self._workers):
+            self._hire()
+            self._hand_out()
+            ready = connection.wait([worker.connection for worker in self._workers], _POLL)
+            for worker in list(self._workers):
+                if worker.connection in ready:
+                    yield from self._hear(worker)
+                elif worker.late:
+                    yield from self._lose(worker, "Timeout")
+                elif worker.dead and not worker.connection.poll():
+                    yield from self._lose(worker, "WorkerDied")
+
+    def _hire(self) -> None:
+        idle = sum(worker.spec is None for worker in self._workers)
+        while len(self._workers) < self._size and idle < len(self._agenda):
+            self._workers.append(Worker(self._job, START_LIMIT))
+            idle += 1
+
+    def _hand_out(self) -> None:
+        for worker in self._workers:
+            if worker.ready and worker.spec is None:
+                others = {other.task for other in self._workers if other is not worker and other.task is not None}
+                spec = self._agenda.next(worker.task, others)
+                if spec is not None:
+                    worker.give(spec, self._time_limit(spec))
+
+    def _hear(self, worker: Worker) -> Iterator[Result]:
+        answer = worker.take()
+        if answer is None:
+            yield from self._lose(worker, "WorkerDied")
+        elif isinstance(answer, Unready):
+            raise WorkerError(f"a worker could not start: {answer.message}")
+        elif isinstance(answer, Ready):
+            worker.ready = True
+        else:
+            spec, seconds = worker.free()
+            yield Result(spec, answer, seconds)
+            if isinstance(answer, Done):
+                worker.finished, worker.failures, self._losses = worker.finished + 1, 0, 0
+            elif answer.phase == "open":
+                yield from self._give_up(spec.task, answer)
+            else:
+                worker.failures += 1
+                if worker.finished and worker.failures >= FAILURES:
+                    self._note(f"a worker is replaced after {worker.failures} errors in a row")
+                    self._dismiss(worker)
+
+    def _give_up(self, task: Task, why: Failed) -> Iterator[Result]:
+        """A scene that cannot be opened now cannot be opened for the task's other episodes either."""
+        self._note(f"{task.key} cannot be opened: {why.error}: {why.message}")
+        for spec in self._agenda.drop(task):
+            yield Result(spec, why, 0.0)
+        self._count_loss(f"tasks could not be opened, or their workers died; the last: {why.error}: {why.message}", "")
+
+    def _lose(self, worker: Worker, error: str) -> Iterator[Result]:
+        """A worker died, or must."""
+        spec, seconds = (worker.spec, worker.elapsed) if worker.spec else (None, 0.0)
+        how = self._dismiss(worker)
+        if error == "Timeout":
+            how = f"gave no answer within {worker.time_limit:g} s and was stopped"
+        where = f"{spec.task.key} {spec.condition} {spec.index}" if spec else "starting"
+        words = worker.last_words
+        self._note(f"a worker {how} ({where})" + (f"; its last words:\n{words}" if words else ""))
+        if spec is not None:
+            yield Result(spec, Failed("worker", error, f"the worker {how}"), seconds)
+        self._count_loss(f"workers were lost; the last one {how} ({where})", words)
+
+    def _dismiss(self, worker: Worker) -> str:
+        self._workers.remove(worker)
+        return worker.kill()
+
+    def _count_loss(self, what: str, words: str) -> None:
+        self._losses += 1
+        if self._losses >= LOSSES:
+            raise WorkerError(f"{LOSSES} times in a row, with no episode finished in between, {what}"
+                              + (f"\n{words}" if words else ""))

@@ -1,0 +1,146 @@
+"""What the perturbations of pictures share: which cameras they touch, and draws that are held, renewed or separate.
+
+Sizes in pixels are meant for pictures of 224 × 224, the input of most policies, and scale with the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import PrivateAttr
+
+from vlabench.errors import RenderingError, UnknownName
+from vlabench.perturbations.base import Perturbation
+from vlabench.seeding import Draws
+from vlabench.types import Image, Observation
+
+REFERENCE = 224
+"""Side in pixels of the picture that parameters in pixels are meant for."""
+
+Units = npt.NDArray[np.float64]
+
+
+def check_opencv() -> None:
+    """Import OpenCV (0.1 s) or say how to mend it. Raises RenderingError."""
+    try:
+        import cv2  # noqa: F401
+    except ImportError as error:  # mostly: the package is there, but a library of the system that it needs is not
+        raise RenderingError(
+            f"OpenCV, which changes the pictures, cannot start: {error}\n"
+            "  mend: sudo apt-get install -y libgl1 libglib2.0-0\n"
+            "  or, without administrator rights: pip install --force-reinstall --no-deps opencv-python-headless"
+        ) from error
+
+
+def as_image(array: npt.NDArray[Any]) -> Image:
+    """The result of an OpenCV function as a picture: uint8, C-contiguous; no copy where it is so already."""
+    return np.ascontiguousarray(array, dtype=np.uint8)
+
+
+def scaled(pixels: float, height: int, width: int) -> float:
+    """A length given in pixels of a 224² picture, in pixels of this one (by its shorter side)."""
+    return pixels * min(height, width) / REFERENCE
+
+
+class ImagePerturbation(Perturbation):
+    """Changes pictures, one by one, in policy-facing orientation.
+
+    cameras: the cameras it touches; none named means all that the policy sees. A policy without cameras is left
+    alone. Raises UnknownName where a named camera is not among those that the policy sees.
+    """
+
+    cameras: tuple[str, ...] = ()
+
+    _chosen: tuple[str, ...] = PrivateAttr(default=())
+
+    def choose(self, cameras: Sequence[str]) -> tuple[str, ...]:
+        """The cameras it touches, of those that the policy sees."""
+        for name in self.cameras if cameras else ():
+            if name not in cameras:
+                raise UnknownName("camera", name, cameras, where=f"the perturbation {type(self).__name__}")
+        return tuple(c for c in cameras if c in self.cameras or not self.cameras)
+
+    @property
+    def neutral(self) -> bool:
+        """Whether the parameters are such that no picture changes."""
+        return False
+
+    @property
+    def from_start(self) -> bool:
+        return not self.neutral
+
+    @property
+    def certain(self) -> bool:
+        return not self.neutral
+
+    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
+        return frozenset(f"images/{camera}" for camera in self.choose(cameras))
+
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
+        self._chosen = self.choose(cameras)
+        if self._chosen:
+            check_opencv()
+
+    def observation(self, obs: Observation, step: int, rng: Draws) -> Observation:
+        if not self._chosen:
+            return obs
+        images = dict(obs.images)
+        for camera in self._chosen:
+            images[camera] = self.picture(images[camera][0], camera, step, rng)[np.newaxis]
+        return obs.replace(images=images)
+
+    def picture(self, image: Image, camera: str, step: int, rng: Draws) -> Image:
+        """The changed picture, uint8 [H, W, 3], in a new array."""
+        raise NotImplementedError(f"{type(self).__name__} must say how it changes a picture")
+
+
+class DrawnPerturbation(ImagePerturbation):
+    """Changes pictures by unit random numbers, `units` of them a draw, that the parameters scale.
+
+    draw: `episode` draws once and holds, `step` draws anew at every look. independent: each camera has a draw of its
+    own instead of one for all. The papers leave both open; the defaults are those of the nearest public code.
+    """
+
+    units: ClassVar[int] = 0
+
+    draw: Literal["episode", "step"] = "episode"
+    independent: bool = False
+
+    _seen: dict[str, tuple[Units, int, int]] = PrivateAttr(default_factory=dict)
+
+    def generator(self, rng: Draws, camera: str, step: int, *what: str) -> np.random.Generator:
+        """The numbers of a look at a camera: where `draw` holds them, the stream itself begins anew at each look."""
+        key = (*what, camera) if self.independent else what
+        return rng.episode(*key) if self.draw == "episode" else rng.at(step, *key)
+
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
+        super().begin(rng, replan, cameras)
+        self._seen = {}
+
+    def drawn(self, image: Image, camera: str, step: int, rng: Draws) -> Units:
+        """The unit numbers in [0, 1) for this look, remembered for `realised`."""
+        units = self.generator(rng, camera, step).random(self.units)
+        self._seen[camera] = (units, image.shape[0], image.shape[1])
+        return units
+
+    def picture(self, image: Image, camera: str, step: int, rng: Draws) -> Image:
+        return self.apply(image, self.drawn(image, camera, step, rng))
+
+    def apply(self, image: Image, units: Units) -> Image:
+        """The changed picture for a draw."""
+        raise NotImplementedError(f"{type(self).__name__} must say how it changes a picture")
+
+    def describe(self, units: Units, height: int, width: int) -> Mapping[str, Any]:
+        """A draw in words that are JSON-ready: angles, pixels, factors."""
+        raise NotImplementedError(f"{type(self).__name__} must describe its draws")
+
+    def realised(self) -> dict[str, Any]:
+        """The draw of the latest look: one for all cameras, or one by camera where they are independent."""
+        drawn = {camera: dict(self.describe(*seen)) for camera, seen in self._seen.items()}
+        if not drawn:
+            return {}
+        latest: dict[str, Any] = drawn if self.independent else next(iter(drawn.values()))
+        return latest if self.draw == "episode" else {"draw": "step", "latest": latest}

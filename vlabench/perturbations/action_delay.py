@@ -1,0 +1,51 @@
+"""action_delay: the robot executes what the policy asked for some control steps ago.
+
+Until the first action arrives it executes the null action: no motion, gripper open. No published benchmark has it; the
+severities, 1 to 5 steps, are 50 to 250 ms at 20 Hz.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from pydantic import Field, PrivateAttr
+
+from vlabench.perturbations._actions import null_like
+from vlabench.perturbations.base import Perturbation
+from vlabench.seeding import Draws
+from vlabench.types import Floats
+
+
+class ActionDelay(Perturbation):
+    """delay: in control steps, 0 … 100."""
+
+    severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {n: {"delay": n} for n in range(1, 6)}
+    group: ClassVar[str] = "timing"
+
+    delay: int = Field(default=3, ge=0, le=100)
+
+    _waiting: deque[Floats] = PrivateAttr(default_factory=deque)
+
+    @property
+    def from_start(self) -> bool:
+        return self.delay > 0
+
+    @property
+    def certain(self) -> bool:
+        """No: a policy that asks for the null action again and again gets what it asks for."""
+        return False
+
+    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
+        return frozenset({"action"})
+
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
+        self._waiting = deque()
+
+    def action(self, action: Floats, step: int, rng: Draws) -> Floats:
+        self._waiting.append(action.copy())
+        return self._waiting.popleft() if len(self._waiting) > self.delay else null_like(action)
+
+    def realised(self) -> dict[str, Any]:
+        return {"delay": self.delay}

@@ -1,0 +1,58 @@
+"""action_drop: now and then an action does not arrive, each step for itself with probability p.
+
+The robot then executes its last action again (`repeat`), or stays where it is with the gripper as last (`zero`); before
+any action has arrived the last one is the null action: no motion, gripper open. No published benchmark has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, PrivateAttr
+
+from vlabench.perturbations._actions import null_like
+from vlabench.perturbations.base import Perturbation
+from vlabench.seeding import Draws
+from vlabench.types import Floats
+
+
+class ActionDrop(Perturbation):
+    """p: probability per control step, in [0, 1]. instead: what is executed in place of a lost action."""
+
+    severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {n: {"p": n / 10} for n in range(1, 6)}
+    group: ClassVar[str] = "timing"
+
+    p: float = Field(default=0.3, ge=0, le=1)
+    instead: Literal["repeat", "zero"] = "repeat"
+
+    _last: Floats | None = PrivateAttr(default=None)
+    _dropped: int = PrivateAttr(default=0)
+
+    @property
+    def from_start(self) -> bool:
+        return self.p == 1
+
+    @property
+    def certain(self) -> bool:
+        return self.p == 1
+
+    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
+        return frozenset({"action"})
+
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
+        self._last, self._dropped = None, 0
+
+    def action(self, action: Floats, step: int, rng: Draws) -> Floats:
+        executed = action
+        if rng.at(step).random() < self.p:
+            self._dropped += 1
+            executed = null_like(action) if self._last is None else self._last
+            if self.instead == "zero":
+                executed = np.append(np.zeros_like(executed[:-1]), executed[-1:])
+        self._last = executed.copy()
+        return executed.copy()
+
+    def realised(self) -> dict[str, Any]:
+        return {"p": self.p, "dropped": self._dropped}

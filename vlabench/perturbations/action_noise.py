@@ -1,0 +1,59 @@
+"""action_noise: Gaussian noise on every action that the robot executes.
+
+RobustVLA, section 5.1: "zero-mean Gaussian noise to the inferred actions", noise levels 0.1, 0.2 and 0.3 (table 2), 0.1
+together with rotation (table 3), 0.15 in the transfer test (section 5.2). A reconstruction: the level is read as the
+standard deviation in the environment's action space, [−1, 1], drawn anew at every step and dimension, the gripper
+included, and the sum is clipped to that space. Settle steps before the episode get none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from vlabench.perturbations.base import Perturbation
+from vlabench.seeding import Draws
+from vlabench.types import Floats
+
+
+class ActionNoise(Perturbation):
+    """sigma: standard deviation in units of the action space, in [0, 2].
+
+    clip: whether the noisy action is clipped to [−1, 1]. gripper: whether the last number gets noise too.
+    """
+
+    severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
+        1: {"sigma": 0.05}, 2: {"sigma": 0.1}, 3: {"sigma": 0.15}, 4: {"sigma": 0.2}, 5: {"sigma": 0.3}
+    }
+    paper: ClassVar[int | None] = 2
+    group: ClassVar[str] = "action"
+
+    sigma: float = Field(default=0.1, ge=0, le=2)
+    clip: bool = True
+    gripper: bool = True
+
+    @property
+    def from_start(self) -> bool:
+        return self.sigma > 0
+
+    @property
+    def certain(self) -> bool:
+        return self.sigma > 0
+
+    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
+        return frozenset({"action"})
+
+    def action(self, action: Floats, step: int, rng: Draws) -> Floats:
+        noise = self.sigma * rng.at(step).standard_normal((len(action),))
+        if not self.gripper:
+            noise[-1] = 0.0
+        noisy = action + noise
+        if self.clip:
+            noisy = np.clip(noisy, -1.0, 1.0)
+        return noisy.astype(action.dtype)
+
+    def realised(self) -> dict[str, Any]:
+        return {"sigma": self.sigma}

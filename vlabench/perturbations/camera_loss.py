@@ -1,0 +1,84 @@
+"""camera_loss: a camera fails; its picture is black, or frozen at the last one that the policy saw.
+
+intermittent: time is cut into windows of `window` control steps, and the camera is lost in each with probability
+`share`; a share of 1 loses it for the whole episode. onset: it is lost from a step on that is uniform in 0 … `latest`,
+to the end. No published benchmark has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, PrivateAttr
+
+from vlabench.perturbations._image import ImagePerturbation
+from vlabench.seeding import Draws
+from vlabench.types import Image
+
+
+class CameraLoss(ImagePerturbation):
+    """cameras: which fail, together; none named means the last that the policy sees (in LIBERO the wrist camera).
+
+    pattern: `intermittent` (reads share and window) or `onset` (reads latest). share: in [0, 1]. window, latest: in
+    control steps. fill: `black` or `frozen`.
+    """
+
+    severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
+        1: {"share": 0.1, "latest": 200},
+        2: {"share": 0.25, "latest": 100},
+        3: {"share": 0.5, "latest": 50},
+        4: {"share": 0.75, "latest": 25},
+        5: {"share": 1.0, "latest": 0},
+    }
+    group: ClassVar[str] = "fault"
+
+    pattern: Literal["intermittent", "onset"] = "intermittent"
+    share: float = Field(default=0.5, ge=0, le=1)
+    window: int = Field(default=20, ge=1)
+    latest: int = Field(default=50, ge=0)
+    fill: Literal["black", "frozen"] = "black"
+
+    _onset: int = PrivateAttr(default=0)
+    _last: dict[str, Image] = PrivateAttr(default_factory=dict)
+    _looks: dict[int, bool] = PrivateAttr(default_factory=dict)
+
+    def choose(self, cameras: Sequence[str]) -> tuple[str, ...]:
+        """The cameras that fail."""
+        return super().choose(cameras) if self.cameras else tuple(cameras[-1:])
+
+    @property
+    def neutral(self) -> bool:
+        return self.pattern == "intermittent" and self.share == 0
+
+    @property
+    def certain(self) -> bool:
+        return self.share == 1 if self.pattern == "intermittent" else self.latest == 0
+
+    @property
+    def from_start(self) -> bool:
+        """Where the camera is never there; a frozen one still gives its first picture."""
+        return self.certain and self.fill == "black"
+
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
+        self._chosen = self.choose(cameras)
+        self._onset = int((self.latest + 1) * rng.episode("onset").random())
+        self._last, self._looks = {}, {}
+
+    def lost(self, step: int, rng: Draws) -> bool:
+        """Whether the camera is lost at a step."""
+        if self.pattern == "onset":
+            return step >= self._onset
+        return bool(rng.episode("window", step // self.window).random() < self.share)
+
+    def picture(self, image: Image, camera: str, step: int, rng: Draws) -> Image:
+        self._looks[step] = self.lost(step, rng)
+        if not self._looks[step]:
+            self._last[camera] = image
+            return image
+        return np.zeros_like(image) if self.fill == "black" else self._last.setdefault(camera, image)
+
+    def realised(self) -> dict[str, Any]:
+        seen = {"cameras": list(self._chosen), "lost": sum(self._looks.values()), "looks": len(self._looks)}
+        return seen if self.pattern == "intermittent" else {**seen, "onset": self._onset}

@@ -1,0 +1,60 @@
+"""frame_drop: now and then a new observation does not arrive, and the policy sees its last one again.
+
+Each look for itself is lost with probability p; in a row of lost looks the same observation stays. The step stamp stays
+with the pictures. Proprioception is lost with them (and privileged state), unless `proprio` is off. The first look
+always arrives. No published benchmark has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from pydantic import Field, PrivateAttr
+
+from vlabench.perturbations.base import Perturbation
+from vlabench.perturbations.observation_delay import as_seen
+from vlabench.seeding import Draws
+from vlabench.types import Observation
+
+
+class FrameDrop(Perturbation):
+    """p: probability per look, in [0, 1]. proprio: whether proprioception and privileged state are lost too."""
+
+    severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {n: {"p": n / 10} for n in range(1, 6)}
+    group: ClassVar[str] = "timing"
+
+    p: float = Field(default=0.3, ge=0, le=1)
+    proprio: bool = True
+
+    _last: Observation | None = PrivateAttr(default=None)
+    _replan: int = PrivateAttr(default=1)
+    _dropped: int = PrivateAttr(default=0)
+
+    @property
+    def from_start(self) -> bool:
+        """No: before the first look there is nothing to see again."""
+        return False
+
+    @property
+    def certain(self) -> bool:
+        return self.p == 1
+
+    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
+        seen = {f"images/{camera}" for camera in cameras}
+        return frozenset(seen | {"proprio"} if self.proprio else seen)
+
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
+        self._last, self._replan, self._dropped = None, replan, 0
+
+    def observation(self, obs: Observation, step: int, rng: Draws) -> Observation:
+        if step % self._replan:  # taken for another perturbation; the policy does not look
+            return obs
+        if self._last is not None and rng.at(step).random() < self.p:
+            self._dropped += 1
+            return as_seen(obs, self._last, self.proprio)
+        self._last = obs
+        return obs
+
+    def realised(self) -> dict[str, Any]:
+        return {"p": self.p, "dropped": self._dropped}

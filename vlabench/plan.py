@@ -1,0 +1,165 @@
+"""Suite × policy × options → the episodes to play, in order, with every check that needs no simulator running."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from vlabench.cards import PolicyCard, SuiteCard
+from vlabench.conditions import CLEAN, Condition
+from vlabench.errors import OptionError, UnknownName, UnsupportedError, near
+from vlabench.simulators.base import Simulator
+from vlabench.types import EpisodeSpec, Task
+
+Identity = tuple[str, str, int, int]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line may choose.
+
+    episodes: per task and condition; None leaves it to the suite. tasks: `libero_spatial/3`, `libero_spatial` or
+    patterns such as `libero_*/0`; empty for all. conditions: names or patterns; empty for all. control: play `clean`
+    too, even where `conditions` does not name it.
+    """
+
+    episodes: int | None = None
+    tasks: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
+    control: bool = True
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All episodes that were asked for, by task, then condition, then index: a scene is opened once per task.
+
+    warnings: what the user should know but need not mend.
+    """
+
+    tasks: tuple[Task, ...]
+    conditions: Mapping[str, Condition]
+    episodes: int
+    seed: int
+    specs: tuple[EpisodeSpec, ...]
+    warnings: tuple[str, ...] = field(default=())
+
+    def todo(self, held: Collection[Identity]) -> tuple[EpisodeSpec, ...]:
+        """The episodes whose identity is not among `held`, in order."""
+        return tuple(spec for spec in self.specs if spec.identity not in held)
+
+
+def make(suite: SuiteCard, policy: PolicyCard, simulator: Simulator, options: Options | None = None) -> Plan:
+    """The plan of a run on the simulator's asset pack.
+
+    Raises UnknownName (task, condition, asset pack), OptionError (number of episodes, nothing to play), CardError (a
+    perturbation's parameters) and UnsupportedError (what the simulator or the policy cannot do).
+    """
+    options = options or Options()
+    tasks = choose_tasks(suite, simulator, options.tasks)
+    conditions = choose_conditions(suite, options)
+    episodes = _episodes(suite, tasks, options.episodes)
+    _check_simulator(policy, conditions.values(), simulator)
+    _check_felt(policy, conditions.values())
+    specs = tuple(
+        EpisodeSpec(task, name, index, options.seed)
+        for task in tasks
+        for name in conditions
+        for index in range(episodes)
+    )
+    return Plan(tasks, conditions, episodes, options.seed, specs, _warnings(policy, simulator))
+
+
+def choose_tasks(suite: SuiteCard, simulator: Simulator, patterns: Sequence[str] = ()) -> tuple[Task, ...]:
+    """The suite's tasks, in their published order, that match any of `patterns` (all, if there are none)."""
+    tasks = [task for task_set in suite.task_sets for task in simulator.tasks(task_set)]
+    if suite.tasks:
+        tasks = _matching(tasks, suite.tasks, f"suite {suite.name!r}")
+    if patterns:
+        tasks = _matching(tasks, patterns, "--tasks")
+    return tuple(tasks)
+
+
+def choose_conditions(suite: SuiteCard, options: Options) -> dict[str, Condition]:
+    """The suite's conditions that were asked for, in the suite's order. Raises UnknownName, OptionError."""
+    chosen = {name for name in suite.conditions if name != CLEAN}
+    if options.conditions:
+        for pattern in options.conditions:
+            if not fnmatch.filter(suite.conditions, pattern):
+                raise UnknownName("condition", pattern, suite.conditions, where=f"suite {suite.name!r}")
+        chosen = {name for pattern in options.conditions for name in fnmatch.filter(suite.conditions, pattern)}
+    if options.control:
+        chosen.add(CLEAN)
+    if not chosen:
+        raise OptionError(f"--no-control leaves nothing to play: suite {suite.name!r} has no condition but {CLEAN!r}")
+    return {name: condition for name, condition in suite.conditions.items() if name in chosen}
+
+
+def _matching(tasks: Sequence[Task], patterns: Sequence[str], where: str) -> list[Task]:
+    chosen: set[str] = set()
+    for pattern in patterns:
+        found = [task.key for task in tasks if task.task_set == pattern or fnmatch.fnmatchcase(task.key, pattern)]
+        if not found:
+            known = {task.key for task in tasks} | {task.task_set for task in tasks}
+            raise UnknownName("task", pattern, known, where=where, mend="mend: vlabench list tasks")
+        chosen.update(found)
+    return [task for task in tasks if task.key in chosen]
+
+
+def _episodes(suite: SuiteCard, tasks: Sequence[Task], asked: int | None) -> int:
+    episodes = suite.episodes if asked is None else asked
+    where = f"suite {suite.name!r}" if asked is None else "--episodes"
+    if episodes < 1:
+        raise OptionError(f"{where}: {episodes} episodes: at least 1 is needed")
+    fewest = min(tasks, key=lambda task: task.init_states)
+    if episodes > fewest.init_states:
+        raise OptionError(
+            f"{where}: {episodes} episodes: {fewest.init_states} init states are published for {fewest.key}, "
+            f"and an episode needs one of its own\n  mend: --episodes {fewest.init_states} or less"
+        )
+    return episodes
+
+
+def _check_simulator(policy: PolicyCard, conditions: Collection[Condition], simulator: Simulator) -> None:
+    name = type(simulator).__name__
+    if simulator.assets not in simulator.packs:
+        raise UnknownName("asset pack", simulator.assets, simulator.packs, where=f"simulator {name}")
+    blind = [camera for camera in policy.cameras if camera not in simulator.cameras]
+    if blind:
+        raise UnsupportedError(
+            f"policy {policy.name!r} looks at camera {blind[0]!r}, which simulator {name} has not: "
+            f"{near(blind[0], simulator.cameras)}"
+        )
+    for condition in conditions:
+        for part, perturbation in zip(condition.parts, condition.perturbations, strict=True):
+            missing = sorted(perturbation.needs - simulator.offers)
+            if missing:
+                raise UnsupportedError(
+                    f"condition {condition.name!r}: perturbation {part.perturbation!r} needs {', '.join(missing)}, "
+                    f"which simulator {name} does not offer\n"
+                    f"  it offers: {', '.join(sorted(simulator.offers)) or 'nothing beyond stepping and looking'}"
+                )
+
+
+def _check_felt(policy: PolicyCard, conditions: Collection[Condition]) -> None:
+    """Refuse conditions that change nothing this policy can notice: their rates would be the control's again."""
+    reached = [condition.name for condition in conditions if policy.feels(condition)]
+    unfelt = [condition.name for condition in conditions if condition.name not in reached]
+    if unfelt:
+        useful = [name for name in reached if name != CLEAN]
+        reads = f"looks only at {', '.join(policy.cameras)}" if policy.cameras else "reads no pictures"
+        mend = f"mend: --conditions {','.join(useful)}" if useful else "mend: choose another policy or suite"
+        raise UnsupportedError(
+            f"policy {policy.name!r} {reads}, so nothing of these conditions can reach it: {', '.join(unfelt)}\n"
+            f"  {mend}"
+        )
+
+
+def _warnings(policy: PolicyCard, simulator: Simulator) -> tuple[str, ...]:
+    if simulator.assets in policy.assets:
+        return ()
+    return (
+        f"policy {policy.name!r} was made for the assets {', '.join(policy.assets)}; on {simulator.assets!r} it sees "
+        f"pictures of another kind (its records say so, and share no table with the others)",
+    )

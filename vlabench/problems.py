@@ -1,0 +1,97 @@
+"""Turns pydantic's complaints into one line per problem: file, key, what is wrong, what would be valid."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from vlabench.errors import near
+
+
+def shown(path: Path) -> str:
+    """A path as messages show it: relative where it lies below the current directory."""
+    absolute = os.path.abspath(path)
+    relative = os.path.relpath(absolute)
+    return absolute if relative.startswith(os.pardir) else relative
+
+
+def one_line_each(error: ValidationError, model: type[BaseModel], where: str, hide: Collection[str] = ()) -> str:
+    """The problems of `error`, met when reading `where` as `model`. `hide`: fields that are no keys of the file."""
+    problems = error.errors(include_url=False)
+    lines = []
+    for problem in problems:
+        kind, loc = problem["type"], problem["loc"]
+        place = loc[:-1]
+        if kind == "extra_forbidden":
+            valid = [name for name in _fields_at(model, place) if place or name not in hide]
+            text = f"unknown key {loc[-1]!r}: {_valid_keys(str(loc[-1]), valid)}"
+        elif kind == "missing":
+            text = f"the key {loc[-1]!r} is missing"
+        elif kind == "too_short":
+            if any(len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in problems):
+                continue  # a list is also called too short when its entries are what is wrong
+            place, text = loc, "must not be empty"
+        else:
+            place, text = loc, f"{_plain(problem['msg'])}, not {_short(problem['input'])}"
+        lines.append(": ".join([where, *([".".join(str(part) for part in place)] if place else []), text]))
+    return "\n".join(lines)
+
+
+def options_model(cls: type[Any], without: Collection[str] = ()) -> type[BaseModel]:
+    """A strict model of what a constructor takes, so that a table of options can be checked before it is called."""
+    fields: dict[str, Any] = {}
+    extra = "forbid"
+    for parameter in inspect.signature(cls, eval_str=True).parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            extra = "allow"
+        elif parameter.kind is not parameter.VAR_POSITIONAL and parameter.name not in without:
+            annotation = Any if parameter.annotation is parameter.empty else parameter.annotation
+            default = ... if parameter.default is parameter.empty else parameter.default
+            fields[parameter.name] = (annotation, default)
+    config = ConfigDict(extra="allow" if extra == "allow" else "forbid", strict=True, arbitrary_types_allowed=True)
+    return create_model(cls.__name__, __config__=config, **fields)
+
+
+def _valid_keys(key: str, valid: list[str]) -> str:
+    hint = near(key, valid)
+    listed = "valid keys: " + (", ".join(sorted(valid)) or "none")
+    return listed if hint.startswith("valid") else f"{hint} ({listed})"
+
+
+def _fields_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """The field names of the model that lies at `loc` inside `model`."""
+    for part in loc:
+        if part in model.model_fields:
+            inner = _model_in(model.model_fields[str(part)].annotation)
+            model = inner if inner is not None else model
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = (_model_in(argument) for argument in get_args(annotation))
+    return next((model for model in found if model is not None), None)
+
+
+def _plain(message: str) -> str:
+    for start in ("Value error, ", "Assertion failed, "):
+        message = message.removeprefix(start)
+    for theirs, ours in (("Input should", "must"), ("an object", "a table"), ("a valid array", "a list")):
+        message = message.replace(theirs, ours)
+    return re.sub(r"^must be a valid (\w)", lambda m: f"must be a{'n' * (m[1] in 'aeiou')} {m[1]}", message)
+
+
+def _short(value: Any) -> str:
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError):
+        text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,124 @@
+"""Name → class for perturbations, adapters and simulators; a module is imported only when its class is asked for.
+
+One rule for the built-in ones, and no list to edit. The name `gripper_fault` of kind `perturbation` is the class
+`GripperFault` in `vlabench/perturbations/gripper_fault.py`, or, where one module is not enough, in
+`vlabench/perturbations/gripper_fault/perturbation.py` (so `libero` of kind `simulator` is `Libero` in
+`vlabench/simulators/libero/simulator.py`). `base` and modules that begin with an underscore are no names.
+
+Other packages add names through the entry point groups `vlabench.perturbations`, `vlabench.adapters` and
+`vlabench.simulators`, each as `name = "module:Class"`. A name can be taken once: duplicates are refused.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.metadata
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from vlabench.errors import PluginError, UnknownName
+
+if TYPE_CHECKING:
+    from vlabench.adapters.base import Policy
+    from vlabench.perturbations.base import Perturbation
+    from vlabench.simulators.base import Simulator
+
+Kind = Literal["perturbation", "adapter", "simulator"]
+
+FOLDERS: Mapping[Kind, str] = MappingProxyType(
+    {"perturbation": "perturbations", "adapter": "adapters", "simulator": "simulators"}
+)
+BASES: Mapping[Kind, str] = MappingProxyType(
+    {"perturbation": "Perturbation", "adapter": "Policy", "simulator": "Simulator"}
+)
+_HERE = Path(__file__).parent
+
+
+def names(kind: Kind) -> list[str]:
+    """The names of a kind, sorted. Imports nothing."""
+    return sorted(_targets(kind))
+
+
+def target(kind: Kind, name: str) -> str:
+    """Where a name's class lives, as `module:Class`. Imports nothing. Raises UnknownName."""
+    found = _targets(kind)
+    if name not in found:
+        raise UnknownName(kind, name, found)
+    return found[name]
+
+
+def perturbation(name: str) -> type[Perturbation]:
+    """The class of a perturbation. Raises UnknownName, PluginError."""
+    return cast("type[Perturbation]", load("perturbation", name))
+
+
+def adapter(name: str) -> type[Policy]:
+    """The class of an adapter. Raises UnknownName, PluginError."""
+    return cast("type[Policy]", load("adapter", name))
+
+
+def simulator(name: str) -> type[Simulator]:
+    """The class of a simulator. Raises UnknownName, PluginError."""
+    return cast("type[Simulator]", load("simulator", name))
+
+
+def load(kind: Kind, name: str) -> type[Any]:
+    """Import and return the class of a name. Raises UnknownName, PluginError."""
+    where = target(kind, name)
+    module_name, _, attribute = where.partition(":")
+    try:
+        found = getattr(importlib.import_module(module_name), attribute, None)
+    except ImportError as error:
+        raise PluginError(f"{kind} {name!r} ({where}) cannot be imported: {error}") from error
+    base = getattr(importlib.import_module(f"vlabench.{FOLDERS[kind]}.base"), BASES[kind])
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise PluginError(f"{kind} {name!r}: {where} is not a subclass of {base.__module__}:{base.__name__}")
+    return found
+
+
+def refresh() -> None:
+    """Look again for installed plug-ins and modules; names are otherwise looked up once in a process."""
+    _targets.cache_clear()
+
+
+@functools.cache
+def _targets(kind: Kind) -> Mapping[str, str]:
+    return merge(kind, builtin(kind, _HERE / FOLDERS[kind]), plugins(kind))
+
+
+def builtin(kind: Kind, folder: Path) -> list[tuple[str, str]]:
+    """(name, `module:Class`) of every module and package in `folder` that follows the rule above."""
+    found = []
+    for path in sorted(folder.iterdir()):
+        name, module = path.stem, f"vlabench.{FOLDERS[kind]}.{path.stem}"
+        if path.suffix == ".py" and name != "base" and not name.startswith("_"):
+            found.append((name, f"{module}:{class_name(name)}"))
+        elif path.is_dir() and (path / f"{kind}.py").is_file():
+            found.append((name, f"{module}.{kind}:{class_name(name)}"))
+    return found
+
+
+def plugins(kind: Kind) -> list[tuple[str, str]]:
+    """(name, `module:Class`) of every entry point of a kind, of all installed packages."""
+    points = importlib.metadata.entry_points(group=f"vlabench.{FOLDERS[kind]}")
+    return [(point.name, point.value) for point in points]
+
+
+def merge(kind: Kind, *sources: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+    """One mapping of all sources; the same pair may come twice, a name with two meanings raises PluginError."""
+    merged: dict[str, str] = {}
+    for name, where in (pair for source in sources for pair in source):
+        if merged.setdefault(name, where) != where:
+            raise PluginError(
+                f"two {FOLDERS[kind]} are called {name!r}: {merged[name]} and {where}\n"
+                f"  mend: rename or uninstall the plug-in that brings one of them"
+            )
+    return MappingProxyType(merged)
+
+
+def class_name(name: str) -> str:
+    """`gripper_fault` → `GripperFault`."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))

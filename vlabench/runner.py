@@ -1,0 +1,185 @@
+"""A run: plays what is missing of a plan with worker processes, records every episode, and audits the perturbations."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vlabench import __version__, provenance, registry
+from vlabench.audit import ENOUGH, audit, check
+from vlabench.cards import PolicyCard
+from vlabench.crew import Crew, Result
+from vlabench.errors import OptionError
+from vlabench.plan import Plan
+from vlabench.progress import Progress
+from vlabench.recorder import recording_path
+from vlabench.slot import named
+from vlabench.store import Identity, Store, Writer
+from vlabench.types import EpisodeRecord, EpisodeSpec
+from vlabench.worker import Done, Job
+
+MAX_ERRORS = 0.05
+"""Share of a plan's episodes that may end in errors before the exit status says that the run failed."""
+_GIB = 2**30
+_WORKER_MEMORY = 2 * _GIB  # a LIBERO worker peaks below 1.5 GB on the official assets
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """How a run went. planned = held (on record before) + played (now) + what an interrupted run left over.
+
+    causes: `phase: class: message` → number of errors, most frequent first.
+    """
+
+    planned: int
+    held: int
+    successes: int
+    failures: int
+    errors: int
+    causes: tuple[tuple[str, int], ...]
+    seconds: float
+    interrupted: bool
+
+    @property
+    def played(self) -> int:
+        """Episodes played in this run."""
+        return self.successes + self.failures + self.errors
+
+    @property
+    def too_many_errors(self) -> bool:
+        """More than MAX_ERRORS of the plan ended in errors."""
+        return self.errors > MAX_ERRORS * self.planned
+
+    @property
+    def exit_code(self) -> int:
+        """130 after Ctrl-C, 1 with too many errors, else 0."""
+        return 130 if self.interrupted else int(self.too_many_errors)
+
+    def __str__(self) -> str:
+        lines = [f"{self.played} episodes played in {self.seconds:.1f} s, {self.held} were on record already"]
+        if self.errors:
+            share = 100 * self.errors / self.planned
+            lines.append(f"{self.errors} of {self.planned} ended in errors ({share:.1f} %); they are no part of any "
+                         f"rate, and the same command tries them again:")
+            lines += [f"  {count} × {cause}" for cause, count in self.causes[:5]]
+            if self.too_many_errors:
+                lines.append(f"that is more than {100 * MAX_ERRORS:.0f} %: this run failed")
+        if self.interrupted:
+            left = self.planned - self.held - self.played
+            lines.append(f"interrupted with {left} episodes left; the same command plays on")
+        return "\n".join(lines)
+
+
+def run(plan: Plan, policy: PolicyCard, simulator: str, store: Store, *, workers: int | None = None,
+        record: bool = False, time_limit: float | None = None, progress: Progress | None = None) -> RunSummary:
+    """Play what `store` does not hold of `plan`, append a record an episode, then audit all records of the plan.
+
+    simulator: a name for the registry; its asset pack is the store's. workers: processes, by default
+    `default_workers()`. record: keep the policy's actions too, beside the records. time_limit: seconds that an episode
+    may take, by default `default_time_limit`.
+
+    Ctrl-C ends it early, in order; the summary says so. Raises OptionError; StoreError, when a record cannot be
+    written; WorkerError, when workers do not start or do not live; AuditError, when a condition did not do what it
+    says. Whatever it raises, no worker is left and what was recorded stays.
+    """
+    if workers is not None and workers < 1:
+        raise OptionError(f"--workers {workers}: at least 1 is needed")
+    if time_limit is not None and not time_limit > 0:
+        raise OptionError(f"--time-limit {time_limit:g}: must be above 0 seconds")
+    engine = registry.simulator(simulator)(store.assets)
+    engine.check()
+    versions = {"vlabench": __version__, **engine.versions()}
+    progress = progress or Progress()
+    job = Job(simulator, store.assets, policy, {name: named(c) for name, c in plan.conditions.items()}, record)
+    with store.writer() as writer:
+        reading = store.read(
+            sorted({task.task_set for task in plan.tasks}), {n: c.digest for n, c in plan.conditions.items()},
+            policy.digest)
+        todo = plan.todo(reading.held)
+        book = _Book(plan, policy, store, writer, versions, dict(reading.records), progress)
+        interrupted = False
+        if todo:
+            writer.note_run({**provenance.facts(versions), "episodes": len(todo), "workers": workers})
+            progress.start(len(plan.specs), len(plan.specs) - len(todo))
+            try:
+                with Crew(job, todo, min(workers or default_workers(), len(todo)),
+                          lambda spec: time_limit or default_time_limit(spec), progress.note) as crew:
+                    for result in crew.results():
+                        book.enter(result)
+            except KeyboardInterrupt:
+                interrupted = True
+            finally:
+                progress.stop()
+    if not interrupted:
+        check(audit(book.records.values(), plan.conditions, policy.cameras))
+    return book.summary(len(plan.specs) - len(todo), interrupted)
+
+
+def default_workers() -> int:
+    """One per core that this process may use, as far as the machine's memory carries them."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(1, min(cores, memory // _WORKER_MEMORY))
+
+
+def default_time_limit(spec: EpisodeSpec) -> float:
+    """Seconds: so generous (ten times what the slowest rendering takes) that only what hangs exceeds it."""
+    return 300.0 + 5.0 * spec.task.step_limit
+
+
+class _Book:
+    """Makes records out of results and sees to it that they are written, shown and audited."""
+
+    def __init__(self, plan: Plan, policy: PolicyCard, store: Store, writer: Writer, versions: Mapping[str, str],
+                 records: dict[Identity, EpisodeRecord], progress: Progress) -> None:
+        self.records = records
+        self._plan, self._policy, self._store, self._writer = plan, policy, store, writer
+        self._versions, self._progress = versions, progress
+        self._new: dict[str, list[EpisodeRecord]] = {}
+
+    def enter(self, result: Result) -> None:
+        """Put a result on record. Raises StoreError, and AuditError for a condition that plainly does not work."""
+        record = self._record(result)
+        if isinstance(result.answer, Done) and result.answer.recording is not None:
+            path = recording_path(self._store.root, self._store.policy, self._store.assets, result.spec)
+            result.answer.recording.save(path)
+        self._writer.append(record)
+        self.records[record.identity] = record
+        self._progress.record(record)
+        fresh = self._new.setdefault(record.condition, [])
+        fresh.append(record)
+        sound = [r for r in fresh if r.status != "error"]
+        if record.status != "error" and len(sound) == ENOUGH:
+            conditions = {record.condition: self._plan.conditions[record.condition]}
+            check([finding for finding in audit(sound, conditions, self._policy.cameras) if finding.always])
+
+    def summary(self, held: int, interrupted: bool) -> RunSummary:
+        """How it went so far."""
+        fresh = [record for records in self._new.values() for record in records]
+        states = Counter(record.status for record in fresh)
+        causes = Counter(f"{r.phase}: {r.error}: {r.message}" for r in fresh if r.status == "error")
+        return RunSummary(len(self._plan.specs), held, states["success"], states["failure"], states["error"],
+                          tuple(causes.most_common()), self._progress.clock() - self._progress.began, interrupted)
+
+    def _record(self, result: Result) -> EpisodeRecord:
+        spec, answer = result.spec, result.answer
+        if isinstance(answer, Done):
+            played = answer.played
+            outcome: dict[str, Any] = {
+                "status": played.status, "success_once": played.success_once, "success_at_end": played.success_at_end,
+                "steps": played.steps, "seconds": played.seconds, "instruction": played.instruction,
+                "realised": played.realised, "changed": played.changed, "changed_first": played.changed_first,
+                "frame": played.frame, "state": played.state}
+        else:
+            outcome = {
+                "status": "error", "success_once": False, "success_at_end": False, "steps": 0,
+                "seconds": result.seconds, "instruction": "", "realised": {}, "changed": {}, "changed_first": (),
+                "frame": {}, "state": "", "phase": answer.phase, "error": answer.error, "message": answer.message}
+        return EpisodeRecord(
+            task=spec.task.key, condition=spec.condition, index=spec.index, seed=spec.seed,
+            policy=self._store.policy, assets=self._store.assets, policy_digest=self._policy.digest,
+            condition_digest=self._plan.conditions[spec.condition].digest, versions=self._versions,
+            finished=provenance.now(), **outcome)

@@ -1,0 +1,115 @@
+"""Drawers, doors, knobs and pushing: the parts of the expert that move things which are not picked up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vlabench.simulators.libero.expert.geometry import DOWN, UP, about_z, frame, unit
+from vlabench.simulators.libero.expert.grasps import HOME
+from vlabench.simulators.libero.expert.motion import CLOSE, OPEN, Move, funnel, remaining
+from vlabench.simulators.libero.world import Pose, World
+from vlabench.types import Floats
+
+WIDE_OPEN = 0.145
+"""A drawer that is being pulled is pulled this far (m); its goal asks for 0.14."""
+OPEN_ENOUGH = 0.11
+"""A drawer this far open (m) takes a bowl."""
+
+
+@dataclass(frozen=True)
+class Drawer:
+    """A drawer now: how far it is open (m), which way it opens (unit vector), its handle's bar, the bar's direction."""
+
+    opened: float
+    outward: Floats
+    bar: Floats
+    along: Floats
+
+
+def drawer(world: World, region: str) -> Drawer:
+    """The drawer behind a region, its handle found as what sticks out farthest."""
+    (joint,) = world.joints_of(region)
+    position, _, axis = world.joint(joint)
+    outward = -axis
+    boxes = world.geom_boxes(world.geoms_moved_by(joint))
+    halves = np.einsum("nij,nj->ni", np.abs(boxes.rotations), boxes.halves)
+    reach = boxes.centres @ outward + halves @ np.abs(outward)
+    bar = boxes.centres[int(np.argmax(reach))]
+    return Drawer(-position, outward, bar, np.cross(UP, outward))
+
+
+def handle_pose(at: Drawer, tilt: float) -> Pose:
+    """The hand on a handle, coming from the front and above; `tilt` 0 is straight down, π/2 level."""
+    approach = -np.sin(tilt) * at.outward + np.cos(tilt) * DOWN
+    opening = np.cos(tilt) * at.outward - np.sin(tilt) * UP
+    options = [frame(approach, sign * opening) for sign in (1.0, -1.0)]
+    return Pose(at.bar, max(options, key=lambda rot: float(np.trace(rot @ HOME.T))))
+
+
+def pull_open(world: World, region: str) -> Move:
+    """Take the handle between the fingers and pull it outward."""
+    at = drawer(world, region)
+    pose = handle_pose(at, tilt=np.deg2rad(45.0))
+    left = remaining(world.hand, pose)
+    closing = world.grip > 0.1
+    if left.off < (0.02 if closing else 0.008) and abs(left.along) < (0.03 if closing else 0.01) and left.angle < 0.25:
+        pull = 0.08 * at.outward if world.grip > 0.9 else 0.0 * at.outward
+        return Move(pose.pos + pull, pose.rot, CLOSE)
+    return funnel(world, pose, OPEN, keep_back=0.06 if closing else 0.0)
+
+
+def push_shut(world: World, region: str) -> Move:
+    """Push a drawer's handle inward with closed fingers, hanging straight down in front of it."""
+    at = drawer(world, region)
+    rot = HOME
+    gap = world.hand.pos - at.bar
+    out, side, up = float(gap @ at.outward), float(gap @ at.along), float(gap[2])
+    if 0.0 < out < 0.07 and abs(side) < 0.05 and abs(up) < 0.02:
+        aim = at.bar - 0.08 * at.outward
+        return Move(np.array([*(aim - 0.0 * at.along)[:2], at.bar[2]]), rot, CLOSE)
+    return funnel(world, Pose(at.bar + 0.05 * at.outward, rot), CLOSE, tolerance=0.015)
+
+
+def turn_knob(world: World, stove: str) -> Move:
+    """Push the far end of the knob's ridge round, counter-clockwise, with closed fingers."""
+    (joint,) = world.joints_of(stove)
+    position, hinge, _ = world.joint(joint)
+    turn = hinge.rot @ about_z(-np.pi / 2)
+    local = turn.T @ (world.hand.pos - hinge.pos)
+    radius, height = 0.036, 0.036
+    if local[1] < -0.012 and abs(local[0] - radius) < 0.025 and abs(local[2] - height) < 0.015:
+        return Move(hinge.pos + turn @ np.array([radius, 0.03, height]), HOME, CLOSE)
+    return funnel(world, Pose(hinge.pos + turn @ np.array([radius, -0.05, height]), HOME), CLOSE, tolerance=0.01)
+
+
+def push_plate(world: World, name: str, goal: Floats) -> Move:
+    """Slide a plate along the table with closed fingers behind its far rim, from inside."""
+    pose = world.pose(name)
+    way = (goal - pose.pos) * np.array([1.0, 1.0, 0.0])
+    direction = unit(way)
+    low = pose.pos + np.array([0.0, 0.0, 0.017])
+    flat = world.hand.pos - low
+    inside = float(np.linalg.norm(flat[:2])) < 0.05 and abs(flat[2]) < 0.012
+    if inside:
+        return Move(low + direction * (0.05 + min(0.05, float(np.linalg.norm(way)))), HOME, CLOSE)
+    return funnel(world, Pose(low + 0.02 * direction, HOME), CLOSE, tolerance=0.015, without=(name,))
+
+
+def swing_shut(world: World, door: str) -> Move:
+    """Push a hinged door shut from outside, near its free edge, with closed fingers."""
+    (joint,) = world.joints_of(door)
+    position, hinge, axis = world.joint(joint)
+    boxes = world.geom_boxes(world.geoms_moved_by(joint))
+    centre = boxes.centres.mean(axis=0)
+    along = unit((centre - hinge.pos) * np.array([1.0, 1.0, 0.0]))
+    closing = np.cross(axis * np.sign(axis[2]), along)
+    reach = float(np.max((boxes.centres - hinge.pos) @ along))
+    gap = world.hand.pos - hinge.pos
+    at, off, up = float(gap @ along), float(gap @ closing), float(world.hand.pos[2] - centre[2])
+    radius = 0.85 * reach
+    if -0.09 < off < 0.0 and abs(at - radius) < 0.07 and abs(up) < 0.06:
+        return Move(hinge.pos + radius * along + 0.06 * closing + (centre[2] - hinge.pos[2]) * UP, HOME, CLOSE)
+    goal = hinge.pos + radius * along - 0.07 * closing + (centre[2] - hinge.pos[2]) * UP
+    return funnel(world, Pose(goal, HOME), CLOSE, tolerance=0.02)

@@ -1,0 +1,41 @@
+"""Small pieces of rigid-body geometry that the expert is made of."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from vlabench.types import Floats
+
+UP = np.array([0.0, 0.0, 1.0])
+DOWN = -UP
+
+
+def unit(vector: Floats) -> Floats:
+    """The vector scaled to length 1."""
+    result: Floats = vector / max(float(np.linalg.norm(vector)), 1e-9)
+    return result
+
+
+def frame(approach: Floats, opening: Floats) -> Floats:
+    """Hand rotation [3, 3] whose z axis is `approach` and whose y axis is `opening` made perpendicular to it."""
+    z = unit(approach)
+    y = unit(opening - z * float(opening @ z))
+    return np.stack([np.cross(y, z), y, z], axis=1)
+
+
+def rotation_vector(target: Floats, current: Floats) -> Floats:
+    """The world-frame rotation vector [3] that turns `current` into `target`."""
+    vector: Floats = Rotation.from_matrix(target @ current.T).as_rotvec()
+    return vector
+
+
+def angle(target: Floats, current: Floats) -> float:
+    """The angle (rad) between two rotations."""
+    return float(np.arccos(np.clip((np.trace(target @ current.T) - 1) / 2, -1, 1)))
+
+
+def about_z(theta: float) -> Floats:
+    """Rotation by `theta` (rad) about the vertical."""
+    c, s = np.cos(theta), np.sin(theta)
+    return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])

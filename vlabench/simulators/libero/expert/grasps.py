@@ -1,0 +1,167 @@
+"""Where to take hold of an object: candidates from its kind and pose, ranked by clearance and by how near they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vlabench.simulators.libero.expert.geometry import DOWN, UP, about_z, angle, frame, unit
+from vlabench.simulators.libero.world import Boxes, Pose, World
+from vlabench.types import Floats
+
+HOME = frame(DOWN, np.array([0.0, -1.0, 0.0]))
+"""The hand's rotation in the start pose of all tasks."""
+WIDEST = 0.074
+"""An object wider than this (m) does not fit between fingers that open to 0.08 m."""
+TIP = 0.009
+"""How far the fingertips reach beyond the grip site (m)."""
+
+
+@dataclass(frozen=True)
+class Rim:
+    """A round wall to straddle from above: its circle in the body frame, and angles (rad) kept free of it (handles)."""
+
+    radius: float
+    centre: tuple[float, float] = (0.0, 0.0)
+    depth: float = 0.022
+    handle: float | None = None
+
+
+@dataclass(frozen=True)
+class Point:
+    """A part to pinch: position and opening axis in the body frame."""
+
+    at: tuple[float, float, float]
+    opening: tuple[float, float, float]
+    tilt: float = 0.0
+    """Angle (rad) of the approach away from straight down, seen from the side the part sticks out to."""
+
+
+SHAPES: dict[str, Rim | Point] = {
+    "akita_black_bowl": Rim(radius=0.048),
+    "plate": Rim(radius=0.064, depth=0.008),
+    "porcelain_mug": Rim(radius=0.046, centre=(0.013, -0.001), handle=np.pi),
+    "white_yellow_mug": Rim(radius=0.050, centre=(-0.018, 0.0), handle=0.0),
+    "red_coffee_mug": Rim(radius=0.044, handle=None),
+    "moka_pot": Point(at=(0.0, -0.001, 0.078), opening=(1.0, 0.0, 0.0)),
+}
+"""Kinds that are not simply pinched across their box; sizes (m) measured on the collision shapes."""
+
+
+def candidates(world: World, name: str) -> list[Pose]:
+    """All ways to take hold of an object as it lies now."""
+    pose, shape = world.pose(name), SHAPES.get(world.kind(name))
+    upright = pose.rot[2, 2] > 0.85
+    if isinstance(shape, Rim) and upright:
+        return _rim(world, name, pose, shape)
+    if isinstance(shape, Point) and upright:
+        opening = pose.rot @ np.array(shape.opening)
+        at = pose.pos + pose.rot @ np.array(shape.at)
+        return [Pose(at, frame(DOWN, sign * opening)) for sign in (1.0, -1.0)]
+    return _box(world, name, pose)
+
+
+def _rim(world: World, name: str, pose: Pose, shape: Rim) -> list[Pose]:
+    top = world.box(name).high[2]
+    centre = pose.pos + pose.rot @ np.array([*shape.centre, top - shape.depth])
+    found = []
+    for theta in np.arange(24) * np.pi / 12:
+        if shape.handle is not None and abs((theta - shape.handle + np.pi) % (2 * np.pi) - np.pi) < 0.7:
+            continue
+        outward = unit((pose.rot @ np.array([np.cos(theta), np.sin(theta), 0.0])) * np.array([1.0, 1.0, 0.0]))
+        for sign in (1.0, -1.0):
+            found.append(Pose(centre + shape.radius * outward, frame(DOWN, sign * outward)))
+    return found
+
+
+def _box(world: World, name: str, pose: Pose) -> list[Pose]:
+    """Across the horizontal sides of the box that fit between the fingers, near its top."""
+    box, extent = world.box(name), world.extent(name)
+    upward = int(np.argmax(np.abs(pose.rot[2])))
+    height = float(extent.size[2])
+    grip_z = max(extent.high[2] - min(0.035, 0.55 * height), extent.low[2] + TIP + 0.002)
+    centre = pose.pos + pose.rot @ box.centre
+    axis = pose.rot[:, upward] * np.sign(pose.rot[2, upward])
+    at = centre + axis * ((grip_z - centre[2]) / max(axis[2], 0.5))
+    sides = [i for i in range(3) if i != upward]
+    fitting = [i for i in sides if box.size[i] < WIDEST] or [min(sides, key=lambda i: box.size[i])]
+    found = []
+    for i in fitting:
+        length = 3 - upward - i
+        slack = max(float(box.size[length]) / 2 - 0.018, 0.0)
+        for shift in ((0.0, 0.6 * slack, -0.6 * slack) if slack > 0.01 else (0.0,)):
+            found += [Pose(at + shift * pose.rot[:, length], frame(DOWN, sign * pose.rot[:, i])) for sign in (1.0, -1.0)]
+    return found
+
+
+ALONG = (-0.062, -0.048, -0.034, -0.02, 0.02, 0.034, 0.048, 0.062)
+"""Where (m, along the opening axis) open fingers can be on their way to an object."""
+
+
+def crowding(world: World, hand: Pose, boxes: Boxes, fingers: bool = True) -> float:
+    """How much a hand at a pose would stand in other things: 0 where it is free, about 1 for each part inside one."""
+    opening, up, side = hand.rot[:, 1], -hand.rot[:, 2], hand.rot[:, 0]
+    points = [hand.pos + a * opening + b * side + c * up
+              for a in (-0.1, -0.05, 0.05, 0.1) for b in (-0.03, 0.03) for c in (0.04, 0.065, 0.1, 0.15)]
+    if fingers:
+        points += [hand.pos + a * opening + height * up for a in ALONG for height in (-0.004, 0.02)]
+    return float(np.maximum(0.012 - boxes.distance(np.array(points)), 0.0).sum()) * 60
+
+
+def stretch(world: World, point: Floats) -> float:
+    """Cost of a point near the end of the arm's reach, where it straightens and cannot come back by itself."""
+    return 6.0 * max(float(np.linalg.norm((point - world.base)[:2])) - 0.70, 0.0)
+
+
+def choose(world: World, name: str, towards: Floats | None = None) -> Pose:
+    """The best candidate now: fingers and palm free of other things, little turning, near the hand.
+
+    `towards` is where the object's origin will go: the hand must have room there too. Being near the hand makes the
+    choice stick.
+    """
+    hand, obj = world.hand, world.pose(name)
+    here = world.obstacles(without=(name,)).near(obj.pos, 0.3)
+    there = None if towards is None else world.obstacles(without=(name,)).near(towards, 0.3)
+    best, best_cost = None, np.inf
+    for option in candidates(world, name):
+        yaw = angle(option.rot, HOME)
+        cost = 0.35 * yaw + 0.25 * angle(option.rot, hand.rot) + 1.5 * float(
+            np.linalg.norm(option.pos[:2] - hand.pos[:2])) + (10.0 if yaw > 1.75 else 0.0)
+        cost += stretch(world, option.pos)
+        if cost < best_cost:
+            cost += crowding(world, option, here)
+            if there is not None:
+                target = option.pos - obj.pos + towards
+                cost += crowding(world, Pose(target, option.rot), there, fingers=False) + stretch(world, target)
+        if cost < best_cost:
+            best, best_cost = option, cost
+    if best is None:
+        raise ValueError(f"no way to take hold of {name}")
+    return best
+
+
+def turned_to_fit(world: World, name: str, goal: Floats) -> Floats:
+    """The hand rotation to carry an object to `goal` with: turned about the vertical if the hand has no room there."""
+    hand, obj = world.hand, world.pose(name)
+    boxes = world.obstacles(without=(name,)).near(goal, 0.3)
+    level = frame(DOWN, hand.rot[:, 1] * np.array([1.0, 1.0, 0.0]))
+    best, best_cost = level, np.inf
+    for theta in np.deg2rad([0.0, 30.0, -30.0, 60.0, -60.0, 90.0, -90.0, 135.0, -135.0, 180.0]):
+        rot = about_z(theta) @ level
+        yaw = angle(rot, HOME)
+        cost = 0.5 * abs(theta) + (10.0 if yaw > 1.9 else 0.0)
+        if cost < best_cost:
+            cost += crowding(world, Pose(goal + about_z(theta) @ (hand.pos - obj.pos), rot), boxes, fingers=False)
+        if cost < best_cost:
+            best, best_cost = rot, cost
+    return best
+
+
+def yawed(rotation: Floats, theta: float) -> Floats:
+    """A hand rotation turned by `theta` about the vertical."""
+    turned: Floats = about_z(theta) @ rotation
+    return turned
+
+
+__all__ = ["HOME", "SHAPES", "TIP", "UP", "candidates", "choose", "yawed"]

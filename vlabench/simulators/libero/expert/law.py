@@ -1,0 +1,65 @@
+"""Which goal to work on now, and the skill for it: the whole expert as one function of the current state."""
+
+from __future__ import annotations
+
+from vlabench.simulators.libero.expert.fixtures import (
+    OPEN_ENOUGH,
+    WIDE_OPEN,
+    drawer,
+    pull_open,
+    push_plate,
+    push_shut,
+    swing_shut,
+    turn_knob,
+)
+from vlabench.simulators.libero.expert.motion import Move, action
+from vlabench.simulators.libero.expert.place import held, pick_and_place, retreat, target
+from vlabench.simulators.libero.world import Goal, World
+from vlabench.types import Floats
+
+ORDER = {"turnon": 0, "open": 1, "on": 2, "in": 3, "close": 4}
+"""Goals are worked on in this order: a knob while the stove is free, a door only when everything is in."""
+
+
+def done(world: World, goal: Goal) -> bool:
+    """Whether a goal holds and its object has been let go of."""
+    return world.holds(goal) and not (len(goal) == 3 and held(world, goal[1]))
+
+
+def decide(world: World) -> Move:
+    """The move for the first goal that is not done."""
+    for goal in sorted(world.goals, key=lambda g: ORDER[g[0]]):
+        if not done(world, goal):
+            return work_on(world, goal)
+    return retreat(world)
+
+
+def work_on(world: World, goal: Goal) -> Move:
+    """The move towards one goal."""
+    verb, place = goal[0], goal[-1]
+    kind = world.kind(place)
+    if verb == "turnon":
+        return turn_knob(world, place)
+    if verb == "open":
+        return pull_open(world, place)
+    if verb == "close":
+        return swing_shut(world, place) if kind == "microwave" else push_shut(world, place)
+    if verb == "in" and kind.endswith("cabinet"):
+        return into_drawer(world, goal)
+    if verb == "on" and world.kind(goal[1]) == "plate":
+        return push_plate(world, goal[1], target(world, goal)[0])
+    return pick_and_place(world, goal)
+
+
+def into_drawer(world: World, goal: Goal) -> Move:
+    """Open the drawer if it is not, then place into it."""
+    at = drawer(world, goal[2])
+    pulling = all(world.touched(world.parent(goal[2]))) and world.grip > 0.5
+    if not held(world, goal[1]) and at.opened < (WIDE_OPEN if pulling else OPEN_ENOUGH):
+        return pull_open(world, goal[2])
+    return pick_and_place(world, goal)
+
+
+def act(world: World) -> Floats:
+    """The expert's action [7] in [−1, 1] for the current state."""
+    return action(world, decide(world))

@@ -1,0 +1,110 @@
+"""From a wish (hand pose, gripper) to the 7-D action, and the funnels that lead the hand to a grasp or a placement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vlabench.simulators.libero.expert.geometry import angle, rotation_vector
+from vlabench.simulators.libero.world import Pose, World
+from vlabench.types import Floats
+
+OPEN, CLOSE = -1.0, 1.0
+POSITION_RANGE, ROTATION_RANGE = 0.05, 0.5
+"""What an action of 1 means in robosuite's OSC_POSE: metres and radians per step."""
+GAIN = 2.0
+"""Share of the remaining error commanded per step; the controller covers about an eighth of it before the next."""
+
+FRICTION = 0.012
+"""Added to any error (m): the joints' dry friction swallows commands smaller than this."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """Where the hand should be, and what the gripper should do."""
+
+    pos: Floats
+    rot: Floats
+    grip: float
+    gain: float = GAIN
+
+
+def action(world: World, move: Move) -> Floats:
+    """The action [7] in [−1, 1] that leads to a move; the direction is kept when the length is clipped."""
+    hand = world.hand
+    error = move.pos - hand.pos
+    size = float(np.linalg.norm(error))
+    push = FRICTION * min(size / 0.003, 1.0) / max(size, 1e-9)
+    translation = (move.gain + push) * error / POSITION_RANGE
+    turn = 1.2 * rotation_vector(move.rot, hand.rot) / ROTATION_RANGE
+    translation /= max(1.0, float(np.abs(translation).max()))
+    turn /= max(1.0, float(np.abs(turn).max()))
+    return np.concatenate([translation, turn, [move.grip]])
+
+
+@dataclass(frozen=True)
+class Approach:
+    """How far a hand is from a pose, split along and across the pose's direction of approach."""
+
+    along: float
+    across: Floats
+    angle: float
+
+    @property
+    def off(self) -> float:
+        """Distance across (m)."""
+        return float(np.linalg.norm(self.across))
+
+
+def remaining(hand: Pose, goal: Pose) -> Approach:
+    """What is left from a hand to a goal pose."""
+    error = goal.pos - hand.pos
+    axis = goal.rot[:, 2]
+    along = float(error @ axis)
+    return Approach(along, error - along * axis, angle(goal.rot, hand.rot))
+
+
+def funnel(world: World, goal: Pose, grip: float, *, tolerance: float = 0.005, reach: float = 0.11, slope: float = 2.5,
+           without: tuple[str, ...] = (), keep_back: float = 0.0) -> Move:
+    """Towards a pose along its approach axis: the farther to the side, the farther back the hand stays.
+
+    A hand that is too deep for its sideways error first backs out, so a misaligned descent mends itself. Far away,
+    the hand also stays above everything between here and there. `keep_back` (m) holds it short of the goal.
+    """
+    hand = world.hand
+    left = remaining(hand, goal)
+    axis = goal.rot[:, 2]
+    back = float(np.clip((left.off - tolerance) * slope + max(left.angle - 0.1, 0.0) * 0.15, keep_back, reach))
+    too_deep = back - left.along
+    sideways = float(np.clip(1.0 - (too_deep - 0.015) / 0.02, 0.0, 1.0))
+    waypoint = hand.pos + (left.along - back) * axis + sideways * left.across
+    flat = float(np.linalg.norm((goal.pos - hand.pos)[:2]))
+    if flat > 0.05:
+        top = world.obstacles(without).top(hand.pos, goal.pos - reach * axis, margin=0.045) + 0.035
+        if hand.pos[2] < top:
+            ready = float(np.clip(1.0 - (top - hand.pos[2] - 0.01) / 0.03, 0.0, 1.0))
+            waypoint = np.array([*(hand.pos + ready * (waypoint - hand.pos))[:2], max(waypoint[2], top + 0.01)])
+        else:
+            waypoint[2] = max(waypoint[2], top)
+    return Move(waypoint, goal.rot, grip)
+
+
+def carry(world: World, name: str, goal: Floats, rotation: Floats, *, width: float | None = None,
+          slope: float = 2.0, tolerance: float = 0.005) -> Move:
+    """With an object in hand: bring its origin to `goal` from above.
+
+    The hand's target is corrected by where the object really is in the hand. The object clears everything on its way.
+    """
+    hand, obj, extent = world.hand, world.pose(name), world.extent(name)
+    offset = goal - obj.pos
+    flat = float(np.linalg.norm(offset[:2]))
+    half = width if width is not None else float(np.max(extent.size[:2])) / 2
+    top = world.obstacles((name,)).top(obj.pos, goal, margin=half + 0.012)
+    lift = max(top + 0.02 - float(extent.low[2]), 0.0) if flat > 0.02 else 0.0
+    z_near = goal[2] - obj.pos[2] + float(np.clip((flat - tolerance) * slope, 0.0, 0.12))
+    up = max(z_near, lift if np.isfinite(top) else -np.inf) if flat > 0.02 else z_near
+    ready = float(np.clip(1.0 - (up - 0.012) / 0.03, 0.0, 1.0))
+    turned = float(np.clip(1.0 - (angle(rotation, hand.rot) - 0.25) / 0.3, 0.0, 1.0)) if flat < 0.08 else 1.0
+    waypoint = hand.pos + np.array([ready * offset[0], ready * offset[1], up if turned > 0.5 else max(up, 0.0)])
+    return Move(waypoint, rotation, CLOSE, gain=GAIN if up < 0 or flat > 0.02 else 1.5)

@@ -1,0 +1,186 @@
+"""One LIBERO task opened once: warm resets, physics steps without rendering, pictures only when asked for."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vlabench.simulators.base import Scene
+from vlabench.simulators.libero import gl, package, packs
+from vlabench.simulators.libero.world import World
+from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome, Task
+
+SETTLE_STEPS = 10
+"""Null actions before the first observation, as in OpenVLA's and OpenVLA-OFT's evaluation code."""
+FIXTURE_SEED = 0
+"""Seed of the fixtures' placement, as in the same code (`env.seed(0)`)."""
+CAMERAS = {"agentview": "agentview", "wrist": "robot0_eye_in_hand"}
+"""Our camera names → robosuite's."""
+
+
+class LiberoScene(Scene):
+    """A task of LIBERO, one copy. Actions are 7-D OSC_POSE deltas in [−1, 1] at 20 Hz; gripper −1 opens, +1 closes."""
+
+    null_action = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0])
+
+    def __init__(self, task: Task, pack: str, cameras: Sequence[str], image_size: int, privileged: bool) -> None:
+        gl.activate()
+        self.task, self.cameras, self.image_size, self.privileged = task, tuple(cameras), image_size, privileged
+        self._control = package.make_environment(task.task_set, task.name, packs.folder(pack))
+        self.env = self._control.env
+        self._full_reset()
+        self._context: Any = self._make_context(cheap=pack == "primitive") if cameras else None
+        self._world = World(self.env)
+        self._remember()
+        self._step_count = 0
+
+    # opening
+
+    def _full_reset(self) -> None:
+        """robosuite's own reset, from the published seed, leaving numpy's global generator as it was."""
+        before = np.random.get_state()
+        try:
+            self._control.seed(FIXTURE_SEED)
+            self._control.reset()
+        finally:
+            np.random.set_state(before)
+        self.sim = self.env.sim
+        self.model, self.data = self.sim.model._model, self.sim.data._data
+        self._substeps = int(self.env.control_timestep / self.env.model_timestep)
+
+    def _make_context(self, cheap: bool) -> Any:
+        """robosuite's own off-screen context; without multisampling on the pack that is made to be cheap."""
+        from robosuite.utils.binding_utils import MjRenderContextOffscreen
+
+        if cheap:
+            self.model.vis.quality.offsamples = 0
+        self.model.vis.global_.offwidth = max(self.image_size, self.model.vis.global_.offwidth)
+        self.model.vis.global_.offheight = max(self.image_size, self.model.vis.global_.offheight)
+        context = MjRenderContextOffscreen(self.sim, device_id=-1)
+        context.vopt.geomgroup[0], context.vopt.geomgroup[1] = 0, 1
+        return context
+
+    def _remember(self) -> None:
+        """Keep what a full reset leaves behind, physics and controller, for warm resets."""
+        import mujoco
+
+        self._fresh_data = mujoco.MjData(self.model)
+        mujoco.mj_copyData(self._fresh_data, self.model, self.data)
+        robot = self.env.robots[0]
+        # `new_update` too: after a reset it is False, so the first goal is set from the pose before the init state
+        self._fresh_controller = {name: copy.copy(value) for name, value in vars(robot.controller).items()
+                                  if isinstance(value, (np.ndarray, bool))}
+        self._fresh_gripper = np.array(robot.gripper.current_action)
+        self._fresh_site_rgba = np.array(self.model.site_rgba)
+
+    # the contract
+
+    def reset(self, episodes: Sequence[EpisodeSpec]) -> None:
+        """Warm reset: the state that a full reset, `set_init_state` and the settle steps lead to, bit for bit."""
+        import mujoco
+
+        (spec,) = episodes
+        mujoco.mj_copyData(self.data, self.model, self._fresh_data)
+        robot = self.env.robots[0]
+        for name, value in self._fresh_controller.items():
+            setattr(robot.controller, name, copy.copy(value))
+        robot.gripper.current_action = np.array(self._fresh_gripper)
+        self.model.site_rgba[:] = self._fresh_site_rgba
+        self.set_state(package.init_states(self.task.task_set, self.task.name)[spec.index])
+        for _ in range(SETTLE_STEPS):
+            self._advance(self.null_action)
+        self._step_count = 0
+
+    def set_state(self, state: npt.NDArray[np.float64]) -> None:
+        """Put the scene into a flattened MuJoCo state (time, qpos, qvel)."""
+        self.sim.set_state_from_flattened(state)
+        self.sim.forward()
+        self.env._check_success()
+        self.env._post_process()
+
+    def step(self, actions: Floats) -> Outcome:
+        """One control step (50 ms) with actions [1, 7]."""
+        success = self._advance(np.asarray(actions[0], dtype=np.float64))
+        self._step_count += 1
+        return Outcome(success=np.array([success]))
+
+    def observe(self) -> Observation:
+        """Pictures of the scene's cameras, flipped on both axes; proprioception; the task's instruction."""
+        images = {camera: self.render(camera, self.image_size)[None] for camera in self.cameras}
+        return Observation(images=images, proprio=self.proprio()[None], instruction=(self.task.instruction,),
+                           step=self._step_count, state=(self._world,) if self.privileged else None)
+
+    def state_digest(self) -> tuple[str, ...]:
+        """Of time, qpos and qvel."""
+        digest = hashlib.blake2b(digest_size=8)
+        for part in (np.float64(self.data.time), self.data.qpos, self.data.qvel):
+            digest.update(np.ascontiguousarray(part).tobytes())
+        return (digest.hexdigest(),)
+
+    def close(self) -> None:
+        """Free the environment and the drawing context."""
+        self._context = None
+        self._control.close()
+
+    # what it is made of
+
+    def _advance(self, action: Floats) -> bool:
+        """The substeps of one control step; whether the goal holds after it.
+
+        robosuite's own loop runs the whole forward pass three times a substep: before the controller, inside it, and
+        in `mj_step`. MuJoCo's split step runs it once, with the controller in the middle, to the same last bit.
+        """
+        import mujoco
+
+        policy_step = True
+        forward = self.sim.forward
+        self.sim.forward = _nothing  # the controller would repeat mj_step1
+        try:
+            for _ in range(self._substeps):
+                mujoco.mj_step1(self.model, self.data)
+                self.env._pre_action(action, policy_step)
+                mujoco.mj_step2(self.model, self.data)
+                policy_step = False
+        finally:
+            self.sim.forward = forward
+        success = bool(self.env._check_success())
+        self.env._post_process()
+        return success
+
+    def render(self, camera: str, size: int) -> Image:
+        """A picture uint8 [size, size, 3] of now, policy-facing orientation (flipped on both axes)."""
+        if self._context is None:
+            self._context = self._make_context(cheap=False)
+        self._context.gl_ctx.make_current()
+        self._context.render(size, size, self.model.camera(CAMERAS[camera]).id)
+        pixels: Image = self._context.read_pixels(size, size)
+        return np.ascontiguousarray(pixels[::-1, ::-1])
+
+    def proprio(self) -> npt.NDArray[np.float32]:
+        """End-effector position 3 (m), axis-angle 3 (rad), gripper joints 2 (m), as in OpenVLA-OFT's `state`."""
+        from robosuite.utils import transform_utils as transforms
+
+        robot = self.env.robots[0]
+        position = self.data.site_xpos[robot.eef_site_id]
+        quat = transforms.convert_quat(self.sim.data.get_body_xquat(robot.robot_model.eef_name), to="xyzw")
+        gripper = self.data.qpos[robot._ref_gripper_joint_pos_indexes]
+        return np.concatenate([position, axis_angle(quat), gripper]).astype(np.float32)
+
+
+def axis_angle(quat: Floats) -> Floats:
+    """Quaternion (x, y, z, w) → rotation vector, with OpenVLA's convention: w clipped to [−1, 1], angle in [0, 2π]."""
+    w = float(np.clip(quat[3], -1.0, 1.0))
+    sine = np.sqrt(1.0 - w * w)
+    if np.isclose(sine, 0.0):
+        return np.zeros(3)
+    result: Floats = np.asarray(quat[:3]) * 2.0 * np.arccos(w) / sine
+    return result
+
+
+def _nothing() -> None:
+    """Stands in for `sim.forward` while the substeps run."""

@@ -1,0 +1,53 @@
+"""LIBERO as a Simulator: its task sets, what it needs on this machine, and scenes."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping, Sequence
+
+from vlabench.errors import MissingExtra, OptionError, UnknownName
+from vlabench.simulators.base import Scene, Simulator
+from vlabench.simulators.libero import gl, package, packs
+from vlabench.types import Task
+
+STEP_LIMITS = {"libero_spatial": 220, "libero_object": 280, "libero_goal": 300, "libero_10": 520}
+"""Control steps per episode, as in OpenVLA-OFT's evaluation code."""
+INIT_STATES = 50
+"""Published start states per task."""
+
+
+class Libero(Simulator):
+    """The four task sets of LIBERO that the papers report."""
+
+    task_sets = package.TASK_SETS
+    packs = packs.PACKS
+    cameras = ("agentview", "wrist")
+
+    def check(self) -> None:
+        """The packages, the GL library and the asset pack are here."""
+        package.root()
+        for name in ("mujoco", "robosuite", "bddl"):
+            if importlib.util.find_spec(name) is None:
+                raise MissingExtra(name, "libero", "the LIBERO simulator")
+        gl.choose()
+        packs.folder(self.assets)
+
+    def tasks(self, task_set: str) -> list[Task]:
+        """The ten tasks of a set, in the benchmark's order."""
+        if task_set not in self.task_sets:
+            raise UnknownName("task set", task_set, self.task_sets)
+        return [Task("libero", task_set, number, name, package.instruction(name), STEP_LIMITS[task_set], INIT_STATES)
+                for number, name in enumerate(package.task_names(task_set))]
+
+    def open(self, task: Task, batch: int = 1, cameras: Sequence[str] = (), image_size: int = 256,
+             privileged: bool = False) -> Scene:
+        """A scene of one copy: MuJoCo on a CPU scales by processes, not by batches."""
+        from vlabench.simulators.libero.scene import LiberoScene
+
+        if batch != 1:
+            raise OptionError(f"LIBERO scenes hold one copy, not {batch}; use --workers for more")
+        return LiberoScene(task, self.assets, cameras, image_size, privileged)
+
+    def versions(self) -> Mapping[str, str]:
+        """Of the packages that decide what an episode does."""
+        return {name: importlib.metadata.version(name) for name in ("hf-libero", "robosuite", "mujoco", "numpy")}

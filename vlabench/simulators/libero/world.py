@@ -1,0 +1,254 @@
+"""Privileged simulator state for scripted policies: poses, joints, contacts and the task's goal, read from MuJoCo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from vlabench.types import Floats
+
+Goal = tuple[str, ...]
+"""A predicate of the goal, as in the task's file: ("on", "akita_black_bowl_1", "plate_1")."""
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Position [3] in metres and rotation matrix [3, 3], in the world frame."""
+
+    pos: Floats
+    rot: Floats
+
+
+@dataclass(frozen=True)
+class Box:
+    """An axis-aligned box in some frame: lower and upper corner [3]."""
+
+    low: Floats
+    high: Floats
+
+    @property
+    def centre(self) -> Floats:
+        """The middle [3]."""
+        middle: Floats = (self.low + self.high) / 2
+        return middle
+
+    @property
+    def size(self) -> Floats:
+        """Full extents [3]."""
+        extent: Floats = self.high - self.low
+        return extent
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """n boxes: centres [n, 3], rotations [n, 3, 3], half extents [n, 3] in their own frames."""
+
+    centres: Floats
+    rotations: Floats
+    halves: Floats
+
+    def near(self, point: Floats, radius: float) -> Boxes:
+        """Those that come within `radius` (m) of a point."""
+        local = np.einsum("nji,nj->ni", self.rotations, point - self.centres)
+        keep = np.linalg.norm(np.maximum(np.abs(local) - self.halves, 0.0), axis=1) < radius
+        return Boxes(self.centres[keep], self.rotations[keep], self.halves[keep])
+
+    def distance(self, points: Floats) -> Floats:
+        """For each point [p, 3] the distance to the nearest box (0 inside)."""
+        if not len(self.centres):
+            return np.full(len(points), np.inf)
+        local = np.einsum("nji,pnj->pni", self.rotations, points[:, None] - self.centres)
+        nearest: Floats = np.linalg.norm(np.maximum(np.abs(local) - self.halves, 0.0), axis=2).min(axis=1)
+        return nearest
+
+    def top(self, start: Floats, end: Floats, margin: float) -> float:
+        """The highest point (z) of the boxes within `margin` of the horizontal segment between two points, else −inf."""
+        if not len(self.centres):
+            return -np.inf
+        halves = np.einsum("nij,nj->ni", np.abs(self.rotations), self.halves)
+        steps = np.linspace(0.0, 1.0, 9)[:, None]
+        path = start[:2] * (1 - steps) + end[:2] * steps
+        gaps = np.maximum(np.abs(path[:, None] - self.centres[:, :2]) - halves[:, :2], 0.0)
+        crossed = (np.linalg.norm(gaps, axis=2) < margin).any(axis=0)
+        return float((self.centres + halves)[crossed, 2].max()) if crossed.any() else -np.inf
+
+
+class World:
+    """A read-only view on a live LIBERO environment (robosuite's, below hf-libero's wrapper)."""
+
+    def __init__(self, env: Any) -> None:
+        self.env = env
+        self.model, self.data = env.sim.model._model, env.sim.data._data
+        self.goals: list[Goal] = [tuple(goal) for goal in env.parsed_problem["goal_state"]]
+        self.boxes: dict[str, Box] = {}
+        robot = env.robots[0]
+        self._site = robot.eef_site_id
+        self._fingers = robot._ref_gripper_joint_pos_indexes
+        self._grip = robot._ref_joint_gripper_actuator_indexes
+        self._solid = np.flatnonzero((self.model.geom_contype != 0) | (self.model.geom_conaffinity != 0))
+        self._owner = self._owners()
+        self._finger_geoms = [self._named_geoms(robot.gripper, side) for side in ("left_finger", "right_finger")]
+
+    # what things are
+
+    def _owners(self) -> Any:
+        """geom id → name of the task's object it belongs to, or "" (arena), or "robot"."""
+        roots = {body: name for name, body in self.env.obj_body_id.items()}
+        owner = np.full(self.model.ngeom, "", dtype=object)
+        for geom in range(self.model.ngeom):
+            body = int(self.model.geom_bodyid[geom])
+            while body and body not in roots:
+                if self.model.body(body).name.startswith(("robot0", "gripper0", "mount0")):
+                    owner[geom] = "robot"
+                body = int(self.model.body_parentid[body])
+            if body:
+                owner[geom] = roots[body]
+        return owner
+
+    def _named_geoms(self, gripper: Any, side: str) -> frozenset[int]:
+        return frozenset(self.model.geom(name).id for name in gripper.important_geoms[side])
+
+    def kind(self, name: str) -> str:
+        """`akita_black_bowl_1` → `akita_black_bowl`; a region's name gives the kind of what it belongs to."""
+        return self.parent(name).rsplit("_", 1)[0]
+
+    def parent(self, name: str) -> str:
+        """The object that a region belongs to ("" for one of the table or floor); an object's own name."""
+        if name in self.env.obj_body_id:
+            return name
+        return str(self.env.object_sites_dict[name].parent_name or "") if self.is_region(name) else ""
+
+    def is_region(self, name: str) -> bool:
+        """Whether a goal's argument is a region instead of an object."""
+        return name in self.env.object_sites_dict
+
+    @cached_property
+    def movable(self) -> list[str]:
+        """The objects with a free joint."""
+        return list(self.env.objects_dict)
+
+    # where things are
+
+    @property
+    def hand(self) -> Pose:
+        """The grip site between the fingertips; its z axis is the direction of approach, its y axis the opening's."""
+        x, y, z = self.data.site_xmat[self._site].reshape(3, 3).T
+        return Pose(self.data.site_xpos[self._site].copy(), np.stack([y, -x, z], axis=1))
+
+    @cached_property
+    def base(self) -> Floats:
+        """Position [3] of the robot's base."""
+        return np.array(self.env.robots[0].base_pos)
+
+    @property
+    def opening(self) -> float:
+        """Distance between the finger pads, metres (0 … 0.08)."""
+        first, second = self.data.qpos[self._fingers]
+        return float(first - second)
+
+    @property
+    def grip(self) -> float:
+        """The gripper's commanded state: 0 wide open … 1 closed; it takes 8 control steps from one to the other."""
+        first, second = self.data.ctrl[self._grip]
+        return 1.0 - float(first - second) / 0.08
+
+    def pose(self, name: str) -> Pose:
+        """Of an object's body or of a region's site."""
+        if name in self.env.obj_body_id:
+            body = self.env.obj_body_id[name]
+            return Pose(self.data.xpos[body].copy(), self.data.xmat[body].reshape(3, 3).copy())
+        site = self.model.site(name).id
+        return Pose(self.data.site_xpos[site].copy(), self.data.site_xmat[site].reshape(3, 3).copy())
+
+    def site_size(self, name: str) -> Floats:
+        """Half extents [3] of a region's site in its own frame."""
+        size: Floats = self.model.site_size[self.model.site(name).id].copy()
+        return size
+
+    def velocity(self, name: str) -> float:
+        """Speed of a movable object, m/s."""
+        body = self.env.obj_body_id[name]
+        return float(np.linalg.norm(self.data.cvel[body][3:]))
+
+    def joint(self, name: str) -> tuple[float, Pose, Floats]:
+        """(position, frame of the body it moves, axis in the world frame) of a hinge or slide."""
+        joint = self.model.joint(name)
+        body = int(self.model.jnt_bodyid[joint.id])
+        pose = Pose(self.data.xanchor[joint.id].copy(), self.data.xmat[body].reshape(3, 3).copy())
+        return float(self.data.qpos[joint.qposadr[0]]), pose, self.data.xaxis[joint.id].copy()
+
+    def joints_of(self, name: str) -> list[str]:
+        """The joints behind a goal's argument: a region's own (its drawer), or an object's."""
+        source = self.env.object_sites_dict[name] if self.is_region(name) else self.env.get_object(name)
+        return list(source.joints)
+
+    def geoms_moved_by(self, joint: str) -> Any:
+        """The solid geoms of the body that a joint moves."""
+        body = self.model.jnt_bodyid[self.model.joint(joint).id]
+        return self._solid[self.model.geom_bodyid[self._solid] == body]
+
+    # shapes
+
+    def geom_boxes(self, geoms: Any) -> Boxes:
+        """The boxes around geoms, turned as the geoms are."""
+        rot = self.data.geom_xmat[geoms].reshape(-1, 3, 3)
+        local, half = self.model.geom_aabb[geoms, :3], self.model.geom_aabb[geoms, 3:]
+        return Boxes(self.data.geom_xpos[geoms] + np.einsum("nij,nj->ni", rot, local), rot, half)
+
+    def box(self, name: str) -> Box:
+        """The box around an object's collision geoms in its body frame (constant, computed once)."""
+        if name not in self.boxes:
+            geoms = self._solid[self._owner[self._solid] == name]
+            pose = self.pose(name)
+            corners = np.array(np.meshgrid(*[[-1.0, 1.0]] * 3)).reshape(3, -1).T
+            rot = self.data.geom_xmat[geoms].reshape(-1, 3, 3)
+            points = self.model.geom_aabb[geoms, None, :3] + corners * self.model.geom_aabb[geoms, None, 3:]
+            world = np.einsum("nij,nkj->nki", rot, points) + self.data.geom_xpos[geoms, None]
+            local = (world.reshape(-1, 3) - pose.pos) @ pose.rot
+            self.boxes[name] = Box(local.min(0), local.max(0))
+        return self.boxes[name]
+
+    def extent(self, name: str) -> Box:
+        """The world-aligned box around a movable object's body-frame box, as it lies now."""
+        pose, box = self.pose(name), self.box(name)
+        centre = pose.pos + pose.rot @ box.centre
+        half = np.abs(pose.rot) @ (box.size / 2)
+        return Box(centre - half, centre + half)
+
+    def obstacles(self, without: tuple[str, ...] = ()) -> Boxes:
+        """The boxes of all solid geoms but planes, the robot's and those of the named objects."""
+        owners = self._owner[self._solid]
+        keep = (owners != "robot") & ~np.isin(owners, np.array(without, dtype=object)) & (
+            self.model.geom_type[self._solid] != 0)
+        return self.geom_boxes(self._solid[keep])
+
+    # what holds
+
+    def contacts(self) -> Any:
+        """Geom pairs [n, 2] in contact."""
+        return self.data.contact.geom[: self.data.ncon]
+
+    def touched(self, name: str) -> tuple[bool, bool]:
+        """Whether each finger touches an object."""
+        pairs = self.contacts()
+        own = self._owner == name
+        result = [False, False]
+        for a, b in pairs:
+            for geom, other in ((a, b), (b, a)):
+                if own[geom]:
+                    for side in (0, 1):
+                        result[side] |= int(other) in self._finger_geoms[side]
+        return result[0], result[1]
+
+    def supported(self, name: str) -> bool:
+        """Whether an object touches anything but the robot."""
+        own = self._owner == name
+        return any(bool(own[a]) != bool(own[b]) and self._owner[b if own[a] else a] != "robot"
+                   for a, b in self.contacts())
+
+    def holds(self, goal: Goal) -> bool:
+        """Whether a predicate of the goal is true now, by hf-libero's own evaluation."""
+        return bool(self.env._eval_predicate(list(goal)))

@@ -1,0 +1,183 @@
+"""One copy's episode inside the loop: its perturbations, and the evidence of what they changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from vlabench.conditions import Condition
+from vlabench.perturbations.base import Perturbation
+from vlabench.seeding import Draws, stream
+from vlabench.simulators.base import Scene
+from vlabench.types import EpisodeSpec, Floats, Observation
+
+_T = TypeVar("_T", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class _Link:
+    """A perturbation in an episode: its own copy, its random stream and the channels it says it may change."""
+
+    name: str
+    perturbation: Perturbation
+    draws: Draws
+    channels: frozenset[str]
+
+
+class Slot:
+    """The perturbations of one episode, applied in order, and a count of what the policy or the robot got changed."""
+
+    def __init__(self, spec: EpisodeSpec, perturbations: Mapping[str, Perturbation], cameras: Sequence[str]) -> None:
+        self.spec = spec
+        self.instruction = spec.task.instruction
+        self.frame: dict[str, str] = {}
+        self._links = [_Link(name, kind.fresh(), stream(spec, f"perturbation/{name}"), kind.channels(cameras))
+                       for name, kind in perturbations.items()]
+        self._looks = self._steps = 0
+        self._hits: Counter[str] = Counter()
+        self._first: set[str] = set()
+        self._moved_at_start = False
+
+    @property
+    def touches_scene(self) -> bool:
+        """Whether a perturbation of this episode acts on the scene itself."""
+        return any("scene" in link.channels for link in self._links)
+
+    # the hooks
+
+    def begin(self, replan: int, cameras: Sequence[str]) -> None:
+        """Start the perturbations' episode."""
+        for link in self._links:
+            link.perturbation.begin(link.draws, replan, cameras)
+
+    def set_up(self, scene: Scene) -> None:
+        """Change the scene after its reset, then the wording of the instruction."""
+        for link in self._links:
+            link.perturbation.scene(scene, link.draws)
+        for link in self._links:
+            self.instruction = link.perturbation.instruction(self.instruction, link.draws)
+
+    def tick(self, scene: Scene, step: int) -> None:
+        """Let events in mid-episode happen, after `step` control steps."""
+        for link in self._links:
+            link.perturbation.tick(scene, step, link.draws)
+
+    def wants_frame(self, step: int) -> bool:
+        """Whether a perturbation needs the observation of this step although the policy does not look."""
+        return any(link.perturbation.wants_frame(step) for link in self._links)
+
+    def perturbed(self, clean: Observation, step: int) -> tuple[Observation, set[str]]:
+        """What the policy would see (B = 1), and the channels on which it would see an older moment.
+
+        Raises ValueError if a perturbation takes a camera away or changes a shape or type; one that writes into
+        the arrays that it was given fails too, since they are read-only here.
+        """
+        obs = clean.replace(images={c: _locked(v) for c, v in clean.images.items()}, proprio=_locked(clean.proprio),
+                            instruction=(self.instruction,))
+        stale: set[str] = set()
+        for link in self._links:
+            before, obs = obs, link.perturbation.observation(obs, step, link.draws)
+            if obs.step < before.step:
+                stale |= {c for c in link.channels if c == "proprio" or c.startswith("images/")}
+            if _layout(obs) != _layout(before):
+                raise ValueError(f"perturbation {link.name!r} changed the layout of the observation from "
+                                 f"{_layout(before)} to {_layout(obs)}")
+        return obs, stale
+
+    def look(self, clean: Observation, step: int) -> Observation:
+        """What the policy sees (B = 1), counted as a look."""
+        obs, stale = self.perturbed(clean, step)
+        if self._looks == 0:
+            self.frame = {camera: digest(picture) for camera, picture in clean.images.items()}
+        changed = {f"images/{c}" for c, v in clean.images.items() if not _same(v, obs.images[c])}
+        if not _same(clean.proprio, obs.proprio):
+            changed.add("proprio")
+        if clean.instruction != obs.instruction:
+            changed.add("instruction")
+        self._count(changed | stale, first=self._looks == 0)
+        self._looks += 1
+        return obs
+
+    def act(self, asked: Floats, step: int) -> Floats:
+        """The action [D] that reaches the robot. Raises ValueError if a perturbation makes it unusable."""
+        action = asked
+        for link in self._links:
+            action = link.perturbation.action(_locked(action), step, link.draws)
+            if np.shape(action) != asked.shape or not np.isfinite(action).all():
+                raise ValueError(f"perturbation {link.name!r} turned the action {asked} into {action}")
+        if not np.array_equal(action, asked):
+            self._count({"action"}, first=self._steps == 0)
+        self._steps += 1
+        return action
+
+    # the evidence
+
+    def scene_moved(self, *, at_start: bool) -> None:
+        """The scene's state changed under a scene hook (at the start) or under a tick."""
+        self._moved_at_start |= at_start
+        self._count({"scene"}, first=at_start)
+
+    def changed(self) -> dict[str, float]:
+        """Channel → share of looks (of steps for `action` and `scene`) at which it was not what it would have been."""
+        shares = {c: n / (self._steps if c in ("action", "scene") else self._looks)
+                  for c, n in sorted(self._hits.items())}
+        if self._moved_at_start:
+            shares["scene"] = 1.0
+        return shares
+
+    def changed_first(self) -> tuple[str, ...]:
+        """The channels that differed at the very first look or step."""
+        return tuple(sorted(self._first))
+
+    def realised(self) -> dict[str, Any]:
+        """Perturbation → its parameters as drawn in this episode."""
+        return {link.name: link.perturbation.realised() for link in self._links}
+
+    def _count(self, changed: set[str], first: bool) -> None:
+        self._hits.update(changed)
+        if first:
+            self._first |= changed
+
+
+def named(condition: Condition) -> dict[str, Perturbation]:
+    """A condition's perturbations by the name of their random stream: the kind, from its second use on with a number.
+
+    The name says nothing of condition or severity, so the same kind draws the same numbers wherever it is used.
+    """
+    chain: dict[str, Perturbation] = {}
+    for part, perturbation in zip(condition.parts, condition.perturbations, strict=True):
+        earlier = sum(name.partition("#")[0] == part.perturbation for name in chain)
+        chain[f"{part.perturbation}#{earlier + 1}" if earlier else part.perturbation] = perturbation
+    return chain
+
+
+def digest(array: npt.NDArray[Any]) -> str:
+    """Of an array's bytes: blake2b, 8 bytes in hexadecimal."""
+    return hashlib.blake2b(np.ascontiguousarray(array).tobytes(), digest_size=8).hexdigest()
+
+
+def _locked(array: npt.NDArray[_T]) -> npt.NDArray[_T]:
+    """A view that cannot be written through, so that a perturbation cannot change the clean array behind it."""
+    view: npt.NDArray[_T] = array[...]
+    view.flags.writeable = False
+    return view
+
+
+def _same(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> bool:
+    """Equal, or one and the same memory (a pass-through hook), with nan equal to nan."""
+    if a.ctypes.data == b.ctypes.data and a.strides == b.strides:
+        return True
+    return bool(np.array_equal(a, b, equal_nan=a.dtype.kind == "f"))
+
+
+def _layout(obs: Observation) -> dict[str, str]:
+    """Field → shape and type: what a policy may rely on whatever the perturbation."""
+    arrays: dict[str, npt.NDArray[Any]] = {f"images/{c}": v for c, v in obs.images.items()}
+    arrays["proprio"] = obs.proprio
+    return {name: f"{array.dtype}{list(array.shape)}" for name, array in sorted(arrays.items())}

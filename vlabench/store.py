@@ -1,0 +1,274 @@
+"""Appends and reads episode records: one JSON line an episode in <root>/<policy>/<assets>/<task_set>/<condition>.jsonl.
+
+A line is written, flushed and fsynced before the next episode counts as played, so a kill loses at most what was in
+flight. Half a line at the end, as a kill leaves it, is cut before the next append. Of several lines with one identity
+the last one holds. One process at a time writes below <root>/<policy>/<assets> (a lock the kernel lets go of when the
+process dies); any number may read. Beside the task sets, `runs.jsonl` has one line per invocation that wrote here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from vlabench.cards import SAFE_NAME
+from vlabench.errors import StoreError
+from vlabench.problems import shown
+from vlabench.types import EpisodeRecord
+
+FORMAT = 1
+"""Of a line; raised when the fields of EpisodeRecord change their names or meaning."""
+WRITING = (
+    "when writing; what was recorded before stays readable\n"
+    "  mend: make room or set the permissions there, or choose another folder with --results DIR"
+)
+READING = "when reading\n  mend: set the permissions there, or choose another folder with --results DIR"
+RUNS = "runs.jsonl"
+LOCK = ".lock"
+_RECORD: TypeAdapter[EpisodeRecord] = TypeAdapter(EpisodeRecord)
+_FIELDS = {f.name for f in dataclasses.fields(EpisodeRecord)}
+_OPTIONAL = {f.name for f in dataclasses.fields(EpisodeRecord) if f.default is not dataclasses.MISSING}
+
+Identity = tuple[str, str, int, int]
+
+
+@dataclass
+class Reading:
+    """The records that hold, by identity, and why other lines were left out (reason → number of lines)."""
+
+    records: dict[Identity, EpisodeRecord] = field(default_factory=dict)
+    ignored: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def held(self) -> frozenset[Identity]:
+        """The identities that need not be played again: all but errors, which every run retries."""
+        return frozenset(identity for identity, record in self.records.items() if record.status != "error")
+
+    def warnings(self) -> list[str]:
+        """One sentence per reason, for people."""
+        return [f"{n} record{'s' if n > 1 else ''} left out: {why}" for why, n in sorted(self.ignored.items())]
+
+
+@dataclass(frozen=True)
+class Store:
+    """The records of one policy on one asset pack below a results folder, which need not exist yet."""
+
+    root: Path
+    policy: str
+    assets: str
+
+    @property
+    def folder(self) -> Path:
+        """<root>/<policy>/<assets>"""
+        return self.root / _safe(self.policy, "policy") / _safe(self.assets, "asset pack")
+
+    def path(self, task_set: str, condition: str) -> Path:
+        """The file of a condition on a task set. Raises StoreError for a name that is no file name."""
+        return self.folder / _safe(task_set, "task set") / (_safe(condition, "condition") + ".jsonl")
+
+    def read(
+        self, task_sets: Iterable[str], conditions: Mapping[str, str], policy_digest: str | None = None
+    ) -> Reading:
+        """The records of these task sets and conditions (name → digest) that fit the digests.
+
+        With `policy_digest` None, the policy's digest is not looked at. Files that do not exist hold no records.
+        Raises StoreError if a file cannot be read or a newer vlabench wrote it.
+        """
+        reading = Reading()
+        for task_set in task_sets:
+            for condition, digest in conditions.items():
+                for record in _records(self.path(task_set, condition), reading.ignored):
+                    misfit = _misfit(record, condition, digest, policy_digest)
+                    if misfit:
+                        reading.ignored[misfit] += 1
+                    else:
+                        reading.records[record.identity] = record
+        return reading
+
+    @contextlib.contextmanager
+    def writer(self) -> Iterator[Writer]:
+        """The one writer of this folder. Raises StoreError if another process is writing, or nothing can be written."""
+        lock = self.folder / LOCK
+        with _explained(lock, WRITING):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            with _explained(lock, WRITING):
+                self._take(handle)
+            yield Writer(self)
+        finally:
+            os.close(handle)
+
+    def _take(self, lock: int) -> None:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.read(lock, 200).decode(errors="replace").strip() or "another process"
+            raise StoreError(
+                f"{shown(self.folder)}: {owner} is writing here\n"
+                f"  mend: wait until it ends, or give this run a folder of its own with --results DIR"
+            ) from None
+        os.truncate(lock, 0)
+        os.write(lock, f"process {os.getpid()} on {os.uname().nodename}\n".encode())
+
+
+class Writer:
+    """Appends lines; made by `Store.writer`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._mended: set[Path] = set()
+
+    def append(self, record: EpisodeRecord) -> None:
+        """Put a record on the disk, durably. Raises StoreError; what was recorded before stays whole."""
+        task_set = record.task.rpartition("/")[0]
+        line = {"format": FORMAT, **dataclasses.asdict(record)}
+        self._append(self._store.path(task_set, record.condition), line)
+
+    def note_run(self, facts: Mapping[str, Any]) -> None:
+        """Add a line about this invocation to `runs.jsonl`. Raises StoreError."""
+        self._append(self._store.folder / RUNS, {"format": FORMAT, **facts})
+
+    def _append(self, path: Path, content: Mapping[str, Any]) -> None:
+        line = (json.dumps(content, default=_plain) + "\n").encode()
+        with _explained(path, WRITING):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = not path.exists()
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            try:
+                if path not in self._mended:
+                    _mend_tail(handle)
+                self._mended.discard(path)
+                _write_whole(handle, line)
+                self._mended.add(path)
+            finally:
+                os.close(handle)
+            if fresh:
+                _sync_folder(path.parent)
+
+
+def _write_whole(handle: int, line: bytes) -> None:
+    """All of `line` and then fsync, or nothing: what a full disk took of it is cut off again."""
+    before = os.fstat(handle).st_size
+    try:
+        rest = memoryview(line)
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+        os.fsync(handle)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.ftruncate(handle, before)
+        raise
+
+
+def _mend_tail(handle: int) -> None:
+    """Cut half a line at the end. A last line that is whole but for its newline is kept and gets one."""
+    size = os.fstat(handle).st_size
+    tail = b""
+    while len(tail) < size and b"\n" not in tail:
+        start = max(0, size - len(tail) - 65536)
+        tail = os.pread(handle, size - len(tail) - start, start) + tail
+    tail = tail.rpartition(b"\n")[2]
+    if not tail:
+        return
+    if _parsed(tail) is None:
+        os.ftruncate(handle, size - len(tail))
+    else:
+        os.write(handle, b"\n")
+
+
+def _records(path: Path, ignored: Counter[str]) -> Iterator[EpisodeRecord]:
+    """The records of a file in order; lines that are none are counted in `ignored`."""
+    with _explained(path, READING):
+        try:
+            lines = path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        content = _parsed(line)
+        last = number == len(lines)
+        if content is None:
+            ignored[f"half a line at the end of {shown(path)}" if last else f"not a JSON line in {shown(path)}"] += 1
+            continue
+        written = content.pop("format", 0)
+        if isinstance(written, int) and written > FORMAT:
+            raise StoreError(
+                f"{shown(path)}, line {number}: format {written}, written by a later vlabench; this one reads up to "
+                f"format {FORMAT}\n  mend: upgrade vlabench, or choose another folder with --results DIR"
+            )
+        record = _record(content) if written == FORMAT else None
+        if record is None:
+            ignored[f"written by another version of vlabench in {shown(path)}"] += 1
+        else:
+            yield record
+
+
+def _record(content: dict[str, Any]) -> EpisodeRecord | None:
+    if not (_FIELDS - _OPTIONAL <= content.keys() <= _FIELDS):
+        return None
+    try:
+        return _RECORD.validate_python(content)
+    except ValidationError:
+        return None
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        content = json.loads(line)
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _misfit(record: EpisodeRecord, condition: str, digest: str, policy_digest: str | None) -> str:
+    if record.condition != condition:
+        return f"filed under condition {condition!r} but played under another"
+    if record.condition_digest != digest:
+        return f"condition {condition!r} had other parameters then"
+    if policy_digest is not None and record.policy_digest != policy_digest:
+        return f"policy {record.policy!r} had another card or other weights then"
+    return ""
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers and arrays as JSON has them."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"a record cannot hold a {type(value).__name__}")
+
+
+def _safe(name: str, what: str) -> str:
+    if not SAFE_NAME.fullmatch(name):
+        raise StoreError(f"{what} {name!r} cannot be a file name: use letters, digits, '.', '_' and '-'")
+    return name
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new file's name durable, where the file system allows it."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextlib.contextmanager
+def _explained(path: Path, doing: str) -> Iterator[None]:
+    """Turn an OSError inside into a StoreError; `doing` is WRITING or READING."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"{shown(path)}: {error.strerror or error}, {doing}") from error

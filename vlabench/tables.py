@@ -1,0 +1,173 @@
+"""The summary of a run: episode records → one data frame → rich table, Markdown, CSV.
+
+One row of the frame is a task set (or `total`) under a condition. Episodes that ended in an error are counted apart
+and enter no rate. Differences to the control pair the episodes of one task, index and seed; episodes that only one of
+the two conditions has are in its rate, but in no difference.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from vlabench import stats
+from vlabench.conditions import CLEAN
+from vlabench.types import EpisodeRecord
+
+if TYPE_CHECKING:
+    import pandas
+    from rich.table import Table
+
+Episode = tuple[str, int, int]
+"""(task, index, seed): what all conditions of an episode share."""
+TOTAL = "total"
+COLUMNS = (
+    "policy", "assets", "task_set", "condition", "n", "successes", "rate", "low", "high", "errors",
+    "pairs", "difference", "difference_low", "difference_high", "p", "p_holm",
+)  # fmt: skip
+WIDE = 4
+"""Up to this many conditions stand side by side as columns; more are rows."""
+
+
+def summary(records: Iterable[EpisodeRecord], control: str = CLEAN) -> pandas.DataFrame:
+    """The frame with COLUMNS, in the order in which task sets and conditions first occur, the control first.
+
+    rate, low, high: fractions, Wilson's 95 % interval. difference: condition − control over `pairs` paired episodes,
+    with a 95 % bootstrap interval clustered by task. p: exact McNemar; p_holm: corrected for the number of conditions
+    in the row's task set. All records must be of one policy on one asset pack (ValueError): others share no table.
+    """
+    import pandas
+
+    records = list(records)
+    owners = {(record.policy, record.assets) for record in records}
+    if len(owners) > 1:
+        raise ValueError(f"records of different policies or asset packs share no table: {sorted(owners)}")
+    groups: dict[str, list[EpisodeRecord]] = {}
+    for record in records:
+        groups.setdefault(record.task.rpartition("/")[0], []).append(record)
+    if len(groups) > 1:
+        groups[TOTAL] = records
+    owner = dict(zip(("policy", "assets"), next(iter(owners), ("", "")), strict=True))
+    rows = [
+        {**owner, "task_set": task_set, **row}
+        for task_set, members in groups.items()
+        for row in _rows(members, control)
+    ]
+    return pandas.DataFrame(rows, columns=list(COLUMNS))
+
+
+def grid(frame: pandas.DataFrame, control: str = CLEAN) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of text, in points: conditions side by side if they are few, one below the other if many."""
+    rows = frame.to_dict("records")
+    conditions = list(dict.fromkeys(row["condition"] for row in rows))
+    if len(conditions) > WIDE:
+        header = ["task set", "condition", "success % [95 %]", "n", f"− {control} [95 %]"]
+        return header, [[row["task_set"], row["condition"], _rate(row), _n(row), _difference(row)] for row in rows]
+    others = [condition for condition in conditions if condition != control]
+    header = ["task set"]
+    for condition in conditions:
+        header += [f"{condition} % [95 %]", "n"]
+    header += [f"{condition} − {control} [95 %]" for condition in others if control in conditions]
+    lines = []
+    for task_set in dict.fromkeys(row["task_set"] for row in rows):
+        cells = {row["condition"]: row for row in rows if row["task_set"] == task_set}
+        line = [task_set]
+        for condition in conditions:
+            line += [_rate(cells[condition]), _n(cells[condition])] if condition in cells else ["", ""]
+        if control in conditions:
+            line += [_difference(cells[condition]) if condition in cells else "" for condition in others]
+        lines.append(line)
+    return header, lines
+
+
+def to_markdown(frame: pandas.DataFrame, control: str = CLEAN) -> str:
+    """A Markdown table, numbers to the right."""
+    header, rows = grid(frame, control)
+    widths = [max(3, *(len(line[i]) for line in [header, *rows])) for i in range(len(header))]
+    rule = [("-" * (w - 1) + ":") if i else "-" * w for i, w in enumerate(widths)]
+    lines = [[cell.ljust(w) if not i else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))]
+             for line in [header, *rows]]
+    return "".join("| " + " | ".join(line) + " |\n" for line in [lines[0], rule, *lines[1:]])
+
+
+def to_csv(frame: pandas.DataFrame) -> str:
+    """The whole frame, fractions to six places."""
+    text: str = frame.to_csv(index=False, float_format="%.6f", lineterminator="\n")
+    return text
+
+
+def to_rich(frame: pandas.DataFrame, title: str = "", control: str = CLEAN) -> Table:
+    """The table for a terminal."""
+    from rich.table import Table
+
+    header, rows = grid(frame, control)
+    table = Table(title=title or None)
+    for number, name in enumerate(header):
+        table.add_column(name, justify="right" if number else "left", no_wrap=not number)
+    for row in rows:
+        table.add_row(*row, style="bold" if row[0] == TOTAL else None)
+    return table
+
+
+def _rows(records: Sequence[EpisodeRecord], control: str) -> list[dict[str, Any]]:
+    """One row per condition of one task set, the control first."""
+    by_condition: dict[str, list[EpisodeRecord]] = {}
+    for record in records:
+        by_condition.setdefault(record.condition, []).append(record)
+    names = sorted(by_condition, key=lambda name: name != control)
+    reference = _outcomes(by_condition.get(control, []))
+    rows = [_row(name, by_condition[name], None if name == control else reference) for name in names]
+    for row, p in zip(rows, stats.holm([row["p"] for row in rows]), strict=True):
+        row["p_holm"] = p
+    return rows
+
+
+def _row(name: str, records: Sequence[EpisodeRecord], reference: Mapping[Episode, bool] | None) -> dict[str, Any]:
+    import numpy as np
+
+    outcomes = _outcomes(records)
+    rate = stats.success_rate(np.array(list(outcomes.values()), dtype=np.bool_))
+    keys, first, second = stats.pair(reference or {}, outcomes)
+    difference = stats.paired_difference(first, second, [task for task, _, _ in keys])
+    return {
+        "condition": name,
+        **rate._asdict(),
+        "errors": sum(record.status == "error" for record in records),
+        "pairs": difference.n,
+        "difference": difference.value,
+        "difference_low": difference.low,
+        "difference_high": difference.high,
+        "p": stats.mcnemar(first, second),
+    }
+
+
+def _outcomes(records: Iterable[EpisodeRecord]) -> dict[Episode, bool]:
+    """Episode → success, without the errors."""
+    return {
+        (record.task, record.index, record.seed): record.status == "success"
+        for record in records
+        if record.status != "error"
+    }
+
+
+def _rate(row: Mapping[Hashable, Any]) -> str:
+    return _points(row["rate"], row["low"], row["high"])
+
+
+def _n(row: Mapping[Hashable, Any]) -> str:
+    return f"{row['n']}" + (f" (+{row['errors']} errors)" if row["errors"] else "")
+
+
+def _difference(row: Mapping[Hashable, Any]) -> str:
+    if not row["pairs"]:
+        return ""
+    return _points(row["difference"], row["difference_low"], row["difference_high"], sign="+")
+
+
+def _points(value: float, low: float, high: float, sign: str = "") -> str:
+    """Fractions as points: `85.0 [64.0, 94.8]`."""
+    if math.isnan(value):
+        return "–"
+    text = f"{100 * value:{sign}.1f} [{100 * low:{sign}.1f}, {100 * high:{sign}.1f}]"
+    return text.replace("-0.0", "0.0").replace("+0.0", "0.0").replace("-", "−")
