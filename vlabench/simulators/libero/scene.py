@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from vlabench.simulators.base import Scene
 from vlabench.simulators.libero import gl, package, packs
+from vlabench.simulators.libero.looks import draw_coarse_robot
 from vlabench.simulators.libero.world import World
 from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome, Task
 
@@ -55,14 +56,17 @@ class LiberoScene(Scene):
 
     def _make_context(self, cheap: bool) -> Any:
         """robosuite's own off-screen context; without multisampling on the pack that is made to be cheap."""
+        import mujoco
         from robosuite.utils.binding_utils import MjRenderContextOffscreen
 
         if cheap:
             self.model.vis.quality.offsamples = 0
+            draw_coarse_robot(self.model)
         self.model.vis.global_.offwidth = max(self.image_size, self.model.vis.global_.offwidth)
         self.model.vis.global_.offheight = max(self.image_size, self.model.vis.global_.offheight)
         context = MjRenderContextOffscreen(self.sim, device_id=-1)
-        context.vopt.geomgroup[0], context.vopt.geomgroup[1] = 0, 1
+        context.vopt.geomgroup[:] = [0, 1, 1, 0, 0, 0]
+        context.vopt.flags[mujoco.mjtVisFlag.mjVIS_CONVEXHULL] = cheap
         return context
 
     def _remember(self) -> None:

@@ -225,6 +225,12 @@ class World:
             self.model.geom_type[self._solid] != 0)
         return self.geom_boxes(self._solid[keep])
 
+    def expert_action(self) -> Floats:
+        """What the scripted expert does in this state: float [7] in [−1, 1]."""
+        from vlabench.simulators.libero.expert.law import act
+
+        return act(self)
+
     # what holds
 
     def contacts(self) -> Any:

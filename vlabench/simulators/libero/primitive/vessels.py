@@ -59,8 +59,8 @@ def _disc(radius: float, z: Bounds, rgba: Colour, centre: tuple[float, float] = 
 
 
 def _bowl() -> Item:
-    rim = ((0.0440, 0.0530), (0.0155, 0.0521), 0.0026)
-    cone = ((0.0250, 0.0436), (0.0028, 0.0155), 0.0018)
+    rim = ((0.0438, 0.0530), (0.0155, 0.0521), 0.0026)
+    cone = ((0.0253, 0.0438), (0.0028, 0.0155), 0.0018)
     # Every third board of the rim is lighter, as a stripe in the glaze.
     stripes = [
         visual(part.shape, part.size, part.pos, quat=part.quat, rgba=STRIPE if index % 3 == 0 else BLACK)

@@ -1,0 +1,30 @@
+"""The scripted expert as a policy: privileged state in, one action out; which simulator's law it follows is in the state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vlabench.adapters.base import Policy
+from vlabench.errors import UnsupportedError
+from vlabench.seeding import Draws
+from vlabench.types import Floats, Observation
+
+
+class Expert(Policy):
+    """A feedback law on the simulator's state: it remembers nothing, so it can take over from any state.
+
+    Reads `Observation.state`, whose elements have `expert_action() -> float [D]`. Raises UnsupportedError if the
+    observation holds no state (the card must say `privileged = true`).
+    """
+
+    def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
+        """Nothing to forget."""
+
+    def act(self, obs: Observation) -> Floats:
+        """One action for each copy, float [B, 1, D]."""
+        if obs.state is None:
+            raise UnsupportedError("the expert acts on the simulator's state, which this observation does not hold\n"
+                                   "  mend: set `privileged = true` in the policy's card")
+        return np.stack([state.expert_action()[None] for state in obs.state])
