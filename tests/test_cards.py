@@ -30,7 +30,8 @@ adapter = "random"
 assets = ["primitive"]
 """
 SETS = ("libero_spatial", "libero_object", "libero_goal", "libero_10")
-LATENCY = ("observation_delay", "frame_drop", "camera_loss", "action_delay", "action_drop", "gripper_fault")
+LATENCY = ("observation_delay", "frame_drop", "camera_loss", "action_delay", "action_drop")
+GRIPPER = {f"gripper_{mode}" for mode in ("late", "stuck", "flipped")}
 OBSERVATION = {"shift", "rotation", "color_jitter", "occlusion", "erasing"}
 NOISE = {f"action_noise-{level}" for level in (0.1, 0.2, 0.3)}
 EVERY = {f"{name}-s{k}" for name in registry.names("perturbation") for k in range(1, 6)}
@@ -69,7 +70,7 @@ SHIPPED = [
     ("libero-joint", SETS, {"joint"}),
     ("libero-transfer", ("libero_goal",), {"transfer"}),
     ("libero-severity", SETS, EVERY),
-    ("libero-latency", SETS, {f"{name}-s{k}" for name in LATENCY for k in range(1, 6)}),
+    ("libero-latency", SETS, GRIPPER | {f"{name}-s{k}" for name in LATENCY for k in range(1, 6)}),
     ("libero-smoke", SETS, {"joint"}),
 ]
 

@@ -2,6 +2,9 @@
 
 The loop notes in every record which channels reached the policy (or the robot) changed. A perturbation that never
 arrives, starts a frame late, touches one camera too many or moves the scene in passing shows here as a Finding.
+
+A policy that asks for one action all the time gets what it asked for however late it comes or whatever is lost on the
+way: then the action channel is judged only where a condition promises a change for certain, and `unjudged` says so.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from dataclasses import dataclass
 
 from vlabench.conditions import Condition
 from vlabench.errors import AuditError
+from vlabench.slot import ASKED
 from vlabench.types import EpisodeRecord
 
 ENOUGH = 5
@@ -78,6 +82,22 @@ def audit(records: Iterable[EpisodeRecord], conditions: Mapping[str, Condition],
     return findings
 
 
+def unjudged(records: Iterable[EpisodeRecord], conditions: Mapping[str, Condition], cameras: Sequence[str]) -> list[str]:
+    """A sentence for people if there are conditions whose change of actions could not show with this policy."""
+    names = []
+    kept = [record for record in records if record.status != "error"]
+    for name, condition in conditions.items():
+        mine = [record for record in kept if record.condition == name]
+        says = promise(condition, cameras)
+        if mine and "action" in says.may - says.must and _monotonous(mine) and not any(
+                record.changed.get("action") for record in mine):
+            names.append(name)
+    if not names:
+        return []
+    return [f"the policy asks for the same action at every step, so nothing can be said of what these conditions do to "
+            f"actions: {', '.join(names)}"]
+
+
 def check(findings: Collection[Finding]) -> None:
     """Raise AuditError if there are findings."""
     if findings:
@@ -90,7 +110,7 @@ def check(findings: Collection[Finding]) -> None:
 
 def _judge_channels(name: str, says: Promise, records: Sequence[EpisodeRecord]) -> list[Finding]:
     findings = []
-    for channel in sorted(set().union(*(record.changed for record in records)) - says.may):
+    for channel in sorted(set().union(*(record.changed for record in records)) - says.may - {ASKED}):
         wrong = [record for record in records if record.changed.get(channel)]
         if wrong:
             findings.append(_finding(name, channel, "changed, although no perturbation declares it", wrong, records))
@@ -98,6 +118,8 @@ def _judge_channels(name: str, says: Promise, records: Sequence[EpisodeRecord]) 
         same = [record for record in records if not record.changed.get(channel)]
         if channel in says.must and same:
             findings.append(_finding(name, channel, "not changed at all", same, records))
+        elif channel == "action" and channel not in says.must and _monotonous(records):
+            continue
         elif len(same) == len(records) >= (NO_FREAK if channel in says.first else ENOUGH):
             sure = channel in says.first
             findings.append(_finding(name, channel, "not changed in any episode", same, records, sure=sure))
@@ -125,6 +147,11 @@ def _judge_scene(name: str, says: Promise, records: Sequence[EpisodeRecord],
     if len(same) == len(records) >= ENOUGH:
         return [_finding(name, "scene", "not changed in any episode", same, records, sure=False)]
     return []
+
+
+def _monotonous(records: Iterable[EpisodeRecord]) -> bool:
+    """Whether the policy asked for one action throughout each of these episodes."""
+    return not any(record.changed.get(ASKED) for record in records)
 
 
 def _finding(condition: str, channel: str, problem: str, wrong: Sequence[EpisodeRecord],

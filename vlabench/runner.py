@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vlabench import __version__, provenance, registry
-from vlabench.audit import ENOUGH, audit, check
+from vlabench.audit import ENOUGH, audit, check, unjudged
 from vlabench.cards import PolicyCard
 from vlabench.crew import Crew, Result
 from vlabench.errors import OptionError
@@ -91,6 +91,9 @@ def run(plan: Plan, policy: PolicyCard, simulator: str, store: Store, *, workers
         raise OptionError(f"--time-limit {time_limit:g}: must be above 0 seconds")
     engine = registry.simulator(simulator)(store.assets)
     engine.check()
+    for condition in plan.conditions.values():
+        for perturbation in condition.perturbations:
+            perturbation.check(policy.cameras)
     versions = {"vlabench": __version__, **engine.versions()}
     progress = progress or Progress()
     job = Job(simulator, store.assets, policy, {name: named(c) for name, c in plan.conditions.items()}, record)
@@ -115,6 +118,8 @@ def run(plan: Plan, policy: PolicyCard, simulator: str, store: Store, *, workers
                 progress.stop()
     if not interrupted:
         check(audit(book.records.values(), plan.conditions, policy.cameras))
+        for sentence in unjudged(book.records.values(), plan.conditions, policy.cameras):
+            progress.note(f"note: {sentence}")
     return book.summary(len(plan.specs) - len(todo), interrupted)
 
 

@@ -18,6 +18,8 @@ from vlabench.simulators.base import Scene
 from vlabench.types import EpisodeSpec, Floats, Observation
 
 _T = TypeVar("_T", bound=np.generic)
+ASKED = "action/asked"
+"""The entry among an episode's changes that says at which share of steps the policy asked for something new."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Slot:
         self._hits: Counter[str] = Counter()
         self._first: set[str] = set()
         self._moved_at_start = False
+        self._asked: Floats | None = None
 
     @property
     def touches_scene(self) -> bool:
@@ -113,6 +116,9 @@ class Slot:
                 raise ValueError(f"perturbation {link.name!r} turned the action {asked} into {action}")
         if not np.array_equal(action, asked):
             self._count({"action"}, first=self._steps == 0)
+        if self._asked is not None and not np.array_equal(asked, self._asked):
+            self._count({ASKED}, first=False)
+        self._asked = asked
         self._steps += 1
         return action
 
@@ -124,8 +130,11 @@ class Slot:
         self._count({"scene"}, first=at_start)
 
     def changed(self) -> dict[str, float]:
-        """Channel → share of looks (of steps for `action` and `scene`) at which it was not what it would have been."""
-        shares = {c: n / (self._steps if c in ("action", "scene") else self._looks)
+        """Channel → share of looks (of steps for `action` and `scene`) at which it was not what it would have been.
+
+        ASKED → share of steps at which the policy asked for another action than at the step before.
+        """
+        shares = {c: n / (self._steps if c in ("action", ASKED, "scene") else self._looks)
                   for c, n in sorted(self._hits.items())}
         if self._moved_at_start:
             shares["scene"] = 1.0

@@ -94,7 +94,8 @@ class EpisodeRecord:
     """One line of the store. All fields but `seconds` and `finished` are the same whenever the episode is played again.
 
     changed: channel → share of the policy's looks (pictures, proprioception, instruction) or of the executed steps
-    (action) at which what was received differed from what the scene showed or the policy asked for.
+    (action) at which what was received differed from what the scene showed or the policy asked for. Beside them
+    `action/asked` → share of the steps at which the policy asked for another action than at the step before.
     changed_first: the channels that differed at the very first look or step.
     frame: digest per camera of the first unperturbed picture, equal for all conditions that leave the scene alone.
     """

@@ -53,7 +53,7 @@ def test_or_stays_with_the_gripper_as_last(index: int, draws: Callable[[int], Dr
 def test_all_lost_leaves_the_null_action(draws: Callable[[int], Draws]) -> None:
     drop = ActionDrop(p=1)
     assert execute(drop, draws(0), 5) == [NULL] * 5
-    assert drop.realised() == {"p": 1.0, "dropped": 5} and drop.certain and drop.from_start
+    assert drop.realised() == {"p": 1.0, "dropped": 5} and drop.from_start
 
 
 def test_rate_and_nesting(draws: Callable[[int], Draws]) -> None:

@@ -79,10 +79,13 @@ class ImagePerturbation(Perturbation):
     def channels(self, cameras: Sequence[str]) -> frozenset[str]:
         return frozenset(f"images/{camera}" for camera in self.choose(cameras))
 
+    def check(self, cameras: Sequence[str]) -> None:
+        if self.choose(cameras):
+            check_opencv()
+
     def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
         self._chosen = self.choose(cameras)
-        if self._chosen:
-            check_opencv()
+        self.check(cameras)
 
     def observation(self, obs: Observation, step: int, rng: Draws) -> Observation:
         if not self._chosen:

@@ -36,7 +36,8 @@ class ActionDrop(Perturbation):
 
     @property
     def certain(self) -> bool:
-        return self.p == 1
+        """No: a policy that asks for the null action again and again gets what it asks for."""
+        return False
 
     def channels(self, cameras: Sequence[str]) -> frozenset[str]:
         return frozenset({"action"})

@@ -60,6 +60,9 @@ class Perturbation(BaseModel):
         """Whether every episode must show the change (False where it happens with a probability per step)."""
         return True
 
+    def check(self, cameras: Sequence[str]) -> None:
+        """Raise a VlabenchError that says what is missing on this machine, before an episode is begun."""
+
     def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
         """A new episode; `replan` actions are executed between two looks. Draw here what is held."""
 

@@ -1,4 +1,4 @@
-"""Which OpenGL backend MuJoCo draws with: chosen once, before MuJoCo is imported, with a clear error when there is none."""
+"""Which OpenGL backend MuJoCo draws with: chosen once, before MuJoCo is imported; a clear error if there is none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the robot is drawn with the primitive pack: by its coarse collision hulls, as its own meshes cost most of a frame."""
+"""How the robot is drawn with the primitive pack: by its collision shapes, as its own meshes cost most of a frame."""
 
 from __future__ import annotations
 
@@ -7,22 +7,35 @@ from typing import Any
 HIDDEN_GROUP = 4
 """A geom group that is never drawn."""
 MOST_FACES = 700
-"""Visual meshes with more triangles than this are replaced by the hulls of the collision meshes."""
-COLOURS = {"gripper0": (0.35, 0.35, 0.37, 1.0), "robot0": (0.93, 0.93, 0.91, 1.0), "mount0": (0.3, 0.3, 0.32, 1.0)}
+"""Visual meshes with more triangles than this are replaced by their body's collision shapes."""
+PREFIXES = ("robot0_", "gripper0_", "mount0_")
+"""Of the bodies of arm, gripper and stand."""
 
 
 def draw_coarse_robot(model: Any) -> None:
-    """Move the robot's detailed meshes out of sight and its collision shapes into view. Changes no physics."""
+    """Hide the robot's detailed meshes and show the collision shapes of the same bodies instead. Changes no physics.
+
+    A body's shapes take the look of the largest mesh that they stand for: the white arm stays white, the stand black.
+    """
     import mujoco
 
-    for geom in range(model.ngeom):
-        prefix = model.body(model.geom_bodyid[geom]).name.split("_")[0]
-        if prefix not in COLOURS:
-            continue
+    largest: dict[int, int] = {}  # body → its hidden mesh with the most triangles
+    for geom in _robot_geoms(model, group=1):
         mesh = model.geom_dataid[geom] if model.geom_type[geom] == mujoco.mjtGeom.mjGEOM_MESH else -1
-        if model.geom_group[geom] == 1 and mesh >= 0 and model.mesh_facenum[mesh] > MOST_FACES:
+        if mesh >= 0 and model.mesh_facenum[mesh] > MOST_FACES:
             model.geom_group[geom] = HIDDEN_GROUP
-        elif model.geom_group[geom] == 0:
+            body = int(model.geom_bodyid[geom])
+            rival = largest.get(body, geom)
+            largest[body] = geom if model.mesh_facenum[mesh] > model.mesh_facenum[model.geom_dataid[rival]] else rival
+    for geom in _robot_geoms(model, group=0):
+        stands_for = largest.get(int(model.geom_bodyid[geom]))
+        if stands_for is not None:
             model.geom_group[geom] = 1
-            model.geom_rgba[geom] = COLOURS[prefix]
-            model.geom_matid[geom] = -1
+            model.geom_rgba[geom] = model.geom_rgba[stands_for]
+            model.geom_matid[geom] = model.geom_matid[stands_for]
+
+
+def _robot_geoms(model: Any, group: int) -> list[int]:
+    """robosuite draws group 1 and collides with group 0."""
+    return [geom for geom in range(model.ngeom)
+            if model.geom_group[geom] == group and model.body(model.geom_bodyid[geom]).name.startswith(PREFIXES)]

@@ -1,4 +1,4 @@
-"""hf-libero as we use it: task lists, goals and init states read from its files, its environment made without questions.
+"""hf-libero as we use it: task lists and init states read from its files, its environment made without questions.
 
 hf-libero asks on standard input where data should go when its config file is absent, and imports torch for its task
 lists. Neither happens here: a complete config is written to a temporary folder before the first import, the asset
@@ -72,7 +72,7 @@ class _ArraysOnly(pickle.Unpickler):
 
 @lru_cache(maxsize=64)
 def init_states(task_set: str, name: str) -> npt.NDArray[np.float64]:
-    """The published start states [50, 1 + nq + nv]: time, qpos, qvel. Raises AssetsError if the file is not readable."""
+    """The published start states [50, 1 + nq + nv]: time, qpos, qvel. Raises AssetsError if they cannot be read."""
     path = root() / "init_files" / task_set / f"{name}.pruned_init"
     try:
         with zipfile.ZipFile(path) as archive:

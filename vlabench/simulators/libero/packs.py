@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from vlabench.errors import AssetsError, UnknownName
+from vlabench.errors import AssetsError, MissingExtra, UnknownName
 
 PACKS = ("primitive", "official")
 OFFICIAL_REPOSITORY = "lerobot/libero-assets"
@@ -17,7 +17,7 @@ FETCH = "vlabench assets fetch libero"
 
 
 def cache() -> Path:
-    """Where packs are built and downloaded: `VLABENCH_CACHE`, else `$XDG_CACHE_HOME/vlabench`, else ~/.cache/vlabench."""
+    """Where packs are built and fetched: `VLABENCH_CACHE`, else `$XDG_CACHE_HOME/vlabench`, else ~/.cache/vlabench."""
     if "VLABENCH_CACHE" in os.environ:
         return Path(os.environ["VLABENCH_CACHE"])
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "vlabench"
@@ -60,11 +60,11 @@ def official() -> Path:
 
 
 def fetch_official() -> Path:
-    """Download LIBERO's own pack from the hub into the cache; returns the folder. Raises AssetsError."""
+    """Download LIBERO's own pack from the hub into the cache; returns the folder. Raises AssetsError, MissingExtra."""
     try:
         from huggingface_hub import snapshot_download
     except ImportError as error:
-        raise AssetsError("fetching needs the package 'huggingface_hub'\n  mend: pip install 'vlabench[libero]'") from error
+        raise MissingExtra("huggingface_hub", "libero", "fetching LIBERO's assets") from error
     target = cache() / "libero-official"
     try:
         snapshot_download(repo_id=OFFICIAL_REPOSITORY, repo_type="dataset", local_dir=target)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from vlabench.simulators.base import Scene
 from vlabench.simulators.libero import gl, package, packs
+from vlabench.simulators.libero.arm import Arm
 from vlabench.simulators.libero.looks import draw_coarse_robot
 from vlabench.simulators.libero.world import World
 from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome, Task
@@ -32,27 +33,20 @@ class LiberoScene(Scene):
     def __init__(self, task: Task, pack: str, cameras: Sequence[str], image_size: int, privileged: bool) -> None:
         gl.activate()
         self.task, self.cameras, self.image_size, self.privileged = task, tuple(cameras), image_size, privileged
-        self._control = package.make_environment(task.task_set, task.name, packs.folder(pack))
+        with _numpy_seeded(FIXTURE_SEED):
+            self._control = package.make_environment(task.task_set, task.name, packs.folder(pack))
+            self._control.seed(FIXTURE_SEED)
+            self._control.reset()
         self.env = self._control.env
-        self._full_reset()
+        self.sim = self.env.sim
+        self.model, self.data = self.sim.model._model, self.sim.data._data
+        self._substeps = int(self.env.control_timestep / self.env.model_timestep)
         self._context: Any = self._make_context(cheap=pack == "primitive") if cameras else None
         self._world = World(self.env)
         self._remember()
         self._step_count = 0
 
     # opening
-
-    def _full_reset(self) -> None:
-        """robosuite's own reset, from the published seed, leaving numpy's global generator as it was."""
-        before = np.random.get_state()
-        try:
-            self._control.seed(FIXTURE_SEED)
-            self._control.reset()
-        finally:
-            np.random.set_state(before)
-        self.sim = self.env.sim
-        self.model, self.data = self.sim.model._model, self.sim.data._data
-        self._substeps = int(self.env.control_timestep / self.env.model_timestep)
 
     def _make_context(self, cheap: bool) -> Any:
         """robosuite's own off-screen context; without multisampling on the pack that is made to be cheap."""
@@ -73,13 +67,9 @@ class LiberoScene(Scene):
         """Keep what a full reset leaves behind, physics and controller, for warm resets."""
         import mujoco
 
+        self._arm = Arm(self.sim, self.env.robots[0])
         self._fresh_data = mujoco.MjData(self.model)
         mujoco.mj_copyData(self._fresh_data, self.model, self.data)
-        robot = self.env.robots[0]
-        # `new_update` too: after a reset it is False, so the first goal is set from the pose before the init state
-        self._fresh_controller = {name: copy.copy(value) for name, value in vars(robot.controller).items()
-                                  if isinstance(value, (np.ndarray, bool))}
-        self._fresh_gripper = np.array(robot.gripper.current_action)
         self._fresh_site_rgba = np.array(self.model.site_rgba)
 
     # the contract
@@ -90,10 +80,7 @@ class LiberoScene(Scene):
 
         (spec,) = episodes
         mujoco.mj_copyData(self.data, self.model, self._fresh_data)
-        robot = self.env.robots[0]
-        for name, value in self._fresh_controller.items():
-            setattr(robot.controller, name, copy.copy(value))
-        robot.gripper.current_action = np.array(self._fresh_gripper)
+        self._arm.reset()
         self.model.site_rgba[:] = self._fresh_site_rgba
         self.set_state(package.init_states(self.task.task_set, self.task.name)[spec.index])
         for _ in range(SETTLE_STEPS):
@@ -141,17 +128,12 @@ class LiberoScene(Scene):
         """
         import mujoco
 
-        policy_step = True
-        forward = self.sim.forward
-        self.sim.forward = _nothing  # the controller would repeat mj_step1
-        try:
-            for _ in range(self._substeps):
-                mujoco.mj_step1(self.model, self.data)
-                self.env._pre_action(action, policy_step)
-                mujoco.mj_step2(self.model, self.data)
-                policy_step = False
-        finally:
-            self.sim.forward = forward
+        for substep in range(self._substeps):
+            mujoco.mj_step1(self.model, self.data)
+            if substep == 0:
+                self._arm.aim(action)
+            self._arm.drive(action)
+            mujoco.mj_step2(self.model, self.data)
         success = bool(self.env._check_success())
         self.env._post_process()
         return success
@@ -176,6 +158,17 @@ class LiberoScene(Scene):
         return np.concatenate([position, axis_angle(quat), gripper]).astype(np.float32)
 
 
+@contextmanager
+def _numpy_seeded(seed: int) -> Iterator[None]:
+    """numpy's global generator, from which robosuite and hf-libero draw, seeded inside and as it was afterwards."""
+    before = np.random.get_state()
+    np.random.seed(seed)
+    try:
+        yield
+    finally:
+        np.random.set_state(before)
+
+
 def axis_angle(quat: Floats) -> Floats:
     """Quaternion (x, y, z, w) → rotation vector, with OpenVLA's convention: w clipped to [−1, 1], angle in [0, 2π]."""
     w = float(np.clip(quat[3], -1.0, 1.0))
@@ -184,7 +177,3 @@ def axis_angle(quat: Floats) -> Floats:
         return np.zeros(3)
     result: Floats = np.asarray(quat[:3]) * 2.0 * np.arccos(w) / sine
     return result
-
-
-def _nothing() -> None:
-    """Stands in for `sim.forward` while the substeps run."""

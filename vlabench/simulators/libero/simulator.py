@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 from collections.abc import Mapping, Sequence
 
 from vlabench.errors import MissingExtra, OptionError, UnknownName
@@ -49,5 +50,14 @@ class Libero(Simulator):
         return LiberoScene(task, self.assets, cameras, image_size, privileged)
 
     def versions(self) -> Mapping[str, str]:
-        """Of the packages that decide what an episode does."""
-        return {name: importlib.metadata.version(name) for name in ("hf-libero", "robosuite", "mujoco", "numpy")}
+        """Of the packages that decide what an episode does. Raises RenderingError if OpenCV cannot start.
+
+        OpenCV is asked itself: it comes in several packages that put the same module in the same place.
+        """
+        from vlabench.perturbations._image import check_opencv
+
+        check_opencv()
+        import cv2
+
+        packages = ("hf-libero", "robosuite", "mujoco", "numpy")
+        return {**{name: importlib.metadata.version(name) for name in packages}, "opencv": cv2.__version__}

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from vlabench.simulators.libero.expert.geometry import DOWN, UP, about_z, frame, unit
-from vlabench.simulators.libero.expert.grasps import HOME
+from vlabench.simulators.libero.expert.grasps import HOME, choose
 from vlabench.simulators.libero.expert.motion import CLOSE, OPEN, Move, funnel, remaining
+from vlabench.simulators.libero.expert.place import FIRM, held, level, take
 from vlabench.simulators.libero.world import Pose, World
 from vlabench.types import Floats
 
@@ -16,6 +17,9 @@ WIDE_OPEN = 0.145
 """A drawer that is being pulled is pulled this far (m); its goal asks for 0.14."""
 OPEN_ENOUGH = 0.11
 """A drawer this far open (m) takes a bowl."""
+
+HANDLE_TILT = np.deg2rad(70.0)
+"""From straight down (rad): steep enough for both fingers to pass the bar, one above and one below it."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ def handle_pose(at: Drawer, tilt: float) -> Pose:
 def pull_open(world: World, region: str) -> Move:
     """Take the handle between the fingers and pull it outward."""
     at = drawer(world, region)
-    pose = handle_pose(at, tilt=np.deg2rad(45.0))
+    pose = handle_pose(at, tilt=HANDLE_TILT)
     left = remaining(world.hand, pose)
     closing = world.grip > 0.1
     if left.off < (0.02 if closing else 0.008) and abs(left.along) < (0.03 if closing else 0.01) and left.angle < 0.25:
@@ -73,28 +77,30 @@ def push_shut(world: World, region: str) -> Move:
 
 
 def turn_knob(world: World, stove: str) -> Move:
-    """Push the far end of the knob's ridge round, counter-clockwise, with closed fingers."""
+    """Push the far end of the knob's ridge round, counter-clockwise, with the flat side of closed fingers.
+
+    The flat side matters: against the slanted back of a finger the contact's torsional friction holds the knob.
+    """
     (joint,) = world.joints_of(stove)
-    position, hinge, _ = world.joint(joint)
+    _, hinge, _ = world.joint(joint)
     turn = hinge.rot @ about_z(-np.pi / 2)
+    rot = frame(DOWN, turn @ np.array([-1.0, 0.0, 0.0]))
     local = turn.T @ (world.hand.pos - hinge.pos)
-    radius, height = 0.036, 0.036
-    if local[1] < -0.012 and abs(local[0] - radius) < 0.025 and abs(local[2] - height) < 0.015:
-        return Move(hinge.pos + turn @ np.array([radius, 0.03, height]), HOME, CLOSE)
-    return funnel(world, Pose(hinge.pos + turn @ np.array([radius, -0.05, height]), HOME), CLOSE, tolerance=0.01)
+    radius, height = 0.036, 0.028
+    if -0.055 < local[1] < -0.012 and abs(local[0] - radius) < 0.025 and abs(local[2] - height) < 0.015:
+        return Move(hinge.pos + turn @ np.array([radius, 0.03, height]), rot, CLOSE)
+    return funnel(world, Pose(hinge.pos + turn @ np.array([radius, -0.04, height]), rot), CLOSE, tolerance=0.01)
 
 
-def push_plate(world: World, name: str, goal: Floats) -> Move:
-    """Slide a plate along the table with closed fingers behind its far rim, from inside."""
-    pose = world.pose(name)
-    way = (goal - pose.pos) * np.array([1.0, 1.0, 0.0])
-    direction = unit(way)
-    low = pose.pos + np.array([0.0, 0.0, 0.017])
-    flat = world.hand.pos - low
-    inside = float(np.linalg.norm(flat[:2])) < 0.05 and abs(flat[2]) < 0.012
-    if inside:
-        return Move(low + direction * (0.05 + min(0.05, float(np.linalg.norm(way)))), HOME, CLOSE)
-    return funnel(world, Pose(low + 0.02 * direction, HOME), CLOSE, tolerance=0.015, without=(name,))
+def slide(world: World, name: str, goal: Floats) -> Move:
+    """Take a plate by its rim and slide it along the table."""
+    grasp = choose(world, name)
+    if not held(world, name):
+        return take(world, name, grasp)
+    if world.grip < FIRM:
+        return Move(world.hand.pos, world.hand.rot, CLOSE)
+    way = (goal - world.pose(name).pos) * np.array([1.0, 1.0, 0.0])
+    return Move(world.hand.pos + way, level(world.hand.rot), CLOSE)
 
 
 def swing_shut(world: World, door: str) -> Move:

@@ -95,18 +95,20 @@ def _box(world: World, name: str, pose: Pose) -> list[Pose]:
     return found
 
 
-ALONG = (-0.062, -0.048, -0.034, -0.02, 0.02, 0.034, 0.048, 0.062)
-"""Where (m, along the opening axis) open fingers can be on their way to an object."""
+FINGERS = np.array([(0.0, along, up) for along in (-0.062, -0.048, -0.034, -0.02, 0.02, 0.034, 0.048, 0.062)
+                    for up in (-0.004, 0.02)])
+"""Points [n, 3] (side, along the opening axis, up; m from the grip site) where open fingers are."""
+PALM = np.array([(side, along, up) for side in (-0.03, 0.03) for along in (-0.1, -0.067, -0.033, 0.0, 0.033, 0.067, 0.1)
+                 for up in (0.04, 0.065, 0.09, 0.115, 0.15, 0.19)])
+"""Points of the palm and of the wrist above it."""
 
 
 def crowding(world: World, hand: Pose, boxes: Boxes, fingers: bool = True) -> float:
     """How much a hand at a pose would stand in other things: 0 where it is free, about 1 for each part inside one."""
     opening, up, side = hand.rot[:, 1], -hand.rot[:, 2], hand.rot[:, 0]
-    points = [hand.pos + a * opening + b * side + c * up
-              for a in (-0.1, -0.05, 0.05, 0.1) for b in (-0.03, 0.03) for c in (0.04, 0.065, 0.1, 0.15)]
-    if fingers:
-        points += [hand.pos + a * opening + height * up for a in ALONG for height in (-0.004, 0.02)]
-    return float(np.maximum(0.012 - boxes.distance(np.array(points)), 0.0).sum()) * 60
+    local = np.concatenate([PALM, FINGERS]) if fingers else PALM
+    points = hand.pos + local @ np.stack([side, opening, up])
+    return float(np.maximum(0.012 - boxes.distance(points), 0.0).sum()) * 60
 
 
 def stretch(world: World, point: Floats) -> float:
@@ -120,25 +122,29 @@ def choose(world: World, name: str, towards: Floats | None = None) -> Pose:
     `towards` is where the object's origin will go: the hand must have room there too. Being near the hand makes the
     choice stick.
     """
-    hand, obj = world.hand, world.pose(name)
+    obj = world.pose(name)
     here = world.obstacles(without=(name,)).near(obj.pos, 0.3)
     there = None if towards is None else world.obstacles(without=(name,)).near(towards, 0.3)
-    best, best_cost = None, np.inf
-    for option in candidates(world, name):
-        yaw = angle(option.rot, HOME)
-        cost = 0.35 * yaw + 0.25 * angle(option.rot, hand.rot) + 1.5 * float(
-            np.linalg.norm(option.pos[:2] - hand.pos[:2])) + (10.0 if yaw > 1.75 else 0.0)
-        cost += stretch(world, option.pos)
-        if cost < best_cost:
-            cost += crowding(world, option, here)
-            if there is not None:
-                target = option.pos - obj.pos + towards
-                cost += crowding(world, Pose(target, option.rot), there, fingers=False) + stretch(world, target)
+    ranked = sorted(((_effort(world, option), i, option) for i, option in enumerate(candidates(world, name))))
+    best, best_cost = ranked[0][2], np.inf
+    for cost, _, option in ranked:
+        if cost >= best_cost:
+            break
+        cost += crowding(world, option, here)
+        if there is not None and cost < best_cost:
+            target = Pose(option.pos - obj.pos + towards, option.rot)
+            cost += crowding(world, target, there, fingers=False) + stretch(world, target.pos)
         if cost < best_cost:
             best, best_cost = option, cost
-    if best is None:
-        raise ValueError(f"no way to take hold of {name}")
     return best
+
+
+def _effort(world: World, option: Pose) -> float:
+    """The cost of getting to a grasp: turning away from the start pose and from now, distance, reach."""
+    hand, yaw = world.hand, angle(option.rot, HOME)
+    far = float(np.linalg.norm(option.pos[:2] - hand.pos[:2]))
+    return 0.35 * yaw + 0.25 * angle(option.rot, hand.rot) + 1.5 * far + (10.0 if yaw > 1.75 else 0.0) + stretch(
+        world, option.pos)
 
 
 def turned_to_fit(world: World, name: str, goal: Floats) -> Floats:

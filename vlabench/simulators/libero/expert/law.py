@@ -7,7 +7,7 @@ from vlabench.simulators.libero.expert.fixtures import (
     WIDE_OPEN,
     drawer,
     pull_open,
-    push_plate,
+    slide,
     push_shut,
     swing_shut,
     turn_knob,
@@ -47,7 +47,7 @@ def work_on(world: World, goal: Goal) -> Move:
     if verb == "in" and kind.endswith("cabinet"):
         return into_drawer(world, goal)
     if verb == "on" and world.kind(goal[1]) == "plate":
-        return push_plate(world, goal[1], target(world, goal)[0])
+        return slide(world, goal[1], target(world, goal)[0])
     return pick_and_place(world, goal)
 
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vlabench.simulators.libero.expert.geometry import angle, rotation_vector
-from vlabench.simulators.libero.world import Pose, World
+from vlabench.simulators.libero.expert.geometry import UP, angle, rotation_vector, unit
+from vlabench.simulators.libero.world import Box, Pose, World
 from vlabench.types import Floats
 
 OPEN, CLOSE = -1.0, 1.0
+FINGERS = np.array([(0.0, along, -back) for along in (-0.048, -0.025, 0.0, 0.025, 0.048) for back in (-0.005, 0.02, 0.045)])
+"""Points [n, 3] in the hand's frame that lie on or between open fingers."""
 POSITION_RANGE, ROTATION_RANGE = 0.05, 0.5
 """What an action of 1 means in robosuite's OSC_POSE: metres and radians per step."""
 GAIN = 2.0
@@ -75,6 +77,8 @@ def funnel(world: World, goal: Pose, grip: float, *, tolerance: float = 0.005, r
     hand = world.hand
     left = remaining(hand, goal)
     axis = goal.rot[:, 2]
+    if left.angle > 0.5 and (leaving := back_out(world)) is not None:
+        return leaving
     back = float(np.clip((left.off - tolerance) * slope + max(left.angle - 0.1, 0.0) * 0.15, keep_back, reach))
     too_deep = back - left.along
     sideways = float(np.clip(1.0 - (too_deep - 0.015) / 0.02, 0.0, 1.0))
@@ -106,5 +110,33 @@ def carry(world: World, name: str, goal: Floats, rotation: Floats, *, width: flo
     up = max(z_near, lift if np.isfinite(top) else -np.inf) if flat > 0.02 else z_near
     ready = float(np.clip(1.0 - (up - 0.012) / 0.03, 0.0, 1.0))
     turned = float(np.clip(1.0 - (angle(rotation, hand.rot) - 0.25) / 0.3, 0.0, 1.0)) if flat < 0.08 else 1.0
+    aside = way_out(world, name, extent)
+    if up > 0.01 and aside is not None:
+        return Move(hand.pos + 0.04 * aside, hand.rot, CLOSE)
     waypoint = hand.pos + np.array([ready * offset[0], ready * offset[1], up if turned > 0.5 else max(up, 0.0)])
     return Move(waypoint, rotation, CLOSE, gain=GAIN if up < 0 or flat > 0.02 else 1.5)
+
+
+def way_out(world: World, name: str, extent: Box) -> Floats | None:
+    """The flat direction out from under something that hangs over an object; None where it can be lifted freely."""
+    boxes = world.obstacles((name,)).near(extent.centre, 0.25)
+    ring = np.array([(np.cos(t), np.sin(t), 0.0) for t in np.arange(12) * np.pi / 6])
+    rim = np.array([*extent.centre[:2], extent.high[2]]) + ring * (extent.size / 2 + 0.004)
+    above = (rim[None] + np.array([0.02, 0.05, 0.08, 0.11, 0.14])[:, None, None] * UP).reshape(-1, 3)
+    blocked = above[boxes.distance(above) < 0.008]
+    if not len(blocked):
+        return None
+    away = (extent.centre - blocked.mean(axis=0)) * np.array([1.0, 1.0, 0.0])
+    return unit(away)
+
+
+def back_out(world: World) -> Move | None:
+    """Where the hand points sideways into something (a handle, a microwave): straight back, before it may turn."""
+    hand = world.hand
+    if hand.rot[2, 2] < -0.85:
+        return None
+    boxes = world.obstacles().near(hand.pos, 0.3)
+    if boxes.distance(hand.pos + FINGERS @ hand.rot.T).min() > 0.03:
+        return None
+    away = 0.0 if world.grip > 0.4 else 0.06
+    return Move(hand.pos - away * hand.rot[:, 2], hand.rot, OPEN)

@@ -1,0 +1,54 @@
+# One word a job; every job sets up what it needs first (again in no time).
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench
+SHELL := /bin/bash
+
+# The first Python that will do. Another: make PYTHON=/usr/bin/python3.12 setup
+PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10; do $$p -c \
+	'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
+# Where torch is looked for first: CPU builds, 0.2 GB instead of the several GB of CUDA libraries that the package index
+# has for x86-64 Linux. make TORCH_INDEX= takes the index's.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+# More arguments for pytest: make test PYTEST="-k cli"; with the slow ones: make test PYTEST="-m ''"
+PYTEST ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PINS := .ci/constraints.txt
+TORCH := $(shell grep -E '^torch(vision)?==' $(PINS))
+export OMP_NUM_THREADS ?= 1
+
+help: ## say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+setup: .venv/.installed ## virtual environment .venv, Python packages, system libraries
+
+demo: .venv/.installed ## a real run: the scripted expert on a small libero-joint, under 5 minutes
+	$(BIN)/vlabench run --policy expert --suite libero-joint --tasks 'libero_*/[0-2]' --episodes 3 --results .demo
+
+test: .venv/.installed ## the tests, without those marked slow
+	$(BIN)/python -m pytest -m 'not slow' $(PYTEST)
+
+check: .venv/.installed ## ruff, mypy and every card
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m vlabench.lint
+
+bench: .venv/.installed ## speed and memory
+	$(BIN)/python -m vlabench.bench
+
+.venv/.installed: pyproject.toml $(PINS) | .venv/.torch
+	$(PIP) install -c $(PINS) -e '.[libero,dev]'
+	$(PIP) check
+	@touch $@
+
+# By itself, so that only these two are looked for in the other index; --no-deps: the rest comes in the next step.
+.venv/.torch: | .venv/.made
+	$(PIP) install --no-deps --retries 1 $(addprefix --extra-index-url ,$(TORCH_INDEX)) $(TORCH)
+	@touch $@
+
+.venv/.made: .ci/system
+	@test -n '$(PYTHON)' || { echo 'Python 3.10, 3.11 or 3.12 is needed; name it with make PYTHON=...' >&2; exit 1; }
+	.ci/system '$(PYTHON)'
+	$(PYTHON) -m venv .venv
+	@touch $@

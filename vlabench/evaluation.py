@@ -1,0 +1,51 @@
+"""`vlabench run` as a function: names of a policy and a suite in; what is on record of the plan, and how the run went, out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from vlabench import cards, plan, registry, runner
+from vlabench.plan import Options, Plan
+from vlabench.progress import Progress
+from vlabench.runner import RunSummary
+from vlabench.store import Store
+from vlabench.types import EpisodeRecord
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """records: of the whole plan, in its order, whenever they were played. folder: where they lie."""
+
+    summary: RunSummary
+    records: tuple[EpisodeRecord, ...]
+    folder: Path
+
+
+def evaluate(policy_name: str, suite_name: str, results: Path, *, assets: str | None = None,
+             options: Options | None = None, workers: int | None = None, record: bool = False,
+             time_limit: float | None = None, progress: Progress | None = None) -> Evaluation:
+    """Play what is missing of a suite with a policy and read the records of all of it.
+
+    assets: by default the first pack on the policy's card. The other options are those of `runner.run`. What the user
+    should know goes to `progress.note`. Raises what cards, plan and runner raise: a VlabenchError for whatever a user
+    can mend.
+    """
+    progress = progress or Progress()
+    suite, policy = cards.load_suite(suite_name), cards.load_policy(policy_name)
+    store = Store(results, policy.name, assets or policy.assets[0])
+    planned = plan.make(suite, policy, registry.simulator(suite.simulator)(store.assets), options)
+    digests = {name: condition.digest for name, condition in planned.conditions.items()}
+    task_sets = list(dict.fromkeys(task.task_set for task in planned.tasks))
+    for warning in [*planned.warnings, *store.read(task_sets, digests, policy.digest).warnings()]:
+        progress.note(f"note: {warning}")
+    summary = runner.run(planned, policy, suite.simulator, store, workers=workers, record=record,
+                         time_limit=time_limit, progress=progress)
+    held = store.read(task_sets, digests, policy.digest).records
+    return Evaluation(summary, of_plan(planned, held), store.folder)
+
+
+def of_plan(planned: Plan, held: Mapping[tuple[str, str, int, int], EpisodeRecord]) -> tuple[EpisodeRecord, ...]:
+    """The records of a plan's episodes, in the plan's order; what is not on record is left out."""
+    return tuple(held[spec.identity] for spec in planned.specs if spec.identity in held)

@@ -1,0 +1,149 @@
+"""`vlabench show`: a suite, a policy, a perturbation or a task in words, with the command that uses it."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from vlabench import cards, registry
+from vlabench.cards import PolicyCard, SuiteCard
+from vlabench.conditions import CLEAN, Condition
+from vlabench.errors import MissingExtra, UnknownName
+from vlabench.listing import about, all_tasks, table
+from vlabench.plan import choose_tasks
+from vlabench.problems import shown
+from vlabench.types import Task
+
+
+def explain(name: str) -> Group:
+    """All that has this name (a `.toml` path is a card: a policy's if it lies in a folder `policies`). Raises UnknownName, CardError."""
+    if name.endswith(".toml"):
+        return _policy(cards.load_policy(name)) if Path(name).parent.name == "policies" else _suite(cards.load_suite(name))
+    finders: Mapping[str, tuple[Sequence[str], Callable[[str], Group]]] = {
+        "suite": (cards.suite_names(), lambda n: _suite(cards.load_suite(n))),
+        "policy": (cards.policy_names(), lambda n: _policy(cards.load_policy(n))),
+        "perturbation": (registry.names("perturbation"), _perturbation),
+    }
+    found = [describe(name) for names, describe in finders.values() if name in names]
+    if not found:
+        tasks = _tasks_by_key()
+        if name not in tasks:
+            valid = [n for names, _ in finders.values() for n in names] + list(tasks)
+            raise UnknownName("name", name, valid, mend="mend: vlabench list suites|policies|perturbations|tasks")
+        found = [_task(tasks[name])]
+    return Group(*found)
+
+
+def _suite(card: SuiteCard) -> Group:
+    tasks = _tasks_of(card)
+    total = f"{len(tasks)} tasks × {len(card.conditions)} conditions × {card.episodes}" if tasks else ""
+    facts = {
+        "source": card.source,
+        "card": shown(card.path),
+        "simulator": card.simulator,
+        "task sets": ", ".join(card.task_sets) + (f" (of these: {', '.join(card.tasks)})" if card.tasks else ""),
+        "episodes": f"{card.episodes} per task and condition"
+        + (f"; {total} = {len(tasks) * len(card.conditions) * card.episodes} in all" if tasks else ""),
+        "includes": ", ".join(card.include),
+        "run it": f"vlabench run --policy expert --suite {card.name}",
+    }
+    rows = [[c.name, _parts(c), c.digest[:8]] for c in card.conditions.values()]
+    return _page(f"suite {card.name}: {card.title}", facts, table(["condition", "perturbations", "digest"], rows))
+
+
+def _policy(card: PolicyCard) -> Group:
+    sees = f"{', '.join(card.cameras)} at {card.image_size} × {card.image_size} pixels" if card.cameras else "no pictures"
+    facts = {
+        "source": card.source,
+        "card": shown(card.path),
+        "adapter": f"{card.adapter} ({registry.target('adapter', card.adapter)})",
+        "options": _values(card.resolved_options),
+        "sees": sees + (", and the simulator's state" if card.privileged else ""),
+        "replan": f"looks again after {card.replan} action{'s' if card.replan > 1 else ''}",
+        "assets": f"{', '.join(card.assets)} (the first unless --assets says otherwise)",
+        "trained on": ", ".join(card.trained_on),
+        "weights": f"{card.weights.path}, sha256 {card.weights.sha256}" if card.weights else "",
+        "train again": card.train or "",
+        "digest": card.digest[:8],
+        "run it": f"vlabench run --policy {card.name} --suite libero-joint",
+    }
+    return _page(f"policy {card.name}: {card.title}", facts)
+
+
+def _perturbation(name: str) -> Group:
+    kind = registry.perturbation(name)
+    facts = {"group": kind.group, "class": registry.target("perturbation", name), "needs": ", ".join(kind.needs),
+             "revision": str(kind.revision)}
+    fields = [[key, _type(field.annotation), _value(field.get_default(call_default_factory=True)),
+               ", ".join(str(limit) for limit in field.metadata)] for key, field in kind.model_fields.items()]
+    levels = [[f"{level}" + (" (published)" if level == kind.paper else ""), _values(changes)]
+              for level, changes in sorted(kind.severities.items())]
+    text = "\n\n".join(dict.fromkeys([about(kind), inspect.getdoc(kind) or ""]))
+    card = f'{name} = [{{ perturbation = "{name}", severity = {kind.paper or 3} }}]'
+    return _page(f"perturbation {name}", facts, Text(text), table(["parameter", "type", "default", "range"], fields),
+                 table(["severity", "parameters"], levels), Text(f"in a suite's card, under [conditions]:\n  {card}"))
+
+
+def _task(task: Task) -> Group:
+    suites = [name for name in cards.suite_names() if _has(cards.load_suite(name), task)]
+    facts = {
+        "instruction": task.instruction, "name": task.name, "simulator": task.simulator,
+        "step limit": f"{task.step_limit} control steps", "init states": f"{task.init_states}, one per episode",
+        "suites": ", ".join(suites),
+        "see it": f"vlabench preview --suite libero-joint --tasks {task.key} --out preview.png",
+    }
+    return _page(f"task {task.key}", facts)
+
+
+def _page(title: str, facts: Mapping[str, str], *more: RenderableType) -> Group:
+    rows = [[key, value] for key, value in facts.items() if value]
+    parts: list[RenderableType] = [Text(title, style="bold"), Padding(table(["", ""], rows), (0, 0, 0, 2))]
+    for part in more:
+        parts += ["", Padding(part, (0, 0, 0, 2))]
+    return Group(*parts)
+
+
+def _parts(condition: Condition) -> str:
+    if condition.name == CLEAN:
+        return "none: the control"
+    return " + ".join(
+        f"{part.perturbation}({_values(made.model_dump(mode='json'))})"
+        for part, made in zip(condition.parts, condition.perturbations, strict=True))
+
+
+def _values(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} = {_value(value)}" for key, value in values.items())
+
+
+def _value(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _type(annotation: Any) -> str:
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
+
+
+def _tasks_by_key() -> dict[str, Task]:
+    try:
+        return {task.key: task for task in all_tasks()}
+    except MissingExtra:
+        return {}
+
+
+def _tasks_of(card: SuiteCard) -> tuple[Task, ...]:
+    kind = registry.simulator(card.simulator)
+    try:
+        return choose_tasks(card, kind(kind.packs[0]))
+    except MissingExtra:
+        return ()
+
+
+def _has(card: SuiteCard, task: Task) -> bool:
+    return card.simulator == task.simulator and task in _tasks_of(card)

@@ -1,0 +1,82 @@
+"""What there is, for people: tables of suites, policies, perturbations and tasks for `vlabench list`."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from vlabench import cards, registry
+from vlabench.types import Task
+
+
+def suites() -> Table:
+    """One row per suite. Raises CardError for a suite that cannot be read."""
+    rows = []
+    for name in cards.suite_names():
+        card = cards.load_suite(name)
+        rows.append([name, card.title, ", ".join(card.task_sets), str(len(card.conditions) - 1), str(card.episodes)])
+    return table(["suite", "title", "task sets", ">conditions", ">episodes"], rows)
+
+
+def policies() -> Table:
+    """One row per policy. Raises CardError for a policy that cannot be read."""
+    rows = []
+    for name in cards.policy_names():
+        card = cards.load_policy(name)
+        sees = ", ".join(card.cameras) or ("the simulator's state" if card.privileged else "no pictures")
+        rows.append([name, card.title, card.adapter, sees, str(card.replan), ", ".join(card.assets)])
+    return table(["policy", "title", "adapter", "sees", ">replan", "assets"], rows)
+
+
+def perturbations() -> Table:
+    """One row per perturbation; * marks the published severity."""
+    rows = []
+    for name in registry.names("perturbation"):
+        kind = registry.perturbation(name)
+        levels = "".join(f"{level}{'*' if level == kind.paper else ''} " for level in sorted(kind.severities))
+        rows.append([name, kind.group, levels.strip(), first_line(kind), ", ".join(sorted(kind.needs))])
+    return table(["perturbation", "group", "severities", "what it does", "needs"], rows)
+
+
+def tasks() -> Table:
+    """One row per task of every simulator. Raises MissingExtra where the tasks are files of a package not installed."""
+    rows = [[task.key, task.instruction, str(task.step_limit), str(task.init_states)] for task in all_tasks()]
+    return table(["task", "instruction", ">step limit", ">init states"], rows)
+
+
+def all_tasks() -> list[Task]:
+    """The tasks of every simulator."""
+    found = []
+    for name in registry.names("simulator"):
+        kind = registry.simulator(name)
+        simulator = kind(kind.packs[0])
+        found += [task for task_set in simulator.task_sets for task in simulator.tasks(task_set)]
+    return found
+
+
+def about(kind: type[Any]) -> str:
+    """The docstring of the module that a class is in, else of the class."""
+    return (inspect.getdoc(sys.modules[kind.__module__]) or inspect.getdoc(kind) or "").strip()
+
+
+def first_line(kind: type[Any]) -> str:
+    """The first line of `about`, without the name and a colon in front of it."""
+    line = about(kind).partition("\n")[0]
+    _, colon, rest = line.partition(": ")
+    return (rest if colon else line).strip()
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Plain columns; a header that starts with `>` is one of numbers, to the right. The first column is never cut."""
+    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for number, name in enumerate(header):
+        right = name.startswith(">")
+        made.add_column(name.removeprefix(">"), justify="right" if right else "left", no_wrap=number == 0 or right)
+    for row in rows:
+        made.add_row(*(Text(cell) for cell in row))  # Text: brackets are no markup here
+    return made
