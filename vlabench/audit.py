@@ -82,7 +82,8 @@ def audit(records: Iterable[EpisodeRecord], conditions: Mapping[str, Condition],
     return findings
 
 
-def unjudged(records: Iterable[EpisodeRecord], conditions: Mapping[str, Condition], cameras: Sequence[str]) -> list[str]:
+def unjudged(records: Iterable[EpisodeRecord], conditions: Mapping[str, Condition],
+             cameras: Sequence[str]) -> list[str]:
     """A sentence for people if there are conditions whose change of actions could not show with this policy."""
     names = []
     kept = [record for record in records if record.status != "error"]

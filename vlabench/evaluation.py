@@ -1,4 +1,4 @@
-"""`vlabench run` as a function: names of a policy and a suite in; what is on record of the plan, and how the run went, out."""
+"""`vlabench run` as a function: the names of a policy and a suite in, records and a summary out."""
 
 from __future__ import annotations
 

@@ -16,16 +16,21 @@ from vlabench import cards, registry
 from vlabench.cards import PolicyCard, SuiteCard
 from vlabench.conditions import CLEAN, Condition
 from vlabench.errors import MissingExtra, UnknownName
-from vlabench.listing import about, all_tasks, table
+from vlabench.listing import about, table
+from vlabench.lookup import all_tasks
 from vlabench.plan import choose_tasks
 from vlabench.problems import shown
 from vlabench.types import Task
 
 
 def explain(name: str) -> Group:
-    """All that has this name (a `.toml` path is a card: a policy's if it lies in a folder `policies`). Raises UnknownName, CardError."""
+    """All that has this name. A path that ends in `.toml` is a card: a policy's in a folder `policies`, else a suite's.
+
+    Raises UnknownName, CardError.
+    """
     if name.endswith(".toml"):
-        return _policy(cards.load_policy(name)) if Path(name).parent.name == "policies" else _suite(cards.load_suite(name))
+        is_policy = Path(name).absolute().parent.name == "policies"
+        return _policy(cards.load_policy(name)) if is_policy else _suite(cards.load_suite(name))
     finders: Mapping[str, tuple[Sequence[str], Callable[[str], Group]]] = {
         "suite": (cards.suite_names(), lambda n: _suite(cards.load_suite(n))),
         "policy": (cards.policy_names(), lambda n: _policy(cards.load_policy(n))),
@@ -59,7 +64,8 @@ def _suite(card: SuiteCard) -> Group:
 
 
 def _policy(card: PolicyCard) -> Group:
-    sees = f"{', '.join(card.cameras)} at {card.image_size} × {card.image_size} pixels" if card.cameras else "no pictures"
+    pixels = f" at {card.image_size} × {card.image_size} pixels"
+    sees = ", ".join(card.cameras) + pixels if card.cameras else "no pictures"
     facts = {
         "source": card.source,
         "card": shown(card.path),
@@ -82,7 +88,7 @@ def _perturbation(name: str) -> Group:
     facts = {"group": kind.group, "class": registry.target("perturbation", name), "needs": ", ".join(kind.needs),
              "revision": str(kind.revision)}
     fields = [[key, _type(field.annotation), _value(field.get_default(call_default_factory=True)),
-               ", ".join(str(limit) for limit in field.metadata)] for key, field in kind.model_fields.items()]
+               _range(field.metadata)] for key, field in kind.model_fields.items()]
     levels = [[f"{level}" + (" (published)" if level == kind.paper else ""), _values(changes)]
               for level, changes in sorted(kind.severities.items())]
     text = "\n\n".join(dict.fromkeys([about(kind), inspect.getdoc(kind) or ""]))
@@ -104,9 +110,9 @@ def _task(task: Task) -> Group:
 
 def _page(title: str, facts: Mapping[str, str], *more: RenderableType) -> Group:
     rows = [[key, value] for key, value in facts.items() if value]
-    parts: list[RenderableType] = [Text(title, style="bold"), Padding(table(["", ""], rows), (0, 0, 0, 2))]
+    parts: list[RenderableType] = [Text(title, style="bold"), Padding(table(["", ""], rows), (0, 0, 0, 2), expand=False)]
     for part in more:
-        parts += ["", Padding(part, (0, 0, 0, 2))]
+        parts += ["", Padding(part, (0, 0, 0, 2), expand=False)]
     return Group(*parts)
 
 
@@ -128,6 +134,12 @@ def _value(value: Any) -> str:
 
 def _type(annotation: Any) -> str:
     return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
+
+
+def _range(limits: Sequence[Any]) -> str:
+    """pydantic's limits of a field: `≥ 0, ≤ 180`."""
+    signs = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
+    return ", ".join(f"{signs[key]} {getattr(limit, key):g}" for limit in limits for key in signs if hasattr(limit, key))
 
 
 def _tasks_by_key() -> dict[str, Task]:

@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from vlabench import cards, registry
-from vlabench.types import Task
+from vlabench.errors import VlabenchError
+from vlabench.lookup import all_tasks
 
 
 def suites() -> Table:
@@ -49,14 +50,17 @@ def tasks() -> Table:
     return table(["task", "instruction", ">step limit", ">init states"], rows)
 
 
-def all_tasks() -> list[Task]:
-    """The tasks of every simulator."""
-    found = []
-    for name in registry.names("simulator"):
-        kind = registry.simulator(name)
-        simulator = kind(kind.packs[0])
-        found += [task for task_set in simulator.task_sets for task in simulator.tasks(task_set)]
-    return found
+def asset_packs() -> Table:
+    """One row per pack of LIBERO; the generated one is built if it is not there yet, nothing is downloaded."""
+    from vlabench.simulators.libero import packs
+
+    rows = []
+    for name in packs.PACKS:
+        try:
+            rows.append([name, "here", str(packs.folder(name))])
+        except VlabenchError as error:
+            rows.append([name, "absent", str(error)])
+    return table(["pack", "", "where"], rows)
 
 
 def about(kind: type[Any]) -> str:
@@ -72,8 +76,11 @@ def first_line(kind: type[Any]) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """Plain columns; a header that starts with `>` is one of numbers, to the right. The first column is never cut."""
-    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    """Plain columns; a header that starts with `>` is one of numbers, to the right. The first column is never cut.
+
+    Without any words in it, the header is left out.
+    """
+    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), show_header=any(header))
     for number, name in enumerate(header):
         right = name.startswith(">")
         made.add_column(name.removeprefix(">"), justify="right" if right else "left", no_wrap=number == 0 or right)

@@ -66,8 +66,9 @@ def preview(suite_name: str, out: Path, *, assets: str = "primitive", tasks: Seq
         chosen = tuple({task.task_set: task for task in reversed(chosen)}.values())[::-1]
     if index >= min(task.init_states for task in chosen):
         raise OptionError(f"--index {index}: {chosen[0].key} has the init states 0 … {chosen[0].init_states - 1}")
-    cells = list(_cells(suite, simulator, chosen, conditions, index, seed, cameras or simulator.cameras[:1], size))
-    figure = _drawn(cells, f"{suite.name}, {assets} assets, episode {index}, {', '.join(cameras or simulator.cameras[:1])}")
+    shown = cameras or simulator.cameras[:1]
+    cells = list(_cells(suite, simulator, chosen, conditions, index, seed, shown, size))
+    figure = _drawn(cells, f"{suite.name}, {assets} assets, episode {index}, {', '.join(shown)}")
     try:
         figure.savefig(out, dpi=_DPI)
     except (OSError, ValueError) as error:
@@ -136,7 +137,7 @@ class _Eye(Policy):
         return np.asarray(self._null)[None, None]
 
 
-def described(realised: Mapping[str, Any], letters: int = _LETTERS) -> list[str]:
+def described(realised: Mapping[str, Any], letters: int) -> list[str]:
     """Realised parameters in lines of at most `letters` letters: `rotation: degrees 12.4`."""
     lines = []
     for name, values in realised.items():
@@ -185,6 +186,7 @@ def _drawn(cells: Sequence[Cell], title: str) -> Any:
 
 
 def _text(cell: Cell) -> list[str]:
-    """The lines below a picture."""
-    told = [] if cell.instruction == cell.task.instruction else textwrap.wrap(f"told: {cell.instruction}", _LETTERS)
-    return described(cell.realised) + told
+    """The lines below a picture, as long as it is wide."""
+    letters = _LETTERS * cell.picture.shape[1] // cell.picture.shape[0]
+    told = [] if cell.instruction == cell.task.instruction else textwrap.wrap(f"told: {cell.instruction}", letters)
+    return described(cell.realised, letters) + told

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import importlib.util
 import io
+import logging
 import os
 import pickle
 import runpy
@@ -108,6 +109,8 @@ def make_environment(task_set: str, name: str, assets: Path) -> Any:
     root()
     if not _configured:
         _write_config(assets)
+        # robosuite's advice, three lines at its import, to write a file of private settings
+        logging.getLogger("robosuite_logs").addFilter(lambda entry: "macro" not in entry.getMessage())
         _configured = True
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -76,16 +76,19 @@ def fetch_official() -> Path:
     return target
 
 
-def primitive() -> Path:
-    """The folder of the generated pack, written into the cache on first use. Raises AssetsError if that fails."""
+def primitive(target: Path | None = None) -> Path:
+    """The folder of the generated pack, written on first use, into the cache unless `target` names another folder.
+
+    Raises AssetsError if that fails.
+    """
     from vlabench.simulators.libero import primitive as pack
 
-    target = cache() / f"libero-primitive-{pack.digest()[:16]}"
+    target = target or cache() / f"libero-primitive-{pack.digest()[:16]}"
     try:
         pack.build(target)
     except OSError as error:
         raise AssetsError(f"cannot write the primitive pack to {target}: {error}\n"
-                          "  mend: set VLABENCH_CACHE to a folder that can be written") from error
+                          "  mend: set VLABENCH_CACHE (or --out) to a folder that can be written") from error
     return target
 
 

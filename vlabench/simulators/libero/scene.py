@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,12 @@ SETTLE_STEPS = 10
 """Null actions before the first observation, as in OpenVLA's and OpenVLA-OFT's evaluation code."""
 FIXTURE_SEED = 0
 """Seed of the fixtures' placement, as in the same code (`env.seed(0)`)."""
+SENSED = 23
+"""The substep of 25, from 0, after which robosuite's cameras and sensors read, 2 ms before a control step ends.
+
+Its clock for observations starts a substep early at `reset` and another at `set_init_state`, so what its `step` returns
+was read after the 24th substep: what policies were trained on, and published results measured with.
+"""
 CAMERAS = {"agentview": "agentview", "wrist": "robot0_eye_in_hand"}
 """Our camera names → robosuite's."""
 
@@ -33,6 +40,7 @@ class LiberoScene(Scene):
     def __init__(self, task: Task, pack: str, cameras: Sequence[str], image_size: int, privileged: bool) -> None:
         gl.activate()
         self.task, self.cameras, self.image_size, self.privileged = task, tuple(cameras), image_size, privileged
+        self._cheap = pack == "primitive"
         with _numpy_seeded(FIXTURE_SEED):
             self._control = package.make_environment(task.task_set, task.name, packs.folder(pack))
             self._control.seed(FIXTURE_SEED)
@@ -41,26 +49,26 @@ class LiberoScene(Scene):
         self.sim = self.env.sim
         self.model, self.data = self.sim.model._model, self.sim.data._data
         self._substeps = int(self.env.control_timestep / self.env.model_timestep)
-        self._context: Any = self._make_context(cheap=pack == "primitive") if cameras else None
+        self._context: Any = self._make_context() if cameras else None
         self._world = World(self.env)
         self._remember()
         self._step_count = 0
 
     # opening
 
-    def _make_context(self, cheap: bool) -> Any:
+    def _make_context(self) -> Any:
         """robosuite's own off-screen context; without multisampling on the pack that is made to be cheap."""
         import mujoco
         from robosuite.utils.binding_utils import MjRenderContextOffscreen
 
-        if cheap:
+        if self._cheap:
             self.model.vis.quality.offsamples = 0
             draw_coarse_robot(self.model)
         self.model.vis.global_.offwidth = max(self.image_size, self.model.vis.global_.offwidth)
         self.model.vis.global_.offheight = max(self.image_size, self.model.vis.global_.offheight)
         context = MjRenderContextOffscreen(self.sim, device_id=-1)
         context.vopt.geomgroup[:] = [0, 1, 1, 0, 0, 0]
-        context.vopt.flags[mujoco.mjtVisFlag.mjVIS_CONVEXHULL] = cheap
+        context.vopt.flags[mujoco.mjtVisFlag.mjVIS_CONVEXHULL] = self._cheap
         return context
 
     def _remember(self) -> None:
@@ -68,9 +76,10 @@ class LiberoScene(Scene):
         import mujoco
 
         self._arm = Arm(self.sim, self.env.robots[0])
-        self._fresh_data = mujoco.MjData(self.model)
-        mujoco.mj_copyData(self._fresh_data, self.model, self.data)
+        self._fresh, self._sensed = mujoco.MjData(self.model), mujoco.MjData(self.model)
+        mujoco.mj_copyData(self._fresh, self.model, self.data)
         self._fresh_site_rgba = np.array(self.model.site_rgba)
+        self._sense()
 
     # the contract
 
@@ -79,7 +88,7 @@ class LiberoScene(Scene):
         import mujoco
 
         (spec,) = episodes
-        mujoco.mj_copyData(self.data, self.model, self._fresh_data)
+        mujoco.mj_copyData(self.data, self.model, self._fresh)
         self._arm.reset()
         self.model.site_rgba[:] = self._fresh_site_rgba
         self.set_state(package.init_states(self.task.task_set, self.task.name)[spec.index])
@@ -93,6 +102,7 @@ class LiberoScene(Scene):
         self.sim.forward()
         self.env._check_success()
         self.env._post_process()
+        self._sense()
 
     def step(self, actions: Floats) -> Outcome:
         """One control step (50 ms) with actions [1, 7]."""
@@ -134,27 +144,50 @@ class LiberoScene(Scene):
                 self._arm.aim(action)
             self._arm.drive(action)
             mujoco.mj_step2(self.model, self.data)
+            if substep == SENSED:
+                self._sense()
         success = bool(self.env._check_success())
         self.env._post_process()
         return success
 
+    def _sense(self) -> None:
+        """Keep what cameras and sensors read now, in case somebody asks for it after the control step (20 µs)."""
+        import mujoco
+
+        mujoco.mj_copyData(self._sensed, self.model, self.data)
+        self._sensed_site_rgba = np.array(self.model.site_rgba)  # a stove's burner glows from one step to the next
+
     def render(self, camera: str, size: int) -> Image:
-        """A picture uint8 [size, size, 3] of now, policy-facing orientation (flipped on both axes)."""
+        """A picture uint8 [size, size, 3] as sensed last, policy-facing orientation (flipped on both axes)."""
         if self._context is None:
-            self._context = self._make_context(cheap=False)
+            self._context = self._context_between_steps()
+        site_rgba = np.array(self.model.site_rgba)
+        self.model.site_rgba[:] = self._sensed_site_rgba
+        self._context.data = SimpleNamespace(_data=self._sensed)
         self._context.gl_ctx.make_current()
         self._context.render(size, size, self.model.camera(CAMERAS[camera]).id)
+        self.model.site_rgba[:] = site_rgba
         pixels: Image = self._context.read_pixels(size, size)
         return np.ascontiguousarray(pixels[::-1, ::-1])
+
+    def _context_between_steps(self) -> Any:
+        """robosuite's context makes a forward pass, which must not reach an episode that is under way."""
+        import mujoco
+
+        before = mujoco.MjData(self.model)
+        mujoco.mj_copyData(before, self.model, self.data)
+        context = self._make_context()
+        mujoco.mj_copyData(self.data, self.model, before)
+        return context
 
     def proprio(self) -> npt.NDArray[np.float32]:
         """End-effector position 3 (m), axis-angle 3 (rad), gripper joints 2 (m), as in OpenVLA-OFT's `state`."""
         from robosuite.utils import transform_utils as transforms
 
-        robot = self.env.robots[0]
-        position = self.data.site_xpos[robot.eef_site_id]
-        quat = transforms.convert_quat(self.sim.data.get_body_xquat(robot.robot_model.eef_name), to="xyzw")
-        gripper = self.data.qpos[robot._ref_gripper_joint_pos_indexes]
+        robot, data = self.env.robots[0], self._sensed
+        position = data.site_xpos[robot.eef_site_id]
+        quat = transforms.convert_quat(data.body(robot.robot_model.eef_name).xquat, to="xyzw")
+        gripper = data.qpos[robot._ref_gripper_joint_pos_indexes]
         return np.concatenate([position, axis_angle(quat), gripper]).astype(np.float32)
 
 

@@ -10,7 +10,7 @@ from vlabench.simulators.libero.expert.geometry import DOWN, UP, about_z, frame,
 from vlabench.simulators.libero.expert.grasps import HOME, choose
 from vlabench.simulators.libero.expert.motion import CLOSE, OPEN, Move, funnel, remaining
 from vlabench.simulators.libero.expert.place import FIRM, held, level, take
-from vlabench.simulators.libero.world import Pose, World
+from vlabench.simulators.libero.world import Goal, Pose, World
 from vlabench.types import Floats
 
 WIDE_OPEN = 0.145
@@ -20,6 +20,8 @@ OPEN_ENOUGH = 0.11
 
 HANDLE_TILT = np.deg2rad(70.0)
 """From straight down (rad): steep enough for both fingers to pass the bar, one above and one below it."""
+PUSH_TILT = np.deg2rad(45.0)
+"""From straight down (rad): the palm stays behind the fingertips, clear of the handles above."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +67,15 @@ def pull_open(world: World, region: str) -> Move:
 
 
 def push_shut(world: World, region: str) -> Move:
-    """Push a drawer's handle inward with closed fingers, hanging straight down in front of it."""
+    """Push a drawer's handle inward with the tips of closed fingers, below the handles above it."""
     at = drawer(world, region)
-    rot = HOME
+    approach = -np.sin(PUSH_TILT) * at.outward + np.cos(PUSH_TILT) * DOWN
+    rot = max((frame(approach, sign * at.along) for sign in (1.0, -1.0)), key=lambda r: float(np.trace(r @ HOME.T)))
     gap = world.hand.pos - at.bar
     out, side, up = float(gap @ at.outward), float(gap @ at.along), float(gap[2])
-    if 0.0 < out < 0.07 and abs(side) < 0.05 and abs(up) < 0.02:
-        aim = at.bar - 0.08 * at.outward
-        return Move(np.array([*(aim - 0.0 * at.along)[:2], at.bar[2]]), rot, CLOSE)
-    return funnel(world, Pose(at.bar + 0.05 * at.outward, rot), CLOSE, tolerance=0.015)
+    if 0.0 < out < 0.07 and abs(side) < 0.04 and abs(up) < 0.015:
+        return Move(at.bar - 0.08 * at.outward, rot, CLOSE)
+    return funnel(world, Pose(at.bar + 0.04 * at.outward, rot), CLOSE, tolerance=0.01)
 
 
 def turn_knob(world: World, stove: str) -> Move:
@@ -119,3 +121,33 @@ def swing_shut(world: World, door: str) -> Move:
         return Move(hinge.pos + radius * along + 0.06 * closing + (centre[2] - hinge.pos[2]) * UP, HOME, CLOSE)
     goal = hinge.pos + radius * along - 0.07 * closing + (centre[2] - hinge.pos[2]) * UP
     return funnel(world, Pose(goal, HOME), CLOSE, tolerance=0.02)
+
+
+HANDLE = np.array([0.064, 0.0, 0.047])
+"""The middle of the yellow and white mug's handle in its body frame (m); it sticks out along x."""
+INSERT_TILT = np.deg2rad(50.0)
+"""From straight down (rad): the hand stays outside while the mug goes in."""
+
+CAVITY = 0.04
+"""How far (m) the middle of the microwave's cavity lies to the hinge's side of the middle of its region."""
+
+
+def into_microwave(world: World, goal: Goal) -> Move:
+    """Take a mug by its handle, from the front and above, and put it in level from the front."""
+    _, name, region = goal
+    mug, inside = world.pose(name), world.pose(region)
+    inward = world.pose(world.parent(region)).rot[:, 1]
+    approach = np.sin(INSERT_TILT) * inward + np.cos(INSERT_TILT) * DOWN
+    side = world.hand.rot[:, 1] * np.array([1.0, 1.0, 0.0]) if held(world, name) else mug.rot[:, 1]
+    rot = max((frame(approach, sign * side) for sign in (1.0, -1.0)), key=lambda r: float(np.trace(r @ HOME.T)))
+    if not held(world, name):
+        return take(world, name, Pose(mug.pos + mug.rot @ HANDLE, rot))
+    if world.holds(goal) and float((mug.pos - inside.pos) @ inward) > -0.06:
+        return Move(world.hand.pos, world.hand.rot, OPEN)
+    if world.grip < FIRM:
+        return Move(world.hand.pos, world.hand.rot, CLOSE)
+    low = inside.pos[2] - world.site_size(region)[2] + 0.022
+    aim = inside.pos - 0.04 * inward - CAVITY * world.pose(world.parent(region)).rot[:, 0]
+    shift = np.array([aim[0], aim[1], low]) - mug.pos
+    return funnel(world, Pose(world.hand.pos + shift, rot), CLOSE, tolerance=0.008, reach=0.17, slope=6.0,
+                  without=(name, world.parent(region)), axis=inward)

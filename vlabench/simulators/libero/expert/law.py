@@ -6,6 +6,7 @@ from vlabench.simulators.libero.expert.fixtures import (
     OPEN_ENOUGH,
     WIDE_OPEN,
     drawer,
+    into_microwave,
     pull_open,
     slide,
     push_shut,
@@ -44,6 +45,8 @@ def work_on(world: World, goal: Goal) -> Move:
         return pull_open(world, place)
     if verb == "close":
         return swing_shut(world, place) if kind == "microwave" else push_shut(world, place)
+    if verb == "in" and kind == "microwave":
+        return into_microwave(world, goal)
     if verb == "in" and kind.endswith("cabinet"):
         return into_drawer(world, goal)
     if verb == "on" and world.kind(goal[1]) == "plate":

@@ -59,25 +59,26 @@ class Approach:
         return float(np.linalg.norm(self.across))
 
 
-def remaining(hand: Pose, goal: Pose) -> Approach:
-    """What is left from a hand to a goal pose."""
+def remaining(hand: Pose, goal: Pose, axis: Floats | None = None) -> Approach:
+    """What is left from a hand to a goal pose, along the pose's own approach axis or another."""
     error = goal.pos - hand.pos
-    axis = goal.rot[:, 2]
+    axis = goal.rot[:, 2] if axis is None else axis
     along = float(error @ axis)
     return Approach(along, error - along * axis, angle(goal.rot, hand.rot))
 
 
 def funnel(world: World, goal: Pose, grip: float, *, tolerance: float = 0.005, reach: float = 0.11, slope: float = 2.5,
-           without: tuple[str, ...] = (), keep_back: float = 0.0) -> Move:
+           without: tuple[str, ...] = (), keep_back: float = 0.0, axis: Floats | None = None) -> Move:
     """Towards a pose along its approach axis: the farther to the side, the farther back the hand stays.
 
     A hand that is too deep for its sideways error first backs out, so a misaligned descent mends itself. Far away,
-    the hand also stays above everything between here and there. `keep_back` (m) holds it short of the goal.
+    the hand also stays above everything between here and there. `keep_back` (m) holds it short of the goal; `axis`
+    replaces the hand's own approach axis, for putting something in from the front.
     """
     hand = world.hand
-    left = remaining(hand, goal)
-    axis = goal.rot[:, 2]
-    if left.angle > 0.5 and (leaving := back_out(world)) is not None:
+    putting, axis = axis is not None, goal.rot[:, 2] if axis is None else axis
+    left = remaining(hand, goal, axis)
+    if not putting and left.angle > 0.5 and (leaving := back_out(world)) is not None:
         return leaving
     back = float(np.clip((left.off - tolerance) * slope + max(left.angle - 0.1, 0.0) * 0.15, keep_back, reach))
     too_deep = back - left.along

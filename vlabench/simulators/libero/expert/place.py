@@ -61,11 +61,11 @@ def target(world: World, goal: Goal) -> tuple[Floats, bool]:
         return pose.pos + np.array([0.0, 0.0, 0.004 + foot]), False
     size = np.abs(pose.rot @ world.site_size(place))
     if verb == "in" and world.kind(place) == "basket":
-        return pose.pos + slot(world, goal) + np.array([0.0, 0.0, size[2] - 0.03 + foot]), True
+        return pose.pos + slot(world, goal) + np.array([0.0, 0.0, size[2] - 0.005 + foot]), True
     return pose.pos + slot(world, goal) + np.array([0.0, 0.0, foot]), False
 
 
-SPREAD = {"basket": np.array([0.0, 0.033, 0.0]), "flat_stove": np.array([0.046, 0.0, 0.0])}
+SPREAD = {"basket": np.array([0.0, 0.028, 0.0]), "flat_stove": np.array([0.046, 0.0, 0.0])}
 """Half the distance (m, world axes) between two objects that share a region of this kind."""
 
 

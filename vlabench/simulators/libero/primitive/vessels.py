@@ -6,6 +6,7 @@ the shapes are drawn anew with fewer parts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from vlabench.simulators.libero.primitive.items import Item, octagon, plus
@@ -38,6 +39,10 @@ SHADE: Colour = (0.62, 0.63, 0.66)
 RED: Colour = (0.75, 0.08, 0.1)
 YELLOW: Colour = (0.92, 0.76, 0.25)
 
+SEAM = math.pi
+"""Over the number of boards: the phase of a rim that has seams, not flat faces, towards x and y, where a gripper pinches
+it. Two boards at an angle stay put between the fingers, one board that leans outwards slides up along them."""
+
 
 def items() -> dict[str, Item]:
     """All vessels by kind."""
@@ -67,7 +72,7 @@ def _bowl() -> Item:
         for index, part in enumerate(wall(visual, *rim, 12))
     ]
     parts = [
-        *wall(collision, *rim, 12),
+        *wall(collision, *rim, 16, phase=SEAM / 16),
         *wall(collision, *cone, 8),
         *plus(collision, 0.0235, 0.0155, (0.0016, 0.0068)),
         *stripes,
@@ -170,26 +175,25 @@ def _pan() -> Item:
 def _moka_pot() -> Item:
     z: Bounds = (-0.0661, 0.0670)
     grip: tuple[Vec3, Vec3] = ((0, 0.0855, 0.0560), (0, 0.0575, -0.0045))
-    arm: tuple[Vec3, Vec3] = ((0, 0.0310, 0.0560), (0, 0.0830, 0.0600))
     eight = octagon(0.0372, z, (0, 0.001))
     parts = [
         eight[1],
         eight[3],
         block(collision, (-0.0400, 0.0400), (-0.0155, 0.0165), z),
         block(collision, (-0.0165, 0.0165), (-0.0310, 0.0346), z),
-        block(collision, (-0.0068, 0.0068), (-0.0563, -0.0300), (0.0330, 0.0600)),
+        block(collision, (-0.0064, 0.0064), (-0.0563, -0.0300), (0.0270, 0.0671)),
         block(collision, (-0.0055, 0.0055), (-0.0070, 0.0048), (0.0670, 0.0857)),
-        rod(collision, "box", *arm, (0.0072, 0.0066)),
+        block(collision, (-0.0070, 0.0070), (0.0310, 0.0780), (0.0500, 0.0668)),
         rod(collision, "box", *grip, (0.0068, 0.0066)),
         *wall(visual, (0.0365, 0.0315), (-0.0661, -0.0130), 0.004, 8, rgba=ALUMINIUM),
         *wall(visual, (0.0315, 0.0385), (-0.0110, 0.0610), 0.004, 8, rgba=ALUMINIUM),
         _disc(0.0325, (-0.0150, -0.0085), SHADE),
         _disc(0.0370, (0.0600, 0.0660), SHADE),
         _disc(0.0340, (-0.0655, -0.0625), SHADE),
-        block(visual, (-0.0060, 0.0060), (-0.0555, -0.0300), (0.0430, 0.0610), rgba=ALUMINIUM),
+        block(visual, (-0.0060, 0.0060), (-0.0555, -0.0300), (0.0400, 0.0655), rgba=ALUMINIUM),
         visual("sphere", (0.0085,), (0, -0.001, 0.0770), rgba=BLACK),
         _disc(0.0055, (0.0650, 0.0740), BLACK),
-        rod(visual, "box", *arm, (0.0066, 0.006), rgba=BLACK),
+        block(visual, (-0.0066, 0.0066), (0.0310, 0.0800), (0.0520, 0.0650), rgba=BLACK),
         rod(visual, "capsule", (0, 0.0830, 0.0560), (0, 0.0590, 0.0000), (0.0066,), rgba=BLACK),
     ]
     moments = (142.6e-6, 128e-6, 62.3e-6)
@@ -211,11 +215,11 @@ def _handle(points: Sequence[Vec3], section: tuple[float, float], rgba: Colour) 
 
 def _porcelain_mug() -> Item:
     centre = (0.0150, -0.0012)
-    upper: Ring = ((0.0460, 0.0460), (0.0430, 0.1085), 0.0049)
-    lower: Ring = ((0.0255, 0.0460), (0.0030, 0.0430), 0.0032)
+    upper: Ring = ((0.0452, 0.0452), (0.0430, 0.1085), 0.0049)
+    lower: Ring = ((0.0255, 0.0452), (0.0030, 0.0430), 0.0032)
     points: list[Vec3] = [(-0.0315, 0, 0.0920), (-0.0592, 0, 0.0765), (-0.0592, 0, 0.0370), (-0.0230, 0, 0.0190)]
     parts = [
-        *wall(collision, *upper, 10, centre=centre),
+        *wall(collision, *upper, 12, centre=centre, phase=SEAM / 12),
         *wall(collision, *lower, 8, centre=centre),
         *plus(collision, 0.0225, 0.0150, (0.0024, 0.0128), centre),
         *_handle(points, (0.0038, 0.0080), PORCELAIN),
@@ -232,7 +236,7 @@ def _red_mug() -> Item:
     side: Ring = ((0.0310, 0.0430), (-0.0018, 0.1305), 0.0062)
     points: list[Vec3] = [(0.0225, 0, 0.1140), (0.0575, 0, 0.1140), (0.0580, 0, 0.0700), (0.0100, 0, 0.0180)]
     parts = [
-        *wall(collision, *side, 10, centre=centre),
+        *wall(collision, *side, 12, centre=centre, phase=SEAM / 12),
         *plus(collision, 0.0250, 0.0170, (-0.0010, 0.0078), centre),
         *_handle(points, (0.0036, 0.0073), RED),
         *wall(visual, (0.0340, 0.0428), (-0.0010, 0.1270), 0.0050, 14, centre=centre, rgba=RED),
@@ -245,11 +249,11 @@ def _red_mug() -> Item:
 
 def _yellow_mug() -> Item:
     centre = (-0.0175, 0.0)
-    side: Ring = ((0.0405, 0.0520), (0.0180, 0.1025), 0.0080)
+    side: Ring = ((0.0405, 0.0515), (0.0180, 0.1025), 0.0080)
     foot: Ring = ((0.0285, 0.0405), (0.0003, 0.0180), 0.0060)
     points: list[Vec3] = [(0.0300, 0, 0.0800), (0.0640, 0, 0.0800), (0.0640, 0, 0.0310), (0.0220, 0, 0.0235)]
     parts = [
-        *wall(collision, *side, 12, centre=centre),
+        *wall(collision, *side, 12, centre=centre, phase=SEAM / 12),
         *wall(collision, *foot, 8, centre=centre),
         *plus(collision, 0.0250, 0.0170, (0.0002, 0.0052), centre),
         *_handle(points, (0.0044, 0.0085), YELLOW),

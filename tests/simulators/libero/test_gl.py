@@ -1,0 +1,66 @@
+"""The OpenGL backend: what is chosen, and what is said when there is none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+
+import pytest
+
+from vlabench.errors import RenderingError
+from vlabench.simulators.libero import gl
+
+
+def machine(monkeypatch: pytest.MonkeyPatch, libraries: Collection[str], *, gpu: bool, asked: str | None) -> None:
+    monkeypatch.setattr(gl, "loads", lambda backend: backend in libraries)
+    monkeypatch.setattr(gl, "has_gpu", lambda: gpu)
+    if asked is None:
+        monkeypatch.delenv("MUJOCO_GL", raising=False)
+    else:
+        monkeypatch.setenv("MUJOCO_GL", asked)
+
+
+@pytest.mark.parametrize(("libraries", "gpu", "asked", "chosen"), [
+    (("egl", "osmesa"), True, None, "egl"),
+    (("egl", "osmesa"), False, None, "osmesa"),
+    (("egl",), False, None, "egl"),
+    (("osmesa",), True, None, "osmesa"),
+    (("egl", "osmesa"), True, "osmesa", "osmesa"),
+    (("egl", "osmesa"), False, "EGL", "egl"),
+    (("egl", "osmesa"), False, "", "osmesa"),
+])
+def test_what_is_chosen(monkeypatch: pytest.MonkeyPatch, libraries: tuple[str, ...], gpu: bool, asked: str | None,
+                        chosen: str) -> None:
+    machine(monkeypatch, libraries, gpu=gpu, asked=asked)
+    assert gl.choose() == chosen
+
+
+@pytest.mark.parametrize(("libraries", "asked"), [((), None), (("egl",), "osmesa"), ((), "egl")])
+def test_no_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch, libraries: tuple[str, ...],
+                                         asked: str | None) -> None:
+    machine(monkeypatch, libraries, gpu=False, asked=asked)
+    with pytest.raises(RenderingError, match=r"(?s)no OpenGL library.*mend: apt-get install -y libosmesa6"):
+        gl.choose()
+
+
+@pytest.mark.parametrize("asked", ["glfw", "disabled", "osmessa"])
+def test_a_backend_that_cannot_draw_off_screen_is_refused(monkeypatch: pytest.MonkeyPatch, asked: str) -> None:
+    machine(monkeypatch, ("egl", "osmesa"), gpu=False, asked=asked)
+    with pytest.raises(RenderingError, match=rf"(?s)MUJOCO_GL='{asked}'.*egl, osmesa.*mend: unset MUJOCO_GL"):
+        gl.choose()
+
+
+def test_activating_tells_mujoco_and_pyopengl(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, ("osmesa",), gpu=False, asked=None)
+    monkeypatch.setenv("PYOPENGL_PLATFORM", "x11")
+    assert gl.activate() == "osmesa"
+    assert os.environ["MUJOCO_GL"] == os.environ["PYOPENGL_PLATFORM"] == "osmesa"
+
+
+def test_a_library_that_is_absent_or_broken_does_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ctypes.util.find_library", lambda name: None)
+    assert not gl.loads("osmesa")
+    monkeypatch.setattr("ctypes.util.find_library", lambda name: "libc.so.6")
+    assert gl.loads("osmesa")
+    monkeypatch.setattr("ctypes.util.find_library", lambda name: "/dev/null")
+    assert not gl.loads("egl")

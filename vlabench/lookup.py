@@ -1,0 +1,46 @@
+"""Names that stand alone on a command line → tasks of all simulators, and conditions of all suites."""
+
+from __future__ import annotations
+
+from vlabench import cards, registry
+from vlabench.conditions import Condition
+from vlabench.errors import UnknownName
+from vlabench.simulators.base import Simulator
+from vlabench.types import Task
+
+
+def all_tasks() -> list[Task]:
+    """The tasks of every simulator. Raises MissingExtra where they are files of a package that is not installed."""
+    return [task for name in registry.names("simulator") for task in _tasks(registry.simulator(name))]
+
+
+def find_task(key: str) -> Task:
+    """The task `libero_spatial/3`. Raises UnknownName, MissingExtra."""
+    task_set = key.rpartition("/")[0]
+    kinds = [registry.simulator(name) for name in registry.names("simulator")]
+    homes = [kind for kind in kinds if task_set in kind.task_sets]  # another simulator's package may be absent
+    tasks = {task.key: task for kind in homes or kinds for task in _tasks(kind)}
+    if key not in tasks:
+        raise UnknownName("task", key, tasks, mend="mend: vlabench list tasks")
+    return tasks[key]
+
+
+def _tasks(kind: type[Simulator]) -> list[Task]:
+    simulator = kind(kind.packs[0])
+    return [task for task_set in simulator.task_sets for task in simulator.tasks(task_set)]
+
+
+def find_condition(name: str, simulator: str, suite: str | None = None) -> Condition:
+    """The condition of that name, in a suite or in any suite for a simulator: a name means the same in all of them.
+
+    Raises UnknownName, CardError.
+    """
+    names = cards.suite_names() if suite is None else [suite]
+    conditions: dict[str, Condition] = {}
+    for card in map(cards.load_suite, names):
+        if card.simulator == simulator:
+            conditions = {**card.conditions, **conditions}
+    if name not in conditions:
+        where = f"suite {suite!r}" if suite else "any suite"
+        raise UnknownName("condition", name, conditions, where=where, mend="mend: vlabench show SUITE lists its own")
+    return conditions[name]
