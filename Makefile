@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10; do $$p -c \
 # Where torch is looked for first: CPU builds, 0.2 GB instead of the several GB of CUDA libraries that the package index
 # has for x86-64 Linux. make TORCH_INDEX= takes the index's.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
-# More arguments for pytest: make test PYTEST="-k cli"; with the slow ones: make test PYTEST="-m ''"
+# More arguments for pytest, for instance without the slow ones: make test PYTEST="-m 'not slow'"
 PYTEST ?=
 
 BIN := .venv/bin
@@ -26,8 +26,8 @@ setup: .venv/.installed ## virtual environment .venv, Python packages, system li
 demo: .venv/.installed ## a real run: the scripted expert on a small libero-joint, under 5 minutes
 	$(BIN)/vlabench run --policy expert --suite libero-joint --tasks 'libero_*/[0-2]' --episodes 3 --results .demo
 
-test: .venv/.installed ## the tests, without those marked slow
-	$(BIN)/python -m pytest -m 'not slow' $(PYTEST)
+test: .venv/.installed ## the tests
+	$(BIN)/python -m pytest $(PYTEST)
 
 check: .venv/.installed ## ruff, mypy and every card
 	$(BIN)/ruff check .

@@ -1,13 +1,19 @@
-"""What tests share: the toy simulator as an installed plug-in."""
+"""What tests share: how MuJoCo draws, and the toy simulator as an installed plug-in."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from vlabench import registry
+from vlabench.errors import RenderingError
+from vlabench.simulators.libero import gl
+
+with contextlib.suppress(RenderingError):  # tests that draw fail by themselves where there is nothing to draw with
+    gl.activate()  # before anything imports MuJoCo, which reads the choice once
 
 PLUGIN = Path(__file__).parent / "toy" / "plugin"
 

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 import pytest
 
 from tests.factories import record
-from vlabench.audit import audit, check
+from vlabench.audit import audit, check, unjudged
 from vlabench.conditions import CLEAN, Condition, Part
 from vlabench.errors import AuditError
 from vlabench.perturbations.base import Perturbation
+from vlabench.slot import ASKED
 from vlabench.types import EpisodeRecord
 
 TOP, SIDE = "images/top", "images/side"
@@ -46,9 +47,9 @@ def conditions(*promises: Promising) -> dict[str, Condition]:
 
 
 def played(n: int, changed: Iterable[str] = (), first: Iterable[str] | None = None, **more: Any) -> list[EpisodeRecord]:
-    """n records of condition `c`, from index `start` on."""
+    """n records of condition `c`, from index `start` on, of a policy that asks for something new at 9 of 10 steps."""
     changed, start = list(changed), more.pop("start", 0)
-    given = {"condition": "c", "changed": {c: 0.5 for c in changed},
+    given = {"condition": "c", "changed": {c: 0.5 for c in changed} | {ASKED: more.pop("asked", 0.9)},
              "changed_first": tuple(changed if first is None else first), "frame": {"top": "a", "side": "b"}, **more}
     return [record(index=start + i, **given) for i in range(n)]
 
@@ -109,6 +110,31 @@ def test_a_change_from_the_start_must_be_there_at_the_first_look_of_some_episode
     (found,) = problems(played(3, [TOP, SIDE], first=[SIDE]), BOTH)
     assert "channel 'images/top': never changed at the first look or step, only later in 3 of 3" in found
     assert problems(played(3, [TOP, SIDE], first=()), Promising(may=(TOP, SIDE), at_once=False)) == []
+
+
+LATE = Promising(may=("action",), surely=False)
+
+
+def test_a_policy_that_asks_for_one_action_all_the_time_shows_no_delay() -> None:
+    same = played(9, asked=0.0)
+    assert problems(same, LATE) == []
+    (note,) = unjudged(same, conditions(LATE), CAMERAS)
+    assert "the same action at every step" in note and note.endswith(": c")
+    assert len(problems(same + played(1, asked=0.01, start=9), LATE)) == 1  # once it asked for something else
+    assert unjudged(same + played(1, asked=0.01, start=9), conditions(LATE), CAMERAS) == []
+    assert problems(played(1, asked=0.0) + played(8, ["action"], asked=0.0, start=1), LATE) == []
+
+
+def test_only_actions_and_only_uncertain_changes_of_them_are_excused() -> None:
+    noise = Promising(may=("action",))
+    (found,) = problems(played(9, asked=0.0), noise)
+    assert "channel 'action': not changed at all in 9 of 9" in found
+    assert unjudged(played(9, asked=0.0), conditions(noise), CAMERAS) == []
+    blur = Promising(may=(TOP,), surely=False)
+    assert len(problems(played(9, asked=0.0), blur)) == 1
+    assert unjudged(played(9, asked=0.0), conditions(blur), CAMERAS) == []
+    assert unjudged(played(9, asked=0.0, status="error"), conditions(LATE), CAMERAS) == []
+    assert unjudged(played(9, ["action"], asked=0.0), conditions(LATE), CAMERAS) == []
 
 
 def test_what_the_policy_does_not_receive_cannot_change() -> None:

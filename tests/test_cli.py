@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,15 @@ pytestmark = pytest.mark.usefixtures("toy_plugin")
 
 ROOT = Path(__file__).parent.parent
 SUITE = 'title = "t"\nsource = "s"\nsimulator = "toy"\ntask_sets = ["toy_points"]\nepisodes = 5\n'
-POLICY = 'title = "t"\nsource = "s"\nadapter = "still"\nassets = ["plain"]\ncameras = ["top"]\nimage_size = 16\nreplan = 4\n'
+POLICY = """
+title = "t"
+source = "s"
+adapter = "still"
+assets = ["plain"]
+cameras = ["top"]
+image_size = 16
+replan = 4
+"""
 TOY = ("--policy", "toy-seeker", "--suite", "toy")
 
 
@@ -59,13 +67,12 @@ def test_help_and_lists_are_there_at_once_and_import_nothing_heavy(verb: list[st
     code = ("import sys; sys.argv[0] = 'vlabench'\nfrom vlabench.cli import main\ntry: main()\nfinally:\n"
             "    heavy = {'numpy', 'cv2', 'torch', 'mujoco', 'pandas', 'matplotlib', 'scipy'} & set(sys.modules)\n"
             "    print('heavy:', *heavy, file=sys.stderr)")
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        done = subprocess.run([sys.executable, "-c", code, *verb], capture_output=True, text=True, cwd=ROOT, check=True)
-        seconds.append(time.perf_counter() - start)
-        assert done.stderr == "heavy:\n" and done.stdout
-    assert min(seconds) < 1.0
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run([sys.executable, "-c", code, *verb], capture_output=True, text=True, cwd=ROOT, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.stderr == "heavy:\n" and done.stdout
+    # processor time, not the clock's: other processes may share the cores
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.0
 
 
 def test_run_shows_the_table_of_all_that_is_on_record() -> None:
@@ -86,7 +93,7 @@ def test_exit_status_of_a_run_with_errors_and_of_a_condition_that_does_nothing(
     refused(run("--policy", "toy-seeker", "--suite", "toy-idle", "--episodes", "1"), 3,
             "condition 'idle', channel 'images/side': not changed at all in 3 of 3 episodes")
     monkeypatch.setenv("TOY_MISCHIEF", json.dumps({"0/0": "step"}))
-    failed = run(*TOY, "--episodes", "1")
+    failed = run(*TOY, "--episodes", "1", "--results", "others")
     assert failed.exit_code == 1 and "3 of 9 ended in errors (33.3 %)" in failed.stdout
     assert "3 × step: ValueError: mischief at step" in failed.stdout
 
@@ -127,7 +134,7 @@ BAD: dict[str, tuple[list[str], list[str]]] = {
     "condition": ([*TOY, "--conditions", "drak"], ["unknown condition 'drak' in suite 'toy': did you mean 'dark'?"]),
     "task": ([*TOY, "--tasks", "toy_point/1"], ["unknown task 'toy_point/1' in --tasks: did you mean 'toy_points/1'"]),
     "pack": ([*TOY, "--assets", "plane"], ["unknown asset pack 'plane' in simulator Toy: did you mean 'plain'?"]),
-    "episodes": ([*TOY, "--episodes", "51"], ["--episodes: 51 episodes: 50 init states", "mend: --episodes 50 or less"]),
+    "episodes": ([*TOY, "--episodes", "51"], ["--episodes: 51 episodes: 50 init states", "mend: --episodes 50"]),
     "no episode": ([*TOY, "--episodes", "0"], ["--episodes: 0 episodes: at least 1 is needed"]),
     "time": ([*TOY, "--time-limit", "0"], ["--time-limit 0: must be above 0 seconds"]),
 }

@@ -281,6 +281,16 @@ def test_a_share_counts_looks_and_steps() -> None:
     assert played.changed_first == ()
 
 
+def test_how_often_the_policy_asks_for_something_new_is_noted() -> None:
+    steps = np.zeros((1, STEP_LIMIT, 3))
+    steps[0, 7:, 2] = 1.0
+    steps[0, 12, 0] = -0.5  # two changes more: there and back
+    played = one(Script(steps), replan=STEP_LIMIT)
+    assert (played.changed, played.changed_first) == ({"action/asked": 3 / STEP_LIMIT}, ())
+    jolted = one(Script(steps), chain={"jolt": Jolt()}, replan=STEP_LIMIT)  # as asked, not as executed
+    assert jolted.changed["action/asked"] == 3 / jolted.steps and jolted.changed["action"] == 1.0
+
+
 def test_an_instruction_reaches_the_policy_as_changed() -> None:
     class Polite(Dark):
         def channels(self, cameras: Sequence[str]) -> frozenset[str]:

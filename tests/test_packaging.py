@@ -8,8 +8,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from vlabench import cards
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ROOT = Path(__file__).parent.parent
 
@@ -36,3 +42,21 @@ def test_an_installed_copy_finds_every_card_of_the_checkout(tmp_path: Path) -> N
         " ".join(cards.policy_names()),
         cards.load_suite("libero-joint").conditions["joint"].digest,
     ]
+
+
+@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12"])
+def test_every_dependency_is_pinned_once_and_as_the_project_wants_it(python: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [Requirement(text) for group in [project["dependencies"], *project["optional-dependencies"].values()]
+              for text in group]
+    here = {"python_version": python, "python_full_version": f"{python}.4", "sys_platform": "linux",
+            "platform_machine": "x86_64"}
+    pins: dict[str, Requirement] = {}
+    for line in (ROOT / ".ci" / "constraints.txt").read_text().splitlines():
+        pin = Requirement(line) if line and not line.startswith("#") else None
+        if pin and (pin.marker is None or pin.marker.evaluate(here)):
+            assert pins.setdefault(pin.name, pin) is pin, f"{pin.name} is pinned twice"
+    for requirement in wanted:
+        if requirement.marker is None or requirement.marker.evaluate(here):
+            (version,) = pins[requirement.name.lower()].specifier
+            assert version.operator == "==" and requirement.specifier.contains(version.version), requirement

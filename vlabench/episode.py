@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import stream
 from vlabench.simulators.base import Scene
 from vlabench.slot import Slot
-from vlabench.types import EpisodeSpec, Floats, Observation, Outcome, Phase, Status
+from vlabench.types import EpisodeRecord, EpisodeSpec, Floats, Observation, Outcome, Phase, Status
 
 Bools = npt.NDArray[np.bool_]
 
@@ -75,6 +76,12 @@ class Played:
         """An episode is a success if the goal held at any step."""
         return "success" if self.success_once else "failure"
 
+    def record(self, **known: Any) -> EpisodeRecord:
+        """The episode's line for the store; `known`: the fields that an episode does not know, from `policy` on."""
+        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "spec"}
+        task, condition, index, seed = self.spec.identity
+        return EpisodeRecord(task=task, condition=condition, index=index, seed=seed, status=self.status, **own, **known)
+
 
 def play(
     scene: Scene,
@@ -99,28 +106,43 @@ def play(
     The scene is rendered once per executed chunk; beyond that only for a perturbation or a listener that asks.
     Raises EpisodeError for whatever goes wrong on the way; KeyboardInterrupt and SystemExit pass through.
     """
-    if not specs or len(perturbations) != len(specs) or replan < 1 or len({spec.task for spec in specs}) != 1:
-        raise ValueError("play needs episodes of one task, perturbations for each of them, and replan ≥ 1")
-    loop = _Loop(scene, policy, specs, perturbations, replan, cameras, stop_at_success, listeners, clock)
-    loop.start()
-    while loop.going:
-        loop.run_chunk(loop.look())
+    attempt = Attempt(scene, specs, perturbations, replan=replan, cameras=cameras, stop_at_success=stop_at_success,
+                      listeners=listeners, clock=clock)
+    attempt.start()
+    with _phase("reset"):
+        policy.reset(range(len(specs)), [stream(spec, "policy") for spec in specs])
+        for listener in listeners:
+            listener.on_start(specs)
+    while attempt.going:
+        received = attempt.look()
+        with _phase("act"):
+            chunk = attempt.checked(policy.act(received))
+        attempt.answer(received, chunk)
+        for asked in np.moveaxis(chunk[:, : attempt.due], 1, 0):
+            attempt.step(asked)
+            if not attempt.going:
+                break
     for listener in listeners:
-        listener.on_end(loop.played())
-    return loop.played()
+        listener.on_end(attempt.played())
+    return attempt.played()
 
 
-class _Loop:
-    """The state of `play`: where each of the B copies stands."""
+class Attempt:
+    """B episodes under way, driven step by step; the parameters are those of `play`, which drives it with a policy.
 
-    def __init__(self, scene: Scene, policy: Policy, specs: Sequence[EpisodeSpec],
-                 perturbations: Sequence[Mapping[str, Perturbation]], replan: int, cameras: Sequence[str],
-                 stop_at_success: bool, listeners: Sequence[Listener], clock: Callable[[], float]) -> None:
-        self.scene, self.policy, self.specs, self.replan, self.cameras = scene, policy, specs, replan, cameras
+    `start`, then for every look: `look`, and `step` as often as `due` said, for as long as it is `going`.
+    """
+
+    def __init__(self, scene: Scene, specs: Sequence[EpisodeSpec], perturbations: Sequence[Mapping[str, Perturbation]],
+                 *, replan: int, cameras: Sequence[str], stop_at_success: bool = True,
+                 listeners: Sequence[Listener] = (), clock: Callable[[], float] = time.perf_counter) -> None:
+        if not specs or len(perturbations) != len(specs) or replan < 1 or len({spec.task for spec in specs}) != 1:
+            raise ValueError("an attempt needs episodes of one task, perturbations for each of them, and replan ≥ 1")
+        self.scene, self.specs, self.replan, self.cameras = scene, specs, replan, cameras
         self.stop_at_success, self.listeners, self.clock = stop_at_success, listeners, clock
         self.filming = any(listener.every_frame for listener in listeners)
         self.limit = specs[0].task.step_limit
-        self.step = 0
+        self.steps = self._next_look = 0
         self.running = np.ones(len(specs), dtype=bool)
         self.once, self.at_end = ~self.running, ~self.running
         self.results: dict[int, Played] = {}
@@ -136,43 +158,55 @@ class _Loop:
         return bool(self.running.any())
 
     @property
-    def _due(self) -> int:
-        """The number of steps from a look now to the next one, or to the step limit."""
-        return min(self.replan, self.limit - self.step)
+    def due(self) -> int:
+        """The number of steps from now to the next look, or to the step limit."""
+        return self._next_look - self.steps
 
     def start(self) -> None:
-        """Reset scene and policy and set the perturbations up."""
+        """Reset the scene and set the perturbations up."""
         with _phase("reset"):
             self.scene.reset(self.specs)
             for slot in self.slots:
                 slot.begin(self.replan, self.cameras)
             self._scene_hooks(range(len(self.slots)), at_start=True)
-            self.policy.reset(range(len(self.specs)), [stream(spec, "policy") for spec in self.specs])
-            for listener in self.listeners:
-                listener.on_start(self.specs)
 
-    def look(self) -> Floats:
-        """Observe, perturb and ask the policy: the actions [B, T ≤ replan, D] to be executed before the next look."""
+    def look(self) -> Observation:
+        """What the policy receives now: rendered, and perturbed for every copy that is still running."""
         with _phase("observe"):
-            clean = self.scene.observe()
-            received = _merged([slot.look(clean.slot(b), self.step) if self.running[b] else clean.slot(b)
-                                for b, slot in enumerate(self.slots)], self.step)
-        with _phase("act"):
-            chunk = self._checked(self.policy.act(received))
-        for listener in self.listeners:
-            listener.on_look(self.step, received, chunk, self.running.copy())
-        self._film(clean)
-        return chunk[:, : self._due]
+            self._clean = self.scene.observe()
+            received = _merged([slot.look(self._clean.slot(b), self.steps) if self.running[b] else self._clean.slot(b)
+                                for b, slot in enumerate(self.slots)], self.steps)
+        self._next_look = min(self.steps + self.replan, self.limit)
+        return received
 
-    def run_chunk(self, chunk: Floats) -> None:
-        """Execute a chunk [B, T, D] until it, or the last episode, ends."""
-        for t in range(chunk.shape[1]):
-            self._execute(chunk[:, t])
-            if not self.going:
-                break
-            if t + 1 < chunk.shape[1]:
-                self._between_looks()
-        if self.filming and not self.going:
+    def checked(self, answer: Floats) -> Floats:
+        """The policy's answer as float64 [B, T, D], finite where it will be executed. Raises ValueError.
+
+        A shorter chunk than agreed would bring looks forward, of which delays and drops have to know beforehand.
+        """
+        chunk = np.array(answer, dtype=np.float64)
+        copies, size = len(self.slots), len(self.scene.null_action)
+        if chunk.ndim != 3 or chunk.shape[0] != copies or chunk.shape[1] < self.due or chunk.shape[2] != size:
+            raise ValueError(f"the policy returned actions of shape {list(chunk.shape)}; expected [B, T, D] with "
+                             f"B = {copies}, T ≥ {self.due} (`replan` of its card is {self.replan}), D = {size}")
+        due = chunk[self.running, : self.due]
+        if not np.isfinite(due).all():
+            raise ValueError(f"the policy returned {int((~np.isfinite(due)).sum())} action values that are not finite "
+                             f"at step {self.steps}")
+        return chunk
+
+    def answer(self, received: Observation, chunk: Floats) -> None:
+        """Tell the listeners what a look led to."""
+        for listener in self.listeners:
+            listener.on_look(self.steps, received, chunk, self.running.copy())
+        self._film(self._clean)
+
+    def step(self, asked: Floats) -> None:
+        """One control step with the actions [B, D] that the policy asks for; afterwards `going` may be over."""
+        self._execute(asked)
+        if self.going and self.due:
+            self._between_looks()
+        elif self.filming and not self.going:
             with _phase("observe"):
                 self._film(self.scene.observe())
 
@@ -183,17 +217,17 @@ class _Loop:
     def _execute(self, asked: Floats) -> None:
         before = self.running.copy()
         with _phase("step"):
-            executed = np.array([slot.act(asked[b], self.step) if before[b] else self.scene.null_action
+            executed = np.array([slot.act(asked[b], self.steps) if before[b] else self.scene.null_action
                                  for b, slot in enumerate(self.slots)], dtype=np.float64)
             outcome = self.scene.step(executed)
-            self.step += 1
+            self.steps += 1
             self.at_end[before] = np.asarray(outcome.success, dtype=bool)[before]
             self.once |= self.at_end
-            over = before & (self.once & self.stop_at_success | (self.step >= self.limit))
+            over = before & (self.once & self.stop_at_success | (self.steps >= self.limit))
             self._scene_hooks(np.flatnonzero(before & ~over), at_start=False)
             self._finish(np.flatnonzero(over))
         for listener in self.listeners:
-            listener.on_step(self.step - 1, asked, executed, outcome, before)
+            listener.on_step(self.steps - 1, asked, executed, outcome, before)
 
     def _finish(self, copies: npt.NDArray[np.intp]) -> None:
         """Take the results of the episodes that just ended, before null actions move their copies on."""
@@ -203,25 +237,25 @@ class _Loop:
             self.running[b] = False
             self.results[int(b)] = Played(
                 spec=slot.spec, success_once=bool(self.once[b]), success_at_end=bool(self.at_end[b]),
-                steps=self.step, seconds=self.clock() - self.began, instruction=slot.instruction,
+                steps=self.steps, seconds=self.clock() - self.began, instruction=slot.instruction,
                 realised=slot.realised(), changed=slot.changed(), changed_first=slot.changed_first(),
                 frame=slot.frame, state=states[b])
 
     def _between_looks(self) -> None:
         """Render for those who asked: perturbations that need this moment later, and film-makers."""
         with _phase("observe"):
-            wanting = [int(b) for b in np.flatnonzero(self.running) if self.slots[b].wants_frame(self.step)]
+            wanting = [int(b) for b in np.flatnonzero(self.running) if self.slots[b].wants_frame(self.steps)]
             if not wanting and not self.filming:
                 return
             clean = self.scene.observe()
             for b in wanting:
-                self.slots[b].perturbed(clean.slot(b), self.step)
+                self.slots[b].perturbed(clean.slot(b), self.steps)
         self._film(clean)
 
     def _film(self, clean: Observation) -> None:
         for listener in self.listeners:
             if listener.every_frame:
-                listener.on_frame(self.step, clean)
+                listener.on_frame(self.steps, clean)
 
     def _scene_hooks(self, copies: Iterable[int], *, at_start: bool) -> None:
         """The perturbations' scene hooks or ticks; notes whether the scene moved where one says that it may move it."""
@@ -231,25 +265,9 @@ class _Loop:
             if at_start:
                 slot.set_up(view)
             else:
-                slot.tick(view, self.step)
+                slot.tick(view, self.steps)
             if slot.touches_scene and self.scene.state_digest()[b] != before:
                 slot.scene_moved(at_start=at_start)
-
-    def _checked(self, answer: Floats) -> Floats:
-        """The policy's answer as float64 [B, T, D], finite where it will be executed. Raises ValueError.
-
-        A shorter chunk than agreed would bring looks forward, of which delays and drops have to know beforehand.
-        """
-        chunk = np.array(answer, dtype=np.float64)
-        copies, size = len(self.slots), len(self.scene.null_action)
-        if chunk.ndim != 3 or chunk.shape[0] != copies or chunk.shape[1] < self._due or chunk.shape[2] != size:
-            raise ValueError(f"the policy returned actions of shape {list(chunk.shape)}; expected [B, T, D] with "
-                             f"B = {copies}, T ≥ {self._due} (`replan` of its card is {self.replan}), D = {size}")
-        due = chunk[self.running, : self._due]
-        if not np.isfinite(due).all():
-            raise ValueError(f"the policy returned {int((~np.isfinite(due)).sum())} action values that are not finite "
-                             f"at step {self.step}")
-        return chunk
 
 
 def _merged(slots: Sequence[Observation], step: int) -> Observation:

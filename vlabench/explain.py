@@ -110,10 +110,14 @@ def _task(task: Task) -> Group:
 
 def _page(title: str, facts: Mapping[str, str], *more: RenderableType) -> Group:
     rows = [[key, value] for key, value in facts.items() if value]
-    parts: list[RenderableType] = [Text(title, style="bold"), Padding(table(["", ""], rows), (0, 0, 0, 2), expand=False)]
+    parts: list[RenderableType] = [Text(title, style="bold"), _indented(table(["", ""], rows))]
     for part in more:
-        parts += ["", Padding(part, (0, 0, 0, 2), expand=False)]
+        parts += ["", _indented(part)]
     return Group(*parts)
+
+
+def _indented(part: RenderableType) -> Padding:
+    return Padding(part, (0, 0, 0, 2), expand=False)
 
 
 def _parts(condition: Condition) -> str:
@@ -139,7 +143,8 @@ def _type(annotation: Any) -> str:
 def _range(limits: Sequence[Any]) -> str:
     """pydantic's limits of a field: `≥ 0, ≤ 180`."""
     signs = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
-    return ", ".join(f"{signs[key]} {getattr(limit, key):g}" for limit in limits for key in signs if hasattr(limit, key))
+    found = [(signs[key], getattr(limit, key)) for limit in limits for key in signs if hasattr(limit, key)]
+    return ", ".join(f"{sign} {value:g}" for sign, value in found)
 
 
 def _tasks_by_key() -> dict[str, Task]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from vlabench import cards, registry
 from vlabench.conditions import Condition
 from vlabench.errors import UnknownName
-from vlabench.simulators.base import Simulator
-from vlabench.types import Task
+
+if TYPE_CHECKING:
+    from vlabench.simulators.base import Simulator
+    from vlabench.types import Task
 
 
 def all_tasks() -> list[Task]:

@@ -132,14 +132,19 @@ def _check_simulator(policy: PolicyCard, conditions: Collection[Condition], simu
             f"{near(blind[0], simulator.cameras)}"
         )
     for condition in conditions:
-        for part, perturbation in zip(condition.parts, condition.perturbations, strict=True):
-            missing = sorted(perturbation.needs - simulator.offers)
-            if missing:
-                raise UnsupportedError(
-                    f"condition {condition.name!r}: perturbation {part.perturbation!r} needs {', '.join(missing)}, "
-                    f"which simulator {name} does not offer\n"
-                    f"  it offers: {', '.join(sorted(simulator.offers)) or 'nothing beyond stepping and looking'}"
-                )
+        check_offered(condition, simulator)
+
+
+def check_offered(condition: Condition, simulator: Simulator) -> None:
+    """Raises UnsupportedError if the condition needs what the simulator cannot do."""
+    for part, perturbation in zip(condition.parts, condition.perturbations, strict=True):
+        missing = sorted(perturbation.needs - simulator.offers)
+        if missing:
+            raise UnsupportedError(
+                f"condition {condition.name!r}: perturbation {part.perturbation!r} needs {', '.join(missing)}, "
+                f"which simulator {type(simulator).__name__} does not offer\n"
+                f"  it offers: {', '.join(sorted(simulator.offers)) or 'nothing beyond stepping and looking'}"
+            )
 
 
 def _check_felt(policy: PolicyCard, conditions: Collection[Condition]) -> None:

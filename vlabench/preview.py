@@ -87,8 +87,9 @@ def _check(simulator: Simulator, cameras: Sequence[str], index: int, size: int, 
     if not 16 <= size <= 1024:
         raise OptionError(f"--size {size}: must be in 16 … 1024 pixels")
     suffixes = ("png", "jpg", "jpeg", "webp", "pdf", "svg")
-    if out.suffix.lstrip(".").lower() not in suffixes:
-        raise OptionError(f"--out {out}: the suffix {out.suffix!r} is no kind of picture: {near(out.suffix, suffixes)}")
+    suffix = out.suffix.lstrip(".").lower()
+    if suffix not in suffixes:
+        raise OptionError(f"--out {out}: {suffix!r} is no kind of picture: {near(suffix, suffixes)}")
     if not out.absolute().parent.is_dir():
         raise OptionError(f"--out {out}: there is no folder {out.absolute().parent}")
 

@@ -171,20 +171,14 @@ class _Book:
 
     def _record(self, result: Result) -> EpisodeRecord:
         spec, answer = result.spec, result.answer
+        known: dict[str, Any] = {
+            "policy": self._store.policy, "assets": self._store.assets, "policy_digest": self._policy.digest,
+            "condition_digest": self._plan.conditions[spec.condition].digest, "versions": self._versions,
+            "finished": provenance.now()}
         if isinstance(answer, Done):
-            played = answer.played
-            outcome: dict[str, Any] = {
-                "status": played.status, "success_once": played.success_once, "success_at_end": played.success_at_end,
-                "steps": played.steps, "seconds": played.seconds, "instruction": played.instruction,
-                "realised": played.realised, "changed": played.changed, "changed_first": played.changed_first,
-                "frame": played.frame, "state": played.state}
-        else:
-            outcome = {
-                "status": "error", "success_once": False, "success_at_end": False, "steps": 0,
-                "seconds": result.seconds, "instruction": "", "realised": {}, "changed": {}, "changed_first": (),
-                "frame": {}, "state": "", "phase": answer.phase, "error": answer.error, "message": answer.message}
+            return answer.played.record(**known)
         return EpisodeRecord(
-            task=spec.task.key, condition=spec.condition, index=spec.index, seed=spec.seed,
-            policy=self._store.policy, assets=self._store.assets, policy_digest=self._policy.digest,
-            condition_digest=self._plan.conditions[spec.condition].digest, versions=self._versions,
-            finished=provenance.now(), **outcome)
+            task=spec.task.key, condition=spec.condition, index=spec.index, seed=spec.seed, status="error",
+            success_once=False, success_at_end=False, steps=0, seconds=result.seconds, instruction="", realised={},
+            changed={}, changed_first=(), frame={}, state="", phase=answer.phase, error=answer.error,
+            message=answer.message, **known)

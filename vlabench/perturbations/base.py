@@ -1,4 +1,4 @@
-"""The one interface of all perturbations: parameters as fields, pass-through hooks, severities 1 (mild) to 5 (severe)."""
+"""The interface of all perturbations: parameters as fields, pass-through hooks, severities 1 (mild) to 5 (severe)."""
 
 from __future__ import annotations
 

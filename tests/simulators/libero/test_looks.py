@@ -49,7 +49,6 @@ def test_the_arm_is_white_and_the_stand_is_black(opened: Callable[..., LiberoSce
     assert max(colour("mount0_pedestal_col")) < 0.25
 
 
-@pytest.mark.slow
 def test_it_looks_like_the_official_robot(opened: Callable[..., LiberoScene]) -> None:
     """The hand, where it hangs at the start, is about as bright as LIBERO's own."""
     pytest.importorskip("libero")

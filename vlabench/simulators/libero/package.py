@@ -79,10 +79,10 @@ def init_states(task_set: str, name: str) -> npt.NDArray[np.float64]:
         with zipfile.ZipFile(path) as archive:
             member = next(m for m in archive.namelist() if m.endswith("data.pkl"))
             states = _ArraysOnly(io.BytesIO(archive.read(member))).load()
-    except (OSError, zipfile.BadZipFile, StopIteration, pickle.UnpicklingError) as error:
+        array: npt.NDArray[np.float64] = np.asarray(states, dtype=np.float64)
+    except Exception as error:  # a damaged archive or pickle may raise nearly anything
         raise AssetsError(f"cannot read the init states of {task_set}: {path}: {error}\n"
                           "  mend: pip install --force-reinstall --no-deps hf-libero") from error
-    array: npt.NDArray[np.float64] = np.asarray(states, dtype=np.float64)
     array.setflags(write=False)
     return array
 

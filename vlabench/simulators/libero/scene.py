@@ -126,7 +126,8 @@ class LiberoScene(Scene):
     def close(self) -> None:
         """Free the environment and the drawing context."""
         self._context = None
-        self._control.close()
+        if hasattr(self._control, "env"):  # which its own `close` deletes
+            self._control.close()
 
     # what it is made of
 

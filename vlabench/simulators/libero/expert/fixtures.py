@@ -13,9 +13,9 @@ from vlabench.simulators.libero.expert.place import FIRM, held, level, take
 from vlabench.simulators.libero.world import Goal, Pose, World
 from vlabench.types import Floats
 
-WIDE_OPEN = 0.145
-"""A drawer that is being pulled is pulled this far (m); its goal asks for 0.14."""
-OPEN_ENOUGH = 0.11
+WIDE_OPEN = 0.118
+"""A drawer is pulled this far (m) to put something in: farther, and it hangs over what stands in front of it."""
+OPEN_ENOUGH = 0.09
 """A drawer this far open (m) takes a bowl."""
 
 HANDLE_TILT = np.deg2rad(70.0)
@@ -44,6 +44,12 @@ def drawer(world: World, region: str) -> Drawer:
     reach = boxes.centres @ outward + halves @ np.abs(outward)
     bar = boxes.centres[int(np.argmax(reach))]
     return Drawer(-position, outward, bar, np.cross(UP, outward))
+
+
+def gap(at: Drawer, region: Pose) -> Floats:
+    """Where to put something into a drawer: between the cabinet's front and the drawer's, at the region's height."""
+    middle = at.bar - 0.5 * (at.opened + 0.047) * at.outward
+    return np.array([middle[0], middle[1], region.pos[2]])
 
 
 def handle_pose(at: Drawer, tilt: float) -> Pose:

@@ -6,6 +6,7 @@ from vlabench.simulators.libero.expert.fixtures import (
     OPEN_ENOUGH,
     WIDE_OPEN,
     drawer,
+    gap,
     into_microwave,
     pull_open,
     slide,
@@ -60,7 +61,10 @@ def into_drawer(world: World, goal: Goal) -> Move:
     pulling = all(world.touched(world.parent(goal[2]))) and world.grip > 0.5
     if not held(world, goal[1]) and at.opened < (WIDE_OPEN if pulling else OPEN_ENOUGH):
         return pull_open(world, goal[2])
-    return pick_and_place(world, goal)
+    aim = target(world, goal)[0]
+    if goal[2].endswith("top_region"):  # nothing hangs over it, and it need not be open all the way
+        aim[:2] = gap(at, world.pose(goal[2]))[:2]
+    return pick_and_place(world, goal, aim=aim)
 
 
 def act(world: World) -> Floats:

@@ -86,7 +86,7 @@ def funnel(world: World, goal: Pose, grip: float, *, tolerance: float = 0.005, r
     waypoint = hand.pos + (left.along - back) * axis + sideways * left.across
     flat = float(np.linalg.norm((goal.pos - hand.pos)[:2]))
     if flat > 0.05:
-        top = world.obstacles(without).top(hand.pos, goal.pos - reach * axis, margin=0.045) + 0.035
+        top = world.obstacles(without).top(hand.pos, goal.pos - reach * axis, margin=0.08) + 0.035
         if hand.pos[2] < top:
             ready = float(np.clip(1.0 - (top - hand.pos[2] - 0.01) / 0.03, 0.0, 1.0))
             waypoint = np.array([*(hand.pos + ready * (waypoint - hand.pos))[:2], max(waypoint[2], top + 0.01)])

@@ -40,8 +40,8 @@ RED: Colour = (0.75, 0.08, 0.1)
 YELLOW: Colour = (0.92, 0.76, 0.25)
 
 SEAM = math.pi
-"""Over the number of boards: the phase of a rim that has seams, not flat faces, towards x and y, where a gripper pinches
-it. Two boards at an angle stay put between the fingers, one board that leans outwards slides up along them."""
+"""Over the number of boards: the phase of a rim that turns seams, not flat faces, towards x and y, where a gripper
+pinches it. Two boards at an angle stay put between the fingers; one that leans outwards slides up along them."""
 
 
 def items() -> dict[str, Item]:
@@ -207,7 +207,7 @@ Ring = tuple[tuple[float, float], Bounds, float]
 
 
 def _handle(points: Sequence[Vec3], section: tuple[float, float], rgba: Colour) -> list[Geom]:
-    """A handle of straight bars through `points`, half as thick and half as wide as `section` says."""
+    """A handle of straight bars through `points`; `section` is half their thickness and half their width."""
     pairs = list(zip(points, points[1:], strict=False))
     touched = [rod(collision, "box", start, end, section) for start, end in pairs]
     return [*touched, *(rod(visual, "box", start, end, section, rgba=rgba) for start, end in pairs)]

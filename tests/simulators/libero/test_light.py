@@ -1,0 +1,37 @@
+"""A LIBERO worker stays light: no torch, whatever hf-libero's own modules would import, and one thread for OpenCV."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from vlabench.worker import ENVIRONMENT
+
+CODE = """
+import dataclasses, sys
+from vlabench import cards, registry
+from vlabench.slot import named
+from vlabench.types import EpisodeSpec
+from vlabench.worker import Done, Job, Stage
+
+condition = cards.load_suite("libero-rotation").conditions["rotation"]
+stage = Stage(Job("libero", "primitive", cards.load_policy("still"), {"rotation": named(condition)}))
+task = dataclasses.replace(stage.simulator.tasks("libero_goal")[0], step_limit=2)
+answer = stage.play(EpisodeSpec(task, "rotation", 0))
+assert isinstance(answer, Done), answer
+import cv2
+versions = stage.simulator.versions()
+assert versions["opencv"] == cv2.__version__, versions
+print("torch" in sys.modules, cv2.getNumThreads())
+"""
+
+
+def test_no_torch_and_one_thread() -> None:
+    pytest.importorskip("libero", reason="needs the extra `libero`")
+    done = subprocess.run([sys.executable, "-c", CODE], env={**os.environ, **ENVIRONMENT}, capture_output=True,
+                          text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["False", "1"]

@@ -1,0 +1,93 @@
+"""The doctor says whether a run would work, and what mends each thing that is missing."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from vlabench import doctor
+from vlabench.cli import app
+from vlabench.doctor import Check
+from vlabench.simulators.libero import gl
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is drawn unless a test asks for it."""
+    monkeypatch.setattr(doctor, "_drawing", lambda: Check("drawing", True, "assumed"))
+
+
+def ask(*args: str) -> Result:
+    return CliRunner().invoke(app, ["doctor", *args], env={"COLUMNS": "200"})
+
+
+def state(result: Result) -> dict[str, str]:
+    """Name → mark."""
+    marks = ("ok", "missing", "absent")
+    lines = [line.partition(" ") for line in result.stdout.splitlines() if line.partition(" ")[0] in marks]
+    return {rest.strip().partition("  ")[0]: mark for mark, _, rest in lines}
+
+
+def test_here_a_run_works(tmp_path: Path) -> None:
+    pytest.importorskip("libero", reason="needs the extra `libero`")
+    result = ask("--results", str(tmp_path / "not" / "yet"))
+    assert result.exit_code == 0 and "a run would work here" in result.stdout
+    assert {mark for name, mark in state(result).items() if name not in (
+        "extra train", "assets official", "GPU")} == {"ok"}
+    assert len(state(result)) == 10 and list(tmp_path.iterdir()) == []
+
+
+def test_a_real_picture_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mujoco", reason="needs the extra `libero`")
+    monkeypatch.undo()
+    drawn = doctor._drawing()
+    assert drawn.works and drawn.found.rpartition(" ")[2] in gl.BACKENDS
+    monkeypatch.setattr(doctor, "_DRAW", "import sys; sys.exit('GLError: no context')")
+    assert doctor._drawing() == Check("drawing", False, "GLError: no context", gl.INSTALL)
+    monkeypatch.setattr(doctor, "_DRAW", "import os; os.abort()")
+    assert "exit status -6" in doctor._drawing().found
+    monkeypatch.setattr(gl, "loads", lambda backend: False)
+    assert doctor._drawing().mend == gl.INSTALL and not doctor._drawing().works
+
+
+def test_missing_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    real = importlib.metadata.version
+
+    def version(name: str) -> str:
+        if name in ("robosuite", "torch"):
+            raise importlib.metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    result = ask("--results", str(tmp_path))
+    found = state(result)
+    assert result.exit_code == 1 and "a run would not work here" in result.stdout
+    assert (found["extra libero"], found["extra train"], found["OpenCV"]) == ("missing", "absent", "missing")
+    assert "extra libero: pip install 'vlabench[libero]'" in result.stdout
+    assert "extra train: if you want it: pip install 'vlabench[train]'" in result.stdout
+    assert "OpenCV: sudo apt-get install -y libgl1 libglib2.0-0" in result.stdout
+
+
+def test_places_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("VLABENCH_CACHE", str(tmp_path / "file"))
+    result = ask("--results", str(tmp_path / "file" / "results"))
+    assert result.exit_code == 1
+    assert state(result)["assets primitive"] == state(result)["results"] == "missing"
+    assert "assets primitive: set VLABENCH_CACHE" in result.stdout
+    assert "results: choose another folder with --results DIR" in result.stdout
+
+
+@pytest.mark.parametrize(("free", "mark"), [(2**31, "ok"), (2**29, "absent"), (2**20, "missing")])
+def test_a_disk_that_is_short(free: int, mark: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Usage:
+        def __init__(self, folder: Path) -> None:
+            self.free = free
+
+    monkeypatch.setattr("shutil.disk_usage", Usage)
+    assert doctor._disk(tmp_path).mark == mark

@@ -1,0 +1,69 @@
+"""What `show` says about each kind of thing."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from vlabench import cards
+from vlabench.explain import explain
+from vlabench.lookup import find_condition, find_task
+from vlabench.simulators.libero import package
+
+pytestmark = pytest.mark.usefixtures("toy_plugin")
+
+
+def words(name: str) -> str:
+    """The page, with single blanks."""
+    out = io.StringIO()
+    Console(file=out, width=300).print(explain(name))
+    return " ".join(out.getvalue().split())
+
+
+def test_a_suite_says_how_much_it_is_and_what_its_conditions_do() -> None:
+    page = words("toy")
+    assert "4 per task and condition; 3 tasks × 3 conditions × 4 = 36 in all" in page
+    assert "jolt toy_jolt(sigma = 0.3)" in page and "clean none: the control" in page
+    assert "vlabench run --policy expert --suite toy" in page
+
+
+def test_a_policy_says_what_it_sees_and_where_it_may_run() -> None:
+    page = words("toy-seeker")
+    assert "top, side at 16 × 16 pixels" in page and "looks again after 3 actions" in page
+    assert "noise = 0.2, chunk = 4" in page  # the default written out
+    assert "no pictures, and the simulator's state" in words("expert")
+
+
+def test_a_perturbation_says_its_ranges_severities_and_the_published_one() -> None:
+    page = words("rotation")
+    assert "degrees float 30.0 ≥ 0, ≤ 180" in page and "3 (published) degrees = 30.0" in page
+    assert 'rotation = [{ perturbation = "rotation", severity = 3 }]' in page
+    assert "RobustVLA, appendix A.4" in page and "published" not in words("jpeg").replace("published benchmark", "")
+
+
+def test_a_task_says_what_to_do_and_where_it_is_played() -> None:
+    page = words("toy_points/2")
+    assert "instruction seek goal 2" in page and "20 control steps" in page
+    assert "suites toy, toy-idle, toy-leak, toy-shy" in page
+
+
+def test_a_path_is_a_card(tmp_path: Path) -> None:
+    for folder, name in (("suites", "toy"), ("policies", "toy-seeker")):
+        source = cards.card_files("suites" if folder == "suites" else "policies")[name]
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mine.toml").write_text(source.read_text())
+        assert words(str(tmp_path / folder / "mine.toml")).startswith(
+            "suite mine" if folder == "suites" else "policy mine")
+
+
+def test_without_libero_other_names_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cached in (package.root, package.task_names):
+        cached.cache_clear()
+    monkeypatch.setitem(sys.modules, "libero", None)
+    assert find_task("toy_points/1").instruction == "seek goal 1"
+    assert "50 per task and condition" in words("libero-joint") and "in all" not in words("libero-joint")
+    assert find_condition("jolt", "toy").parts[0].parameters == {"sigma": 0.3}

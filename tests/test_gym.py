@@ -1,0 +1,191 @@
+"""Episodes as gymnasium environments: gymnasium's own check, and the same records as the loop for the same actions."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+import pytest
+from gymnasium.error import InvalidAction, ResetNeeded
+from gymnasium.utils.env_checker import check_env
+
+import vlabench.gym
+from vlabench import registry
+from vlabench.episode import play
+from vlabench.errors import OptionError, UnknownName, VlabenchError
+from vlabench.gym import EpisodeEnv
+from vlabench.lookup import find_condition, find_task
+from vlabench.recorder import Recording, Replayed
+from vlabench.slot import named
+from vlabench.types import EpisodeRecord, EpisodeSpec
+
+Floats = npt.NDArray[np.float32]
+TIMING: dict[str, Any] = {"seconds": 0.0, "finished": ""}
+
+
+def actions(count: int, size: int, seed: int = 0) -> Floats:
+    return np.random.Generator(np.random.Philox(seed)).uniform(-1, 1, (count, size)).astype(np.float32)
+
+
+def drive(env: gymnasium.Env[Any, Any], todo: Floats, **options: Any) -> tuple[list[Any], dict[str, Any]]:
+    """Reset, then step until it ends: what was observed, and the last info."""
+    obs, info = env.reset(**options)
+    seen = [obs]
+    for action in todo:
+        obs, reward, terminated, truncated, info = env.step(action)
+        seen.append(obs)
+        assert reward == float(terminated) and not (terminated and truncated)
+        if terminated or truncated:
+            return seen, info
+    raise AssertionError("the episode goes on beyond its limit")
+
+
+def record_of_the_loop(record: EpisodeRecord, todo: Floats, replan: int, cameras: tuple[str, ...],
+                       size: int) -> EpisodeRecord:
+    """The record of the same episode, played by the loop with the same actions."""
+    task = find_task(record.task)
+    simulator = registry.simulator(task.simulator)(record.assets)
+    condition = find_condition(record.condition, task.simulator)
+    recording = Recording(record.task, record.condition, record.index, record.seed, replan,
+                          np.asarray(todo[: record.steps], dtype=np.float64), np.arange(0, record.steps, replan), "")
+    scene = simulator.open(task, 1, cameras, size)
+    (played,) = play(scene, Replayed(recording), [EpisodeSpec(task, record.condition, record.index, record.seed)],
+                     [named(condition)], replan=replan, cameras=cameras)
+    scene.close()
+    return played.record(policy=record.policy, assets=record.assets, policy_digest="", versions=record.versions,
+                         condition_digest=condition.digest)
+
+
+def same(a: EpisodeRecord, b: EpisodeRecord) -> None:
+    assert dataclasses.replace(a, **TIMING) == dataclasses.replace(b, **TIMING)
+
+
+# on the toy simulator
+
+
+@pytest.mark.usefixtures("toy_plugin")
+@pytest.mark.parametrize("replan", [1, 4, 30])
+@pytest.mark.parametrize("condition", ["clean", "dark", "jolt"])
+def test_same_actions_lead_to_the_loops_record(replan: int, condition: str) -> None:
+    todo = 0.3 * actions(40, 3)
+    env = EpisodeEnv("toy_points/1", condition, index=5, seed=3, suite="toy", image_size=16, replan=replan)
+    seen, info = drive(env, todo)
+    record = info["record"]
+    assert (record.task, record.condition, record.index, record.seed) == ("toy_points/1", condition, 5, 3)
+    same(record, record_of_the_loop(record, todo, replan, ("top", "side"), 16))
+    looks = [seen[0], *seen[replan : record.steps : replan]]
+    for step, obs in enumerate(seen[:-1]):  # in between, the last look again
+        np.testing.assert_array_equal(obs["images"]["top"], looks[step // replan]["images"]["top"])
+
+
+@pytest.mark.usefixtures("toy_plugin")
+def test_success_terminates_and_the_limit_truncates() -> None:
+    env = EpisodeEnv("toy_points/0", suite="toy", image_size=16)
+    _, info = env.reset()
+    assert info == {"step": 0, "looked": True}
+    towards = np.zeros(3)
+    for _ in range(20):
+        scene: Any = env._scene
+        towards[:2] = np.clip((scene.goal - scene.points[0]) / 0.1, -1, 1)
+        _, reward, terminated, truncated, info = env.step(towards)
+        if terminated:
+            break
+    assert reward == 1.0 and terminated and not truncated and info["record"].status == "success"
+    with pytest.raises(ResetNeeded):
+        env.step(towards)
+    env.reset()
+    for step in range(1, 21):
+        _, reward, terminated, truncated, info = env.step(np.zeros(3))
+        assert info["step"] == step and ("record" in info) == truncated == (step == 20) and not terminated
+    assert info["record"].status == "failure" and reward == 0.0
+
+
+@pytest.mark.usefixtures("toy_plugin")
+def test_reset_picks_episode_and_seed_and_keeps_them() -> None:
+    env = EpisodeEnv("toy_points/0", "jolt", suite="toy", index=1, image_size=16)
+
+    def episode(**how: Any) -> tuple[int, int]:
+        record = drive(env, np.zeros((20, 3), dtype=np.float32), **how)[1]["record"]
+        return record.index, record.seed
+
+    assert [episode(), episode(options={"index": 4}), episode(), episode(seed=9), episode(seed=0)] == [
+        (1, 0), (4, 0), (4, 0), (4, 9), (4, 0)]
+    for options in ({"index": 50}, {"index": -1}, {"index": "x"}, {"indx": 3}):
+        with pytest.raises(OptionError, match="index"):
+            env.reset(options=options)
+
+
+@pytest.mark.usefixtures("toy_plugin")
+@pytest.mark.parametrize("action", [np.zeros(2), np.full(3, np.nan), np.zeros((1, 3))])
+def test_an_unusable_action_is_refused(action: Any) -> None:
+    env = EpisodeEnv("toy_points/0", image_size=16)
+    with pytest.raises(ResetNeeded):
+        env.step(np.zeros(3))
+    env.reset()
+    with pytest.raises(InvalidAction):
+        env.step(action)
+
+
+@pytest.mark.usefixtures("toy_plugin")
+@pytest.mark.parametrize(("wrong", "message"), [
+    ({"task": "toy_points/7"}, "unknown task"),
+    ({"condition": "drak", "suite": "toy"}, "did you mean 'dark'"),
+    ({"cameras": ["tip"]}, "did you mean 'top'"),
+    ({"assets": "plane"}, "did you mean 'plain'"),
+    ({"index": 50}, "0 … 49"),
+    ({"replan": 0}, "at least 1"),
+    ({"render_mode": "human"}, "rgb_array"),
+])
+def test_wrong_arguments(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(VlabenchError, match=message):
+        EpisodeEnv(**{"task": "toy_points/0", **wrong})
+
+
+# on LIBERO
+
+
+def test_every_task_is_registered_and_a_module_prefix_suffices() -> None:
+    ids = {name for name in gymnasium.registry if name.startswith("vlabench/")}
+    assert len(ids) == 40 and {"vlabench/libero_spatial-3", "vlabench/libero_10-9"} <= ids
+    assert vlabench.gym.__name__ in gymnasium.spec("vlabench/libero_goal-0").entry_point  # type: ignore[operator]
+    code = "import gymnasium; gymnasium.make('vlabench.gym:vlabench/libero_10-2', condition='joynt')"
+    environment = {**os.environ, "PYTHONPATH": str(Path(vlabench.gym.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert "unknown condition 'joynt'" in done.stderr
+
+
+def test_gymnasiums_own_check_passes() -> None:
+    env = gymnasium.make("vlabench/libero_spatial-3", condition="joint", index=7, image_size=64,
+                         render_mode="rgb_array")
+    check_env(env.unwrapped)
+    obs, _ = env.reset()
+    assert {camera: picture.shape for camera, picture in obs["images"].items()} == {
+        "agentview": (64, 64, 3), "wrist": (64, 64, 3)}
+    assert obs["instruction"] == find_task("libero_spatial/3").instruction
+    picture: Any = env.render()
+    np.testing.assert_array_equal(picture, np.hstack([obs["images"]["agentview"], obs["images"]["wrist"]]))
+    env.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("replan", [1, 8])
+def test_libero_under_joint_gives_the_loops_record(replan: int) -> None:
+    env = gymnasium.make("vlabench/libero_spatial-3", condition="joint", index=7, image_size=64, replan=replan)
+    todo = 0.5 * actions(220, 7, seed=replan)
+    _, info = drive(env, todo)
+    record = info["record"]
+    assert record.steps == 220 and record.changed["images/wrist"] == record.changed["action"] == 1.0
+    same(record, record_of_the_loop(record, todo, replan, ("agentview", "wrist"), 64))
+    env.close()
+
+
+def test_an_unknown_suite_is_named() -> None:
+    with pytest.raises(UnknownName, match="suite"):
+        EpisodeEnv("libero_spatial/0", "joint", suite="libero-joynt")

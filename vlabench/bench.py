@@ -1,0 +1,347 @@
+"""Speed and memory on this machine, each figure beside its target: `python -m vlabench.bench` writes bench.md and .json.
+
+Times are medians of repetitions that alternate between the two sides of a comparison, so that what else the machine
+does falls on both. Comparisons with the official assets are left out, and said to be, where these are absent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from vlabench import cards, plan, provenance, registry, runner
+from vlabench.conditions import SEVERITIES
+from vlabench.episode import Attempt, play
+from vlabench.errors import VlabenchError
+from vlabench.perturbations._cost import CAMERAS, frame_cost
+from vlabench.progress import Progress
+from vlabench.simulators.base import Scene
+from vlabench.store import Store
+from vlabench.types import EpisodeRecord, EpisodeSpec, Task
+from vlabench.worker import ENVIRONMENT, Done, Job, Stage
+
+POLICY, SUITE, TASK_SET = "still", "libero-clean", "libero_spatial"
+"""A policy that costs nothing, looks at two cameras at 128 × 128 pixels and executes 8 actions per look."""
+EPISODES = 40
+"""Of each of two tasks, for two workers; a quarter of that of one task, before and after, for one."""
+MEMORY = "from vlabench.bench import peak_memory; print(peak_memory({pack!r}))"
+GIGABYTE = 1e9
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured number beside its target. better: 1 if it must be at least the target, −1 if at most, 0 if it has none.
+
+    value is None where it could not be measured; `note` says why, or what the number is made of.
+    """
+
+    section: int
+    what: str
+    value: float | None
+    unit: str
+    target: float | None = None
+    better: int = 0
+    note: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """`met`, `MISSED`, `skipped`, or nothing for a figure without target."""
+        if self.value is None:
+            return "skipped"
+        if self.target is None:
+            return ""
+        return "met" if self.better * (self.value - self.target) >= 0 else "MISSED"
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Section, what, figure, target, verdict, note."""
+        figure = "–" if self.value is None else f"{self.value:.3g} {self.unit}".strip()
+        target = "" if self.target is None else f"{'≥' if self.better > 0 else '≤'} {self.target:g} {self.unit}".strip()
+        return str(self.section), self.what, figure, target, self.verdict, self.note
+
+
+HEADINGS = ("", "what", "figure", "target", "verdict", "how")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure everything, print and write it. Exit status: 1 if a target is missed, 2 if nothing can be measured."""
+    parser = argparse.ArgumentParser(prog="python -m vlabench.bench", description=__doc__)
+    parser.add_argument("--results", type=Path, default=Path("results"), help="folder for bench.json and bench.md")
+    folder: Path = parser.parse_args(arguments).results
+    console, figures, began = Console(), list[Figure](), time.perf_counter()
+    os.environ.update(ENVIRONMENT)  # for GL, loaded later; make sets those that numpy has read by now
+    try:
+        registry.simulator("libero")("primitive").check()
+        for figure in measure():
+            figures.append(figure)
+            console.print("  ".join(cell for cell in figure.cells if cell), highlight=False)
+    except VlabenchError as error:
+        console.print(str(error), style="red")
+        return error.exit_code
+    facts = {**provenance.facts(registry.simulator("libero")("primitive").versions()), "processor": processor(),
+             "load": os.getloadavg()[0], "seconds": round(time.perf_counter() - began, 1)}
+    write(folder, figures, facts)
+    console.print(table(figures))
+    missed = [figure.what for figure in figures if figure.verdict == "MISSED"]
+    console.print(f"{facts['seconds']} s on {facts['processor']} ({facts['cores']} cores, load {facts['load']:.1f}); "
+                  f"written to {folder}/bench.md and bench.json" + "".join(f"\nmissed: {what}" for what in missed))
+    return 1 if missed else 0
+
+
+def measure() -> Iterator[Figure]:
+    """All figures, section by section."""
+    why = official_is_missing()
+    scenes = {pack: Bench(pack) for pack in (("primitive",) if why else ("primitive", "official"))}
+    yield from seldom_rendering(scenes.get("official"), why)
+    yield from packs_compared(scenes, why)
+    yield from harness_overhead(scenes["primitive"])
+    yield from warm_reset(scenes.get("official", scenes["primitive"]))
+    for bench in scenes.values():
+        bench.scene.close()
+    yield from workers_compared()
+    yield from perturbations_cost()
+    yield from memory(why)
+
+
+def official_is_missing() -> str:
+    """Why the official pack cannot be used here, or nothing."""
+    try:
+        registry.simulator("libero")("official").check()
+    except VlabenchError as error:
+        return str(error).splitlines()[0]
+    return ""
+
+
+class Bench:
+    """A scene of one pack, and the policy that plays in it."""
+
+    def __init__(self, pack: str) -> None:
+        self.card = cards.load_policy(POLICY)
+        self.policy = self.card.make()
+        self.pack, self.simulator = pack, registry.simulator("libero")(pack)
+        self.task = self.simulator.tasks(TASK_SET)[0]
+        self.scene: Scene = self.simulator.open(self.task, 1, self.card.cameras, self.card.image_size)
+        self.scene.reset([EpisodeSpec(self.task, "clean", 0)])
+        self.scene.observe()
+
+    def episode(self, steps: int) -> EpisodeSpec:
+        """The task's first episode, cut off after some steps."""
+        return EpisodeSpec(dataclasses.replace(self.task, step_limit=steps), "clean", 0)
+
+    def stepping(self, steps: int, replan: int) -> float:
+        """Steps per second of an episode, reset left aside."""
+        attempt = Attempt(self.scene, [self.episode(steps)], [{}], replan=replan, cameras=self.card.cameras)
+        attempt.start()
+
+        def run() -> None:
+            while attempt.going:
+                chunk = attempt.checked(self.policy.act(attempt.look()))
+                for t in range(attempt.due):
+                    attempt.step(chunk[:, t])
+
+        return steps / seconds(run)
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Wall-clock time of a call."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def alternately(repetitions: int, *sides: Callable[[], float]) -> list[float]:
+    """The median of each side, measured in turn."""
+    found = [[side() for side in sides] for _ in range(repetitions)]
+    return [statistics.median(column) for column in zip(*found, strict=True)]
+
+
+def seldom_rendering(official: Bench | None, why: str) -> Iterator[Figure]:
+    """1: official assets, one look in 8 steps against one look a step."""
+    if official is None:
+        yield Figure(1, "official: a look in 8 steps, against every step", None, "×", 5, 1, why)
+        return
+    seldom, always = alternately(3, lambda: official.stepping(48, 8), lambda: official.stepping(12, 1))
+    yield Figure(1, "official: a look in 8 steps, against every step", seldom / always, "×", 5, 1,
+                 f"{seldom:.1f} against {always:.1f} steps/s")
+
+
+def packs_compared(scenes: dict[str, Bench], why: str) -> Iterator[Figure]:
+    """2: observations a second on both packs."""
+    rates = alternately(5, *(lambda b=bench: 5 / seconds(lambda: [b.scene.observe() for _ in range(5)])  # type: ignore[misc]
+                             for bench in scenes.values()))
+    cameras = f"two cameras at {cards.load_policy(POLICY).image_size}²"
+    if "official" not in scenes:
+        yield Figure(2, "primitive against official: observations/s", None, "×", 4, 1, why)
+        yield Figure(2, "primitive: observations/s", rates[0], "/s", note=cameras)
+        return
+    yield Figure(2, "primitive against official: observations/s", rates[0] / rates[1], "×", 4, 1,
+                 f"{rates[0]:.1f} against {rates[1]:.1f}, {cameras}")
+
+
+def harness_overhead(bench: Bench) -> Iterator[Figure]:
+    """3: `play` against a loop by hand, over whole episodes with their resets."""
+    spec, scene, card, policy = bench.episode(bench.task.step_limit), bench.scene, bench.card, bench.policy
+
+    def harness() -> float:
+        return seconds(lambda: play(scene, policy, [spec], [{}], replan=card.replan, cameras=card.cameras))
+
+    def by_hand() -> float:
+        def loop() -> None:
+            scene.reset([spec])
+            step, done = 0, False
+            while step < spec.task.step_limit and not done:
+                for action in policy.act(scene.observe())[0, : min(card.replan, spec.task.step_limit - step)]:
+                    done = bool(scene.step(action[None]).success[0])
+                    step += 1
+
+        return seconds(loop)
+
+    ours, theirs = alternately(7, harness, by_hand)
+    yield Figure(3, "harness against a loop by hand", theirs / ours, "", 0.95, 1,
+                 f"{ours:.2f} against {theirs:.2f} s an episode of {spec.task.step_limit} steps")
+
+
+def warm_reset(bench: Bench) -> Iterator[Figure]:
+    """4: a warm reset, and robosuite's own with the init state and the settle steps."""
+    from vlabench.simulators.libero import package, packs
+
+    environment = package.make_environment(TASK_SET, bench.task.name, packs.folder(bench.pack))
+    state = package.init_states(TASK_SET, bench.task.name)[0]
+
+    def full() -> float:
+        def run() -> None:
+            environment.seed(0)
+            environment.reset()
+            environment.set_init_state(state)
+            for _ in range(10):
+                environment.step(bench.scene.null_action)
+
+        return seconds(run)
+
+    warm, cold = alternately(3, lambda: seconds(lambda: bench.scene.reset([bench.episode(1)])), full)
+    environment.close()
+    yield Figure(4, f"{bench.pack}: warm reset", warm, "s", 0.25, -1,
+                 f"a full one takes {cold:.2f} s; both with the ten settle steps")
+
+
+class Watch(Progress):
+    """Notes when episodes end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends: list[float] = []
+
+    def record(self, record: EpisodeRecord) -> None:
+        super().record(record)
+        self.ends.append(time.perf_counter())
+
+
+def workers_compared() -> Iterator[Figure]:
+    """2 and 4: the real runner on the primitive pack, with one worker and with two."""
+    few = EPISODES // 4
+    first, _ = campaign(1, 1, few)
+    pair, whole = campaign(2, 2, EPISODES)
+    second, _ = campaign(1, 1, few)
+    one = (first + second) / 2
+    yield Figure(2, "primitive: episodes/s on 2 cores", pair, "/s", 1, 1,
+                 f"of 220 steps, two workers once at work; {whole:.2f}/s with starting them, {2 * EPISODES} episodes")
+    yield Figure(4, "two workers against one", pair / one, "×", 1.8, 1, f"{pair:.2f} against {one:.2f} episodes/s")
+
+
+def campaign(workers: int, tasks: int, episodes: int) -> tuple[float, float]:
+    """Episodes per second of a run into an empty folder: once every worker has finished one, and from its very start."""
+    policy, suite = cards.load_policy(POLICY), cards.load_suite(SUITE)
+    options = plan.Options(episodes, tuple(f"{TASK_SET}/{n}" for n in range(tasks)))
+    planned = plan.make(suite, policy, registry.simulator("libero")("primitive"), options)
+    watch = Watch()
+    with tempfile.TemporaryDirectory(prefix="vlabench-bench-") as folder:
+        begin = time.perf_counter()
+        runner.run(planned, policy, "libero", Store(Path(folder), POLICY, "primitive"), workers=workers, progress=watch)
+    steady = (len(watch.ends) - workers) / (watch.ends[-1] - watch.ends[workers - 1])
+    return steady, len(watch.ends) / (watch.ends[-1] - begin)
+
+
+def perturbations_cost() -> Iterator[Figure]:
+    """5: milliseconds per picture of 256 × 256 pixels, the dearest severity of each perturbation."""
+    costs = {}
+    for name in registry.names("perturbation"):
+        kind = registry.perturbation(name)
+        costs[name] = max(frame_cost(kind.at(k), looks=30) for k in SEVERITIES) / len(CAMERAS)
+    dearest = max(costs, key=lambda name: costs[name])
+    yield Figure(5, "dearest perturbation, per 256² picture", costs[dearest], "ms", 1, -1,
+                 ", ".join(f"{name} {cost:.2f}" for name, cost in sorted(costs.items(), key=lambda kv: -kv[1])))
+
+
+def memory(why: str) -> Iterator[Figure]:
+    """5: the peak of a worker that plays an episode of two tasks, one after the other."""
+    for pack, target in (("official", 1.5), ("primitive", 0.8)):
+        what = f"{pack}: peak memory of a worker"
+        if pack == "official" and why:
+            yield Figure(5, what, None, "GB", target, -1, why)
+            continue
+        done = subprocess.run([sys.executable, "-c", MEMORY.format(pack=pack)], env={**os.environ, **ENVIRONMENT},
+                              capture_output=True, text=True, check=True)
+        yield Figure(5, what, int(done.stdout.split()[-1]) / GIGABYTE, "GB", target, -1, "after an episode of two tasks")
+
+
+def peak_memory(pack: str) -> int:
+    """Bytes that this process has held at most, after playing as a worker; to be called in a process of its own."""
+    stage = Stage(Job("libero", pack, cards.load_policy(POLICY), {"clean": {}}))
+    for task in stage.simulator.tasks(TASK_SET)[:2]:
+        short: Task = dataclasses.replace(task, step_limit=60)
+        answer = stage.play(EpisodeSpec(short, "clean", 0))
+        assert isinstance(answer, Done), answer
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def processor() -> str:
+    """Its name, as Linux has it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return "an unknown processor"
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "a processor")
+
+
+def table(figures: list[Figure]) -> Table:
+    """For a terminal, in the order of the sections."""
+    shown = Table(*HEADINGS, title="speed and memory")
+    colours = {"met": "green", "MISSED": "bold red", "skipped": "yellow"}
+    for figure in sorted(figures, key=lambda f: f.section):
+        shown.add_row(*figure.cells, style=colours.get(figure.verdict))
+    return shown
+
+
+def write(folder: Path, figures: list[Figure], facts: dict[str, Any]) -> None:
+    """bench.json and bench.md, with the command, the machine and the versions."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ordered = sorted(figures, key=lambda f: f.section)
+    content = {**facts, "figures": [{**dataclasses.asdict(f), "verdict": f.verdict} for f in ordered]}
+    (folder / "bench.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    rows = [HEADINGS, ("---",) * len(HEADINGS), *(figure.cells for figure in ordered)]
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    text = ["# Speed and memory", "", *(f"| {' | '.join(row)} |" for row in rows), "",
+            f"`python -m vlabench.bench`, {facts['started']}, {facts['seconds']} s, revision {facts['revision']}. "
+            f"{facts['processor']}, {facts['cores']} cores, load {facts['load']:.1f}; {facts['platform']}, "
+            f"Python {facts['python']}, {versions}.", ""]
+    (folder / "bench.md").write_text("\n".join(text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
