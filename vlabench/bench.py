@@ -1,4 +1,4 @@
-"""Speed and memory on this machine, each figure beside its target: `python -m vlabench.bench` writes bench.md and .json.
+"""Speed and memory on this machine, each figure beside its target; `python -m vlabench.bench` writes them down.
 
 Times are medians of repetitions that alternate between the two sides of a comparison, so that what else the machine
 does falls on both. Comparisons with the official assets are left out, and said to be, where these are absent.
@@ -10,7 +10,6 @@ import argparse
 import dataclasses
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -45,9 +44,10 @@ GIGABYTE = 1e9
 
 @dataclass(frozen=True)
 class Figure:
-    """A measured number beside its target. better: 1 if it must be at least the target, −1 if at most, 0 if it has none.
+    """A measured number beside its target.
 
-    value is None where it could not be measured; `note` says why, or what the number is made of.
+    better: 1 if it must be at least the target, −1 if at most. value is None where it could not be measured; `note`
+    says why, or what the number is made of.
     """
 
     section: int
@@ -182,7 +182,7 @@ def seldom_rendering(official: Bench | None, why: str) -> Iterator[Figure]:
 
 def packs_compared(scenes: dict[str, Bench], why: str) -> Iterator[Figure]:
     """2: observations a second on both packs."""
-    rates = alternately(5, *(lambda b=bench: 5 / seconds(lambda: [b.scene.observe() for _ in range(5)])  # type: ignore[misc]
+    rates = alternately(5, *(lambda b=bench: 5 / seconds(lambda: [b.scene.observe() for _ in range(5)])
                              for bench in scenes.values()))
     cameras = f"two cameras at {cards.load_policy(POLICY).image_size}²"
     if "official" not in scenes:
@@ -264,7 +264,7 @@ def workers_compared() -> Iterator[Figure]:
 
 
 def campaign(workers: int, tasks: int, episodes: int) -> tuple[float, float]:
-    """Episodes per second of a run into an empty folder: once every worker has finished one, and from its very start."""
+    """Episodes per second of a run into an empty folder: once all workers have finished one, and from its start."""
     policy, suite = cards.load_policy(POLICY), cards.load_suite(SUITE)
     options = plan.Options(episodes, tuple(f"{TASK_SET}/{n}" for n in range(tasks)))
     planned = plan.make(suite, policy, registry.simulator("libero")("primitive"), options)
@@ -296,7 +296,8 @@ def memory(why: str) -> Iterator[Figure]:
             continue
         done = subprocess.run([sys.executable, "-c", MEMORY.format(pack=pack)], env={**os.environ, **ENVIRONMENT},
                               capture_output=True, text=True, check=True)
-        yield Figure(5, what, int(done.stdout.split()[-1]) / GIGABYTE, "GB", target, -1, "after an episode of two tasks")
+        peak = int(done.stdout.split()[-1]) / GIGABYTE
+        yield Figure(5, what, peak, "GB", target, -1, "after an episode of two tasks")
 
 
 def peak_memory(pack: str) -> int:
@@ -306,8 +307,9 @@ def peak_memory(pack: str) -> int:
         short: Task = dataclasses.replace(task, step_limit=60)
         answer = stage.play(EpisodeSpec(short, "clean", 0))
         assert isinstance(answer, Done), answer
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    # not `getrusage`, whose maximum includes what the parent held when it started this process
+    status = Path("/proc/self/status").read_text()
+    return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
 
 
 def processor() -> str:

@@ -45,6 +45,7 @@ class LiberoScene(Scene):
             self._control = package.make_environment(task.task_set, task.name, packs.folder(pack))
             self._control.seed(FIXTURE_SEED)
             self._control.reset()
+        package.give_memory_back()
         self.env = self._control.env
         self.sim = self.env.sim
         self.model, self.data = self.sim.model._model, self.sim.data._data
@@ -64,6 +65,8 @@ class LiberoScene(Scene):
         if self._cheap:
             self.model.vis.quality.offsamples = 0
             draw_coarse_robot(self.model)
+        if not self.model.light_castshadow.any():
+            self.model.vis.quality.shadowsize = 0  # 64 MB for a shadow map that nothing is drawn into
         self.model.vis.global_.offwidth = max(self.image_size, self.model.vis.global_.offwidth)
         self.model.vis.global_.offheight = max(self.image_size, self.model.vis.global_.offheight)
         context = MjRenderContextOffscreen(self.sim, device_id=-1)
@@ -124,10 +127,13 @@ class LiberoScene(Scene):
         return (digest.hexdigest(),)
 
     def close(self) -> None:
-        """Free the environment and the drawing context."""
-        self._context = None
-        if hasattr(self._control, "env"):  # which its own `close` deletes
+        """Free the environment and the drawing context; a second call does nothing."""
+        if vars(self):
+            if self._context is not None:
+                self._context.gl_ctx.make_current()  # or what it frees would be another context's of the same number
             self._control.close()
+            vars(self).clear()  # robosuite's objects refer to each other in rings
+            package.give_memory_back()
 
     # what it is made of
 

@@ -59,5 +59,5 @@ class Libero(Simulator):
         check_opencv()
         import cv2
 
-        packages = ("hf-libero", "robosuite", "mujoco", "numpy")
+        packages = ("hf-libero", "robosuite", "mujoco", "numpy", "scipy")
         return {**{name: importlib.metadata.version(name) for name in packages}, "opencv": cv2.__version__}

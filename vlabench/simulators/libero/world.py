@@ -199,17 +199,26 @@ class World:
         return Boxes(self.data.geom_xpos[geoms] + np.einsum("nij,nj->ni", rot, local), rot, half)
 
     def box(self, name: str) -> Box:
-        """The box around an object's collision geoms in its body frame (constant, computed once)."""
+        """The box around an object's collision geoms in its body frame: a constant of the model, whatever the state."""
         if name not in self.boxes:
             geoms = self._solid[self._owner[self._solid] == name]
-            pose = self.pose(name)
+            rest, body = self._rest, self.env.obj_body_id[name]
             corners = np.array(np.meshgrid(*[[-1.0, 1.0]] * 3)).reshape(3, -1).T
-            rot = self.data.geom_xmat[geoms].reshape(-1, 3, 3)
+            rot = rest.geom_xmat[geoms].reshape(-1, 3, 3)
             points = self.model.geom_aabb[geoms, None, :3] + corners * self.model.geom_aabb[geoms, None, 3:]
-            world = np.einsum("nij,nkj->nki", rot, points) + self.data.geom_xpos[geoms, None]
-            local = (world.reshape(-1, 3) - pose.pos) @ pose.rot
+            world = np.einsum("nij,nkj->nki", rot, points) + rest.geom_xpos[geoms, None]
+            local = (world.reshape(-1, 3) - rest.xpos[body]) @ rest.xmat[body].reshape(3, 3)
             self.boxes[name] = Box(local.min(0), local.max(0))
         return self.boxes[name]
+
+    @cached_property
+    def _rest(self) -> Any:
+        """MuJoCo data in the model's reference state, to read constants from."""
+        import mujoco
+
+        data = mujoco.MjData(self.model)
+        mujoco.mj_kinematics(self.model, data)
+        return data
 
     def extent(self, name: str) -> Box:
         """The world-aligned box around a movable object's body-frame box, as it lies now."""

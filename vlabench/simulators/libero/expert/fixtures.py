@@ -46,10 +46,39 @@ def drawer(world: World, region: str) -> Drawer:
     return Drawer(-position, outward, bar, np.cross(UP, outward))
 
 
-def gap(at: Drawer, region: Pose) -> Floats:
-    """Where to put something into a drawer: between the cabinet's front and the drawer's, at the region's height."""
-    middle = at.bar - 0.5 * (at.opened + 0.047) * at.outward
+def gap(at: Drawer, region: Pose, covered: bool) -> Floats:
+    """Where to put something into a drawer: between its front and the cabinet's, or the handles above (`covered`)."""
+    middle = at.bar - 0.5 * (at.opened + (0.02 if covered else 0.047)) * at.outward
     return np.array([middle[0], middle[1], region.pos[2]])
+
+
+SWEEP_HALF = 0.11
+"""Half the width (m) of the space that a drawer moves through."""
+ROOM = 0.09
+"""An object's middle must be this far (m) from that space to be taken from beside the open drawer."""
+
+
+def beside(at: Drawer, point: Floats) -> float:
+    """Flat distance (m) from a point to the space that the drawer takes when it is open."""
+    rel = point - (at.bar - at.opened * at.outward)
+    ahead = max(float(rel @ at.outward) - WIDE_OPEN - 0.01, 0.0)
+    side = max(abs(float(rel @ at.along)) - SWEEP_HALF, 0.0)
+    return float(np.hypot(ahead, side))
+
+
+def free_spot(world: World, name: str, at: Drawer) -> Floats | None:
+    """The nearest place on the table for an object that would stand in a drawer's way; None where it stands free."""
+    pose = world.pose(name)
+    if beside(at, pose.pos) > ROOM - 0.015:
+        return None
+    table = world.extent(name).low[2] if world.supported(name) else 0.9
+    steps = np.arange(-6, 7) * 0.03
+    spots = [np.array([at.bar[0] + x, at.bar[1] + y, table + pose.pos[2] - world.extent(name).low[2]])
+             for x in steps - 0.1 for y in steps + 0.1]
+    spots = [spot for spot in spots if beside(at, spot) > ROOM]
+    gaps = world.obstacles((name,)).distance(np.array(spots) + 0.03 * UP)
+    roomy = [spot for spot, room in zip(spots, gaps, strict=True) if room > 0.07] or spots
+    return min(roomy, key=lambda spot: float(np.linalg.norm((spot - pose.pos)[:2])))
 
 
 def handle_pose(at: Drawer, tilt: float) -> Pose:

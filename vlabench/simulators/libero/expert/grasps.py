@@ -148,22 +148,11 @@ def _effort(world: World, option: Pose) -> float:
         world, option.pos)
 
 
-def upright_hand(world: World, name: str) -> Floats:
-    """The hand rotation at which a held object stands upright; straight down if that leans too far."""
-    hand, rot = world.hand.rot, world.pose(name).rot
-    upward = int(np.argmax(np.abs(rot[2])))
-    axis = rot[:, upward] * np.sign(rot[2, upward])
-    righted: Floats = Rotation.align_vectors(UP[None], axis[None])[0].as_matrix() @ hand
-    if righted[2, 2] > -0.7:
-        return frame(DOWN, hand[:, 1] * np.array([1.0, 1.0, 0.0]))
-    return righted
-
-
 def turned_to_fit(world: World, name: str, goal: Floats) -> Floats:
     """The hand rotation to carry an object to `goal` with: turned about the vertical if the hand has no room there."""
     hand, obj = world.hand, world.pose(name)
     boxes = world.obstacles(without=(name,)).near(goal, 0.3)
-    level = upright_hand(world, name)
+    level = frame(DOWN, hand.rot[:, 1] * np.array([1.0, 1.0, 0.0]))
     best, best_cost = level, np.inf
     for theta in np.deg2rad([0.0, 30.0, -30.0, 60.0, -60.0, 90.0, -90.0, 135.0, -135.0, 180.0]):
         rot = about_z(theta) @ level

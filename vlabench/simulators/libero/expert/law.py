@@ -6,6 +6,7 @@ from vlabench.simulators.libero.expert.fixtures import (
     OPEN_ENOUGH,
     WIDE_OPEN,
     drawer,
+    free_spot,
     gap,
     into_microwave,
     pull_open,
@@ -56,14 +57,17 @@ def work_on(world: World, goal: Goal) -> Move:
 
 
 def into_drawer(world: World, goal: Goal) -> Move:
-    """Open the drawer if it is not, then place into it."""
-    at = drawer(world, goal[2])
-    pulling = all(world.touched(world.parent(goal[2]))) and world.grip > 0.5
-    if not held(world, goal[1]) and at.opened < (WIDE_OPEN if pulling else OPEN_ENOUGH):
-        return pull_open(world, goal[2])
-    aim = target(world, goal)[0]
-    if goal[2].endswith("top_region"):  # nothing hangs over it, and it need not be open all the way
-        aim[:2] = gap(at, world.pose(goal[2]))[:2]
+    """Clear the drawer's way, open it, place into it."""
+    _, name, region = goal
+    at = drawer(world, region)
+    pulling = all(world.touched(world.parent(region))) and world.grip > 0.5
+    if at.opened < (WIDE_OPEN if pulling else OPEN_ENOUGH):
+        spot = free_spot(world, name, at)
+        if spot is None and not held(world, name):
+            return pull_open(world, region)
+        return pick_and_place(world, goal, aim=world.pose(name).pos if spot is None else spot)
+    aim = gap(at, world.pose(region), covered=not region.endswith("top_region"))
+    aim[2] = target(world, goal)[0][2]
     return pick_and_place(world, goal, aim=aim)
 
 

@@ -84,9 +84,11 @@ def funnel(world: World, goal: Pose, grip: float, *, tolerance: float = 0.005, r
     too_deep = back - left.along
     sideways = float(np.clip(1.0 - (too_deep - 0.015) / 0.02, 0.0, 1.0))
     waypoint = hand.pos + (left.along - back) * axis + sideways * left.across
-    flat = float(np.linalg.norm((goal.pos - hand.pos)[:2]))
-    if flat > 0.05:
-        top = world.obstacles(without).top(hand.pos, goal.pos - reach * axis, margin=0.08) + 0.035
+    if left.off > 0.05:
+        boxes, end = world.obstacles(without), goal.pos - reach * axis
+        # the palm is wide, but must be allowed close to things where it is going
+        top = 0.035 + max(boxes.top(hand.pos, hand.pos + 0.6 * (end - hand.pos), margin=0.08),
+                          boxes.top(hand.pos, end, margin=0.045))
         if hand.pos[2] < top:
             ready = float(np.clip(1.0 - (top - hand.pos[2] - 0.01) / 0.03, 0.0, 1.0))
             waypoint = np.array([*(hand.pos + ready * (waypoint - hand.pos))[:2], max(waypoint[2], top + 0.01)])

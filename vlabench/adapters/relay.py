@@ -1,0 +1,38 @@
+"""Policies one after another in the same episode: shows that the last one can take over from where the others leave it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vlabench.adapters.base import Policy
+from vlabench.errors import OptionError
+from vlabench.registry import adapter
+from vlabench.seeding import Draws
+from vlabench.types import Floats, Observation
+
+
+class Relay(Policy):
+    """Each stage is (adapter's name, control step at which the next stage takes over); the last one's step is ignored.
+
+    The adapters are made with their default options and act one step at a time, so the card's `replan` must be 1.
+    Raises OptionError for stages that are empty or do not follow each other, UnknownName for an unknown adapter.
+    """
+
+    def __init__(self, stages: list[tuple[str, int]]) -> None:
+        ends = [end for _, end in stages[:-1]]
+        if not stages or any(later <= earlier for earlier, later in zip([0, *ends], ends, strict=False)):
+            raise OptionError(f"the stages of a relay must end at growing steps, not {stages}\n"
+                              "  mend: stages = [[\"random\", 40], [\"expert\", 0]]")
+        self._stages = [(adapter(name)(), end) for name, end in stages]
+
+    def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
+        """All stages start anew."""
+        for policy, _ in self._stages:
+            policy.reset(slots, draws)
+
+    def act(self, obs: Observation) -> Floats:
+        """One action for each copy from the stage that `obs.step` falls into, float [B, 1, D]."""
+        for policy, end in self._stages[:-1]:
+            if obs.step < end:
+                return policy.act(obs)[:, :1]
+        return self._stages[-1][0].act(obs)[:, :1]
