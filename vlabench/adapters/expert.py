@@ -1,4 +1,4 @@
-"""The scripted expert as a policy: privileged state in, one action out; which simulator's law it follows is in the state."""
+"""The scripted expert as a policy: privileged state in, one action out; the law it follows comes with the state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Policies one after another in the same episode: shows that the last one can take over from where the others leave it."""
+"""Policies one after another in one episode: shows that the last can take over from where the others leave it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scripted expert: its geometry, its funnel, that it remembers nothing, and that it solves one task of each skill."""
+"""The scripted expert: geometry, funnel, that it remembers nothing, and that it solves one task of each skill."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from vlabench.adapters.relay import Relay
 from vlabench.seeding import Draws
-from vlabench.simulators.libero.expert.geometry import DOWN, angle, frame, rotation_vector
-from vlabench.simulators.libero.expert.grasps import HOME
+from vlabench.simulators.libero.expert.geometry import DOWN, HOME, angle, frame, rotation_vector
 from vlabench.simulators.libero.expert.motion import CLOSE, OPEN, Move, action, funnel, remaining
 from vlabench.simulators.libero.simulator import Libero
 from vlabench.simulators.libero.world import Boxes, Pose

@@ -65,7 +65,7 @@ class Boxes:
         return nearest
 
     def top(self, start: Floats, end: Floats, margin: float) -> float:
-        """The highest point (z) of the boxes within `margin` of the horizontal segment between two points, else −inf."""
+        """The highest z of the boxes within `margin` (m) of the flat segment between two points, else −inf."""
         if not len(self.centres):
             return -np.inf
         halves = np.einsum("nij,nj->ni", np.abs(self.rotations), self.halves)

@@ -39,3 +39,17 @@ def about_z(theta: float) -> Floats:
     """Rotation by `theta` (rad) about the vertical."""
     c, s = np.cos(theta), np.sin(theta)
     return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+
+
+HOME = frame(DOWN, np.array([0.0, -1.0, 0.0]))
+"""The hand's rotation in the start pose of all tasks."""
+
+
+def level(rot: Floats) -> Floats:
+    """The nearest hand rotation that points straight down."""
+    return frame(DOWN, rot[:, 1] * np.array([1.0, 1.0, 0.0]))
+
+
+def homely(approach: Floats, opening: Floats) -> Floats:
+    """`frame` with the sign of `opening` (the fingers are alike) that turns the hand less from its start pose."""
+    return max((frame(approach, sign * opening) for sign in (1.0, -1.0)), key=lambda rot: float(np.trace(rot @ HOME.T)))

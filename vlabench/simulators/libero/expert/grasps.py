@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
-from vlabench.simulators.libero.expert.geometry import DOWN, UP, about_z, angle, frame, unit
+from vlabench.simulators.libero.expert.geometry import DOWN, HOME, about_z, angle, frame, level, unit
 from vlabench.simulators.libero.world import Boxes, Pose, World
 from vlabench.types import Floats
 
-HOME = frame(DOWN, np.array([0.0, -1.0, 0.0]))
-"""The hand's rotation in the start pose of all tasks."""
 WIDEST = 0.074
 """An object wider than this (m) does not fit between fingers that open to 0.08 m."""
 TIP = 0.009
@@ -35,8 +32,6 @@ class Point:
 
     at: tuple[float, float, float]
     opening: tuple[float, float, float]
-    tilt: float = 0.0
-    """Angle (rad) of the approach away from straight down, seen from the side the part sticks out to."""
 
 
 SHAPES: dict[str, Rim | Point] = {
@@ -92,7 +87,8 @@ def _box(world: World, name: str, pose: Pose) -> list[Pose]:
         length = 3 - upward - i
         slack = max(float(box.size[length]) / 2 - 0.018, 0.0)
         for shift in ((0.0, 0.6 * slack, -0.6 * slack) if slack > 0.01 else (0.0,)):
-            found += [Pose(at + shift * pose.rot[:, length], frame(DOWN, sign * pose.rot[:, i])) for sign in (1.0, -1.0)]
+            middle = at + shift * pose.rot[:, length]
+            found += [Pose(middle, frame(DOWN, sign * pose.rot[:, i])) for sign in (1.0, -1.0)]
     return found
 
 
@@ -132,7 +128,7 @@ def choose(world: World, name: str, towards: Floats | None = None) -> Pose:
         if cost >= best_cost:
             break
         cost += crowding(world, option, here)
-        if there is not None and cost < best_cost:
+        if towards is not None and there is not None and cost < best_cost:
             target = Pose(option.pos - obj.pos + towards, option.rot)
             cost += crowding(world, target, there, fingers=False) + stretch(world, target.pos)
         if cost < best_cost:
@@ -144,18 +140,18 @@ def _effort(world: World, option: Pose) -> float:
     """The cost of getting to a grasp: turning away from the start pose and from now, distance, reach."""
     hand, yaw = world.hand, angle(option.rot, HOME)
     far = float(np.linalg.norm(option.pos[:2] - hand.pos[:2]))
-    return 0.35 * yaw + 0.25 * angle(option.rot, hand.rot) + 1.5 * far + (10.0 if yaw > 1.75 else 0.0) + stretch(
-        world, option.pos)
+    turning = 0.35 * yaw + 0.25 * angle(option.rot, hand.rot) + (10.0 if yaw > 1.75 else 0.0)
+    return turning + 1.5 * far + stretch(world, option.pos)
 
 
 def turned_to_fit(world: World, name: str, goal: Floats) -> Floats:
     """The hand rotation to carry an object to `goal` with: turned about the vertical if the hand has no room there."""
     hand, obj = world.hand, world.pose(name)
     boxes = world.obstacles(without=(name,)).near(goal, 0.3)
-    level = frame(DOWN, hand.rot[:, 1] * np.array([1.0, 1.0, 0.0]))
-    best, best_cost = level, np.inf
+    down = level(hand.rot)
+    best, best_cost = down, np.inf
     for theta in np.deg2rad([0.0, 30.0, -30.0, 60.0, -60.0, 90.0, -90.0, 135.0, -135.0, 180.0]):
-        rot = about_z(theta) @ level
+        rot = about_z(theta) @ down
         yaw = angle(rot, HOME)
         cost = 0.5 * abs(theta) + (10.0 if yaw > 1.9 else 0.0)
         if cost < best_cost:
@@ -163,12 +159,3 @@ def turned_to_fit(world: World, name: str, goal: Floats) -> Floats:
         if cost < best_cost:
             best, best_cost = rot, cost
     return best
-
-
-def yawed(rotation: Floats, theta: float) -> Floats:
-    """A hand rotation turned by `theta` about the vertical."""
-    turned: Floats = about_z(theta) @ rotation
-    return turned
-
-
-__all__ = ["HOME", "SHAPES", "TIP", "UP", "candidates", "choose", "yawed"]

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from vlabench.simulators.libero.expert.fixtures import (
+from vlabench.simulators.libero.expert.drawers import (
     OPEN_ENOUGH,
     WIDE_OPEN,
     drawer,
     free_spot,
     gap,
-    into_microwave,
     pull_open,
-    slide,
     push_shut,
-    swing_shut,
-    turn_knob,
 )
+from vlabench.simulators.libero.expert.fixtures import into_microwave, slide, swing_shut, turn_knob
 from vlabench.simulators.libero.expert.motion import Move, action
 from vlabench.simulators.libero.expert.place import held, pick_and_place, retreat, target
 from vlabench.simulators.libero.world import Goal, World
@@ -22,6 +19,8 @@ from vlabench.types import Floats
 
 ORDER = {"turnon": 0, "open": 1, "on": 2, "in": 3, "close": 4}
 """Goals are worked on in this order: a knob while the stove is free, a door only when everything is in."""
+FOOT = 0.005
+"""Height (m) of a cabinet's origin above the table it stands on."""
 
 
 def done(world: World, goal: Goal) -> bool:
@@ -58,11 +57,11 @@ def work_on(world: World, goal: Goal) -> Move:
 
 def into_drawer(world: World, goal: Goal) -> Move:
     """Clear the drawer's way, open it, place into it."""
-    _, name, region = goal
+    name, region = goal[1], goal[2]
     at = drawer(world, region)
     pulling = all(world.touched(world.parent(region))) and world.grip > 0.5
     if at.opened < (WIDE_OPEN if pulling else OPEN_ENOUGH):
-        spot = free_spot(world, name, at)
+        spot = free_spot(world, name, at, table=float(world.pose(world.parent(region)).pos[2]) - FOOT)
         if spot is None and not held(world, name):
             return pull_open(world, region)
         return pick_and_place(world, goal, aim=world.pose(name).pos if spot is None else spot)

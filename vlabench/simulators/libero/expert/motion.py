@@ -11,7 +11,8 @@ from vlabench.simulators.libero.world import Box, Pose, World
 from vlabench.types import Floats
 
 OPEN, CLOSE = -1.0, 1.0
-FINGERS = np.array([(0.0, along, -back) for along in (-0.048, -0.025, 0.0, 0.025, 0.048) for back in (-0.005, 0.02, 0.045)])
+FINGERS = np.array([(0.0, along, -back) for along in (-0.048, -0.025, 0.0, 0.025, 0.048)
+                    for back in (-0.005, 0.02, 0.045)])
 """Points [n, 3] in the hand's frame that lie on or between open fingers."""
 POSITION_RANGE, ROTATION_RANGE = 0.05, 0.5
 """What an action of 1 means in robosuite's OSC_POSE: metres and radians per step."""
@@ -97,8 +98,7 @@ def funnel(world: World, goal: Pose, grip: float, *, tolerance: float = 0.005, r
     return Move(waypoint, goal.rot, grip)
 
 
-def carry(world: World, name: str, goal: Floats, rotation: Floats, *, width: float | None = None,
-          slope: float = 2.0, tolerance: float = 0.005) -> Move:
+def carry(world: World, name: str, goal: Floats, rotation: Floats) -> Move:
     """With an object in hand: bring its origin to `goal` from above.
 
     The hand's target is corrected by where the object really is in the hand. The object clears everything on its way.
@@ -106,10 +106,10 @@ def carry(world: World, name: str, goal: Floats, rotation: Floats, *, width: flo
     hand, obj, extent = world.hand, world.pose(name), world.extent(name)
     offset = goal - obj.pos
     flat = float(np.linalg.norm(offset[:2]))
-    half = width if width is not None else float(np.max(extent.size[:2])) / 2
+    half = float(np.max(extent.size[:2])) / 2
     top = world.obstacles((name,)).top(obj.pos, goal, margin=half + 0.012)
     lift = max(top + 0.02 - float(extent.low[2]), 0.0) if flat > 0.02 else 0.0
-    z_near = goal[2] - obj.pos[2] + float(np.clip((flat - tolerance) * slope, 0.0, 0.12))
+    z_near = goal[2] - obj.pos[2] + float(np.clip((flat - 0.005) * 2.0, 0.0, 0.12))
     up = max(z_near, lift if np.isfinite(top) else -np.inf) if flat > 0.02 else z_near
     ready = float(np.clip(1.0 - (up - 0.012) / 0.03, 0.0, 1.0))
     turned = float(np.clip(1.0 - (angle(rotation, hand.rot) - 0.25) / 0.3, 0.0, 1.0)) if flat < 0.08 else 1.0

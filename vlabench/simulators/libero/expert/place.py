@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vlabench.simulators.libero.expert.geometry import DOWN, UP, angle, frame
+from vlabench.simulators.libero.expert.geometry import UP, level
 from vlabench.simulators.libero.expert.grasps import choose, turned_to_fit
 from vlabench.simulators.libero.expert.motion import CLOSE, OPEN, Move, carry, funnel, remaining
 from vlabench.simulators.libero.world import Goal, Pose, World
@@ -27,8 +27,7 @@ def take(world: World, name: str, grasp: Pose) -> Move:
     there = left.off < (0.014 if closing else 0.007) and abs(left.along) < (0.016 if closing else 0.008)
     if there and left.angle < 0.2 and not (world.grip > 0.97 and not any(world.touched(name))):
         return Move(grasp.pos, grasp.rot, CLOSE)
-    move = funnel(world, grasp, OPEN, without=(name,), keep_back=0.04 if closing else 0.0)
-    return move
+    return funnel(world, grasp, OPEN, without=(name,), keep_back=0.04 if closing else 0.0)
 
 
 def release(world: World, name: str) -> Move:
@@ -44,17 +43,12 @@ def retreat(world: World) -> Move:
     return Move(hand.pos + 0.05 * UP, level(hand.rot), OPEN)
 
 
-def level(rot: Floats) -> Floats:
-    """The nearest hand rotation that points straight down."""
-    return frame(DOWN, rot[:, 1] * np.array([1.0, 1.0, 0.0]))
-
-
 def target(world: World, goal: Goal) -> tuple[Floats, bool]:
     """Where an object's origin should go for a goal, and whether it may be dropped from there.
 
     On a plate or in a bowl: its middle. On a region: resting on it. In a basket: just below its edge.
     """
-    verb, name, place = goal
+    verb, name, place = goal[0], goal[1], goal[2]
     pose, box = world.pose(place), world.extent(name)
     foot = float(world.pose(name).pos[2] - box.low[2])
     if not world.is_region(place):
@@ -71,32 +65,30 @@ SPREAD = {"basket": np.array([0.0, 0.028, 0.0]), "flat_stove": np.array([0.046, 
 
 def slot(world: World, goal: Goal) -> Floats:
     """Offset from a region's middle, so that two objects that share it do not meet."""
-    sharing = [g for g in world.goals if len(g) == 3 and g[0] == goal[0] and g[2] == goal[2]]
+    sharing: list[Goal] = [g for g in world.goals if len(g) == 3 and g[0] == goal[0] and g[2] == goal[2]]
     if len(sharing) < 2:
         return np.zeros(3)
-    return SPREAD[world.kind(goal[2])] * (2 * sharing.index(goal) - 1)
+    offset: Floats = SPREAD[world.kind(goal[2])] * (2 * sharing.index(goal) - 1)
+    return offset
 
 
-def pick_and_place(world: World, goal: Goal, rotation: Floats | None = None, aim: Floats | None = None) -> Move:
-    """One step towards an On or In goal whose place can be reached from above."""
+def pick_and_place(world: World, goal: Goal, aim: Floats | None = None) -> Move:
+    """One step towards an On or In goal whose place can be reached from above; `aim` replaces the goal's own place."""
     name = goal[1]
     where, drop = target(world, goal)
-    if aim is not None:
-        where = aim
+    where = where if aim is None else aim
     obj = world.pose(name).pos
     flat, above = float(np.linalg.norm((where - obj)[:2])), float(obj[2] - where[2])
     opening = 0.15 < world.grip < FIRM
     low = above < (0.03 if drop and opening else 0.012) or (world.supported(name) and above < 0.05)
     placed = flat < (0.02 if opening else 0.010) and low
     if not held(world, name):
-        if placed and flat < 0.02:
+        if placed:
             return retreat(world)
         return take(world, name, choose(world, name, where))
     if placed:
         return release(world, name)
     if world.grip < FIRM:
         return Move(world.hand.pos, world.hand.rot, CLOSE)
-    return carry(world, name, where, turned_to_fit(world, name, where) if rotation is None else rotation)
+    return carry(world, name, where, turned_to_fit(world, name, where))
 
-
-__all__ = ["angle", "held", "pick_and_place", "release", "retreat", "take"]
