@@ -40,21 +40,20 @@ def slide(world: World, name: str, goal: Floats) -> Move:
 
 
 def swing_shut(world: World, door: str) -> Move:
-    """Push a hinged door shut from outside, near its free edge, with closed fingers."""
+    """Push a hinged door shut from outside, near its free edge, with closed fingers that reach just below its top."""
     (joint,) = world.joints_of(door)
     _, hinge, axis = world.joint(joint)
     boxes = world.geom_boxes(world.geoms_moved_by(joint))
-    centre = boxes.centres.mean(axis=0)
-    along = unit((centre - hinge.pos) * np.array([1.0, 1.0, 0.0]))
+    along = unit((boxes.centres.mean(axis=0) - hinge.pos) * np.array([1.0, 1.0, 0.0]))
     closing = np.cross(axis * np.sign(axis[2]), along)
-    reach = float(np.max((boxes.centres - hinge.pos) @ along))
-    rel = world.hand.pos - hinge.pos
-    at, off, up = float(rel @ along), float(rel @ closing), float(world.hand.pos[2] - centre[2])
-    radius = 0.85 * reach
-    if -0.09 < off < 0.0 and abs(at - radius) < 0.07 and abs(up) < 0.06:
-        return Move(hinge.pos + radius * along + 0.06 * closing + (centre[2] - hinge.pos[2]) * UP, HOME, CLOSE)
-    goal = hinge.pos + radius * along - 0.07 * closing + (centre[2] - hinge.pos[2]) * UP
-    return funnel(world, Pose(goal, HOME), CLOSE, tolerance=0.02)
+    radius = 0.85 * float(np.max((boxes.centres - hinge.pos) @ along))
+    top = float(np.max(boxes.centres[:, 2] + np.einsum("nj,nj->n", np.abs(boxes.rotations[:, 2]), boxes.halves)))
+    edge = hinge.pos + radius * along + (top - 0.025 - hinge.pos[2]) * UP
+    rel = world.hand.pos - edge
+    at, off, up = float(rel @ along), float(rel @ closing), float(rel[2])
+    if -0.09 < off < 0.0 and abs(at) < 0.07 and abs(up) < 0.02:
+        return Move(edge + 0.06 * closing, HOME, CLOSE)
+    return funnel(world, Pose(edge - 0.07 * closing, HOME), CLOSE, tolerance=0.02)
 
 
 HANDLE = np.array([0.064, 0.0, 0.047])

@@ -13,7 +13,7 @@ from vlabench.simulators.libero.expert.drawers import (
 )
 from vlabench.simulators.libero.expert.fixtures import into_microwave, slide, swing_shut, turn_knob
 from vlabench.simulators.libero.expert.motion import Move, action
-from vlabench.simulators.libero.expert.place import held, pick_and_place, retreat, target
+from vlabench.simulators.libero.expert.place import held, pick_and_place, release, retreat, target
 from vlabench.simulators.libero.world import Goal, World
 from vlabench.types import Floats
 
@@ -23,16 +23,13 @@ FOOT = 0.005
 """Height (m) of a cabinet's origin above the table it stands on."""
 
 
-def done(world: World, goal: Goal) -> bool:
-    """Whether a goal holds and its object has been let go of."""
-    return world.holds(goal) and not (len(goal) == 3 and held(world, goal[1]))
-
-
 def decide(world: World) -> Move:
-    """The move for the first goal that is not done."""
+    """The move for the first goal that does not hold or whose object has not been let go of."""
     for goal in sorted(world.goals, key=lambda g: ORDER[g[0]]):
-        if not done(world, goal):
+        if not world.holds(goal) or (len(goal) == 3 and held(world, goal[1])):
             return work_on(world, goal)
+        if len(goal) == 3 and any(world.touched(goal[1])):
+            return release(world, goal[1])
     return retreat(world)
 
 

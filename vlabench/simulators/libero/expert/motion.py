@@ -91,6 +91,8 @@ def funnel(world: World, goal: Pose, grip: float, *, tolerance: float = 0.005, r
         top = 0.035 + max(boxes.top(hand.pos, hand.pos + 0.6 * (end - hand.pos), margin=0.08),
                           boxes.top(hand.pos, end, margin=0.045))
         if hand.pos[2] < top:
+            if left.angle > 0.5 and not putting:  # turning down here would sweep the wrist through things
+                return Move(np.array([*hand.pos[:2], top + 0.01]), hand.rot, grip)
             ready = float(np.clip(1.0 - (top - hand.pos[2] - 0.01) / 0.03, 0.0, 1.0))
             waypoint = np.array([*(hand.pos + ready * (waypoint - hand.pos))[:2], max(waypoint[2], top + 0.01)])
         else:

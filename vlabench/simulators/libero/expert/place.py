@@ -31,10 +31,10 @@ def take(world: World, name: str, grasp: Pose) -> Move:
 
 
 def release(world: World, name: str) -> Move:
-    """Open where the hand is; rise once the fingers have let go."""
+    """Open where the hand is; draw it back the way it points once the fingers have let go or are wide open."""
     hand = world.hand
-    rise = 0.0 if any(world.touched(name)) else 0.03
-    return Move(hand.pos + rise * UP, hand.rot, OPEN)
+    back = 0.0 if any(world.touched(name)) and world.grip > 0.05 else 0.03
+    return Move(hand.pos - back * hand.rot[:, 2], hand.rot, OPEN)
 
 
 def retreat(world: World) -> Move:
