@@ -80,7 +80,7 @@ def pick_and_place(world: World, goal: Goal, aim: Floats | None = None) -> Move:
     obj = world.pose(name).pos
     flat, above = float(np.linalg.norm((where - obj)[:2])), float(obj[2] - where[2])
     opening = 0.15 < world.grip < FIRM
-    low = above < (0.03 if drop and opening else 0.012) or (world.supported(name) and above < 0.05)
+    low = above < (0.03 if drop and opening else 0.012) or (world.supported(name) and above < 0.03)
     placed = flat < (0.02 if opening else 0.010) and low
     if not held(world, name):
         if placed:
