@@ -22,7 +22,7 @@ def facts(versions: Mapping[str, str]) -> dict[str, Any]:
     """What a reader of the records may want to know about the machine and the command. JSON-ready."""
     return {
         "started": now(),
-        "command": shlex.join(sys.argv),
+        "command": command(),
         "host": platform.node(),
         "platform": platform.platform(),
         "python": platform.python_version(),
@@ -30,6 +30,12 @@ def facts(versions: Mapping[str, str]) -> dict[str, Any]:
         "versions": dict(versions),
         "revision": revision(Path(__file__).resolve().parent),
     }
+
+
+def command() -> str:
+    """The command line as a user would type it, without the folder that the program lies in."""
+    program = Path(sys.argv[0]).name
+    return shlex.join(["vlabench" if program == "__main__.py" else program, *sys.argv[1:]])
 
 
 def revision(folder: Path) -> str | None:
