@@ -6,9 +6,9 @@ SHELL := /bin/bash
 # The first Python that will do. Another: make PYTHON=/usr/bin/python3.12 setup
 PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10; do $$p -c \
 	'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
-# Where torch is looked for first: CPU builds, 0.2 GB instead of the several GB of CUDA libraries that the package index
-# has for x86-64 Linux. make TORCH_INDEX= takes the index's.
-TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+# Which build of torch, in uv's words: cpu is 0.2 GB to download instead of the 2.7 GB of CUDA libraries that the package
+# index has for x86-64 Linux. make TORCH_BACKEND=auto takes what suits the GPU.
+TORCH_BACKEND ?= cpu
 # More arguments for pytest, for instance without the slow ones: make test PYTEST="-m 'not slow'"
 PYTEST ?=
 
@@ -42,9 +42,11 @@ bench: .venv/.installed ## speed and memory
 	$(PIP) check
 	@touch $@
 
-# By itself, so that only these two are looked for in the other index; --no-deps: the rest comes in the next step.
+# By itself and through uv, which knows where the builds of torch are; without the way there, pip takes what it finds.
 .venv/.torch: | .venv/.made
-	$(PIP) install --no-deps --retries 1 $(addprefix --extra-index-url ,$(TORCH_INDEX)) $(TORCH)
+	$(PIP) install -c $(PINS) uv
+	UV_HTTP_TIMEOUT=20 UV_HTTP_RETRIES=1 $(BIN)/uv pip install --python $(BIN)/python --no-deps \
+		--torch-backend $(TORCH_BACKEND) $(TORCH) || $(PIP) install --no-deps $(TORCH)
 	@touch $@
 
 .venv/.made: .ci/system
