@@ -225,7 +225,7 @@ def test_results_of_a_later_version(here: Path) -> None:
 def test_results_of_an_earlier_version_and_half_a_line_are_played_again(here: Path) -> None:
     stored(here, lambda text: text.replace('"format"', '"shape"') + text[: len(text) // 2])
     done = run(*TOY, "--tasks", "toy_points/0", "--episodes", "1")
-    assert done.exit_code == 0 and "1 episodes played" in done.stdout
+    assert done.exit_code == 0 and "1 episode played" in done.stdout
     assert "1 record left out: written by another version of vlabench" in done.stderr
     assert "1 record left out: half a line at the end of" in done.stderr
     assert "half a line" not in run(*TOY, "--tasks", "toy_points/0", "--episodes", "1").stderr

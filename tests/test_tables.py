@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from pathlib import Path
 from typing import Any
 
 import pandas
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from tests.factories import record
 from vlabench import tables
+from vlabench.errors import OptionError, StoreError
 from vlabench.types import EpisodeRecord
 
 
@@ -144,3 +146,18 @@ def test_the_terminal_shows_what_markdown_shows() -> None:
     assert "random on primitive" in shown
     for line in tables.grid(frame)[1]:
         assert all(cell in shown for cell in line)
+
+
+def test_a_row_for_each_task_and_a_file_by_its_suffix(tmp_path: Path) -> None:
+    records = [record(task="toy/0", status="success"), record(task="toy/1", status="failure", index=1)]
+    frame = tables.summary(records, by_task=True)
+    assert list(frame["task_set"]) == ["toy/0", "toy/1", "total"]
+    assert list(frame["rate"]) == [1.0, 0.0, 0.5]
+    tables.write(frame, tmp_path / "t.md")
+    assert (tmp_path / "t.md").read_text() == tables.to_markdown(frame)
+    tables.write(frame, tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_text() == tables.to_csv(frame)
+    with pytest.raises(OptionError, match=r"\.md or \.csv"):
+        tables.write(frame, tmp_path / "t.xlsx")
+    with pytest.raises(StoreError, match="cannot write the table"):
+        tables.write(frame, tmp_path / "missing" / "t.md")

@@ -77,6 +77,8 @@ def run(
     results: Results = Path("results"),
     record: Annotated[bool, typer.Option("--record", help="Keep the actions, for `vlabench replay`.")] = False,
     time_limit: Annotated[float | None, typer.Option(metavar="SECONDS", help="For one episode.")] = None,
+    by_task: Annotated[bool, typer.Option("--by-task", help="A row for each task instead of each task set.")] = False,
+    table: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table, too: .md or .csv.")] = None,
 ) -> None:
     """Play what is missing of a suite, and show success rates, intervals and paired differences to the control."""
     from vlabench import tables
@@ -91,7 +93,10 @@ def run(
     if done.records:
         first = done.records[0]
         title = f"{first.policy} on {suite}, {first.assets} assets"
-        _console().print(tables.to_rich(tables.summary(done.records), title))
+        frame = tables.summary(done.records, by_task=by_task)
+        _console().print(tables.to_rich(frame, title))
+        if table:
+            tables.write(frame, table)
     typer.echo(f"{done.summary}\nrecords: {shown(done.folder)}")
     raise typer.Exit(done.summary.exit_code)
 
@@ -132,7 +137,8 @@ def doctor(results: Results = Path("results")) -> None:
 @app.command()
 def preview(
     suite: Suite,
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The picture, .png or another kind.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The picture, .png or another kind.")] = Path(
+        "preview.png"),
     tasks: Tasks = None,
     conditions: Conditions = None,
     assets: Annotated[str, typer.Option("--assets", metavar="PACK", help="primitive or official.")] = "primitive",

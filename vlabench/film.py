@@ -33,7 +33,7 @@ RATE = 20
 """Control steps, and so frames, per second of an episode."""
 GIF_EVERY = 2
 """A GIF shows every second frame, at half the rate: half the size."""
-GIF_COLOURS = 96
+GIF_COLOURS = 128
 _SIZES = {".mp4": 256, ".gif": 176}
 _GAP = 4  # pixels
 _HOLD = 1500  # milliseconds that a GIF rests on its last frame
@@ -134,7 +134,7 @@ def _text(lines: Sequence[str], width: int) -> Image:
     from PIL import Image as Pillow
     from PIL import ImageDraw, ImageFont
 
-    font_size = max(9, width // 42)
+    font_size = max(11, width // 42)  # smaller letters run into each other
     font = ImageFont.load_default(size=font_size)
     letters = int(width / _letter_width(font)) - 1
     wrapped = [part for line in lines for part in textwrap.wrap(line, letters, subsequent_indent="  ")]
@@ -177,12 +177,15 @@ def _write_mp4(frames: Sequence[Image], out: Path) -> None:
 
 
 def _write_gif(frames: Sequence[Image], out: Path) -> None:
-    """One palette for all frames, from three of them, so that nothing flickers; no dithering, which packs badly."""
+    """One palette for all frames, from three of them, so that nothing flickers; no dithering, which packs badly.
+
+    An octree, since Pillow's default method gives all colours to what is large and turns a small red box grey.
+    """
     from PIL import Image as Pillow
 
     kept = [*frames[: -1 : GIF_EVERY], frames[-1]]
     sample = Pillow.fromarray(np.concatenate([kept[0], kept[len(kept) // 2], kept[-1]]))
-    palette = sample.quantize(GIF_COLOURS)
+    palette = sample.quantize(GIF_COLOURS, method=Pillow.Quantize.FASTOCTREE)
     images = [Pillow.fromarray(frame).quantize(palette=palette, dither=Pillow.Dither.NONE) for frame in kept]
     wait = 1000 * GIF_EVERY // RATE
     images[0].save(out, save_all=True, append_images=images[1:], loop=0, optimize=True,

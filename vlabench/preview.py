@@ -33,8 +33,8 @@ _DPI = 100
 _CELL = 2.3  # inches, a picture's side
 _GAP = 0.12
 _LABEL = 1.55  # inches, the column with the tasks' names
-_LINE = 0.135  # inches, a line of text below a picture
-_LETTERS = 34  # per line of text below a picture
+_LINE = 0.155  # inches, a line of text below a picture
+_LETTERS = 33  # per line of text below a picture
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,8 @@ def _plain(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_plain(inner)}" for key, inner in value.items())
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_plain(inner) for inner in value) + "]"
+        between = "; " if any(isinstance(inner, Mapping) for inner in value) else ", "
+        return "[" + between.join(_plain(inner) for inner in value) + "]"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
@@ -180,7 +181,7 @@ def _drawn(cells: Sequence[Cell], title: str) -> Any:
             axes.imshow(cell.picture)
             axes.set_axis_off()
             axes.set_title(cell.condition, fontsize=9, pad=2)
-            figure.text(left / width, 1 - (top + 0.24 + _CELL) / height, "\n".join(_text(cell)), fontsize=7, va="top",
+            figure.text(left / width, 1 - (top + 0.24 + _CELL) / height, "\n".join(_text(cell)), fontsize=8, va="top",
                         family="monospace")
         top += heights[number]
     return figure

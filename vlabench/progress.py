@@ -15,6 +15,10 @@ from rich.text import Text
 from vlabench.types import EpisodeRecord
 
 
+FEW = 6
+"""Up to this many conditions have their rates in a line of plain text; of more it would grow longer than a screen."""
+
+
 @dataclass
 class Tally:
     """Episodes of one condition that were played in this run."""
@@ -102,7 +106,7 @@ class PlainProgress(Progress):
     def _print(self) -> None:
         self._printed = self.clock()
         rates = ", ".join(f"{name} {tally.rate}" for name, tally in self.tallies.items())
-        self._say(self.line() + (f"; {rates}" if rates else ""))
+        self._say(self.line() + (f"; {rates}" if 0 < len(self.tallies) <= FEW else ""))
 
     def _say(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)

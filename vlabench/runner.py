@@ -59,7 +59,8 @@ class RunSummary:
         return 130 if self.interrupted else int(self.too_many_errors)
 
     def __str__(self) -> str:
-        lines = [f"{self.played} episodes played in {self.seconds:.1f} s, {self.held} were on record already"]
+        number = f"{self.played} episode{'' if self.played == 1 else 's'}"
+        lines = [f"{number} played in {self.seconds:.1f} s, {self.held} were on record already"]
         if self.errors:
             share = 100 * self.errors / self.planned
             lines.append(f"{self.errors} of {self.planned} ended in errors ({share:.1f} %); they are no part of any "

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlabench import stats
 from vlabench.conditions import CLEAN
+from vlabench.errors import OptionError, StoreError
 from vlabench.types import EpisodeRecord
 
 if TYPE_CHECKING:
@@ -26,12 +28,16 @@ COLUMNS = (
     "policy", "assets", "task_set", "condition", "n", "successes", "rate", "low", "high", "errors",
     "pairs", "difference", "difference_low", "difference_high", "p", "p_holm",
 )  # fmt: skip
+WORDS = ("task set", "condition")
+"""Headers of columns that hold words; all others hold numbers and are set to the right."""
 WIDE = 4
 """Up to this many conditions stand side by side as columns; more are rows."""
 
 
-def summary(records: Iterable[EpisodeRecord], control: str = CLEAN) -> pandas.DataFrame:
+def summary(records: Iterable[EpisodeRecord], control: str = CLEAN, by_task: bool = False) -> pandas.DataFrame:
     """The frame with COLUMNS, in the order in which task sets and conditions first occur, the control first.
+
+    With `by_task`, each task has a row of its own, named in the column of the task sets (`libero_goal/3`).
 
     rate, low, high: fractions, Wilson's 95 % interval. difference: condition − control over `pairs` paired episodes,
     with a 95 % bootstrap interval clustered by task. p: exact McNemar; p_holm: corrected for the number of conditions
@@ -45,7 +51,7 @@ def summary(records: Iterable[EpisodeRecord], control: str = CLEAN) -> pandas.Da
         raise ValueError(f"records of different policies or asset packs share no table: {sorted(owners)}")
     groups: dict[str, list[EpisodeRecord]] = {}
     for record in records:
-        groups.setdefault(record.task.rpartition("/")[0], []).append(record)
+        groups.setdefault(record.task if by_task else record.task.rpartition("/")[0], []).append(record)
     if len(groups) > 1:
         groups[TOTAL] = records
     owner = dict(zip(("policy", "assets"), next(iter(owners), ("", "")), strict=True))
@@ -85,8 +91,9 @@ def to_markdown(frame: pandas.DataFrame, control: str = CLEAN) -> str:
     """A Markdown table, numbers to the right."""
     header, rows = grid(frame, control)
     widths = [max(3, *(len(line[i]) for line in [header, *rows])) for i in range(len(header))]
-    rule = [("-" * (w - 1) + ":") if i else "-" * w for i, w in enumerate(widths)]
-    lines = [[cell.ljust(w) if not i else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))]
+    left = [name in WORDS for name in header]
+    rule = ["-" * w if words else "-" * (w - 1) + ":" for words, w in zip(left, widths, strict=True)]
+    lines = [[cell.ljust(w) if words else cell.rjust(w) for cell, words, w in zip(line, left, widths, strict=True)]
              for line in [header, *rows]]
     return "".join("| " + " | ".join(line) + " |\n" for line in [lines[0], rule, *lines[1:]])
 
@@ -97,6 +104,17 @@ def to_csv(frame: pandas.DataFrame) -> str:
     return text
 
 
+def write(frame: pandas.DataFrame, path: Path, control: str = CLEAN) -> None:
+    """A file by its suffix: .md or .csv. Raises OptionError for another, StoreError if it cannot be written."""
+    forms = {".md": lambda: to_markdown(frame, control), ".csv": lambda: to_csv(frame)}
+    if path.suffix not in forms:
+        raise OptionError(f"a table is written as {' or '.join(forms)}, not {path.name!r}\n  mend: --table table.md")
+    try:
+        path.write_text(forms[path.suffix](), encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"cannot write the table {path}: {error}\n  mend: name another file with --table") from error
+
+
 def to_rich(frame: pandas.DataFrame, title: str = "", control: str = CLEAN) -> Table:
     """The table for a terminal."""
     from rich.table import Table
@@ -104,7 +122,7 @@ def to_rich(frame: pandas.DataFrame, title: str = "", control: str = CLEAN) -> T
     header, rows = grid(frame, control)
     table = Table(title=title or None)
     for number, name in enumerate(header):
-        table.add_column(name, justify="right" if number else "left", no_wrap=not number)
+        table.add_column(name, justify="left" if name in WORDS else "right", no_wrap=not number)
     for row in rows:
         table.add_row(*row, style="bold" if row[0] == TOTAL else None)
     return table

@@ -86,6 +86,7 @@ class World:
         self.boxes: dict[str, Box] = {}
         robot = env.robots[0]
         self._site = robot.eef_site_id
+        self._arm = robot._ref_joint_pos_indexes
         self._fingers = robot._ref_gripper_joint_pos_indexes
         self._grip = robot._ref_joint_gripper_actuator_indexes
         self._solid = np.flatnonzero((self.model.geom_contype != 0) | (self.model.geom_conaffinity != 0))
@@ -142,6 +143,11 @@ class World:
     def base(self) -> Floats:
         """Position [3] of the robot's base."""
         return np.array(self.env.robots[0].base_pos)
+
+    @property
+    def elbow(self) -> float:
+        """The elbow joint (rad): −3.07 folded … −0.07 straight."""
+        return float(self.data.qpos[self._arm[3]])
 
     @property
     def opening(self) -> float:

@@ -110,7 +110,7 @@ def crowding(world: World, hand: Pose, boxes: Boxes, fingers: bool = True) -> fl
 
 def stretch(world: World, point: Floats) -> float:
     """Cost of a point near the end of the arm's reach, where it straightens and cannot come back by itself."""
-    return 6.0 * max(float(np.linalg.norm((point - world.base)[:2])) - 0.70, 0.0)
+    return 20.0 * max(float(np.linalg.norm((point - world.base)[:2])) - 0.70, 0.0)
 
 
 def choose(world: World, name: str, towards: Floats | None = None) -> Pose:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from vlabench.simulators.libero.expert.geometry import UP, angle, rotation_vector, unit
 from vlabench.simulators.libero.world import Box, Pose, World
@@ -145,3 +146,17 @@ def back_out(world: World) -> Move | None:
         return None
     away = 0.0 if world.grip > 0.4 else 0.06
     return Move(hand.pos - away * hand.rot[:, 2], hand.rot, OPEN)
+
+
+STRAIGHT = -0.15
+"""An elbow beyond this (rad) cannot bend by itself: inward forces run through it."""
+
+
+def unfold(world: World) -> Move | None:
+    """With a straight arm: inward and up while the wrist tips over, which is what bends the elbow; else None."""
+    if world.elbow < STRAIGHT:
+        return None
+    hand = world.hand
+    outward = unit((hand.pos - world.base) * np.array([1.0, 1.0, 0.0]))
+    tipped = Rotation.from_rotvec(0.25 * np.cross(UP, outward)).as_matrix() @ hand.rot
+    return Move(hand.pos - 0.05 * outward + 0.015 * UP, tipped, CLOSE if world.grip > 0.5 else OPEN)
