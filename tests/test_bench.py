@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vlabench.bench import Figure, alternately, write
+from vlabench.bench import alternately
 
 
 @pytest.mark.parametrize(("value", "target", "better", "verdict"), [

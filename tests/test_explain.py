@@ -28,7 +28,17 @@ def test_a_suite_says_how_much_it_is_and_what_its_conditions_do() -> None:
     page = words("toy")
     assert "4 per task and condition; 3 tasks × 3 conditions × 4 = 36 in all" in page
     assert "jolt toy_jolt(sigma = 0.3)" in page and "clean none: the control" in page
-    assert "vlabench run --policy expert --suite toy" in page
+    assert "vlabench run --policy toy-seeker --suite toy" in page
+
+
+@pytest.mark.parametrize(("suite", "policy"), [
+    ("libero-joint", "expert"), ("libero-action", "expert"),
+    ("libero-rotation", "random"), ("libero-latency", "random"),  # of which some or all cannot reach the expert
+])
+def test_the_command_on_a_suites_page_names_a_policy_that_all_its_conditions_reach(suite: str, policy: str) -> None:
+    assert f"vlabench run --policy {policy} --suite {suite}" in words(suite)
+    assert "vlabench run --policy expert --suite libero-action" in words("expert")
+    assert "vlabench run --policy toy-seeker --suite toy" in words("toy-seeker")
 
 
 def test_a_policy_says_what_it_sees_and_where_it_may_run() -> None:
@@ -42,6 +52,9 @@ def test_a_perturbation_says_its_ranges_severities_and_the_published_one() -> No
     page = words("rotation")
     assert "degrees float 30.0 ≥ 0, ≤ 180" in page and "3 (published) degrees = 30.0" in page
     assert 'rotation = [{ perturbation = "rotation", severity = 3 }]' in page
+    assert 'draw "episode" | "step" "episode"' in page and "`episode` draws once and holds" in page
+    assert "cameras list []" in page and "none named means all that the policy sees" in page
+    assert "none named means the last" in words("camera_loss") and "means all" not in words("camera_loss")
     assert "RobustVLA, appendix A.4" in page and "published" not in words("jpeg").replace("published benchmark", "")
 
 
@@ -56,8 +69,9 @@ def test_a_path_is_a_card(tmp_path: Path) -> None:
         source = cards.card_files("suites" if folder == "suites" else "policies")[name]
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "mine.toml").write_text(source.read_text())
-        assert words(str(tmp_path / folder / "mine.toml")).startswith(
-            "suite mine" if folder == "suites" else "policy mine")
+        page = words(str(tmp_path / folder / "mine.toml"))
+        assert page.startswith("suite mine" if folder == "suites" else "policy mine")
+        assert f"--{page.split()[0]} {tmp_path / folder / 'mine.toml'}" in page  # the name alone would find nothing
 
 
 def test_without_libero_other_names_are_found(monkeypatch: pytest.MonkeyPatch) -> None:

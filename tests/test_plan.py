@@ -175,13 +175,15 @@ def test_a_policy_that_cannot_feel_a_condition_is_refused_with_those_it_can() ->
     blind = policy(cameras=(), privileged=True)
     assert refused(UnsupportedError, lambda: plan.make(suite(), blind, Toy("primitive"))) == (
         "policy 'random' reads no pictures, so nothing of these conditions can reach it: turn\n"
-        "  mend: --conditions joint"
+        "  mend: --conditions joint, or a policy that they reach (vlabench list policies)"
     )
     made = plan.make(suite(), blind, Toy("primitive"), Options(conditions=("joint",)))
     assert list(made.conditions) == ["clean", "joint"]
+    assert made.warnings == (
+        "policy 'random' reads no pictures: of condition 'joint', rotation cannot reach it, only the rest does",)
     only = suite({"turn": (TURN,)})
     assert refused(UnsupportedError, lambda: plan.make(only, blind, Toy("primitive"))).endswith(
-        "  mend: choose another policy or suite"
+        "  mend: choose a policy that they reach (vlabench list policies), or another suite"
     )
 
 

@@ -1,8 +1,10 @@
-"""The git revision is that of the code, or none."""
+"""What a run notes of itself: the git revision is that of the code, or none; the command is what a user can type."""
 
 from __future__ import annotations
 
+import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,3 +38,17 @@ def test_revision_is_that_of_the_checkout_and_says_when_files_differ(tmp_path: P
 def test_without_git_there_is_no_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert provenance.revision(Path(__file__).parent) is None
+
+
+@pytest.mark.parametrize(("program", "name"), [
+    ("/home/ann/my venv/bin/vlabench", "vlabench"), ("vlabench", "vlabench"),
+    ("/usr/lib/python3/vlabench/__main__.py", "vlabench"), ("/home/ann/play.py", "play.py"),
+])
+def test_the_command_has_no_folders_and_comes_back_from_a_shell(program: str, name: str,
+                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ["run", "--tasks", "libero_*/0", "--results", "a folder", "it's"]
+    monkeypatch.setattr(sys, "argv", [program, *arguments])
+    told = provenance.command()
+    assert shlex.split(told) == [name, *arguments]
+    assert "'libero_*/0'" in told and "/home/ann" not in told
+    assert provenance.facts({})["command"] == told

@@ -186,12 +186,16 @@ def eventually(condition: Any, seconds: float = 15.0) -> bool:
 
 @pytest.mark.slow
 def test_killed_at_random_moments_and_resumed_the_records_are_the_same(truth: Path, tmp_path: Path) -> None:
-    for _ in range(3):
-        with started(tmp_path, pause=0.03) as process:
-            time.sleep(random.uniform(0.4, 1.8))
+    for least in (0, 1, 4):
+        goal = len(records(tmp_path)) + random.randint(least, least + 3)
+        with started(tmp_path, pause=0.1) as process:
+            # by what was recorded, not by the clock alone: a slow machine must not be killed before it begins
+            assert eventually(lambda goal=goal: len(records(tmp_path)) >= goal, 60.0)
+            time.sleep(random.uniform(0.0, 0.2))
             process.kill()
             process.wait()
         assert eventually(lambda pid=process.pid: not workers_of(pid)), "workers outlived the runner"
+    assert 5 <= len(records(tmp_path)) < 36, "no run was killed in its midst"
     playing(tmp_path, workers=2)
     assert records(tmp_path) == records(truth)
 

@@ -33,6 +33,7 @@ else:
 
 if TYPE_CHECKING:
     from vlabench.adapters.base import Policy
+    from vlabench.perturbations.base import Perturbation
 
 Folder = Literal["suites", "policies"]
 Names = tuple[Annotated[str, Field(min_length=1)], ...]
@@ -148,12 +149,16 @@ class PolicyCard(_File):
             }
         )
 
-    def feels(self, condition: Condition) -> bool:
-        """Whether anything that the condition changes can reach this policy or the robot it drives."""
+    def notices(self, perturbation: Perturbation) -> bool:
+        """Whether anything that the perturbation changes can reach this policy or the robot it drives."""
         felt = {f"images/{camera}" for camera in self.cameras} | {"action", "scene"}
         if self.cameras or not self.privileged:
             felt |= {"proprio", "instruction"}
-        return condition.name == CLEAN or bool(felt & condition.channels(self.cameras))
+        return bool(felt & perturbation.channels(self.cameras))
+
+    def feels(self, condition: Condition) -> bool:
+        """Whether it notices any perturbation of the condition; `clean` has none that it could miss."""
+        return condition.name == CLEAN or any(map(self.notices, condition.perturbations))
 
     def make(self) -> Policy:
         """The policy itself. Raises CardError if the weights are absent or not those of the checksum."""

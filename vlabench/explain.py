@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -15,10 +17,11 @@ from rich.text import Text
 from vlabench import cards, registry
 from vlabench.cards import PolicyCard, SuiteCard
 from vlabench.conditions import CLEAN, Condition
-from vlabench.errors import MissingExtra, UnknownName
+from vlabench.errors import MissingExtra, UnknownName, VlabenchError
 from vlabench.listing import about, table
 from vlabench.lookup import all_tasks
-from vlabench.plan import choose_tasks
+from vlabench.perturbations.base import Perturbation
+from vlabench.plan import check_fit, choose_tasks
 from vlabench.problems import shown
 from vlabench.types import Task
 
@@ -57,7 +60,7 @@ def _suite(card: SuiteCard) -> Group:
         "episodes": f"{card.episodes} per task and condition"
         + (f"; {total} = {len(tasks) * len(card.conditions) * card.episodes} in all" if tasks else ""),
         "includes": ", ".join(card.include),
-        "run it": f"vlabench run --policy expert --suite {card.name}",
+        "run it": _run(cards.policy_names(), [_called(card, "suites")]),
     }
     rows = [[c.name, _parts(c), c.digest[:8]] for c in card.conditions.values()]
     return _page(f"suite {card.name}: {card.title}", facts, table(["condition", "perturbations", "digest"], rows))
@@ -78,7 +81,7 @@ def _policy(card: PolicyCard) -> Group:
         "weights": f"{card.weights.path}, sha256 {card.weights.sha256}" if card.weights else "",
         "train again": card.train or "",
         "digest": card.digest[:8],
-        "run it": f"vlabench run --policy {card.name} --suite libero-joint",
+        "run it": _run([_called(card, "policies")], cards.suite_names()),
     }
     return _page(f"policy {card.name}: {card.title}", facts)
 
@@ -91,10 +94,18 @@ def _perturbation(name: str) -> Group:
                _range(field.metadata)] for key, field in kind.model_fields.items()]
     levels = [[f"{level}" + (" (published)" if level == kind.paper else ""), _values(changes)]
               for level, changes in sorted(kind.severities.items())]
-    text = "\n\n".join(dict.fromkeys([about(kind), inspect.getdoc(kind) or ""]))
+    text = "\n\n".join(dict.fromkeys([about(kind), inspect.getdoc(kind) or "", *_inherited(kind)]))
     card = f'{name} = [{{ perturbation = "{name}", severity = {kind.paper or 3} }}]'
     return _page(f"perturbation {name}", facts, Text(text), table(["parameter", "type", "default", "range"], fields),
                  table(["severity", "parameters"], levels), Text(f"in a suite's card, under [conditions]:\n  {card}"))
+
+
+def _inherited(kind: type[Perturbation]) -> list[str]:
+    """What the bases of a perturbation say of their parameters, in their last paragraphs, unless it says so itself."""
+    bases = [base for base in kind.__mro__[1:] if issubclass(base, Perturbation) and base is not Perturbation]
+    own = inspect.getdoc(kind) or ""
+    return [inspect.cleandoc(base.__doc__ or "").rpartition("\n\n")[2] for base in bases
+            if not any(f"{name}:" in own for name in inspect.get_annotations(base))]
 
 
 def _task(task: Task) -> Group:
@@ -103,7 +114,7 @@ def _task(task: Task) -> Group:
         "instruction": task.instruction, "name": task.name, "simulator": task.simulator,
         "step limit": f"{task.step_limit} control steps", "init states": f"{task.init_states}, one per episode",
         "suites": ", ".join(suites),
-        "see it": f"vlabench preview --suite libero-joint --tasks {task.key} --out preview.png",
+        "see it": f"vlabench preview --suite {suites[-1]} --tasks {task.key}" if suites else "",
     }
     return _page(f"task {task.key}", facts)
 
@@ -120,6 +131,21 @@ def _indented(part: RenderableType) -> Padding:
     return Padding(part, (0, 0, 0, 2), expand=False)
 
 
+def _called(card: SuiteCard | PolicyCard, folder: cards.Folder) -> str:
+    """What a command line calls a card: its name, or its path where the name would not find it."""
+    return card.name if cards.card_files(folder).get(card.name) == card.path else shown(card.path)
+
+
+def _run(policies: Sequence[str], suites: Sequence[str]) -> str:
+    """The command that plays the first of these suites with the first of these policies that can play it."""
+    for suite_name, policy_name in itertools.product(suites, policies):
+        with contextlib.suppress(VlabenchError):  # whatever is wrong with the other card is no matter of this page
+            suite, policy = cards.load_suite(suite_name), cards.load_policy(policy_name)
+            check_fit(policy, suite.conditions.values(), registry.simulator(suite.simulator)(policy.assets[0]))
+            return f"vlabench run --policy {policy_name} --suite {suite_name}"
+    return ""
+
+
 def _parts(condition: Condition) -> str:
     if condition.name == CLEAN:
         return "none: the control"
@@ -129,7 +155,8 @@ def _parts(condition: Condition) -> str:
 
 
 def _values(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} = {_value(value)}" for key, value in values.items())
+    """`degrees = 30.0, draw = "episode"`; an empty list, such as that of all cameras, goes without saying."""
+    return ", ".join(f"{key} = {_value(value)}" for key, value in values.items() if value != [])
 
 
 def _value(value: Any) -> str:
@@ -137,7 +164,11 @@ def _value(value: Any) -> str:
 
 
 def _type(annotation: Any) -> str:
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
+    """As a card's author knows it: `float`, `list`, `"episode" | "step"`."""
+    origin = get_origin(annotation)
+    if origin is Literal:
+        return " | ".join(map(_value, get_args(annotation)))
+    return "list" if origin in (tuple, list) else getattr(annotation, "__name__", str(annotation))
 
 
 def _range(limits: Sequence[Any]) -> str:

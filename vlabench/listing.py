@@ -35,13 +35,15 @@ def policies() -> Table:
 
 
 def perturbations() -> Table:
-    """One row per perturbation; * marks the published severity."""
+    """One row per perturbation; the caption says what * means."""
     rows = []
     for name in registry.names("perturbation"):
         kind = registry.perturbation(name)
         levels = "".join(f"{level}{'*' if level == kind.paper else ''} " for level in sorted(kind.severities))
         rows.append([name, kind.group, levels.strip(), first_line(kind), ", ".join(sorted(kind.needs))])
-    return table(["perturbation", "group", "severities", "what it does", "needs"], rows)
+    made = table(["perturbation", "group", "severities", "what it does", "needs"], rows)
+    made.caption, made.caption_justify = "* the published setting; the others go below or beyond it", "left"
+    return made
 
 
 def tasks() -> Table:

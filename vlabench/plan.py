@@ -60,15 +60,14 @@ def make(suite: SuiteCard, policy: PolicyCard, simulator: Simulator, options: Op
     tasks = choose_tasks(suite, simulator, options.tasks)
     conditions = choose_conditions(suite, options)
     episodes = _episodes(suite, tasks, options.episodes)
-    _check_simulator(policy, conditions.values(), simulator)
-    _check_felt(policy, conditions.values())
+    check_fit(policy, conditions.values(), simulator)
     specs = tuple(
         EpisodeSpec(task, name, index, options.seed)
         for task in tasks
         for name in conditions
         for index in range(episodes)
     )
-    return Plan(tasks, conditions, episodes, options.seed, specs, _warnings(policy, simulator))
+    return Plan(tasks, conditions, episodes, options.seed, specs, _warnings(policy, conditions.values(), simulator))
 
 
 def choose_tasks(suite: SuiteCard, simulator: Simulator, patterns: Sequence[str] = ()) -> tuple[Task, ...]:
@@ -121,7 +120,8 @@ def _episodes(suite: SuiteCard, tasks: Sequence[Task], asked: int | None) -> int
     return episodes
 
 
-def _check_simulator(policy: PolicyCard, conditions: Collection[Condition], simulator: Simulator) -> None:
+def check_fit(policy: PolicyCard, conditions: Collection[Condition], simulator: Simulator) -> None:
+    """Raises UnknownName or UnsupportedError unless the simulator, on its pack, can play all of this."""
     name = type(simulator).__name__
     if simulator.assets not in simulator.packs:
         raise UnknownName("asset pack", simulator.assets, simulator.packs, where=f"simulator {name}")
@@ -133,6 +133,7 @@ def _check_simulator(policy: PolicyCard, conditions: Collection[Condition], simu
         )
     for condition in conditions:
         check_offered(condition, simulator)
+    _check_felt(policy, conditions)
 
 
 def check_offered(condition: Condition, simulator: Simulator) -> None:
@@ -153,18 +154,28 @@ def _check_felt(policy: PolicyCard, conditions: Collection[Condition]) -> None:
     unfelt = [condition.name for condition in conditions if condition.name not in reached]
     if unfelt:
         useful = [name for name in reached if name != CLEAN]
-        reads = f"looks only at {', '.join(policy.cameras)}" if policy.cameras else "reads no pictures"
-        mend = f"mend: --conditions {','.join(useful)}" if useful else "mend: choose another policy or suite"
+        others = "a policy that they reach (vlabench list policies)"
+        mend = f"--conditions {','.join(useful)}, or {others}" if useful else f"choose {others}, or another suite"
         raise UnsupportedError(
-            f"policy {policy.name!r} {reads}, so nothing of these conditions can reach it: {', '.join(unfelt)}\n"
-            f"  {mend}"
+            f"policy {policy.name!r} {_reads(policy)}, so nothing of these conditions can reach it: "
+            f"{', '.join(unfelt)}\n  mend: {mend}"
         )
 
 
-def _warnings(policy: PolicyCard, simulator: Simulator) -> tuple[str, ...]:
-    if simulator.assets in policy.assets:
-        return ()
-    return (
-        f"policy {policy.name!r} was made for the assets {', '.join(policy.assets)}; on {simulator.assets!r} it sees "
-        f"pictures of another kind (its records say so, and share no table with the others)",
-    )
+def _reads(policy: PolicyCard) -> str:
+    return f"looks only at {', '.join(policy.cameras)}" if policy.cameras else "reads no pictures"
+
+
+def _warnings(policy: PolicyCard, conditions: Collection[Condition], simulator: Simulator) -> tuple[str, ...]:
+    warnings = []
+    if simulator.assets not in policy.assets:
+        warnings.append(
+            f"policy {policy.name!r} was made for the assets {', '.join(policy.assets)}; on {simulator.assets!r} it "
+            f"sees pictures of another kind (its records say so, and share no table with the others)")
+    for condition in conditions:
+        lost = [part.perturbation for part, made in zip(condition.parts, condition.perturbations, strict=True)
+                if not policy.notices(made)]
+        if lost:
+            warnings.append(f"policy {policy.name!r} {_reads(policy)}: of condition {condition.name!r}, "
+                            f"{' and '.join(lost)} cannot reach it, only the rest does")
+    return tuple(warnings)

@@ -14,7 +14,6 @@ from rich.text import Text
 
 from vlabench.types import EpisodeRecord
 
-
 FEW = 6
 """Up to this many conditions have their rates in a line of plain text; of more it would grow longer than a screen."""
 

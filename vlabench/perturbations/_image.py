@@ -48,8 +48,9 @@ def scaled(pixels: float, height: int, width: int) -> float:
 class ImagePerturbation(Perturbation):
     """Changes pictures, one by one, in policy-facing orientation.
 
-    cameras: the cameras it touches; none named means all that the policy sees. A policy without cameras is left
-    alone. Raises UnknownName where a named camera is not among those that the policy sees.
+    Its methods raise UnknownName where a named camera is not among those that the policy sees.
+
+    cameras: the cameras it touches; none named means all that the policy sees. A policy without cameras is left alone.
     """
 
     cameras: tuple[str, ...] = ()

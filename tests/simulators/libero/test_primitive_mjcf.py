@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from vlabench.simulators.libero.primitive import labels, mjcf
 from vlabench.simulators.libero.primitive.mjcf import Geom, Quat, Vec3
+from vlabench.simulators.libero.primitive.png import png
 
 coordinate = st.floats(-2, 2).map(lambda value: round(value, 3))
 point = st.tuples(coordinate, coordinate, coordinate)
@@ -114,14 +115,14 @@ def test_an_object_document_has_the_bodies_that_robosuite_looks_for() -> None:
 
 def test_png_is_read_back_by_another_library() -> None:
     rows = [[(column * 20, row * 60, 7) for column in range(9)] for row in range(4)]
-    image = matplotlib.image.imread(io.BytesIO(mjcf.png(rows)), format="png")
+    image = matplotlib.image.imread(io.BytesIO(png(rows)), format="png")
     np.testing.assert_array_equal(np.rint(image * 255).astype(int), np.array(rows))
 
 
 @pytest.mark.parametrize("rows", [[], [[]], [[(0, 0, 0)], [(0, 0, 0), (0, 0, 0)]]])
 def test_png_refuses_what_is_no_picture(rows: list[list[tuple[int, int, int]]]) -> None:
     with pytest.raises(ValueError, match="pixel"):
-        mjcf.png(rows)
+        png(rows)
 
 
 def test_a_word_is_drawn_left_to_right_and_upright() -> None:

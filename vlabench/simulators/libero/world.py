@@ -253,11 +253,11 @@ class World:
         return self.data.contact.geom[: self.data.ncon]
 
     def touched(self, name: str) -> tuple[bool, bool]:
-        """Whether each finger touches an object."""
-        pairs = self.contacts()
+        """Whether each finger presses against an object sideways, as in a grasp (not from above with its tip)."""
+        sideways = np.abs(self.data.contact.frame[: self.data.ncon, :3] @ self.hand.rot[:, 1]) > 0.5
         own = self._owner == name
         result = [False, False]
-        for a, b in pairs:
+        for a, b in self.contacts()[sideways]:
             for geom, other in ((a, b), (b, a)):
                 if own[geom]:
                     for side in (0, 1):

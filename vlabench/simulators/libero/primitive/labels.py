@@ -9,7 +9,8 @@ import math
 from collections.abc import Mapping
 from typing import Literal
 
-from vlabench.simulators.libero.primitive.mjcf import Colour, Element, element, png
+from vlabench.simulators.libero.primitive.mjcf import Colour, Element, element
+from vlabench.simulators.libero.primitive.png import png
 
 Rgb = tuple[int, int, int]
 Face = Literal["front", "back", "left", "right", "top", "bottom"]

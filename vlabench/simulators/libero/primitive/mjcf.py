@@ -8,8 +8,6 @@ robosuite merges these documents into its own, whose compiler options (angle uni
 from __future__ import annotations
 
 import math
-import struct
-import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -186,6 +184,20 @@ def collision(
 
 
 Make = Callable[..., Geom]
+Bounds = tuple[float, float]
+
+
+def block(make: Make, x: Bounds, y: Bounds, z: Bounds, **options: object) -> Geom:
+    """The box between two bounds on each axis of the body's frame.
+
+    Raises:
+        ValueError: if a lower bound is not below its upper bound.
+    """
+    spans = (x, y, z)
+    if any(low >= high for low, high in spans):
+        raise ValueError(f"every lower bound of a block must be below its upper bound: {spans}")
+    middle = ((x[0] + x[1]) / 2, (y[0] + y[1]) / 2, (z[0] + z[1]) / 2)
+    return make("box", [(high - low) / 2 for low, high in spans], middle, **options)
 
 
 def wall(
@@ -250,6 +262,11 @@ def site(
     return element("site", name=name, type=kind, pos=pos, quat=turned, size=size, rgba=rgba)
 
 
+def region(name: str, pos: Vec3, size: Vec3, quat: Quat = IDENTITY, rgba: Colour = (0.8, 0.8, 0.8, 0.0)) -> Element:
+    """A box that goals refer to; hf-libero reads its quaternion from the file, so it is written even when trivial."""
+    return element("site", name=name, type="box", pos=pos, quat=quat, size=size, rgba=rgba)
+
+
 def placement_sites(bottom: Vec3, top: Vec3, radius: Vec3) -> list[Element]:
     """The three sites from which robosuite's placement samplers read an object's height and horizontal radius."""
     return [site("bottom_site", bottom), site("top_site", top), site("horizontal_radius_site", radius)]
@@ -289,44 +306,3 @@ def text(root: Element) -> str:
     """The document as indented XML that ends in a newline."""
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode") + "\n"
-
-
-def png(rows: Sequence[Sequence[tuple[int, int, int]]]) -> bytes:
-    """An RGB image file from rows of (red, green, blue) bytes.
-
-    Stored without compression, so that the bytes do not depend on the zlib version; for textures up to 64 x 64.
-
-    Raises:
-        ValueError: if there are no pixels or the rows differ in length.
-    """
-    width = len(rows[0]) if rows else 0
-    if width == 0 or any(len(row) != width for row in rows):
-        raise ValueError("an image needs at least one pixel and rows of equal length")
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    raw = b"".join(b"\0" + bytes(channel for pixel in row for channel in pixel) for row in rows)
-    header = struct.pack(">IIBBBBB", width, len(rows), 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(raw, 0)) + chunk(b"IEND", b"")
-
-
-Bounds = tuple[float, float]
-
-
-def block(make: Make, x: Bounds, y: Bounds, z: Bounds, **options: object) -> Geom:
-    """The box between two bounds on each axis of the body's frame.
-
-    Raises:
-        ValueError: if a lower bound is not below its upper bound.
-    """
-    spans = (x, y, z)
-    if any(low >= high for low, high in spans):
-        raise ValueError(f"every lower bound of a block must be below its upper bound: {spans}")
-    middle = ((x[0] + x[1]) / 2, (y[0] + y[1]) / 2, (z[0] + z[1]) / 2)
-    return make("box", [(high - low) / 2 for low, high in spans], middle, **options)
-
-
-def region(name: str, pos: Vec3, size: Vec3, quat: Quat = IDENTITY, rgba: Colour = (0.8, 0.8, 0.8, 0.0)) -> Element:
-    """A box that goals refer to; hf-libero reads its quaternion from the file, so it is written even when trivial."""
-    return element("site", name=name, type="box", pos=pos, quat=quat, size=size, rgba=rgba)

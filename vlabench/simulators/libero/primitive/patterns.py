@@ -11,7 +11,7 @@ import math
 import random
 from collections.abc import Callable
 
-from vlabench.simulators.libero.primitive.mjcf import png
+from vlabench.simulators.libero.primitive.png import png
 
 Rgb = tuple[int, int, int]
 SIDE = 64
