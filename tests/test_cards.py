@@ -277,7 +277,7 @@ BAD_POLICIES = {
     ),
     "checksum too short": (
         POLICY + 'weights = {path = "w", sha256 = "0"}',
-        "policies/bad.toml: weights.sha256: String should match pattern",
+        "policies/bad.toml: weights.sha256: must match pattern",
     ),
 }
 

@@ -136,6 +136,8 @@ BAD: dict[str, tuple[list[str], list[str]]] = {
     "pack": ([*TOY, "--assets", "plane"], ["unknown asset pack 'plane' in simulator Toy: did you mean 'plain'?"]),
     "episodes": ([*TOY, "--episodes", "51"], ["--episodes: 51 episodes: 50 init states", "mend: --episodes 50"]),
     "no episode": ([*TOY, "--episodes", "0"], ["--episodes: 0 episodes: at least 1 is needed"]),
+    "table": ([*TOY, "--table", "t.xlsx"], ["a table is written as .md or .csv, not 't.xlsx'", "mend: --table"]),
+    "card": (["--policy", "no.toml", "--suite", "toy"], ["unknown policy 'no.toml'", "there is no file no.toml"]),
     "time": ([*TOY, "--time-limit", "0"], ["--time-limit 0: must be above 0 seconds"]),
 }
 
@@ -145,6 +147,17 @@ def test_bad_names_and_numbers(case: str) -> None:
     args, parts = BAD[case]
     refused(run(*args), 2, *parts)
     assert not Path("results").exists()
+
+
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ('"toy_points"', '"toy_pionts"', "unknown task set 'toy_pionts' in bad.toml: task_sets: did you mean 'toy_point"),
+    ('"toy"', '"toi"', "unknown simulator 'toi' in bad.toml: simulator: did you mean 'toy'?"),
+])
+def test_a_name_in_a_card_that_nothing_has(old: str, new: str, message: str, here: Path) -> None:
+    (here / "bad.toml").write_text(SUITE.replace(old, new))
+    refused(run("--policy", "toy-seeker", "--suite", "bad.toml"), 2, message)
+    refused(vlabench("preview", "--suite", "bad.toml", "--assets", "plain"), 2, message)
+    refused(vlabench("show", "bad.toml"), 2, message)
 
 
 @pytest.mark.parametrize(("line", "message"), [

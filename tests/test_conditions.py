@@ -17,9 +17,9 @@ def condition(*parts: dict[str, Any]) -> Condition:
     return Condition("c", tuple(Part.model_validate(part) for part in parts), "cards/x.toml")
 
 
-def test_the_empty_condition_changes_and_needs_nothing() -> None:
+def test_the_empty_condition_has_no_perturbations() -> None:
     clean = Condition(CLEAN)
-    assert (clean.perturbations, clean.needs, clean.channels(("wrist",))) == ((), frozenset(), frozenset())
+    assert clean.perturbations == ()
     # sha256 of the two characters of an empty JSON list
     assert clean.digest == "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
 
@@ -66,12 +66,6 @@ def test_a_changed_default_and_a_new_revision_change_the_digest(monkeypatch: pyt
         monkeypatch.setattr(registry, "perturbation", lambda name, changed=changed: changed)
         seen.add(condition({"perturbation": "rotation"}).digest)
     assert len(seen) == 3
-
-
-def test_channels_are_those_of_all_perturbations() -> None:
-    joint = condition({"perturbation": "rotation"}, {"perturbation": "action_noise"})
-    assert joint.channels(("agentview", "wrist")) == {"images/agentview", "images/wrist", "action"}
-    assert joint.channels(()) == {"action"}
 
 
 def test_a_misspelt_parameter_names_file_place_and_valid_keys() -> None:

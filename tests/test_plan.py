@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from tests.factories import RUST, Toy, install
 from vlabench import plan, registry
-from vlabench.cards import PolicyCard, SuiteCard, load_policy
+from vlabench.card_types import PolicyCard, SuiteCard
+from vlabench.cards import load_policy
 from vlabench.conditions import CLEAN, Condition, Part
 from vlabench.errors import OptionError, UnknownName, UnsupportedError, VlabenchError
 from vlabench.plan import Options

@@ -51,4 +51,5 @@ def test_the_command_has_no_folders_and_comes_back_from_a_shell(program: str, na
     told = provenance.command()
     assert shlex.split(told) == [name, *arguments]
     assert "'libero_*/0'" in told and "/home/ann" not in told
-    assert provenance.facts({})["command"] == told
+    facts = provenance.facts({"mujoco": "3.8.1"})
+    assert facts["command"] == told and facts["versions"] == {"mujoco": "3.8.1"} and facts["processor"]

@@ -159,5 +159,8 @@ def test_a_row_for_each_task_and_a_file_by_its_suffix(tmp_path: Path) -> None:
     assert (tmp_path / "t.csv").read_text() == tables.to_csv(frame)
     with pytest.raises(OptionError, match=r"\.md or \.csv"):
         tables.write(frame, tmp_path / "t.xlsx")
-    with pytest.raises(StoreError, match="cannot write the table"):
+    with pytest.raises(OptionError, match="there is no folder .*missing"):
         tables.write(frame, tmp_path / "missing" / "t.md")
+    (tmp_path / "folder.md").mkdir()
+    with pytest.raises(StoreError, match="cannot write the table"):
+        tables.write(frame, tmp_path / "folder.md")

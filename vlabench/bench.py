@@ -23,7 +23,7 @@ from vlabench import cards, plan, provenance, registry, runner
 from vlabench.conditions import SEVERITIES
 from vlabench.episode import Attempt, play
 from vlabench.errors import VlabenchError
-from vlabench.figures import Figure, processor, table, write
+from vlabench.figures import Figure, table, write
 from vlabench.perturbations._cost import CAMERAS, frame_cost
 from vlabench.progress import Progress
 from vlabench.simulators.base import Scene
@@ -54,8 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     except VlabenchError as error:
         console.print(str(error), style="red")
         return error.exit_code
-    facts = {**provenance.facts(registry.simulator("libero")("primitive").versions()), "processor": processor(),
-             "load": os.getloadavg()[0], "seconds": round(time.perf_counter() - began, 1)}
+    facts = {**provenance.facts(registry.simulator("libero")("primitive").versions()), "load": os.getloadavg()[0],
+             "seconds": round(time.perf_counter() - began, 1)}
     write(folder, figures, facts)
     console.print(table(figures))
     missed = [figure.what for figure in figures if figure.verdict == "MISSED"]

@@ -7,178 +7,32 @@ of the same two names. A name that ends in `.toml` is a path.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import importlib.util
 import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from vlabench import registry
-from vlabench.conditions import CLEAN, Condition, Part, at_severity, digest_of
+from vlabench.card_types import PolicyCard, SuiteCard, SuiteFile
+from vlabench.conditions import CLEAN, Condition, at_severity
 from vlabench.errors import CardError, PluginError, UnknownName
-from vlabench.problems import one_line_each, options_model, shown
+from vlabench.problems import one_line_each, shown
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-if TYPE_CHECKING:
-    from vlabench.adapters.base import Policy
-    from vlabench.perturbations.base import Perturbation
-
 Folder = Literal["suites", "policies"]
-Names = tuple[Annotated[str, Field(min_length=1)], ...]
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _HERE = Path(__file__).parent
 _Model = TypeVar("_Model", bound=BaseModel)
-
-
-class _File(BaseModel):
-    """What all card files have in common."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    title: str = Field(min_length=1)
-    source: str = Field(min_length=1)
-
-
-class _SuiteFile(_File):
-    """The keys of a suite's file."""
-
-    simulator: str
-    task_sets: Names = Field(min_length=1)
-    episodes: int = Field(ge=1)
-    tasks: Names = ()
-    include: Names = ()
-    sweep: Names = ()
-    conditions: dict[str, Annotated[tuple[Part, ...], Field(min_length=1)]] = Field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class SuiteCard:
-    """Task sets × conditions × episodes.
-
-    episodes: per task and condition, unless the command line says otherwise. tasks: patterns such as
-    `libero_goal/*` that narrow the task sets down; empty means all tasks. conditions: `clean`, then those of included
-    suites, the card's own, and the sweeps' (`<perturbation>-s1` … `-s5`), in that order.
-    """
-
-    name: str
-    path: Path
-    title: str
-    source: str
-    simulator: str
-    task_sets: tuple[str, ...]
-    episodes: int
-    tasks: tuple[str, ...]
-    include: tuple[str, ...]
-    sweep: tuple[str, ...]
-    conditions: Mapping[str, Condition]
-
-
-class Weights(BaseModel):
-    """A file beside the card (the path is relative to the card's folder) and its checksum."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    path: str = Field(min_length=1)
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
-
-
-class PolicyCard(_File):
-    """An adapter, what it needs to see, and where its weights come from.
-
-    options: what the adapter's constructor takes. cameras: those it looks at, empty if it reads no pictures.
-    image_size: pixels per side. replan: how many actions of a chunk are executed before the next look. privileged: it
-    reads the simulator's state. assets: the packs it may run on, the first by default. trained_on: the
-    perturbations, task sets or suites seen in training. train: the command that makes the weights again.
-    """
-
-    name: str
-    path: Path
-    adapter: str
-    assets: Names = Field(min_length=1)
-    options: dict[str, Any] = Field(default_factory=dict)
-    cameras: Names = ()
-    image_size: int = Field(default=256, ge=16, le=1024)
-    replan: int = Field(default=1, ge=1)
-    privileged: bool = False
-    trained_on: Names = ()
-    weights: Weights | None = None
-    train: str | None = None
-
-    @cached_property
-    def _adapter(self) -> type[Policy]:
-        try:
-            return registry.adapter(self.adapter)
-        except UnknownName as error:
-            valid = registry.names("adapter")
-            raise UnknownName("adapter", error.name, valid, where=f"{shown(self.path)}: adapter") from None
-
-    @cached_property
-    def resolved_options(self) -> dict[str, Any]:
-        """The constructor's arguments, defaults written out. Raises CardError for keys or types it does not take."""
-        model = options_model(self._adapter, without=("weights",))
-        try:
-            return model.model_validate_json(json.dumps(self.options)).model_dump(mode="json")
-        except ValidationError as error:
-            raise CardError(one_line_each(error, model, f"{shown(self.path)}: options")) from None
-
-    @cached_property
-    def digest(self) -> str:
-        """sha256 over all on this card that can change what the policy does."""
-        return digest_of(
-            {
-                "adapter": self.adapter,
-                "revision": self._adapter.revision,
-                "options": self.resolved_options,
-                "cameras": self.cameras,
-                "image_size": self.image_size if self.cameras else None,
-                "replan": self.replan,
-                "privileged": self.privileged,
-                "weights": self.weights.sha256 if self.weights else None,
-            }
-        )
-
-    def notices(self, perturbation: Perturbation) -> bool:
-        """Whether anything that the perturbation changes can reach this policy or the robot it drives."""
-        felt = {f"images/{camera}" for camera in self.cameras} | {"action", "scene"}
-        if self.cameras or not self.privileged:
-            felt |= {"proprio", "instruction"}
-        return bool(felt & perturbation.channels(self.cameras))
-
-    def feels(self, condition: Condition) -> bool:
-        """Whether it notices any perturbation of the condition; `clean` has none that it could miss."""
-        return condition.name == CLEAN or any(map(self.notices, condition.perturbations))
-
-    def make(self) -> Policy:
-        """The policy itself. Raises CardError if the weights are absent or not those of the checksum."""
-        options = self.resolved_options
-        if self.weights is not None:
-            options = {**options, "weights": self._checked_weights(self.weights)}
-        return self._adapter(**options)
-
-    def _checked_weights(self, weights: Weights) -> Path:
-        path = self.path.parent / weights.path
-        mend = f"\n  mend: {self.train}" if self.train else ""
-        try:
-            found = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError as error:
-            raise CardError(f"{shown(self.path)}: weights.path: {path}: {error.strerror}{mend}") from error
-        if found != weights.sha256:
-            raise CardError(
-                f"{shown(self.path)}: weights.sha256: {path} has the checksum {found}, not {weights.sha256}{mend}"
-            )
-        return path
 
 
 def suite_names() -> list[str]:
@@ -239,7 +93,8 @@ def _find(folder: Folder, name: str, beside: Path | None = None) -> Path:
     if name.endswith(".toml"):
         path = (beside or Path()) / name
         if not path.is_file():
-            raise UnknownName(kind, name, card_files(folder), mend=f"mend: there is no file {path}")
+            mend = f"mend: vlabench list {folder}, or the path of a card; there is no file {path}"
+            raise UnknownName(kind, name, card_files(folder), mend=mend)
     else:
         files = card_files(folder)
         if name not in files:
@@ -276,7 +131,7 @@ def _validate(model: type[_Model], path: Path, given: Mapping[str, str]) -> _Mod
 
 
 def _load_suite(path: Path, includers: Sequence[Path]) -> SuiteCard:
-    file = _validate(_SuiteFile, path, {})
+    file = _validate(SuiteFile, path, {})
     where = shown(path)
     if path in includers:
         ring = " → ".join(p.stem for p in [*includers, path])
@@ -302,7 +157,7 @@ def _load_suite(path: Path, includers: Sequence[Path]) -> SuiteCard:
             raise UnknownName("perturbation", name, registry.names("perturbation"), where=f"{where}: sweep")
         for condition in at_severity(name, where):
             _add(conditions, condition, where)
-    given = {key: getattr(file, key) for key in _SuiteFile.model_fields if key != "conditions"}
+    given = {key: getattr(file, key) for key in SuiteFile.model_fields if key != "conditions"}
     return SuiteCard(name=path.stem, path=path, conditions=conditions, **given)
 
 

@@ -87,6 +87,8 @@ def run(
     from vlabench.problems import shown
     from vlabench.progress import progress
 
+    if table:
+        tables.check_path(table)
     options = Options(episodes, _split(tasks), _split(conditions), control, seed)
     done = evaluate(policy, suite, results, assets=assets, options=options, workers=workers, record=record,
                     time_limit=time_limit, progress=progress(_console(stderr=True)))

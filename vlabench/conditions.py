@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -44,8 +43,8 @@ class Part(BaseModel):
 class Condition:
     """Perturbations in the order in which they act; `where` is the card that says so, for messages.
 
-    Perturbations are looked up, and their parameters checked, when first asked for: `perturbations`, `digest`,
-    `needs` and `channels` raise UnknownName or CardError.
+    Perturbations are looked up, and their parameters checked, when first asked for: `perturbations` and `digest` raise
+    UnknownName or CardError.
     """
 
     name: str
@@ -66,15 +65,6 @@ class Condition:
                 for part, made in zip(self.parts, self.perturbations, strict=True)
             ]
         )
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """What all its perturbations together ask of a simulator."""
-        return frozenset().union(*(perturbation.needs for perturbation in self.perturbations))
-
-    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
-        """What it may change, for a policy that looks at `cameras`."""
-        return frozenset().union(*(perturbation.channels(cameras) for perturbation in self.perturbations))
 
     def _resolve(self, number: int, part: Part) -> Perturbation:
         place = f"{self.where}: conditions.{self.name}.{number}" if self.where else f"condition {self.name}"

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlabench import cards, plan, registry, runner
+from vlabench import cards, plan, runner
 from vlabench.plan import Options, Plan
 from vlabench.progress import Progress
 from vlabench.runner import RunSummary
 from vlabench.store import Store
-from vlabench.types import EpisodeRecord
+from vlabench.types import EpisodeRecord, Identity
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def evaluate(policy_name: str, suite_name: str, results: Path, *, assets: str | 
     progress = progress or Progress()
     suite, policy = cards.load_suite(suite_name), cards.load_policy(policy_name)
     store = Store(results, policy.name, assets or policy.assets[0])
-    planned = plan.make(suite, policy, registry.simulator(suite.simulator)(store.assets), options)
+    planned = plan.make(suite, policy, suite.engine(store.assets), options)
     digests = {name: condition.digest for name, condition in planned.conditions.items()}
     task_sets = list(dict.fromkeys(task.task_set for task in planned.tasks))
     for warning in [*planned.warnings, *store.read(task_sets, digests, policy.digest).warnings()]:
@@ -46,6 +46,6 @@ def evaluate(policy_name: str, suite_name: str, results: Path, *, assets: str | 
     return Evaluation(summary, of_plan(planned, held), store.folder)
 
 
-def of_plan(planned: Plan, held: Mapping[tuple[str, str, int, int], EpisodeRecord]) -> tuple[EpisodeRecord, ...]:
+def of_plan(planned: Plan, held: Mapping[Identity, EpisodeRecord]) -> tuple[EpisodeRecord, ...]:
     """The records of a plan's episodes, in the plan's order; what is not on record is left out."""
     return tuple(held[spec.identity] for spec in planned.specs if spec.identity in held)

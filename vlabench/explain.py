@@ -15,7 +15,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from vlabench import cards, registry
-from vlabench.cards import PolicyCard, SuiteCard
+from vlabench.card_types import PolicyCard, SuiteCard
 from vlabench.conditions import CLEAN, Condition
 from vlabench.errors import MissingExtra, UnknownName, VlabenchError
 from vlabench.listing import about, table
@@ -141,7 +141,7 @@ def _run(policies: Sequence[str], suites: Sequence[str]) -> str:
     for suite_name, policy_name in itertools.product(suites, policies):
         with contextlib.suppress(VlabenchError):  # whatever is wrong with the other card is no matter of this page
             suite, policy = cards.load_suite(suite_name), cards.load_policy(policy_name)
-            check_fit(policy, suite.conditions.values(), registry.simulator(suite.simulator)(policy.assets[0]))
+            check_fit(policy, suite.conditions.values(), suite.engine(policy.assets[0]))
             return f"vlabench run --policy {policy_name} --suite {suite_name}"
     return ""
 
@@ -186,9 +186,8 @@ def _tasks_by_key() -> dict[str, Task]:
 
 
 def _tasks_of(card: SuiteCard) -> tuple[Task, ...]:
-    kind = registry.simulator(card.simulator)
     try:
-        return choose_tasks(card, kind(kind.packs[0]))
+        return choose_tasks(card, card.engine(card.engine.packs[0]))
     except MissingExtra:
         return ()
 

@@ -1,4 +1,4 @@
-"""Measured numbers beside their targets: how they are judged, shown on a terminal, and written down."""
+"""The benchmark's numbers beside their targets: how they are judged, shown on a terminal, and written down."""
 
 from __future__ import annotations
 
@@ -45,15 +45,6 @@ class Figure:
         figure = "–" if self.value is None else f"{self.value:.3g} {self.unit}".strip()
         target = "" if self.target is None else f"{'≥' if self.better > 0 else '≤'} {self.target:g} {self.unit}".strip()
         return str(self.section), self.what, figure, target, self.verdict, self.note
-
-
-def processor() -> str:
-    """Its name, as Linux has it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return "an unknown processor"
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "a processor")
 
 
 def table(figures: Sequence[Figure]) -> Table:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vlabench import cards, registry
-from vlabench.cards import PolicyCard
+from vlabench.card_types import PolicyCard
 from vlabench.conditions import Condition
 from vlabench.episode import EpisodeError, Played, play
 from vlabench.errors import MissingExtra, OptionError, StoreError, UnknownName

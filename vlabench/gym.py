@@ -52,7 +52,7 @@ class EpisodeEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.floating[Any]]]):
     now; at the end also `record`, the EpisodeRecord.
     """
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": 20}  # noqa: RUF012 - gymnasium's way
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 20}
 
     def __init__(self, task: str, condition: str = CLEAN, index: int = 0, seed: int = 0, assets: str | None = None,
                  cameras: Sequence[str] | None = None, image_size: int = 256, suite: str | None = None,
@@ -67,7 +67,9 @@ class EpisodeEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.floating[Any]]]):
         kind = registry.simulator(self._task.simulator)
         self._simulator = kind(assets or kind.packs[0])
         self._cameras = tuple(kind.cameras if cameras is None else cameras)
-        self._check_names()
+        for camera in self._cameras:
+            if camera not in kind.cameras:
+                raise UnknownName("camera", camera, kind.cameras)
         self._condition = lookup.find_condition(condition, self._task.simulator, suite)
         plan.check_offered(self._condition, self._simulator)
         if replan < 1:
@@ -143,14 +145,6 @@ class EpisodeEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.floating[Any]]]):
         return played.record(policy=POLICY, assets=self._simulator.assets, policy_digest="",
                              condition_digest=self._condition.digest, versions=self._versions,
                              finished=provenance.now())
-
-    def _check_names(self) -> None:
-        kind = type(self._simulator)
-        if self._simulator.assets not in kind.packs:
-            raise UnknownName("asset pack", self._simulator.assets, kind.packs)
-        for camera in self._cameras:
-            if camera not in kind.cameras:
-                raise UnknownName("camera", camera, kind.cameras)
 
     def _checked_index(self, index: Any) -> int:
         if not isinstance(index, (int, np.integer)) or not 0 <= index < self._task.init_states:

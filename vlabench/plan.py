@@ -6,13 +6,12 @@ import fnmatch
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from vlabench.cards import PolicyCard, SuiteCard
+from vlabench.card_types import PolicyCard, SuiteCard
 from vlabench.conditions import CLEAN, Condition
 from vlabench.errors import OptionError, UnknownName, UnsupportedError, near
+from vlabench.problems import shown
 from vlabench.simulators.base import Simulator
-from vlabench.types import EpisodeSpec, Task
-
-Identity = tuple[str, str, int, int]
+from vlabench.types import EpisodeSpec, Identity, Task
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Plan:
 def make(suite: SuiteCard, policy: PolicyCard, simulator: Simulator, options: Options | None = None) -> Plan:
     """The plan of a run on the simulator's asset pack.
 
-    Raises UnknownName (task, condition, asset pack), OptionError (number of episodes, nothing to play), CardError (a
+    Raises UnknownName (task set, task, condition), OptionError (number of episodes, nothing to play), CardError (a
     perturbation's parameters) and UnsupportedError (what the simulator or the policy cannot do).
     """
     options = options or Options()
@@ -72,6 +71,9 @@ def make(suite: SuiteCard, policy: PolicyCard, simulator: Simulator, options: Op
 
 def choose_tasks(suite: SuiteCard, simulator: Simulator, patterns: Sequence[str] = ()) -> tuple[Task, ...]:
     """The suite's tasks, in their published order, that match any of `patterns` (all, if there are none)."""
+    for task_set in suite.task_sets:
+        if task_set not in simulator.task_sets:
+            raise UnknownName("task set", task_set, simulator.task_sets, where=f"{shown(suite.path)}: task_sets")
     tasks = [task for task_set in suite.task_sets for task in simulator.tasks(task_set)]
     if suite.tasks:
         tasks = _matching(tasks, suite.tasks, f"suite {suite.name!r}")
@@ -121,10 +123,8 @@ def _episodes(suite: SuiteCard, tasks: Sequence[Task], asked: int | None) -> int
 
 
 def check_fit(policy: PolicyCard, conditions: Collection[Condition], simulator: Simulator) -> None:
-    """Raises UnknownName or UnsupportedError unless the simulator, on its pack, can play all of this."""
+    """Raises UnsupportedError unless the simulator can show and do all of this, and the policy can notice it."""
     name = type(simulator).__name__
-    if simulator.assets not in simulator.packs:
-        raise UnknownName("asset pack", simulator.assets, simulator.packs, where=f"simulator {name}")
     blind = [camera for camera in policy.cameras if camera not in simulator.cameras]
     if blind:
         raise UnsupportedError(

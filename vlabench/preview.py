@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from vlabench import cards, registry
+from vlabench import cards
 from vlabench.adapters.base import Policy
-from vlabench.cards import SuiteCard
+from vlabench.card_types import SuiteCard
 from vlabench.conditions import CLEAN, Condition
 from vlabench.episode import play
 from vlabench.errors import OptionError, StoreError, UnknownName, near
@@ -58,7 +58,7 @@ def preview(suite_name: str, out: Path, *, assets: str = "primitive", tasks: Seq
     UnknownName (camera, asset pack), StoreError (the file cannot be written) and what the simulator lacks.
     """
     suite = cards.load_suite(suite_name)
-    simulator = registry.simulator(suite.simulator)(assets)
+    simulator = suite.engine(assets)
     _check(simulator, cameras, index, size, out)
     simulator.check()
     chosen = choose_tasks(suite, simulator, tasks)
@@ -77,8 +77,6 @@ def preview(suite_name: str, out: Path, *, assets: str = "primitive", tasks: Seq
 
 
 def _check(simulator: Simulator, cameras: Sequence[str], index: int, size: int, out: Path) -> None:
-    if simulator.assets not in simulator.packs:
-        raise UnknownName("asset pack", simulator.assets, simulator.packs, where="--assets")
     for camera in cameras:
         if camera not in simulator.cameras:
             raise UnknownName("camera", camera, simulator.cameras, where="--camera")

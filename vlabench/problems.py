@@ -84,7 +84,8 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 def _plain(message: str) -> str:
     for start in ("Value error, ", "Assertion failed, "):
         message = message.removeprefix(start)
-    for theirs, ours in (("Input should", "must"), ("an object", "a table"), ("a valid array", "a list")):
+    message = re.sub("^(Input|String) should", "must", message)
+    for theirs, ours in (("an object", "a table"), ("a valid array", "a list")):
         message = message.replace(theirs, ours)
     return re.sub(r"^must be a valid (\w)", lambda m: f"must be a{'n' * (m[1] in 'aeiou')} {m[1]}", message)
 

@@ -25,6 +25,7 @@ def facts(versions: Mapping[str, str]) -> dict[str, Any]:
         "command": command(),
         "host": platform.node(),
         "platform": platform.platform(),
+        "processor": processor(),
         "python": platform.python_version(),
         "cores": os.cpu_count(),
         "versions": dict(versions),
@@ -36,6 +37,15 @@ def command() -> str:
     """The command line as a user would type it, without the folder that the program lies in."""
     program = Path(sys.argv[0]).name
     return shlex.join(["vlabench" if program == "__main__.py" else program, *sys.argv[1:]])
+
+
+def processor() -> str:
+    """Its name, as Linux has it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return "an unknown processor"
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "a processor")
 
 
 def revision(folder: Path) -> str | None:

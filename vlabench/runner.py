@@ -10,15 +10,15 @@ from typing import Any
 
 from vlabench import __version__, provenance, registry
 from vlabench.audit import ENOUGH, audit, check, unjudged
-from vlabench.cards import PolicyCard
+from vlabench.card_types import PolicyCard
 from vlabench.crew import Crew, Result
 from vlabench.errors import OptionError
 from vlabench.plan import Plan
 from vlabench.progress import Progress
 from vlabench.recorder import recording_path
 from vlabench.slot import named
-from vlabench.store import Identity, Store, Writer
-from vlabench.types import EpisodeRecord, EpisodeSpec
+from vlabench.store import Store, Writer
+from vlabench.types import EpisodeRecord, EpisodeSpec, Identity
 from vlabench.worker import Done, Job
 
 MAX_ERRORS = 0.05

@@ -24,7 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 from vlabench.cards import SAFE_NAME
 from vlabench.errors import StoreError
 from vlabench.problems import shown
-from vlabench.types import EpisodeRecord
+from vlabench.types import EpisodeRecord, Identity
 
 FORMAT = 1
 """Of a line; raised when the fields of EpisodeRecord change their names or meaning."""
@@ -38,8 +38,6 @@ LOCK = ".lock"
 _RECORD: TypeAdapter[EpisodeRecord] = TypeAdapter(EpisodeRecord)
 _FIELDS = {f.name for f in dataclasses.fields(EpisodeRecord)}
 _OPTIONAL = {f.name for f in dataclasses.fields(EpisodeRecord) if f.default is not dataclasses.MISSING}
-
-Identity = tuple[str, str, int, int]
 
 
 @dataclass

@@ -30,6 +30,8 @@ COLUMNS = (
 )  # fmt: skip
 WORDS = ("task set", "condition")
 """Headers of columns that hold words; all others hold numbers and are set to the right."""
+SUFFIXES = (".md", ".csv")
+"""Of files that a table can be written to."""
 WIDE = 4
 """Up to this many conditions stand side by side as columns; more are rows."""
 
@@ -104,13 +106,20 @@ def to_csv(frame: pandas.DataFrame) -> str:
     return text
 
 
+def check_path(path: Path) -> None:
+    """Raises OptionError unless `write` knows the suffix and the folder is there: to be asked before a long run."""
+    if path.suffix not in SUFFIXES:
+        raise OptionError(f"a table is written as {' or '.join(SUFFIXES)}, not {path.name!r}\n  mend: --table table.md")
+    if not path.absolute().parent.is_dir():
+        raise OptionError(f"--table {path}: there is no folder {path.absolute().parent}")
+
+
 def write(frame: pandas.DataFrame, path: Path, control: str = CLEAN) -> None:
-    """A file by its suffix: .md or .csv. Raises OptionError for another, StoreError if it cannot be written."""
-    forms = {".md": lambda: to_markdown(frame, control), ".csv": lambda: to_csv(frame)}
-    if path.suffix not in forms:
-        raise OptionError(f"a table is written as {' or '.join(forms)}, not {path.name!r}\n  mend: --table table.md")
+    """A file by its suffix: .md or .csv. Raises what `check_path` raises, and StoreError if it cannot be written."""
+    check_path(path)
+    text = to_markdown(frame, control) if path.suffix == ".md" else to_csv(frame)
     try:
-        path.write_text(forms[path.suffix](), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise StoreError(f"cannot write the table {path}: {error}\n  mend: name another file with --table") from error
 

@@ -14,6 +14,8 @@ Image = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.floating[Any]]
 Status = Literal["success", "failure", "error"]
 Phase = Literal["open", "reset", "observe", "act", "step", "worker"]
+Identity = tuple[str, str, int, int]
+"""What the store knows an episode by: (task key, condition, index, seed)."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ class EpisodeSpec:
     seed: int = 0
 
     @property
-    def identity(self) -> tuple[str, str, int, int]:
-        """What the store knows an episode by: (task key, condition, index, seed)."""
+    def identity(self) -> Identity:
+        """What the store knows this episode by."""
         return (self.task.key, self.condition, self.index, self.seed)
 
 
@@ -126,6 +128,6 @@ class EpisodeRecord:
     message: str = ""
 
     @property
-    def identity(self) -> tuple[str, str, int, int]:
+    def identity(self) -> Identity:
         """The same tuple as `EpisodeSpec.identity`."""
         return (self.task, self.condition, self.index, self.seed)

@@ -24,7 +24,7 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 
 from vlabench import registry
-from vlabench.cards import PolicyCard
+from vlabench.card_types import PolicyCard
 from vlabench.episode import EpisodeError, Played, play
 from vlabench.errors import VlabenchError
 from vlabench.perturbations.base import Perturbation
@@ -171,7 +171,7 @@ class Worker:
         self.finished = self.failures = 0
         self._took = 0.0
         self.last_words = ""
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in kill()
+        self._log = tempfile.TemporaryFile()  # closed in kill()
         ours, theirs = Pipe()
         self.connection: Connection[Job | EpisodeSpec, Answer] = ours
         with theirs:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from vlabench.errors import UnknownName
 from vlabench.types import EpisodeSpec, Floats, Observation, Outcome, Task
 
 
@@ -43,7 +44,10 @@ class Scene(ABC):
 
 
 class Simulator(ABC):
-    """A source of tasks and scenes, on one asset pack. Constructing it is cheap; `open` imports the engine."""
+    """A source of tasks and scenes, on one asset pack. Constructing it is cheap; `open` imports the engine.
+
+    Raises UnknownName for a pack that it does not know.
+    """
 
     task_sets: ClassVar[Sequence[str]]
     packs: ClassVar[Sequence[str]]
@@ -51,6 +55,8 @@ class Simulator(ABC):
     offers: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, assets: str) -> None:
+        if assets not in self.packs:
+            raise UnknownName("asset pack", assets, self.packs, where=f"simulator {type(self).__name__}")
         self.assets = assets
 
     @abstractmethod

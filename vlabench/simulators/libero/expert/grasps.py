@@ -101,16 +101,16 @@ PALM = np.array([(side, along, up) for side in (-0.03, 0.03) for along in (-0.1,
 
 
 def crowding(world: World, hand: Pose, boxes: Boxes, fingers: bool = True) -> float:
-    """How much a hand at a pose would stand in other things: 0 where it is free, about 1 for each part inside one."""
+    """How much a hand at a pose would stand in other things: 0 where it is free, above 2 for each point inside one."""
     opening, up, side = hand.rot[:, 1], -hand.rot[:, 2], hand.rot[:, 0]
     local = np.concatenate([PALM, FINGERS]) if fingers else PALM
     points = hand.pos + local @ np.stack([side, opening, up])
-    return float(np.maximum(0.012 - boxes.distance(points), 0.0).sum()) * 60
+    return float(np.maximum(0.012 - boxes.distance(points), 0.0).sum()) * 200
 
 
 def stretch(world: World, point: Floats) -> float:
-    """Cost of a point near the end of the arm's reach, where it straightens and cannot come back by itself."""
-    return 20.0 * max(float(np.linalg.norm((point - world.base)[:2])) - 0.70, 0.0)
+    """Cost of a point near the end of the arm's reach, where it straightens and does not come back by itself."""
+    return 10.0 * max(float(np.linalg.norm((point - world.base)[:2])) - 0.70, 0.0)
 
 
 def choose(world: World, name: str, towards: Floats | None = None) -> Pose:
@@ -130,7 +130,7 @@ def choose(world: World, name: str, towards: Floats | None = None) -> Pose:
         cost += crowding(world, option, here)
         if towards is not None and there is not None and cost < best_cost:
             target = Pose(option.pos - obj.pos + towards, option.rot)
-            cost += crowding(world, target, there, fingers=False) + stretch(world, target.pos)
+            cost += crowding(world, target, there, fingers=False) + 2.0 * stretch(world, target.pos)
         if cost < best_cost:
             best, best_cost = option, cost
     return best
@@ -140,7 +140,7 @@ def _effort(world: World, option: Pose) -> float:
     """The cost of getting to a grasp: turning away from the start pose and from now, distance, reach."""
     hand, yaw = world.hand, angle(option.rot, HOME)
     far = float(np.linalg.norm(option.pos[:2] - hand.pos[:2]))
-    turning = 0.35 * yaw + 0.25 * angle(option.rot, hand.rot) + (10.0 if yaw > 1.75 else 0.0)
+    turning = 0.3 * yaw + 0.15 * angle(option.rot, hand.rot) + (10.0 if yaw > 1.75 else 0.0)
     return turning + 1.5 * far + stretch(world, option.pos)
 
 

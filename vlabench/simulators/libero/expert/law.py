@@ -12,7 +12,7 @@ from vlabench.simulators.libero.expert.drawers import (
     push_shut,
 )
 from vlabench.simulators.libero.expert.fixtures import into_microwave, slide, swing_shut, turn_knob
-from vlabench.simulators.libero.expert.motion import Move, action, unfold
+from vlabench.simulators.libero.expert.motion import Move, action
 from vlabench.simulators.libero.expert.place import held, pick_and_place, release, retreat, target
 from vlabench.simulators.libero.world import Goal, World
 from vlabench.types import Floats
@@ -69,4 +69,4 @@ def into_drawer(world: World, goal: Goal) -> Move:
 
 def act(world: World) -> Floats:
     """The expert's action [7] in [−1, 1] for the current state."""
-    return action(world, unfold(world) or decide(world))
+    return action(world, decide(world))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from vlabench.simulators.libero.expert.geometry import UP, angle, rotation_vector, unit
 from vlabench.simulators.libero.world import Box, Pose, World
@@ -111,16 +110,25 @@ def carry(world: World, name: str, goal: Floats, rotation: Floats) -> Move:
     flat = float(np.linalg.norm(offset[:2]))
     half = float(np.max(extent.size[:2])) / 2
     top = world.obstacles((name,)).top(obj.pos, goal, margin=half + 0.012)
-    lift = max(top + 0.02 - float(extent.low[2]), 0.0) if flat > 0.02 else 0.0
-    z_near = goal[2] - obj.pos[2] + float(np.clip((flat - 0.005) * 2.0, 0.0, 0.12))
-    up = max(z_near, lift if np.isfinite(top) else -np.inf) if flat > 0.02 else z_near
+    cruise = float(np.clip((flat - 0.005) * 2.0, 0.0, 0.12))
+    up = goal[2] - obj.pos[2] + cruise
+    if flat > 0.02:
+        up = max(up, top + 0.02 - float(extent.low[2]))
     ready = float(np.clip(1.0 - (up - 0.012) / 0.03, 0.0, 1.0))
     turned = float(np.clip(1.0 - (angle(rotation, hand.rot) - 0.25) / 0.3, 0.0, 1.0)) if flat < 0.08 else 1.0
+    if flat > 0.05:
+        offset = offset - 1.5 * overreach(world)
     aside = way_out(world, name, extent)
     if up > 0.01 and aside is not None:
         return Move(hand.pos + 0.04 * aside, hand.rot, CLOSE)
     waypoint = hand.pos + np.array([ready * offset[0], ready * offset[1], up if turned > 0.5 else max(up, 0.0)])
     return Move(waypoint, rotation, CLOSE, gain=GAIN if up < 0 or flat > 0.02 else 1.5)
+
+
+def overreach(world: World) -> Floats:
+    """How far (m, a flat vector) the hand is beyond where the arm begins to straighten."""
+    out = (world.hand.pos - world.base) * np.array([1.0, 1.0, 0.0])
+    return max(float(np.linalg.norm(out)) - 0.72, 0.0) * unit(out)
 
 
 def way_out(world: World, name: str, extent: Box) -> Floats | None:
@@ -146,17 +154,3 @@ def back_out(world: World) -> Move | None:
         return None
     away = 0.0 if world.grip > 0.4 else 0.06
     return Move(hand.pos - away * hand.rot[:, 2], hand.rot, OPEN)
-
-
-STRAIGHT = -0.15
-"""An elbow beyond this (rad) cannot bend by itself: inward forces run through it."""
-
-
-def unfold(world: World) -> Move | None:
-    """With a straight arm: inward and up while the wrist tips over, which is what bends the elbow; else None."""
-    if world.elbow < STRAIGHT:
-        return None
-    hand = world.hand
-    outward = unit((hand.pos - world.base) * np.array([1.0, 1.0, 0.0]))
-    tipped = Rotation.from_rotvec(0.25 * np.cross(UP, outward)).as_matrix() @ hand.rot
-    return Move(hand.pos - 0.05 * outward + 0.015 * UP, tipped, CLOSE if world.grip > 0.5 else OPEN)

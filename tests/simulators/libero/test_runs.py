@@ -1,0 +1,48 @@
+"""Runs of LIBERO with real worker processes: the same records whatever the order, the workers and what came before."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from vlabench import cards, plan, registry
+from vlabench.plan import Options, Plan
+from vlabench.runner import run
+from vlabench.store import Store
+from vlabench.types import EpisodeRecord
+
+TASKS = ("libero_goal/7", "libero_10/3")  # a stove that glows, and a cabinet with drawers
+STEPS = 24
+
+
+def short() -> Plan:
+    """Two episodes of two tasks under two conditions, cut off after STEPS steps."""
+    made = plan.make(cards.load_suite("libero-joint"), cards.load_policy("random"), registry.simulator("libero")(
+        "primitive"), Options(episodes=2, tasks=TASKS))
+    tasks = {task: dataclasses.replace(task, step_limit=STEPS) for task in made.tasks}
+    return dataclasses.replace(made, tasks=tuple(tasks.values()), specs=tuple(
+        dataclasses.replace(spec, task=tasks[spec.task]) for spec in made.specs))
+
+
+def played(results: Path, todo: Plan, workers: int) -> dict[tuple[str, str, int, int], EpisodeRecord]:
+    """The records of a run, without what may differ from one to the next."""
+    store = Store(results, "random", "primitive")
+    summary = run(todo, cards.load_policy("random"), "libero", store, workers=workers)
+    assert (summary.played, summary.errors) == (8, 0), summary
+    reading = store.read({task.task_set for task in todo.tasks}, {n: c.digest for n, c in todo.conditions.items()})
+    return {k: dataclasses.replace(r, seconds=0.0, finished="") for k, r in reading.records.items()}
+
+
+@pytest.mark.slow
+def test_two_workers_in_reverse_order_make_the_records_of_one(tmp_path: Path) -> None:
+    todo = short()
+    one = played(tmp_path / "one", todo, workers=1)
+    two = played(tmp_path / "two", dataclasses.replace(todo, specs=todo.specs[::-1]), workers=2)
+    assert one == two and len(one) == 8
+    for (task, condition, index, seed), record in one.items():
+        assert record.steps == STEPS and set(record.frame) == {"agentview", "wrist"}
+        assert record.frame == one[task, "clean", index, seed].frame  # the twins start from the same picture
+        other = one[task, condition, 1 - index, seed]
+        assert record.frame != other.frame and record.state != other.state

@@ -1,0 +1,172 @@
+"""What cards hold: the keys of a suite's and of a policy's file, and what follows from them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vlabench import registry
+from vlabench.conditions import CLEAN, Condition, Part, digest_of
+from vlabench.errors import CardError, UnknownName
+from vlabench.problems import one_line_each, options_model, shown
+
+if TYPE_CHECKING:
+    from vlabench.adapters.base import Policy
+    from vlabench.perturbations.base import Perturbation
+    from vlabench.simulators.base import Simulator
+
+Names = tuple[Annotated[str, Field(min_length=1)], ...]
+
+
+class CardFile(BaseModel):
+    """What all card files have in common."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    title: str = Field(min_length=1)
+    source: str = Field(min_length=1)
+
+
+class SuiteFile(CardFile):
+    """The keys of a suite's file."""
+
+    simulator: str
+    task_sets: Names = Field(min_length=1)
+    episodes: int = Field(ge=1)
+    tasks: Names = ()
+    include: Names = ()
+    sweep: Names = ()
+    conditions: dict[str, Annotated[tuple[Part, ...], Field(min_length=1)]] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SuiteCard:
+    """Task sets × conditions × episodes.
+
+    episodes: per task and condition, unless the command line says otherwise. tasks: patterns such as
+    `libero_goal/*` that narrow the task sets down; empty means all tasks. conditions: `clean`, then those of included
+    suites, the card's own, and the sweeps' (`<perturbation>-s1` … `-s5`), in that order.
+    """
+
+    name: str
+    path: Path
+    title: str
+    source: str
+    simulator: str
+    task_sets: tuple[str, ...]
+    episodes: int
+    tasks: tuple[str, ...]
+    include: tuple[str, ...]
+    sweep: tuple[str, ...]
+    conditions: Mapping[str, Condition]
+
+    @property
+    def engine(self) -> type[Simulator]:
+        """The class of its simulator. Raises UnknownName, PluginError."""
+        valid = registry.names("simulator")
+        if self.simulator not in valid:
+            raise UnknownName("simulator", self.simulator, valid, where=f"{shown(self.path)}: simulator")
+        return registry.simulator(self.simulator)
+
+
+class Weights(BaseModel):
+    """A file beside the card (the path is relative to the card's folder) and its checksum."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    path: str = Field(min_length=1)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class PolicyCard(CardFile):
+    """An adapter, what it needs to see, and where its weights come from.
+
+    options: what the adapter's constructor takes. cameras: those it looks at, empty if it reads no pictures.
+    image_size: pixels per side. replan: how many actions of a chunk are executed before the next look. privileged: it
+    reads the simulator's state. assets: the packs it may run on, the first by default. trained_on: the
+    perturbations, task sets or suites seen in training. train: the command that makes the weights again.
+    """
+
+    name: str
+    path: Path
+    adapter: str
+    assets: Names = Field(min_length=1)
+    options: dict[str, Any] = Field(default_factory=dict)
+    cameras: Names = ()
+    image_size: int = Field(default=256, ge=16, le=1024)
+    replan: int = Field(default=1, ge=1)
+    privileged: bool = False
+    trained_on: Names = ()
+    weights: Weights | None = None
+    train: str | None = None
+
+    @cached_property
+    def _adapter(self) -> type[Policy]:
+        try:
+            return registry.adapter(self.adapter)
+        except UnknownName as error:
+            valid = registry.names("adapter")
+            raise UnknownName("adapter", error.name, valid, where=f"{shown(self.path)}: adapter") from None
+
+    @cached_property
+    def resolved_options(self) -> dict[str, Any]:
+        """The constructor's arguments, defaults written out. Raises CardError for keys or types it does not take."""
+        model = options_model(self._adapter, without=("weights",))
+        try:
+            return model.model_validate_json(json.dumps(self.options)).model_dump(mode="json")
+        except ValidationError as error:
+            raise CardError(one_line_each(error, model, f"{shown(self.path)}: options")) from None
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 over all on this card that can change what the policy does."""
+        return digest_of(
+            {
+                "adapter": self.adapter,
+                "revision": self._adapter.revision,
+                "options": self.resolved_options,
+                "cameras": self.cameras,
+                "image_size": self.image_size if self.cameras else None,
+                "replan": self.replan,
+                "privileged": self.privileged,
+                "weights": self.weights.sha256 if self.weights else None,
+            }
+        )
+
+    def notices(self, perturbation: Perturbation) -> bool:
+        """Whether anything that the perturbation changes can reach this policy or the robot it drives."""
+        felt = {f"images/{camera}" for camera in self.cameras} | {"action", "scene"}
+        if self.cameras or not self.privileged:
+            felt |= {"proprio", "instruction"}
+        return bool(felt & perturbation.channels(self.cameras))
+
+    def feels(self, condition: Condition) -> bool:
+        """Whether it notices any perturbation of the condition; `clean` has none that it could miss."""
+        return condition.name == CLEAN or any(map(self.notices, condition.perturbations))
+
+    def make(self) -> Policy:
+        """The policy itself. Raises CardError if the weights are absent or not those of the checksum."""
+        options = self.resolved_options
+        if self.weights is not None:
+            options = {**options, "weights": self._checked_weights(self.weights)}
+        return self._adapter(**options)
+
+    def _checked_weights(self, weights: Weights) -> Path:
+        path = self.path.parent / weights.path
+        mend = f"\n  mend: {self.train}" if self.train else ""
+        try:
+            found = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise CardError(f"{shown(self.path)}: weights.path: {path}: {error.strerror}{mend}") from error
+        if found != weights.sha256:
+            raise CardError(
+                f"{shown(self.path)}: weights.sha256: {path} has the checksum {found}, not {weights.sha256}{mend}"
+            )
+        return path
