@@ -128,6 +128,17 @@ def test_what_is_on_record_is_not_played_again(truth: Path, tmp_path: Path) -> N
     assert (again.held, again.played, again.exit_code) == (36, 0, 0)
 
 
+def test_records_of_other_versions_hold_but_are_pointed_out(tmp_path: Path) -> None:
+    todo = planned(episodes=2, tasks=("toy_points/1",), conditions=("dark",))
+    playing(tmp_path, todo)
+    path = store(tmp_path).path("toy_points", "dark")
+    path.write_text(path.read_text().replace('"toy": "0.1"', '"toy": "0.0"'))
+    notes = Notes()
+    assert playing(tmp_path, todo, progress=notes).held == 4
+    assert notes.notes == ["note: 2 records on hand made with toy 0.0, now 0.1: an episode may end otherwise with it; "
+                           "--results DIR plays all of them anew"]
+
+
 def test_recorded_actions_lie_beside_the_records(tmp_path: Path) -> None:
     todo = planned(episodes=1, tasks=("toy_points/1",))
     playing(tmp_path, todo, record=True)

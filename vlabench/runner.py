@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,6 +102,8 @@ def run(plan: Plan, policy: PolicyCard, simulator: str, store: Store, *, workers
         reading = store.read(
             sorted({task.task_set for task in plan.tasks}), {n: c.digest for n, c in plan.conditions.items()},
             policy.digest)
+        for sentence in _aged(reading.records.values(), versions):
+            progress.note(f"note: {sentence}")
         todo = plan.todo(reading.held)
         book = _Book(plan, policy, store, writer, versions, dict(reading.records), progress)
         interrupted = False
@@ -134,6 +136,15 @@ def default_workers() -> int:
 def default_time_limit(spec: EpisodeSpec) -> float:
     """Seconds: so generous (ten times what the slowest rendering takes) that only what hangs exceeds it."""
     return 300.0 + 5.0 * spec.task.step_limit
+
+
+def _aged(records: Iterable[EpisodeRecord], now: Mapping[str, str]) -> list[str]:
+    """A sentence for each version that records were played with and that is another one now."""
+    then = Counter((name, version) for record in records for name, version in record.versions.items()
+                   if now.get(name, version) != version)
+    return [f"{count} record{'s' if count > 1 else ''} on hand made with {name} {version}, now {now[name]}: an episode "
+            f"may end otherwise with it; --results DIR plays all of them anew"
+            for (name, version), count in sorted(then.items())]
 
 
 class _Book:

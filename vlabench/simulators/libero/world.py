@@ -84,6 +84,8 @@ class World:
         self.model, self.data = env.sim.model._model, env.sim.data._data
         self.goals: list[Goal] = [tuple(goal) for goal in env.parsed_problem["goal_state"]]
         self.boxes: dict[str, Box] = {}
+        self._others: dict[tuple[str, ...], Any] = {}
+        """For `obstacles`: names left out → geoms, constants of the model."""
         robot = env.robots[0]
         self._site = robot.eef_site_id
         self._arm = robot._ref_joint_pos_indexes
@@ -235,10 +237,11 @@ class World:
 
     def obstacles(self, without: tuple[str, ...] = ()) -> Boxes:
         """The boxes of all solid geoms but planes, the robot's and those of the named objects."""
-        owners = self._owner[self._solid]
-        keep = (owners != "robot") & ~np.isin(owners, np.array(without, dtype=object)) & (
-            self.model.geom_type[self._solid] != 0)
-        return self.geom_boxes(self._solid[keep])
+        if without not in self._others:
+            owners = self._owner[self._solid]
+            away = np.isin(owners, np.array([*without, "robot"], dtype=object))
+            self._others[without] = self._solid[~away & (self.model.geom_type[self._solid] != 0)]
+        return self.geom_boxes(self._others[without])
 
     def expert_action(self) -> Floats:
         """What the scripted expert does in this state: float [7] in [−1, 1]."""
@@ -257,7 +260,8 @@ class World:
         sideways = np.abs(self.data.contact.frame[: self.data.ncon, :3] @ self.hand.rot[:, 1]) > 0.5
         own = self._owner == name
         result = [False, False]
-        for a, b in self.contacts()[sideways]:
+        pairs = self.contacts()[sideways]
+        for a, b in pairs[own[pairs].any(axis=1)]:
             for geom, other in ((a, b), (b, a)):
                 if own[geom]:
                     for side in (0, 1):
@@ -266,9 +270,9 @@ class World:
 
     def supported(self, name: str) -> bool:
         """Whether an object touches anything but the robot."""
-        own = self._owner == name
-        return any(bool(own[a]) != bool(own[b]) and self._owner[b if own[a] else a] != "robot"
-                   for a, b in self.contacts())
+        own, pairs = self._owner == name, self.contacts()
+        met = pairs[own[pairs].any(axis=1)].ravel()
+        return any(owner not in ("robot", name) for owner in self._owner[met])
 
     def holds(self, goal: Goal) -> bool:
         """Whether a predicate of the goal is true now, by hf-libero's own evaluation."""
