@@ -207,7 +207,7 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_a_gl_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gl, "loads", lambda backend: False)
     monkeypatch.delenv("MUJOCO_GL", raising=False)
-    refused(run(*LIBERO), 2, "no OpenGL library to draw with", "mend: apt-get install -y libosmesa6")
+    refused(run(*LIBERO), 2, "no OpenGL library to draw with", "mend: sudo apt-get install -y libosmesa6")
     refused(vlabench("preview", "--suite", "libero-smoke", "--out", "x.png"), 2, "no OpenGL library to draw with")
 
 

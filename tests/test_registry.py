@@ -46,7 +46,7 @@ def test_listing_imports_no_module_and_cards_none_of_the_heavy_libraries() -> No
 
 
 def test_a_name_is_a_module_or_a_package_with_a_module_of_the_kind(tmp_path: Path) -> None:
-    for path in ("base.py", "_tools.py", "__init__.py", "one_two.py", "big/simulator.py", "helpers/tools.py"):
+    for path in ("base.py", "_tools.py", "__init__.py", "one_two.py", "big/simulator.py", "others/tools.py"):
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).touch()
     assert registry.builtin("simulator", tmp_path) == [

@@ -39,7 +39,7 @@ def test_what_is_chosen(monkeypatch: pytest.MonkeyPatch, libraries: tuple[str, .
 def test_no_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch, libraries: tuple[str, ...],
                                          asked: str | None) -> None:
     machine(monkeypatch, libraries, gpu=False, asked=asked)
-    with pytest.raises(RenderingError, match=r"(?s)no OpenGL library.*mend: apt-get install -y libosmesa6"):
+    with pytest.raises(RenderingError, match=r"(?s)no OpenGL library.*mend: sudo apt-get install -y libosmesa6"):
         gl.choose()
 
 

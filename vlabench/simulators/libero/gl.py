@@ -10,7 +10,7 @@ from pathlib import Path
 from vlabench.errors import RenderingError
 
 BACKENDS = ("egl", "osmesa")
-INSTALL = "apt-get install -y libosmesa6"
+INSTALL = "sudo apt-get install -y libosmesa6"
 """The line that makes software rendering work on Debian and Ubuntu."""
 
 
