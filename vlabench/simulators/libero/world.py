@@ -60,8 +60,10 @@ class Boxes:
         """For each point [p, 3] the distance to the nearest box (0 inside)."""
         if not len(self.centres):
             return np.full(len(points), np.inf)
-        local = np.einsum("nji,pnj->pni", self.rotations, points[:, None] - self.centres)
-        nearest: Floats = np.linalg.norm(np.maximum(np.abs(local) - self.halves, 0.0), axis=2).min(axis=1)
+        local = np.matmul(points[None] - self.centres[:, None], self.rotations)  # [n, p, 3], in the boxes' frames
+        gaps = np.maximum(np.abs(local) - self.halves[:, None], 0.0)
+        gaps *= gaps
+        nearest: Floats = np.sqrt((gaps[..., 0] + gaps[..., 1] + gaps[..., 2]).min(axis=0))
         return nearest
 
     def top(self, start: Floats, end: Floats, margin: float) -> float:
