@@ -50,7 +50,7 @@ def run(*args: str) -> Result:
     return vlabench("run", *args, "--workers", "1")
 
 
-def refused(result: Result, status: int, *parts: str) -> None:
+def check_refused(result: Result, status: int, *parts: str) -> None:
     """The status, and a message on stderr that holds all parts, without a traceback."""
     assert isinstance(result.exception, SystemExit), result.exception
     assert result.exit_code == status, result.output
@@ -90,7 +90,7 @@ def test_run_shows_the_table_of_all_that_is_on_record() -> None:
 
 def test_exit_status_of_a_run_with_errors_and_of_a_condition_that_does_nothing(
         monkeypatch: pytest.MonkeyPatch) -> None:
-    refused(run("--policy", "toy-seeker", "--suite", "toy-idle", "--episodes", "1"), 3,
+    check_refused(run("--policy", "toy-seeker", "--suite", "toy-idle", "--episodes", "1"), 3,
             "condition 'idle', channel 'images/side': not changed at all in 3 of 3 episodes")
     monkeypatch.setenv("TOY_MISCHIEF", json.dumps({"0/0": "step"}))
     failed = run(*TOY, "--episodes", "1", "--results", "others")
@@ -145,7 +145,7 @@ BAD: dict[str, tuple[list[str], list[str]]] = {
 @pytest.mark.parametrize("case", BAD)
 def test_bad_names_and_numbers(case: str) -> None:
     args, parts = BAD[case]
-    refused(run(*args), 2, *parts)
+    check_refused(run(*args), 2, *parts)
     assert not Path("results").exists()
 
 
@@ -155,9 +155,9 @@ def test_bad_names_and_numbers(case: str) -> None:
 ])
 def test_a_name_in_a_card_that_nothing_has(old: str, new: str, message: str, here: Path) -> None:
     (here / "bad.toml").write_text(SUITE.replace(old, new))
-    refused(run("--policy", "toy-seeker", "--suite", "bad.toml"), 2, message)
-    refused(vlabench("preview", "--suite", "bad.toml", "--assets", "plain"), 2, message)
-    refused(vlabench("show", "bad.toml"), 2, message)
+    check_refused(run("--policy", "toy-seeker", "--suite", "bad.toml"), 2, message)
+    check_refused(vlabench("preview", "--suite", "bad.toml", "--assets", "plain"), 2, message)
+    check_refused(vlabench("show", "bad.toml"), 2, message)
 
 
 @pytest.mark.parametrize(("line", "message"), [
@@ -168,7 +168,7 @@ def test_a_name_in_a_card_that_nothing_has(old: str, new: str, message: str, her
 ])
 def test_a_card_with_a_mistake(line: str, message: str, here: Path) -> None:
     (here / "bad.toml").write_text(SUITE + line)
-    refused(run("--policy", "toy-seeker", "--suite", "bad.toml"), 2, message)
+    check_refused(run("--policy", "toy-seeker", "--suite", "bad.toml"), 2, message)
 
 
 def test_a_perturbation_that_the_simulator_cannot_offer(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +176,7 @@ def test_a_perturbation_that_the_simulator_cannot_offer(here: Path, monkeypatch:
     monkeypatch.syspath_prepend(str(here / "site"))
     registry.refresh()
     (here / "rusty.toml").write_text(SUITE + '[conditions]\nrusty = [{perturbation = "rust"}]')
-    refused(run("--policy", "toy-seeker", "--suite", "rusty.toml"), 2,
+    check_refused(run("--policy", "toy-seeker", "--suite", "rusty.toml"), 2,
             "condition 'rusty': perturbation 'rust' needs joint-friction, which simulator Toy does not offer",
             "it offers: point")
 
@@ -184,7 +184,7 @@ def test_a_perturbation_that_the_simulator_cannot_offer(here: Path, monkeypatch:
 def test_opencv_without_its_libraries_stops_before_the_first_step(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cv2", None)
     (here / "turned.toml").write_text(SUITE + '[conditions]\nturned = [{perturbation = "rotation"}]')
-    refused(run("--policy", "toy-seeker", "--suite", "turned.toml"), 2, "mend: sudo apt-get install -y libgl1")
+    check_refused(run("--policy", "toy-seeker", "--suite", "turned.toml"), 2, "mend: sudo apt-get install -y libgl1")
     assert not Path("results").exists()
 
 
@@ -200,25 +200,26 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     for cached in (package.root, package.task_names):
         cached.cache_clear()
     monkeypatch.setitem(sys.modules, "libero", None)
-    refused(run(*LIBERO), 2, "needs the Python package 'hf-libero'", "mend: pip install 'vlabench[libero]'")
+    check_refused(run(*LIBERO), 2, "needs the Python package 'hf-libero'", "mend: pip install 'vlabench[libero]'")
 
 
 @pytest.mark.usefixtures("libero")
 def test_without_a_gl_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gl, "loads", lambda backend: False)
     monkeypatch.delenv("MUJOCO_GL", raising=False)
-    refused(run(*LIBERO), 2, "no OpenGL library to draw with", "mend: sudo apt-get install -y libosmesa6")
-    refused(vlabench("preview", "--suite", "libero-smoke", "--out", "x.png"), 2, "no OpenGL library to draw with")
+    check_refused(run(*LIBERO), 2, "no OpenGL library to draw with", "mend: sudo apt-get install -y libosmesa6")
+    check_refused(vlabench("preview", "--suite", "libero-smoke", "--out", "x.png"), 2, "no OpenGL library to draw with")
 
 
 @pytest.mark.usefixtures("libero")
 def test_without_the_official_assets(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLABENCH_ASSETS", str(here))
-    refused(run(*LIBERO, "--assets", "official"), 2, "holds no LIBERO assets (missing there: articulated_objects,")
+    check_refused(run(*LIBERO, "--assets", "official"), 2,
+                  "holds no LIBERO assets (missing there: articulated_objects,")
     monkeypatch.delenv("VLABENCH_ASSETS")
     monkeypatch.setenv("VLABENCH_CACHE", str(here))
     monkeypatch.setattr("vlabench.simulators.libero.packs._installed", lambda: None)
-    refused(run(*LIBERO, "--assets", "official"), 2, "the official LIBERO assets are not on this machine",
+    check_refused(run(*LIBERO, "--assets", "official"), 2, "the official LIBERO assets are not on this machine",
             "mend: vlabench assets fetch libero", "or run with --assets primitive")
     assert "absent" in vlabench("assets", "list").stdout
 
@@ -232,7 +233,7 @@ def stored(here: Path, change: Any) -> None:
 
 def test_results_of_a_later_version(here: Path) -> None:
     stored(here, lambda text: text.replace(f'"format": {FORMAT}', '"format": 99'))
-    refused(run(*TOY), 4, "clean.jsonl, line 1: format 99, written by a later vlabench", "--results DIR")
+    check_refused(run(*TOY), 4, "clean.jsonl, line 1: format 99, written by a later vlabench", "--results DIR")
 
 
 def test_results_of_an_earlier_version_and_half_a_line_are_played_again(here: Path) -> None:
@@ -246,7 +247,7 @@ def test_results_of_an_earlier_version_and_half_a_line_are_played_again(here: Pa
 
 def test_results_that_cannot_be_written(here: Path) -> None:
     (here / "results").write_text("a file")
-    refused(run(*TOY), 4, "results/toy-seeker", "--results DIR")
+    check_refused(run(*TOY), 4, "results/toy-seeker", "--results DIR")
 
 
 @pytest.mark.parametrize("args", [["run", "--polcy", "x"], ["run", *TOY, "--episodes", "many"], ["list", "sweets"],
@@ -261,12 +262,13 @@ def test_assets_are_built_where_one_says(here: Path) -> None:
     assert (here / "pack" / "scenes").is_dir()
     (here / "mine").mkdir()
     (here / "mine" / "thesis.tex").touch()
-    refused(vlabench("assets", "build", "--out", str(here / "mine")), 2, "is not a primitive asset pack")
-    refused(vlabench("assets", "fetch", "liberio"), 2, "unknown download 'liberio': did you mean 'libero'?")
+    check_refused(vlabench("assets", "build", "--out", str(here / "mine")), 2, "is not a primitive asset pack")
+    check_refused(vlabench("assets", "fetch", "liberio"), 2, "unknown download 'liberio': did you mean 'libero'?")
 
 
 def test_show_explains_every_name_there_is() -> None:
     for name in [*cards.suite_names(), *cards.policy_names(), *registry.names("perturbation"), "toy_points/1"]:
         shown = vlabench("show", name)
         assert shown.exit_code == 0 and name in shown.stdout.splitlines()[0]
-    refused(vlabench("show", "rotaton"), 2, "unknown name 'rotaton': did you mean 'rotation'", "mend: vlabench list")
+    check_refused(vlabench("show", "rotaton"), 2, "unknown name 'rotaton': did you mean 'rotation'",
+                  "mend: vlabench list")
