@@ -130,11 +130,6 @@ class World:
         """Whether a goal's argument is a region instead of an object."""
         return name in self.env.object_sites_dict
 
-    @cached_property
-    def movable(self) -> list[str]:
-        """The objects with a free joint."""
-        return list(self.env.objects_dict)
-
     # where things are
 
     @property
@@ -177,11 +172,6 @@ class World:
         """Half extents [3] of a region's site in its own frame."""
         size: Floats = self.model.site_size[self.model.site(name).id].copy()
         return size
-
-    def velocity(self, name: str) -> float:
-        """Speed of a movable object, m/s."""
-        body = self.env.obj_body_id[name]
-        return float(np.linalg.norm(self.data.cvel[body][3:]))
 
     def joint(self, name: str) -> tuple[float, Pose, Floats]:
         """(position, frame of the body it moves, axis in the world frame) of a hinge or slide."""
