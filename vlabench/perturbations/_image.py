@@ -98,7 +98,7 @@ class ImagePerturbation(Perturbation):
 
     def picture(self, image: Image, camera: str, step: int, rng: Draws) -> Image:
         """The changed picture, uint8 [H, W, 3], in a new array."""
-        raise NotImplementedError(f"{type(self).__name__} must say how it changes a picture")
+        raise TypeError(f"{type(self).__name__} must say how it changes a picture")
 
 
 class DrawnPerturbation(ImagePerturbation):
@@ -135,11 +135,11 @@ class DrawnPerturbation(ImagePerturbation):
 
     def apply(self, image: Image, units: Units) -> Image:
         """The changed picture for a draw."""
-        raise NotImplementedError(f"{type(self).__name__} must say how it changes a picture")
+        raise TypeError(f"{type(self).__name__} must say how it changes a picture")
 
     def describe(self, units: Units, height: int, width: int) -> Mapping[str, Any]:
         """A draw in words that are JSON-ready: angles, pixels, factors."""
-        raise NotImplementedError(f"{type(self).__name__} must describe its draws")
+        raise TypeError(f"{type(self).__name__} must describe its draws")
 
     def realised(self) -> dict[str, Any]:
         """The draw of the latest look: one for all cameras, or one by camera where they are independent."""

@@ -35,7 +35,7 @@ class Scene(ABC):
     def slot(self, b: int) -> Scene:
         """The view of copy `b` that a perturbation's scene hooks act on. A scene of one copy is its own view."""
         if b:
-            raise NotImplementedError(f"{type(self).__name__} offers no view of a single copy")
+            raise TypeError(f"{type(self).__name__} offers no view of a single copy")
         return self
 
     def close(self) -> None:
