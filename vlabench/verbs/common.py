@@ -1,0 +1,42 @@
+"""What several verbs share: options, lists in one argument, the console."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDTH = 160
+"""Columns of a table that goes to a file or a pipe, unless COLUMNS says otherwise."""
+
+Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Where records lie.")]
+Suite = Annotated[str, typer.Option("--suite", metavar="S", help="A suite's name, or the path of a card (.toml).")]
+Tasks = Annotated[list[str] | None, typer.Option(
+    "--tasks", metavar="T", help="Only these: libero_spatial, libero_goal/3, 'libero_*/0'; with commas, or repeated.")]
+Conditions = Annotated[list[str] | None, typer.Option(
+    "--conditions", metavar="C", help="Only these, names or patterns, and the control.")]
+Assets = Annotated[str | None, typer.Option(
+    "--assets", metavar="PACK", help="primitive or official; by default the first on the policy's card.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of every random draw.")]
+Cameras = Annotated[list[str] | None, typer.Option("--camera", metavar="NAME", help="Repeat for several.")]
+
+
+def split(values: Sequence[str] | None) -> tuple[str, ...]:
+    """`--tasks a,b --tasks c` → a, b, c."""
+    return tuple(part for value in values or () for part in value.split(",") if part)
+
+
+def console(stderr: bool = False) -> Console:
+    """As wide as the terminal, or WIDTH."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    wide = None if stream.isatty() or "COLUMNS" in os.environ else WIDTH
+    return Console(file=stream, width=wide, highlight=False)

@@ -1,0 +1,76 @@
+"""Verbs that say what is here: list, show, doctor, assets."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vlabench.verbs.common import Results, console
+
+
+class Kind(str, Enum):
+    """What `vlabench list` lists."""
+
+    suites = "suites"
+    policies = "policies"
+    perturbations = "perturbations"
+    tasks = "tasks"
+
+
+def list_(kind: Annotated[Kind, typer.Argument(help="Of what.")]) -> None:
+    """List suites, policies, perturbations or tasks."""
+    from vlabench import listing
+
+    console().print({Kind.suites: listing.suites, Kind.policies: listing.policies,
+                      Kind.perturbations: listing.perturbations, Kind.tasks: listing.tasks}[kind]())
+
+
+def show(name: Annotated[str, typer.Argument(help="A suite, policy, perturbation, task, or a card's path.")]) -> None:
+    """Explain a suite, a policy, a perturbation or a task."""
+    from vlabench.explain import explain
+
+    console().print(explain(name))
+
+
+def doctor(results: Results = Path("results")) -> None:
+    """Try what a run needs on this machine; exits with 0 if a default run (LIBERO, primitive assets) would work."""
+    from vlabench import doctor as physician
+    from vlabench.listing import table
+
+    checks = physician.diagnose(results)
+    console().print(table(["", "", ""], [[check.mark, check.name, check.found] for check in checks]))
+    for check in checks:
+        if check.mend:
+            typer.echo(f"{check.name}: {'' if check.needed else 'if you want it: '}{check.mend}")
+    works = physician.would_run(checks)
+    typer.echo("a run would work here" if works else "a run would not work here: see what is missing above")
+    raise typer.Exit(0 if works else 1)
+
+
+def assets_list() -> None:
+    """Say which packs are here, and how to get the others."""
+    from vlabench.listing import asset_packs
+
+    console().print(asset_packs())
+
+
+def assets_fetch(name: Annotated[str, typer.Argument(help="libero")]) -> None:
+    """Download a simulator's own assets from the hub."""
+    from vlabench.errors import UnknownName
+    from vlabench.simulators.libero import packs
+
+    if name != "libero":
+        raise UnknownName("download", name, ["libero"])
+    typer.echo(f"{packs.fetch_official()}: complete")
+
+
+def assets_build(
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="By default the cache.")] = None,
+) -> None:
+    """Write the generated pack; a run does so by itself."""
+    from vlabench.simulators.libero import packs
+
+    typer.echo(f"{packs.primitive(out)}: complete")
