@@ -33,10 +33,11 @@ def playing(policy: Policy, listeners: Sequence[Listener] = (), index: int = 5, 
 
 
 def recorded(index: int = 5) -> tuple[Played, Recording]:
-    recorder = ActionRecorder(replan=3)
-    played = playing(Seeker(noise=0.5), [recorder], index)
-    assert recorder.recording is not None
-    return played, recorder.recording
+    policy = Seeker(noise=0.5)
+    recorder = ActionRecorder(policy, replan=3)
+    played = playing(policy, [recorder], index)
+    assert recorder.kept is not None
+    return played, recorder.kept
 
 
 def test_a_recording_comes_back_from_disk_and_plays_the_same_episode(tmp_path: Path) -> None:
@@ -106,7 +107,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_recording_holds_one_episode() -> None:
     specs = [EpisodeSpec(TASK, "dim", index) for index in (0, 1)]
-    for policy, listeners in ((Seeker(), [ActionRecorder(1)]), (Replayed(recorded()[1]), [])):
+    for policy, listeners in ((Seeker(), [ActionRecorder(Seeker(), 1)]), (Replayed(recorded()[1]), [])):
         with pytest.raises((ValueError, EpisodeError), match="one episode, not 2"):
             play(Toy("plain").open(TASK, 2, CAMERAS), policy, specs, [{}, {}], replan=1, cameras=CAMERAS,
                  listeners=listeners)

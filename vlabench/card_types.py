@@ -85,13 +85,23 @@ class Weights(BaseModel):
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
+class Training(BaseModel):
+    """How `vlabench train` makes the weights: a method, and what it takes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    method: str = Field(min_length=1)
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
 class PolicyCard(CardFile):
     """An adapter, what it needs to see, and where its weights come from.
 
     options: what the adapter's constructor takes. cameras: those it looks at, empty if it reads no pictures.
     image_size: pixels per side. replan: how many actions of a chunk are executed before the next look. privileged: it
     reads the simulator's state. assets: the packs it may run on, the first by default. trained_on: the
-    perturbations, task sets or suites seen in training. train: the command that makes the weights again.
+    perturbations, task sets or suites seen in training, by their names (a leaderboard marks the conditions that hold
+    one of these perturbations, or of these suites'). train: the command that makes the weights again.
     """
 
     name: str
@@ -106,6 +116,7 @@ class PolicyCard(CardFile):
     trained_on: Names = ()
     weights: Weights | None = None
     train: str | None = None
+    training: Training | None = None
 
     @cached_property
     def _adapter(self) -> type[Policy]:

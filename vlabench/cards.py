@@ -53,7 +53,45 @@ def load_suite(name: str) -> SuiteCard:
 def load_policy(name: str) -> PolicyCard:
     """The policy of a name or of a path that ends in `.toml`. Raises UnknownName, CardError."""
     path = _find("policies", name)
-    return _validate(PolicyCard, path, {"name": path.stem, "path": str(path)})
+    card = _validate(PolicyCard, path, {"name": path.stem, "path": str(path)})
+    trained_perturbations(card)
+    return card
+
+
+def trained_perturbations(card: PolicyCard) -> frozenset[str]:
+    """The perturbations that a policy saw in training: those its card names, and those of the suites it names.
+
+    Raises UnknownName for a name in `trained_on` that is no perturbation, suite or task set.
+    """
+    names, kinds, suites = set(card.trained_on), set(registry.names("perturbation")), card_files("suites")
+    parts = [part for name in names & suites.keys() - kinds for condition in load_suite(name).conditions.values()
+             for part in condition.parts]
+    others = names - kinds - suites.keys()
+    if others:
+        task_sets = {each for name in registry.names("simulator") for each in registry.simulator(name).task_sets}
+        for name in sorted(others - task_sets):
+            raise UnknownName("perturbation, suite or task set", name, kinds | suites.keys() | task_sets,
+                              where=f"{shown(card.path)}: trained_on")
+    return frozenset(names & kinds | {part.perturbation for part in parts})
+
+
+def write_policy(card: PolicyCard) -> None:
+    """Write a policy's card to its path. Raises CardError."""
+    fields = card.model_dump(mode="json", exclude={"name", "path"}, exclude_none=True, exclude_defaults=True)
+    text = "".join(f"{key} = {_toml(value)}\n" for key, value in fields.items())
+    try:
+        card.path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CardError(f"{shown(card.path)}: cannot be written: {error.strerror}") from error
+
+
+def _toml(value: Any) -> str:
+    """A JSON value in TOML; its strings, numbers and flags are written alike, tables inline."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(str(key))} = {_toml(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def card_files(folder: Folder) -> dict[str, Path]:

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from vlabench.errors import VlabenchError
-from vlabench.verbs import look, play
+from vlabench.verbs import board, gating, learning, look, play
 
 
 class _Verbs(TyperGroup):
@@ -30,16 +30,25 @@ class _Verbs(TyperGroup):
 app = typer.Typer(cls=_Verbs, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="How robust a vision-language-action policy is, on LIBERO under perturbation.")
 assets_app = typer.Typer(no_args_is_help=True, help="The packs of looks and shapes that a simulator runs on.")
+board_app = typer.Typer(no_args_is_help=True, help="The leaderboard: submissions, checked and ranked.")
 app.command()(play.run)
 app.command("list")(look.list_)
 app.command()(look.show)
 app.command()(look.doctor)
 app.command()(play.preview)
 app.command()(play.replay)
+app.command()(learning.demos)
+app.command()(learning.train)
 assets_app.command("list")(look.assets_list)
 assets_app.command("fetch")(look.assets_fetch)
 assets_app.command("build")(look.assets_build)
+app.command()(gating.gate)
+app.command()(board.submit)
+app.command()(board.verify)
+board_app.command("build")(board.build)
+board_app.command("check")(board.check)
 app.add_typer(assets_app, name="assets")
+app.add_typer(board_app, name="board")
 
 
 def main() -> None:

@@ -55,6 +55,21 @@ class Listener:
         """The episodes are over."""
 
 
+class Keeper(Listener):
+    """A listener that brings something home from an episode: made anew for each, in the process that plays it.
+
+    policy: the one that acts. replan: how many of its actions are executed from one look to the next.
+    """
+
+    def __init__(self, policy: Policy, replan: int) -> None:
+        self.policy, self.replan = policy, replan
+
+    @property
+    def kept(self) -> Any:
+        """What to bring home, picklable; asked for after the episode."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
 class Played:
     """What an episode led to; the fields mean what they mean in `EpisodeRecord`."""

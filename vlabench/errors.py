@@ -9,9 +9,13 @@ VlabenchError
 ├── RenderingError    no OpenGL library to draw with
 ├── AssetsError       an asset pack that is absent or incomplete
 ├── UnsupportedError  a perturbation asks for what the simulator or the policy cannot offer
+├── DataError         demonstrations that cannot be read, written or mixed
+├── DeviceError       a GPU that is not there, or too little memory on one that is
 ├── StoreError        a results folder that cannot be read or written
 ├── WorkerError       workers that cannot start, or die again and again
-└── AuditError        a condition that did nothing, or changed what it must leave alone
+├── AuditError        a condition that did nothing, or changed what it must leave alone
+├── SubmissionError   results that cannot go on the leaderboard, or a submission that is not what it claims
+└── OutdatedError     a submission made for an earlier definition of its suite
 """
 
 from __future__ import annotations
@@ -78,6 +82,16 @@ class UnsupportedError(VlabenchError):
     """A perturbation asks for something that this simulator or this policy does not have."""
 
 
+class DataError(VlabenchError):
+    """Demonstrations cannot be read or written, or are of another layout, size or version than is needed."""
+
+    exit_code = 4
+
+
+class DeviceError(VlabenchError):
+    """The device that should compute is absent, or its memory is too small."""
+
+
 class StoreError(VlabenchError):
     """A results folder cannot be read or written; what was recorded before stays readable."""
 
@@ -94,3 +108,11 @@ class AuditError(VlabenchError):
     """A condition did nothing, or changed something that it must leave alone."""
 
     exit_code = 3
+
+
+class SubmissionError(VlabenchError):
+    """Results that cannot be submitted, or a submission that does not hold what it claims."""
+
+
+class OutdatedError(SubmissionError):
+    """A submission whose suite has been defined otherwise since: its numbers compare with no newer ones."""

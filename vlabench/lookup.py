@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vlabench import cards, registry
 from vlabench.conditions import Condition
 from vlabench.errors import UnknownName
+from vlabench.plan import matching
 
 if TYPE_CHECKING:
     from vlabench.simulators.base import Simulator
@@ -27,6 +29,20 @@ def find_task(key: str) -> Task:
     if key not in tasks:
         raise UnknownName("task", key, tasks, mend="mend: vlabench list tasks")
     return tasks[key]
+
+
+def find_tasks(simulator: str, task_sets: Sequence[str] = (), patterns: Sequence[str] = ()) -> list[Task]:
+    """The tasks of these task sets of a simulator (none: all) that match any of `patterns` (none: all).
+
+    Raises UnknownName, MissingExtra.
+    """
+    kind = registry.simulator(simulator)
+    tasks = _tasks(kind)
+    for name in task_sets:
+        if name not in kind.task_sets:
+            raise UnknownName("task set", name, kind.task_sets, where="--task-set")
+    tasks = [task for task in tasks if not task_sets or task.task_set in task_sets]
+    return matching(tasks, patterns, "--tasks") if patterns else tasks
 
 
 def _tasks(kind: type[Simulator]) -> list[Task]:

@@ -76,9 +76,9 @@ def choose_tasks(suite: SuiteCard, simulator: Simulator, patterns: Sequence[str]
             raise UnknownName("task set", task_set, simulator.task_sets, where=f"{shown(suite.path)}: task_sets")
     tasks = [task for task_set in suite.task_sets for task in simulator.tasks(task_set)]
     if suite.tasks:
-        tasks = _matching(tasks, suite.tasks, f"suite {suite.name!r}")
+        tasks = matching(tasks, suite.tasks, f"suite {suite.name!r}")
     if patterns:
-        tasks = _matching(tasks, patterns, "--tasks")
+        tasks = matching(tasks, patterns, "--tasks")
     return tuple(tasks)
 
 
@@ -97,7 +97,7 @@ def choose_conditions(suite: SuiteCard, options: Options) -> dict[str, Condition
     return {name: condition for name, condition in suite.conditions.items() if name in chosen}
 
 
-def _matching(tasks: Sequence[Task], patterns: Sequence[str], where: str) -> list[Task]:
+def matching(tasks: Sequence[Task], patterns: Sequence[str], where: str) -> list[Task]:
     chosen: set[str] = set()
     for pattern in patterns:
         found = [task.key for task in tasks if task.task_set == pattern or fnmatch.fnmatchcase(task.key, pattern)]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from typing_extensions import Self
 
 from vlabench.adapters.base import Policy
-from vlabench.episode import Bools, Listener, Played
+from vlabench.episode import Bools, Keeper, Listener, Played
 from vlabench.errors import StoreError
 from vlabench.seeding import Draws
 from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome
@@ -81,14 +81,19 @@ def recording_path(results: Path, policy: str, assets: str, spec: EpisodeSpec) -
             / f"{spec.task.number}-{spec.index}-{spec.seed}.npz")
 
 
-class ActionRecorder(Listener):
+class ActionRecorder(Keeper):
     """Collects the Recording of one episode; after the episode it is in `recording`."""
 
-    def __init__(self, replan: int) -> None:
-        self.replan = replan
+    def __init__(self, policy: Policy, replan: int) -> None:
+        super().__init__(policy, replan)
         self.recording: Recording | None = None
         self._actions: list[npt.NDArray[np.float64]] = []
         self._looks: list[int] = []
+
+    @property
+    def kept(self) -> Recording | None:
+        """The recording."""
+        return self.recording
 
     def on_start(self, specs: Sequence[EpisodeSpec]) -> None:
         """Raises ValueError unless the batch is a single episode."""

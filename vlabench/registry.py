@@ -1,12 +1,13 @@
-"""Name → class for perturbations, adapters and simulators; a module is imported only when its class is asked for.
+"""Name → class for perturbations, adapters, simulators, training methods; a module is imported when its class is used.
 
 One rule for the built-in ones, and no list to edit. The name `gripper_fault` of kind `perturbation` is the class
 `GripperFault` in `vlabench/perturbations/gripper_fault.py`, or, where one module is not enough, in
 `vlabench/perturbations/gripper_fault/perturbation.py` (so `libero` of kind `simulator` is `Libero` in
 `vlabench/simulators/libero/simulator.py`). `base` and modules that begin with an underscore are no names.
 
-Other packages add names through the entry point groups `vlabench.perturbations`, `vlabench.adapters` and
-`vlabench.simulators`, each as `name = "module:Class"`. A name can be taken once: duplicates are refused.
+Other packages add names through the entry point groups `vlabench.perturbations`, `vlabench.adapters`,
+`vlabench.simulators` and `vlabench.training.methods`, each as `name = "module:Class"`. A name can be taken once:
+duplicates are refused.
 """
 
 from __future__ import annotations
@@ -25,14 +26,15 @@ if TYPE_CHECKING:
     from vlabench.adapters.base import Policy
     from vlabench.perturbations.base import Perturbation
     from vlabench.simulators.base import Simulator
+    from vlabench.training.methods.base import Method
 
-Kind = Literal["perturbation", "adapter", "simulator"]
+Kind = Literal["perturbation", "adapter", "simulator", "method"]
 
 FOLDERS: Mapping[Kind, str] = MappingProxyType(
-    {"perturbation": "perturbations", "adapter": "adapters", "simulator": "simulators"}
+    {"perturbation": "perturbations", "adapter": "adapters", "simulator": "simulators", "method": "training.methods"}
 )
 BASES: Mapping[Kind, str] = MappingProxyType(
-    {"perturbation": "Perturbation", "adapter": "Policy", "simulator": "Simulator"}
+    {"perturbation": "Perturbation", "adapter": "Policy", "simulator": "Simulator", "method": "Method"}
 )
 _HERE = Path(__file__).parent
 
@@ -65,6 +67,11 @@ def simulator(name: str) -> type[Simulator]:
     return cast("type[Simulator]", load("simulator", name))
 
 
+def method(name: str) -> type[Method]:
+    """The class of a training method. Raises UnknownName, PluginError."""
+    return cast("type[Method]", load("method", name))
+
+
 def load(kind: Kind, name: str) -> type[Any]:
     """Import and return the class of a name. Raises UnknownName, PluginError."""
     where = target(kind, name)
@@ -86,7 +93,7 @@ def refresh() -> None:
 
 @functools.cache
 def _targets(kind: Kind) -> Mapping[str, str]:
-    return merge(kind, builtin(kind, _HERE / FOLDERS[kind]), plugins(kind))
+    return merge(kind, builtin(kind, _HERE.joinpath(*FOLDERS[kind].split("."))), plugins(kind))
 
 
 def builtin(kind: Kind, folder: Path) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from vlabench.crew import Crew, Result
 from vlabench.errors import OptionError
 from vlabench.plan import Plan
 from vlabench.progress import Progress
-from vlabench.recorder import recording_path
+from vlabench.recorder import ActionRecorder, recording_path
 from vlabench.slot import named
 from vlabench.store import Store, Writer
 from vlabench.types import EpisodeRecord, EpisodeSpec, Identity
@@ -97,7 +97,8 @@ def run(plan: Plan, policy: PolicyCard, simulator: str, store: Store, *, workers
             perturbation.check(policy.cameras)
     versions = {"vlabench": __version__, **engine.versions()}
     progress = progress or Progress()
-    job = Job(simulator, store.assets, policy, {name: named(c) for name, c in plan.conditions.items()}, record)
+    job = Job(simulator, store.assets, policy, {name: named(c) for name, c in plan.conditions.items()},
+              ActionRecorder if record else None)
     with store.writer() as writer:
         reading = store.read(
             sorted({task.task_set for task in plan.tasks}), {n: c.digest for n, c in plan.conditions.items()},
@@ -160,9 +161,9 @@ class _Book:
     def enter(self, result: Result) -> None:
         """Put a result on record. Raises StoreError, and AuditError for a condition that plainly does not work."""
         record = self._record(result)
-        if isinstance(result.answer, Done) and result.answer.recording is not None:
+        if isinstance(result.answer, Done) and result.answer.kept is not None:
             path = recording_path(self._store.root, self._store.policy, self._store.assets, result.spec)
-            result.answer.recording.save(path)
+            result.answer.kept.save(path)
         self._writer.append(record)
         self.records[record.identity] = record
         self._progress.record(record)

@@ -45,5 +45,5 @@ class Draws:
 
 
 def stream(spec: EpisodeSpec, name: str) -> Draws:
-    """The stream `name` of an episode."""
-    return Draws(spec.seed, spec.task.key, spec.index, name)
+    """The stream `name` of an episode; training's episodes (`sampled`) share none with an evaluation's."""
+    return Draws(spec.seed, spec.task.key, spec.index, f"sampled/{name}" if spec.sampled else name)

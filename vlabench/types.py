@@ -38,12 +38,17 @@ class Task:
 
 @dataclass(frozen=True)
 class EpisodeSpec:
-    """One attempt. `index` picks the init state and, with `seed`, every random draw; the condition picks none."""
+    """One attempt. `index` picks the init state and, with `seed`, every random draw; the condition picks none.
+
+    sampled: for training: the start is drawn from the task's own placement regions instead of being one of the
+    published init states, and no draw is shared with an evaluation; `index` may then be any number from 0.
+    """
 
     task: Task
     condition: str
     index: int
     seed: int = 0
+    sampled: bool = False
 
     @property
     def identity(self) -> Identity:

@@ -22,13 +22,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
+from typing import Any
 
 from vlabench import registry
 from vlabench.card_types import PolicyCard
-from vlabench.episode import EpisodeError, Played, play
+from vlabench.episode import EpisodeError, Keeper, Played, play
 from vlabench.errors import VlabenchError
 from vlabench.perturbations.base import Perturbation
-from vlabench.recorder import ActionRecorder, Recording
 from vlabench.simulators.base import Scene
 from vlabench.types import EpisodeSpec, Phase, Task
 
@@ -46,13 +46,16 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker needs to know before its first episode. chains: condition → stream name → perturbation."""
+    """What a worker needs to know before its first episode.
+
+    chains: condition → stream name → perturbation. keeper: made for every episode; what it kept comes back with Done.
+    """
 
     simulator: str
     assets: str
     policy: PolicyCard
     chains: Mapping[str, Mapping[str, Perturbation]]
-    record: bool = False
+    keeper: type[Keeper] | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Done:
     """An episode was played to its end."""
 
     played: Played
-    recording: Recording | None
+    kept: Any = None
 
 
 @dataclass(frozen=True)
@@ -105,14 +108,14 @@ class Stage:
         except Exception as error:
             self.close_scene()
             return Failed("open", type(error).__name__, _told(error))
-        recorder = ActionRecorder(card.replan)
+        keeper = self.job.keeper(self.policy, card.replan) if self.job.keeper else None
         try:
             (played,) = play(scene, self.policy, [spec], [self.job.chains[spec.condition]], replan=card.replan,
-                             cameras=card.cameras, listeners=[recorder] if self.job.record else [])
+                             cameras=card.cameras, listeners=[keeper] if keeper else [])
         except EpisodeError as error:
             self.close_scene()
             return Failed(error.phase, type(error.cause).__name__, _told(error.cause))
-        return Done(played, recorder.recording)
+        return Done(played, keeper.kept if keeper else None)
 
     def close_scene(self) -> None:
         """Let the open scene go; one that an error left in an unknown state may fail to close, and need not."""

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from vlabench.seeding import Draws
 from vlabench.types import Floats, Observation
+
+if TYPE_CHECKING:
+    import torch
+
+    from vlabench.models.bins import BinnedActions
 
 
 class Policy(ABC):
@@ -30,3 +35,27 @@ class Policy(ABC):
     def close(self) -> None:
         """Let go of what the policy holds (a connection, a device)."""
         return None
+
+
+class TrainablePolicy(Policy):
+    """A policy that training methods can change: a torch module whose actions are a distribution.
+
+    module: its parameters. The methods keep the graph, so that what they return can be differentiated.
+    """
+
+    module: torch.nn.Module
+
+    @abstractmethod
+    def distribution(self, obs: Observation, embedding: torch.Tensor | None = None) -> BinnedActions:
+        """Over chunks of actions [B, T, D]: `log_prob`, `mean`, `mode`, `sample`, logits per bin.
+
+        embedding: used instead of the observation's own, so that one can differentiate with respect to it.
+        """
+
+    @abstractmethod
+    def embedding(self, obs: Observation) -> torch.Tensor:
+        """The low-dimensional state [B, E], E ≤ 512, which is all that the action head reads."""
+
+    @abstractmethod
+    def value(self, obs: Observation) -> torch.Tensor:
+        """Expected return [B]."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from vlabench.seeding import stream
 from vlabench.simulators.base import Scene
-from vlabench.simulators.libero import gl, package, packs
+from vlabench.simulators.libero import gl, package, packs, starts
 from vlabench.simulators.libero.arm import Arm
 from vlabench.simulators.libero.looks import draw_coarse_robot
 from vlabench.simulators.libero.world import World
@@ -41,7 +41,7 @@ class LiberoScene(Scene):
         gl.activate()
         self.task, self.cameras, self.image_size, self.privileged = task, tuple(cameras), image_size, privileged
         self._cheap = pack == "primitive"
-        with _numpy_seeded(FIXTURE_SEED):
+        with starts.numpy_seeded(FIXTURE_SEED):
             self._control = package.make_environment(task.task_set, task.name, packs.folder(pack))
             self._control.seed(FIXTURE_SEED)
             self._control.reset()
@@ -87,14 +87,18 @@ class LiberoScene(Scene):
     # the contract
 
     def reset(self, episodes: Sequence[EpisodeSpec]) -> None:
-        """Warm reset: the state that a full reset, `set_init_state` and the settle steps lead to, bit for bit."""
+        """Warm reset: the state that a full reset, `set_init_state` and the settle steps lead to, bit for bit.
+
+        A `sampled` episode starts where LIBERO's own placement samplers put things, fixtures apart.
+        """
         import mujoco
 
         (spec,) = episodes
         mujoco.mj_copyData(self.data, self.model, self._fresh)
         self._arm.reset()
         self.model.site_rgba[:] = self._fresh_site_rgba
-        self.set_state(package.init_states(self.task.task_set, self.task.name)[spec.index])
+        self.set_state(starts.sample(self.env, stream(spec, "start")) if spec.sampled
+                       else package.init_states(self.task.task_set, self.task.name)[spec.index])
         for _ in range(SETTLE_STEPS):
             self._advance(self.null_action)
         self._step_count = 0
@@ -196,17 +200,6 @@ class LiberoScene(Scene):
         quat = transforms.convert_quat(data.body(robot.robot_model.eef_name).xquat, to="xyzw")
         gripper = data.qpos[robot._ref_gripper_joint_pos_indexes]
         return np.concatenate([position, axis_angle(quat), gripper]).astype(np.float32)
-
-
-@contextmanager
-def _numpy_seeded(seed: int) -> Iterator[None]:
-    """numpy's global generator, from which robosuite and hf-libero draw, seeded inside and as it was afterwards."""
-    before = np.random.get_state()
-    np.random.seed(seed)
-    try:
-        yield
-    finally:
-        np.random.set_state(before)
 
 
 def axis_angle(quat: Floats) -> Floats:

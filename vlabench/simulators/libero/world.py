@@ -138,6 +138,19 @@ class World:
         x, y, z = self.data.site_xmat[self._site].reshape(3, 3).T
         return Pose(self.data.site_xpos[self._site].copy(), np.stack([y, -x, z], axis=1))
 
+    @property
+    def hand_quaternion(self) -> Floats:
+        """The end effector's orientation as proprioception reports it: quaternion [4] (x, y, z, w)."""
+        body = self.data.body(self.env.robots[0].robot_model.eef_name)
+        turned: Floats = np.roll(body.xquat, -1)
+        return turned
+
+    @property
+    def arm(self) -> Floats:
+        """The arm's joints [7] (rad)."""
+        joints: Floats = self.data.qpos[self._arm].copy()
+        return joints
+
     @cached_property
     def base(self) -> Floats:
         """Position [3] of the robot's base."""
@@ -167,6 +180,17 @@ class World:
             return Pose(self.data.xpos[body].copy(), self.data.xmat[body].reshape(3, 3).copy())
         site = self.model.site(name).id
         return Pose(self.data.site_xpos[site].copy(), self.data.site_xmat[site].reshape(3, 3).copy())
+
+    def seen_at(self, camera: str, points: Floats) -> Floats:
+        """Where points [n, 3] (m, world frame) are in a camera's picture as policies get it: [n, 2], from left to right
+        and top to bottom, [−1, 1] inside the picture. Points behind the camera are far outside.
+        """
+        ident = self.model.camera(camera).id
+        local = (points - self.data.cam_xpos[ident]) @ self.data.cam_xmat[ident].reshape(3, 3)
+        ahead = np.maximum(-local[:, 2], 1e-3) * np.tan(np.deg2rad(self.model.cam_fovy[ident]) / 2)
+        # The picture is upright but mirrored: LIBERO's policies get what OpenGL draws turned by 180 degrees.
+        found: Floats = np.clip(np.stack([-local[:, 0], -local[:, 1]], axis=1) / ahead[:, None], -9.0, 9.0)
+        return found
 
     def site_size(self, name: str) -> Floats:
         """Half extents [3] of a region's site in its own frame."""
@@ -240,6 +264,12 @@ class World:
         from vlabench.simulators.libero.expert.law import act
 
         return act(self)
+
+    def expert_advice(self) -> tuple[Floats, Floats]:
+        """The same action, and three points [9] (m, relative to the hand) behind it: thing, place, waypoint."""
+        from vlabench.simulators.libero.expert.law import advise
+
+        return advise(self)
 
     # what holds
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from vlabench.simulators.libero.expert.drawers import (
     OPEN_ENOUGH,
     WIDE_OPEN,
@@ -25,12 +27,17 @@ FOOT = 0.005
 
 def decide(world: World) -> Move:
     """The move for the first goal that does not hold or whose object has not been let go of."""
-    for goal in sorted(world.goals, key=lambda g: ORDER[g[0]]):
+    for goal in in_order(world):
         if not world.holds(goal) or (len(goal) == 3 and held(world, goal[1])):
             return work_on(world, goal)
         if len(goal) == 3 and any(world.touched(goal[1])):
             return release(world, goal[1])
     return retreat(world)
+
+
+def in_order(world: World) -> list[Goal]:
+    """The goals in the order in which they are worked on."""
+    return sorted(world.goals, key=lambda goal: ORDER[goal[0]])
 
 
 def work_on(world: World, goal: Goal) -> Move:
@@ -70,3 +77,30 @@ def into_drawer(world: World, goal: Goal) -> Move:
 def act(world: World) -> Floats:
     """The expert's action [7] in [−1, 1] for the current state."""
     return action(world, decide(world))
+
+
+FAR = 0.3
+"""A waypoint is named at most this far (m) from the hand, in each direction."""
+
+
+def advise(world: World) -> tuple[Floats, Floats]:
+    """The expert's action [7], and three points [9] (m, relative to the hand, world axes) that led to it.
+
+    The points are what is worked on now (an object, a drawer's handle, a knob or door's hinge), where it should go, and
+    the next waypoint of the hand. A policy that learns from pictures learns them beside the action.
+    """
+    move, hand = decide(world), world.hand.pos
+    left = [goal for goal in in_order(world) if not world.holds(goal)]
+    thing, place = focus(world, (left or in_order(world)[-1:])[0])
+    return action(world, move), np.concatenate([thing - hand, place - hand, np.clip(move.pos - hand, -FAR, FAR)])
+
+
+def focus(world: World, goal: Goal) -> tuple[Floats, Floats]:
+    """Where a goal's object or moving part is, and where it should be; positions [3] in the world frame."""
+    if len(goal) == 3:
+        return world.pose(goal[1]).pos, target(world, goal)[0]
+    if world.kind(goal[1]).endswith("cabinet"):
+        at = drawer(world, goal[1])
+        return at.bar, at.bar - at.outward * (at.opened - (WIDE_OPEN if goal[0] == "open" else 0.0))
+    hinge = world.joint(world.joints_of(goal[1])[0])[1].pos
+    return hinge, hinge

@@ -1,0 +1,115 @@
+"""Who acts while demonstrations are collected: the expert with disturbances, taking turns with a learner if asked to.
+
+Behavioural cloning from undisturbed demonstrations fails where the learner errs: nothing there shows how to mend an
+error. So the hand starts displaced, is kicked, and the learner itself acts (DAgger, Ross et al. 2011); the label is
+what the expert would do in each state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vlabench.adapters.base import Policy
+from vlabench.errors import OptionError
+from vlabench.seeding import Draws
+from vlabench.types import Floats, Observation
+
+EXPERT, KICK, LEARNER = 0, 1, 2
+"""Who chose an action."""
+START_STEPS = 18
+"""A displaced start is the same random action for 0 … this many steps."""
+KICK_STEPS = (4, 10)
+"""A kick is the same random action for this many steps."""
+FUMBLE = 0.25
+"""Share of kicks that open or close the hand at random, too; the others leave it as the expert wants it."""
+
+
+@dataclass
+class _Turn:
+    """Whose turn it is in one slot, until which step, with which actions."""
+
+    who: int = EXPERT
+    until: int = 0
+    began: int = 0
+    actions: Floats = field(default_factory=lambda: np.zeros((0, 7)))
+
+
+class Demonstrator(Policy):
+    """One action for each copy; afterwards `labels`, `points` and `actors` hold what the expert says of the same state.
+
+    noise: standard deviation, in units of the action space, of Gaussian noise on all but the gripper; the label stays
+    the expert's action. kicks: share of steps at which a kick begins; with any, starts are displaced, too. learner: a
+    policy's name or card, which acts instead of the expert in a share 1 − mix of the turns.
+    """
+
+    def __init__(self, noise: float = 0.0, kicks: float = 0.0, learner: str = "", mix: float = 0.0) -> None:
+        if not (0 <= noise <= 1 and 0 <= kicks <= 0.5 and 0 <= mix <= 1):
+            raise OptionError(f"noise {noise:g}, kicks {kicks:g}, mix {mix:g}: noise and mix must be in [0, 1], "
+                              f"kicks in [0, 0.5]")
+        self._noise, self._kicks, self._mix = noise, kicks, mix
+        self._learner: Policy | None = None
+        self._replan = KICK_STEPS[1]
+        if learner:
+            from vlabench.cards import load_policy
+
+            card = load_policy(learner)
+            self._learner, self._replan = card.make(), card.replan
+        self._turns: list[_Turn] = []
+        self._draws: list[Draws] = []
+        self.labels: Floats = np.zeros((0, 7))
+        self.points: Floats = np.zeros((0, 9))
+        self.actors: list[int] = []
+
+    def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
+        """The batch's episodes start; all slots at once, as the loop does it."""
+        self._turns, self._draws = [_Turn() for _ in slots], list(draws)
+        if self._learner is not None:
+            self._learner.reset(slots, draws)
+
+    def act(self, obs: Observation) -> Floats:
+        """float [B, 1, D]; the observation must hold the simulator's state."""
+        advice = [state.expert_advice() for state in obs.state or ()]
+        self.labels = np.stack([action for action, _ in advice])
+        self.points = np.stack([points for _, points in advice])
+        answers = []
+        for b, turn in enumerate(self._turns):
+            if obs.step >= turn.until:
+                self._next_turn(turn, obs.slot(b), b)
+            answers.append(self._action(turn, obs.step, b))
+        self.actors = [turn.who for turn in self._turns]
+        return np.stack(answers)[:, None]
+
+    def close(self) -> None:
+        """Close the learner."""
+        if self._learner is not None:
+            self._learner.close()
+
+    def _next_turn(self, turn: _Turn, obs: Observation, b: int) -> None:
+        rng = self._draws[b].at(obs.step, "turn")
+        turn.who, turn.began, turn.until = EXPERT, obs.step, obs.step + 1
+        start = obs.step == 0 and self._kicks > 0
+        if start or rng.random() < self._kicks:
+            shortest, longest = (0, START_STEPS) if start else KICK_STEPS
+            length = int(rng.integers(shortest, longest + 1))
+            if length:
+                turn.who, turn.until, turn.actions = KICK, obs.step + length, self._kick(rng, self.labels[b])
+        elif self._learner is not None:
+            turn.until = obs.step + self._replan
+            if rng.random() >= self._mix:
+                turn.who, turn.actions = LEARNER, self._learner.act(obs)[0]
+
+    def _kick(self, rng: np.random.Generator, label: Floats) -> Floats:
+        action = rng.uniform(-1.0, 1.0, len(label))
+        action[-1] = rng.choice([-1.0, 1.0]) if rng.random() < FUMBLE else label[-1]
+        return action[None]
+
+    def _action(self, turn: _Turn, step: int, b: int) -> Floats:
+        if turn.who != EXPERT:
+            return np.asarray(turn.actions[min(step - turn.began, len(turn.actions) - 1)], dtype=np.float64)
+        noise: Floats = self._noise * self._draws[b].at(step, "noise").standard_normal((self.labels.shape[1],))
+        noise[-1] = 0.0
+        noisy: Floats = np.clip(self.labels[b] + noise, -1.0, 1.0)
+        return noisy

@@ -1,0 +1,82 @@
+"""The bundled compact policy: a NanoVLA that acts by the mean, the mode or a sample of its distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from vlabench.adapters.base import TrainablePolicy
+from vlabench.errors import DataError, MissingExtra, OptionError
+from vlabench.seeding import Draws
+from vlabench.types import Floats, Observation
+
+if TYPE_CHECKING:
+    import torch
+
+    from vlabench.models.bins import BinnedActions
+    from vlabench.models.nano import NanoVLA
+
+Decoding = Literal["mean", "mode", "sample"]
+SURE = 0.0
+"""An expected gripper command above this closes the hand, one below it opens it."""
+
+
+class Nano(TrainablePolicy):
+    """decode: how a chunk is taken from the distribution: its `mean` (the gripper by its sign), its `mode`, or a
+    `sample` at `temperature`, drawn from the episode's stream. weights: the file of `models.checkpoint`.
+    device: where it computes; on a CPU with one thread, the same inputs give the same outputs bit for bit.
+    """
+
+    def __init__(self, weights: Path, decode: Decoding = "mean", temperature: float = 1.0, device: str = "cpu") -> None:
+        try:
+            from vlabench.models import checkpoint
+        except ImportError as error:
+            raise MissingExtra(error.name or "torch", "train", "the compact policy") from error
+        if temperature <= 0:
+            raise OptionError(f"temperature {temperature:g}: must be above 0")
+        self.decode, self.temperature = decode, temperature
+        self.module: NanoVLA = checkpoint.load(weights, device)
+        self._draws: list[Draws] = []
+
+    def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
+        """Keep the episodes' streams, for samples."""
+        self._draws = list(draws)
+
+    def act(self, obs: Observation) -> Floats:
+        """Chunks of actions, float64 [B, T, 7]."""
+        import torch
+
+        with torch.inference_mode():
+            distribution = self.distribution(obs)
+            if self.decode == "sample":
+                shape = tuple(distribution.logits.shape[1:-1])
+                uniform = np.stack([draws.at(obs.step, "action").random(shape) for draws in self._draws])
+                actions = distribution.sample(uniform, self.temperature)
+            elif self.decode == "mode":
+                actions = distribution.mode
+            else:
+                actions = distribution.mean
+                actions[..., -1] = torch.where(actions[..., -1] > SURE, 1.0, -1.0)
+        chosen: Floats = actions.double().cpu().numpy()
+        return chosen
+
+    def distribution(self, obs: Observation, embedding: torch.Tensor | None = None) -> BinnedActions:
+        """Over chunks of actions [B, T, 7]."""
+        return self.module.act(self.embedding(obs) if embedding is None else embedding)
+
+    def embedding(self, obs: Observation) -> torch.Tensor:
+        """float32 [B, E]. Raises DataError for pictures of another size than the network's."""
+        config = self.module.config
+        for camera in config.cameras:
+            if camera not in obs.images or obs.images[camera].shape[1:3] != (config.image_size, config.image_size):
+                found = ", ".join(f"{name} {list(a.shape[1:3])}" for name, a in obs.images.items()) or "none"
+                raise DataError(f"the weights need pictures of {', '.join(config.cameras)} with {config.image_size} "
+                                f"pixels a side, not {found}\n  mend: `cameras` and `image_size` of the policy's card")
+        return self.module.trunk(self.module.inputs(obs.images, obs.proprio, obs.instruction)).embedding
+
+    def value(self, obs: Observation) -> torch.Tensor:
+        """Expected return [B]."""
+        return self.module.value(self.embedding(obs))

@@ -1,0 +1,129 @@
+"""LIBERO's HDF5 layout of demonstrations: a file a task, a group a demonstration, pictures as OpenGL draws them.
+
+    data/                        attributes: num_demos, total, bddl_file_name, problem_info, env_args, …
+    data/demo_0/                 attributes: num_samples, init_state, model_file; ours: index, seed, success
+    data/demo_0/actions          float32 [T, 7]: what the expert does in the state of each frame
+    data/demo_0/obs/…            agentview_rgb, eye_in_hand_rgb uint8 [T, H, W, 3] (upside down), ee_pos, ee_ori, …
+    data/demo_0/states …         robot_states, rewards, dones
+    data/demo_0/vlabench/…       ours: executed, actors, points, pixels; absent from LIBERO's own files
+
+The published demonstrations read the same, and LIBERO's and robomimic's tools read ours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vlabench.demos.keeper import CAMERAS, Demo
+from vlabench.errors import DataError, MissingExtra
+from vlabench.types import Task
+
+if TYPE_CHECKING:
+    import h5py
+
+VERSION = 1
+"""Of what is ours in a file; raised when a reader of the old one would misunderstand it."""
+
+
+def file_name(task: Task) -> str:
+    """`put_the_bowl_on_the_plate_demo.hdf5`: LIBERO's name of a task's file."""
+    return f"{task.name}_demo.hdf5"
+
+
+@contextmanager
+def opened(path: Path, mode: str = "r") -> Iterator[h5py.File]:
+    """An HDF5 file. Raises MissingExtra, and DataError for a file that is absent, damaged or something else."""
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingExtra("h5py", "train", "reading and writing demonstrations") from error
+    try:
+        file = h5py.File(path, mode)
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file of demonstrations\n  mend: vlabench demos") from None
+    except OSError as error:
+        raise DataError(f"{path}: not an HDF5 file that can be read: {error}\n"
+                        f"  mend: remove it, and make it again with vlabench demos") from None
+    with file:
+        yield file
+
+
+def write_demo(path: Path, demo: Demo) -> None:
+    """A file with one group `demo`, whole or not at all. Raises DataError."""
+    with _whole(path) as partial, opened(partial, "w") as file:
+        group = file.create_group("demo")
+        group.attrs.update({"num_samples": len(demo), "init_state": demo.states[0], "model_file": demo.model,
+                            "index": demo.index, "seed": demo.seed, "success": demo.success})
+        last = np.zeros(len(demo), dtype=np.uint8)
+        last[-1] = demo.success
+        position, turn, fingers = np.split(demo.proprio, [3, 6], axis=1)
+        arrays: dict[str, Any] = {
+            "actions": demo.labels, "states": demo.states, "rewards": last, "dones": last,
+            "robot_states": np.concatenate([fingers, position, demo.quaternions], axis=1),
+            "obs/ee_pos": position, "obs/ee_ori": turn, "obs/ee_states": demo.proprio[:, :6],
+            "obs/gripper_states": fingers, "obs/joint_states": demo.joints,
+            "vlabench/executed": demo.executed, "vlabench/actors": demo.actors, "vlabench/points": demo.points,
+            "vlabench/pixels": demo.pixels}
+        for name, array in arrays.items():
+            group.create_dataset(name, data=array)
+        for camera, pictures in demo.frames.items():
+            # A chunk a picture, so that training reads any of them alone.
+            group.create_dataset(f"obs/{CAMERAS[camera]}", data=pictures[:, ::-1, ::-1], compression="gzip",
+                                 compression_opts=1, chunks=(1, *pictures.shape[1:]))
+
+
+def join(path: Path, task: Task, groups: Sequence[tuple[Path, str]], facts: Mapping[str, Any]) -> None:
+    """Put demonstrations, each a file and the name of a group in it, together as LIBERO's file of a task.
+
+    facts: JSON-ready, kept as an attribute.
+    """
+    from vlabench.simulators.libero.package import bddl_file
+
+    with _whole(path) as partial, opened(partial, "w") as file:
+        data = file.create_group("data")
+        total = 0
+        for number, (source_path, name) in enumerate(groups):
+            with opened(source_path) as source:
+                source.copy(name, data, name=f"demo_{number}")
+                total += int(source[name].attrs["num_samples"])
+        problem = {"problem_name": task.task_set, "domain_name": "robosuite", "language_instruction": task.instruction}
+        data.attrs.update({
+            "num_demos": len(groups), "total": total, "tag": "vlabench", "macros_image_convention": "opengl",
+            "bddl_file_name": f"{task.task_set}/{bddl_file(task.task_set, task.name).name}",
+            "problem_info": json.dumps(problem), "env_name": task.name, "env_args": json.dumps(
+                {"type": 1, "env_name": task.name, "env_kwargs": {"robots": ["Panda"], "control_freq": 20}}),
+            "vlabench": json.dumps({"version": VERSION, **facts})})
+
+
+def facts_of(path: Path) -> dict[str, Any]:
+    """The `facts` that `join` kept in a file. Raises DataError."""
+    with opened(path) as file:
+        try:
+            return dict(json.loads(file["data"].attrs["vlabench"]))
+        except (KeyError, ValueError) as error:
+            raise DataError(f"{path}: not made by vlabench demos: {error}") from None
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A name to write under, which becomes `path` at the end if nothing went wrong, and vanishes otherwise."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()

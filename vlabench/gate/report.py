@@ -1,0 +1,167 @@
+"""A gate's report for people and machines: a table, Markdown for a CI job's page, JUnit XML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+from rich.table import Table
+from rich.text import Text
+
+from vlabench import stats
+from vlabench.errors import OptionError, StoreError
+from vlabench.gate.compare import Report
+from vlabench.gate.verdicts import Finding
+
+WORDS = {"no regression": "no regression", "regression": "REGRESSION", "undecided": "inconclusive"}
+"""Verdict → what is said."""
+COLOURS = {"no regression": "green", "regression": "bold red", "undecided": "yellow"}
+MAX_ROWS = 200
+"""Conditions in a summary's table; regressions and undecided ones come first."""
+
+
+def headline(report: Report) -> str:
+    """One line: the verdict, who against whom, and the counts."""
+    counts = [f"{sum(finding.verdict == verdict for finding in report.findings)} {said}"
+              for verdict, said in WORDS.items() if any(finding.verdict == verdict for finding in report.findings)]
+    return f"{WORDS[report.verdict]}: {report.candidate} against {report.baseline} ({', '.join(counts)})"
+
+
+def terms(report: Report) -> str:
+    """What was compared and how, in one or two sentences."""
+    choice = report.choice
+    what = f"suite {choice.suite}, " if choice.suite else ""
+    seeds = f" of seed {choice.seed}" if choice.seed or choice.candidate_seed else ""
+    if choice.candidate_seed != choice.seed:
+        seeds = f" of seed {choice.seed} against {choice.candidate_seed}, which share start states alone"
+    kind = "confidence sequence, valid at every look" if report.sequential else "interval clustered by task"
+    count = len(report.findings)
+    return (f"{what}{report.assets} assets; the same episodes{seeds}; margin {choice.margin:g} points, alpha "
+            f"{choice.alpha:g}. The difference (candidate − baseline, in points) comes with a "
+            f"{100 * (1 - 2 * choice.alpha):g} % {kind}: no regression if it lies above −{choice.margin:g}, a regression "
+            f"if below{f', by Holm over {count} conditions' if count > 1 else ''}.")
+
+
+def rows(report: Report) -> tuple[list[str], list[list[str]]]:
+    """Header and a row per condition, the bad news first."""
+    header = ["condition", "verdict", "pairs", "baseline %", "candidate %", "difference", "lost", "gained",
+              "further episodes per task"]
+    order = {"regression": 0, "undecided": 1, "no regression": 2}
+    found = sorted(report.findings, key=lambda finding: order[finding.verdict])
+    return header, [[each.condition, WORDS[each.verdict], str(each.pairs), _percent(each.baseline),
+                     _percent(each.candidate), points(each.difference), str(each.lost), str(each.gained), needed(each)]
+                    for each in found]
+
+
+def needed(finding: Finding) -> str:
+    """What it would take to decide."""
+    if finding.verdict != "undecided":
+        return ""
+    if finding.why:
+        return finding.why
+    if finding.further is None:
+        return "no number would decide: more tasks, or another margin"
+    return f"about {finding.further}"
+
+
+def notes(report: Report) -> list[str]:
+    """Sentences below the table."""
+    found = [report.effort] if report.effort else []
+    for finding in report.findings:
+        if finding.verdict == "regression" and finding.worst:
+            tasks = ", ".join(f"{task} {100 * mean:+.0f} ({pairs})".replace("-", "−")
+                              for task, mean, pairs in finding.worst)
+            found.append(f"{finding.condition} lost most in (points, pairs): {tasks}")
+    return found + list(report.notes)
+
+
+def to_rich(report: Report) -> Table:
+    """For a terminal."""
+    header, lines = rows(report)
+    table = Table(title=None)
+    for number, name in enumerate(header):
+        table.add_column(name, justify="left" if number in (0, 1, len(header) - 1) else "right", no_wrap=number == 0)
+    said = {word: verdict for verdict, word in WORDS.items()}
+    for line in lines:
+        table.add_row(*(Text(text) for text in line), style=COLOURS[said[line[1]]])
+    return table
+
+
+def to_markdown(report: Report) -> str:
+    """For a CI job's page."""
+    header, lines = rows(report)
+    left = [":---" if number in (0, 1, len(header) - 1) else "---:" for number in range(len(header))]
+    table = [header, left, *([f"**{cell}**" if k == 1 else cell for k, cell in enumerate(line)]
+                             for line in lines[:MAX_ROWS])]
+    said = [f"- {_plain(note)}" for note in notes(report)]
+    if len(lines) > MAX_ROWS:
+        said.insert(0, f"- {len(lines) - MAX_ROWS} more conditions are {lines[-1][1]}")
+    parts = [f"## {_plain(headline(report))}", _plain(terms(report)),
+             "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in table), "\n".join(said)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def to_junit(report: Report) -> str:
+    """One test case per condition: a regression is a failure, an undecided one counts as skipped."""
+    tally = [finding.verdict for finding in report.findings]
+    suite = ElementTree.Element("testsuite", {
+        "name": f"vlabench gate: {report.candidate} against {report.baseline}", "tests": str(len(tally)),
+        "failures": str(tally.count("regression")), "skipped": str(tally.count("undecided")), "errors": "0"})
+    where = ".".join(filter(None, ["gate", report.choice.suite, report.assets]))
+    for finding in report.findings:
+        case = ElementTree.SubElement(suite, "testcase", {"classname": where, "name": finding.condition, "time": "0"})
+        text = f"difference {points(finding.difference)} points over {finding.pairs} pairs; baseline " \
+               f"{_percent(finding.baseline)} %, candidate {_percent(finding.candidate)} %"
+        if finding.verdict == "regression":
+            ElementTree.SubElement(case, "failure", {"message": text, "type": "regression"}).text = terms(report)
+        elif finding.verdict == "undecided":
+            ElementTree.SubElement(case, "skipped", {"message": f"inconclusive: {text}; further episodes per task: "
+                                                                f"{needed(finding)}"})
+        ElementTree.SubElement(case, "system-out").text = text
+    ElementTree.indent(suite)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
+
+
+def points(difference: stats.Estimate) -> str:
+    """`−3.5 [−8.0, +1.0]`, or a dash."""
+    if not difference.n:
+        return "–"
+    value, low, high = (f"{100 * number + 0.0:+.1f}".replace("+0.0", "0.0").replace("-0.0", "0.0")
+                        for number in (difference.value, difference.low, difference.high))
+    return f"{value} [{low}, {high}]".replace("-", "−")
+
+
+def check_paths(paths: Sequence[Path | None]) -> None:
+    """Raises OptionError unless all files could be written: to be asked before a long run."""
+    for path in paths:
+        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+            raise OptionError(f"{path}: no file can be written there: there is no folder {path.absolute().parent}, or "
+                              f"it is one itself")
+
+
+def write(report: Report, summary: Path | None, junit: Path | None) -> None:
+    """Append the Markdown to one file (a CI job's page holds several steps) and write the XML to another.
+
+    Raises StoreError.
+    """
+    for path, text, mode in ((summary, to_markdown(report), "a"), (junit, to_junit(report), "w")):
+        if path is not None:
+            try:
+                with path.open(mode, encoding="utf-8") as file:
+                    file.write(text)
+            except OSError as error:
+                raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _percent(rate: stats.Rate) -> str:
+    return f"{100 * rate.rate:.1f}" if rate.n else "–"
+
+
+def _cell(text: str) -> str:
+    return _plain(text).replace("|", "\\|")
+
+
+def _plain(text: str) -> str:
+    """As Markdown shows it: without markup of its own."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", " ")

@@ -1,0 +1,122 @@
+"""Reads results folders for tables and plots: which policies on which packs are there, and the records that hold.
+
+A folder is one that `vlabench run --results` wrote to, or one policy's folder in it, or one pack's in that.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vlabench.errors import OptionError, StoreError, UnknownName
+from vlabench.problems import shown
+from vlabench.store import RUNS, Store
+from vlabench.types import EpisodeRecord
+
+
+class Owner(NamedTuple):
+    """Whose records: those of different packs never share a row."""
+
+    policy: str
+    assets: str
+
+    def __str__(self) -> str:
+        return f"{self.policy} on {self.assets}"
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The records of each owner, and what was left out, one sentence each."""
+
+    records: Mapping[Owner, Sequence[EpisodeRecord]]
+    notes: tuple[str, ...]
+
+
+def gather(
+    places: Sequence[Path],
+    conditions: Mapping[str, str] | None = None,
+    tasks: Sequence[str] = (),
+    policies: Sequence[str] = (),
+    assets: str | None = None,
+) -> Gathered:
+    """All records of one version of each policy below `places`.
+
+    conditions: name → digest; by default whatever is there, each as it was played last. tasks, policies: patterns of
+    names; by default all. The version of a policy is that of its last record. Raises StoreError for a folder without
+    records or that cannot be read, UnknownName for a pattern that fits no policy, OptionError for a policy that is in
+    two folders.
+    """
+    found: dict[Owner, Path] = {}
+    for place in places:
+        for owner, folder in _owners(place):
+            if found.setdefault(owner, folder) != folder:
+                raise OptionError(f"{owner} is both in {shown(found[owner])} and in {shown(folder)}: which one?\n"
+                                  f"  mend: name one of them, or make a table of each")
+    chosen = [owner for owner in found if (assets is None or owner.assets == assets) and _fits(owner.policy, policies)]
+    for pattern in policies:
+        if not any(fnmatchcase(owner.policy, pattern) for owner in chosen):
+            raise UnknownName("policy", pattern, {owner.policy for owner in found}, where=_listed(places))
+    if not chosen:
+        packs = ", ".join(sorted({owner.assets for owner in found}))
+        raise OptionError(f"no records on {assets!r} assets in {_listed(places)}, only on {packs}")
+    records: dict[Owner, Sequence[EpisodeRecord]] = {}
+    notes: list[str] = []
+    for owner in sorted(chosen):
+        read, warnings = _read(owner, found[owner], conditions)
+        records[owner] = [record for record in read if _fits(record.task, tasks)]
+        notes += [f"{owner}: {warning}" for warning in warnings]
+    return Gathered(records, tuple(notes))
+
+
+def _owners(place: Path) -> Iterator[tuple[Owner, Path]]:
+    """(owner, the folder of its task sets) below a place, whichever of the three levels it is."""
+    here = place.resolve()
+    for depth in (2, 1, 0):
+        folders = {file.parent.parent for file in here.glob("*/" * (depth + 1) + "*.jsonl") if file.name != RUNS}
+        if folders:
+            yield from sorted((Owner(folder.parent.name, folder.name), folder) for folder in folders)
+            return
+    why = "holds no records" if place.is_dir() else "is no folder"
+    raise StoreError(f"{shown(place)} {why}\n"
+                     f"  mend: vlabench run --policy P --suite S --results DIR, and name that folder")
+
+
+def _read(
+    owner: Owner, folder: Path, conditions: Mapping[str, str] | None
+) -> tuple[Sequence[EpisodeRecord], list[str]]:
+    files = sorted(file for file in folder.glob("*/*.jsonl") if conditions is None or file.stem in conditions)
+    last = sorted(((file.stem, line) for file in files if (line := _last_line(file))),
+                  key=lambda entry: str(entry[1].get("finished", "")))
+    digests = dict(conditions or {name: str(line.get("condition_digest", "")) for name, line in last})
+    version = str(last[-1][1].get("policy_digest", "")) if last else None
+    task_sets = sorted({file.parent.name for file in files})
+    reading = Store(folder.parent.parent, owner.policy, owner.assets).read(task_sets, digests, version)
+    return list(reading.records.values()), reading.warnings()
+
+
+def _last_line(path: Path) -> dict[str, Any] | None:
+    """The last line of a file that is whole."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise StoreError(f"{shown(path)}: {error.strerror}") from error
+    for line in reversed(lines):
+        try:
+            content = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(content, dict):
+            return content
+    return None
+
+
+def _fits(name: str, patterns: Sequence[str]) -> bool:
+    return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _listed(places: Iterable[Path]) -> str:
+    return ", ".join(shown(place) for place in places)

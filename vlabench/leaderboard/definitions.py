@@ -1,0 +1,125 @@
+"""What a suite means here, and whether a submission's episodes can have come from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from vlabench import cards
+from vlabench.audit import audit
+from vlabench.card_types import PolicyCard, SuiteCard
+from vlabench.conditions import Condition
+from vlabench.errors import OutdatedError, SubmissionError, UnknownName
+from vlabench.leaderboard.manifest import ConditionForm, Manifest
+from vlabench.plan import choose_tasks
+from vlabench.slot import named
+from vlabench.types import EpisodeRecord, Task
+
+MEND = "mend: play the suite as it is here, and submit again"
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A suite on an asset pack, as this copy of vlabench has it. tasks: by key, in the suite's order."""
+
+    card: SuiteCard
+    tasks: Mapping[str, Task]
+
+    @property
+    def conditions(self) -> dict[str, ConditionForm]:
+        """The suite's conditions as a manifest has them."""
+        return {name: _form(condition) for name, condition in self.card.conditions.items()}
+
+
+@dataclass
+class Definitions:
+    """Looks suites up, each once."""
+
+    _known: dict[tuple[str, str], Definition] = field(default_factory=dict)
+
+    def of(self, suite: str, assets: str) -> Definition:
+        """The definition of a suite. Raises UnknownName (suite, asset pack), CardError, MissingExtra."""
+        if (suite, assets) not in self._known:
+            if suite.endswith(".toml"):  # which would be a path
+                raise UnknownName("suite", suite, cards.suite_names())
+            card = cards.load_suite(suite)
+            tasks = choose_tasks(card, card.engine(assets))
+            self._known[suite, assets] = Definition(card, {task.key: task for task in tasks})
+        return self._known[suite, assets]
+
+
+def check_current(manifest: Manifest, definition: Definition) -> None:
+    """Raises OutdatedError unless the suite here has the tasks, conditions and episodes of the submission."""
+    card, now, then = definition.card, definition.conditions, manifest.conditions
+    for what, mine, theirs in (
+        ("simulator", card.simulator, manifest.simulator),
+        ("number of episodes per task and condition", card.episodes, manifest.episodes),
+        ("tasks", ", ".join(definition.tasks), ", ".join(manifest.tasks)),
+        ("conditions", ", ".join(now), ", ".join(then)),
+    ):
+        if mine != theirs:
+            raise OutdatedError(f"{manifest.name}: suite {card.name!r} has another {what} here: {_short(str(mine))}; "
+                                f"the submission has {_short(str(theirs))}\n  {MEND}")
+    for name in now:
+        if now[name].digest != then[name].digest:
+            raise OutdatedError(f"{manifest.name}: condition {name!r} of suite {card.name!r} has other parameters here "
+                                f"(digest {now[name].digest[:8]}) than in the submission ({then[name].digest[:8]})\n"
+                                f"  {MEND}")
+
+
+def check_plausible(records: Iterable[EpisodeRecord], policy: PolicyCard, definition: Definition, where: str) -> None:
+    """Raises SubmissionError for episodes that no run of this policy on this suite leaves behind.
+
+    where: what they are, for messages. They must be of the suite's tasks and conditions.
+    """
+    records = list(records)
+    conditions = definition.card.conditions
+    streams = {name: named(condition).keys() for name, condition in conditions.items()}
+    worded = {name for name, condition in conditions.items() if _may_reword(condition, policy)}
+    ends: dict[tuple[str, str, str], int] = {}
+    for record in records:
+        task = definition.tasks[record.task]
+        problem = _contradiction(record, task.step_limit)
+        if record.condition not in worded and record.instruction != task.instruction:
+            problem = f"has the instruction {record.instruction[:80]!r}, not the task's"
+        elif record.realised.keys() != streams[record.condition]:
+            problem = f"has drawn parameters of {sorted(record.realised)}, not of {sorted(streams[record.condition])}"
+        elif record.frame.keys() != set(policy.cameras):
+            problem = f"has first pictures of {sorted(record.frame)}, not of {sorted(policy.cameras)}"
+        twin = ends.setdefault((record.task, record.condition, record.state), record.index)
+        if twin != record.index:
+            problem = f"ends in the very physical state of episode {twin}: a copy"
+        if problem:
+            raise SubmissionError(f"{where}: {record.task} {record.condition} {record.index} {problem}")
+    findings = audit(records, conditions, policy.cameras)
+    if findings:
+        raise SubmissionError(f"{where}: {findings[0]}")
+
+
+def _contradiction(record: EpisodeRecord, limit: int) -> str:
+    """What about an episode cannot be so, whatever the policy: the loop ends it at its first success or the limit."""
+    won = record.status == "success"
+    if record.status == "error":
+        return "is an error, not an outcome"
+    if won != record.success_once or won != record.success_at_end:
+        return (f"is a {record.status}, but success_once is {record.success_once} and success_at_end "
+                f"{record.success_at_end}")
+    if not 1 <= record.steps <= limit or not won and record.steps != limit:
+        return f"is a {record.status} after {record.steps} steps, with a limit of {limit}"
+    if not record.state or record.phase or record.error or record.message:
+        return "has no final state, or an error's phase or message"
+    return "" if record.seconds >= 0 else f"took {record.seconds} seconds"
+
+
+def _may_reword(condition: Condition, policy: PolicyCard) -> bool:
+    return any("instruction" in perturbation.channels(policy.cameras) for perturbation in condition.perturbations)
+
+
+def _form(condition: Condition) -> ConditionForm:
+    parts = tuple((part.perturbation, type(made).revision, made.model_dump(mode="json"))
+                  for part, made in zip(condition.parts, condition.perturbations, strict=True))
+    return ConditionForm(digest=condition.digest, parts=parts)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 120 else text[:117] + "..."

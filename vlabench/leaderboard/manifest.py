@@ -1,0 +1,117 @@
+"""What a submission's `submission.json` says: who, what, under which conditions, and the hash of every file beside it.
+
+A submission is a folder of text, which may come from anyone:
+
+    submission.json                                             the manifest
+    cards/policies/<policy>.toml  cards/suites/<suite>.toml     the cards as they were
+    records/<policy>/<assets>/<task set>/<condition>.jsonl      the episodes; `records` can be read as a results folder
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from typing_extensions import Self
+
+from vlabench.conditions import digest_of
+
+MANIFEST = "submission.json"
+SCHEMA = "submission.schema.json"
+SEED = 0
+"""Of the board's episodes: all entries of a track played the same ones."""
+
+
+def plain(text: str) -> str:
+    """The text, if it is one line that any reader shows as it is: no control, format or private characters."""
+    if any(unicodedata.category(letter)[0] in "CZ" and letter != " " for letter in text) or text != text.strip():
+        raise ValueError("must be one line of printable text")
+    return text
+
+
+_NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+Name = Annotated[str, Field(pattern=f"^{_NAME}$")]
+TaskKey = Annotated[str, Field(pattern=f"^{_NAME}/[0-9]{{1,6}}$")]
+RelativePath = Annotated[str, Field(pattern=f"^{_NAME}(/{_NAME}){{0,5}}$")]
+"""Relative, with `/`; no part of it can be `..`, or begin with a dot."""
+Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(plain)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Form(BaseModel):
+    """What all tables of a manifest have in common."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class ConditionForm(Form):
+    """A condition as it was played. parts: [perturbation, revision, all its parameters] each; digest: over them."""
+
+    digest: Sha256
+    parts: tuple[tuple[Name, int, dict[str, Any]], ...]
+
+    @model_validator(mode="after")
+    def _digest_is_of_parts(self) -> Self:
+        if digest_of([list(part) for part in self.parts]) != self.digest:
+            raise ValueError("the digest is not that of the parts")
+        return self
+
+
+class Claim(Form):
+    """What the episodes of a condition came to, over all tasks; rate is a fraction, to six places."""
+
+    episodes: int = Field(ge=1)
+    successes: int = Field(ge=0)
+    rate: float = Field(ge=0, le=1)
+
+
+class FileForm(Form):
+    """A file of the submission; size in bytes."""
+
+    path: RelativePath
+    size: int = Field(ge=0)
+    sha256: Sha256
+
+
+class Manifest(Form):
+    """One policy on one suite and asset pack: the suite's tasks × conditions × `episodes`, all of them, without errors.
+
+    contact: where the submitter can be reached. revision: of the policy's adapter, a part of `policy_digest`.
+    """
+
+    format: Literal[1]
+    name: Name
+    contact: Text
+    notes: Annotated[str, Field(max_length=200), AfterValidator(plain)] = ""
+    created: str = Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+    policy: Name
+    policy_digest: Sha256
+    revision: int = Field(ge=1)
+    simulator: Name
+    assets: Name
+    suite: Name
+    episodes: int = Field(ge=1)
+    tasks: tuple[TaskKey, ...] = Field(min_length=1)
+    conditions: dict[Name, ConditionForm] = Field(min_length=1)
+    versions: dict[Name, Text] = Field(min_length=1)
+    rates: dict[Name, Claim]
+    files: tuple[FileForm, ...]
+
+    def expected_files(self) -> dict[str, int]:
+        """Path → number of episodes in it; 0 for a card."""
+        sets: dict[str, int] = {}
+        for key in self.tasks:
+            sets[key.rpartition("/")[0]] = sets.get(key.rpartition("/")[0], 0) + 1
+        cards = {f"cards/policies/{self.policy}.toml": 0, f"cards/suites/{self.suite}.toml": 0}
+        return cards | {f"records/{self.policy}/{self.assets}/{task_set}/{condition}.jsonl": count * self.episodes
+                        for task_set, count in sets.items() for condition in self.conditions}
+
+
+def schema() -> str:
+    """The JSON Schema of a manifest, as it lies in the leaderboard's folder."""
+    content: Mapping[str, Any] = {"$schema": "https://json-schema.org/draft/2020-12/schema",
+                                  **Manifest.model_json_schema()}
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"

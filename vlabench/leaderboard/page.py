@@ -1,0 +1,113 @@
+"""The board as a page that opens offline: sortable tables, intervals drawn, links to the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vlabench.leaderboard.words import (
+    HOW,
+    OVERALL,
+    PUBLISHED,
+    columns,
+    figures,
+    log_odds,
+    marks,
+    percent,
+    points,
+    published_columns,
+    rank,
+    size,
+)
+from vlabench.markup import Html, cell, page, sortable, tag, together
+
+Table = Mapping[str, Any]
+WIDTH, HEIGHT = 120, 12
+"""Pixels of a drawn interval."""
+
+
+def render(board: Table) -> str:
+    """The page, with the content of board.json."""
+    body = [tag("h1", "vlabench leaderboard"), *(tag("p", Html(sentence)) for sentence in HOW)]
+    for suite in board["suites"]:
+        body += [tag("h2", suite["suite"]), tag("p", f"{suite['title']}. {size(suite)}", class_="soft")]
+        for track in suite["tracks"]:
+            body += _track(suite, track)
+        body += _published(suite)
+    for table in board["overall"]:
+        body += _overall(table)
+    if board["outdated"]:
+        body += [tag("h2", "Outdated"), tag("p", "Played on an earlier definition of their suite:"),
+                 tag("ul", *(tag("li", tag("b", each["name"]), ": ", each["why"]) for each in board["outdated"]))]
+    if not board["suites"]:
+        body.append(tag("p", "No submissions yet."))
+    return page("vlabench leaderboard", *body)
+
+
+def _track(suite: Table, track: Table) -> list[Html]:
+    entries = track["entries"]
+    header = [">rank", "entry", *(f">{name}" for name, _, _ in figures(suite, entries[0])), ">", "evidence"]
+    rows = []
+    for each in entries:
+        values = [cell(figure["value"], points(figure, sign)) for _, figure, sign in figures(suite, each)]
+        rows.append([cell(each["rank"]["best"] if each["rank"] else None, rank(each["rank"])), _who(each), *values,
+                     cell(each["score"]["value"], _drawn(each["score"])), _evidence(each)])
+    parts = [tag("h3", f"{track['assets']} assets"), sortable(header, rows)]
+    return parts if len(columns(suite)) == len(suite["conditions"]) else [*parts, _conditions(suite, entries)]
+
+
+def _conditions(suite: Table, entries: Sequence[Table]) -> Html:
+    """All conditions of a suite that has too many for columns: a row each, a column an entry."""
+    rows = [[cell(name, name), *(cell(each["rates"][name]["value"], points(each["rates"][name])) for each in entries)]
+            for name in suite["conditions"]]
+    header = ["condition", *(f">{each['name']}" for each in entries)]
+    return tag("details", tag("summary", f"all {len(rows)} conditions"), sortable(header, rows))
+
+
+def _published(suite: Table) -> list[Html]:
+    """Numbers from papers, apart from what can be checked here."""
+    names = published_columns(suite)
+    rows = [[cell(row["method"], row["method"]),
+             *(cell(row["rates"].get(name), percent(row["rates"].get(name))) for name in names),
+             cell(row["source"], row["source"])] for row in suite["published"]]
+    if not rows:
+        return []
+    header = ["policy", *(f">{name}" for name in names), "source"]
+    return [tag("h3", "Published"), tag("p", PUBLISHED, class_="soft"), sortable(header, rows)]
+
+
+def _overall(table: Table) -> list[Html]:
+    rows = [[cell(each["rank"]["best"], rank(each["rank"])),
+             cell(each["policy"], tag("b", each["policy"]), " ", tag("code", each["policy_digest"][:8])),
+             cell(each["strength"]["value"], log_odds(each["strength"])),
+             cell(", ".join(each["entries"]), ", ".join(each["entries"]))] for each in table["entries"]]
+    return [tag("h2", f"Across suites, {table['assets']} assets"), tag("p", OVERALL, class_="soft"),
+            sortable([">rank", "policy", ">strength", "entries"], rows)]
+
+
+def _who(each: Table) -> Html:
+    badges = [tag("span", text, class_="mark warn" if warn else "mark") for text, warn in marks(each)]
+    spaced = [piece for badge in badges for piece in (badge, Html(" "))]
+    notes = [tag("div", each["notes"], class_="soft")] if each["notes"] else []
+    return cell(each["name"], tag("b", each["name"]), tag("div", each["title"]), *notes, together(*spaced))
+
+
+def _evidence(each: Table) -> Html:
+    folder = each["evidence"]
+    return cell(each["created"], tag("a", "episodes", href=f"{folder}/records/"), ", ",
+                tag("a", "manifest", href=f"{folder}/submission.json"),
+                tag("div", f"{each['created']}, {each['contact']}", class_="soft"),
+                tag("div", tag("code", f"vlabench verify {folder}"), class_="soft"))
+
+
+def _drawn(interval: Mapping[str, float]) -> Html:
+    """A score between 0 and 1 as a dot on its interval."""
+    def x(value: float) -> str:
+        return f"{4 + (WIDTH - 8) * value:.1f}"
+
+    middle = HEIGHT / 2
+    title = tag("title", points(interval))
+    axis = tag("line", x1=x(0), x2=x(1), y1=middle, y2=middle, opacity=0.15)
+    bar = tag("line", x1=x(interval["low"]), x2=x(interval["high"]), y1=middle, y2=middle, stroke_width=2)
+    dot = tag("circle", cx=x(interval["value"]), cy=middle, r=3.5)
+    return tag("svg", title, axis, bar, dot, width=WIDTH, height=HEIGHT, role="img")

@@ -1,0 +1,186 @@
+"""`vlabench verify`: a random sample of a submission's episodes, played again from their identities."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import random
+import secrets
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vlabench import __version__, cards, plan, runner
+from vlabench.card_types import PolicyCard
+from vlabench.errors import CardError, OptionError, SubmissionError, UnknownName, VlabenchError
+from vlabench.evaluation import of_plan
+from vlabench.leaderboard.definitions import Definitions
+from vlabench.leaderboard.manifest import Manifest
+from vlabench.leaderboard.reading import Submission, read
+from vlabench.plan import Plan
+from vlabench.progress import Progress
+from vlabench.store import Store
+from vlabench.types import EpisodeRecord
+
+COMPARED = (
+    "status", "success_at_end", "steps", "state", "frame", "instruction", "realised", "changed", "changed_first",
+)  # fmt: skip
+"""What must come out the same, in the order in which a difference is told."""
+TOLERANCE = 1e-9
+"""Relative, between numbers that were drawn; pictures, states and steps must be the same."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """An episode that came out otherwise: the first field that differs, submitted and replayed."""
+
+    episode: str
+    field: str
+    submitted: str
+    replayed: str
+
+    def __str__(self) -> str:
+        return f"{self.episode}: {self.field} was {self.submitted}, is {self.replayed}"
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What replaying came to. sample: the episodes drawn. seed: draws the same sample again.
+
+    differences: of episodes that came out otherwise. failed: episodes that ended in an error here, and in which.
+    versions: what is installed here in another version than the submission was played with, and both versions.
+    """
+
+    name: str
+    seed: int
+    sample: int
+    total: int
+    differences: tuple[Difference, ...]
+    failed: tuple[str, ...]
+    versions: tuple[str, ...]
+
+    @property
+    def agreed(self) -> int:
+        """Episodes that came out as submitted."""
+        return self.sample - len(self.differences) - len(self.failed)
+
+    @property
+    def exit_code(self) -> int:
+        """0 if all agree; 1 if any differs though the versions are the same; else 3: it cannot be judged here."""
+        if self.agreed == self.sample:
+            return 0
+        return 1 if self.differences and not self.versions else 3
+
+    def __str__(self) -> str:
+        lines = [f"{self.name}: {self.agreed} of {self.sample} replayed episodes agree in every respect "
+                 f"({self.sample} of {self.total}, drawn with --seed {self.seed})"]
+        lines += [f"  {difference}" for difference in self.differences]
+        lines += [f"  could not be replayed: {failure}" for failure in self.failed]
+        if self.versions:
+            lines.append(f"other versions here: {', '.join(self.versions)}"
+                         + ("; episodes may end otherwise with them" if self.differences else ""))
+        if not self.failed and not self.differences:
+            most = 1 - 0.05 ** (1 / self.sample)
+            lines.append(f"if more than {100 * most:.0f} % of its episodes were not what they claim, such a sample "
+                         f"would have shown one with 95 % probability" if self.sample < self.total
+                         else "these are all of its episodes")
+        return "\n".join(lines)
+
+
+def verify(folder: Path, sample: int = 20, *, seed: int | None = None, policy_name: str | None = None,
+           workers: int | None = None, progress: Progress | None = None) -> Verification:
+    """Check a submission, then play `sample` of its episodes again and compare all that a record holds but times.
+
+    seed: of the draw, by default a new one, so that nobody knows the sample beforehand. policy_name: a card here, by
+    default the one of the submission's policy's name; the submitted card is never made into a policy.
+
+    Raises what `reading.read` raises, OptionError; SubmissionError if nothing can be replayed, because the policy,
+    its weights, adapter or asset pack are not here, or not the same: the message says which.
+    """
+    if sample < 1:
+        raise OptionError(f"--sample {sample}: at least 1 is needed")
+    known = Definitions()
+    submission = read(folder, known)
+    policy = _policy(submission, policy_name)
+    definition = known.of(submission.manifest.suite, submission.manifest.assets)
+    simulator = definition.card.engine(submission.manifest.assets)
+    seed = secrets.randbelow(2**32) if seed is None else seed
+    number = min(sample, len(submission.records))
+    drawn = random.Random(seed).sample(submission.records, number)
+    whole = plan.make(definition.card, policy, simulator)
+    chosen = {record.identity for record in drawn}
+    part = dataclasses.replace(
+        whole, specs=tuple(spec for spec in whole.specs if spec.identity in chosen),
+        tasks=tuple(task for task in whole.tasks if task.key in {record.task for record in drawn}))
+    replayed = _replay(part, policy, submission.manifest, workers, progress)
+    differences = [found for record in drawn if record.identity in replayed
+                   and replayed[record.identity].status != "error"
+                   and (found := compare(record, replayed[record.identity]))]
+    failed = [f"{again.task} {again.condition} {again.index}: {again.phase}: {again.error}: {again.message}"
+              for again in replayed.values() if again.status == "error"]
+    failed += [f"{record.task} {record.condition} {record.index}: interrupted" for record in drawn
+               if record.identity not in replayed]
+    here = {"vlabench": __version__, **simulator.versions()}
+    return Verification(submission.manifest.name, seed, number, len(submission.records), tuple(differences),
+                        tuple(failed), tuple(_other_versions(submission.manifest.versions, here)))
+
+
+def compare(submitted: EpisodeRecord, replayed: EpisodeRecord) -> Difference | None:
+    """The first of COMPARED in which two records of one episode differ."""
+    for field in COMPARED:
+        first, second = getattr(submitted, field), getattr(replayed, field)
+        if not _same(first, second):
+            episode = f"{submitted.task} {submitted.condition} {submitted.index}"
+            return Difference(episode, field, str(first)[:120], str(second)[:120])
+    return None
+
+
+def _policy(submission: Submission, name: str | None) -> PolicyCard:
+    """The card here that is the submission's policy. Raises SubmissionError if there is none, or it cannot be made."""
+    manifest = submission.manifest
+    where, mend = f"{manifest.name}: cannot be replayed here", "mend: --policy CARD names the policy's card"
+    try:
+        policy = cards.load_policy(name or manifest.policy)
+    except UnknownName as error:
+        raise SubmissionError(f"{where}: {error}\n  {mend}") from None
+    if policy.digest != manifest.policy_digest:
+        raise SubmissionError(f"{where}: policy {policy.name!r} is another one: its card, adapter or weights give the "
+                              f"digest {policy.digest[:8]}, the submission's {manifest.policy_digest[:8]}\n  {mend}")
+    try:
+        policy.make().close()
+    except CardError as error:
+        raise SubmissionError(f"{where}: {error}") from None
+    return policy
+
+
+def _replay(part: Plan, policy: PolicyCard, manifest: Manifest, workers: int | None,
+            progress: Progress | None) -> Mapping[Any, EpisodeRecord]:
+    """Identity → record of this plan's episodes, played into a folder that is removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="vlabench-verify-") as folder:
+        store = Store(Path(folder), policy.name, manifest.assets)
+        try:
+            runner.run(part, policy, manifest.simulator, store, workers=workers, progress=progress)
+        except VlabenchError as error:
+            raise SubmissionError(f"{manifest.name}: cannot be replayed here: {error}") from error
+        digests = {name: condition.digest for name, condition in part.conditions.items()}
+        held = store.read({task.task_set for task in part.tasks}, digests, policy.digest).records
+        return {record.identity: record for record in of_plan(part, held)}
+
+
+def _other_versions(then: Mapping[str, str], now: Mapping[str, str]) -> Sequence[str]:
+    return [f"{name} {now.get(name, 'absent')} for {version}" for name, version in then.items()
+            if now.get(name) != version]
+
+
+def _same(first: Any, second: Any) -> bool:
+    """Equal, as JSON has them; numbers within TOLERANCE."""
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        return first.keys() == second.keys() and all(_same(first[key], second[key]) for key in first)
+    if isinstance(first, list | tuple) and isinstance(second, list | tuple):
+        return len(first) == len(second) and all(map(_same, first, second))
+    if isinstance(first, float) or isinstance(second, float):
+        numbers = isinstance(first, int | float) and isinstance(second, int | float)
+        return numbers and math.isclose(first, second, rel_tol=TOLERANCE)
+    return bool(first == second)

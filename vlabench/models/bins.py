@@ -1,0 +1,82 @@
+"""Actions as bins: 256 equal ones over [−1, 1] per dimension, and the distribution over them.
+
+OpenVLA's discretisation (Kim et al. 2024, section 3.2) with one difference: its 256 edges make 255 bins and an alias,
+ours are 256 bins of width 1/128, so that bin k has its centre at (k + ½)/128 − 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+BINS = 256
+WIDTH = 2.0 / BINS
+
+
+def centres(device: torch.device | str = "cpu") -> Tensor:
+    """The middles of the bins, float32 [256]."""
+    return (torch.arange(BINS, device=device, dtype=torch.float32) + 0.5) * WIDTH - 1.0
+
+
+def to_bins(actions: Tensor) -> Tensor:
+    """Actions in [−1, 1] (others are clipped) → the bins they are in, int64 of the same shape."""
+    return ((actions.clamp(-1.0, 1.0) + 1.0) / WIDTH).long().clamp(max=BINS - 1)
+
+
+def soft_targets(actions: Tensor, sigma: float) -> Tensor:
+    """Probabilities [..., 256] of a Gaussian around each action, sigma in bins; training's targets.
+
+    They say that a neighbouring bin is nearly right, which one-hot targets do not.
+    """
+    distance = (actions.clamp(-1.0, 1.0).unsqueeze(-1) - centres(actions.device)) / (sigma * WIDTH)
+    return torch.softmax(-0.5 * distance.square(), dim=-1)
+
+
+@dataclass(frozen=True)
+class BinnedActions:
+    """A distribution over chunks of actions: independent bins per step and dimension.
+
+    logits: [B, T, D, 256].
+    """
+
+    logits: Tensor
+
+    @property
+    def log_probs(self) -> Tensor:
+        """Log-probability of every bin [B, T, D, 256]."""
+        return functional.log_softmax(self.logits.float(), dim=-1)
+
+    def log_prob(self, actions: Tensor) -> Tensor:
+        """Log-probability [B, T, D] of the bins that actions [B, T, D] are in."""
+        picked: Tensor = self.log_probs.gather(-1, to_bins(actions).unsqueeze(-1)).squeeze(-1)
+        return picked
+
+    @property
+    def mean(self) -> Tensor:
+        """Expected action [B, T, D] in [−1, 1]."""
+        return self.log_probs.exp() @ centres(self.logits.device)
+
+    @property
+    def mode(self) -> Tensor:
+        """The centre of the most probable bin [B, T, D]."""
+        return centres(self.logits.device)[self.logits.argmax(-1)]
+
+    def entropy(self) -> Tensor:
+        """Entropy [B, T, D] in nats."""
+        log_probs = self.log_probs
+        return -(log_probs.exp() * log_probs).sum(-1)
+
+    def sample(self, uniform: np.ndarray[tuple[int, ...], np.dtype[np.float64]], temperature: float = 1.0) -> Tensor:
+        """Centres of drawn bins [B, T, D], by inversion of `uniform` in [0, 1), float64 [B, T, D].
+
+        The numbers come from outside, so that a draw depends on the episode's stream alone. Log-probabilities of a
+        sample are those of `BinnedActions(logits / temperature)`.
+        """
+        shares = functional.softmax(self.logits.double() / temperature, dim=-1).cumsum(-1)
+        drawn = torch.as_tensor(uniform, device=self.logits.device).unsqueeze(-1) * shares[..., -1:]
+        chosen = torch.searchsorted(shares, drawn, right=True).squeeze(-1)
+        return centres(self.logits.device)[chosen.clamp(max=BINS - 1)]

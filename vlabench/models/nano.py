@@ -1,0 +1,145 @@
+"""NanoVLA: two small pictures, an instruction and proprioception in, a distribution over chunks of actions out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from vlabench.models.bins import BINS, BinnedActions
+from vlabench.models.text import LENGTH, PAD, Vocabulary
+from vlabench.models.vision import STRIDE, Eye
+
+NAMED = 3
+"""Points with a meaning, in pictures and relative to the hand: the thing to work on, its place, the next waypoint."""
+
+
+class NanoConfig(BaseModel):
+    """Sizes of a NanoVLA; they are stored with its weights.
+
+    cameras: in the order in which the network has them. image_size: pixels per side. chunk: actions per decision.
+    proprio_mean, proprio_std: of the training data. words: the vocabulary. embedding: what the action head alone reads.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cameras: tuple[str, ...] = ("agentview", "wrist")
+    image_size: int = Field(default=128, ge=STRIDE, multiple_of=STRIDE)
+    chunk: int = Field(default=8, ge=1)
+    action_size: int = Field(default=7, ge=1)
+    proprio_mean: tuple[float, ...] = (0.0,) * 8
+    proprio_std: tuple[float, ...] = (1.0,) * 8
+    words: tuple[str, ...] = ()
+    text_width: int = 128
+    widths: tuple[int, int] = (32, 64)
+    blocks: tuple[int, int] = (1, 2)
+    points: int = Field(default=32, ge=NAMED)
+    features: int = 32
+    embedding: int = Field(default=512, le=512)
+    head: int = 256
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A batch for the network: pictures uint8 [B, S, S, 3] per camera, proprio [B, P], tokens int64 [B, LENGTH]."""
+
+    pictures: Mapping[str, Tensor]
+    proprio: Tensor
+    tokens: Tensor
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """What the network makes of its inputs before it acts.
+
+    embedding: [B, E]. points: [B, NAMED, 3], of the named things relative to the hand (m). seen: camera → log-maps
+    [B, NAMED, cells²] of where the named things are in the picture.
+    """
+
+    embedding: Tensor
+    points: Tensor
+    seen: Mapping[str, Tensor]
+
+
+class NanoVLA(nn.Module):
+    """Pictures go through a FiLM-conditioned convolutional network with spatial softmax per camera, the instruction
+    through a transformer over its tokens; an MLP joins them with proprioception into the embedding, which the action
+    head and the value head read.
+    """
+
+    def __init__(self, config: NanoConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.vocabulary = Vocabulary(config.words)
+        width = config.text_width
+        self.tokens = nn.Embedding(len(self.vocabulary), width, padding_idx=PAD)
+        self.places = nn.Parameter(0.02 * torch.randn(LENGTH, width))
+        self.reader = nn.TransformerEncoderLayer(width, 4, 2 * width, dropout=0.0, activation="gelu", batch_first=True,
+                                                 norm_first=True)
+        self.eyes = nn.ModuleDict({
+            camera: Eye(config.image_size, width, config.widths, config.blocks, config.points, config.features)
+            for camera in config.cameras})
+        seen = sum(config.points * (2 + config.features) for _ in config.cameras)
+        size = config.embedding
+        self.join = nn.Linear(seen + width + len(config.proprio_mean), size)
+        self.mix = nn.Sequential(nn.GELU(), nn.Linear(size, size), nn.GELU())
+        self.locate = nn.Linear(size, 3 * NAMED)
+        self.embed = nn.Linear(size + 3 * NAMED, size)
+        self.steps = nn.Linear(size, config.chunk * config.head)
+        self.bins = nn.Linear(config.head, config.action_size * BINS)
+        self.worth = nn.Sequential(nn.Linear(size, 128), nn.GELU(), nn.Linear(128, 1))
+        self.register_buffer("proprio_mean", torch.tensor(config.proprio_mean), persistent=False)
+        self.register_buffer("proprio_std", torch.tensor(config.proprio_std), persistent=False)
+        self.proprio_mean: Tensor
+        self.proprio_std: Tensor
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.places.device
+
+    def inputs(self, images: Mapping[str, np.ndarray[tuple[int, ...], np.dtype[np.uint8]]],
+               proprio: np.ndarray[tuple[int, ...], np.dtype[np.float32]], instructions: Sequence[str]) -> Inputs:
+        """An observation as tensors on the network's device."""
+        ids = torch.tensor([self.vocabulary.encode(text) for text in instructions])
+        return Inputs({camera: torch.as_tensor(images[camera]).to(self.device) for camera in self.config.cameras},
+                      torch.as_tensor(proprio).to(self.device), ids.to(self.device))
+
+    def read(self, tokens: Tensor) -> Tensor:
+        """The code [B, text_width] of token ids [B, LENGTH]; equal rows are read once."""
+        unique, back = torch.unique(tokens, dim=0, return_inverse=True)
+        empty = unique == PAD
+        empty[:, 0] = False  # an empty instruction still has one token to attend to
+        words = self.reader(self.tokens(unique) + self.places, src_key_padding_mask=empty)
+        present = (~empty).unsqueeze(-1).to(words.dtype)
+        code: Tensor = ((words * present).sum(1) / present.sum(1))[back]
+        return code
+
+    def trunk(self, inputs: Inputs) -> Trunk:
+        """Look and read."""
+        code = self.read(inputs.tokens)
+        parts, seen = [code.float(), (inputs.proprio - self.proprio_mean) / self.proprio_std], {}
+        for camera, eye in self.eyes.items():
+            points, features, log_maps = eye(inputs.pictures[camera], code)
+            parts += [points.flatten(1), features]
+            seen[camera] = log_maps[:, :NAMED]
+        joined = self.mix(self.join(torch.cat([part.float() for part in parts], dim=1)))
+        points = self.locate(joined).float()
+        embedding = torch.tanh(self.embed(torch.cat([joined, 10.0 * points], dim=1)).float())
+        return Trunk(embedding, points.view(-1, NAMED, 3), seen)
+
+    def act(self, embedding: Tensor) -> BinnedActions:
+        """Embedding [B, E] → distribution over chunks of actions."""
+        config = self.config
+        hidden = functional.gelu(self.steps(embedding)).view(-1, config.chunk, config.head)
+        return BinnedActions(self.bins(hidden).view(-1, config.chunk, config.action_size, BINS))
+
+    def value(self, embedding: Tensor) -> Tensor:
+        """Embedding [B, E] → expected return [B]."""
+        worth: Tensor = self.worth(embedding).squeeze(-1)
+        return worth.float()

@@ -1,0 +1,21 @@
+"""Episode records → tables: the summary of a run, and comparisons of policies in the papers' and in our own layouts."""
+
+from vlabench.tables.layouts import Choice, make, names
+from vlabench.tables.render import FORMATS, rendered
+from vlabench.tables.sheet import Sheet
+from vlabench.tables.summary import (
+    COLUMNS,
+    TOTAL,
+    check_path,
+    grid,
+    summary,
+    to_csv,
+    to_markdown,
+    to_rich,
+    write,
+)
+
+__all__ = [
+    "COLUMNS", "FORMATS", "TOTAL", "Choice", "Sheet", "check_path", "grid", "make", "names", "rendered", "summary",
+    "to_csv", "to_markdown", "to_rich", "write",
+]  # fmt: skip

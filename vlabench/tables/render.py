@@ -1,0 +1,206 @@
+"""Sheets as text: Markdown, LaTeX (booktabs), CSV and a table for the terminal."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from vlabench.tables.sheet import PUBLISHED, Line, Mark, Sheet
+from vlabench.tables.sides import Cell
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+SIGNIFICANT = 0.05
+FORMATS = {"rich": "", "md": ".md", "latex": ".tex", "csv": ".csv"}
+"""What a sheet can become, and the suffix of its file."""
+TEX = {"−": "$-$", "π": r"$\pi$", "±": r"$\pm$", "×": r"$\times$", "σ": r"$\sigma$", "–": "--",
+       "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}  # fmt: skip
+CSV_COLUMNS = ("name", "kind", "source", "group", "column_group", "column", "value", "low", "high", "n", "errors", "p",
+               "text")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A sheet as text, the way round it is shown.
+
+    groups: above the header, one per column. left: how many columns hold words. rules: rows before which a line is
+    drawn.
+    """
+
+    groups: list[str]
+    header: list[str]
+    rows: list[list[str]]
+    left: int
+    rules: set[int]
+
+
+def rendered(sheet: Sheet, kind: str, intervals: bool = True) -> str:
+    """The sheet as `md`, `latex` or `csv`."""
+    if kind == "csv":
+        return to_csv(sheet)
+    return {"md": to_markdown, "latex": to_latex}[kind](sheet, intervals)
+
+
+def grid(sheet: Sheet, style: Callable[[str, Mark], str], intervals: bool = True) -> Grid:
+    """The sheet's text; `style` makes a figure bold or underlined."""
+    marks = sheet.marks()
+    cells = [[_text(cell, mark, style, intervals, line) for cell, mark in zip(line.cells, row, strict=True)]
+             for line, row in zip(sheet.lines, marks, strict=True)]
+    if sheet.transposed:
+        return _transposed(sheet, cells)
+    with_group = any(line.group for line in sheet.lines)
+    words = (["group"] if with_group else []) + ["policy", "from"]
+    rows = [([line.group] if with_group else []) + [line.name, origin(line), *row]
+            for line, row in zip(sheet.lines, cells, strict=True)]
+    if with_group:
+        _blank_repeats(rows)
+    blocks = [(line.kind, line.source, line.group) for line in sheet.lines]
+    rules = {i for i in range(1, len(blocks)) if blocks[i] != blocks[i - 1]}
+    return Grid([""] * len(words) + [head.group for head in sheet.columns],
+                words + [head.name for head in sheet.columns], rows, len(words), rules)
+
+
+def origin(line: Line) -> str:
+    """`measured, primitive` or `published, RobustVLA table 1`."""
+    return f"{line.kind}, {line.source}"
+
+
+def to_markdown(sheet: Sheet, intervals: bool = True) -> str:
+    """A table with its title and notes; best in bold, second underlined."""
+    def style(text: str, mark: Mark) -> str:
+        return {Mark.best: f"**{text}**", Mark.second: f"<u>{text}</u>", Mark.none: text}[mark]
+
+    found = grid(sheet, style, intervals)
+    header = [_joined(group, name) for group, name in zip(found.groups, found.header, strict=True)]
+    lines = [[cell.replace("|", "\\|") for cell in row] for row in [header, *found.rows]]
+    widths = [max(3, *(len(line[i]) for line in lines)) for i in range(len(header))]
+    rule = ["-" * w if i < found.left else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
+    lines = [[cell.ljust(w) if i < found.left else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths,
+              strict=True))] for line in lines]
+    table = "".join("| " + " | ".join(line) + " |\n" for line in [lines[0], rule, *lines[1:]])
+    notes = "".join(f"- {note}\n" for note in sheet.notes)
+    return f"**{sheet.title}**\n\n{table}" + (f"\n{notes}" if notes else "")
+
+
+def to_latex(sheet: Sheet, intervals: bool = True) -> str:
+    """A `table` for booktabs; the notes as comments. Needs no other package."""
+    def style(text: str, mark: Mark) -> str:
+        figure, _, interval = tex(text).partition(" [")
+        shown = {Mark.best: rf"\textbf{{{figure}}}", Mark.second: rf"\underline{{{figure}}}", Mark.none: figure}[mark]
+        return shown + (rf" {{\scriptsize [{interval}}}" if interval else "")
+
+    found = grid(sheet, style, intervals)
+    rows = [" & ".join([*(tex(cell) for cell in row[: found.left]), *row[found.left :]]) + r" \\" for row in found.rows]
+    for number in sorted(found.rules, reverse=True):
+        rows.insert(number, r"\midrule")
+    head = [] if not any(found.groups) else [_spanning(found)]
+    return "\n".join([
+        *(f"% {note}" for note in sheet.notes), r"\begin{table}[t]", r"\centering", rf"\caption{{{tex(sheet.title)}}}",
+        rf"\begin{{tabular}}{{{'l' * found.left}{'r' * (len(found.header) - found.left)}}}", r"\toprule", *head,
+        " & ".join(map(tex, found.header)) + r" \\", r"\midrule", *rows, r"\bottomrule", r"\end{tabular}",
+        r"\end{table}", "",
+    ])  # fmt: skip
+
+
+def to_csv(sheet: Sheet) -> str:
+    """One line per figure, with the columns CSV_COLUMNS; fractions to six places."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for line in sheet.lines:
+        for head, cell in zip(sheet.columns, line.cells, strict=True):
+            start = [line.name, line.kind, line.source, line.group, head.group, head.name]
+            if isinstance(cell, Cell):
+                figures = [cell.value, cell.low, cell.high]
+                writer.writerow([*start, *("" if math.isnan(x) else f"{x:.6f}" for x in figures), cell.n or "",
+                                 cell.errors, "" if cell.p is None else f"{cell.p:.6g}", ""])
+            else:
+                writer.writerow([*start, "", "", "", "", "", "", cell or ""])
+    return out.getvalue()
+
+
+def to_rich(sheet: Sheet, intervals: bool = True) -> Table:
+    """The table for a terminal, the notes below it."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    def style(text: str, mark: Mark) -> str:
+        tag = {Mark.best: "bold", Mark.second: "underline", Mark.none: ""}[mark]
+        return f"[{tag}]{escape(text)}[/{tag}]" if tag else escape(text)
+
+    found = grid(sheet, style, intervals)
+    table = Table(title=escape(sheet.title), caption=escape("\n".join(sheet.notes)), caption_justify="left")
+    for number, (group, name) in enumerate(zip(found.groups, found.header, strict=True)):
+        table.add_column(escape(_joined(group, name)), justify="left" if number < found.left else "right")
+    for number, row in enumerate(found.rows):
+        if number in found.rules:
+            table.add_section()
+        table.add_row(*(escape(cell) for cell in row[: found.left]), *row[found.left :])
+    return table
+
+
+def tex(text: str) -> str:
+    """Text with LaTeX's own characters, and those that need its mathematics, written as LaTeX wants them."""
+    escaped = re.sub(r"([&%$#_{}])", r"\\\1", text.replace("\\", "/"))
+    for sign, command in TEX.items():
+        escaped = escaped.replace(sign, command)
+    return escaped
+
+
+def _text(
+    cell: Cell | str | None, mark: Mark, style: Callable[[str, Mark], str], intervals: bool, line: Line
+) -> str:
+    if isinstance(cell, str):
+        return style(cell, Mark.none)
+    if cell is None or math.isnan(cell.value):
+        return style("–", Mark.none)
+    points = 100 * cell.value
+    if line.kind == PUBLISHED:  # as printed: some papers give two places
+        return style(f"{points:.1f}" if math.isclose(points, round(points, 1), abs_tol=1e-9) else f"{points:.2f}", mark)
+    sign = "+" if cell.p is not None else ""
+    star = "*" if cell.p is not None and cell.p < SIGNIFICANT else ""
+    text = f"{points:{sign}.1f}{star}"
+    if intervals and not math.isnan(cell.low):
+        text += f" [{100 * cell.low:{sign}.1f}, {100 * cell.high:{sign}.1f}]"
+    return style(re.sub(r"[-+](?=0\.0(?!\d))", "", text).replace("-", "−"), mark)
+
+
+def _transposed(sheet: Sheet, cells: Sequence[Sequence[str]]) -> Grid:
+    with_group = any(head.group for head in sheet.columns)
+    words = ([""] if with_group else []) + [""]
+    rows = [([head.group] if with_group else []) + [head.name, *(row[number] for row in cells)]
+            for number, head in enumerate(sheet.columns)]
+    rules = {i for i in range(1, len(rows)) if sheet.columns[i].group != sheet.columns[i - 1].group}
+    if with_group:
+        _blank_repeats(rows)
+    return Grid([""] * len(words) + [origin(line) for line in sheet.lines],
+                words + [_joined(line.group, line.name) for line in sheet.lines], rows, len(words), rules)
+
+
+def _blank_repeats(rows: list[list[str]]) -> None:
+    """The first cell only where it differs from the one above."""
+    firsts = [row[0] for row in rows]
+    for number, row in enumerate(rows[1:], 1):
+        if firsts[number] == firsts[number - 1]:
+            row[0] = ""
+
+
+def _joined(group: str, name: str) -> str:
+    return f"{group}: {name}" if group and name else group or name
+
+
+def _spanning(found: Grid) -> str:
+    """LaTeX's row of groups over the header."""
+    def parts() -> Iterator[str]:
+        for group, members in groupby(found.groups):
+            count = len(list(members))
+            yield rf"\multicolumn{{{count}}}{{c}}{{{tex(group)}}}" if group else " & ".join([""] * count)
+
+    return " & ".join(parts()) + r" \\"

@@ -1,0 +1,105 @@
+"""The layout by severity: one line per perturbation and policy, from clean to the severest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from vlabench import stats
+from vlabench.conditions import CLEAN, SEVERITIES
+from vlabench.errors import OptionError, UnknownName
+from vlabench.tables.sheet import MEASURED, Head, Line, Sheet
+from vlabench.tables.sides import Cell, Side, block, rate
+
+ALL = "all of them"
+NOTES = (
+    "area: mean success rate from clean to severity {last} (trapezoids); retention: the mean over severities as a "
+    "share of the clean rate. Both over the episodes that all these conditions have, intervals resample tasks.",
+    "Rates: Wilson's 95 %.",
+)  # fmt: skip
+
+
+def sweeps(side: Side) -> dict[str, list[int]]:
+    """perturbation → severities that were played (`rotation-s3`), for those with two or more."""
+    found: dict[str, list[int]] = {}
+    for condition in side.conditions:
+        match = re.fullmatch(rf"(.+)-s([{SEVERITIES[0]}-{SEVERITIES[-1]}])", condition)
+        if match:
+            found.setdefault(match[1], []).append(int(match[2]))
+    return {name: sorted(severities) for name, severities in found.items() if len(severities) > 1}
+
+
+def severity_sheet(cut: Sequence[Side], notes: Sequence[str], reference: str | None = None) -> Sheet:
+    """Rates at each severity, area under them, retention; with a reference policy, the mCE relative to it.
+
+    Raises OptionError if no perturbation was played at two severities, UnknownName for a reference that is not there.
+    """
+    known = {side.owner: sweeps(side) for side in cut}
+    perturbations = list(dict.fromkeys(name for each in known.values() for name in each))
+    if not perturbations:
+        raise OptionError("no perturbation is on record at two or more severities\n"
+                          "  mend: vlabench run --policy P --suite libero-severity")
+    if reference and reference not in {side.owner.policy for side in cut}:
+        raise UnknownName("policy", reference, {side.owner.policy for side in cut}, where="--reference")
+    lines = [_line(side, name, [name], known[side.owner][name]) for name in perturbations for side in cut
+             if name in known[side.owner]]
+    said = [*notes, NOTES[0].format(last=SEVERITIES[-1]), NOTES[1]]
+    shared = _shared(cut, perturbations)
+    if len(perturbations) > 1 and shared:
+        lines += [_line(side, ALL, shared, list(SEVERITIES)) for side in cut]
+        said.append(f"{ALL}: {', '.join(shared)}.")
+    heads = [Head("clean"), *(Head(str(k), "severity") for k in SEVERITIES), Head("area"), Head("retention")]
+    if reference:
+        heads.append(Head("mCE"))
+        lines = [Line(line.name, line.kind, line.source, [*line.cells, _mce(line, cut, shared, reference)], line.group)
+                 for line in lines]
+        said.append(f"mCE: failures relative to those of {reference}, averaged over perturbations; 100 = as many.")
+    return Sheet("Success rate (%) by severity", heads, lines, said)
+
+
+def _line(side: Side, group: str, perturbations: Sequence[str], severities: Sequence[int]) -> Line:
+    task_sets = side.task_sets
+    cells: list[Cell | str | None] = [rate(side, [(CLEAN, each) for each in task_sets])]
+    for k in SEVERITIES:
+        leaves = [(f"{name}-s{k}", each) for name in perturbations for each in task_sets]
+        cells.append(rate(side, leaves) if k in severities else None)
+    return Line(side.owner.policy, MEASURED, side.owner.assets, cells + _areas(side, perturbations, severities), group)
+
+
+def _areas(side: Side, perturbations: Sequence[str], severities: Sequence[int]) -> list[Cell | str | None]:
+    """Area and retention over the episodes that clean and all severities of all these perturbations share."""
+    conditions = [CLEAN, *(f"{name}-s{k}" for name in perturbations for k in severities)]
+    tasks, outcomes = block(side, conditions, side.task_sets)
+    if not tasks:
+        return [None, None]
+    perturbed = outcomes[1:].reshape(len(perturbations), len(severities), -1)
+    curve = np.concatenate([outcomes[:1], perturbed.mean(axis=0)])
+    area = stats.severity_area(curve, [0, *severities], tasks)
+    kept = stats.retention(outcomes[0], perturbed.mean(axis=(0, 1)), tasks)
+    return [Cell(area.value, area.low, area.high, area.n), Cell(kept.value, kept.low, kept.high, kept.n)]
+
+
+def _shared(cut: Sequence[Side], perturbations: Sequence[str]) -> list[str]:
+    """The perturbations that every policy has played at every severity."""
+    return [name for name in perturbations
+            if all(f"{name}-s{k}" in side.conditions for side in cut for k in SEVERITIES)]
+
+
+def _mce(line: Line, cut: Sequence[Side], shared: Sequence[str], reference: str) -> Cell | str:
+    """Of the line about all perturbations; nothing for the others."""
+    if line.group != ALL:
+        return ""
+    (side,) = (each for each in cut if (each.owner.policy, each.owner.assets) == (line.name, line.source))
+    rivals = [each for each in cut if each.owner == (reference, line.source)]
+    if not rivals:
+        return ""
+    names = [f"{name}-s{k}" for name in shared for k in SEVERITIES]
+    theirs = 1 - block(rivals[0], names, side.task_sets)[1].reshape(len(shared), len(SEVERITIES), -1).mean(axis=2)
+    tasks, outcomes = block(side, names, side.task_sets)
+    by_name = dict(zip(shared, outcomes.reshape(len(shared), len(SEVERITIES), -1), strict=True))
+    failing = [name for name, failures in zip(shared, theirs, strict=True) if failures.sum() > 0]
+    found = stats.mce({name: by_name[name] for name in failing},
+                      {name: list(theirs[shared.index(name)]) for name in failing}, tasks)
+    return Cell(found.value, found.low, found.high, found.n)

@@ -1,0 +1,76 @@
+"""A table before it is text: lines of cells in blocks, of which each has its own best and second best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from vlabench.tables.sides import Cell
+
+MEASURED = "measured"
+PUBLISHED = "published"
+WIDE = 4
+"""Up to this many conditions stand side by side as columns; more are rows."""
+
+
+class Mark(Enum):
+    """How a figure stands out."""
+
+    best = "best"
+    second = "second"
+    none = "none"
+
+
+@dataclass(frozen=True)
+class Head:
+    """Of a column: its name, below the name of the group that it shares with its neighbours."""
+
+    name: str
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One policy's figures. Only lines of one block and group compete; `ranked` is False where a best means nothing.
+
+    kind: MEASURED or PUBLISHED. source: the pack, or paper and table. cells: text stands for itself.
+    """
+
+    name: str
+    kind: str
+    source: str
+    cells: Sequence[Cell | str | None]
+    group: str = ""
+    ranked: bool = True
+
+    @property
+    def block(self) -> tuple[str, str, str, bool]:
+        """Lines of other blocks are no competitors: other packs, other papers, other quantities."""
+        return self.kind, self.source, self.group, self.ranked
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """columns: one per cell of each line. transposed: lines are to be shown as columns. notes: sentences below it."""
+
+    title: str
+    columns: Sequence[Head]
+    lines: Sequence[Line]
+    notes: Sequence[str] = ()
+    transposed: bool = False
+
+    def marks(self) -> list[list[Mark]]:
+        """For each cell of each line. Equal figures (as printed, 0.1 points) share a mark; one alone gets none."""
+        marks = [[Mark.none] * len(self.columns) for _ in self.lines]
+        for block in {line.block for line in self.lines if line.ranked}:
+            members = [number for number, line in enumerate(self.lines) if line.block == block]
+            for column in range(len(self.columns)):
+                values = {number: round(cell.value * 100, 1) for number in members
+                          if isinstance(cell := self.lines[number].cells[column], Cell) and cell.value == cell.value}
+                ranks = sorted(set(values.values()), reverse=True)
+                if len(values) > 1 and len(ranks) > 1:
+                    for number, value in values.items():
+                        place = ranks.index(value)
+                        marks[number][column] = [Mark.best, Mark.second][place] if place < 2 else Mark.none
+        return marks

@@ -1,0 +1,142 @@
+"""Records → outcomes that can be compared: episodes that all policies of a pack have, and rates over task sets."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from vlabench import stats
+from vlabench.conditions import CLEAN
+from vlabench.gather import Gathered, Owner
+from vlabench.stats import Bools
+
+Episode = tuple[str, int, int]
+"""(task, index, seed): what all conditions and policies share."""
+Leaf = tuple[str, str]
+"""(condition, task set)"""
+Outcomes = dict[Episode, bool]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One policy on one pack: its outcomes without errors, and how many errors were left out."""
+
+    owner: Owner
+    outcomes: Mapping[Leaf, Outcomes]
+    errors: Mapping[Leaf, int] = field(default_factory=dict)
+
+    @property
+    def conditions(self) -> list[str]:
+        """Those with an outcome, the control first."""
+        names = dict.fromkeys(condition for condition, _ in self.outcomes)
+        return sorted(names, key=lambda name: name != CLEAN)
+
+    @property
+    def task_sets(self) -> list[str]:
+        """Those with an outcome."""
+        return list(dict.fromkeys(task_set for _, task_set in self.outcomes))
+
+    def merged(self, condition: str, task_sets: Iterable[str]) -> Outcomes:
+        """The outcomes of a condition over several task sets."""
+        return {key: won for name in task_sets for key, won in self.outcomes.get((condition, name), {}).items()}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A figure of a table: fractions. n: different episodes behind it. p: of a difference, corrected after Holm."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    errors: int = 0
+    p: float | None = None
+
+
+def sides(gathered: Gathered, at_end: bool = False) -> tuple[list[Side], list[str]]:
+    """The sides, cut to the episodes that all policies of the same pack have an outcome for, and what that cost.
+
+    at_end: success is to hold at the end of the episode, not only once. Task by task, index by index: policies are
+    compared under a condition on the same episodes or not at all. A policy that has not played a condition on a task
+    set at all takes no part there.
+    """
+    made = [_side(owner, gathered, at_end) for owner in gathered.records]
+    common: dict[tuple[str, Leaf], set[Episode]] = {}
+    for side in made:
+        for leaf, outcomes in side.outcomes.items():
+            key = (side.owner.assets, leaf)
+            common[key] = common[key] & outcomes.keys() if key in common else set(outcomes)
+    cut, notes = [], []
+    for side in made:
+        kept = {leaf: {key: won for key, won in outcomes.items() if key in common[side.owner.assets, leaf]}
+                for leaf, outcomes in side.outcomes.items()}
+        lost = sum(map(len, side.outcomes.values())) - sum(map(len, kept.values()))
+        if lost:
+            notes.append(f"{side.owner}: {lost} episodes left out that another policy of the table has no outcome for")
+        cut.append(Side(side.owner, {leaf: outcomes for leaf, outcomes in kept.items() if outcomes}, side.errors))
+    notes += [f"{side.owner}: {n} episodes ended in errors and enter no rate" for side in cut
+              if (n := sum(side.errors.values()))]
+    return cut, notes
+
+
+def rate(side: Side, leaves: Sequence[Leaf]) -> Cell | None:
+    """The mean rate over conditions × task sets, each with the same weight; None unless there are outcomes for all.
+
+    Wilson's interval, for as many episodes as there are different ones: several conditions of one episode count as one
+    (they resemble each other), and where task sets differ in size, as many as equally weighted ones would be worth
+    (Kish's effective number). So it is wide enough, and the plain Wilson interval for a single condition.
+    """
+    weights: dict[Episode, float] = defaultdict(float)
+    value = 0.0
+    for leaf in leaves:
+        outcomes = side.outcomes.get(leaf)
+        if not outcomes:
+            return None
+        value += sum(outcomes.values()) / len(outcomes) / len(leaves)
+        share = 1 / len(outcomes) / len(leaves)
+        for key in outcomes:
+            weights[key] += share
+    if not weights:
+        return None
+    worth = 1 / sum(weight * weight for weight in weights.values())
+    low, high = stats.wilson(value * worth, worth)
+    return Cell(value, low, high, len(weights), sum(side.errors.get(leaf, 0) for leaf in leaves))
+
+
+def outcomes_of(side: Side, condition: str, task_sets: Iterable[str]) -> Bools:
+    """The outcomes [N] of a condition over several task sets."""
+    return np.array(list(side.merged(condition, task_sets).values()), dtype=np.bool_)
+
+
+def drop(side: Side, condition: str, task_sets: Sequence[str], control: str = CLEAN) -> Cell | None:
+    """The paired difference condition − control, with its exact McNemar p; None without a pair."""
+    keys, first, second = stats.pair(side.merged(control, task_sets), side.merged(condition, task_sets))
+    if not keys or condition == control:
+        return None
+    found = stats.paired_difference(first, second, [task for task, _, _ in keys])
+    return Cell(found.value, found.low, found.high, found.n, p=stats.mcnemar(first, second))
+
+
+def block(side: Side, conditions: Sequence[str], task_sets: Sequence[str]) -> tuple[list[str], Bools]:
+    """The tasks [N] and outcomes [C, N] of the episodes that have an outcome under each of C conditions."""
+    tables = [side.merged(condition, task_sets) for condition in conditions]
+    keys = [key for key in tables[0] if all(key in table for table in tables)] if tables else []
+    outcomes: npt.NDArray[np.bool_] = np.array([[table[key] for key in keys] for table in tables], dtype=np.bool_)
+    return [task for task, _, _ in keys], outcomes.reshape(len(tables), len(keys))
+
+
+def _side(owner: Owner, gathered: Gathered, at_end: bool) -> Side:
+    outcomes: dict[Leaf, Outcomes] = {}
+    errors: Counter[Leaf] = Counter()
+    for record in gathered.records[owner]:
+        leaf = (record.condition, record.task.rpartition("/")[0])
+        if record.status == "error":
+            errors[leaf] += 1
+        else:
+            won = record.success_at_end if at_end else record.status == "success"
+            outcomes.setdefault(leaf, {})[record.task, record.index, record.seed] = won
+    return Side(owner, outcomes, errors)

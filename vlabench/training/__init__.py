@@ -1,0 +1,1 @@
+"""Training: data, objectives, methods, and what they share."""

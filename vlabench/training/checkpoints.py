@@ -1,0 +1,39 @@
+"""Checkpoints: everything a training needs to go on as if it had not been killed, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vlabench.errors import DataError
+from vlabench.problems import shown
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Write a state of tensors and plain values. Raises DataError."""
+    partial = path.with_suffix(".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
+        partial.unlink(missing_ok=True)
+        raise DataError(f"{shown(path)}: the checkpoint cannot be written: {error}") from error
+
+
+def load(path: Path, device: str) -> dict[str, Any] | None:
+    """What `save` wrote, or None if there is nothing. Raises DataError for a file that cannot be read."""
+    if not path.exists():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # a damaged archive may raise nearly anything
+        raise DataError(f"{shown(path)}: not a checkpoint that can be read: {error}\n"
+                        f"  mend: remove it, and train from the start, or use another --out") from error
+    return state

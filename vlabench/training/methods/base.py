@@ -1,0 +1,45 @@
+"""What a training method must do: turn options, and often another policy, into weights, and survive being killed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import BaseModel
+
+from vlabench.card_types import PolicyCard
+from vlabench.training.curves import Curves
+from vlabench.training.display import Display
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where and with what a training runs.
+
+    folder: checkpoints, curves and collected data, all that a resumed run needs. data: folders of demonstrations to use
+    instead of collecting some. device: of torch. workers: processes that play episodes.
+    """
+
+    folder: Path
+    card: PolicyCard
+    device: str
+    workers: int
+    seed: int
+    curves: Curves
+    display: Display
+    data: tuple[Path, ...] = ()
+
+
+class Method(ABC):
+    """A training method. Options: a model of the card's `training.options`."""
+
+    Options: ClassVar[type[BaseModel]]
+
+    def __init__(self, options: BaseModel) -> None:
+        self.options = options
+
+    @abstractmethod
+    def train(self, place: Workplace) -> bytes:
+        """Train from where `place.folder` was left to the end; the content of the weights' file."""

@@ -1,0 +1,1 @@
+"""Loss terms that training methods put together."""

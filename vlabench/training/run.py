@@ -1,0 +1,142 @@
+"""`vlabench train` as a function: a policy's card in, weights and a card that names them out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from vlabench import __version__, provenance, registry
+from vlabench.card_types import PolicyCard, Weights
+from vlabench.cards import load_policy, write_policy
+from vlabench.errors import CardError, DataError, DeviceError, MissingExtra, OptionError
+from vlabench.problems import one_line_each, shown
+from vlabench.runner import default_workers
+from vlabench.training.display import Display
+
+FACTS = "training.json"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training left: the card, which `--policy` takes, the weights beside it, and how long it took in all."""
+
+    card: Path
+    weights: Path
+    sha256: str
+    seconds: float
+
+
+def train(policy: str, out: Path, *, data: Sequence[Path] = (), device: str = "auto", workers: int | None = None,
+          seed: int = 0, display: Display | None = None) -> Trained:
+    """Make a policy's weights as its card says, in `out`; a folder that a killed run left is where it goes on.
+
+    data: folders of demonstrations to use in place of collecting the first ones. device: of torch, or auto.
+
+    Raises UnknownName, CardError, OptionError, MissingExtra; DataError for data or a folder that do not fit;
+    DeviceError if the device is absent or its memory is too small; KeyboardInterrupt when a user ends it.
+    """
+    card = load_policy(policy)
+    if card.training is None:
+        raise CardError(f"{shown(card.path)}: policy {card.name!r} has no [training]: nothing says how to train it\n"
+                        f"  mend: choose a policy that `vlabench list policies` marks as trainable")
+    kind = registry.method(card.training.method)
+    try:
+        options = kind.Options.model_validate_json(json.dumps(card.training.options))
+    except ValidationError as error:
+        raise CardError(one_line_each(error, kind.Options, f"{shown(card.path)}: training.options")) from None
+    chosen = choose_device(device)
+    display = display or Display()
+    facts = _Facts(out, card, seed, [str(path) for path in data])
+    from vlabench.training.curves import Curves
+    from vlabench.training.methods.base import Workplace
+
+    place = Workplace(out, card, chosen, workers or default_workers(), seed, Curves(out), display, tuple(data))
+    began = display.clock()
+    try:
+        content = kind(options).train(place)
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
+            raise
+        raise DeviceError(f"out of memory on {chosen}: {str(error).splitlines()[0]}\n"
+                          f"  mend: a smaller `batch` in the card's training.options, or another --device") from error
+    finally:
+        facts.spent(display.clock() - began)
+    return _finish(out, card, content, facts)
+
+
+def choose_device(name: str) -> str:
+    """`auto` → cuda where there is one, else cpu. Raises MissingExtra, OptionError, DeviceError."""
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtra("torch", "train", "training") from error
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(name).type
+    except RuntimeError:
+        raise OptionError(f"--device {name}: no device is called so; valid: auto, cpu, cuda, cuda:1, …") from None
+    if kind not in ("cpu", "cuda"):
+        raise OptionError(f"--device {name}: trainings run on cpu or cuda")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise DeviceError(f"--device {name}: torch sees no GPU here\n  mend: --device cpu, or vlabench doctor")
+    return name
+
+
+def _finish(out: Path, card: PolicyCard, content: bytes, facts: _Facts) -> Trained:
+    """Write the weights and the card that names them."""
+    weights = out / f"{card.name}.safetensors"
+    digest = hashlib.sha256(content).hexdigest()
+    try:
+        weights.write_bytes(content)
+    except OSError as error:
+        raise DataError(f"{shown(weights)}: cannot be written: {error.strerror}") from error
+    path = out / f"{card.name}.toml"
+    write_policy(card.model_copy(update={"path": path, "weights": Weights(path=weights.name, sha256=digest)}))
+    return Trained(path, weights, digest, facts.seconds)
+
+
+class _Facts:
+    """What a training's folder says about it: the options it began with, every command, the time spent."""
+
+    def __init__(self, out: Path, card: PolicyCard, seed: int, data: list[str]) -> None:
+        assert card.training is not None
+        self._path = out / FACTS
+        mine: dict[str, Any] = {"policy": card.name, "training": card.training.model_dump(mode="json"), "seed": seed,
+                                "data": data}
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            self._facts = json.loads(self._path.read_text()) if self._path.exists() else {**mine, "runs": []}
+        except (OSError, ValueError) as error:
+            raise DataError(f"{shown(self._path)}: cannot be read: {error}") from error
+        for key, value in mine.items():
+            if self._facts.get(key) != value:
+                raise DataError(f"{shown(out)} holds another training: {key} was {self._facts.get(key)!r}, is {value!r}"
+                                f"\n  mend: --out another folder")
+        self._facts["runs"].append({**provenance.facts({"vlabench": __version__}), "seconds": 0.0})
+        self._write()
+
+    @property
+    def seconds(self) -> float:
+        """Of all runs together."""
+        return float(sum(run["seconds"] for run in self._facts["runs"]))
+
+    def spent(self, seconds: float) -> None:
+        """Note how long this run took."""
+        self._facts["runs"][-1]["seconds"] = round(seconds, 1)
+        self._write()
+
+    def _write(self) -> None:
+        partial = self._path.with_suffix(".partial")
+        try:
+            partial.write_text(json.dumps(self._facts, indent=1, ensure_ascii=False) + "\n")
+            os.replace(partial, self._path)
+        except OSError as error:
+            raise DataError(f"{shown(self._path)}: cannot be written: {error.strerror}") from error

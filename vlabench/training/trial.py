@@ -1,0 +1,40 @@
+"""How well a policy does while it is trained: episodes from sampled starts, never those of an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vlabench.card_types import PolicyCard
+from vlabench.conditions import CLEAN
+from vlabench.crew import Crew
+from vlabench.episode import Played
+from vlabench.errors import WorkerError
+from vlabench.progress import Progress
+from vlabench.runner import default_time_limit, default_workers
+from vlabench.types import EpisodeSpec, Task
+from vlabench.worker import Done, Job
+
+SEED = 1_000_003
+"""Of the episodes: no demonstration or rollout has it."""
+
+
+def trial(policy: PolicyCard, simulator: str, assets: str, tasks: Sequence[Task], episodes: int, *,
+          workers: int | None = None, progress: Progress | None = None) -> list[Played]:
+    """Play `episodes` episodes of each task without perturbation. Raises WorkerError if one ends in an error."""
+    progress = progress or Progress()
+    specs = [EpisodeSpec(task, CLEAN, index, SEED, sampled=True) for task in tasks for index in range(episodes)]
+    job = Job(simulator, assets, policy, {CLEAN: {}})
+    played: list[Played] = []
+    progress.start(len(specs), 0)
+    try:
+        with Crew(job, specs, min(workers or default_workers(), len(specs)), default_time_limit,
+                  progress.note) as crew:
+            for result in crew.results():
+                if not isinstance(result.answer, Done):
+                    raise WorkerError(f"{result.spec.task.key} {result.spec.index}: {result.answer.message}")
+                played.append(result.answer.played)
+                progress.record(result.answer.played.record(policy=policy.name, assets=assets, policy_digest="",
+                                                            condition_digest="", versions={}))
+    finally:
+        progress.stop()
+    return played

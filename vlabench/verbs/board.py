@@ -1,0 +1,78 @@
+"""Verbs of the leaderboard: submit, verify, board build, board check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vlabench.verbs.common import Assets, Suite, console
+
+Board = Annotated[Path, typer.Option("--board", metavar="DIR", help="The leaderboard's folder.")]
+
+
+def submit(
+    results: Annotated[Path, typer.Argument(help="The results folder that holds the policy's records.")],
+    policy: Annotated[str, typer.Option("--policy", metavar="P", help="A policy's name, or the path of a card.")],
+    suite: Suite,
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="Of the submission.")],
+    contact: Annotated[str, typer.Option("--contact", help="Where you can be reached; shown on the board.")],
+    assets: Assets = None,
+    notes: Annotated[str, typer.Option("--notes", help="One line, shown on the board.")] = "",
+    out: Annotated[Path | None, typer.Option(
+        "--out", metavar="DIR", help="By default leaderboard/submissions/NAME.")] = None,
+) -> None:
+    """Make a submission of a policy's records of a whole suite: episodes, cards, versions, hashes."""
+    from vlabench.leaderboard.submit import submit as make
+    from vlabench.problems import shown
+
+    folder = out or Path("leaderboard") / "submissions" / name
+    made = make(results, policy, suite, name=name, contact=contact, out=folder, assets=assets, notes=notes)
+    typer.echo(f"{shown(folder)}: {len(made.records)} episodes, "
+               + ", ".join(f"{condition} {100 * claim.rate:.1f} %" for condition, claim in made.manifest.rates.items())
+               + f"\nnext: vlabench verify {shown(folder)}, vlabench board build, and a pull request")
+
+
+def verify(
+    submission: Annotated[Path, typer.Argument(help="leaderboard/submissions/NAME")],
+    sample: Annotated[int, typer.Option(help="Episodes to play again.")] = 20,
+    seed: Annotated[int | None, typer.Option(help="Of the draw of episodes; by default a new one.")] = None,
+    policy: Annotated[str | None, typer.Option(
+        "--policy", metavar="P", help="The policy's card, where it has another name here.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; by default one per core.")] = None,
+) -> None:
+    """Check a submission's files and play a random sample of its episodes again; all must end exactly as submitted.
+
+    Exit status: 0 all agree; 1 some do not; 2 the submission is refused, or nothing of it can be replayed here; 3 the
+    sample cannot be judged here: other versions are installed, or episodes end in errors.
+    """
+    from vlabench.leaderboard.verify import verify as play_again
+    from vlabench.progress import progress
+
+    found = play_again(submission, sample, seed=seed, policy_name=policy, workers=workers,
+                       progress=progress(console(stderr=True)))
+    typer.echo(str(found))
+    raise typer.Exit(found.exit_code)
+
+
+def build(board: Board = Path("leaderboard")) -> None:
+    """Check all submissions, and write board.json, board.md, index.html and the schema of a submission."""
+    from vlabench.leaderboard import board as boards
+    from vlabench.problems import shown
+
+    for path in boards.build(board):
+        typer.echo(shown(path))
+
+
+def check(board: Board = Path("leaderboard")) -> None:
+    """Check all submissions, and that the board is what `build` would write. Exit status 1 if it is not."""
+    from vlabench.leaderboard import board as boards
+    from vlabench.problems import shown
+
+    stale = boards.stale(board)
+    for path in stale:
+        typer.echo(f"{shown(path)}: is not what its sources give\n  mend: vlabench board build", err=True)
+    if not stale:
+        typer.echo(f"{shown(board)}: all submissions hold what they claim, and the board is theirs")
+    raise typer.Exit(1 if stale else 0)

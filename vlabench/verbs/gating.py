@@ -1,0 +1,59 @@
+"""The verb `gate`: is one policy worse than another?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vlabench.verbs.common import Assets, Results, Tasks, console, split
+
+SIDE = "FOLDER, FOLDER:POLICY or POLICY (in --results); @DIGEST names one of several versions."
+
+
+def gate(
+    baseline: Annotated[str, typer.Option("--baseline", metavar="A", help=SIDE)],
+    candidate: Annotated[str, typer.Option("--candidate", metavar="B", help="In the same way.")],
+    margin: Annotated[float, typer.Option(help="Points of success that may be lost.")] = 5.0,
+    alpha: Annotated[float, typer.Option(help="The chance of a wrong verdict.")] = 0.05,
+    suite: Annotated[str | None, typer.Option(
+        "--suite", metavar="S", help="Compare its conditions; by default all that both sides have.")] = None,
+    assets: Assets = None,
+    tasks: Tasks = None,
+    conditions: Annotated[list[str] | None, typer.Option(
+        "--conditions", metavar="C", help="Only these, names or patterns.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the episodes.")] = 0,
+    candidate_seed: Annotated[int | None, typer.Option(
+        help="Of the candidate's episodes, where it is another; pairs then share start states alone.")] = None,
+    play: Annotated[bool, typer.Option(
+        "--run", help="Play what is missing, as many episodes as a sequential test needs.")] = False,
+    episodes: Annotated[int | None, typer.Option(
+        help="With --run: at most so many per task and condition; by default the suite's.")] = None,
+    workers: Annotated[int | None, typer.Option(help="With --run: processes; by default one per core.")] = None,
+    results: Results = Path("results"),
+    summary: Annotated[Path | None, typer.Option(metavar="FILE", help="Append a Markdown summary, for a CI job.")] = None,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit XML, a test case a condition.")] = None,
+) -> None:
+    """Say whether candidate B succeeds less often than baseline A, by more than a margin, on the same episodes.
+
+    Exit status: 0 no regression; 1 a regression; 3 inconclusive, with the number of further episodes per task that it
+    would take. Other statuses are those of `vlabench run`.
+    """
+    from vlabench.gate import report as reports
+    from vlabench.gate.compare import Choice, compare
+    from vlabench.gate.play import play as play_it
+    from vlabench.progress import progress
+
+    reports.check_paths([summary, junit])
+    choice = Choice(suite, assets, split(tasks), split(conditions), seed, candidate_seed, margin, alpha)
+    if play:
+        found = play_it(baseline, candidate, choice, results, episodes=episodes, workers=workers,
+                        progress=progress(console(stderr=True)))
+    else:
+        found = compare(baseline, candidate, choice, results)
+    console().print(reports.to_rich(found))
+    for line in [reports.terms(found), *reports.notes(found), reports.headline(found)]:
+        typer.echo(line)
+    reports.write(found, summary, junit)
+    raise typer.Exit(found.exit_code)

@@ -1,0 +1,67 @@
+"""Verbs that judge what was recorded: table, plot."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vlabench.verbs.common import console, split
+
+Places = Annotated[list[Path] | None, typer.Argument(
+    metavar="RESULTS…", help="Folders that runs wrote to, or a policy's in one; by default results.")]
+Policies = Annotated[list[str] | None, typer.Option(
+    "--policies", metavar="P", help="Only these, names or patterns; with commas, or repeated.")]
+Pack = Annotated[str | None, typer.Option("--assets", metavar="PACK", help="Only records on primitive, or official.")]
+SuiteOf = Annotated[str | None, typer.Option(
+    "--suite", metavar="S", help="Only its conditions and tasks, as its card has them now.")]
+AtEnd = Annotated[bool, typer.Option("--at-end", help="Success has to hold at the end of the episode.")]
+
+
+class Format(str, Enum):
+    """What `vlabench table` writes."""
+
+    rich = "rich"
+    md = "md"
+    latex = "latex"
+    csv = "csv"
+
+
+def table(
+    results: Places = None,
+    layout: Annotated[str, typer.Option(metavar="L", help="suite, severity, or a paper's: robustvla-1 to -5, fan-10."
+                                        )] = "suite",
+    form: Annotated[Format | None, typer.Option("--format", help="By default that of --out, else rich.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Instead of the terminal: .md, .tex or .csv.")] = None,
+    published: Annotated[bool, typer.Option("--published", help="Add the paper's own rows, marked as such.")] = False,
+    suite: SuiteOf = None,
+    policies: Policies = None,
+    assets: Pack = None,
+    by_task_set: Annotated[bool, typer.Option("--by-task-set", help="Rows for each task set (layout suite).")] = False,
+    partial: Annotated[bool, typer.Option(
+        "--partial", help="Average over the task sets that all policies have, where some lack others.")] = False,
+    intervals: Annotated[bool, typer.Option("--intervals/--no-intervals", help="Show them.")] = True,
+    at_end: AtEnd = False,
+    reference: Annotated[str | None, typer.Option(
+        metavar="P", help="The policy whose failures the mCE is relative to (layout severity).")] = None,
+) -> None:
+    """Compare policies on the same episodes: rates, intervals, paired drops; best in bold, second underlined."""
+    from vlabench import tables
+    from vlabench.files import check_target, write_text
+    from vlabench.tables.render import to_rich
+
+    kind = check_target(out, tables.FORMATS, form.value if form else None, "table")
+    sheet = tables.make(results or [Path("results")], tables.Choice(
+        layout, suite, split(policies), assets, published, partial, by_task_set, at_end, reference))
+    if kind == "rich":
+        console().print(to_rich(sheet, intervals))
+    elif out is None:
+        typer.echo(tables.rendered(sheet, kind, intervals), nl=False)
+    else:
+        write_text(out, tables.rendered(sheet, kind, intervals))
+        typer.echo(f"{out}: {len(sheet.lines)} lines")
+    if kind == "csv":
+        for note in sheet.notes:
+            typer.echo(f"note: {note}", err=True)
