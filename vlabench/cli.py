@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from vlabench.errors import VlabenchError
-from vlabench.verbs import board, gating, learning, look, play
+from vlabench.verbs import board, gating, judging, learning, look, play
 
 
 class _Verbs(TyperGroup):
@@ -37,6 +37,7 @@ app.command()(look.show)
 app.command()(look.doctor)
 app.command()(play.preview)
 app.command()(play.replay)
+app.command()(judging.table)
 app.command()(learning.demos)
 app.command()(learning.train)
 assets_app.command("list")(look.assets_list)

@@ -15,16 +15,18 @@ class Html(str):
     """Text that is markup already; every other string is escaped where it is put into a tag."""
 
 
-VOID = ("meta", "line", "circle", "br")
+VOID = ("meta", "br")
+LEAVES = ("line", "circle")
+"""Shapes of a drawing: empty, and closed, as XML has it."""
 STYLE = """
 :root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 20%, transparent);
   --soft: color-mix(in srgb, currentColor 62%, transparent); }
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; padding: 0 1.2rem; max-width: 76rem; }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; padding: 0 1.2rem; max-width: 92rem; }
 h1 { font-size: 1.6rem; margin-bottom: .3rem; } h2 { font-size: 1.2rem; margin: 2.2rem 0 .2rem; }
 p { margin: .4rem 0; max-width: 52rem; } .soft, caption { color: var(--soft); font-size: .87rem; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; margin: .8rem 0; font-variant-numeric: tabular-nums; }
 caption { text-align: left; caption-side: bottom; padding-top: .4rem; }
-th, td { padding: .35rem .7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 th { white-space: nowrap; border-bottom-width: 2px; font-weight: 600; }
 .number { text-align: right; white-space: nowrap; }
 th button { all: unset; cursor: pointer; } th button:focus-visible { outline: 2px solid; outline-offset: 2px; }
@@ -33,7 +35,7 @@ th[aria-sort=ascending] button::after { content: " ▲"; } th[aria-sort=descendi
   font-size: .8rem; } .warn { border-color: #c60; } svg { display: block; margin-left: auto; }
 svg line { stroke: currentColor; } svg circle { fill: currentColor; }
 code { font-size: .87rem; overflow-wrap: anywhere; }
-td.words { max-width: 24rem; overflow-wrap: anywhere; }
+td.words { min-width: 8rem; max-width: 24rem; overflow-wrap: break-word; }
 """
 SCRIPT = """
 for (const table of document.querySelectorAll("table.sortable")) table.tHead.addEventListener("click", event => {
@@ -57,6 +59,8 @@ def tag(name: str, /, *content: str | None, **attributes: str | int | float | No
                     for key, value in attributes.items() if value is not None)
     if name in VOID:
         return Html(f"<{name}{given}>")
+    if name in LEAVES:
+        return Html(f"<{name}{given}/>")
     inner = "".join(part if isinstance(part, Html) else escape(part) for part in content if part is not None)
     return Html(f"<{name}{given}>{inner}</{name}>")
 

@@ -30,7 +30,7 @@ NEUTRAL: dict[str, dict[str, Any]] = {
     "occlusion": {"side": 0.0}, "erasing": {"area": 0.0}, "sensor_noise": {"sigma": 0.0},
     "motion_blur": {"length": 0.0}, "camera_loss": {"share": 0.0}, "action_noise": {"sigma": 0.0},
     "action_delay": {"delay": 0}, "action_drop": {"p": 0.0}, "gripper_fault": {"delay": 0},
-    "observation_delay": {"delay": 0}, "frame_drop": {"p": 0.0},
+    "observation_delay": {"delay": 0}, "frame_drop": {"p": 0.0}, "wrong_instruction": {"share": 0.0},
 }
 Look = Callable[..., Observation]
 MakeDraws = Callable[[int], Draws]
@@ -65,9 +65,10 @@ def play(perturbation: Perturbation, rng: Draws, look: Look, steps: int = 40, re
     cameras = size.get("cameras", CAMERAS)
     perturbation.begin(rng, replan, cameras)
     seen, done = [], []
+    text = (perturbation.instruction(look(0, **size).instruction[0], rng),)
     for step in range(steps):
         if step % replan == 0:
-            seen.append(perturbation.observation(look(step, **size), step, rng))
+            seen.append(perturbation.observation(look(step, **size), step, rng).replace(instruction=text))
         elif perturbation.wants_frame(step):
             perturbation.observation(look(step, **size), step, rng)
         done.append(perturbation.action(asked(step), step, rng))
@@ -85,7 +86,7 @@ def differences(played: Played, look: Look, replan: int = 4, **size: Any) -> dic
     return found
 
 
-def test_the_fifteen_are_there() -> None:
+def test_the_sixteen_are_there() -> None:
     assert set(NAMES) >= {*NEUTRAL, "jpeg"}
 
 
@@ -94,7 +95,7 @@ def test_card_facts(name: str) -> None:
     cls = registry.perturbation(name)
     assert list(cls.severities) == [1, 2, 3, 4, 5]
     assert cls.paper is None or cls.paper in cls.severities
-    assert cls.group in {"observation", "action", "timing", "sensor", "fault"}
+    assert cls.group in {"observation", "action", "timing", "sensor", "fault", "language"}
     assert (importlib.import_module(cls.__module__).__doc__ or "").startswith(f"{name}: ")
     for severity in cls.severities:
         made = cls.at(severity)

@@ -25,7 +25,7 @@ def test_retention_is_the_ratio_of_the_paired_rates() -> None:
     found = stats.retention(clean, perturbed, [i // 10 for i in range(40)])
     assert (found.n, found.value) == (40, 0.5)
     assert found.low < 0.5 < found.high  # every task has the same ratio: MOVER takes over
-    assert found[2:] == mover(clean, perturbed)
+    assert found[2:] == mover(0.8, 0.4, 40, phi=correlation(clean, perturbed))
     spread = stats.retention(clean, perturbed, [i % 8 for i in range(40)])
     assert 0.2 < spread.low < 0.5 < spread.high < 0.8
 
@@ -36,6 +36,30 @@ def test_retention_without_a_clean_success_is_not_a_number() -> None:
     assert math.isnan(stats.retention(bools(""), bools(""), []).value)
     with pytest.raises(ValueError, match="are not pairs"):
         stats.retention(bools("s"), bools("ss"), [0])
+
+
+def test_episodes_without_an_outcome_are_left_out_of_their_condition_only() -> None:
+    clean, nan = np.array([1, 1, 1, 0, 1, 1.0]), math.nan
+    perturbed = np.array([[1, 0, nan, 0, nan, nan], [1, 1, 0, 0, 1, 0]])
+    tasks = [0, 0, 1, 1, 2, 2]
+    # by hand: clean 5/6; perturbed 1/3 and 1/2
+    found = stats.retention(clean, perturbed, tasks)
+    assert (found.n, found.value) == (6, pytest.approx((1 / 3 + 1 / 2) / 2 / (5 / 6)))
+    assert found.low < found.value < found.high
+    area = stats.severity_area(np.concatenate([clean[None], perturbed]), [0, 1, 3], tasks)
+    assert area.value == pytest.approx(((5 / 6 + 1 / 3) / 2 + 2 * (1 / 3 + 1 / 2) / 2) / 3)
+    assert stats.mce({"a": perturbed}, {"a": [0.5, 0.5]}, tasks).value == pytest.approx(2 / 3 + 1 / 2)
+    nothing = np.full((2, 6), nan)
+    assert math.isnan(stats.mce({"a": nothing}, {"a": [0.5, 0.5]}, tasks).value)
+    assert math.isnan(stats.retention(clean, nothing, tasks).value)
+
+
+def test_several_perturbations_have_the_mean_of_their_areas() -> None:
+    rng = np.random.default_rng(0)
+    outcomes, tasks = rng.random((3, 4, 30)) < 0.6, [i % 5 for i in range(30)]
+    found = stats.severity_area(outcomes, range(4), tasks)
+    assert found.value == pytest.approx(np.mean([stats.severity_area(each, range(4), tasks).value for each in outcomes]))
+    assert found.high - found.low < stats.severity_area(outcomes[0], range(4), tasks).high
 
 
 def test_a_single_clean_success_leaves_the_ratio_without_an_upper_bound() -> None:
@@ -52,7 +76,7 @@ def test_mover_limits_are_where_perturbed_minus_r_times_clean_may_be_nothing(pai
         return
     (low_c, high_c), (low_p, high_p) = stats.wilson(int(sum(clean)), n), stats.wilson(int(sum(perturbed)), n)
     phi = correlation(clean, perturbed)
-    low, high = mover(clean, perturbed)
+    low, high = mover(c, p, n, phi=phi)
     assert low <= p / c + 1e-9 and p / c <= high + 1e-9
     variance = (p - low_p) ** 2 - 2 * phi * (p - low_p) * low * (high_c - c) + (low * (high_c - c)) ** 2
     if low > 0:

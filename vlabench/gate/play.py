@@ -24,9 +24,8 @@ from vlabench.plan import Options, Plan
 from vlabench.progress import Progress
 
 FIRST_PAIRS = 32
-"""Pairs of a condition's first batch, in whole rounds: fewer seldom decide, and each batch starts workers anew."""
-GROWTH = 0.5
-"""A later batch has this share of the rounds so far."""
+"""Pairs of a condition's first batch, in whole rounds: fewer seldom decide, and each batch starts workers anew. A later
+one doubles the rounds so far, or has as many as it will take if things go on as they went, if these are fewer."""
 
 
 @dataclass
@@ -38,11 +37,6 @@ class Contest:
     limit: int
     rounds: int = 0
     verdict: stats.Verdict = "undecided"
-
-    def batch(self, tasks: int) -> range:
-        """The rounds to look at next; none if it is decided or at its end."""
-        size = math.ceil(max(GROWTH * self.rounds, 0 if self.rounds else FIRST_PAIRS / tasks))
-        return range(self.rounds, min(self.limit, self.rounds + size) if self.verdict == "undecided" else self.rounds)
 
 
 def play(baseline: str, candidate: str, choice: Choice, results: Path = Path("results"), *,
@@ -63,8 +57,8 @@ def play(baseline: str, candidate: str, choice: Choice, results: Path = Path("re
     progress = progress or Progress()
     for warning in whole.warnings:
         progress.note(f"note: {warning}")
-    players = (Player(first, _planned(first, choice, choice.seed, episodes) if first.card else None, whole, choice.seed),
-               Player(second, whole, whole, choice.candidate_seed))
+    own = _planned(first, choice, choice.seed, episodes) if first.card else None
+    players = Player(first, own, whole, choice.seed), Player(second, whole, whole, choice.candidate_seed)
     contests = [Contest(name, stats.PairedSequence(loss, 2 * choice.alpha),
                         min(player.rounds(name) for player in players)) for name in whole.conditions]
     return Match(players, contests, choice, len(whole.tasks), workers, progress).report()
@@ -96,10 +90,11 @@ class Match:
         try:
             for contest in self.contests:
                 self._look(contest)
-            while not self._lost and (contest := self._cheapest()) is not None:
+            while not self._lost and (cheapest := self._cheapest()) is not None:
+                batch = self._batch(cheapest)
                 for player in self.players:
-                    player.play(contest.condition, contest.batch(self.tasks), self.workers, self.progress)
-                self._look(contest)
+                    player.play(cheapest.condition, batch, self.workers, self.progress)
+                self._look(cheapest)
         except Interrupted:
             interrupted = True
         first, second = self.players
@@ -127,15 +122,15 @@ class Match:
                     contest.sequence.add(first, second)
             contest.sequence.look()
             self._judge(contest)
-        if contest.rounds:
-            state = contest.sequence.state
+        state = contest.sequence.state
+        if state.n:
             self.progress.note(f"{contest.condition}: {contest.verdict} after {contest.rounds} rounds, difference "
                                f"{100 * state.value:+.1f} points")
 
     def _judge(self, contest: Contest) -> None:
         accused = stats.holm([each.sequence.p_regression for each in self.contests])
         for each, p in zip(self.contests, accused, strict=True):
-            if p <= self.choice.alpha:
+            if p <= self.choice.alpha and each.verdict == "undecided":
                 each.verdict = "regression"
         passed = contest.sequence.p_no_regression <= self.choice.alpha
         if contest.verdict == "undecided" and passed and not self._pairs(contest).too_many_errors:
@@ -143,9 +138,22 @@ class Match:
 
     def _cheapest(self) -> Contest | None:
         """The undecided condition whose next batch has the fewest steps to play."""
-        open_ones = [contest for contest in self.contests if contest.batch(self.tasks)]
+        open_ones = [contest for contest in self.contests if self._batch(contest)]
         return min(open_ones, default=None, key=lambda contest: sum(
-            player.steps(contest.condition, contest.batch(self.tasks)) for player in self.players))
+            player.steps(contest.condition, self._batch(contest)) for player in self.players))
+
+    def _batch(self, contest: Contest) -> range:
+        """The rounds to play next; none if it is decided or at its end."""
+        if contest.verdict != "undecided":
+            return range(0)
+        size = min(contest.rounds, self._further(contest) or contest.rounds) or math.ceil(FIRST_PAIRS / self.tasks)
+        return range(contest.rounds, min(contest.limit, contest.rounds + size))
+
+    def _further(self, contest: Contest) -> int | None:
+        """The rounds that it will take if things go on as they went."""
+        sequence = contest.sequence
+        return further_rounds(sequence.first_better, sequence.second_better, sequence.ties, self.tasks,
+                              self.choice.loss, self.choice.alpha, len(self.contests))
 
     def _lacking(self, contest: Contest, rounds: range) -> int:
         return sum(len(player.lacking(contest.condition, rounds)) for player in self.players)
@@ -155,14 +163,13 @@ class Match:
         return paired(contest.condition, first, second)
 
     def _finding(self, contest: Contest) -> Finding:
-        sequence, pairs = contest.sequence, self._pairs(contest)
-        difference = stats.Estimate(len(pairs.keys), sequence.state.value, sequence.low, sequence.high)
+        state, pairs = contest.sequence.state, self._pairs(contest)
+        difference = stats.Estimate(state.n, state.value, state.low, state.high)
         why, further = "", None
         if contest.verdict == "undecided" and self._lost:
             why = "not looked into further: another condition is a regression"
         elif contest.verdict == "undecided":
-            further = further_rounds(sequence.first_better, sequence.second_better, sequence.ties, self.tasks,
-                                     self.choice.loss, self.choice.alpha, len(self.contests))
+            further = self._further(contest)
         return finding_of(pairs, contest.verdict, difference, why, further)
 
     def _effort(self, lacking: int) -> str:

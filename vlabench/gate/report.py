@@ -39,8 +39,8 @@ def terms(report: Report) -> str:
     count = len(report.findings)
     return (f"{what}{report.assets} assets; the same episodes{seeds}; margin {choice.margin:g} points, alpha "
             f"{choice.alpha:g}. The difference (candidate − baseline, in points) comes with a "
-            f"{100 * (1 - 2 * choice.alpha):g} % {kind}: no regression if it lies above −{choice.margin:g}, a regression "
-            f"if below{f', by Holm over {count} conditions' if count > 1 else ''}.")
+            f"{100 * (1 - 2 * choice.alpha):g} % {kind}: no regression if it lies above −{choice.margin:g}, a "
+            f"regression if below{f', by Holm over {count} conditions' if count > 1 else ''}.")
 
 
 def rows(report: Report) -> tuple[list[str], list[list[str]]]:

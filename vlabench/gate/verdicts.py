@@ -114,15 +114,15 @@ def judge(conditions: Sequence[Pairs], margin: float, alpha: float) -> list[Find
 
 def finding_of(pairs: Pairs, verdict: stats.Verdict, difference: stats.Estimate, why: str = "",
                further: int | None = None) -> Finding:
-    """The finding on these pairs, and why it is undecided where that is not for want of episodes."""
-    if not pairs.keys:
+    """The finding on these pairs. why: it is undecided, where that is not for want of episodes."""
+    if not pairs.keys and not why:
         why = f"no episode that both sides finished ({_counted(pairs)})"
     elif pairs.too_many_errors and verdict == "undecided":
         why = f"too many episodes ended in errors ({_counted(pairs)})"
-    return Finding(
-        pairs.condition, verdict, len(pairs.keys), len(set(pairs.tasks)), stats.success_rate(pairs.first),
-        stats.success_rate(pairs.second), difference, int(np.sum(pairs.first & ~pairs.second)),
-        int(np.sum(~pairs.first & pairs.second)), pairs.errors, pairs.alone, None if why else further, why, _worst(pairs))
+    rates = stats.success_rate(pairs.first), stats.success_rate(pairs.second)
+    lost, gained = int(np.sum(pairs.first & ~pairs.second)), int(np.sum(~pairs.first & pairs.second))
+    return Finding(pairs.condition, verdict, len(pairs.keys), len(set(pairs.tasks)), *rates, difference, lost, gained,
+                   pairs.errors, pairs.alone, None if why else further, why, _worst(pairs))
 
 
 def _interval(pairs: Pairs, alpha: float) -> stats.Estimate:

@@ -46,12 +46,13 @@ def render(board: Table) -> str:
 
 def _track(suite: Table, track: Table) -> list[Html]:
     entries = track["entries"]
-    header = [">rank", "entry", *(f">{name}" for name, _, _ in figures(suite, entries[0])), ">", "evidence"]
+    names = [f">{name}" for name, _, _ in figures(suite, entries[0])]
+    header = [">rank", "entry", names[0], ">", *names[1:], "evidence"]
     rows = []
     for each in entries:
         values = [cell(figure["value"], points(figure, sign)) for _, figure, sign in figures(suite, each)]
-        rows.append([cell(each["rank"]["best"] if each["rank"] else None, rank(each["rank"])), _who(each), *values,
-                     cell(each["score"]["value"], _drawn(each["score"])), _evidence(each)])
+        rows.append([cell(each["rank"]["best"] if each["rank"] else None, rank(each["rank"])), _who(each), values[0],
+                     cell(each["score"]["value"], _drawn(each["score"])), *values[1:], _evidence(each)])
     parts = [tag("h3", f"{track['assets']} assets"), sortable(header, rows)]
     return parts if len(columns(suite)) == len(suite["conditions"]) else [*parts, _conditions(suite, entries)]
 
@@ -96,8 +97,7 @@ def _evidence(each: Table) -> Html:
     folder = each["evidence"]
     return cell(each["created"], tag("a", "episodes", href=f"{folder}/records/"), ", ",
                 tag("a", "manifest", href=f"{folder}/submission.json"),
-                tag("div", f"{each['created']}, {each['contact']}", class_="soft"),
-                tag("div", tag("code", f"vlabench verify {folder}"), class_="soft"))
+                tag("div", f"{each['created']}, {each['contact']}", class_="soft"))
 
 
 def _drawn(interval: Mapping[str, float]) -> Html:

@@ -13,7 +13,8 @@ HOW = (
     "All entries of a table played the same episodes. A <b>rank</b> such as 2–4 says which places are possible: one "
     "entry is above another only if the interval of their paired difference, clustered by task, says so; entries whose "
     "places overlap are tied. Policies that read the simulator’s state are shown as a line to compare with, unranked.",
-    "Every entry can be checked: <code>vlabench verify</code> plays a random sample of its episodes again.",
+    "Every entry can be checked: <code>vlabench verify leaderboard/submissions/NAME</code> plays a random sample of its "
+    "episodes again.",
 )
 """The only sentences that are HTML; they hold nothing from outside."""
 PUBLISHED = (
@@ -58,8 +59,13 @@ def percent(rate: float | None) -> str:
 
 def points(figure: Mapping[str, float], sign: str = "") -> str:
     """Fractions as points: `85.0 [64.0, 94.8]`."""
-    low, value, high = (f"{100 * figure[key] + 0.0:{sign}.1f}" for key in ("low", "value", "high"))
-    return f"{value} [{low}, {high}]".replace("-", "−")
+    low, value, high = (_signed(100 * figure[key], sign) for key in ("low", "value", "high"))
+    return f"{value} [{low}, {high}]"
+
+
+def _signed(number: float, sign: str) -> str:
+    text = f"{number:{sign}.1f}"
+    return "0.0" if text in ("-0.0", "+0.0") else text.replace("-", "−")
 
 
 def log_odds(figure: Mapping[str, float]) -> str:

@@ -35,7 +35,7 @@ class Perturbation(BaseModel):
     revision: ClassVar[int] = 1
     """Part of a condition's digest: raised when the same parameters come to mean something else."""
     group: ClassVar[str] = "observation"
-    """Family in listings and plots: observation, action, timing, sensor, fault, …"""
+    """Family in listings and plots: observation, action, timing, sensor, fault, language, …"""
 
     @classmethod
     def at(cls, severity: int, **parameters: Any) -> Self:

@@ -75,20 +75,14 @@ def paired_difference(
     resampled (`Clusters`). Where every resample gives the same difference (no pair disagrees, or all do), the
     bootstrap would claim certainty; Newcombe's interval takes its place.
     """
-    check_paired(first, second, clusters)
     n = len(first)
+    if not n == len(second) == len(clusters):
+        raise ValueError(f"{n} first outcomes, {len(second)} second ones and {len(clusters)} labels are not pairs")
     if n == 0:
         return NOTHING
     differences = second.astype(np.int64) - first.astype(np.int64)
     interval = Clusters(clusters, resamples, seed).interval_of_mean(differences, level)
     return Estimate(n, float(differences.mean()), *(interval or newcombe_paired(first, second, level)))
-
-
-def check_paired(first: Bools, second: Bools, clusters: Sequence[Hashable]) -> None:
-    """Raises ValueError unless all three have the same length."""
-    if not len(first) == len(second) == len(clusters):
-        raise ValueError(
-            f"{len(first)} first outcomes, {len(second)} second ones and {len(clusters)} labels are not pairs")
 
 
 def newcombe_paired(first: Bools, second: Bools, level: float = LEVEL) -> tuple[float, float]:

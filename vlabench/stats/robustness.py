@@ -10,7 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from vlabench.stats.clusters import LEVEL, RESAMPLES, Clusters
-from vlabench.stats.rates import NOTHING, Bools, Estimate, check_paired, correlation, wilson
+from vlabench.stats.rates import NOTHING, Bools, Estimate, correlation, wilson
+
+Floats = npt.NDArray[np.float64]
+Outcomes = npt.NDArray[Any]
 
 
 class Worst(NamedTuple):
@@ -24,43 +27,44 @@ class Worst(NamedTuple):
 
 
 def retention(
-    clean: npt.NDArray[Any],
-    perturbed: npt.NDArray[Any],
+    clean: Outcomes,
+    perturbed: Outcomes,
     clusters: Sequence[Hashable],
     level: float = LEVEL,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Estimate:
-    """Perturbed over clean successes of N paired episodes: 1 = nothing lost, above 1 = gained; NaN if none was clean.
+    """Perturbed over clean success rate of N episodes: 1 = nothing lost, above 1 = gained; NaN if none was clean.
 
-    An outcome is bool, or the share of successes over several conditions of an episode. The interval resamples whole
-    clusters, as `paired_difference` does. Its upper end is infinite where resamples without a clean success reach into
-    it. Where every resample gives the same ratio, MOVER limits take its place.
+    clean: bool [N]. perturbed: bool [N], or [C, N] under C conditions, whose rates are averaged. Floats with NaN stand
+    for episodes without an outcome. The interval resamples whole clusters, as `paired_difference` does. Its upper end
+    is infinite where resamples without a clean success reach into it. Where every resample gives the same ratio, MOVER
+    limits take its place.
     """
-    check_paired(clean, perturbed, clusters)
-    if not clean.any():
-        return NOTHING._replace(n=len(clean))
-    resampled = Clusters(clusters, resamples, seed)
-    below, above = resampled.resampled_sums(clean, perturbed)
-    ratios = np.where(below > 0, above / np.where(below > 0, below, 1), np.where(above > 0, np.inf, np.nan))
-    interval = resampled.interval(ratios[~np.isnan(ratios)], level)
-    return Estimate(len(clean), float(perturbed.sum() / clean.sum()), *(interval or mover(clean, perturbed, level)))
+    base, rows = _rows(clean, clusters), _rows(perturbed, clusters)
+    rates, resampled, drawn = _rates(np.concatenate([base, rows]), clusters, resamples, seed)
+    if not rates[0] > 0 or np.isnan(rates).any():
+        return NOTHING._replace(n=len(clusters))
+    above, below = resampled[1:].mean(axis=0), resampled[0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = above / below
+    interval = drawn.interval(ratios[~np.isnan(ratios)], level)
+    if interval is None:
+        interval = mover(float(rates[0]), float(rates[1:].mean()), len(clusters), level, _correlation(base, rows))
+    return Estimate(len(clusters), float(rates[1:].mean() / rates[0]), *interval)
 
 
-def mover(clean: npt.NDArray[Any], perturbed: npt.NDArray[Any], level: float = LEVEL) -> tuple[float, float]:
-    """The interval of the ratio of two paired rates, perturbed over clean, from Wilson's limits of each.
+def mover(clean: float, perturbed: float, n: int, level: float = LEVEL, phi: float = 0.0) -> tuple[float, float]:
+    """The interval of the ratio of two rates of the same n episodes, perturbed over clean, from Wilson's of each.
 
     Method of variance estimates recovery: Tang, Li, Chan and Tang (2010), Statistics in Medicine 29:46. The upper end
-    is infinite where the clean rate may be next to nothing. Shares are taken as uncorrelated, which is no narrower.
+    is infinite where the clean rate may be next to nothing. phi: the correlation of the outcomes.
     """
-    n = len(clean)
-    (p, low_p, high_p), (c, low_c, high_c) = (
-        (float(side.mean()), *wilson(float(side.sum()), n, level)) for side in (perturbed, clean))
-    phi = correlation(clean, perturbed) if clean.dtype == perturbed.dtype == np.bool_ else 0.0
+    (low_p, high_p), (low_c, high_c) = (wilson(rate * n, n, level) for rate in (perturbed, clean))
 
     def root(limit: float, other: float, sign: int) -> float:
-        middle = p * c + phi * (p - limit) * (c - other)
-        width, scale = limit * (2 * p - limit), other * (2 * c - other)
+        middle = perturbed * clean + phi * (perturbed - limit) * (clean - other)
+        width, scale = limit * (2 * perturbed - limit), other * (2 * clean - other)
         if scale <= 0:
             return math.inf if sign > 0 else 0.0
         return (middle + sign * math.sqrt(max(middle**2 - width * scale, 0.0))) / scale
@@ -69,7 +73,7 @@ def mover(clean: npt.NDArray[Any], perturbed: npt.NDArray[Any], level: float = L
 
 
 def severity_area(
-    outcomes: npt.NDArray[Any],
+    outcomes: Outcomes,
     severities: Sequence[float],
     clusters: Sequence[Hashable],
     level: float = LEVEL,
@@ -78,18 +82,21 @@ def severity_area(
 ) -> Estimate:
     """The area under success rate over severity, as a share of the whole: the mean rate from first to last severity.
 
-    outcomes: bool [S, N], the same N episodes at S rising severities, of which 0 is the clean one; or shares of
-    successes over several perturbations. Straight lines join the rates (trapezoid rule). The interval resamples whole
-    clusters. Raises ValueError for fewer than two severities, or if they do not rise.
+    outcomes: bool [S, N], the same N episodes at S rising severities, of which 0 is the clean one, or floats with NaN
+    for episodes without an outcome; or [P, S, N] under P perturbations, whose rates are averaged. Straight lines join
+    the rates (trapezoid rule). The interval resamples whole clusters. Raises ValueError for fewer than two severities,
+    or if they do not rise.
     """
     levels = np.asarray(severities, dtype=np.float64)
     if len(levels) < 2 or (np.diff(levels) <= 0).any():
         raise ValueError(f"an area needs two or more rising severities, not {list(severities)}")
-    if outcomes.shape != (len(levels), len(clusters)):
+    if outcomes.shape[-2:] != (len(levels), len(clusters)):
         raise ValueError(f"outcomes {outcomes.shape} are not {len(levels)} severities × {len(clusters)} labels")
     gaps = np.diff(levels) / (levels[-1] - levels[0])
     weights = (np.append(gaps, 0) + np.append(0, gaps)) / 2
-    return _mean(weights @ outcomes, clusters, 1.0, level, resamples, seed)
+    rows = _rows(outcomes, clusters)
+    perturbations = len(rows) // len(levels)
+    return _weighted(rows, np.tile(weights / perturbations, perturbations), clusters, level, resamples, seed)
 
 
 def worst_condition(outcomes: Mapping[str, Bools], level: float = LEVEL) -> Worst:
@@ -111,7 +118,7 @@ def worst_condition(outcomes: Mapping[str, Bools], level: float = LEVEL) -> Wors
 
 
 def mce(
-    outcomes: Mapping[str, npt.NDArray[np.bool_]],
+    outcomes: Mapping[str, Outcomes],
     reference: Mapping[str, Sequence[float]],
     clusters: Sequence[Hashable],
     level: float = LEVEL,
@@ -124,13 +131,13 @@ def mce(
     After ImageNet-C (Hendrycks and Dietterich 2019): the mean over perturbations of (sum over severities of the
     failure rate) / (the same sum of the reference).
 
-    outcomes: perturbation → bool [S, N], the same N episodes throughout. reference: perturbation → S failure rates
-    (fractions), taken as exact. The interval resamples whole clusters. Raises ValueError if shapes differ, a
+    outcomes: perturbation → bool [S, N], the same N episodes throughout, or floats with NaN for those without an
+    outcome. reference: perturbation → S failure rates (fractions), taken as exact. The interval resamples whole clusters. Raises ValueError if shapes differ, a
     perturbation is in one but not in the other, or the reference never fails under one.
     """
     if not outcomes or outcomes.keys() != reference.keys():
         raise ValueError(f"perturbations {sorted(outcomes)} against a reference of {sorted(reference)}")
-    scores, most = np.zeros(len(clusters)), 0.0
+    rows, weights = list[Floats](), list[float]()
     for name, each in outcomes.items():
         rates = np.asarray(reference[name], dtype=np.float64)
         if each.shape != (len(rates), len(clusters)):
@@ -138,25 +145,47 @@ def mce(
                              f"and {len(clusters)} labels")
         if not rates.sum() > 0:
             raise ValueError(f"{name}: the reference never fails, so that nothing can be relative to it")
-        share = 1 / (rates.sum() * len(outcomes))
-        scores, most = scores + share * (~each).sum(axis=0), most + share * len(rates)
-    return _mean(scores, clusters, most, level, resamples, seed)
+        rows.append(1 - _rows(each, clusters))
+        weights += [1 / (float(rates.sum()) * len(outcomes))] * len(rates)
+    return _weighted(np.concatenate(rows), np.array(weights), clusters, level, resamples, seed)
 
 
-def _mean(
-    scores: npt.NDArray[np.float64],
-    clusters: Sequence[Hashable],
-    most: float,
-    level: float,
-    resamples: int,
-    seed: int,
+def _rows(outcomes: Outcomes, clusters: Sequence[Hashable]) -> Floats:
+    """As floats [C, N]. Raises ValueError unless there is a label for each episode."""
+    if outcomes.shape[-1] != len(clusters):
+        raise ValueError(f"{outcomes.shape[-1]} outcomes and {len(clusters)} labels are not pairs")
+    return np.asarray(outcomes, dtype=np.float64).reshape(-1, len(clusters))
+
+
+def _rates(
+    rows: Floats, clusters: Sequence[Hashable], resamples: int, seed: int
+) -> tuple[Floats, Floats, Clusters]:
+    """The mean of each row [C], of each row in each resample [C, resamples], and the resamples; NaN where none is."""
+    drawn, there = Clusters(clusters, resamples, seed), ~np.isnan(rows)
+    filled = np.where(there, rows, 0.0)
+    sums = np.stack(drawn.resampled_sums(*filled, *there))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return filled.sum(axis=1) / there.sum(axis=1), sums[: len(rows)] / sums[len(rows) :], drawn
+
+
+def _weighted(
+    rows: Floats, weights: Floats, clusters: Sequence[Hashable], level: float, resamples: int, seed: int
 ) -> Estimate:
-    """Of [N] scores in [0, most]; Wilson's interval where the bootstrap would claim certainty."""
-    n = len(scores)
-    if n == 0:
-        return NOTHING
-    interval = Clusters(clusters, resamples, seed).interval_of_mean(scores, level)
+    """The weighted sum of the means of C rows [C, N]; Wilson's interval where the bootstrap would claim certainty."""
+    n = len(clusters)
+    if n == 0 or np.isnan(rows).all(axis=1).any():
+        return NOTHING._replace(n=n)
+    rates, resampled, drawn = _rates(rows, clusters, resamples, seed)
+    value, statistics, most = float(weights @ rates), weights @ resampled, float(weights.sum())
+    interval = drawn.interval(statistics[~np.isnan(statistics)], level)
     if interval is None:
-        low, high = wilson(min(float(scores.sum()) / most, n), n, level)
+        low, high = wilson(min(max(value / most, 0.0), 1.0) * n, n, level)
         interval = low * most, high * most
-    return Estimate(n, float(scores.mean()), *interval)
+    return Estimate(n, value, *interval)
+
+
+def _correlation(base: Floats, rows: Floats) -> float:
+    """Of the outcomes of two conditions; 0, which is no narrower, where there are more or some are missing."""
+    if len(rows) != 1 or np.isnan(base).any() or np.isnan(rows).any():
+        return 0.0
+    return correlation(base[0] > 0, rows[0] > 0)

@@ -17,6 +17,8 @@ from vlabench.tables.sheet import MEASURED, PUBLISHED, Head, Line, Sheet
 from vlabench.tables.sides import Cell, Side, drop, outcomes_of, rate, sides
 
 SUITE, SEVERITY = "suite", "severity"
+EXTRA = ("mean of perturbed", "worst")
+"""Rows of a suite's table below its conditions."""
 AVERAGING = ("A column over several task sets or conditions is the mean of their rates, each with the same weight; "
              "intervals are Wilson's 95 %, for the number of different episodes.")  # fmt: skip
 DROPS = ("Differences to clean pair the same episodes, with a 95 % bootstrap interval clustered by task; * marks "
@@ -115,13 +117,15 @@ def suite_sheet(suite: str | None, cut: Sequence[Side], notes: Sequence[str], ch
         if any(drops):
             lines.append(Line(f"{side.owner.policy} − clean", MEASURED, side.owner.assets, drops, ranked=False))
     labels = [*(group[0] for group in groups), "all task sets"] if groups else [""]
-    heads = [Head(name, group) for group in labels for name in [*conditions, "mean of perturbed", "worst"]]
+    beside = _beside(conditions)
+    heads = [Head(name, group) for group in labels for name in [*conditions, *beside]]
     over = [f"Over {', '.join(every)}."]
     if any((name, each) not in side.outcomes for side in cut for name in conditions for each in every):
         over.append("–: not played on all of these task sets; --by-task-set shows each, --suite S narrows to a "
                     "suite's, --partial to those that all policies have.")
     title = f"Success rate (%) on {suite}" if suite else "Success rate (%)"
-    return Sheet(title, heads, lines, [*notes, *over, AVERAGING, DROPS, *_episodes(lines)], transposed=True)
+    over += [AVERAGING, *([DROPS] if any(not line.ranked for line in lines) else []), *_episodes(lines)]
+    return Sheet(title, heads, lines, [*notes, *over], transposed=True)
 
 
 def _gathered(places: Sequence[Path], card: SuiteCard | None, choice: Choice) -> Gathered:
@@ -152,8 +156,8 @@ def _gaps(side: Side, table: PublishedTable, there: Sequence[str] | None) -> lis
 def _summary_cells(side: Side, conditions: Sequence[str], task_sets: Sequence[str]) -> list[Cell | str | None]:
     found: list[Cell | str | None] = [rate(side, [(name, each) for each in task_sets]) for name in conditions]
     perturbed = [name for name, cell in zip(conditions, found, strict=True) if cell and name != CLEAN]
-    if not perturbed:
-        return [*found, None, None]
+    if not perturbed or not _beside(conditions):
+        return found + [None] * len(_beside(conditions))
     worst = stats.worst_condition({name: outcomes_of(side, name, task_sets) for name in perturbed})
     return [*found, rate(side, [(name, each) for name in perturbed for each in task_sets]),
             f"{worst.condition} {100 * worst.rate:.1f} [{100 * worst.low:.1f}, {100 * worst.high:.1f}]"]
@@ -164,7 +168,12 @@ def _drops(side: Side, conditions: Sequence[str], task_sets: Sequence[str]) -> l
     found = {name: cell for name in played if (cell := drop(side, name, task_sets))}
     corrected = stats.holm([float(cell.p or 0) for cell in found.values()])
     cells = {name: replace(cell, p=p) for (name, cell), p in zip(found.items(), corrected, strict=True)}
-    return [*(cells.get(name) for name in conditions), None, None]
+    return [*(cells.get(name) for name in conditions), *[None] * len(_beside(conditions))]
+
+
+def _beside(conditions: Sequence[str]) -> tuple[str, ...]:
+    """EXTRA, where there are several perturbed conditions to sum up."""
+    return EXTRA if len(set(conditions) - {CLEAN}) > 1 else ()
 
 
 def _published_lines(paper: Paper, table: PublishedTable) -> list[Line]:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 SIGNIFICANT = 0.05
-FORMATS = {"rich": "", "md": ".md", "latex": ".tex", "csv": ".csv"}
-"""What a sheet can become, and the suffix of its file."""
 TEX = {"−": "$-$", "π": r"$\pi$", "±": r"$\pm$", "×": r"$\times$", "σ": r"$\sigma$", "–": "--",
        "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}  # fmt: skip
 CSV_COLUMNS = ("name", "kind", "source", "group", "column_group", "column", "value", "low", "high", "n", "errors", "p",
@@ -56,7 +54,7 @@ def grid(sheet: Sheet, style: Callable[[str, Mark], str], intervals: bool = True
     if sheet.transposed:
         return _transposed(sheet, cells)
     with_group = any(line.group for line in sheet.lines)
-    words = (["group"] if with_group else []) + ["policy", "from"]
+    words = ([sheet.grouping] if with_group else []) + ["policy", "from"]
     rows = [([line.group] if with_group else []) + [line.name, origin(line), *row]
             for line, row in zip(sheet.lines, cells, strict=True)]
     if with_group:
@@ -70,6 +68,12 @@ def grid(sheet: Sheet, style: Callable[[str, Mark], str], intervals: bool = True
 def origin(line: Line) -> str:
     """`measured, primitive` or `published, RobustVLA table 1`."""
     return f"{line.kind}, {line.source}"
+
+
+def title(sheet: Sheet) -> str:
+    """The sheet's, with the origin of its lines where no column or heading says it."""
+    origins = list(dict.fromkeys(origin(line) for line in sheet.lines))
+    return f"{sheet.title}; {origins[0]}" if sheet.transposed and len(origins) == 1 else sheet.title
 
 
 def to_markdown(sheet: Sheet, intervals: bool = True) -> str:
@@ -86,7 +90,7 @@ def to_markdown(sheet: Sheet, intervals: bool = True) -> str:
               strict=True))] for line in lines]
     table = "".join("| " + " | ".join(line) + " |\n" for line in [lines[0], rule, *lines[1:]])
     notes = "".join(f"- {note}\n" for note in sheet.notes)
-    return f"**{sheet.title}**\n\n{table}" + (f"\n{notes}" if notes else "")
+    return f"**{title(sheet)}**\n\n{table}" + (f"\n{notes}" if notes else "")
 
 
 def to_latex(sheet: Sheet, intervals: bool = True) -> str:
@@ -102,7 +106,7 @@ def to_latex(sheet: Sheet, intervals: bool = True) -> str:
         rows.insert(number, r"\midrule")
     head = [] if not any(found.groups) else [_spanning(found)]
     return "\n".join([
-        *(f"% {note}" for note in sheet.notes), r"\begin{table}[t]", r"\centering", rf"\caption{{{tex(sheet.title)}}}",
+        *(f"% {note}" for note in sheet.notes), r"\begin{table}[t]", r"\centering", rf"\caption{{{tex(title(sheet))}}}",
         rf"\begin{{tabular}}{{{'l' * found.left}{'r' * (len(found.header) - found.left)}}}", r"\toprule", *head,
         " & ".join(map(tex, found.header)) + r" \\", r"\midrule", *rows, r"\bottomrule", r"\end{tabular}",
         r"\end{table}", "",
@@ -136,7 +140,7 @@ def to_rich(sheet: Sheet, intervals: bool = True) -> Table:
         return f"[{tag}]{escape(text)}[/{tag}]" if tag else escape(text)
 
     found = grid(sheet, style, intervals)
-    table = Table(title=escape(sheet.title), caption=escape("\n".join(sheet.notes)), caption_justify="left")
+    table = Table(title=escape(title(sheet)), caption=escape("\n".join(sheet.notes)), caption_justify="left")
     for number, (group, name) in enumerate(zip(found.groups, found.header, strict=True)):
         table.add_column(escape(_joined(group, name)), justify="left" if number < found.left else "right")
     for number, row in enumerate(found.rows):
@@ -180,7 +184,8 @@ def _transposed(sheet: Sheet, cells: Sequence[Sequence[str]]) -> Grid:
     rules = {i for i in range(1, len(rows)) if sheet.columns[i].group != sheet.columns[i - 1].group}
     if with_group:
         _blank_repeats(rows)
-    return Grid([""] * len(words) + [origin(line) for line in sheet.lines],
+    alike = len({origin(line) for line in sheet.lines}) == 1  # said in the title then
+    return Grid([""] * len(words) + ["" if alike else origin(line) for line in sheet.lines],
                 words + [_joined(line.group, line.name) for line in sheet.lines], rows, len(words), rules)
 
 

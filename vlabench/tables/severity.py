@@ -14,10 +14,9 @@ from vlabench.tables.sheet import MEASURED, Head, Line, Sheet
 from vlabench.tables.sides import Cell, Side, block, rate
 
 ALL = "all of them"
-NOTES = (
+NOTE = (
     "area: mean success rate from clean to severity {last} (trapezoids); retention: the mean over severities as a "
-    "share of the clean rate. Both over the episodes that all these conditions have, intervals resample tasks.",
-    "Rates: Wilson's 95 %.",
+    "share of the clean rate; their intervals resample tasks. Those of rates are Wilson's; all at 95 %."
 )  # fmt: skip
 
 
@@ -45,18 +44,18 @@ def severity_sheet(cut: Sequence[Side], notes: Sequence[str], reference: str | N
         raise UnknownName("policy", reference, {side.owner.policy for side in cut}, where="--reference")
     lines = [_line(side, name, [name], known[side.owner][name]) for name in perturbations for side in cut
              if name in known[side.owner]]
-    said = [*notes, NOTES[0].format(last=SEVERITIES[-1]), NOTES[1]]
+    said = [*notes, NOTE.format(last=SEVERITIES[-1])]
     shared = _shared(cut, perturbations)
     if len(perturbations) > 1 and shared:
         lines += [_line(side, ALL, shared, list(SEVERITIES)) for side in cut]
         said.append(f"{ALL}: {', '.join(shared)}.")
     heads = [Head("clean"), *(Head(str(k), "severity") for k in SEVERITIES), Head("area"), Head("retention")]
     if reference:
-        heads.append(Head("mCE"))
+        heads.append(Head("mCE", lower=True))
         lines = [Line(line.name, line.kind, line.source, [*line.cells, _mce(line, cut, shared, reference)], line.group)
                  for line in lines]
         said.append(f"mCE: failures relative to those of {reference}, averaged over perturbations; 100 = as many.")
-    return Sheet("Success rate (%) by severity", heads, lines, said)
+    return Sheet("Success rate (%) by severity", heads, lines, said, grouping="perturbation")
 
 
 def _line(side: Side, group: str, perturbations: Sequence[str], severities: Sequence[int]) -> Line:
@@ -69,15 +68,15 @@ def _line(side: Side, group: str, perturbations: Sequence[str], severities: Sequ
 
 
 def _areas(side: Side, perturbations: Sequence[str], severities: Sequence[int]) -> list[Cell | str | None]:
-    """Area and retention over the episodes that clean and all severities of all these perturbations share."""
+    """Area and retention over clean and all severities of all these perturbations."""
     conditions = [CLEAN, *(f"{name}-s{k}" for name in perturbations for k in severities)]
     tasks, outcomes = block(side, conditions, side.task_sets)
     if not tasks:
         return [None, None]
     perturbed = outcomes[1:].reshape(len(perturbations), len(severities), -1)
-    curve = np.concatenate([outcomes[:1], perturbed.mean(axis=0)])
-    area = stats.severity_area(curve, [0, *severities], tasks)
-    kept = stats.retention(outcomes[0], perturbed.mean(axis=(0, 1)), tasks)
+    clean = np.broadcast_to(outcomes[:1], (len(perturbations), 1, len(tasks)))
+    area = stats.severity_area(np.concatenate([clean, perturbed], axis=1), [0, *severities], tasks)
+    kept = stats.retention(outcomes[0], outcomes[1:], tasks)
     return [Cell(area.value, area.low, area.high, area.n), Cell(kept.value, kept.low, kept.high, kept.n)]
 
 
@@ -96,7 +95,7 @@ def _mce(line: Line, cut: Sequence[Side], shared: Sequence[str], reference: str)
     if not rivals:
         return ""
     names = [f"{name}-s{k}" for name in shared for k in SEVERITIES]
-    theirs = 1 - block(rivals[0], names, side.task_sets)[1].reshape(len(shared), len(SEVERITIES), -1).mean(axis=2)
+    theirs = 1 - np.nanmean(block(rivals[0], names, side.task_sets)[1], axis=1).reshape(len(shared), len(SEVERITIES))
     tasks, outcomes = block(side, names, side.task_sets)
     by_name = dict(zip(shared, outcomes.reshape(len(shared), len(SEVERITIES), -1), strict=True))
     failing = [name for name, failures in zip(shared, theirs, strict=True) if failures.sum() > 0]

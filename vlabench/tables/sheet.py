@@ -24,10 +24,11 @@ class Mark(Enum):
 
 @dataclass(frozen=True)
 class Head:
-    """Of a column: its name, below the name of the group that it shares with its neighbours."""
+    """Of a column: its name, below that of the group it shares with its neighbours. lower: less of it is better."""
 
     name: str
     group: str = ""
+    lower: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,25 +53,30 @@ class Line:
 
 @dataclass(frozen=True)
 class Sheet:
-    """columns: one per cell of each line. transposed: lines are to be shown as columns. notes: sentences below it."""
+    """columns: one per cell of each line. transposed: lines are to be shown as columns. notes: sentences below it.
+
+    grouping: what the groups of the lines are.
+    """
 
     title: str
     columns: Sequence[Head]
     lines: Sequence[Line]
     notes: Sequence[str] = ()
     transposed: bool = False
+    grouping: str = "group"
 
     def marks(self) -> list[list[Mark]]:
-        """For each cell of each line. Equal figures (as printed, 0.1 points) share a mark; one alone gets none."""
+        """For each cell of each line. Equal figures (as printed, 0.1 points) share a mark; two or more make a best,
+        three or more a second."""
         marks = [[Mark.none] * len(self.columns) for _ in self.lines]
         for block in {line.block for line in self.lines if line.ranked}:
             members = [number for number, line in enumerate(self.lines) if line.block == block]
-            for column in range(len(self.columns)):
+            for column, head in enumerate(self.columns):
                 values = {number: round(cell.value * 100, 1) for number in members
                           if isinstance(cell := self.lines[number].cells[column], Cell) and cell.value == cell.value}
-                ranks = sorted(set(values.values()), reverse=True)
-                if len(values) > 1 and len(ranks) > 1:
-                    for number, value in values.items():
-                        place = ranks.index(value)
-                        marks[number][column] = [Mark.best, Mark.second][place] if place < 2 else Mark.none
+                ranks = sorted(set(values.values()), reverse=not head.lower)
+                places = [Mark.best, Mark.second][: len(values) - 1] if len(ranks) > 1 else []
+                for mark, rank in zip(places, ranks, strict=False):
+                    for number in (number for number, value in values.items() if value == rank):
+                        marks[number][column] = mark
         return marks

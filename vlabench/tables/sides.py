@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -70,17 +71,22 @@ def sides(gathered: Gathered, at_end: bool = False) -> tuple[list[Side], list[st
         for leaf, outcomes in side.outcomes.items():
             key = (side.owner.assets, leaf)
             common[key] = common[key] & outcomes.keys() if key in common else set(outcomes)
-    cut, notes = [], []
+    cut, lost = [], dict[Owner, int]()
     for side in made:
         kept = {leaf: {key: won for key, won in outcomes.items() if key in common[side.owner.assets, leaf]}
                 for leaf, outcomes in side.outcomes.items()}
-        lost = sum(map(len, side.outcomes.values())) - sum(map(len, kept.values()))
-        if lost:
-            notes.append(f"{side.owner}: {lost} episodes left out that another policy of the table has no outcome for")
+        lost[side.owner] = sum(map(len, side.outcomes.values())) - sum(map(len, kept.values()))
         cut.append(Side(side.owner, {leaf: outcomes for leaf, outcomes in kept.items() if outcomes}, side.errors))
-    notes += [f"{side.owner}: {n} episodes ended in errors and enter no rate" for side in cut
-              if (n := sum(side.errors.values()))]
+    notes = _counted("Policies of one pack are compared on the same episodes. Left out, because another one has no "
+                     "outcome for them: {} (--policies chooses who takes part).", lost)
+    notes += _counted("Ended in errors, which enter no rate: {}.", {s.owner: sum(s.errors.values()) for s in cut})
     return cut, notes
+
+
+def _counted(sentence: str, counts: Mapping[Owner, int]) -> list[str]:
+    """The sentence with the owners of which the number is not 0, if there are any."""
+    listed = ", ".join(f"{count} of {owner}" for owner, count in counts.items() if count)
+    return [sentence.format(listed)] if listed else []
 
 
 def rate(side: Side, leaves: Sequence[Leaf]) -> Cell | None:
@@ -121,11 +127,13 @@ def drop(side: Side, condition: str, task_sets: Sequence[str], control: str = CL
     return Cell(found.value, found.low, found.high, found.n, p=stats.mcnemar(first, second))
 
 
-def block(side: Side, conditions: Sequence[str], task_sets: Sequence[str]) -> tuple[list[str], Bools]:
-    """The tasks [N] and outcomes [C, N] of the episodes that have an outcome under each of C conditions."""
+def block(
+    side: Side, conditions: Sequence[str], task_sets: Sequence[str]
+) -> tuple[list[str], npt.NDArray[np.float64]]:
+    """The tasks [N] and outcomes [C, N] of all episodes under C conditions; NaN where an episode has no outcome."""
     tables = [side.merged(condition, task_sets) for condition in conditions]
-    keys = [key for key in tables[0] if all(key in table for table in tables)] if tables else []
-    outcomes: npt.NDArray[np.bool_] = np.array([[table[key] for key in keys] for table in tables], dtype=np.bool_)
+    keys = list(dict.fromkeys(key for table in tables for key in table))
+    outcomes = np.array([[table.get(key, math.nan) for key in keys] for table in tables], dtype=np.float64)
     return [task for task, _, _ in keys], outcomes.reshape(len(tables), len(keys))
 
 

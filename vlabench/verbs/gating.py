@@ -32,8 +32,8 @@ def gate(
         help="With --run: at most so many per task and condition; by default the suite's.")] = None,
     workers: Annotated[int | None, typer.Option(help="With --run: processes; by default one per core.")] = None,
     results: Results = Path("results"),
-    summary: Annotated[Path | None, typer.Option(metavar="FILE", help="Append a Markdown summary, for a CI job.")] = None,
-    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit XML, a test case a condition.")] = None,
+    summary: Annotated[Path | None, typer.Option(metavar="FILE", help="Append a summary in Markdown.")] = None,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit XML, a case a condition.")] = None,
 ) -> None:
     """Say whether candidate B succeeds less often than baseline A, by more than a margin, on the same episodes.
 

@@ -34,7 +34,7 @@ def table(
     layout: Annotated[str, typer.Option(metavar="L", help="suite, severity, or a paper's: robustvla-1 to -5, fan-10."
                                         )] = "suite",
     form: Annotated[Format | None, typer.Option("--format", help="By default that of --out, else rich.")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Instead of the terminal: .md, .tex or .csv.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Not the terminal: .md, .tex or .csv.")] = None,
     published: Annotated[bool, typer.Option("--published", help="Add the paper's own rows, marked as such.")] = False,
     suite: SuiteOf = None,
     policies: Policies = None,
@@ -49,10 +49,9 @@ def table(
 ) -> None:
     """Compare policies on the same episodes: rates, intervals, paired drops; best in bold, second underlined."""
     from vlabench import tables
-    from vlabench.files import check_target, write_text
     from vlabench.tables.render import to_rich
 
-    kind = check_target(out, tables.FORMATS, form.value if form else None, "table")
+    kind = tables.check_target(out, form.value if form else None)
     sheet = tables.make(results or [Path("results")], tables.Choice(
         layout, suite, split(policies), assets, published, partial, by_task_set, at_end, reference))
     if kind == "rich":
@@ -60,7 +59,7 @@ def table(
     elif out is None:
         typer.echo(tables.rendered(sheet, kind, intervals), nl=False)
     else:
-        write_text(out, tables.rendered(sheet, kind, intervals))
+        tables.write_text(out, tables.rendered(sheet, kind, intervals))
         typer.echo(f"{out}: {len(sheet.lines)} lines")
     if kind == "csv":
         for note in sheet.notes:

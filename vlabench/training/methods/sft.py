@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +32,8 @@ from vlabench.training.objectives.cloning import CloningWeights, cloning
 from vlabench.training.trial import trial
 
 STATE = "state.pt"
+LOG = 50
+"""Steps from one point of the curves to the next."""
 WARMUP = 200
 """Steps over which the learning rate rises."""
 FLOOR = 0.02
@@ -79,7 +80,7 @@ class SftOptions(BaseModel):
     precision: Literal["auto", "float32", "bf16"] = "auto"
     network: dict[str, Any] = Field(default_factory=dict)
     trial: int = Field(default=2, ge=0)
-    every: int = Field(default=500, ge=1)
+    every: int = Field(default=10 * LOG, ge=LOG, multiple_of=LOG)
 
 
 @dataclass
@@ -105,7 +106,6 @@ class Sft(Method):
 
     def train(self, place: Workplace) -> bytes:
         """All rounds; the averaged weights of the last."""
-        torch.set_num_threads(max(1, len(os.sched_getaffinity(0))))
         done = 0
         content = b""
         for number, plan in enumerate(self.options.rounds):
@@ -189,7 +189,7 @@ class Sft(Method):
             for batch in batches(data, options.batch, place.seed + number, range(learner.step, plan.steps)):
                 shown = self._step(learner, plan, tensors(batch, torch.device(place.device)), tokens)
                 sums = {name: sums.get(name, 0.0) + float(value) for name, value in shown.items()}
-                if learner.step % 50 == 0 or learner.step == plan.steps:
+                if learner.step % LOG == 0 or learner.step == plan.steps:
                     means = {name: total / (learner.step - since) for name, total in sums.items()}
                     place.curves.add(before + learner.step, means)
                     place.display.step(learner.step, means)

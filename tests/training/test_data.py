@@ -1,0 +1,102 @@
+"""Batches from files of demonstrations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.demos.demo_files import OTHER, TASK, demo, shelf
+from vlabench.errors import DataError
+from vlabench.training.data import DemoData, batches, reliable, tensors
+
+
+def brute_force(actors: list[int], chunk: int) -> list[int]:
+    """By the definition: count labels t, t+1, … until one whose state a foreign action led to, or the end."""
+    counts = []
+    for t in range(len(actors)):
+        k = 1
+        while k < chunk and t + k < len(actors) and actors[t + k - 1] == 0:
+            k += 1
+        counts.append(k)
+    return counts
+
+
+@given(st.lists(st.sampled_from([0, 0, 0, 1, 2]), min_size=1, max_size=40), st.integers(1, 9))
+def test_labels_count_as_long_as_the_expert_acted(actors: list[int], chunk: int) -> None:
+    assert reliable(np.array(actors, dtype=np.uint8), chunk).tolist() == brute_force(actors, chunk)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> DemoData:
+    shelf(tmp_path, TASK, [demo(0, 30, who=(4, 5)), demo(1, 10)])
+    shelf(tmp_path, OTHER, [demo(2, 20)])
+    return DemoData([tmp_path], image_size=16, chunk=8)
+
+
+def test_samples_are_what_the_files_hold(data: DemoData) -> None:
+    assert data.instructions == ["put the bowl on the stove", "turn on the stove"] and data.frames == 60
+    moved = tensors(data.batch(200, 7), torch.device("cpu"))
+    originals = {(0, i): demo(i, length, who=who) for i, length, who in ((0, 30, (4, 5)), (1, 10, ()))}
+    originals[1, 2] = demo(2, 20)
+    seen = set()
+    for n in range(200):
+        task = int(moved["tasks"][n])
+        found = [(key, t) for key, each in originals.items() if key[0] == task
+                 for t in range(len(each)) if np.array_equal(each.proprio[t], moved["proprio"][n].numpy())]
+        (((_, index), t),) = found
+        original = originals[task, index]
+        assert np.array_equal(moved["pictures"]["wrist"][n].numpy(), original.frames["wrist"][t])
+        kept = int(moved["mask"][n].sum())
+        assert np.array_equal(moved["actions"][n, :kept].numpy(), original.labels[t : t + kept])
+        assert np.array_equal(moved["points"][n].numpy().ravel(), original.points[t])
+        seen.add((task, index, t))
+    assert len(seen) > 50
+    shares = np.bincount(moved["tasks"].numpy()) / 200
+    assert abs(shares[0] - 0.5) < 0.12  # tasks equally often, although one has twice the frames
+
+
+def test_a_batch_is_its_key_s_whoever_reads_it(data: DemoData) -> None:
+    alone = [data.batch(4, 3, step) for step in range(2, 6)]
+    for workers in (0, 1):
+        read = list(batches(data, 4, 3, range(2, 6), workers))
+        for expected, found in zip(alone, read, strict=True):
+            assert np.array_equal(expected.proprio, found.proprio)
+            assert np.array_equal(expected.pictures["agentview"], found.pictures["agentview"])
+    assert not np.array_equal(alone[0].proprio, alone[1].proprio)
+
+
+def test_libero_s_own_files_lack_ours_and_still_train(tmp_path: Path) -> None:
+    path = shelf(tmp_path, TASK, [demo(0, 10)])
+    with h5py.File(path, "a") as file:
+        del file["data/demo_0/vlabench"], file["data"].attrs["vlabench"]
+    found = DemoData([tmp_path], 16, 8).batch(5, 0)
+    assert np.isnan(found.points).all() and np.isnan(found.pixels).all()
+    assert found.mask.any(axis=1).all()
+
+
+def test_proprioception_s_range_is_numpy_s(data: DemoData) -> None:
+    rows = np.concatenate([demo(0, 30).proprio, demo(1, 10).proprio, demo(2, 20).proprio])
+    mean, std = data.proprio_range()
+    assert np.allclose(mean, rows.mean(0), atol=1e-6) and np.allclose(std, rows.std(0) + 1e-3, atol=1e-6)
+
+
+def test_other_sizes_layouts_and_empty_folders_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no demonstrations .* in this folder\n  mend: vlabench demos"):
+        DemoData([tmp_path / "empty"], 16, 8)
+    path = shelf(tmp_path / "a", TASK, [demo(0, 10)])
+    with pytest.raises(DataError, match=r"agentview_rgb is \[10, 16, 16, 3\], needed are 10 pictures of 128 × 128"):
+        DemoData([tmp_path / "a"], 128, 8)
+    with h5py.File(path, "a") as file:
+        del file["data/demo_0/obs/ee_pos"]
+    with pytest.raises(DataError, match="not LIBERO's layout of demonstrations"):
+        DemoData([tmp_path / "a"], 16, 8)
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(DataError, match="not an HDF5 file that can be read"):
+        DemoData([tmp_path / "a"], 16, 8)

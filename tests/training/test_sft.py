@@ -1,0 +1,142 @@
+"""Cloning: a tiny network learns, a killed training resumes to the same curve, and errors are said clearly."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.demos.demo_files import OTHER, TASK, demo, shelf
+from vlabench.errors import CardError, DataError, DeviceError, OptionError
+from vlabench.models import checkpoint
+from vlabench.training import checkpoints
+from vlabench.training import run as training
+from vlabench.training.curves import Curves
+from vlabench.training.methods.sft import FLOOR, WARMUP, schedule
+
+TINY = """
+title = "Tiny"
+source = "a test"
+adapter = "nano"
+assets = ["primitive"]
+cameras = ["agentview", "wrist"]
+image_size = 16
+replan = 8
+
+[training]
+method = "sft"
+
+[training.options]
+task_sets = ["libero_goal"]
+rounds = [{ per_task = 1, steps = STEPS, rate = 3e-3 }]
+batch = 8
+trial = 0
+every = 50
+network = { image_size = 16, points = 4, features = 4, embedding = 32, head = 16, text_width = 16, widths = [8, 8] }
+"""
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Path:
+    return write(tmp_path, TINY.replace("STEPS", "150"))
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "tiny.toml"
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture
+def shown(tmp_path: Path) -> Path:
+    """Two tasks whose labels follow from the pictures' brightness and from the instruction."""
+    for task, sign in ((TASK, 1.0), (OTHER, -1.0)):
+        demos = []
+        for index in range(2):
+            plain = demo(index, 30)
+            bright = np.random.default_rng(index).uniform(0, 1, 30)
+            pictures = np.repeat(np.uint8(255 * bright), 16 * 16 * 3).reshape(30, 16, 16, 3)
+            frames = dict.fromkeys(plain.frames, pictures)
+            labels = np.repeat(sign * (bright[:, None] - 0.5), 7, axis=1).astype(np.float32)
+            demos.append(replace(plain, frames=frames, labels=labels))
+        shelf(tmp_path / "shown", task, demos)
+    return tmp_path / "shown"
+
+
+def test_a_tiny_network_learns_and_its_loss_falls_below_a_bound(card: Path, shown: Path, tmp_path: Path) -> None:
+    """Uniform guessing costs ln 256 = 5.55; the soft targets themselves cost their entropy, 2.1."""
+    write(tmp_path, TINY.replace("STEPS", "300"))
+    training.train(str(card), tmp_path / "out", data=[shown], device="cpu")
+    steps, losses = Curves(tmp_path / "out").series()["action"]
+    assert steps[-1] == 300 and losses[0] > 4.0 and losses[-1] < 3.9
+    assert (tmp_path / "out/curves.png").stat().st_size > 5000
+    made = checkpoint.load(tmp_path / "out/tiny.safetensors")
+    assert made.config.words == ("bowl", "on", "put", "stove", "the", "turn")
+
+
+def test_a_killed_training_resumes_to_the_same_curve_and_weights(card: Path, shown: Path, tmp_path: Path,
+                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = training.train(str(card), tmp_path / "whole", data=[shown], device="cpu")
+    save, calls = checkpoints.save, []
+
+    def killed(path: Path, state: dict[str, object]) -> None:
+        save(path, state)
+        calls.append(path)
+        if len(calls) == 2:
+            Curves(tmp_path / "parts").add(117, {"action": 9.0})  # written after the last checkpoint
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoints, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        training.train(str(card), tmp_path / "parts", data=[shown], device="cpu")
+    parts = training.train(str(card), tmp_path / "parts", data=[shown], device="cpu")
+    assert parts.sha256 == whole.sha256
+    assert Curves(tmp_path / "parts").rows() == Curves(tmp_path / "whole").rows()
+
+
+def test_the_trained_card_is_a_policy_and_checks_its_weights(card: Path, shown: Path, tmp_path: Path) -> None:
+    from vlabench.cards import load_policy
+
+    done = training.train(str(card), tmp_path / "out", data=[shown], device="cpu")
+    trained = load_policy(str(done.card))
+    assert trained.weights is not None and trained.weights.sha256 == done.sha256
+    assert trained.make() is not None
+    done.weights.write_bytes(done.weights.read_bytes()[:-1] + b"\xff")
+    with pytest.raises(CardError, match="has the checksum"):
+        trained.make()
+
+
+def test_what_a_user_can_get_wrong_is_said(card: Path, shown: Path, tmp_path: Path,
+                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OptionError, match="--device tpu"):
+        training.train(str(card), tmp_path / "a", data=[shown], device="tpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(DeviceError, match="torch sees no GPU here"):
+            training.train(str(card), tmp_path / "a", data=[shown], device="cuda")
+    training.train(str(card), tmp_path / "b", data=[shown], device="cpu")
+    with pytest.raises(DataError, match="holds another training: seed was 0, is 1"):
+        training.train(str(card), tmp_path / "b", data=[shown], device="cpu", seed=1)
+    (tmp_path / "c/round-0").mkdir(parents=True)
+    (tmp_path / "c/round-0/state.pt").write_bytes(b"torn")
+    with pytest.raises(DataError, match="not a checkpoint that can be read"):
+        training.train(str(card), tmp_path / "c", data=[shown], device="cpu")
+
+    def starved(*_: object) -> None:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB\nmore")
+
+    monkeypatch.setattr("vlabench.training.methods.sft.Sft.train", starved)
+    with pytest.raises(DeviceError, match="out of memory on cpu: CUDA out of memory. Tried"):
+        training.train(str(card), tmp_path / "d", data=[shown], device="cpu")
+    with pytest.raises(CardError, match=r"training.options: .*unknown key 'bach'"):
+        training.train(str(write(tmp_path, TINY.replace("STEPS", "6").replace("batch", "bach"))), tmp_path / "e")
+    with pytest.raises(CardError, match=r"has no \[training\]"):
+        training.train("random", tmp_path / "f")
+
+
+def test_the_learning_rate_rises_then_falls_to_its_floor() -> None:
+    assert schedule(0, 1000) == pytest.approx(1 / WARMUP, rel=1e-3)
+    assert schedule(500, 1000) == pytest.approx(FLOOR + (1 - FLOOR) / 2)
+    assert schedule(1000, 1000) == pytest.approx(FLOOR)
