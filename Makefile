@@ -38,7 +38,7 @@ bench: .venv/.installed ## speed and memory
 	$(BIN)/python -m vlabench.bench
 
 .venv/.installed: pyproject.toml $(PINS) | .venv/.torch
-	$(PIP) install -c $(PINS) -e '.[libero,dev]'
+	$(PIP) install -c $(PINS) -e '.[libero,train,dev]'
 	$(PIP) check
 	@touch $@
 

@@ -23,7 +23,7 @@ PATIENCE = 90.0
 
 
 class Page:
-    """A page that is open. messages: errors and warnings of the console and the log. requests: the addresses asked for."""
+    """A page that is open. messages: errors and warnings that it caused. requests: the addresses that it asked for."""
 
     def __init__(self, write: int, read: int) -> None:
         self._write, self._read, self._rest, self._number = write, read, b"", 0

@@ -77,6 +77,9 @@ def measure() -> Iterator[Figure]:
     yield from workers_compared()
     yield from perturbations_cost()
     yield from memory(why)
+    from vlabench.bench_learning import learning
+
+    yield from learning()
 
 
 def official_is_missing() -> str:

@@ -63,7 +63,10 @@ def trained_perturbations(card: PolicyCard) -> frozenset[str]:
 
     Raises UnknownName for a name in `trained_on` that is no perturbation, suite or task set.
     """
-    names, kinds, suites = set(card.trained_on), set(registry.names("perturbation")), card_files("suites")
+    names, kinds = set(card.trained_on), set(registry.names("perturbation"))
+    if names <= kinds:
+        return frozenset(names)
+    suites = card_files("suites")
     parts = [part for name in names & suites.keys() - kinds for condition in load_suite(name).conditions.values()
              for part in condition.parts]
     others = names - kinds - suites.keys()

@@ -5,6 +5,7 @@ A folder is one that `vlabench run --results` wrote to, or one policy's folder i
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from vlabench import cards
 from vlabench.errors import OptionError, StoreError, UnknownName
 from vlabench.problems import shown
 from vlabench.store import RUNS, Store
@@ -93,9 +95,17 @@ def _read(
                   key=lambda entry: str(entry[1].get("finished", "")))
     digests = dict(conditions or {name: str(line.get("condition_digest", "")) for name, line in last})
     version = str(last[-1][1].get("policy_digest", "")) if last else None
-    task_sets = sorted({file.parent.name for file in files})
+    order = _order()
+    task_sets = sorted({file.parent.name for file in files}, key=lambda name: (order.get(name, len(order)), name))
     reading = Store(folder.parent.parent, owner.policy, owner.assets).read(task_sets, digests, version)
     return list(reading.records.values()), reading.warnings()
+
+
+@functools.cache
+def _order() -> dict[str, int]:
+    """Task sets in the order of the suites' cards: spatial, object, goal, 10, as papers have them."""
+    names = dict.fromkeys(name for suite in cards.suite_names() for name in cards.load_suite(suite).task_sets)
+    return {name: place for place, name in enumerate(names)}
 
 
 def _last_line(path: Path) -> dict[str, Any] | None:

@@ -82,7 +82,7 @@ def altered(source: Path, change: Callable[[Path, dict[str, Any]], None], reseal
     change(folder, content)
     if resealed:
         for file in content["files"]:
-            if (folder / file["path"]).is_file():
+            if (folder / file["path"]).is_file() and (folder / file["path"]).stat().st_size < 2**24:
                 data = (folder / file["path"]).read_bytes()
                 file |= {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     (folder / MANIFEST).write_text(json.dumps(content))

@@ -44,7 +44,7 @@ def test_episodes_without_an_outcome_are_left_out_of_their_condition_only() -> N
     tasks = [0, 0, 1, 1, 2, 2]
     # by hand: clean 5/6; perturbed 1/3 and 1/2
     found = stats.retention(clean, perturbed, tasks)
-    assert (found.n, found.value) == (6, pytest.approx((1 / 3 + 1 / 2) / 2 / (5 / 6)))
+    assert found.n == 6 and found.value == pytest.approx((1 / 3 + 1 / 2) / 2 / (5 / 6))
     assert found.low < found.value < found.high
     area = stats.severity_area(np.concatenate([clean[None], perturbed]), [0, 1, 3], tasks)
     assert area.value == pytest.approx(((5 / 6 + 1 / 3) / 2 + 2 * (1 / 3 + 1 / 2) / 2) / 3)
@@ -58,7 +58,8 @@ def test_several_perturbations_have_the_mean_of_their_areas() -> None:
     rng = np.random.default_rng(0)
     outcomes, tasks = rng.random((3, 4, 30)) < 0.6, [i % 5 for i in range(30)]
     found = stats.severity_area(outcomes, range(4), tasks)
-    assert found.value == pytest.approx(np.mean([stats.severity_area(each, range(4), tasks).value for each in outcomes]))
+    each = [stats.severity_area(one, range(4), tasks).value for one in outcomes]
+    assert found.value == pytest.approx(np.mean(each))
     assert found.high - found.low < stats.severity_area(outcomes[0], range(4), tasks).high
 
 

@@ -132,8 +132,9 @@ def mce(
     failure rate) / (the same sum of the reference).
 
     outcomes: perturbation → bool [S, N], the same N episodes throughout, or floats with NaN for those without an
-    outcome. reference: perturbation → S failure rates (fractions), taken as exact. The interval resamples whole clusters. Raises ValueError if shapes differ, a
-    perturbation is in one but not in the other, or the reference never fails under one.
+    outcome. reference: perturbation → S failure rates (fractions), taken as exact. The interval resamples whole
+    clusters. Raises ValueError if shapes differ, a perturbation is in one but not in the other, or the reference never
+    fails under one.
     """
     if not outcomes or outcomes.keys() != reference.keys():
         raise ValueError(f"perturbations {sorted(outcomes)} against a reference of {sorted(reference)}")
@@ -154,7 +155,7 @@ def _rows(outcomes: Outcomes, clusters: Sequence[Hashable]) -> Floats:
     """As floats [C, N]. Raises ValueError unless there is a label for each episode."""
     if outcomes.shape[-1] != len(clusters):
         raise ValueError(f"{outcomes.shape[-1]} outcomes and {len(clusters)} labels are not pairs")
-    return np.asarray(outcomes, dtype=np.float64).reshape(-1, len(clusters))
+    return np.asarray(outcomes, dtype=np.float64).reshape(math.prod(outcomes.shape[:-1]), len(clusters))
 
 
 def _rates(

@@ -66,7 +66,8 @@ class Batch:
 class DemoData:
     """All demonstrations below some folders: LIBERO's own files, or those of `vlabench demos`.
 
-    Batches are drawn task by task: each task equally often, then any of its frames. Raises DataError for files that
+    Batches are drawn task by task, each as often as the square root of its frames says (a long task is harder, but not
+    as much as it is longer), then any of its frames. Raises DataError for files that
     are damaged, of other layout, or whose pictures are not image_size × image_size.
     """
 
@@ -101,7 +102,8 @@ class DemoData:
     def batch(self, size: int, *key: str | int) -> Batch:
         """The batch of a key: equal keys give equal batches, in any order and any process."""
         rng = generator("batch", *key)
-        tasks = rng.integers(len(self.clips), size=size)
+        shares = np.sqrt([float(ends[-1]) for ends in self._ends])
+        tasks = rng.choice(len(shares), size=size, p=shares / shares.sum())
         rows = [self._sample(int(task), rng.random()) for task in tasks]
         columns = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
         pictures = {camera: columns.pop(camera) for camera in CAMERAS}

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from vlabench.verbs.common import console, split
+from vlabench.errors import UnknownName
+from vlabench.verbs.common import Conditions, console, split
 
 Places = Annotated[list[Path] | None, typer.Argument(
     metavar="RESULTS…", help="Folders that runs wrote to, or a policy's in one; by default results.")]
@@ -64,3 +65,27 @@ def table(
     if kind == "csv":
         for note in sheet.notes:
             typer.echo(f"note: {note}", err=True)
+
+
+def plot(
+    kind: Annotated[str, typer.Argument(help="severity, drops, tasks, radar or time.")],
+    results: Places = None,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="An .svg or .png; both without a suffix.")] = Path(
+        "plot"),
+    suite: SuiteOf = None,
+    conditions: Conditions = None,
+    policies: Policies = None,
+    assets: Pack = None,
+    at_end: AtEnd = False,
+) -> None:
+    """Draw severity curves, a forest plot of paired drops, a heat map by task, a radar, or times to success."""
+    from vlabench import plots
+
+    plots.check_target(out)
+    if kind not in plots.KINDS:
+        raise UnknownName("kind of plot", kind, plots.KINDS)
+    data = plots.load(results or [Path("results")], suite, split(conditions), split(policies), assets, at_end)
+    for note in data.notes:
+        typer.echo(f"note: {note}", err=True)
+    for file in plots.save(plots.draw(kind, data), out):
+        typer.echo(str(file))

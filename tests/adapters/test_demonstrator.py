@@ -1,0 +1,94 @@
+"""Who acts while demonstrations are collected, on a made-up state whose expert is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vlabench.adapters.demonstrator import EXPERT, KICK, KICK_STEPS, LEARNER, START_STEPS, Demonstrator
+from vlabench.errors import OptionError
+from vlabench.seeding import Draws
+from vlabench.types import Floats, Observation
+
+
+@dataclass
+class State:
+    """An expert that answers with the step."""
+
+    step: int
+
+    def expert_advice(self) -> tuple[Floats, Floats]:
+        return np.full(7, self.step / 1000), np.arange(9) / 9
+
+
+def observe(step: int) -> Observation:
+    images = {camera: np.zeros((1, 128, 128, 3), np.uint8) for camera in ("agentview", "wrist")}
+    return Observation(images, np.zeros((1, 8), np.float32), ("turn on the stove",), step, (State(step),))
+
+
+def episode(policy: Demonstrator, index: int, steps: int = 200) -> tuple[list[Floats], list[int]]:
+    policy.reset([0], [Draws(0, "task/0", index, "policy")])
+    actions, actors = [], []
+    for step in range(steps):
+        actions.append(policy.act(observe(step))[0, 0])
+        actors.append(policy.actors[0])
+        assert policy.labels[0].tolist() == [step / 1000] * 7 and policy.points.shape == (1, 9)
+    return actions, actors
+
+
+def test_without_disturbance_it_is_the_expert() -> None:
+    actions, actors = episode(Demonstrator(), 0, 30)
+    assert set(actors) == {EXPERT} and np.allclose(actions, [[step / 1000] * 7 for step in range(30)])
+
+
+def test_noise_is_gaussian_and_spares_the_gripper() -> None:
+    actions, _ = episode(Demonstrator(noise=0.1), 1, 2000)
+    noise = np.array(actions) - np.minimum(np.arange(2000)[:, None] / 1000, 1.0)
+    early = noise[:400, :6]  # later the labels come near 1, where noise is clipped
+    assert abs(early.std() - 0.1) < 0.005 and abs(early.mean()) < 0.01
+    assert not noise[:1000, 6].any()
+
+
+def test_kicks_come_at_their_rate_and_are_as_long_as_they_say() -> None:
+    lengths, starts, steps = [], [], 0
+    for index in range(60):
+        actions, actors = episode(Demonstrator(kicks=0.02), index)
+        kicked = [action.tobytes() if who == KICK else b"" for action, who in zip(actions, actors, strict=True)]
+        changes = [0, *(t for t in range(1, 200) if kicked[t] != kicked[t - 1]), 200]
+        for begin, end in zip(changes, changes[1:], strict=False):
+            if kicked[begin] and begin and end < 200:
+                lengths.append(end - begin)
+        starts.append(changes[1] if kicked[0] else 0)
+        steps += actors.count(EXPERT)
+    assert max(starts) <= START_STEPS and 6 < np.mean(starts) < 12
+    assert (min(lengths), max(lengths)) == KICK_STEPS
+    assert 0.012 < len(lengths) / steps < 0.03
+
+
+def test_an_episode_is_its_stream_s() -> None:
+    first = episode(Demonstrator(noise=0.1, kicks=0.02), 5)
+    policy = Demonstrator(noise=0.1, kicks=0.02)
+    episode(policy, 6)
+    again = episode(policy, 5)
+    assert np.array_equal(first[0], again[0]) and first[1] == again[1]
+
+
+@pytest.mark.parametrize("mix", [0.0, 0.5, 1.0])
+def test_the_learner_acts_in_its_share_of_the_turns(mix: float) -> None:
+    actions, actors = episode(Demonstrator(learner="still", mix=mix), 2, 1600)
+    assert set(actors) <= {EXPERT, LEARNER} and KICK not in actors
+    turns = np.array(actors).reshape(-1, 8)  # the learner's card executes 8 actions a look
+    assert (turns == turns[:, :1]).all()
+    assert abs((turns[:, 0] == EXPERT).mean() - mix) < 0.1
+    idle = [action.tolist() == [0, 0, 0, 0, 0, 0, -1] for action in actions]
+    assert [who == LEARNER for who in actors] == idle
+
+
+def test_impossible_options_are_refused() -> None:
+    impossible: list[dict[str, Any]] = [{"noise": -0.1}, {"kicks": 0.9}, {"mix": 2.0}]
+    for options in impossible:
+        with pytest.raises(OptionError, match="must be in"):
+            Demonstrator(**options)

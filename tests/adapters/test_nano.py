@@ -1,0 +1,83 @@
+"""The bundled policy: how it takes actions from its distribution, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vlabench.adapters.nano import Nano
+from vlabench.errors import DataError, OptionError
+from vlabench.models import checkpoint
+from vlabench.models.nano import NanoConfig, NanoVLA
+from vlabench.seeding import Draws
+from vlabench.types import Observation
+
+CONFIG = NanoConfig(image_size=32, words=("bowl", "stove"), embedding=32, head=32, points=4, features=4, text_width=16)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    network = NanoVLA(CONFIG)
+    with torch.no_grad():
+        network.bins.weight.mul_(20.0)
+    path = tmp_path_factory.mktemp("weights") / "w.safetensors"
+    path.write_bytes(checkpoint.to_bytes(network))
+    return path
+
+
+def observe(size: int = 32, count: int = 2, step: int = 0) -> Observation:
+    rng = np.random.default_rng(step)
+    images = {camera: rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8) for camera in ("agentview", "wrist")}
+    return Observation(images, rng.standard_normal((count, 8)).astype(np.float32), ("bowl",) * count, step)
+
+
+def made(weights: Path, **options: object) -> Nano:
+    policy = Nano(weights, **options)  # type: ignore[arg-type]
+    policy.reset([0, 1], [Draws(0, "a/0", index, "policy") for index in (0, 1)])
+    return policy
+
+
+def test_the_mean_closes_or_opens_the_hand_and_the_mode_is_a_bin(weights: Path) -> None:
+    mean, mode = made(weights).act(observe()), made(weights, decode="mode").act(observe())
+    assert mean.shape == mode.shape == (2, 8, 7) and mean.dtype == np.float64
+    assert set(np.unique(mean[..., 6])) <= {-1.0, 1.0}
+    assert np.abs(mode * 128 - np.floor(mode * 128) - 0.5).max() < 1e-4
+    distribution = made(weights).distribution(observe())
+    assert np.allclose(mean[..., :6], distribution.mean[..., :6].detach().numpy(), atol=1e-6)
+
+
+def test_a_sample_is_its_episode_s_and_its_step_s(weights: Path) -> None:
+    first = made(weights, decode="sample").act(observe())
+    assert np.array_equal(first, made(weights, decode="sample").act(observe()))
+    assert not np.array_equal(first, made(weights, decode="sample").act(observe().replace(step=8)))
+    cold = made(weights, decode="sample", temperature=1e-4).act(observe())
+    assert (cold == made(weights, decode="mode").act(observe())).mean() > 0.95  # but where two bins are nearly alike
+
+
+def test_the_same_input_gives_the_same_output_bit_for_bit(weights: Path) -> None:
+    one, other = made(weights), made(weights)
+    other.act(observe(step=3))
+    assert np.array_equal(one.act(observe(count=1)), other.act(observe(count=1)))
+
+
+def test_the_distribution_can_be_differentiated_by_the_embedding(weights: Path) -> None:
+    policy = made(weights)
+    embedding = policy.embedding(observe()).detach().requires_grad_()
+    distribution = policy.distribution(observe(), embedding)
+    (gradient,) = torch.autograd.grad(distribution.log_prob(distribution.mode.detach()).sum(), embedding)
+    assert gradient.shape == (2, 32) and bool((gradient.abs().sum(1) > 0).all())
+    assert policy.value(observe()).shape == (2,)
+
+
+def test_pictures_of_another_size_and_absent_cameras_are_refused(weights: Path) -> None:
+    with pytest.raises(DataError, match=r"need pictures of agentview, wrist with 32 pixels a side, not agentview \[64"):
+        made(weights).act(observe(size=64))
+    blind = observe().replace(images={"wrist": observe().images["wrist"]})
+    with pytest.raises(DataError, match="need pictures of agentview"):
+        made(weights).act(blind)
+    with pytest.raises(OptionError, match="temperature 0"):
+        made(weights, temperature=0.0)

@@ -1,0 +1,7 @@
+"""Records → figures: `draw` looks a kind up in KINDS; a new kind is one function there."""
+
+from vlabench.plots.data import Data, load
+from vlabench.plots.kinds import KINDS, draw
+from vlabench.plots.style import check_target, save
+
+__all__ = ["KINDS", "Data", "check_target", "draw", "load", "save"]

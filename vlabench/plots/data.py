@@ -1,0 +1,90 @@
+"""What figures are drawn of: comparable outcomes of each policy, and the records behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from vlabench import cards
+from vlabench.conditions import CLEAN
+from vlabench.errors import OptionError
+from vlabench.gather import Owner, gather
+from vlabench.tables.sides import Side, sides
+from vlabench.types import EpisodeRecord
+
+
+@dataclass(frozen=True)
+class Data:
+    """sides: one per policy and pack, in a fixed order. records: those of the sides' episodes. notes: what was left
+    out, for the terminal; a figure says only on which packs it was measured.
+    """
+
+    sides: Sequence[Side]
+    records: Mapping[Owner, Sequence[EpisodeRecord]]
+    notes: Sequence[str]
+
+    @property
+    def caption(self) -> str:
+        """For small print."""
+        packs = sorted({side.owner.assets for side in self.sides})
+        return f"Measured on {' and '.join(packs)} assets."
+
+    @property
+    def conditions(self) -> list[str]:
+        """All that any policy has played, the control first."""
+        names = dict.fromkeys(name for side in self.sides for name in side.conditions)
+        return sorted(names, key=lambda name: name != CLEAN)
+
+    @property
+    def task_sets(self) -> list[str]:
+        """Those that all policies have."""
+        first, *others = self.sides
+        return [name for name in first.task_sets if all(name in side.task_sets for side in others)]
+
+    def label(self, side: Side) -> str:
+        """The policy's name, and its pack's where there are several."""
+        packs = {each.owner.assets for each in self.sides}
+        return side.owner.policy if len(packs) == 1 else f"{side.owner.policy} ({side.owner.assets})"
+
+
+def load(
+    places: Sequence[Path],
+    suite: str | None = None,
+    conditions: Sequence[str] = (),
+    policies: Sequence[str] = (),
+    assets: str | None = None,
+    at_end: bool = False,
+) -> Data:
+    """The records below some folders, cut to the episodes that all policies of a pack have an outcome for.
+
+    conditions: patterns of names; the control is always there. Raises what `gather` and `cards.load_suite` raise, and
+    OptionError if no record is left.
+    """
+    card = cards.load_suite(suite) if suite else None
+    digests = {name: each.digest for name, each in card.conditions.items()} if card else None
+    tasks = card.tasks or tuple(f"{task_set}/*" for task_set in card.task_sets) if card else ()
+    gathered = gather(places, digests, tasks, policies, assets)
+    kept = {owner: [record for record in records if _wanted(record.condition, conditions)]
+            for owner, records in gathered.records.items()}
+    cut, notes = sides(replace(gathered, records=kept), at_end)
+    cut = [side for side in cut if side.outcomes]
+    if not cut:
+        under = f" under {', '.join(conditions)}" if conditions else ""
+        raise OptionError(f"no episode with an outcome is left{under}")
+    return Data(cut, _of(cut, kept), [*gathered.notes, *notes])
+
+
+def _wanted(condition: str, patterns: Sequence[str]) -> bool:
+    return condition == CLEAN or not patterns or any(fnmatchcase(condition, pattern) for pattern in patterns)
+
+
+def _of(cut: Sequence[Side], records: Mapping[Owner, Sequence[EpisodeRecord]]) -> dict[Owner, list[EpisodeRecord]]:
+    """The records of the episodes that the sides kept."""
+    found: dict[Owner, list[EpisodeRecord]] = {}
+    for side in cut:
+        keys = {(condition, *key) for (condition, _), outcomes in side.outcomes.items() for key in outcomes}
+        found[side.owner] = [record for record in records[side.owner]
+                             if (record.condition, record.task, record.index, record.seed) in keys]
+    return found

@@ -1,0 +1,293 @@
+"""The kinds of figures, one function each: data in, figure out."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vlabench import stats
+from vlabench.conditions import CLEAN, SEVERITIES
+from vlabench.errors import OptionError, UnknownName
+from vlabench.plots.data import Data
+from vlabench.plots.style import INK, SOFT, canvas, footnote, look, styled
+from vlabench.tables.severity import sweeps
+from vlabench.tables.sides import Cell, Side, drop, rate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ACROSS = 5
+"""Panels beside each other."""
+RATES = "Points: success rates; bands and bars: Wilson's 95 %."
+CELLS = 900
+"""Up to this many cells of a heat map have their figure written in."""
+BANDS = 3
+"""Up to this many policies a crowded figure has bands."""
+MANY = 24
+"""Axes of a radar at most."""
+
+
+def draw(kind: str, data: Data) -> Figure:
+    """A figure of one of the KINDS. Raises UnknownName, and OptionError for data that the kind has no use for."""
+    if kind not in KINDS:
+        raise UnknownName("kind of plot", kind, KINDS)
+    with styled():
+        return KINDS[kind](data)
+
+
+def severity(data: Data) -> Figure:
+    """Success over severity, a panel for each perturbation, a line for each policy."""
+    names = list(dict.fromkeys(name for side in data.sides for name in sweeps(side)))
+    if not names:
+        raise OptionError("no perturbation is on record at two or more severities\n"
+                          "  mend: vlabench run --policy P --suite libero-severity")
+    figure, panels = _panels(len(names), 1.95, 1.75, sharex=True)
+    for axes, name in zip(panels, names, strict=True):
+        for number, side in enumerate(data.sides):
+            cells = {0: rate(side, [(CLEAN, each) for each in data.task_sets])}
+            cells |= {k: rate(side, [(f"{name}-s{k}", each) for each in data.task_sets]) for k in SEVERITIES}
+            _curve(axes, {k: cell for k, cell in cells.items() if cell}, number, data.label(side))
+        axes.set(title=name, xlim=(-0.2, SEVERITIES[-1] + 0.2), ylim=(0, 100), xticks=[0, *SEVERITIES],
+                 yticks=range(0, 101, 25))
+        axes.set_xticklabels(["clean", *map(str, SEVERITIES)])
+    _outer_labels(panels, "severity", "success, %")
+    _legend(figure, panels[0])
+    footnote(figure, [RATES, data.caption])
+    return figure
+
+
+def drops(data: Data) -> Figure:
+    """A forest plot: what each condition costs each policy, in points, on the same episodes."""
+    found = {side.owner: _drops(side, data) for side in data.sides}
+    names = [name for name in data.conditions if any(name in cells for cells in found.values())]
+    if not names:
+        raise OptionError("no condition can be compared with the clean one on the same episodes\n"
+                          "  mend: vlabench run plays the control, too, unless it is told --no-control")
+    names.sort(key=lambda name: float(np.mean([cells[name].value for cells in found.values() if name in cells])))
+    space = 0.8 / len(data.sides)
+    figure = canvas(6.4, 1.5 + len(names) * (0.16 + 0.13 * len(data.sides)))
+    axes = figure.subplots()
+    for number, side in enumerate(data.sides):
+        for place, name in enumerate(names):
+            if cell := found[side.owner].get(name):
+                y = len(names) - 1 - place + 0.4 - (number + 0.5) * space
+                _bar(axes, cell, y, number)
+        axes.plot([], [], color=look(number).color, marker=look(number).marker, linestyle="none",
+                  label=data.label(side))
+    axes.axvline(0, color=INK, linewidth=0.9)
+    axes.set(xlabel="difference to clean, points", ylim=(-0.6, len(names) - 0.4), yticks=range(len(names)))
+    axes.set_yticklabels(names[::-1])
+    axes.grid(axis="y", visible=False)
+    for line in np.arange(0.5, len(names) - 1):
+        axes.axhline(line, color="#eeeeee", linewidth=0.6, zorder=0)
+    _legend(figure, axes)
+    footnote(figure, ["Paired on the same episodes; 95 % bootstrap intervals clustered by task. Filled: p < 0.05, "
+                      "exact McNemar, corrected after Holm over the conditions.", data.caption])
+    return figure
+
+
+def tasks(data: Data) -> Figure:
+    """A heat map: success of each task under each condition, a panel for each policy."""
+    names = sorted({key[0] for side in data.sides for outcomes in side.outcomes.values() for key in outcomes},
+                   key=lambda task: (task.rpartition("/")[0], int(task.rpartition("/")[2])))
+    conditions = data.conditions
+    width = 0.33 * len(conditions) + 0.3
+    across = max(1, min(len(data.sides), int(12 / width)))
+    figure, panels = _panels(len(data.sides), width, 1.2 + 0.17 * len(names), across, sharex=True)
+    image = None
+    for axes, side in zip(panels, data.sides, strict=True):
+        values = _by_task(side, names, conditions)
+        image = axes.imshow(values, vmin=0, vmax=100, cmap="cividis", aspect="auto", interpolation="nearest")
+        if values.size <= CELLS:
+            _write_in(axes, values)
+        axes.set(title=data.label(side), xticks=range(len(conditions)), yticks=range(len(names)))
+        axes.set_xticklabels(conditions, rotation=60, ha="right", rotation_mode="anchor")
+        axes.set_yticklabels(names)
+        axes.grid(visible=False)
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        for line in [i - 0.5 for i in range(1, len(names)) if names[i].split("/")[0] != names[i - 1].split("/")[0]]:
+            axes.axhline(line, color="white", linewidth=2)
+    if image is not None:
+        figure.colorbar(image, ax=list(panels), label="success, %", shrink=0.5, pad=0.02)
+    footnote(figure, ["White: not played.", data.caption])
+    return figure
+
+
+def radar(data: Data) -> Figure:
+    """Success under each group of conditions (`rotation-s1` … `-s5` are one), a polygon for each policy."""
+    groups: dict[str, list[str]] = {}
+    for name in data.conditions:
+        if all((name, each) in side.outcomes for side in data.sides for each in data.task_sets):
+            groups.setdefault(group_of(name), []).append(name)
+    if not 3 <= len(groups) <= MANY:
+        raise OptionError(f"a radar has 3 to {MANY} axes, and {len(groups)} groups of conditions were played by all "
+                          f"policies on {', '.join(data.task_sets)}\n"
+                          f"  mend: --conditions, --suite or --policies chooses; drops shows any number")
+    angles = np.linspace(0, 2 * math.pi, len(groups), endpoint=False)
+    figure = canvas(5.4, 5.6)
+    axes: Any = figure.add_subplot(projection="polar")
+    axes.set_theta_offset(math.pi / 2)
+    axes.set_theta_direction(-1)
+    for number, side in enumerate(data.sides):
+        cells = [rate(side, [(name, each) for name in names for each in data.task_sets]) for names in groups.values()]
+        values = np.array([100 * cell.value for cell in cells if cell])
+        style = look(number)
+        axes.plot(np.append(angles, angles[0]), np.append(values, values[0]), color=style.color,
+                  linestyle=style.dashes, marker=style.marker, label=data.label(side), clip_on=False, zorder=3)
+        axes.fill(angles, values, color=style.color, alpha=0.06)
+    axes.set(ylim=(0, 100), yticks=[25, 50, 75, 100], xticks=angles)
+    axes.set_yticklabels(["25", "50", "75", "100 %"], fontsize=7.5, color=SOFT)
+    axes.set_rlabel_position(180 / len(groups))
+    axes.set_xticklabels(list(groups))
+    axes.tick_params(axis="x", pad=10)
+    axes.spines["polar"].set_visible(False)
+    _legend(figure, axes)
+    footnote(figure, ["Mean success rate of the conditions in a group, in %.",
+                      f"Over {', '.join(data.task_sets)}.", data.caption])
+    return figure
+
+
+def time(data: Data) -> Figure:
+    """The success rate that a shorter step limit would give, a panel for each task set; clean and perturbed."""
+    figure, panels = _panels(len(data.task_sets), 2.5, 2.2, 4)
+    perturbed = [name for name in data.conditions if name != CLEAN]
+    for axes, task_set in zip(panels, data.task_sets, strict=True):
+        limit = 0
+        for number, side in enumerate(data.sides):
+            for conditions, dashes, width in (([CLEAN], "solid", 1.8), (perturbed, (0, (2.5, 1.2)), 1.2)):
+                steps, won = _steps(data, side, conditions, task_set)
+                if len(steps):
+                    limit = max(limit, int(steps.max()))
+                    what = "clean" if conditions == [CLEAN] else "perturbed"
+                    at, solved = _solved(steps, won)
+                    style = {"color": look(number).color, "linestyle": dashes, "linewidth": width}
+                    axes.step(at, 100 * solved / len(steps), where="post", label=f"{data.label(side)}, {what}", **style)
+                    if len(data.sides) <= BANDS:
+                        low, high = np.array([stats.wilson(int(each), len(steps)) for each in solved]).T
+                        axes.fill_between(at, 100 * low, 100 * high, step="post", color=look(number).color,
+                                          linewidth=0, alpha=0.13)
+        axes.set(title=task_set, xlim=(0, limit), ylim=(0, 100), yticks=range(0, 101, 25))
+    _outer_labels(panels, "step limit", "success, %")
+    _legend(figure, panels[0])
+    bands = ["Bands: Wilson's 95 %, at each step by itself."] if len(data.sides) <= BANDS else []
+    footnote(figure, ["Episodes that succeed within so many steps; perturbed: all conditions but clean.", *bands,
+                      data.caption])
+    return figure
+
+
+KINDS: Mapping[str, Callable[[Data], Figure]] = {
+    "severity": severity, "drops": drops, "tasks": tasks, "radar": radar, "time": time,
+}  # fmt: skip
+"""Name → function, as `vlabench plot` knows them."""
+
+
+def group_of(condition: str) -> str:
+    """A condition's name without its strength: `rotation-s3` → rotation, `action_noise-0.1` → action_noise."""
+    return re.sub(r"-(s\d|\d[\d.]*)$", "", condition)
+
+
+def _drops(side: Side, data: Data) -> dict[str, Cell]:
+    """condition → paired difference, p corrected after Holm."""
+    found = {name: cell for name in side.conditions if (cell := drop(side, name, data.task_sets))}
+    corrected = stats.holm([float(cell.p or 0) for cell in found.values()])
+    return {name: Cell(cell.value, cell.low, cell.high, cell.n, p=p)
+            for (name, cell), p in zip(found.items(), corrected, strict=True)}
+
+
+def _by_task(side: Side, names: Sequence[str], conditions: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Success in % [tasks, conditions]; NaN where nothing was played."""
+    wins: dict[tuple[str, str], list[bool]] = {}
+    for (condition, _), outcomes in side.outcomes.items():
+        for (task, _, _), won in outcomes.items():
+            wins.setdefault((task, condition), []).append(won)
+    return np.array([[100 * np.mean(wins[task, name]) if (task, name) in wins else math.nan for name in conditions]
+                     for task in names])
+
+
+def _steps(
+    data: Data, side: Side, conditions: Sequence[str], task_set: str
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Steps [N] of the episodes of some conditions on a task set, and whether they succeeded [N]."""
+    chosen = [record for record in data.records[side.owner]
+              if record.condition in conditions and record.task.startswith(f"{task_set}/")]
+    return (np.array([record.steps for record in chosen], dtype=np.int64),
+            np.array([record.status == "success" for record in chosen], dtype=np.bool_))
+
+
+def _solved(
+    steps: npt.NDArray[np.int64], won: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Numbers of steps, from the first success to the last step, and how many of N episodes succeed within each."""
+    at = np.append(np.unique(steps[won]), steps.max())
+    return at, np.searchsorted(np.sort(steps[won]), at, side="right")
+
+
+def _curve(axes: Axes, cells: Mapping[int, Cell], number: int, label: str) -> None:
+    x, style = list(cells), look(number)
+    axes.fill_between(x, [100 * cell.low for cell in cells.values()], [100 * cell.high for cell in cells.values()],
+                      color=style.color, alpha=0.13, linewidth=0)
+    axes.plot(x, [100 * cell.value for cell in cells.values()], color=style.color, marker=style.marker,
+              linestyle=style.dashes, label=label)
+
+
+def _bar(axes: Axes, cell: Cell, y: float, number: int) -> None:
+    """A difference with its interval; filled if significant."""
+    style, significant = look(number), cell.p is not None and cell.p < 0.05
+    axes.plot([100 * cell.low, 100 * cell.high], [y, y], color=style.color, linewidth=1.3, solid_capstyle="butt")
+    axes.plot([100 * cell.value], [y], color=style.color, marker=style.marker, linestyle="none",
+              markerfacecolor=style.color if significant else "white")
+
+
+def _write_in(axes: Axes, values: npt.NDArray[np.float64]) -> None:
+    for (row, column), value in np.ndenumerate(values):
+        if not math.isnan(value):
+            axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=6,
+                      color="white" if value < 55 else "black")
+
+
+def _panels(
+    count: int, width: float, height: float, across: int = ACROSS, sharex: bool = False
+) -> tuple[Figure, list[Axes]]:
+    """A figure with `count` panels in rows, the last row not full where they do not fill it; one y axis for all."""
+    columns = min(count, across)
+    rows = math.ceil(count / columns)
+    figure = canvas(max(3.6, 0.9 + columns * width), 1.1 + rows * height)
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=True, sharex=sharex).ravel().tolist()
+    for axes in grid[count:]:
+        axes.remove()
+    return figure, grid[:count]
+
+
+def _outer_labels(panels: Sequence[Axes], x: str, y: str) -> None:
+    """Labels on the outermost panels only; where the last row is not full, the panels above its gap get theirs, too."""
+    for axes in panels:
+        place = axes.get_subplotspec()
+        if place is None:
+            continue
+        if place.is_first_col():
+            axes.set_ylabel(y)
+        if not any(_below(other, axes) for other in panels):
+            axes.set_xlabel(x)
+            axes.tick_params(labelbottom=True)
+
+
+def _below(other: Axes, axes: Axes) -> bool:
+    """Whether one panel is somewhere below another."""
+    lower, upper = other.get_subplotspec(), axes.get_subplotspec()
+    if lower is None or upper is None:
+        return False
+    return lower.colspan == upper.colspan and lower.rowspan.start > upper.rowspan.start
+
+
+def _legend(figure: Figure, axes: Axes) -> None:
+    """Above all panels."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = max(1, min(len(labels), int(figure.get_figwidth() * 11 / max(8, *(len(label) + 7 for label in labels)))))
+    figure.legend(handles, labels, loc="outside upper left", ncols=columns, handlelength=3)

@@ -1,0 +1,108 @@
+"""One look for all figures, readable in grey: series differ in lightness, marker and dashes, not in colour alone."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vlabench.errors import OptionError, StoreError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SUFFIXES = (".svg", ".png")
+PIXELS_PER_INCH = 160
+INK, SOFT, GRID = "#1c1c1c", "#666666", "#dddddd"
+RC: Mapping[Any, Any] = {
+    "font.size": 9.0, "axes.titlesize": 9.5, "axes.titlelocation": "left", "axes.labelsize": 9.0,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": SOFT, "axes.labelcolor": INK,
+    "axes.grid": True, "axes.axisbelow": True, "grid.color": GRID, "grid.linewidth": 0.6,
+    "xtick.color": SOFT, "ytick.color": SOFT, "xtick.labelcolor": INK, "ytick.labelcolor": INK,
+    "text.color": INK, "legend.frameon": False, "legend.fontsize": 9.0, "lines.linewidth": 1.6,
+    "lines.markersize": 4.5, "figure.facecolor": "white", "savefig.facecolor": "white",
+    "svg.hashsalt": "vlabench",  # the same figure is the same file
+}  # fmt: skip
+
+
+class Look(NamedTuple):
+    """Of one series."""
+
+    color: str
+    marker: str
+    dashes: Any
+
+
+LOOKS = (
+    Look("#16324f", "o", "solid"),
+    Look("#d1603d", "s", (0, (5, 1.5))),
+    Look("#3aa17e", "^", (0, (3, 1, 1, 1))),
+    Look("#e3b23c", "D", (0, (1.5, 1))),
+    Look("#8e5ea2", "v", (0, (7, 2, 1, 2))),
+    Look("#93a1ad", "P", (0, (2, 2))),
+)
+"""From dark to light: L* of about 20, 54, 60, 75, 47 and 65; in the order of the legend."""
+
+
+def look(number: int) -> Look:
+    """Of the n-th series; from the seventh on colours come again with other markers."""
+    colour = LOOKS[number % len(LOOKS)]
+    shifted = LOOKS[(number + number // len(LOOKS)) % len(LOOKS)]
+    return Look(colour.color, shifted.marker, shifted.dashes)
+
+
+@contextlib.contextmanager
+def styled() -> Iterator[None]:
+    """Inside, figures have this look; the user's own settings do not reach in, and stay what they were."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        for key, value in RC.items():
+            matplotlib.rcParams[key] = value
+        yield
+
+
+def canvas(width: float, height: float) -> Figure:
+    """An empty figure of some inches that no window manager knows of."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def footnote(figure: Figure, sentences: Sequence[str]) -> None:
+    """Small print below all else."""
+    import textwrap
+
+    columns = int(figure.get_figwidth() * 16)
+    text = "\n".join(textwrap.wrap(" ".join(sentences), columns, break_on_hyphens=False))
+    figure.supxlabel(text, fontsize=7.5, color=SOFT, x=0.01, ha="left")
+
+
+def check_target(out: Path) -> list[Path]:
+    """The files to write: `out`, or both kinds beside each other if it has no suffix.
+
+    Raises OptionError for another suffix or a folder that is not there: to be asked before the work.
+    """
+    if out.suffix and out.suffix not in SUFFIXES:
+        raise OptionError(f"--out {out}: a figure is written as {' or '.join(SUFFIXES)}, or both without a suffix")
+    if not out.absolute().parent.is_dir():
+        raise OptionError(f"--out {out}: there is no folder {out.absolute().parent}")
+    return [out] if out.suffix else [out.with_suffix(suffix) for suffix in SUFFIXES]
+
+
+def save(figure: Figure, out: Path) -> list[Path]:
+    """Write the figure; the files written. Raises what `check_target` raises, and StoreError."""
+    files = check_target(out)
+    for file in files:
+        try:
+            with styled():
+                figure.savefig(file, dpi=PIXELS_PER_INCH, metadata={"Date": None} if file.suffix == ".svg" else {})
+        except OSError as error:
+            why = error.strerror or error
+            raise StoreError(f"cannot write {file}: {why}\n  mend: name another file with --out") from error
+    return files
