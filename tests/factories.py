@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from vlabench.simulators.base import Scene, Simulator
+from vlabench.store import FORMAT
 from vlabench.types import EpisodeRecord, Task
 
 
@@ -72,3 +75,20 @@ class Rust(Perturbation):
         return frozenset({"scene"})
 """
 """The source of a plug-in's perturbation that asks for something no simulator here offers."""
+
+
+def episodes(task: str, condition: str, outcomes: str, **changes: Any) -> list[EpisodeRecord]:
+    """One record per letter: s(uccess), f(ailure), e(rror), or - for none; the letter's place is the index."""
+    status = {"s": "success", "f": "failure", "e": "error"}
+    return [record(task=task, condition=condition, index=index, status=status[letter], **changes)
+            for index, letter in enumerate(outcomes) if letter != "-"]
+
+
+def write_records(root: Path, records: Iterable[EpisodeRecord]) -> Path:
+    """The results folder `root` with these records, as the store lays it out, without its patience."""
+    for each in records:
+        path = root / each.policy / each.assets / each.task.rpartition("/")[0] / f"{each.condition}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"format": FORMAT, **dataclasses.asdict(each)}) + "\n")
+    return root

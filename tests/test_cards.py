@@ -12,7 +12,7 @@ import pytest
 
 from tests.factories import install
 from vlabench import cards, registry
-from vlabench.cards import load_policy, load_suite
+from vlabench.cards import load_policy, load_suite, write_policy
 from vlabench.conditions import Condition, Part
 from vlabench.errors import CardError, PluginError, UnknownName
 
@@ -34,7 +34,9 @@ LATENCY = ("observation_delay", "frame_drop", "camera_loss", "action_delay", "ac
 GRIPPER = {f"gripper_{mode}" for mode in ("late", "stuck", "flipped")}
 OBSERVATION = {"shift", "rotation", "color_jitter", "occlusion", "erasing"}
 NOISE = {f"action_noise-{level}" for level in (0.1, 0.2, 0.3)}
-EVERY = {f"{name}-s{k}" for name in registry.names("perturbation") for k in range(1, 6)}
+CONTROLS = {"wrong_instruction"}
+"""Perturbations that show whether a policy reads, not how robust it is."""
+EVERY = {f"{name}-s{k}" for name in set(registry.names("perturbation")) - CONTROLS for k in range(1, 6)}
 
 
 @pytest.fixture
@@ -72,6 +74,8 @@ SHIPPED = [
     ("libero-severity", SETS, EVERY),
     ("libero-latency", SETS, GRIPPER | {f"{name}-s{k}" for name in LATENCY for k in range(1, 6)}),
     ("libero-smoke", SETS, {"joint"}),
+    ("libero-reading", ("libero_goal",), {"exchanged"}),
+    ("libero-seeing", SETS, {"black", "black-agentview", "black-wrist"}),
 ]
 
 
@@ -339,6 +343,25 @@ def test_weights_are_checked_before_they_are_used(home: Path) -> None:
         load_policy("p").make()
 
 
+def test_a_policy_that_needs_weights_and_names_none_says_how_to_make_them(home: Path) -> None:
+    needing = POLICY.replace('"random"', '"nano"')
+    (home / "policies" / "p.toml").write_text('train = "vlabench train x"\n' + needing)
+    (home / "policies" / "q.toml").write_text(POLICY)
+    with pytest.raises(CardError, match="policy 'p' has no weights yet\n  mend: vlabench train x"):
+        load_policy("p").make()
+    assert load_policy("q").check() is None
+
+
+def test_a_written_card_reads_as_the_same_card(home: Path) -> None:
+    card = load_policy(str(Path(__file__).parent.parent / "policies/nano-sft.toml"))
+    copy = card.model_copy(update={"path": home / "policies" / "copy.toml", "name": "copy"})
+    write_policy(copy)
+    assert load_policy("copy") == copy
+    assert copy.digest == card.digest
+    with pytest.raises(CardError, match="cannot be written"):
+        write_policy(card.model_copy(update={"path": home / "absent" / "x.toml"}))
+
+
 def test_unreadable_files_are_card_errors(home: Path) -> None:
     (home / "suites" / "bytes.toml").write_bytes(b"title = '\xff'")
     assert refused(CardError, load_suite, "bytes") == [
@@ -348,3 +371,20 @@ def test_unreadable_files_are_card_errors(home: Path) -> None:
     assert refused(CardError, load_suite, "folder") == ["suites/folder.toml: Is a directory"]
     (home / "suites" / "sp ace.toml").write_text(SUITE)
     assert refused(CardError, load_suite, "sp ace")[0].startswith("suites/sp ace.toml: 'sp ace' is no name for a card")
+
+
+def test_what_a_policy_was_trained_on_has_a_name_here(home: Path) -> None:
+    (home / "suites" / "two.toml").write_text(SUITE + '[conditions]\nx = [{perturbation = "rotation"}, {perturbation = '
+                                              '"shift"}]\ny = [{perturbation = "jpeg"}]')
+
+    def trained(*names: str) -> frozenset[str]:
+        (home / "policies" / "p.toml").write_text(POLICY + f"trained_on = {list(names)}")
+        return cards.trained_perturbations(load_policy("p"))
+
+    assert trained() == trained("libero_goal") == frozenset()
+    assert trained("rotation", "libero_goal") == {"rotation"}
+    assert trained("two") == {"rotation", "shift", "jpeg"}
+    with pytest.raises(UnknownName) as caught:
+        trained("rotation", "rotatoin")
+    assert str(caught.value) == ("unknown perturbation, suite or task set 'rotatoin' in policies/p.toml: trained_on: "
+                                 "did you mean 'rotation'?")

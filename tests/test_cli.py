@@ -149,6 +149,25 @@ def test_bad_names_and_numbers(case: str) -> None:
     assert not Path("results").exists()
 
 
+LEARNING: dict[str, tuple[list[str], int, list[str]]] = {
+    "task set": (["demos", "--out", "d", "--task-set", "libero_gaol"], 2, ["unknown task set 'libero_gaol' in --"]),
+    "task": (["demos", "--out", "d", "--tasks", "libero_goal/77"], 2, ["unknown task 'libero_goal/77' in --tasks"]),
+    "number": (["demos", "--out", "d", "--per-task", "0", "--tasks", "libero_goal/7"], 2, ["--per-task 0: at least 1"]),
+    "learner": (["demos", "--out", "d", "--with-policy", "nono"], 2, ["unknown policy 'nono'"]),
+    "trainable": (["train", "--policy", "still"], 2, ["policy 'still' has no [training]", "vlabench list policies"]),
+    "device": (["train", "--policy", "nano-sft", "--device", "tpu"], 2, ["--device tpu: no device is called so"]),
+    "data": (["train", "--policy", "nano-sft", "--data", "nothing"], 4, ["no demonstrations", "mend: vlabench demos"]),
+}
+
+
+@pytest.mark.parametrize("case", LEARNING)
+def test_mistakes_of_those_who_train(case: str) -> None:
+    pytest.importorskip("torch", reason="needs the extra `train`")
+    pytest.importorskip("libero", reason="needs the extra `libero`")
+    args, status, parts = LEARNING[case]
+    check_refused(vlabench(*args), status, *parts)
+
+
 @pytest.mark.parametrize(("old", "new", "message"), [
     ('"toy_points"', '"toy_pionts"', "unknown task set 'toy_pionts' in bad.toml: task_sets: did you mean 'toy_point"),
     ('"toy"', '"toi"', "unknown simulator 'toi' in bad.toml: simulator: did you mean 'toy'?"),

@@ -61,3 +61,11 @@ def test_every_episode_is_handed_out_once_whatever_the_order_of_workers(
                 given_out.append(spec)
         assert served, "every worker idles although there is work"
     assert sorted(given_out, key=lambda s: s.identity) == sorted(todo, key=lambda s: s.identity)
+
+
+def test_episodes_can_be_added_later() -> None:
+    a, b, *_ = TASKS
+    agenda = Agenda(specs(1))
+    assert agenda.next(None, []) == EpisodeSpec(a, "clean", 0) and not len(agenda)
+    agenda.add([EpisodeSpec(b, "clean", 0), EpisodeSpec(a, "clean", 1)])
+    assert agenda.next(a, []) == EpisodeSpec(a, "clean", 1) and len(agenda) == 1

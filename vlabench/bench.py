@@ -24,10 +24,13 @@ from vlabench.conditions import SEVERITIES
 from vlabench.episode import Attempt, play
 from vlabench.errors import VlabenchError
 from vlabench.figures import Figure, table, write
+from vlabench.leaderboard import board
+from vlabench.leaderboard.crowd import crowd
 from vlabench.perturbations._cost import CAMERAS, frame_cost
 from vlabench.progress import Progress
 from vlabench.simulators.base import Scene
 from vlabench.store import Store
+from vlabench.tables._cost import table_seconds
 from vlabench.types import EpisodeRecord, EpisodeSpec, Task
 from vlabench.worker import ENVIRONMENT, Done, Job, Stage
 
@@ -35,6 +38,7 @@ POLICY, SUITE, TASK_SET = "still", "libero-clean", "libero_spatial"
 """A policy that costs nothing, looks at two cameras at 128 × 128 pixels and executes 8 actions per look."""
 EPISODES = 40
 """Of each of two tasks, for two workers; a quarter of that of one task, before and after, for one."""
+SUBMISSIONS = 500
 MEMORY = "from vlabench.bench import peak_memory; print(peak_memory({pack!r}))"
 GIGABYTE = 1e9
 
@@ -77,6 +81,7 @@ def measure() -> Iterator[Figure]:
     yield from workers_compared()
     yield from perturbations_cost()
     yield from memory(why)
+    yield from tables_made()
     from vlabench.bench_learning import learning
 
     yield from learning()
@@ -262,6 +267,20 @@ def memory(why: str) -> Iterator[Figure]:
                               capture_output=True, text=True, check=True)
         peak = int(done.stdout.split()[-1]) / GIGABYTE
         yield Figure(5, what, peak, "GB", target, -1, "after an episode of two tasks")
+
+
+def tables_made() -> Iterator[Figure]:
+    """6: the table of a suite, from the records' files to Markdown."""
+    yield Figure(6, "a table over 100,000 episode records", table_seconds(), "s", 2, -1,
+                 "two policies, 25 conditions, read from files; the best of three")
+
+
+def board_built() -> Iterator[Figure]:
+    """6: the leaderboard of many submissions of a whole suite, read, checked, ranked and written."""
+    with tempfile.TemporaryDirectory(prefix="vlabench-bench-") as folder:
+        crowd(Path(folder), SUBMISSIONS)
+        took = seconds(lambda: board.build(Path(folder)))
+    yield Figure(6, f"board build, {SUBMISSIONS} submissions", took, "s", 30, -1, "2,000 episodes each, all checked")
 
 
 def peak_memory(pack: str) -> int:

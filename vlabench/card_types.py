@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -85,6 +86,18 @@ class Weights(BaseModel):
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
+class Made(BaseModel):
+    """Where weights come from: the command, the code's git revision, the seed, the minutes it took in all, the data."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    command: str
+    revision: str = ""
+    seed: int
+    minutes: float
+    data: str = ""
+
+
 class Training(BaseModel):
     """How `vlabench train` makes the weights: a method, and what it takes."""
 
@@ -101,7 +114,8 @@ class PolicyCard(CardFile):
     image_size: pixels per side. replan: how many actions of a chunk are executed before the next look. privileged: it
     reads the simulator's state. assets: the packs it may run on, the first by default. trained_on: the
     perturbations, task sets or suites seen in training, by their names (a leaderboard marks the conditions that hold
-    one of these perturbations, or of these suites'). train: the command that makes the weights again.
+    one of these perturbations, or of these suites'). train: the command that makes the weights again. training: what
+    that command does. made: how it went when these weights were made.
     """
 
     name: str
@@ -117,6 +131,7 @@ class PolicyCard(CardFile):
     weights: Weights | None = None
     train: str | None = None
     training: Training | None = None
+    made: Made | None = None
 
     @cached_property
     def _adapter(self) -> type[Policy]:
@@ -163,15 +178,24 @@ class PolicyCard(CardFile):
         return condition.name == CLEAN or any(map(self.notices, condition.perturbations))
 
     def make(self) -> Policy:
-        """The policy itself. Raises CardError if the weights are absent or not those of the checksum."""
-        options = self.resolved_options
-        if self.weights is not None:
-            options = {**options, "weights": self._checked_weights(self.weights)}
-        return self._adapter(**options)
+        """The policy itself. Raises what `check` raises."""
+        path = self.check()
+        return self._adapter(**self.resolved_options, **({} if path is None else {"weights": path}))
 
-    def _checked_weights(self, weights: Weights) -> Path:
-        path = self.path.parent / weights.path
+    def check(self) -> Path | None:
+        """The file of the weights, or None for a policy without. Raises CardError if the file is absent or not the one
+        of the checksum, or if the card names none although the adapter needs one.
+        """
         mend = f"\n  mend: {self.train}" if self.train else ""
+        if self.weights is not None:
+            return self._checked_weights(self.weights, mend)
+        needed = inspect.signature(self._adapter).parameters.get("weights")
+        if needed is not None and needed.default is needed.empty:
+            raise CardError(f"{shown(self.path)}: policy {self.name!r} has no weights yet{mend}")
+        return None
+
+    def _checked_weights(self, weights: Weights, mend: str) -> Path:
+        path = self.path.parent / weights.path
         try:
             found = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError as error:

@@ -40,6 +40,10 @@ class Agenda:
 
     def __init__(self, specs: Sequence[EpisodeSpec]) -> None:
         self._queues: dict[Task, deque[EpisodeSpec]] = {}
+        self.add(specs)
+
+    def add(self, specs: Sequence[EpisodeSpec]) -> None:
+        """More episodes, each after those of its task."""
         for spec in specs:
             self._queues.setdefault(spec.task, deque()).append(spec)
 
@@ -88,6 +92,10 @@ class Crew:
         patience = time.monotonic() + (_GRACE if kind is None else 0.0)
         for worker in self._workers:
             worker.kill(max(0.0, patience - time.monotonic()))
+
+    def add(self, specs: Sequence[EpisodeSpec]) -> None:
+        """More episodes to play; after the last result of those before, `results` may be asked for again."""
+        self._agenda.add(specs)
 
     def results(self) -> Iterator[Result]:
         """Play everything; yields in the order in which episodes end.

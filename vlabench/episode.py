@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from vlabench.adapters.base import Policy
 from vlabench.perturbations.base import Perturbation
-from vlabench.seeding import stream
+from vlabench.seeding import choices
 from vlabench.simulators.base import Scene
 from vlabench.slot import Slot
 from vlabench.types import EpisodeRecord, EpisodeSpec, Floats, Observation, Outcome, Phase, Status
@@ -125,7 +125,7 @@ def play(
                       listeners=listeners, clock=clock)
     attempt.start()
     with _phase("reset"):
-        policy.reset(range(len(specs)), [stream(spec, "policy") for spec in specs])
+        policy.reset(range(len(specs)), [choices(spec) for spec in specs])
         for listener in listeners:
             listener.on_start(specs)
     while attempt.going:

@@ -79,6 +79,7 @@ def _policy(card: PolicyCard) -> Group:
         "assets": f"{', '.join(card.assets)} (the first unless --assets says otherwise)",
         "trained on": ", ".join(card.trained_on),
         "weights": f"{card.weights.path}, sha256 {card.weights.sha256}" if card.weights else "",
+        "trained by": f"{card.training.method}: {_values(card.training.options)}" if card.training else "",
         "train again": card.train or "",
         "digest": card.digest[:8],
         "run it": _run([_called(card, "policies")], cards.suite_names()),

@@ -30,8 +30,9 @@ def policies() -> Table:
     for name in cards.policy_names():
         card = cards.load_policy(name)
         sees = ", ".join(card.cameras) or ("the simulator's state" if card.privileged else "no pictures")
-        rows.append([name, card.title, card.adapter, sees, str(card.replan), ", ".join(card.assets)])
-    return table(["policy", "title", "adapter", "sees", ">replan", "assets"], rows)
+        method = card.training.method if card.training else ""
+        rows.append([name, card.title, card.adapter, sees, str(card.replan), ", ".join(card.assets), method])
+    return table(["policy", "title", "adapter", "sees", ">replan", "assets", "trained by"], rows)
 
 
 def perturbations() -> Table:

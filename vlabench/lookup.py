@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from vlabench import cards, registry
 from vlabench.conditions import Condition
 from vlabench.errors import UnknownName
-from vlabench.plan import matching
 
 if TYPE_CHECKING:
     from vlabench.simulators.base import Simulator
@@ -36,6 +35,8 @@ def find_tasks(simulator: str, task_sets: Sequence[str] = (), patterns: Sequence
 
     Raises UnknownName, MissingExtra.
     """
+    from vlabench.plan import matching
+
     kind = registry.simulator(simulator)
     tasks = _tasks(kind)
     for name in task_sets:

@@ -92,6 +92,7 @@ def run(plan: Plan, policy: PolicyCard, simulator: str, store: Store, *, workers
         raise OptionError(f"--time-limit {time_limit:g}: must be above 0 seconds")
     engine = registry.simulator(simulator)(store.assets)
     engine.check()
+    policy.check()
     for condition in plan.conditions.values():
         for perturbation in condition.perturbations:
             perturbation.check(policy.cameras)

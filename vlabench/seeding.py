@@ -44,6 +44,11 @@ class Draws:
         return generator(self.seed, self.task, self.index, self.name, "step", step, *what)
 
 
+def choices(spec: EpisodeSpec) -> Draws:
+    """The stream that the policy of an episode samples from, the only one that differs between repeats."""
+    return stream(spec, f"policy/{spec.repeat}" if spec.repeat else "policy")
+
+
 def stream(spec: EpisodeSpec, name: str) -> Draws:
     """The stream `name` of an episode; training's episodes (`sampled`) share none with an evaluation's."""
     return Draws(spec.seed, spec.task.key, spec.index, f"sampled/{name}" if spec.sampled else name)

@@ -42,6 +42,8 @@ class EpisodeSpec:
 
     sampled: for training: the start is drawn from the task's own placement regions instead of being one of the
     published init states, and no draw is shared with an evaluation; `index` may then be any number from 0.
+    repeat: for training: episodes that differ in it alone share start state and perturbations, and sample other
+    actions.
     """
 
     task: Task
@@ -49,6 +51,7 @@ class EpisodeSpec:
     index: int
     seed: int = 0
     sampled: bool = False
+    repeat: int = 0
 
     @property
     def identity(self) -> Identity:
@@ -90,7 +93,10 @@ class Observation:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a step led to: success bool [B] now, and named reward terms float [B] where a simulator has them."""
+    """What a step led to: success bool [B] now, and what rewards are made of, float [B, …], where a simulator has it.
+
+    LIBERO: `joints` [1, 7], the arm's positions (rad).
+    """
 
     success: npt.NDArray[np.bool_]
     terms: Mapping[str, Floats] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from vlabench.adapters.nano import Nano
-from vlabench.errors import DataError, OptionError
+from vlabench.errors import CardError, DataError, OptionError
 from vlabench.models import checkpoint
 from vlabench.models.nano import NanoConfig, NanoVLA
 from vlabench.seeding import Draws
@@ -81,3 +82,43 @@ def test_pictures_of_another_size_and_absent_cameras_are_refused(weights: Path) 
         made(weights).act(blind)
     with pytest.raises(OptionError, match="temperature 0"):
         made(weights, temperature=0.0)
+
+
+def test_its_weights_come_back_exactly_or_in_half_precision(weights: Path, tmp_path: Path) -> None:
+    policy = made(weights)
+    with torch.no_grad():
+        policy.module.join.weight.add_(1e-5)  # lost in half precision
+    for exact in (True, False):
+        path = tmp_path / f"{exact}.safetensors"
+        path.write_bytes(policy.weights(exact))
+        assert torch.equal(made(path).module.join.weight, policy.module.join.weight) == exact
+    assert path.stat().st_size < 0.6 * (tmp_path / "True.safetensors").stat().st_size
+
+
+def test_what_a_sample_was_drawn_from_is_known_afterwards(weights: Path) -> None:
+    policy = made(weights, decode="sample", temperature=2.0)
+    actions = torch.tensor(policy.act(observe()))
+    warm = policy.distribution(observe()).tempered(2.0).log_prob(actions)
+    assert torch.allclose(policy.acted.log_prob(actions), warm, atol=1e-5)
+    assert not torch.allclose(policy.distribution(observe()).log_prob(actions), warm, atol=1e-2)
+
+
+def test_an_adapter_changes_the_weights_of_its_base(weights: Path, tmp_path: Path) -> None:
+    pytest.importorskip("peft", reason="trains adapters with peft, which the extra `train` installs")
+    from vlabench.models import lora
+
+    sha = hashlib.sha256(weights.read_bytes()).hexdigest()
+    card = tmp_path / "base.toml"
+    card.write_text(f'title = "B"\nsource = "a test"\nadapter = "nano"\nassets = ["primitive"]\n'
+                    f'weights = {{ path = "{weights}", sha256 = "{sha}" }}\n')
+    network = checkpoint.load(weights)
+    adapted = lora.attach(network, 2, 2, without=network.worth)
+    with torch.no_grad():
+        network.get_parameter("bins.lora_B.default.weight").fill_(0.125)
+    adapter = tmp_path / "adapter.safetensors"
+    adapter.write_bytes(lora.to_bytes(adapted, sha))
+    policy = made(adapter, base=str(card))
+    assert torch.allclose(policy.module.bins.weight, lora.merged(adapted).get_parameter("bins.weight"), atol=1e-3)
+    assert not torch.allclose(policy.module.bins.weight, made(weights).module.bins.weight, atol=1e-2)
+    with pytest.raises(CardError, match="policy 'random' has no weights that an adapter could change"):
+        made(adapter, base="random")

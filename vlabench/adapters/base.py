@@ -40,10 +40,24 @@ class Policy(ABC):
 class TrainablePolicy(Policy):
     """A policy that training methods can change: a torch module whose actions are a distribution.
 
-    module: its parameters. The methods keep the graph, so that what they return can be differentiated.
+    Its constructor takes `weights`, a file; `decode`, which is "sample" where actions are to be drawn; and
+    `temperature`, by which the logits are divided before. The methods keep the graph, so that what they return can be
+    differentiated.
+
+    module: its parameters. acted: the distribution that the latest `act` took its actions from, temperature included.
     """
 
     module: torch.nn.Module
+    acted: BinnedActions
+
+    @property
+    @abstractmethod
+    def critic(self) -> torch.nn.Module:
+        """The head of `value`, a part of the module that actions do not depend on."""
+
+    @abstractmethod
+    def weights(self, exact: bool = False) -> bytes:
+        """The content of a file for the constructor; `exact`: with parameters as they are, instead of in half size."""
 
     @abstractmethod
     def distribution(self, obs: Observation, embedding: torch.Tensor | None = None) -> BinnedActions:
@@ -57,5 +71,5 @@ class TrainablePolicy(Policy):
         """The low-dimensional state [B, E], E ≤ 512, which is all that the action head reads."""
 
     @abstractmethod
-    def value(self, obs: Observation) -> torch.Tensor:
-        """Expected return [B]."""
+    def value(self, obs: Observation, embedding: torch.Tensor | None = None) -> torch.Tensor:
+        """Expected return [B]; `embedding` as in `distribution`."""

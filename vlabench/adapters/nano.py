@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from vlabench.adapters.base import TrainablePolicy
-from vlabench.errors import DataError, MissingExtra, OptionError
+from vlabench.errors import CardError, DataError, MissingExtra, OptionError
 from vlabench.seeding import Draws
 from vlabench.types import Floats, Observation
 
@@ -26,11 +26,15 @@ SURE = 0.0
 
 class Nano(TrainablePolicy):
     """decode: how a chunk is taken from the distribution: its `mean` (the gripper by its sign), its `mode`, or a
-    `sample` at `temperature`, drawn from the episode's stream. weights: the file of `models.checkpoint`.
-    device: where it computes; on a CPU with one thread, the same inputs give the same outputs bit for bit.
+    `sample` at `temperature`, drawn from the episode's stream. weights: the file of `models.checkpoint`; or, where
+    `base` names another policy of this kind, that of an adapter for its weights (`models.lora`). device: where it
+    computes; on a CPU with one thread, the same inputs give the same outputs bit for bit.
     """
 
-    def __init__(self, weights: Path, decode: Decoding = "mean", temperature: float = 1.0, device: str = "cpu") -> None:
+    module: NanoVLA
+
+    def __init__(self, weights: Path, decode: Decoding = "mean", temperature: float = 1.0, device: str = "cpu",
+                 base: str = "") -> None:
         try:
             from vlabench.models import checkpoint
         except ImportError as error:
@@ -38,7 +42,7 @@ class Nano(TrainablePolicy):
         if temperature <= 0:
             raise OptionError(f"temperature {temperature:g}: must be above 0")
         self.decode, self.temperature = decode, temperature
-        self.module: NanoVLA = checkpoint.load(weights, device)
+        self.module = _adapted(weights, base, device) if base else checkpoint.load(weights, device)
         self._draws: list[Draws] = []
 
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
@@ -50,15 +54,16 @@ class Nano(TrainablePolicy):
         import torch
 
         with torch.inference_mode():
-            distribution = self.distribution(obs)
+            self.acted = self.distribution(obs)
             if self.decode == "sample":
-                shape = tuple(distribution.logits.shape[1:-1])
+                self.acted = self.acted.tempered(self.temperature)
+                shape = tuple(self.acted.logits.shape[1:-1])
                 uniform = np.stack([draws.at(obs.step, "action").random(shape) for draws in self._draws])
-                actions = distribution.sample(uniform, self.temperature)
+                actions = self.acted.sample(uniform)
             elif self.decode == "mode":
-                actions = distribution.mode
+                actions = self.acted.mode
             else:
-                actions = distribution.mean
+                actions = self.acted.mean
                 actions[..., -1] = torch.where(actions[..., -1] > SURE, 1.0, -1.0)
         chosen: Floats = actions.double().cpu().numpy()
         return chosen
@@ -77,6 +82,33 @@ class Nano(TrainablePolicy):
                                 f"pixels a side, not {found}\n  mend: `cameras` and `image_size` of the policy's card")
         return self.module.trunk(self.module.inputs(obs.images, obs.proprio, obs.instruction)).embedding
 
-    def value(self, obs: Observation) -> torch.Tensor:
+    def value(self, obs: Observation, embedding: torch.Tensor | None = None) -> torch.Tensor:
         """Expected return [B]."""
-        return self.module.value(self.embedding(obs))
+        return self.module.value(self.embedding(obs) if embedding is None else embedding)
+
+    @property
+    def critic(self) -> torch.nn.Module:
+        """The value head."""
+        return self.module.worth
+
+    def weights(self, exact: bool = False) -> bytes:
+        """The file of `models.checkpoint`."""
+        import torch
+
+        from vlabench.models import checkpoint
+
+        return checkpoint.to_bytes(self.module, torch.float32 if exact else torch.float16)
+
+
+def _adapted(adapter: Path, base: str, device: str) -> NanoVLA:
+    """The network of the policy `base` with an adapter taken in. Raises UnknownName, CardError, DataError."""
+    from vlabench.cards import load_policy
+    from vlabench.models import checkpoint, lora
+
+    card = load_policy(base)
+    path = card.check()
+    if path is None or card.weights is None:
+        raise CardError(f"policy {base!r} has no weights that an adapter could change")
+    network = checkpoint.load(path, device)
+    lora.apply(adapter, network, card.weights.sha256)
+    return network

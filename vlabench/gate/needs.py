@@ -53,8 +53,8 @@ def further_rounds(lost: int, gained: int, ties: int, tasks: int, margin: float,
 
     def decides(rounds: float) -> bool:
         lose, gain, tie = (round(count * rounds * tasks / pairs) for count in (lost, gained, ties))
-        state = stats.sequential_paired(lose, gain, tie, margin=margin)
-        return state.no_regression >= 1 / alpha or state.regression >= conditions / alpha
+        return bool(stats.log_evalue(lose, gain, tie, -margin) >= -math.log(alpha)
+                    or stats.log_evalue(gain, lose, tie, margin) >= math.log(conditions / alpha))
 
     return _until(decides, pairs / tasks)
 

@@ -52,7 +52,7 @@ def submit(results: Path, policy_name: str, suite_name: str, *, name: str, conta
     try:
         out.absolute().parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=out.absolute().parent) as staging:
-            _write(Path(staging) / name, manifest, _texts(policy, definition, records))
+            write(Path(staging) / name, manifest, _texts(policy, definition, records))
             read(Path(staging) / name)
             (Path(staging) / name).rename(out)
     except OSError as error:
@@ -106,12 +106,17 @@ def _texts(policy: PolicyCard, definition: Definition, records: Sequence[Episode
              f"cards/suites/{definition.card.name}.toml": definition.card.path.read_bytes()}
     for record in records:
         path = f"records/{record.policy}/{record.assets}/{record.task.rpartition('/')[0]}/{record.condition}.jsonl"
-        line = json.dumps({"format": store.FORMAT, **dataclasses.asdict(record)}) + "\n"
-        texts[path] = texts.get(path, b"") + line.encode()
+        texts[path] = texts.get(path, b"") + line(record)
     return texts
 
 
-def _write(folder: Path, manifest: Manifest, texts: Mapping[str, bytes]) -> None:
+def line(record: EpisodeRecord) -> bytes:
+    """A record as a line of the store."""
+    return (json.dumps({"format": store.FORMAT, **dataclasses.asdict(record)}) + "\n").encode()
+
+
+def write(folder: Path, manifest: Manifest, texts: Mapping[str, bytes]) -> None:
+    """Put the files of a submission (path → content) into a folder, and a manifest that lists them. Raises OSError."""
     files = []
     for path, content in texts.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

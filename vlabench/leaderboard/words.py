@@ -13,8 +13,8 @@ HOW = (
     "All entries of a table played the same episodes. A <b>rank</b> such as 2–4 says which places are possible: one "
     "entry is above another only if the interval of their paired difference, clustered by task, says so; entries whose "
     "places overlap are tied. Policies that read the simulator’s state are shown as a line to compare with, unranked.",
-    "Every entry can be checked: <code>vlabench verify leaderboard/submissions/NAME</code> plays a random sample of its "
-    "episodes again.",
+    "Every entry can be checked: <code>vlabench verify leaderboard/submissions/NAME</code> plays a random sample of "
+    "its episodes again.",
 )
 """The only sentences that are HTML; they hold nothing from outside."""
 PUBLISHED = (

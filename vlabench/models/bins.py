@@ -45,6 +45,10 @@ class BinnedActions:
 
     logits: Tensor
 
+    def tempered(self, temperature: float) -> BinnedActions:
+        """The distribution that `sample` draws from at a temperature."""
+        return self if temperature == 1.0 else BinnedActions(self.logits / temperature)
+
     @property
     def log_probs(self) -> Tensor:
         """Log-probability of every bin [B, T, D, 256]."""
@@ -74,7 +78,7 @@ class BinnedActions:
         """Centres of drawn bins [B, T, D], by inversion of `uniform` in [0, 1), float64 [B, T, D].
 
         The numbers come from outside, so that a draw depends on the episode's stream alone. Log-probabilities of a
-        sample are those of `BinnedActions(logits / temperature)`.
+        sample are those of `tempered(temperature)`.
         """
         shares = functional.softmax(self.logits.double() / temperature, dim=-1).cumsum(-1)
         drawn = torch.as_tensor(uniform, device=self.logits.device).unsqueeze(-1) * shares[..., -1:]

@@ -1,4 +1,4 @@
-"""A network's file: safetensors, half precision, with its sizes and vocabulary in the header."""
+"""A network's file: safetensors, mostly in half precision, with its sizes and vocabulary in the header."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ KEY = "nano"
 """Of the header's entry that holds the configuration as JSON."""
 
 
-def to_bytes(network: NanoVLA) -> bytes:
-    """The file's content: all weights as float16."""
-    state = {name: tensor.detach().to("cpu", torch.float16).contiguous()
+def to_bytes(network: NanoVLA, precision: torch.dtype = torch.float16) -> bytes:
+    """The file's content: all weights in a precision."""
+    state = {name: tensor.detach().to("cpu", precision).contiguous()
              for name, tensor in network.state_dict().items()}
     return save(state, metadata={KEY: network.config.model_dump_json()})
 

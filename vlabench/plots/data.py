@@ -43,6 +43,11 @@ class Data:
         first, *others = self.sides
         return [name for name in first.task_sets if all(name in side.task_sets for side in others)]
 
+    @property
+    def played(self) -> list[str]:
+        """The task sets that any policy has."""
+        return list(dict.fromkeys(name for side in self.sides for name in side.task_sets))
+
     def label(self, side: Side) -> str:
         """The policy's name, and its pack's where there are several."""
         packs = {each.owner.assets for each in self.sides}

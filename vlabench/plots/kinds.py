@@ -95,7 +95,7 @@ def drops(data: Data) -> Figure:
 def tasks(data: Data) -> Figure:
     """A heat map: success of each task under each condition, a panel for each policy."""
     names = sorted({key[0] for side in data.sides for outcomes in side.outcomes.values() for key in outcomes},
-                   key=lambda task: (task.rpartition("/")[0], int(task.rpartition("/")[2])))
+                   key=lambda task: (data.played.index(task.rpartition("/")[0]), int(task.rpartition("/")[2])))
     conditions = data.conditions
     width = 0.33 * len(conditions) + 0.3
     across = max(1, min(len(data.sides), int(12 / width)))
@@ -114,6 +114,7 @@ def tasks(data: Data) -> Figure:
         axes.spines[:].set_visible(False)
         for line in [i - 0.5 for i in range(1, len(names)) if names[i].split("/")[0] != names[i - 1].split("/")[0]]:
             axes.axhline(line, color="white", linewidth=2)
+    _outer_labels(panels)
     if image is not None:
         figure.colorbar(image, ax=list(panels), label="success, %", shrink=0.5, pad=0.02)
     footnote(figure, ["White: not played.", data.caption])
@@ -143,7 +144,8 @@ def radar(data: Data) -> Figure:
                   linestyle=style.dashes, marker=style.marker, label=data.label(side), clip_on=False, zorder=3)
         axes.fill(angles, values, color=style.color, alpha=0.06)
     axes.set(ylim=(0, 100), yticks=[25, 50, 75, 100], xticks=angles)
-    axes.set_yticklabels(["25", "50", "75", "100 %"], fontsize=7.5, color=SOFT)
+    paper = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.8}
+    axes.set_yticklabels(["25", "50", "75", "100 %"], fontsize=7.5, color=SOFT, bbox=paper)
     axes.set_rlabel_position(180 / len(groups))
     axes.set_xticklabels(list(groups))
     axes.tick_params(axis="x", pad=10)
@@ -155,27 +157,24 @@ def radar(data: Data) -> Figure:
 
 
 def time(data: Data) -> Figure:
-    """The success rate that a shorter step limit would give, a panel for each task set; clean and perturbed."""
-    figure, panels = _panels(len(data.task_sets), 2.5, 2.2, 4)
+    """The success rate that a shorter step limit would give: task sets beside each other, clean above perturbed."""
     perturbed = [name for name in data.conditions if name != CLEAN]
-    for axes, task_set in zip(panels, data.task_sets, strict=True):
-        limit = 0
-        for number, side in enumerate(data.sides):
-            for conditions, dashes, width in (([CLEAN], "solid", 1.8), (perturbed, (0, (2.5, 1.2)), 1.2)):
-                steps, won = _steps(data, side, conditions, task_set)
-                if len(steps):
-                    limit = max(limit, int(steps.max()))
-                    what = "clean" if conditions == [CLEAN] else "perturbed"
-                    at, solved = _solved(steps, won)
-                    style = {"color": look(number).color, "linestyle": dashes, "linewidth": width}
-                    axes.step(at, 100 * solved / len(steps), where="post", label=f"{data.label(side)}, {what}", **style)
-                    if len(data.sides) <= BANDS:
-                        low, high = np.array([stats.wilson(int(each), len(steps)) for each in solved]).T
-                        axes.fill_between(at, 100 * low, 100 * high, step="post", color=look(number).color,
-                                          linewidth=0, alpha=0.13)
-        axes.set(title=task_set, xlim=(0, limit), ylim=(0, 100), yticks=range(0, 101, 25))
-    _outer_labels(panels, "step limit", "success, %")
-    _legend(figure, panels[0])
+    kinds = [("clean", [CLEAN])] * (CLEAN in data.conditions) + [("perturbed", perturbed)] * bool(perturbed)
+    figure = canvas(max(3.6, 0.9 + 2.5 * len(data.task_sets)), 1.1 + 1.9 * len(kinds))
+    panels = figure.subplots(len(kinds), len(data.task_sets), squeeze=False, sharey=True, sharex="col")
+    for row, (what, conditions) in zip(panels, kinds, strict=True):
+        for axes, task_set in zip(row, data.task_sets, strict=True):
+            steps = [_steps(data, side, conditions, task_set) for side in data.sides]
+            for number, side in enumerate(data.sides):
+                if len(steps[number][0]):
+                    _solved(axes, *steps[number], number, data.label(side), len(data.sides) <= BANDS)
+            axes.set(xlim=(0, max((int(each.max()) for each, _ in steps if len(each)), default=1)), ylim=(0, 100),
+                     yticks=range(0, 101, 25))
+        row[0].set_ylabel(f"{what}: success, %")
+    for task_set, top, bottom in zip(data.task_sets, panels[0], panels[-1], strict=True):
+        top.set_title(task_set)
+        bottom.set_xlabel("step limit")
+    _legend(figure, panels[0, 0])
     bands = ["Bands: Wilson's 95 %, at each step by itself."] if len(data.sides) <= BANDS else []
     footnote(figure, ["Episodes that succeed within so many steps; perturbed: all conditions but clean.", *bands,
                       data.caption])
@@ -222,11 +221,17 @@ def _steps(
 
 
 def _solved(
-    steps: npt.NDArray[np.int64], won: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Numbers of steps, from the first success to the last step, and how many of N episodes succeed within each."""
+    axes: Axes, steps: npt.NDArray[np.int64], won: npt.NDArray[np.bool_], number: int, label: str, band: bool
+) -> None:
+    """The share of N episodes that is solved within each number of steps, from the first success to the last step."""
     at = np.append(np.unique(steps[won]), steps.max())
-    return at, np.searchsorted(np.sort(steps[won]), at, side="right")
+    solved = np.searchsorted(np.sort(steps[won]), at, side="right")
+    style = look(number)
+    axes.step(np.append(0, at), 100 * np.append(0, solved / len(steps)), where="post", color=style.color,
+              linestyle=style.dashes, label=label)
+    if band:
+        low, high = np.array([stats.wilson(int(each), len(steps)) for each in solved]).T
+        axes.fill_between(at, 100 * low, 100 * high, step="post", color=style.color, linewidth=0, alpha=0.13)
 
 
 def _curve(axes: Axes, cells: Mapping[int, Cell], number: int, label: str) -> None:
@@ -265,7 +270,7 @@ def _panels(
     return figure, grid[:count]
 
 
-def _outer_labels(panels: Sequence[Axes], x: str, y: str) -> None:
+def _outer_labels(panels: Sequence[Axes], x: str = "", y: str = "") -> None:
     """Labels on the outermost panels only; where the last row is not full, the panels above its gap get theirs, too."""
     for axes in panels:
         place = axes.get_subplotspec()

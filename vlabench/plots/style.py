@@ -36,13 +36,13 @@ class Look(NamedTuple):
 
 LOOKS = (
     Look("#16324f", "o", "solid"),
-    Look("#d1603d", "s", (0, (5, 1.5))),
+    Look("#c2502e", "s", (0, (5, 1.5))),
     Look("#3aa17e", "^", (0, (3, 1, 1, 1))),
     Look("#e3b23c", "D", (0, (1.5, 1))),
     Look("#8e5ea2", "v", (0, (7, 2, 1, 2))),
     Look("#93a1ad", "P", (0, (2, 2))),
 )
-"""From dark to light: L* of about 20, 54, 60, 75, 47 and 65; in the order of the legend."""
+"""In the order of the legend; the first four from dark to light, by a step that a grey print shows, too."""
 
 
 def look(number: int) -> Look:

@@ -68,7 +68,9 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
         raise OptionError(f"--reference goes with --layout {SEVERITY}")
     suite = paper[1].suite if paper else choice.suite
     card = cards.load_suite(suite) if suite else None
-    cut, notes = sides(_gathered(places, card, choice), choice.at_end)
+    gathered = _gathered(places, card, choice)
+    cut, notes = sides(gathered, choice.at_end)
+    notes = [*gathered.notes, *notes]
     if choice.at_end:
         notes.insert(0, "Success has to hold at the end of the episode.")
     if paper:

@@ -66,8 +66,9 @@ class Sheet:
     grouping: str = "group"
 
     def marks(self) -> list[list[Mark]]:
-        """For each cell of each line. Equal figures (as printed, 0.1 points) share a mark; two or more make a best,
-        three or more a second."""
+        """For each cell of each line. Equal figures (as printed, 0.1 points) share a mark. Of two or more there is a
+        best; of three or more a second, unless several are best.
+        """
         marks = [[Mark.none] * len(self.columns) for _ in self.lines]
         for block in {line.block for line in self.lines if line.ranked}:
             members = [number for number, line in enumerate(self.lines) if line.block == block]
@@ -75,8 +76,9 @@ class Sheet:
                 values = {number: round(cell.value * 100, 1) for number in members
                           if isinstance(cell := self.lines[number].cells[column], Cell) and cell.value == cell.value}
                 ranks = sorted(set(values.values()), reverse=not head.lower)
-                places = [Mark.best, Mark.second][: len(values) - 1] if len(ranks) > 1 else []
-                for mark, rank in zip(places, ranks, strict=False):
-                    for number in (number for number, value in values.items() if value == rank):
-                        marks[number][column] = mark
+                found = list(values.values())
+                best = ranks[0] if len(ranks) > 1 else None
+                second = ranks[1] if len(found) > 2 and len(ranks) > 1 and found.count(ranks[0]) == 1 else None
+                for number, value in values.items():
+                    marks[number][column] = {best: Mark.best, second: Mark.second}.get(value, Mark.none)
         return marks

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from vlabench import __version__, provenance, registry
-from vlabench.card_types import PolicyCard, Weights
+from vlabench.card_types import Made, PolicyCard, Weights
 from vlabench.cards import load_policy, write_policy
 from vlabench.errors import CardError, DataError, DeviceError, MissingExtra, OptionError
 from vlabench.problems import one_line_each, shown
@@ -45,7 +45,7 @@ def train(policy: str, out: Path, *, data: Sequence[Path] = (), device: str = "a
     card = load_policy(policy)
     if card.training is None:
         raise CardError(f"{shown(card.path)}: policy {card.name!r} has no [training]: nothing says how to train it\n"
-                        f"  mend: choose a policy that `vlabench list policies` marks as trainable")
+                        f"  mend: choose a policy that has an entry under `trained by` in vlabench list policies")
     kind = registry.method(card.training.method)
     try:
         options = kind.Options.model_validate_json(json.dumps(card.training.options))
@@ -59,8 +59,9 @@ def train(policy: str, out: Path, *, data: Sequence[Path] = (), device: str = "a
 
     place = Workplace(out, card, chosen, workers or default_workers(), seed, Curves(out), display, tuple(data))
     began = display.clock()
+    method = kind(options)
     try:
-        content = kind(options).train(place)
+        content = method.train(place)
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
             raise
@@ -68,7 +69,7 @@ def train(policy: str, out: Path, *, data: Sequence[Path] = (), device: str = "a
                           f"  mend: a smaller `batch` in the card's training.options, or another --device") from error
     finally:
         facts.spent(display.clock() - began)
-    return _finish(out, card, content, facts)
+    return _finish(out, card, content, facts, method.data(place))
 
 
 def choose_device(name: str) -> str:
@@ -90,8 +91,8 @@ def choose_device(name: str) -> str:
     return name
 
 
-def _finish(out: Path, card: PolicyCard, content: bytes, facts: _Facts) -> Trained:
-    """Write the weights and the card that names them."""
+def _finish(out: Path, card: PolicyCard, content: bytes, facts: _Facts, data: str) -> Trained:
+    """Write the weights and the card that names them and says how they were made."""
     weights = out / f"{card.name}.safetensors"
     digest = hashlib.sha256(content).hexdigest()
     try:
@@ -99,7 +100,8 @@ def _finish(out: Path, card: PolicyCard, content: bytes, facts: _Facts) -> Train
     except OSError as error:
         raise DataError(f"{shown(weights)}: cannot be written: {error.strerror}") from error
     path = out / f"{card.name}.toml"
-    write_policy(card.model_copy(update={"path": path, "weights": Weights(path=weights.name, sha256=digest)}))
+    write_policy(card.model_copy(update={"path": path, "weights": Weights(path=weights.name, sha256=digest),
+                                         "made": facts.made(data)}))
     return Trained(path, weights, digest, facts.seconds)
 
 
@@ -127,6 +129,12 @@ class _Facts:
     def seconds(self) -> float:
         """Of all runs together."""
         return float(sum(run["seconds"] for run in self._facts["runs"]))
+
+    def made(self, data: str) -> Made:
+        """For the card: the first command and revision, and the time of all runs."""
+        first = self._facts["runs"][0]
+        return Made(command=first["command"], revision=first["revision"] or "", seed=self._facts["seed"],
+                    minutes=round(self.seconds / 60, 1), data=data)
 
     def spent(self, seconds: float) -> None:
         """Note how long this run took."""

@@ -115,7 +115,7 @@ class LiberoScene(Scene):
         """One control step (50 ms) with actions [1, 7]."""
         success = self._advance(np.asarray(actions[0], dtype=np.float64))
         self._step_count += 1
-        return Outcome(success=np.array([success]))
+        return Outcome(success=np.array([success]), terms={"joints": self._world.arm[None]})
 
     def observe(self) -> Observation:
         """Pictures of the scene's cameras, flipped on both axes; proprioception; the task's instruction."""

@@ -43,3 +43,7 @@ class Method(ABC):
     @abstractmethod
     def train(self, place: Workplace) -> bytes:
         """Train from where `place.folder` was left to the end; the content of the weights' file."""
+
+    def data(self, place: Workplace) -> str:
+        """What it was trained on, in a few words, for the card."""
+        return ""

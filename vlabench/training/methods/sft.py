@@ -121,6 +121,13 @@ class Sft(Method):
             done += plan.steps
         return content
 
+    def data(self, place: Workplace) -> str:
+        """The number of demonstrations and frames, and where they come from."""
+        config = NanoConfig(**self.options.network)
+        data = DemoData(self._demonstrations(place, len(self.options.rounds) - 1), config.image_size, config.chunk)
+        demos = sum(map(len, data.clips))
+        return f"{demos} demonstrations of {len(data.instructions)} tasks, {data.frames} frames, sampled start states"
+
     # demonstrations
 
     def _demonstrations(self, place: Workplace, number: int) -> list[Path]:

@@ -11,21 +11,9 @@ import pandas
 import pytest
 from rich.console import Console
 
-from tests.factories import record
+from tests.factories import episodes, record
 from vlabench import tables
 from vlabench.errors import OptionError, StoreError
-from vlabench.types import EpisodeRecord
-
-
-def episodes(task: str, condition: str, outcomes: str, **changes: Any) -> list[EpisodeRecord]:
-    """One episode per letter: s(uccess), f(ailure), e(rror), or - for none."""
-    status = {"s": "success", "f": "failure", "e": "error"}
-    return [
-        record(task=task, condition=condition, index=index, status=status[letter], **changes)
-        for index, letter in enumerate(outcomes)
-        if letter != "-"
-    ]
-
 
 RECORDS = [
     *episodes("kitchen/0", "joint", "sfffss"),

@@ -1,0 +1,211 @@
+"""The sequential gate on made-up policies, and once with real episodes of the toy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from tests.factories import record
+from tests.leaderboard.made import policy_card
+from vlabench import stats
+from vlabench.cli import app
+from vlabench.errors import OptionError
+from vlabench.gate.compare import Choice
+from vlabench.gate.play import Contest, Match, play
+from vlabench.gate.player import Interrupted, Player
+from vlabench.progress import Progress
+from vlabench.types import EpisodeRecord
+
+TASKS = 4
+Outcome = Callable[[int, str, int], str]
+"""(task, condition, round) → status."""
+
+
+class Fake:
+    """A side whose episodes cost nothing; behaves as `Player` does. log: what was played, in order."""
+
+    def __init__(self, outcome: Outcome, held: int = 0, limit: int = 200, stop_at: int = 10**9) -> None:
+        self.outcome, self.held, self.limit, self.stop_at = outcome, held, limit, stop_at
+        self.side = SimpleNamespace(label="x", policy="x", digest=str(id(self)), assets="plain")
+        self.played = 0
+        self.log: list[tuple[str, int]] = []
+
+    def have(self, condition: str, number: int) -> bool:
+        return number < self.held or (condition, number) in self.log
+
+    def rounds(self, condition: str) -> int:
+        return self.limit
+
+    def lacking(self, condition: str, rounds: Iterable[int]) -> list[tuple[str, str, int]]:
+        return [(str(task), condition, number) for number in rounds if not self.have(condition, number)
+                for task in range(TASKS)]
+
+    def steps(self, condition: str, rounds: Iterable[int]) -> int:
+        return len(self.lacking(condition, rounds)) * (2 if condition == "dear" else 1)
+
+    def play(self, condition: str, rounds: Iterable[int], workers: int | None, progress: Progress) -> None:
+        for number in rounds:
+            if not self.have(condition, number):
+                self.log.append((condition, number))
+                self.played += TASKS
+                if self.played >= self.stop_at:
+                    raise Interrupted
+
+    def outcomes(self, condition: str, number: int) -> list[bool | None]:
+        states = [self.outcome(task, condition, number) for task in range(TASKS)]
+        return [None if state == "error" else state == "success" for state in states]
+
+    def of_rounds(self, condition: str, count: int) -> list[EpisodeRecord]:
+        return [record(task=f"kitchen/{task}", condition=condition, index=number,
+                       status=self.outcome(task, condition, number))
+                for task in range(TASKS) for number in range(count)]
+
+
+def always(task: int, condition: str, number: int) -> str:
+    return "success"
+
+
+def failing(share: float, where: str = "", seed: int = 0) -> Outcome:
+    """Fails so often, under one condition or all."""
+    def outcome(task: int, condition: str, number: int) -> str:
+        draw = np.random.default_rng([seed, task, number]).random()
+        return "failure" if draw < share and where in ("", condition) else "success"
+    return outcome
+
+
+def match(baseline: Fake, candidate: Fake, *conditions: str, margin: float = 5.0, alpha: float = 0.05) -> Match:
+    choice = Choice(suite="toy", margin=margin, alpha=alpha)
+    contests = [Contest(name, stats.PairedSequence(choice.loss, 2 * alpha), min(baseline.limit, candidate.limit))
+                for name in conditions]
+    players = cast("tuple[Player, Player]", (baseline, candidate))
+    return Match(players, contests, choice, TASKS, None, Progress())
+
+
+def test_equal_policies_pass_after_the_pairs_that_the_test_needs() -> None:
+    first, second = Fake(always), Fake(always)
+    report = match(first, second, "clean").report()
+    (finding,) = report.findings
+    needed = next(n for n in range(1, 1000) if stats.sequential_paired(0, 0, n, 0.05).no_regression >= 20)
+    assert report.verdict == "no regression" and report.exit_code == 0
+    assert finding.pairs == TASKS * -(-needed // TASKS)  # whole rounds, and not one more was played
+    assert first.played == second.played == finding.pairs
+    assert finding.difference.low > -0.05
+    assert "played 168 of the 1600 episodes that were not on record, 90 % saved; the verdict rests on 84 pairs" in (
+        report.effort)
+
+
+def test_a_regression_of_one_condition_ends_it_early() -> None:
+    first, second = Fake(always), Fake(failing(0.6, "dark"))
+    report = match(first, second, "dark", "clean", "jolt").report()
+    assert report.exit_code == 1 and report.findings[0].verdict == "regression"
+    assert [finding.verdict for finding in report.findings[1:]] == ["undecided", "undecided"]
+    assert report.findings[2].why == "not looked into further: another condition is a regression"
+    assert report.findings[0].difference.high < -0.05 and second.played < 200
+
+
+def test_what_is_on_record_is_looked_at_first_and_costs_nothing() -> None:
+    first, second = Fake(always, held=50), Fake(always, held=50)
+    assert match(first, second, "clean", "dark").report().exit_code == 0
+    assert first.played == second.played == 0
+    first, second = Fake(always, held=10), Fake(always, held=5)
+    match(first, second, "clean").report()
+    assert second.played - first.played == 5 * TASKS
+    bad = match(Fake(always, held=50), Fake(failing(0.9, "jolt"), held=50), "clean", "dark", "jolt").report()
+    assert bad.exit_code == 1 and "played 0 of the" in bad.effort
+
+
+def test_the_cheapest_condition_comes_first() -> None:
+    second = Fake(failing(0.05))
+    match(Fake(always), second, "dear", "cheap").report()
+    assert second.log[0][0] == "cheap" and {name for name, _ in second.log} == {"dear", "cheap"}
+
+
+def test_undecided_at_the_end_says_what_it_would_take() -> None:
+    first, second = Fake(always, limit=6), Fake(always, limit=6)
+    report = match(first, second, "clean").report()
+    assert report.exit_code == 3 and first.played == 6 * TASKS
+    assert report.findings[0].further == 21 - 6
+
+
+def test_errors_are_no_outcomes_and_too_many_of_them_no_pass() -> None:
+    def crashing(task: int, condition: str, number: int) -> str:
+        return "error" if task == 0 and number % 2 else "success"
+
+    report = match(Fake(always, limit=40), Fake(crashing, limit=40), "clean").report()
+    assert report.exit_code == 3 and report.findings[0].errors == (0, 20)
+    assert report.findings[0].why.startswith("too many episodes ended in errors")
+    assert report.findings[0].difference.value == 0 and report.findings[0].pairs == 140
+
+
+def test_ctrl_c_ends_it_in_order() -> None:
+    report = match(Fake(always), Fake(always, stop_at=8), "clean").report()
+    assert report.interrupted and report.exit_code == 130 and report.verdict == "undecided"
+
+
+@pytest.mark.slow
+def test_errors_stay_below_alpha_however_often_it_looks() -> None:
+    """A loss of exactly the margin, until it is decided or 20 rounds are over."""
+    alpha, gates = 0.2, 100
+    count = {0: 0, 1: 0, 3: 0}
+    for seed in range(gates):
+        second = Fake(failing(0.2, seed=seed), limit=20)
+        count[match(Fake(always, limit=20), second, "clean", margin=20, alpha=alpha).report().exit_code] += 1
+    most = gates * alpha + 2.6 * np.sqrt(gates * alpha * (1 - alpha))
+    assert count[0] <= most and count[1] <= most
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("toy_plugin")
+def test_real_episodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The toy's seeker against a shaky one, at a margin so wide that few rounds decide."""
+    monkeypatch.chdir(tmp_path)
+    policy_card(tmp_path, "shaky", noise=4.0)
+    terms = ["--suite", "toy", "--conditions", "clean", "--margin", "30", "--workers", "1", "--run", "--episodes", "12"]
+    one = ["gate", "--baseline", "toy-seeker", "--candidate"]
+    passed = CliRunner().invoke(app, [*one, "again:toy-seeker", *terms, "--summary", "s.md", "--junit", "j.xml"])
+    assert passed.exit_code == 0, passed.output
+    assert "no regression: toy-seeker" in passed.stdout and "% saved" in passed.stdout
+    assert "baseline and candidate are the same version of one policy" in passed.stdout
+    assert (tmp_path / "s.md").read_text().startswith("## no regression: ") and (tmp_path / "j.xml").exists()
+    lines = (tmp_path / "again/toy-seeker/plain/toy_points/clean.jsonl").read_text().splitlines()
+    assert len(lines) < 36 and {json.loads(line)["condition"] for line in lines} == {"clean"}
+    again = CliRunner().invoke(app, [*one, "again:toy-seeker", *terms])
+    assert again.exit_code == 0 and "played 0 of the" in again.stdout
+    failed = CliRunner().invoke(app, [*one, "shaky.toml", *terms])
+    assert failed.exit_code == 1 and "REGRESSION: shaky" in failed.stdout
+    # from the records alone, with a test that looks once
+    fixed = CliRunner().invoke(app, [*one, "shaky", "--margin", "30"])
+    assert fixed.exit_code == 1 and "clustered by task" in fixed.stdout
+
+
+def test_playing_takes_a_suite_and_terms_that_can_be(toy_plugin: None) -> None:
+    with pytest.raises(OptionError, match="--run plays a suite\n  mend: --suite S"):
+        play("toy-seeker", "toy-seeker", Choice())
+    with pytest.raises(OptionError, match="--margin"):
+        play("toy-seeker", "toy-seeker", Choice(suite="toy", margin=-1))
+
+
+def batches(match_: Match) -> Any:
+    """The sizes of the batches of the first condition."""
+    sizes = []
+    contest = match_.contests[0]
+    while batch := match_._batch(contest):
+        sizes.append(len(batch))
+        for player in match_.players:
+            player.play(contest.condition, batch, None, Progress())
+        match_._look(contest)
+    return sizes
+
+
+def test_batches_double_and_never_play_beyond_what_is_needed() -> None:
+    assert batches(match(Fake(always), Fake(always), "clean")) == [8, 8, 5]
+    sizes = batches(match(Fake(always, limit=50), Fake(failing(0.05, seed=1), limit=50), "clean"))
+    assert sizes[0] == 8 and all(later <= sum(sizes[:k]) for k, later in enumerate(sizes) if k)
+    assert sum(sizes) == 50

@@ -1,0 +1,91 @@
+"""Adapters: which layers have them, that they do what they say, and their file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+pytest.importorskip("peft", reason="trains adapters with peft, which the extra `train` installs")
+
+from vlabench.errors import DataError  # noqa: E402
+from vlabench.models import lora  # noqa: E402
+from vlabench.models.nano import Inputs, NanoConfig, NanoVLA  # noqa: E402
+
+RANK, ALPHA = 3, 6
+
+
+def network(seed: int = 0) -> NanoVLA:
+    torch.manual_seed(seed)
+    return NanoVLA(NanoConfig(image_size=16, words=("bowl",), embedding=16, head=8, points=4, features=4, text_width=8,
+                              widths=(8, 8), chunk=2)).eval()
+
+
+def logits(made: NanoVLA) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(1)
+    pictures = {camera: torch.randint(0, 256, (2, 16, 16, 3), dtype=torch.uint8, generator=generator)
+                for camera in made.config.cameras}
+    inputs = Inputs(pictures, torch.ones(2, 8), torch.ones(2, 48, dtype=torch.int64))
+    with torch.no_grad():
+        return made.act(made.trunk(inputs).embedding).logits
+
+
+def changed(made: NanoVLA) -> lora.LoraModel:
+    """With adapters that do something: peft's start at zero."""
+    adapted = lora.attach(made, RANK, ALPHA, without=made.worth)
+    with torch.no_grad():
+        for name, parameter in made.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(std=0.3, generator=torch.Generator().manual_seed(len(name)))
+    return adapted
+
+
+def test_linear_layers_have_adapters_but_those_that_are_not_called() -> None:
+    made = network()
+    found = lora.targets(made, without=made.worth)
+    assert {"join", "mix.1", "locate", "embed", "steps", "bins", "eyes.wrist.coarse.0.film"} <= set(found)
+    assert not [name for name in found if name.startswith(("reader", "worth")) or "conv" in name]
+    lora.attach(made, RANK, ALPHA, without=made.worth)
+    trained = {name for name, parameter in made.named_parameters() if parameter.requires_grad}
+    assert len(trained) == 2 * len(found) and all("lora_" in name for name in trained)
+
+
+def test_every_adapter_has_an_effect_and_a_new_one_none() -> None:
+    """Each layer's adapter alone changes what the network says of the actions."""
+    made, plain = network(), logits(network())
+    lora.attach(made, RANK, ALPHA, without=made.worth)
+    assert torch.equal(logits(made), plain)
+    for name, parameter in made.named_parameters():
+        if "lora_B" in name:
+            with torch.no_grad():
+                parameter.fill_(0.5)
+                assert not torch.allclose(logits(made), plain, atol=1e-6), name
+                parameter.zero_()
+
+
+def test_merged_weights_do_what_the_adapters_did_and_leave_them_in_place() -> None:
+    made = network()
+    adapted = changed(made)
+    before = logits(made)
+    assert not torch.allclose(before, logits(network()), atol=1e-2)
+    alone = lora.merged(adapted)
+    assert isinstance(alone, NanoVLA) and alone.state_dict().keys() == network().state_dict().keys()
+    assert torch.allclose(logits(alone), before, atol=1e-4) and torch.equal(logits(made), before)
+
+
+def test_the_file_changes_its_base_and_no_other(tmp_path: Path) -> None:
+    made = network()
+    adapted = changed(made)
+    path = tmp_path / "adapter.safetensors"
+    path.write_bytes(lora.to_bytes(adapted, "a" * 64))
+    base = network()
+    lora.apply(path, base, "a" * 64)
+    expected = logits(made)
+    assert (logits(base) - expected).abs().max() < 0.01 * expected.abs().max()  # kept in half precision
+    with pytest.raises(DataError, match="an adapter for weights with the checksum aaaa.*, not bbbb"):
+        lora.apply(path, network(), "b" * 64)
+    for damaged in (path.read_bytes()[:-10], b""):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match="not an adapter for this network"):
+            lora.apply(path, network(), "a" * 64)

@@ -1,0 +1,155 @@
+"""What figures show, against figures counted by hand, and what they refuse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.factories import episodes, write_records
+from vlabench import plots, stats
+from vlabench.errors import OptionError, StoreError, UnknownName
+from vlabench.plots.kinds import group_of
+from vlabench.plots.style import LOOKS, look
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two policies, two tasks with four episodes; `still` has played one condition less and not in the garage."""
+    records = []
+    for policy, clean, hard in (("hero", "ssss", ["sssf", "ssff", "sfff", "ffff", "ffff"]),
+                                ("still", "ssff", ["ffff"] * 5)):  # fmt: skip
+        for task in ("kitchen/0", "kitchen/1"):
+            records += episodes(task, "clean", clean, policy=policy, steps=50)
+            records += episodes(task, "jpeg-s1", "ssss", policy=policy, steps=80)
+            for k, letters in enumerate(hard, 1):
+                records += episodes(task, f"shift-s{k}", letters, policy=policy, steps=10 * k)
+    records += episodes("garage/0", "clean", "sf", policy="hero", steps=20)
+    records += episodes("kitchen/0", "far", "ssss", policy="hero", steps=90)
+    return write_records(tmp_path_factory.mktemp("plots"), records)
+
+
+def drawn(kind: str, data: plots.Data) -> Any:
+    """A figure whose artists are looked into; their types say little."""
+    return plots.draw(kind, data)
+
+
+def lines(axes: Any, label: str) -> list[tuple[list[float], list[float]]]:
+    return [(list(line.get_xdata()), list(line.get_ydata())) for line in axes.get_lines() if line.get_label() == label]
+
+
+def test_severity_curves_go_through_the_rates(results: Path) -> None:
+    figure = drawn("severity", plots.load([results]))
+    (axes,) = figure.axes
+    assert axes.get_title(loc="left") == "shift"
+    assert lines(axes, "hero") == [([0, 1, 2, 3, 4, 5], [100, 75, 50, 25, 0, 0])]
+    assert lines(axes, "still") == [([0, 1, 2, 3, 4, 5], [50, 0, 0, 0, 0, 0])]
+    low, high = (100 * end for end in stats.wilson(2, 8))
+    band = axes.collections[0].get_paths()[0].vertices
+    assert {round(y, 6) for x, y in band if x == 3} == {round(low, 6), round(high, 6)}
+
+
+def test_the_forest_has_a_row_for_each_condition_the_hardest_first(results: Path) -> None:
+    figure = drawn("drops", plots.load([results], conditions=["shift-*"]))
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()][::-1] == [
+        "shift-s4", "shift-s5", "shift-s3", "shift-s2", "shift-s1"]
+    markers = [line for line in axes.get_lines() if line.get_marker() == "o" and len(line.get_xdata()) == 1]
+    assert [line.get_xdata()[0] for line in markers] == [-100, -100, -75, -50, -25]
+    # p of 8, 8, 6, 4, 2 discordant pairs, after Holm over five: the first two are below 0.05
+    assert [line.get_markerfacecolor() != "white" for line in markers] == [True, True, False, False, False]
+
+
+def test_the_heat_map_has_a_cell_for_each_task_and_condition(results: Path) -> None:
+    figure = drawn("tasks", plots.load([results], conditions=["shift-s1", "far"]))
+    hero, still, colours = figure.axes
+    assert [label.get_text() for label in hero.get_yticklabels()] == ["garage/0", "kitchen/0", "kitchen/1"]
+    assert [label.get_text() for label in hero.get_xticklabels()] == ["clean", "far", "shift-s1"]
+    nan = np.nan
+    for axes, values in ((hero, [[50, nan, nan], [100, 100, 75], [100, nan, 75]]),
+                         (still, [[nan, nan, nan], [50, nan, 0], [50, nan, 0]])):  # fmt: skip
+        np.testing.assert_array_equal(axes.images[0].get_array().filled(nan), values)
+    assert colours.get_ylabel() == "success, %"
+    assert sorted(text.get_text() for text in still.texts) == ["0", "0", "50", "50"]
+
+
+def test_the_radar_averages_groups_that_all_have(results: Path) -> None:
+    figure = drawn("radar", plots.load([results]))
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["clean", "jpeg", "shift"]
+    ((_, hero),) = lines(axes, "hero")
+    assert hero == pytest.approx([100, 100, 30, 100])
+    with pytest.raises(OptionError, match="3 to 24 axes, and 2 groups"):
+        plots.draw("radar", plots.load([results], conditions=["shift*"]))
+
+
+def test_groups_are_conditions_without_their_strength() -> None:
+    names = {"rotation-s3": "rotation", "action_noise-0.1": "action_noise", "jpeg-s1": "jpeg"}
+    names |= {name: name for name in ("joint", "gripper_late", "lift-off")}
+    assert {name: group_of(name) for name in names} == names
+
+
+def test_times_count_successes_within_so_many_steps(results: Path) -> None:
+    figure = drawn("time", plots.load([results], conditions=["shift-s1", "shift-s2"]))
+    clean, perturbed = figure.axes
+    assert clean.get_title(loc="left") == "kitchen"
+    assert lines(clean, "still") == [([0, 50, 50], [0, 50, 50])]
+    # shift-s1: 6 of 8 in 10 steps, shift-s2: 4 of 8 in 20
+    assert lines(perturbed, "hero") == [([0, 10, 20, 20], [0, 37.5, 62.5, 62.5])]
+    assert perturbed.get_xlim() == (0, 20)
+
+
+@pytest.mark.parametrize("kind", plots.KINDS)
+def test_every_kind_is_written_as_the_same_svg_twice_and_as_a_picture(kind: str, results: Path, tmp_path: Path) -> None:
+    data = plots.load([results], conditions=["shift*", "jpeg*"])
+    first, again = drawn(kind, data), drawn(kind, data)
+    assert plots.save(first, tmp_path / "one") == [tmp_path / "one.svg", tmp_path / "one.png"]
+    plots.save(again, tmp_path / "two.svg")
+    text = (tmp_path / "one.svg").read_text()
+    assert text == (tmp_path / "two.svg").read_text() and "<svg" in text
+    assert (tmp_path / "one.png").read_bytes().startswith(b"\x89PNG")
+    words = [text.get_text() for text in first.findobj(match=lambda artist: hasattr(artist, "get_text"))]
+    assert any("Measured on primitive assets." in word.replace("\n", " ") for word in words)
+
+
+def test_series_can_be_told_apart_without_colour() -> None:
+    """Luminance (Rec. 709) of the first four differs by an eighth or more, and no two share a marker or dashes."""
+    def luminance(colour: str) -> float:
+        return sum(w * int(colour[i : i + 2], 16) / 255 for w, i in ((0.2126, 1), (0.7152, 3), (0.0722, 5)))
+
+    first = sorted(luminance(each.color) for each in LOOKS[:4])
+    assert min(np.diff(first)) > 0.125 and first[-1] < 0.8
+    assert len({each.marker for each in LOOKS}) == len({str(each.dashes) for each in LOOKS}) == len(LOOKS)
+    assert len({(look(i).color, look(i).marker) for i in range(30)}) == 30
+
+
+def test_wrong_kinds_and_files_are_refused(results: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match="unknown kind of plot 'radr': did you mean 'radar'"):
+        plots.draw("radr", plots.load([results]))
+    with pytest.raises(OptionError, match=r"\.svg or \.png"):
+        plots.check_target(tmp_path / "one.pdf")
+    with pytest.raises(OptionError, match="there is no folder"):
+        plots.check_target(tmp_path / "no" / "one.svg")
+    (tmp_path / "one.svg").mkdir()
+    with pytest.raises(StoreError, match="cannot write"):
+        plots.save(plots.draw("drops", plots.load([results])), tmp_path / "one.svg")
+
+
+def test_data_that_a_kind_has_no_use_for(tmp_path: Path) -> None:
+    bare = write_records(tmp_path / "bare", episodes("kitchen/0", "far", "ss"))
+    with pytest.raises(OptionError, match="libero-severity"):
+        plots.draw("severity", plots.load([bare]))
+    with pytest.raises(OptionError, match="--no-control"):
+        plots.draw("drops", plots.load([bare]))
+    failed = write_records(tmp_path / "failed", episodes("kitchen/0", "far", "ee"))
+    with pytest.raises(OptionError, match="no episode with an outcome is left"):
+        plots.load([failed])
+
+
+def test_packs_have_names_of_their_own(tmp_path: Path) -> None:
+    both = [*episodes("kitchen/0", "clean", "s"), *episodes("kitchen/0", "clean", "s", assets="official")]
+    data = plots.load([write_records(tmp_path, both)])
+    assert [data.label(side) for side in data.sides] == ["random (official)", "random (primitive)"]
+    assert data.caption == "Measured on official and primitive assets."

@@ -1,0 +1,161 @@
+"""Layouts filled with records that can be counted by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.factories import episodes, write_records
+from tests.tables.conftest import HERO, RIVAL, TASK_SETS, played
+from vlabench import published, stats, tables
+from vlabench.errors import OptionError, UnknownName
+from vlabench.tables import Choice, Sheet, make
+from vlabench.tables.sheet import MEASURED, PUBLISHED, Head, Line
+from vlabench.tables.sides import Cell
+
+
+def points(line: Line) -> list[float | None]:
+    return [round(100 * cell.value, 1) if isinstance(cell, Cell) else None for cell in line.cells]
+
+
+def line(sheet: Sheet, name: str) -> Line:
+    (found,) = (each for each in sheet.lines if each.name == name and each.kind == MEASURED)
+    return found
+
+
+def test_robustvla_1_has_the_papers_columns_and_both_policies_on_the_same_episodes(robust: Path) -> None:
+    sheet = make([robust], Choice("robustvla-1"))
+    assert [head.name for head in sheet.columns] == ["Shift", "Rotation", "Color", "Occlusions", "Erasing", "Avg."]
+    # The rival's fourth episode under erasing is an error: for both, three episodes a task are left there.
+    assert points(line(sheet, "hero")) == [25.0, 50.0, 75.0, 100.0, 100.0, 70.0]
+    assert points(line(sheet, "rival")) == [50.0, 50.0, 50.0, 75.0, 100.0, 65.0]
+    assert line(sheet, "hero").source == "primitive"
+    assert "8 of hero on primitive" in sheet.notes[0] and "8 of rival on primitive" in sheet.notes[1]
+    shift = line(sheet, "hero").cells[0]
+    assert isinstance(shift, Cell) and shift.n == 32 and shift.low == pytest.approx(stats.wilson(8, 32)[0])
+    assert sheet.notes[-1] == "Episodes behind a figure: 24 to 32."
+
+
+def test_alone_a_policy_has_all_its_episodes(robust: Path) -> None:
+    sheet = make([robust], Choice("robustvla-1", policies=["hero"]))
+    assert [cell.n for cell in sheet.lines[0].cells if isinstance(cell, Cell)] == [32] * 6
+    assert [note for note in sheet.notes if "Left out" in note or "errors" in note] == []
+
+
+def test_robustvla_3_and_4_split_by_task_set(robust: Path) -> None:
+    joint = make([robust], Choice("robustvla-3"))
+    assert [head.name for head in joint.columns] == ["Spatial", "Object", "Goal", "Long", "Avg."]
+    assert points(line(joint, "hero")) == [50.0] * 5 and points(line(joint, "rival")) == [25.0] * 5
+    detailed = make([robust], Choice("robustvla-4"))
+    assert detailed.transposed and len(detailed.columns) == 21
+    assert points(line(detailed, "hero"))[:9] == [25.0] * 4 + [50.0] * 4 + [75.0]
+    assert points(line(detailed, "hero"))[-1] == 70.0
+    assert detailed.lines[0].name == "hero"
+
+
+def test_published_rows_are_marked_and_apart(robust: Path) -> None:
+    sheet = make([robust], Choice("robustvla-1", published=True))
+    kinds = [each.kind for each in sheet.lines]
+    assert kinds == [MEASURED] * 2 + [PUBLISHED] * 10
+    quoted = next(each for each in sheet.lines if each.name == "RIPT-VLA")
+    assert points(quoted) == [39.5, 79.0, 95.1, 95.0, 95.6, 80.8] and quoted.source == "RobustVLA table 1"
+    marks = dict(zip([each.name for each in sheet.lines], sheet.marks(), strict=True))
+    # as the paper has it, of its own rows alone
+    assert [mark.value for mark in marks["RobustVLA"]] == ["second", "second", "second", "best", "best", "best"]
+    assert [mark.value for mark in marks["hero"]] == ["none", "none", "best", "best", "none", "best"]
+    text = tables.rendered(sheet, "md")
+    assert all(("measured, primitive" in row) != ("published, RobustVLA table 1" in row)
+               for row in text.splitlines() if row.startswith("| ") and "---" not in row and "policy" not in row)
+    assert any("quoted from arXiv 2511.01331" in note for note in sheet.notes)
+    assert "RobustVLA table 1, OpenVLA, Avg.: its parts (table 1) average to 52.9" in sheet.notes
+
+
+def test_the_papers_own_marks_are_found_again() -> None:
+    """Bold and underlined in RobustVLA's tables, as its text has them."""
+    _, table = published.layouts()["robustvla-1"]
+    quoted = [Line(row.name, PUBLISHED, "P", [Cell(rate / 100, 0, 0, 0) for rate in row.rates]) for row in table.rows]
+    marks = Sheet("", [Head(column.key) for column in table.columns], quoted).marks()
+    by_name = {row.name: [mark.value for mark in each] for row, each in zip(table.rows, marks, strict=True)}
+    assert by_name["GEVRM"][0] == "best" and by_name["RobustVLA"][0] == "second"
+    assert by_name["RobustVLA-C"] == ["none", "best", "none", "second", "second", "second"]
+    assert by_name["OpenVLA-OFT"][2] == "best"
+
+
+def test_stale_records_are_left_out_and_said_to_be(robust: Path, tmp_path: Path) -> None:
+    results = write_records(tmp_path, [*played("hero", HERO), *episodes(
+        "libero_goal/0", "shift", "-----ss", policy="hero", condition_digest="older")])
+    sheet = make([results], Choice("robustvla-1"))
+    assert points(sheet.lines[0]) == points(make([robust], Choice("robustvla-1", policies=["hero"])).lines[0])
+    assert sheet.notes[0] == "hero on primitive: 2 records left out: condition 'shift' had other parameters then"
+
+
+def test_missing_task_sets_leave_averages_empty_unless_partial_is_asked_for(tmp_path: Path) -> None:
+    few = TASK_SETS[:2]
+    results = write_records(tmp_path, [*played("hero", HERO), *played("rival", RIVAL, few)])
+    strict = make([results], Choice("robustvla-1"))
+    assert [each.name for each in strict.lines] == ["hero"]
+    partial = make([results], Choice("robustvla-1", partial=True))
+    assert points(line(partial, "rival")) == [50.0, 50.0, 50.0, 75.0, 100.0, 65.0]
+    assert [cell.n for cell in line(partial, "hero").cells if isinstance(cell, Cell)] == [16, 16, 16, 16, 12, 16]
+    assert any("rival on primitive lacks" in note and "averages are over libero_spatial, libero_object" in note
+               for note in partial.notes)
+    joint = make([results], Choice("robustvla-3"))
+    assert points(line(joint, "rival")) == [25.0, 25.0, None, None, None]
+
+
+def test_the_suite_has_drops_and_the_worst_condition(robust: Path) -> None:
+    sheet = make([robust], Choice(suite="libero-observation", policies=["hero"]))
+    assert [head.name for head in sheet.columns] == [
+        "clean", "shift", "rotation", "color_jitter", "occlusion", "erasing", "mean of perturbed", "worst"]
+    rates, drops = sheet.lines
+    assert (rates.name, drops.name, drops.ranked) == ("hero", "hero − clean", False)
+    assert points(rates) == [100.0, 25.0, 50.0, 75.0, 100.0, 100.0, 70.0, None]
+    # libero-observation has no joint: the worst is shift
+    low, high = stats.wilson(8, 32)[0], stats.wilson(8, 32, level=0.99)[1]
+    assert rates.cells[-1] == f"shift 25.0 [{100 * low:.1f}, {100 * high:.1f}]"
+    assert points(drops) == [None, -75.0, -50.0, -25.0, 0.0, 0.0, None, None]
+    p = [cell.p for cell in drops.cells if isinstance(cell, Cell)]
+    # 24, 16, 8, 0 and 0 of 32 pairs disagree; Holm over five
+    assert p == pytest.approx([2 / 2**24 * 5, 2 / 2**16 * 4, 2 / 2**8 * 3, 1, 1])
+
+
+def test_the_suite_by_task_set_has_a_group_for_each_and_one_for_all(robust: Path) -> None:
+    sheet = make([robust], Choice(suite="libero-joint", by_task_set=True))
+    assert [head.group for head in sheet.columns] == [name for name in [*TASK_SETS, "all task sets"] for _ in range(2)]
+    assert [each.name for each in sheet.lines] == ["hero", "hero − clean", "rival", "rival − clean"]
+    assert points(sheet.lines[0]) == [100.0, 50.0] * 5
+    assert points(sheet.lines[3]) == [None, -50.0] * 5
+
+
+def test_without_a_suite_everything_is_shown_and_gaps_are_explained(tmp_path: Path) -> None:
+    results = write_records(tmp_path, [*episodes("kitchen/0", "clean", "ss"), *episodes("garage/0", "clean", "sf"),
+                                       *episodes("garage/0", "far", "ff")])  # fmt: skip
+    sheet = make([results], Choice())
+    assert points(sheet.lines[0]) == [75.0, None]
+    assert any(note.startswith("–: not played on all of these task sets") for note in sheet.notes)
+    only = write_records(tmp_path / "only", episodes("kitchen/0", "clean", "ss"))
+    assert [head.name for head in make([only], Choice()).columns] == ["clean"]
+
+
+def test_packs_have_rows_and_rankings_of_their_own(tmp_path: Path) -> None:
+    records = [*episodes("kitchen/0", "clean", "ssf"), *episodes("kitchen/0", "clean", "s", assets="official")]
+    sheet = make([write_records(tmp_path, records)], Choice())
+    assert [(each.name, each.source, points(each)) for each in sheet.lines] == [
+        ("random", "official", [100.0]), ("random", "primitive", [66.7])]
+    assert {mark.value for row in sheet.marks() for mark in row} == {"none"}
+    assert [each.source for each in make([tmp_path], Choice(assets="official")).lines] == ["official"]
+
+
+@pytest.mark.parametrize(("choice", "error", "why"), [
+    (Choice("robustvla-6"), UnknownName, "did you mean 'robustvla-"),
+    (Choice("suite", published=True), OptionError, "no paper has a table like --layout suite"),
+    (Choice("robustvla-1", suite="libero-clean"), OptionError, "leave --suite out"),
+    (Choice("suite", reference="hero"), OptionError, "--reference goes with --layout severity"),
+    (Choice("robustvla-2"), OptionError, "vlabench run --policy P --suite libero-action"),
+    (Choice("severity"), OptionError, "vlabench run --policy P --suite libero-severity"),
+    (Choice(suite="libero-cleam"), UnknownName, "libero-clean"),
+])  # fmt: skip
+def test_what_cannot_be_shown_is_explained(choice: Choice, error: type[Exception], why: str, robust: Path) -> None:
+    with pytest.raises(error, match=why):
+        make([robust], choice)

@@ -1,0 +1,148 @@
+"""Sheets as text: marks, minus signs, groups, escapes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from vlabench.errors import OptionError, StoreError
+from vlabench.tables import render
+from vlabench.tables.files import check_target, write_text
+from vlabench.tables.sheet import MEASURED, PUBLISHED, Head, Line, Mark, Sheet
+from vlabench.tables.sides import Cell
+
+B, S, N = Mark.best, Mark.second, Mark.none
+
+
+def cell(value: float, **changes: float) -> Cell:
+    return Cell(value, changes.pop("low", value - 0.1), changes.pop("high", value + 0.1), 20, **changes)  # type: ignore[arg-type]
+
+
+def quoted(value: float) -> Cell:
+    return Cell(value, math.nan, math.nan, 0)
+
+
+SHEET = Sheet(
+    "Rates (%) of 50_50",
+    [Head("A", "left"), Head("B", "left"), Head("C")],
+    [
+        Line("hero", MEASURED, "primitive", [cell(0.5), cell(0.72), None]),
+        Line("rival", MEASURED, "primitive", [cell(0.9), cell(0.7204), cell(0.3)]),
+        Line("third", MEASURED, "primitive", [cell(0.5004), cell(0.1), cell(0.2)]),
+        Line("away", MEASURED, "official", [cell(0.95), cell(0.9), cell(0.9)]),
+        Line("π0", PUBLISHED, "Paper table 1", [quoted(0.6354), quoted(0.8), quoted(0.9)]),
+        Line("Old", PUBLISHED, "Paper table 1", [quoted(0.7), quoted(0.8), quoted(0.1)]),
+    ],
+    ["A note with a | in it & more."],
+)
+DROPS = Sheet("Drops", [Head("joint"), Head("shift")], [
+    Line("hero − clean", MEASURED, "primitive", [cell(-0.2, p=0.01), cell(-0.0004, low=-0.04, high=0.0, p=0.5)],
+         ranked=False),
+    Line("rival − clean", MEASURED, "primitive", [cell(-0.1, p=0.06), cell(0.05, p=0.9)], ranked=False),
+])  # fmt: skip
+
+
+def rows(markdown: str) -> list[list[str]]:
+    lines = [line for line in markdown.splitlines() if line.startswith("|")]
+    return [[part.strip() for part in line.strip("|").split(" | ")] for line in lines]
+
+
+def test_marks_go_to_the_best_of_a_pack_or_paper_as_printed() -> None:
+    assert SHEET.marks() == [[S, B, N], [B, B, B], [S, N, N], [N, N, N], [N, N, B], [B, N, N]]
+    # 50.0 and 50.04 are the same figure in print, so are 72.0 and 72.04; two values make a best, but no second
+    lower = Sheet("", [Head("mCE", lower=True)], [Line(n, MEASURED, "p", [cell(v)]) for n, v in
+                                                  (("a", 1.0), ("b", 0.5), ("c", 0.7))])  # fmt: skip
+    assert lower.marks() == [[N], [B], [S]]
+    assert DROPS.marks() == [[N, N], [N, N]]
+
+
+def test_markdown_marks_rows_and_says_where_they_are_from() -> None:
+    text = render.to_markdown(SHEET)
+    assert text.startswith("**Rates (%) of 50_50**\n\n| policy")
+    found = rows(text)
+    assert found[0] == ["policy", "from", "left: A", "left: B", "C"]
+    assert found[2] == ["hero", "measured, primitive", "<u>50.0 [40.0, 60.0]</u>", "**72.0 [62.0, 82.0]**", "–"]
+    assert found[6] == ["π0", "published, Paper table 1", "63.54", "80.0", "**90.0**"]
+    assert text.endswith("\n- A note with a | in it & more.\n")
+    assert len({len(line) for line in text.splitlines() if line.startswith("|")}) == 1
+    assert rows(render.to_markdown(SHEET, intervals=False))[2][2:] == ["<u>50.0</u>", "**72.0**", "–"]
+
+
+def test_differences_have_signs_stars_and_no_negative_nothing() -> None:
+    found = rows(render.to_markdown(DROPS))
+    assert found[2][2:] == ["−20.0* [−30.0, −10.0]", "0.0 [−4.0, 0.0]"]
+    assert found[3][2:] == ["−10.0 [−20.0, 0.0]", "+5.0 [−5.0, +15.0]"]
+
+
+def test_lines_as_columns_have_the_origin_above_or_in_the_title() -> None:
+    turned = Sheet("T", SHEET.columns, SHEET.lines, transposed=True)
+    found = rows(render.to_markdown(turned, intervals=False))
+    assert found[0][2:4] == ["measured, primitive: hero", "measured, primitive: rival"]
+    assert found[0][-1] == "published, Paper table 1: Old"
+    assert [row[:4] for row in found[2:]] == [
+        ["left", "A", "<u>50.0</u>", "**90.0**"], ["", "B", "**72.0**", "**72.0**"], ["", "C", "–", "**30.0**"]]
+    alike = Sheet("T", DROPS.columns, DROPS.lines, transposed=True)
+    assert render.title(alike) == "T; measured, primitive"
+    assert rows(render.to_markdown(alike))[0] == ["", "hero − clean", "rival − clean"]
+
+
+def test_latex_is_escaped_and_booked() -> None:
+    text = render.to_latex(SHEET)
+    assert r"\caption{Rates (\%) of 50\_50}" in text
+    assert r" &  & \multicolumn{2}{c}{left} & \multicolumn{1}{c}{" not in text
+    assert " &  & \\multicolumn{2}{c}{left} &  \\\\\n" in text
+    assert r"$\pi$0 & published, Paper table 1 & 63.54 & 80.0 & \textbf{90.0} \\" in text
+    assert r"hero & measured, primitive & \underline{50.0} {\scriptsize [40.0, 60.0]} & " in text
+    assert text.count(r"\midrule") == 3
+    assert text.startswith("% A note")
+    assert r"$-$20.0* {\scriptsize [$-$30.0, $-$10.0]}" in render.to_latex(DROPS)
+    assert render.tex(r"a\b~{c}^#&") == r"a/b\textasciitilde{}\{c\}\textasciicircum{}\#\&"
+
+
+def test_csv_holds_the_figures_themselves() -> None:
+    found = list(csv.DictReader(io.StringIO(render.to_csv(SHEET))))
+    assert len(found) == 18
+    assert {k: found[0][k] for k in ("name", "kind", "source", "column_group", "column", "value", "low", "n")} == {
+        "name": "hero", "kind": "measured", "source": "primitive", "column_group": "left", "column": "A",
+        "value": "0.500000", "low": "0.400000", "n": "20"}
+    assert found[2]["value"] == ""
+    assert (found[12]["value"], found[12]["low"], found[12]["n"]) == ("0.635400", "", "")
+    assert list(csv.DictReader(io.StringIO(render.to_csv(DROPS))))[0]["p"] == "0.01"
+
+
+def test_the_terminal_shows_the_same() -> None:
+    out = io.StringIO()
+    Console(file=out, width=200).print(render.to_rich(SHEET))
+    shown = out.getvalue()
+    for part in ("Rates (%) of 50_50", "left: A", "50.0 [40.0, 60.0]", "published, Paper table 1", "A note with a |"):
+        assert part in shown
+
+
+@pytest.mark.parametrize(("out", "form", "kind"), [
+    (None, None, "rich"), (None, "csv", "csv"), ("t.md", None, "md"), ("t.tex", None, "latex"), ("t.csv", "csv", "csv"),
+    ("t.txt", "md", "md"),
+])  # fmt: skip
+def test_the_format_is_that_of_the_option_or_of_the_suffix(
+    out: str | None, form: str | None, kind: str, tmp_path: Path
+) -> None:
+    assert check_target(None if out is None else tmp_path / out, form) == kind
+
+
+@pytest.mark.parametrize(("out", "form", "why"), [
+    ("t.xlsx", None, r"a table is written as \.md, \.tex, \.csv"), ("t.md", "csv", "and not as csv"),
+    ("t.md", "rich", "and not as rich"), ("t", "rich", "and not as rich"), ("no/t.md", None, "there is no folder"),
+])  # fmt: skip
+def test_other_files_are_refused(out: str, form: str | None, why: str, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=why):
+        check_target(tmp_path / out, form)
+
+
+def test_a_file_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "t.md").mkdir()
+    with pytest.raises(StoreError, match="cannot write .*t.md"):
+        write_text(tmp_path / "t.md", "text")

@@ -1,0 +1,78 @@
+"""The table by severity, by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.factories import episodes, write_records
+from vlabench.errors import UnknownName
+from vlabench.tables import Choice, Sheet, make
+from vlabench.tables.sheet import Line
+from vlabench.tables.sides import Cell
+from vlabench.types import EpisodeRecord
+
+Swept = dict[str, str | list[str]]
+"""Condition, or perturbation and severities → a letter for each episode."""
+HERO: Swept = {"clean": "ssss", "shift": ["ssss", "sssf", "sssf", "ssff", "ffff"], "jpeg": ["ssss"] * 4 + ["sfff"]}
+RIVAL: Swept = {"clean": "ssff", "shift": ["ssff"] * 4 + ["sffe"], "jpeg": ["sfff"] * 5}
+
+
+def swept(policy: str, outcomes: Swept) -> Iterator[EpisodeRecord]:
+    for task in ("kitchen/0", "kitchen/1"):
+        for name, letters in outcomes.items():
+            named = [letters] if isinstance(letters, str) else letters
+            for k, each in enumerate(named, 1):
+                condition = name if isinstance(letters, str) else f"{name}-s{k}"
+                yield from episodes(task, condition, each, policy=policy)
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    extra = episodes("kitchen/0", "noise-s3", "ssss", policy="hero")  # a single severity makes no curve
+    return write_records(tmp_path, [*swept("hero", HERO), *swept("rival", RIVAL), *extra])
+
+
+def line(sheet: Sheet, group: str, name: str) -> Line:
+    (found,) = (each for each in sheet.lines if (each.group, each.name) == (group, name))
+    return found
+
+
+def points(line: Line) -> list[float | None]:
+    return [round(100 * cell.value, 1) if isinstance(cell, Cell) else None for cell in line.cells]
+
+
+def test_rates_area_and_retention(results: Path) -> None:
+    sheet = make([results], Choice("severity"))
+    assert [head.name for head in sheet.columns] == ["clean", "1", "2", "3", "4", "5", "area", "retention"]
+    assert [(each.group, each.name) for each in sheet.lines] == [
+        (group, name) for group in ("jpeg", "shift", "all of them") for name in ("hero", "rival")]
+    # shift: 100 100 75 75 50 0; the fourth episode at severity 5 is an error of the rival's, and leaves both
+    assert points(line(sheet, "shift", "hero")) == [100.0, 100.0, 75.0, 75.0, 50.0, 0.0, 70.0, 60.0]
+    assert points(line(sheet, "jpeg", "hero"))[-2:] == [92.5, 85.0]
+    assert points(line(sheet, "all of them", "hero")) == [100.0, 100.0, 87.5, 87.5, 75.0, 12.5, 81.2, 72.5]
+    rival = points(line(sheet, "shift", "rival"))
+    assert rival[:6] == [50.0] * 5 + [33.3]
+    assert rival[6:] == [round((4.5 * 50 + 100 / 3 / 2) / 5, 1), round(100 * (4 * 0.5 + 1 / 3) / 5 / 0.5, 1)]
+    assert any(note.startswith("all of them: jpeg, shift.") for note in sheet.notes)
+
+
+def test_the_best_is_found_within_a_perturbation(results: Path) -> None:
+    sheet = make([results], Choice("severity"))
+    marks = {(each.group, each.name): [mark.value for mark in row]
+             for each, row in zip(sheet.lines, sheet.marks(), strict=True)}
+    assert marks["shift", "hero"] == ["best"] * 4 + ["none", "none", "best", "none"]
+    assert marks["shift", "rival"] == ["none"] * 5 + ["best", "none", "best"]
+
+
+def test_the_mce_is_relative_to_the_reference(results: Path) -> None:
+    sheet = make([results], Choice("severity", reference="rival"))
+    assert sheet.columns[-1].lower
+    assert points(line(sheet, "all of them", "rival"))[-1] == 100.0
+    # failures: jpeg 0 0 0 0 .75 of five times .75; shift 0 .25 .25 .5 1 of 4 · .5 + 2/3
+    assert points(line(sheet, "all of them", "hero"))[-1] == round(100 * (0.2 + 2 / (2 + 2 / 3)) / 2, 1)
+    assert line(sheet, "shift", "hero").cells[-1] == ""
+    with pytest.raises(UnknownName, match="unknown policy 'nobody' in --reference"):
+        make([results], Choice("severity", reference="nobody"))

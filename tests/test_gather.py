@@ -1,0 +1,94 @@
+"""Which records are read from which folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.factories import episodes, record, write_records
+from vlabench.errors import OptionError, StoreError, UnknownName
+from vlabench.gather import Owner, gather
+
+HERO, RIVAL = Owner("hero", "primitive"), Owner("rival", "primitive")
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    records = [*episodes("kitchen/0", "clean", "ssf", policy="hero"),
+               *episodes("kitchen/0", "joint", "sff", policy="hero"),
+               *episodes("garage/1", "clean", "s", policy="rival"),
+               *episodes("garage/1", "clean", "ff", policy="rival", assets="official")]  # fmt: skip
+    root = write_records(tmp_path / "results", records)
+    (root / "hero" / "primitive" / "runs.jsonl").write_text('{"format": 1, "command": "run"}\n')
+    return root
+
+
+@pytest.mark.parametrize(("below", "owners"), [
+    ("", [HERO, Owner("rival", "official"), RIVAL]), ("rival", [Owner("rival", "official"), RIVAL]),
+    ("hero/primitive", [HERO]),
+])  # fmt: skip
+def test_any_of_the_three_levels_will_do(results: Path, below: str, owners: list[Owner]) -> None:
+    found = gather([results / below])
+    assert list(found.records) == owners and found.notes == ()
+    assert sum(map(len, found.records.values())) == {"": 9, "rival": 3, "hero/primitive": 6}[below]
+
+
+def test_several_folders_make_one_table_but_one_policy_is_in_one_of_them(results: Path, tmp_path: Path) -> None:
+    assert list(gather([results / "hero", results / "rival" / "primitive"]).records) == [HERO, RIVAL]
+    assert list(gather([results, results / "hero"]).records) == list(gather([results]).records)
+    other = write_records(tmp_path / "other", [record(policy="hero")])
+    with pytest.raises(OptionError, match="hero on primitive is both in .*results.* and in .*other"):
+        gather([results, other])
+
+
+def test_policies_packs_and_tasks_are_chosen_by_pattern(results: Path) -> None:
+    assert list(gather([results], policies=["h*"]).records) == [HERO]
+    assert list(gather([results], assets="official").records) == [Owner("rival", "official")]
+    assert [each.index for each in gather([results], tasks=["kitchen/*"]).records[HERO]] == [0, 1, 2, 0, 1, 2]
+    assert gather([results], tasks=["garage/*"]).records[HERO] == []
+    with pytest.raises(UnknownName, match="unknown policy 'hera'.*did you mean 'hero'"):
+        gather([results], policies=["hera"])
+    with pytest.raises(OptionError, match="no records on 'official' assets in .*hero, only on primitive"):
+        gather([results / "hero"], assets="official")
+
+
+def test_conditions_have_to_be_those_of_the_digests(results: Path) -> None:
+    write_records(results, [record(policy="hero", condition="joint", index=7, condition_digest="older")])
+    found = gather([results / "hero"], {"joint": "c"})
+    assert [each.index for each in found.records[HERO]] == [0, 1, 2]
+    assert found.notes == ("hero on primitive: 1 record left out: condition 'joint' had other parameters then",)
+
+
+def test_without_digests_the_last_version_holds(tmp_path: Path) -> None:
+    old = [record(index=i, policy_digest="old", condition_digest="old", finished="2025-01-01") for i in range(3)]
+    new = [record(index=i, policy_digest="new", condition_digest="new", finished="2025-02-01") for i in range(2)]
+    other = [record(condition="joint", policy_digest="old", finished="2025-01-15")]
+    found = gather([write_records(tmp_path, [*old, *new, *other])])
+    (records,) = found.records.values()
+    assert [(each.condition, each.index, each.policy_digest) for each in records] == [
+        ("clean", 0, "new"), ("clean", 1, "new")]
+    assert sorted(found.notes) == [
+        "random on primitive: 1 record left out: policy 'random' had another card or other weights then",
+        "random on primitive: 3 records left out: condition 'clean' had other parameters then"]
+
+
+def test_half_a_line_at_the_end_does_no_harm(results: Path) -> None:
+    path = results / "hero" / "primitive" / "kitchen" / "joint.jsonl"
+    path.write_text(path.read_text() + '{"format": 1, "task": "kit')
+    found = gather([results / "hero"])
+    assert len(found.records[HERO]) == 6
+    assert found.notes[0].startswith("hero on primitive: 1 record left out: half a line at the end of ")
+
+
+def test_task_sets_come_in_the_order_of_the_cards(tmp_path: Path) -> None:
+    names = ["libero_10", "garage", "libero_goal", "libero_spatial"]
+    (records,) = gather([write_records(tmp_path, [record(task=f"{name}/0") for name in names])]).records.values()
+    assert [each.task for each in records] == ["libero_spatial/0", "libero_goal/0", "libero_10/0", "garage/0"]
+
+
+def test_folders_without_records_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="nothing is no folder"):
+        gather([tmp_path / "nothing"])
+    with pytest.raises(StoreError, match="holds no records\n  mend: vlabench run"):
+        gather([tmp_path])

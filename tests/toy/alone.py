@@ -1,0 +1,32 @@
+"""Plays episodes in this process, where a test needs no workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from typing_extensions import Self
+
+from vlabench.crew import Result
+from vlabench.types import EpisodeSpec
+from vlabench.worker import Job, Stage
+
+
+class Alone:
+    """Stands in for a Crew; plays the last episode first, so that nothing can rely on the order."""
+
+    def __init__(self, job: Job, specs: Sequence[EpisodeSpec], size: int, time_limit: object, note: object) -> None:
+        self.stage, self.specs = Stage(job), list(specs)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stage.close_scene()
+
+    def add(self, specs: Sequence[EpisodeSpec]) -> None:
+        self.specs += specs
+
+    def results(self) -> Iterator[Result]:
+        while self.specs:
+            spec = self.specs.pop()
+            yield Result(spec, self.stage.play(spec), 0.0)

@@ -1,0 +1,198 @@
+"""Trainings from rollouts, whole: they improve a toy policy, resume exactly, and say what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.toy.gauss import Gauss
+from vlabench.card_types import PolicyCard
+from vlabench.cards import load_policy
+from vlabench.errors import CardError, DataError, VlabenchError, WorkerError
+from vlabench.training import checkpoints, online
+from vlabench.training import run as training
+from vlabench.training.curves import Curves
+from vlabench.training.learner import Learner
+from vlabench.training.samples import Samples
+
+Card = Callable[..., str]
+RLOO: dict[str, Any] = {"contexts": 8, "rollouts": 8, "iterations": 8, "updates": 4, "rate": 0.03, "attempts": 2}
+ROBUST: dict[str, Any] = {**RLOO, "jacobian": {"weight": 0.001, "clamp": 50.0}, "smoothness": 0.01,
+                          "noise": {"curriculum": {"observation_step": 0.1}}}
+PPO: dict[str, Any] = {"contexts": 48, "iterations": 9, "updates": 4, "rate": 0.03, "critic_rate": 0.05, "warmup": 1}
+
+
+def trained(path: str, out: Path, **options: Any) -> training.Trained:
+    return training.train(path, out, device="cpu", workers=1, **options)
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize(("method", "options"), [("rloo", RLOO), ("rloo", ROBUST), ("ppo", PPO)],
+                         ids=["rloo", "robustvla", "ppo"])
+def test_every_method_improves_a_policy_that_knows_nothing(method: str, options: dict[str, Any], card: Card,
+                                                           tmp_path: Path) -> None:
+    """Pushes at random succeed in about a third of the episodes; whoever looks at the lamp, always."""
+    done = trained(card(method, trial=20, trial_every=100, **options), tmp_path / "out")
+    series = Curves(tmp_path / "out").series()
+    success = series["success"][1]
+    assert success[0] < 0.55 and success[-1] > 0.85 and len(success) == options["iterations"]
+    assert series["trial switches"][1] == [1.0]  # forty episodes by the mean action
+    assert load_policy(str(done.card)).make() is not None
+    if options is ROBUST:
+        assert {"jacobian", "smoothness", "jacobian norm", "share jacobian", "share smoothness"} <= series.keys()
+        assert max(series["observation noise"][1]) > 0 and series["observation noise"][1][0] == 0
+        shares = [series[f"share {name}"][1] for name in ("policy", "jacobian", "smoothness")]
+        assert np.allclose(np.sum(shares, axis=0), 1.0)
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize(("method", "options"), [("rloo", ROBUST), ("ppo", PPO)], ids=["robustvla", "ppo"])
+def test_a_killed_training_resumes_to_the_same_weights_and_curves(
+        method: str, options: dict[str, Any], card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed in the updates of the third iteration, after rows of its curve might have been written."""
+    path = card(method, **{**options, "iterations": 4, "contexts": 4})
+    whole = trained(path, tmp_path / "whole")
+    update, calls = Learner.update, []
+
+    def killed(self: Learner, *given: Any) -> dict[str, float]:
+        calls.append(1)
+        if len(calls) == 2 * options["updates"] + 2:
+            Curves(tmp_path / "parts").add(3, {"success": 9.0})
+            raise KeyboardInterrupt
+        return update(self, *given)
+
+    monkeypatch.setattr(Learner, "update", killed)
+    with pytest.raises(KeyboardInterrupt):
+        trained(path, tmp_path / "parts")
+    assert 0 < len(Curves(tmp_path / "parts").series()["success"][0]) <= 3
+    parts = trained(path, tmp_path / "parts")
+    assert parts.sha256 == whole.sha256
+    assert Curves(tmp_path / "parts").rows() == Curves(tmp_path / "whole").rows()
+    assert trained(path, tmp_path / "whole").sha256 == whole.sha256  # nothing is left to do
+
+
+@pytest.mark.usefixtures("alone")
+def test_the_reference_is_the_policy_at_the_iteration_s_beginning(card: Card, tmp_path: Path,
+                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the smoothness term is 0 in an iteration's first update and not in its last; the ratio is 1 in its first."""
+    seen: list[dict[str, float]] = []
+    update = Learner.update
+
+    def watched(self: Learner, *given: Any) -> dict[str, float]:
+        seen.append(update(self, *given))
+        return seen[-1]
+
+    monkeypatch.setattr(Learner, "update", watched)
+    trained(card("rloo", **{**ROBUST, "iterations": 2}), tmp_path / "out")
+    assert len(seen) == 8
+    for first, last in ((seen[0], seen[3]), (seen[4], seen[7])):
+        assert abs(first["smoothness"]) < 1e-9 < last["smoothness"]
+        assert abs(first["kl"]) < 1e-5 and first["outside"] == 0 and last["kl"] != 0
+
+
+@pytest.mark.usefixtures("alone")
+def test_without_groups_that_differ_nothing_is_learned_and_the_training_goes_on(card: Card, tmp_path: Path) -> None:
+    """At a temperature near 0 every rollout does the same."""
+    path = card("rloo", **{**RLOO, "iterations": 2, "temperature": 1e-4})
+    trained(path, tmp_path / "out")
+    series = Curves(tmp_path / "out").series()
+    assert series["contexts kept"][1] == [0, 0] and series["contexts tried"][1] == [16, 16]
+    assert "policy" not in series
+    start = Gauss(tmp_path / "start.safetensors").module.state_dict()
+    after = Gauss(tmp_path / "out/pushes.safetensors").module.state_dict()
+    assert all((start[name] == after[name]).all() for name in start)
+
+
+@pytest.mark.usefixtures("alone")
+def test_while_the_critic_warms_up_the_actions_stay_as_they_are(card: Card, tmp_path: Path) -> None:
+    trained(card("ppo", **{**PPO, "iterations": 2, "warmup": 2}), tmp_path / "out")
+    start = Gauss(tmp_path / "start.safetensors").module.state_dict()
+    after = Gauss(tmp_path / "out/pushes.safetensors").module.state_dict()
+    assert {name for name in start if (start[name] != after[name]).any()} == {"worth.weight", "worth.bias"}
+    assert set(Curves(tmp_path / "out").series()) == {"success", "contexts tried", "contexts kept", "value", "gradient"}
+
+
+@pytest.mark.usefixtures("alone")
+def test_ppo_credits_each_look_by_gae(card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rebuilt from the rollouts and the critic's values, by the definition, and scaled to mean 0 and deviation 1."""
+    seen: list[Samples] = []
+    values: list[Any] = []
+    before = Learner.values
+
+    def asked(self: Learner, samples: Samples) -> Any:
+        values.append(before(self, samples))
+        return values[-1]
+
+    def kept(self: Learner, samples: Samples, *given: Any) -> dict[str, float]:
+        seen.append(samples)
+        return {"value": 0.0}
+
+    monkeypatch.setattr(Learner, "values", asked)
+    monkeypatch.setattr(Learner, "update", kept)
+    trained(card("ppo", **{**PPO, "iterations": 1, "contexts": 6, "gamma": 0.9, "lam": 0.5}), tmp_path / "out")
+    samples = seen[0]
+    batch = samples.batch(range(len(samples)), "cpu")
+    advantages, returns = [], []
+    for rollout, expected in zip(samples.rollouts, values[0], strict=True):
+        length = len(rollout)
+        rewards = [0.0] * (length - 1) + [float(rollout.success)]
+        errors = [rewards[t] + (0.9 * expected[t + 1] if t + 1 < length else 0) - expected[t] for t in range(length)]
+        own = [sum(0.45 ** (k - t) * errors[k] for k in range(t, length)) for t in range(length)]
+        advantages += own
+        returns += [a + v for a, v in zip(own, expected, strict=True)]
+    scaled = (np.array(advantages) - np.mean(advantages)) / np.std(advantages)
+    assert np.allclose(batch.advantages.numpy(), scaled, atol=1e-4)
+    assert np.allclose(batch.returns.numpy(), returns, atol=1e-5)
+
+
+@pytest.mark.usefixtures("alone")
+def test_adapters_are_trained_alone_and_shipped_merged(card: Card, tmp_path: Path) -> None:
+    pytest.importorskip("peft", reason="trains adapters with peft, which the extra `train` installs")
+    trained(card("rloo", **{**RLOO, "iterations": 2, "lora": {"rank": 1, "alpha": 2}}), tmp_path / "out")
+    start = Gauss(tmp_path / "start.safetensors").module.state_dict()
+    after = Gauss(tmp_path / "out/pushes.safetensors").module.state_dict()
+    assert {name for name in start if (start[name] != after[name]).any()} == {"trunk.weight", "head.weight"}
+    moved = np.linalg.svd((after["head.weight"] - start["head.weight"]).numpy(), compute_uv=False)
+    assert moved[0] > 1e-3 > 1e-4 > moved[1]  # of rank 1
+    again = trained(card("rloo", **{**RLOO, "iterations": 2, "lora": {"rank": 1, "alpha": 2}}), tmp_path / "again")
+    assert again.weights.read_bytes() == (tmp_path / "out/pushes.safetensors").read_bytes()
+
+
+@pytest.mark.usefixtures("alone")
+def test_what_a_user_can_get_wrong_is_said(card: Card, start: PolicyCard, tmp_path: Path) -> None:
+    for number, (changes, message) in enumerate((
+            ({"init": "nobody"}, "unknown policy 'nobody'"),
+            ({"init": "random"}, "'random' is a policy of the adapter 'random', this one is of 'switch_gauss'"),
+            ({"reward": "dense"}, "the dense reward needs demonstrations of every task; there are none of lamp_0"),
+            ({"rollouts": 1}, "training.options: rollouts: .*greater than or equal to 2"),
+            ({"noise": {"observation": 3.0}}, "training.options: noise.observation: .*less than or equal to 1"),
+            ({"jacobian": {"alpha": 0.1}}, "unknown key 'alpha'"),
+            ({"task_sets": ["buttons"]}, "unknown task set 'buttons'"))):
+        with pytest.raises(VlabenchError, match=message):
+            trained(card("rloo", **{**RLOO, **changes}), tmp_path / str(number))
+    path = card("rloo", **{**RLOO, "iterations": 1, "contexts": 2})
+    trained(path, tmp_path / "out")
+    state = checkpoints.load(tmp_path / "out" / online.STATE, "cpu")
+    assert state is not None
+    checkpoints.save(tmp_path / "out" / online.STATE, {**state, "init": "other"})
+    with pytest.raises(DataError, match="was begun from other weights of .*start.toml"):
+        trained(path, tmp_path / "out")
+    start.path.write_text(start.path.read_text().split("weights")[0])
+    with pytest.raises(CardError, match="policy 'start' has no weights yet"):
+        trained(path, tmp_path / "later")
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_trial_that_fails_costs_no_more_than_itself(card: Card, tmp_path: Path,
+                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise WorkerError("no worker lives")
+
+    monkeypatch.setattr(online, "trial", broken)
+    trained(card("rloo", **{**RLOO, "iterations": 2, "trial": 1, "trial_every": 1}), tmp_path / "out")
+    series = Curves(tmp_path / "out").series()
+    assert len(series["success"][1]) == 2 and not [name for name in series if name.startswith("trial")]

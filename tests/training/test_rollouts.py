@@ -1,0 +1,123 @@
+"""What comes home from an episode: what was seen, sampled and carried out, at the probabilities of that moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+
+from tests.toy.alone import Alone
+from tests.toy.switch import GAIN, GOAL, GREEN
+from vlabench.card_types import PolicyCard
+from vlabench.progress import Progress
+from vlabench.training.learner import Learner, LearnerOptions
+from vlabench.training.rollouts import Assignment, Collector, Rollout
+from vlabench.training.samples import Samples
+from vlabench.types import EpisodeSpec, Task
+
+TASK = Task("switch", "switches", 0, "lamp_0", "push", 5, 2)
+HOT = 1.7
+
+
+def sampling(start: PolicyCard) -> PolicyCard:
+    return start.model_copy(update={"options": {"decode": "sample", "temperature": HOT}})
+
+
+def collected(start: PolicyCard, specs: Sequence[EpisodeSpec], notes: list[str] | None = None,
+              workers: int = 1) -> dict[EpisodeSpec, Rollout]:
+    with Collector(sampling(start), "switch", "plain", [Assignment(spec, {}) for spec in specs], workers,
+                   (notes if notes is not None else []).append) as collector:
+        first = collector.play(specs[:2], Progress())
+        return {**first, **collector.play(specs[2:], Progress())}  # the workers wait in between
+
+
+def specs(count: int, repeats: int = 1, task: Task = TASK) -> list[EpisodeSpec]:
+    return [EpisodeSpec(task, "clean", n, 5, sampled=True, repeat=k) for n in range(count) for k in range(repeats)]
+
+
+def test_a_rollout_is_what_happened(start: PolicyCard, alone: None) -> None:
+    """Five steps at two actions a look: 2 + 2 + 1; the pushes add up to what the state says."""
+    found = list(collected(start, specs(12)).values())
+    assert {rollout.success for rollout in found} == {True, False}
+    for rollout in found:
+        assert rollout.actions.shape[1:] == (3, 2) and rollout.joints is None
+        assert rollout.executed.tolist() == ([2, 2, 1] if rollout.steps == 5 else [2] * (len(rollout) - 1)
+                                             + [rollout.executed[-1]])
+        assert rollout.asked.shape == (rollout.steps, 2)
+        green = rollout.pictures["top"][0, 0, 0, GREEN] > 0
+        pushes = GAIN * rollout.asked[:, 0] * (1 if green else -1)
+        before = [pushes[: rollout.executed[:look].sum()].sum() for look in range(len(rollout))]
+        assert np.allclose(rollout.proprio[:, 0], before, atol=1e-5)
+        assert rollout.success == (pushes.sum() >= GOAL - 1e-6)
+        assert rollout.instruction == "push" and rollout.pictures["top"].dtype == np.uint8
+
+
+def test_stored_probabilities_are_those_of_the_learner_before_its_first_update(start: PolicyCard, alone: None) -> None:
+    """At the temperature of sampling. The ratio is 1, the drift of the means 0, and nothing is outside the clip."""
+    rollouts = list(collected(start, specs(4, 2)).values())
+    policy = start.make()
+    learner = Learner(policy, LearnerOptions(temperature=HOT, smoothness=1.0), "cpu")  # type: ignore[arg-type]
+    blank = [np.ones(len(rollout)) for rollout in rollouts]
+    samples = Samples(rollouts, blank, blank, [1.0] * len(rollouts))
+    batch = samples.batch(range(len(samples)), "cpu")
+    now = learner.policy.distribution(batch.obs).tempered(HOT)
+    assert torch.allclose(now.log_prob(batch.actions).sum(-1), batch.before, atol=1e-5)
+    assert torch.allclose(now.mean, batch.reference, atol=1e-6)
+    terms, seen = learner.terms(batch, samples.weight(range(len(samples))), len(samples))
+    assert terms["policy"].item() == pytest.approx(-1.0, abs=1e-5)  # all advantages are 1
+    assert abs(seen["kl"].item()) < 1e-5 and seen["outside"].item() == 0 and terms["smoothness"].item() < 1e-9
+    cold = learner.policy.distribution(batch.obs).log_prob(batch.actions).sum(-1)
+    assert not torch.allclose(cold, batch.before, atol=1e-2)
+
+
+def test_what_was_not_carried_out_does_not_count(start: PolicyCard, alone: None) -> None:
+    """Chunks have three actions; other numbers in those that were left out change neither the loss nor its gradient."""
+    rollouts = list(collected(start, specs(4)).values())
+    policy = start.make()
+    learner = Learner(policy, LearnerOptions(smoothness=1.0), "cpu")  # type: ignore[arg-type]
+    losses = []
+    for garbage in (0.0, 0.9):
+        for rollout in rollouts:
+            for look, count in enumerate(rollout.executed):
+                rollout.actions[look, count:] = garbage
+                rollout.means[look, count:] = garbage
+        samples = Samples(rollouts, [np.ones(len(each)) for each in rollouts],
+                          [np.ones(len(each)) for each in rollouts], [1.0 / each.steps for each in rollouts])
+        terms, _ = learner.terms(samples.batch(range(len(samples)), "cpu"), 4.0, len(samples))
+        total = terms["policy"] + terms["smoothness"]
+        gradient = torch.autograd.grad(total, learner.policy.module.get_parameter("head.weight"))[0]
+        losses.append((float(total.detach()), gradient))
+    assert losses[0][0] == losses[1][0] and torch.equal(losses[0][1], losses[1][1])
+    assert samples.weight(range(len(samples))) == pytest.approx(4.0)  # one for each rollout, however long
+
+
+def test_repeats_start_alike_and_go_on_otherwise(start: PolicyCard, alone: None) -> None:
+    first, second = collected(start, specs(1, 2)).values()
+    assert np.array_equal(first.pictures["top"][0], second.pictures["top"][0])
+    assert not np.array_equal(first.actions[0], second.actions[0])
+    (again,) = collected(start, specs(1, 2)[1:]).values()
+    assert np.array_equal(again.actions, second.actions) and np.array_equal(again.log_probs, second.log_probs)
+
+
+def test_conditions_that_mean_two_things_are_refused(start: PolicyCard) -> None:
+    from vlabench.perturbations.rotation import Rotation
+
+    both = [Assignment(spec, chain) for spec, chain in zip(specs(2), ({}, {"rotation": Rotation()}), strict=True)]
+    with pytest.raises(ValueError, match="two sets of perturbations are called 'clean'"):
+        Collector(sampling(start), "switch", "plain", both, 1, print)
+
+
+def test_a_worker_that_dies_costs_its_episode_and_no_more(start: PolicyCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In worker processes; and what they bring home is what this process would have."""
+    monkeypatch.setenv("SWITCH_MISCHIEF", "[1]")
+    notes: list[str] = []
+    found = collected(start, specs(4), notes)
+    assert [spec.index for spec in found] == [0, 2, 3]
+    assert any("left out: WorkerDied" in note for note in notes)
+    monkeypatch.setattr("vlabench.training.rollouts.Crew", Alone)
+    monkeypatch.setenv("SWITCH_MISCHIEF", "[]")
+    for spec, rollout in collected(start, [each for each in specs(4) if each.index != 1]).items():
+        assert np.array_equal(rollout.actions, found[spec].actions)
+        assert np.array_equal(rollout.log_probs, found[spec].log_probs)

@@ -1,0 +1,88 @@
+"""Low-rank adapters (LoRA, Hu et al. 2022) on a network's linear layers: peft trains them, a small file keeps them."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from vlabench.errors import DataError, MissingExtra
+from vlabench.problems import shown
+
+if TYPE_CHECKING:
+    from peft.tuners.lora import LoraModel
+
+BASE, SCALE = "base", "scale"
+"""Entries of the file's header: sha256 of the weights that the adapter changes, and the factor of its products."""
+
+
+def targets(network: nn.Module, without: nn.Module | None = None) -> list[str]:
+    """The names of all linear layers but those inside `without` and inside torch's transformer layers.
+
+    Those are not called as modules: attention, and the whole layer on its way without gradients, read their weights
+    alone, and an adapter would silently do nothing there. Convolutions are no linear layers and stay as they are.
+    """
+    closed = [module for module in network.modules()
+              if isinstance(module, nn.TransformerEncoderLayer | nn.MultiheadAttention) or module is without]
+    inside = {id(part) for module in closed for part in module.modules()}
+    return [name for name, module in network.named_modules()
+            if isinstance(module, nn.Linear) and id(module) not in inside]
+
+
+def attach(network: nn.Module, rank: int, alpha: int, without: nn.Module | None = None) -> LoraModel:
+    """Put adapters into the network, in place, with nothing else left to train. Raises MissingExtra."""
+    try:
+        from peft import LoraConfig
+        from peft.tuners.lora import LoraModel
+    except ImportError as error:
+        raise MissingExtra(error.name or "peft", "train", "training with LoRA") from error
+    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets(network, without))
+    return LoraModel(network, config, "default")
+
+
+def merged(adapted: LoraModel) -> nn.Module:
+    """A copy of the network whose layers have taken their adapters in."""
+    network: nn.Module = copy.deepcopy(adapted).merge_and_unload()  # type: ignore[no-untyped-call]
+    return network
+
+
+def to_bytes(adapted: LoraModel, base: str) -> bytes:
+    """The adapter's file: two float16 matrices a layer. base: sha256 of the weights that it was trained on."""
+    from peft.tuners.lora import LoraLayer
+
+    state: dict[str, Tensor] = {}
+    scales = set()
+    for name, layer in adapted.model.named_modules():
+        if isinstance(layer, LoraLayer):
+            scales.add(float(layer.scaling["default"]))
+            for part, matrix in (("down", layer.lora_A["default"]), ("up", layer.lora_B["default"])):
+                state[f"{name}.{part}"] = matrix.weight.detach().to("cpu", torch.float16).contiguous()
+    (scale,) = scales
+    return save(state, metadata={BASE: base, SCALE: repr(scale)})
+
+
+def apply(path: Path, network: nn.Module, base: str) -> None:
+    """Let the network take in the adapter of a file. base: sha256 of the network's own weights.
+
+    Raises DataError for a damaged file, and for one that was trained on other weights.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header: dict[str, Any] = file.metadata() or {}
+            state = {name: file.get_tensor(name).float() for name in file.keys()}
+        if header[BASE] != base:
+            raise DataError(f"{shown(path)}: an adapter for weights with the checksum {header[BASE]}, not {base}")
+        scale = float(header[SCALE])
+        with torch.no_grad():
+            for name in sorted({key.rpartition(".")[0] for key in state}):
+                layer = network.get_submodule(name)
+                assert isinstance(layer.weight, Tensor)
+                layer.weight.add_(scale * state[f"{name}.up"] @ state[f"{name}.down"])
+    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError, AttributeError) as error:
+        first = str(error).strip().splitlines()[:1]
+        raise DataError(f"{shown(path)}: not an adapter for this network: {' '.join(first)}") from error

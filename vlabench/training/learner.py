@@ -1,0 +1,192 @@
+"""The learner: a policy, what of it is trained, and one update from a minibatch of samples."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from vlabench.adapters.base import TrainablePolicy
+from vlabench.models import lora
+from vlabench.training.objectives.jacobian import jacobian, twice_differentiable
+from vlabench.training.objectives.policy_gradient import clipped, outside, value_loss
+from vlabench.training.objectives.smoothness import smoothness
+from vlabench.training.samples import Batch, Samples
+
+Floats64 = npt.NDArray[np.float64]
+
+
+class Lora(BaseModel):
+    """Adapters of this rank on all linear layers that can have them (`models.lora`), scaled by alpha / rank; 32 and 16
+    are RIPT-VLA's and RL4VLA's. Without it all parameters are trained.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    rank: int = Field(default=32, ge=1)
+    alpha: int = Field(default=16, ge=1)
+
+
+class JacobianOptions(BaseModel):
+    """weight: α. clamp: G_max, which the paper leaves open; to be chosen from the curve `jacobian norm`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    weight: float = Field(default=0.005, ge=0)
+    clamp: float = Field(default=100.0, gt=0)
+
+
+class LearnerOptions(BaseModel):
+    """What every method that learns from rollouts lets a card say about its updates.
+
+    rate: AdamW's. The published 1e-4 is for adapters in a network of 7 billion parameters. AdamW moves a parameter by
+    about the rate whatever the gradient; the compact policy's parameters are some 0.04 in size, so that 3e-5 moves them
+    by a thousandth an update and by a tenth in 120 updates. decay: weight decay. clip: of the gradient's norm.
+    low, high: of PPO's clip. batch: samples that are computed together, whatever the size of the minibatch.
+    temperature: at which rollouts are sampled, and their probabilities computed. smoothness: β. lora: see `Lora`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    rate: float = Field(default=3e-5, gt=0)
+    decay: float = Field(default=1e-4, ge=0)
+    clip: float = Field(default=1.0, gt=0)
+    low: float = Field(default=0.2, gt=0, lt=1)
+    high: float = Field(default=0.2, gt=0)
+    batch: int = Field(default=64, ge=1)
+    temperature: float = Field(default=1.0, gt=0)
+    jacobian: JacobianOptions | None = None
+    smoothness: float = Field(default=0.0, ge=0)
+    lora: Lora | None = None
+
+
+class Learner:
+    """Trains a policy on the device. value: the weight of the critic's loss, 0 for none; critic_rate: its own rate."""
+
+    def __init__(self, policy: TrainablePolicy, options: LearnerOptions, device: str, value: float = 0.0,
+                 critic_rate: float = 0.0) -> None:
+        self.policy, self.options, self.device, self.value = policy, options, device, value
+        policy.module.to(device).train()
+        self._lora = (lora.attach(policy.module, options.lora.rank, options.lora.alpha, without=policy.critic)
+                      if options.lora else None)
+        critic = list(policy.critic.parameters()) if value else []
+        for parameter in policy.critic.parameters():
+            parameter.requires_grad_(bool(value))
+        heads = {id(parameter) for parameter in critic}
+        body = [p for p in policy.module.parameters() if p.requires_grad and id(p) not in heads]
+        groups: list[dict[str, Any]] = [{"params": body, "lr": options.rate}]
+        if critic:
+            groups.append({"params": critic, "lr": critic_rate})
+        self.parameters = body + critic
+        self._optimizer = torch.optim.AdamW(groups, weight_decay=options.decay)
+
+    # what is kept
+
+    def state(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"module": self.policy.module.state_dict(), "optimizer": self._optimizer.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from `state`."""
+        self.policy.module.load_state_dict(state["module"])
+        self._optimizer.load_state_dict(state["optimizer"])
+
+    def weights(self, exact: bool = False) -> bytes:
+        """The policy's file, adapters taken in; `exact` as in `TrainablePolicy.weights`."""
+        with self._merged():
+            return self.policy.weights(exact)
+
+    def adapter(self, base: str) -> bytes:
+        """The file of the adapter alone. base: checksum of the weights that it changes."""
+        assert self._lora is not None
+        return lora.to_bytes(self._lora, base)
+
+    @contextlib.contextmanager
+    def _merged(self) -> Iterator[None]:
+        module = self.policy.module
+        if self._lora is not None:
+            self.policy.module = lora.merged(self._lora)
+        try:
+            yield
+        finally:
+            self.policy.module = module
+
+    # learning
+
+    def update(self, samples: Samples, rows: Sequence[int], critic_alone: bool = False) -> dict[str, float]:
+        """One step down the gradient of a minibatch; the terms of its loss, and what else there is to see."""
+        total: dict[str, float] = {}
+        weight = samples.weight(rows)
+        self._optimizer.zero_grad()
+        for start in range(0, len(rows), self.options.batch):
+            batch = samples.batch(rows[start : start + self.options.batch], self.device)
+            terms, shown = self.terms(batch, weight, len(rows), critic_alone)
+            torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+            for name, part in {**terms, **shown}.items():
+                total[name] = total.get(name, 0.0) + float(part.detach())
+        total["gradient"] = float(torch.nn.utils.clip_grad_norm_(self.parameters, self.options.clip))
+        self._optimizer.step()
+        return total
+
+    def terms(self, batch: Batch, weight: float, count: int,
+              critic_alone: bool = False) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """(weighted terms of the loss, what else there is to see) as this batch's parts of a minibatch's means.
+
+        weight, count: the minibatch's weights of actions, and its samples.
+        """
+        options, policy = self.options, self.policy
+        with torch.set_grad_enabled(not critic_alone):
+            embedding = policy.embedding(batch.obs)
+        if critic_alone:
+            return {"value": self._value(batch, embedding, count)}, {}
+        if not embedding.requires_grad:
+            embedding.requires_grad_()
+        with twice_differentiable() if options.jacobian else contextlib.nullcontext():
+            distribution = policy.distribution(batch.obs, embedding).tempered(options.temperature)
+            log_probs = distribution.log_prob(batch.actions).sum(-1)
+        losses = clipped(log_probs, batch.before, batch.advantages, options.low, options.high)
+        stuck = outside(log_probs.detach(), batch.before, batch.advantages, options.low, options.high)
+        terms = {"policy": (losses * batch.weights).sum() / weight}
+        shown = {"kl": ((batch.before - log_probs.detach()) * batch.weights).sum() / weight,
+                 "outside": (stuck * batch.weights).sum() / weight}
+        if options.jacobian:
+            penalty, norms = jacobian((log_probs * batch.counted).sum(1), embedding, options.jacobian.clamp)
+            terms["jacobian"] = options.jacobian.weight * penalty.sum() / count
+            shown["jacobian norm"] = norms.sum() / count
+            shown["jacobian clamped"] = (norms > options.jacobian.clamp).sum() / count
+        if options.smoothness:
+            moved = smoothness(distribution.mean, batch.reference, batch.counted)
+            terms["smoothness"] = options.smoothness * moved.sum() / count
+        if self.value:
+            terms["value"] = self._value(batch, embedding, count)
+        return terms, shown
+
+    def _value(self, batch: Batch, embedding: Tensor, count: int) -> Tensor:
+        return self.value * value_loss(self.policy.value(batch.obs, embedding), batch.returns).sum() / count
+
+    def shares(self, samples: Samples, rows: Sequence[int]) -> dict[str, float]:
+        """`share <term>`: the norm of each term's gradient, as a share of all their norms, on one batch of samples."""
+        rows = rows[: self.options.batch]
+        terms, _ = self.terms(samples.batch(rows, self.device), samples.weight(rows), len(rows))
+        norms = {}
+        for name, term in terms.items():
+            parts = torch.autograd.grad(term, self.parameters, retain_graph=True, allow_unused=True)
+            norms[name] = float(sum(part.square().sum() for part in parts if part is not None)) ** 0.5
+        everything = sum(norms.values()) or 1.0
+        return {f"share {name}": norm / everything for name, norm in norms.items()}
+
+    def values(self, samples: Samples) -> list[Floats64]:
+        """The critic's expectation at every look, for each rollout."""
+        found: list[float] = []
+        with torch.no_grad():
+            for start in range(0, len(samples), self.options.batch):
+                batch = samples.batch(range(start, min(start + self.options.batch, len(samples))), self.device)
+                found += cast("list[float]", self.policy.value(batch.obs).double().tolist())
+        ends = np.cumsum([len(rollout) for rollout in samples.rollouts])
+        return np.split(np.array(found), ends[:-1])

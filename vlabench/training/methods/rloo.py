@@ -1,0 +1,43 @@
+"""rloo: several rollouts from each start, each judged by the others (RIPT-VLA, Tan et al. 2025), PPO's clip, no critic.
+
+With `noise`, `jacobian` and `smoothness` it is RobustVLA (Zhang et al.), Algorithm 1: equation 1 to 4. The success rate
+that moves the curriculum is that of the iteration's own rollouts, under the noise of the iteration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+from vlabench.training.contexts import Group
+from vlabench.training.objectives.policy_gradient import leave_one_out
+from vlabench.training.online import Course, Online, OnlineOptions
+from vlabench.training.samples import Samples
+
+
+class RlooOptions(OnlineOptions):
+    """rollouts: K, at least 2, as each is compared with the others of its context."""
+
+    rollouts: int = Field(default=8, ge=2)
+
+
+class Rloo(Online):
+    """Reinforcement with leave-one-out advantages."""
+
+    Options: ClassVar[type[BaseModel]] = RlooOptions
+    options: RlooOptions
+
+    def keep(self, group: Group) -> bool:
+        """Dynamic sampling: rollouts that all succeed, or all fail, have no advantage over each other."""
+        return group.informative
+
+    def credit(self, course: Course, groups: Sequence[Group]) -> Samples:
+        """Every action of a rollout gets the rollout's advantage, and every rollout the same weight."""
+        rollouts = [rollout for group in groups for rollout in group.rollouts]
+        advantages = np.concatenate([leave_one_out(group.scores) for group in groups])
+        each = [np.full(len(rollout), advantage) for rollout, advantage in zip(rollouts, advantages, strict=True)]
+        return Samples(rollouts, each, [np.zeros(len(rollout)) for rollout in rollouts],
+                       [1.0 / rollout.steps for rollout in rollouts])

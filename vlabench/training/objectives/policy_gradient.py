@@ -1,0 +1,61 @@
+"""Policy gradients: advantages by leaving one out or by GAE, PPO's clipped ratio, and the critic's loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+Floats64 = npt.NDArray[np.float64]
+
+
+def leave_one_out(scores: Sequence[float]) -> Floats64:
+    """Advantages [K] of the rollouts of one context: each score minus the mean of the others (Kool et al. 2018)."""
+    values = np.asarray(scores, dtype=np.float64)
+    if len(values) < 2:
+        raise ValueError("a rollout that is alone has no others to be compared with")
+    advantages: Floats64 = values - (values.sum() - values) / (len(values) - 1)
+    return advantages
+
+
+def gae(rewards: Sequence[float], values: Sequence[float], gamma: float, lam: float) -> tuple[Floats64, Floats64]:
+    """Generalised advantage estimation (Schulman et al. 2016) over one episode of L decisions: (advantages, returns).
+
+    values: the critic's, before the update. The episode is over after the last decision, by success or by the step
+    limit, which is part of the task: nothing is expected beyond it. returns = advantages + values, what the critic is
+    to learn.
+    """
+    known = np.append(np.asarray(values, dtype=np.float64), 0.0)
+    errors = np.asarray(rewards, dtype=np.float64) + gamma * known[1:] - known[:-1]
+    advantages = np.zeros_like(errors)
+    following = 0.0
+    for step in range(len(errors) - 1, -1, -1):
+        advantages[step] = following = errors[step] + gamma * lam * following
+    return advantages, advantages + known[:-1]
+
+
+def clipped(log_probs: Tensor, before: Tensor, advantages: Tensor, low: float, high: float) -> Tensor:
+    """PPO's loss (Schulman et al. 2017) of each action [B, T]: −min(η A, clip(η, 1 − low, 1 + high) A).
+
+    log_probs, before: of whole actions [B, T], by the policy now and by the one that sampled them. advantages: [B].
+    The ratio η is one of single actions, not of chunks: of a chunk's product hardly any would stay within the clip.
+    """
+    ratio = torch.exp(log_probs - before)
+    weight = advantages.unsqueeze(1)
+    loss: Tensor = -torch.minimum(ratio * weight, ratio.clamp(1.0 - low, 1.0 + high) * weight)
+    return loss
+
+
+def outside(log_probs: Tensor, before: Tensor, advantages: Tensor, low: float, high: float) -> Tensor:
+    """Which actions bool [B, T] the clip keeps from pulling any further: those that give no gradient."""
+    ratio = torch.exp(log_probs - before)
+    weight = advantages.unsqueeze(1)
+    return ((ratio > 1.0 + high) & (weight > 0)) | ((ratio < 1.0 - low) & (weight < 0))
+
+
+def value_loss(values: Tensor, returns: Tensor) -> Tensor:
+    """Half the squared error [B] of the critic."""
+    return 0.5 * (values - returns).square()

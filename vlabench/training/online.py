@@ -1,0 +1,268 @@
+"""What all methods share that learn from rollouts: collect with workers, learn, adjust the noise, keep a checkpoint.
+
+An iteration is a function of the seed, its number and the state before it, so a killed training resumes to what it
+would have been; a kill costs the iteration it falls into.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import BaseModel, Field
+
+from vlabench import lookup, registry
+from vlabench.adapters.base import TrainablePolicy
+from vlabench.card_types import PolicyCard, Weights
+from vlabench.cards import load_policy
+from vlabench.errors import CardError, DataError, WorkerError
+from vlabench.problems import shown
+from vlabench.seeding import generator
+from vlabench.training import checkpoints, rewards
+from vlabench.training.contexts import Gathered, Group, Schedule, gather
+from vlabench.training.curriculum import Level, Noise, advance
+from vlabench.training.display import EpisodesShown
+from vlabench.training.learner import Learner, LearnerOptions
+from vlabench.training.methods.base import Method, Workplace
+from vlabench.training.rollouts import Collector, Rollout
+from vlabench.training.samples import Samples
+from vlabench.training.trial import trial
+from vlabench.types import EpisodeSpec, Task
+
+STATE, SAMPLER, TRIAL = "state.pt", "sampler.safetensors", "trial.safetensors"
+
+
+class OnlineOptions(LearnerOptions):
+    """What a card's `training.options` may hold, whatever the method, beside what the learner takes.
+
+    init: the policy to start from, by name or card. task_sets, tasks: those to train on, all tasks if no pattern is
+    named. iterations: M. contexts: to learn from in an iteration. rollouts: K of each. per_task: contexts of one task
+    at a time. attempts: for one context to learn from, so many may be played at most. updates: N minibatches that the
+    samples of an iteration are split into. epochs: times over. noise: see `curriculum`. reward: sparse, or dense with
+    demonstrations from `vlabench train --data`. trial: episodes of each task, sampled starts, no noise, after every
+    `trial_every` iterations and the last.
+    """
+
+    init: str
+    task_sets: tuple[str, ...]
+    tasks: tuple[str, ...] = ()
+    simulator: str = "libero"
+    assets: str = "primitive"
+    iterations: int = Field(default=12, ge=1)
+    contexts: int = Field(default=24, ge=1)
+    rollouts: int = Field(default=8, ge=1)
+    per_task: int = Field(default=2, ge=1)
+    attempts: int = Field(default=3, ge=1)
+    updates: int = Field(default=10, ge=1)
+    epochs: int = Field(default=1, ge=1)
+    noise: Noise | None = None
+    reward: Literal["sparse", "dense"] = "sparse"
+    trial: int = Field(default=1, ge=0)
+    trial_every: int = Field(default=4, ge=1)
+
+
+@dataclass(frozen=True)
+class Stand:
+    """How far a training is. context: the number of the next one."""
+
+    iteration: int = 0
+    context: int = 0
+    level: Level = Level()
+
+
+@dataclass(frozen=True)
+class Course:
+    """What stays the same throughout a training. reward: of each step of a rollout."""
+
+    place: Workplace
+    start: PolicyCard
+    learner: Learner
+    tasks: Sequence[Task]
+    schedule: Schedule
+    reward: Callable[[Rollout], rewards.Floats64]
+
+
+class Online(Method):
+    """A method that learns from rollouts."""
+
+    Options: ClassVar[type[BaseModel]] = OnlineOptions
+    options: OnlineOptions
+
+    # what a method decides
+
+    @abstractmethod
+    def keep(self, group: Group) -> bool:
+        """Whether there is something to learn from the rollouts of a context."""
+
+    @abstractmethod
+    def credit(self, course: Course, groups: Sequence[Group]) -> Samples:
+        """The samples of the groups that were kept, with what each was worth."""
+
+    def learner(self, policy: TrainablePolicy, device: str) -> Learner:
+        """Who learns."""
+        return Learner(policy, self.options, device)
+
+    def critic_alone(self, iteration: int) -> bool:
+        """Whether an iteration (from 1) trains the critic and leaves the actions as they are."""
+        return False
+
+    # the training
+
+    def train(self, place: Workplace) -> bytes:
+        """All iterations; the weights of the last."""
+        course = self._course(place)
+        stand = self._restored(course)
+        place.curves.cut(stand.iteration)
+        while stand.iteration < self.options.iterations:
+            stand = self._iteration(course, stand)
+            checkpoints.save(place.folder / STATE, {"init": course.start.digest, "stand": asdict(stand),
+                                                    **course.learner.state()})
+            place.curves.draw()
+        return self._shipped(course)
+
+    def _iteration(self, course: Course, stand: Stand) -> Stand:
+        place, number = course.place, stand.iteration + 1
+        gathered = self._rollouts(course, stand)
+        values = {"success": gathered.success, "contexts tried": float(gathered.tried),
+                  "contexts kept": float(len(gathered.kept))}
+        if self.options.noise:
+            values |= {"observation noise": stand.level.observation, "action noise": stand.level.action}
+        if gathered.kept:
+            values |= self._learn(course, gathered, number)
+        else:
+            place.display.note(f"iteration {number}: no context whose rollouts differ; nothing to learn")
+        if number == self.options.iterations or number % self.options.trial_every == 0:
+            values |= self._try(course, number)
+        place.curves.add(number, values)
+        told = ", ".join(f"{name} {value:.3g}" for name, value in values.items())
+        place.display.note(f"iteration {number}/{self.options.iterations}: {told}")
+        noise = self.options.noise
+        level = advance(stand.level, gathered.success, number, noise.curriculum if noise else None)
+        return Stand(number, stand.context + gathered.tried, level)
+
+    def _learn(self, course: Course, gathered: Gathered, number: int) -> dict[str, float]:
+        """The updates of an iteration; the means of what they show."""
+        options, learner, place = self.options, course.learner, course.place
+        samples = self.credit(course, gathered.kept)
+        alone = self.critic_alone(number)
+        seen: list[dict[str, float]] = []
+        place.display.start(f"iteration {number}: {len(samples)} looks", options.epochs * options.updates,
+                            unit="updates")
+        try:
+            for epoch in range(options.epochs):
+                order = generator("updates", place.seed, number, epoch).permutation(len(samples))
+                parts = [part.tolist() for part in np.array_split(order, min(options.updates, len(order)))]
+                for part in parts:
+                    seen.append(learner.update(samples, part, alone))
+                    place.display.step(len(seen), seen[-1])
+        finally:
+            place.display.stop()
+        means = {name: float(np.mean([each[name] for each in seen])) for name in seen[-1]}
+        return means if alone else {**means, **learner.shares(samples, parts[-1])}
+
+    # rollouts
+
+    def _rollouts(self, course: Course, stand: Stand) -> Gathered:
+        """Play contexts with the policy as it is now."""
+        options, place = self.options, course.place
+        numbers = range(stand.context, stand.context + options.attempts * options.contexts)
+        candidates = [course.schedule.context(number, options.rollouts, options.noise, stand.level)
+                      for number in numbers]
+        card = self._card(course, SAMPLER, course.learner.weights(exact=True), "weights",
+                          {"decode": "sample", "temperature": options.temperature})
+        title = f"iteration {stand.iteration + 1}: rollouts"
+        with Collector(card, options.simulator, options.assets, [each for context in candidates for each in context],
+                       place.workers, place.display.note) as collector:
+
+            def play(specs: Sequence[EpisodeSpec]) -> Mapping[EpisodeSpec, Rollout]:
+                return collector.play(specs, EpisodesShown(place.display, title))
+
+            return gather(candidates, options.contexts, play, lambda rollout: float(course.reward(rollout).sum()),
+                          self.keep)
+
+    def _try(self, course: Course, number: int) -> dict[str, float]:
+        """Success by task set of the policy as it would be shipped; a trial that fails costs no more than itself."""
+        options, place = self.options, course.place
+        if not options.trial:
+            return {}
+        form: Literal["adapter", "weights"] = "adapter" if "base" in place.card.options else "weights"
+        card = self._card(course, TRIAL, self._shipped(course), form, {})
+        try:
+            played = trial(card, options.simulator, options.assets, course.tasks, options.trial, workers=place.workers,
+                           progress=EpisodesShown(place.display, f"iteration {number}: trial"))
+        except WorkerError as error:
+            place.display.note(f"iteration {number}: no trial: {error}")
+            return {}
+        rates: dict[str, list[bool]] = {}
+        for episode in played:
+            rates.setdefault(f"trial {episode.spec.task.task_set}", []).append(episode.success_once)
+        return {name: float(np.mean(outcomes)) for name, outcomes in rates.items()}
+
+    def _card(self, course: Course, name: str, content: bytes, form: Literal["adapter", "weights"],
+              options: dict[str, Any]) -> PolicyCard:
+        """The card of the policy as it is now, its weights in the training's folder."""
+        card, path = course.place.card, course.place.folder / name
+        partial = path.with_suffix(".partial")
+        try:
+            partial.write_bytes(content)
+            partial.replace(path)
+        except OSError as error:
+            raise DataError(f"{shown(path)}: cannot be written: {error.strerror}") from error
+        kept = {key: value for key, value in card.options.items() if key != "base" or form == "adapter"}
+        return PolicyCard.model_validate({
+            **card.model_dump(), "name": path.stem, "path": path.with_suffix(".toml"), "training": None,
+            "options": {**kept, **options},
+            "weights": Weights(path=path.name, sha256=hashlib.sha256(content).hexdigest())})
+
+    # beginning and end
+
+    def _course(self, place: Workplace) -> Course:
+        options = self.options
+        start = load_policy(options.init)
+        where = f"{shown(place.card.path)}: training.options.init"
+        if start.adapter != place.card.adapter:
+            raise CardError(f"{where}: {options.init!r} is a policy of the adapter {start.adapter!r}, this one is of "
+                            f"{place.card.adapter!r}")
+        policy = start.make()
+        if not isinstance(policy, TrainablePolicy):
+            raise CardError(f"{where}: {options.init!r} is no policy that can be trained")
+        if "base" in place.card.options and (options.lora is None or place.card.options["base"] != options.init):
+            raise CardError(f"{shown(place.card.path)}: options.base: an adapter is shipped only if training.options "
+                            f"hold `lora`, and changes the policy {options.init!r} that the training starts from")
+        registry.simulator(options.simulator)(options.assets).check()
+        torch.manual_seed(place.seed)  # for adapters' first weights
+        tasks = lookup.find_tasks(options.simulator, options.task_sets, options.tasks)
+        return Course(place, start, self.learner(policy, place.device), tasks,
+                      Schedule(tasks, place.seed, options.per_task), self._reward(place, tasks))
+
+    def _reward(self, place: Workplace, tasks: Sequence[Task]) -> Callable[[Rollout], rewards.Floats64]:
+        if self.options.reward == "sparse":
+            return rewards.sparse
+        goals = rewards.load(place.data, [task.name for task in tasks], place.card.image_size)
+        return lambda rollout: rewards.dense(rollout, goals[rollout.spec.task.name])
+
+    def _restored(self, course: Course) -> Stand:
+        path: Path = course.place.folder / STATE
+        saved = checkpoints.load(path, course.place.device)
+        if saved is None:
+            noise = self.options.noise or Noise()
+            return replace(Stand(), level=Level(noise.observation, noise.action))
+        if saved["init"] != course.start.digest:
+            raise DataError(f"{shown(path)}: was begun from other weights of {self.options.init!r}\n"
+                            f"  mend: --out another folder")
+        course.learner.restore(saved)
+        stand = saved["stand"]
+        return Stand(stand["iteration"], stand["context"], Level(**stand["level"]))
+
+    def _shipped(self, course: Course) -> bytes:
+        """The content of the file that the card will name."""
+        if "base" not in course.place.card.options:
+            return course.learner.weights()
+        assert course.start.weights is not None
+        return course.learner.adapter(course.start.weights.sha256)

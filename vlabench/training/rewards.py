@@ -1,0 +1,201 @@
+"""Rewards: 1 for success, or RobustVLA's dense reward (table 7), whose sub-goals come from demonstrations.
+
+The paper takes the dense reward from ReinboT (Zhang et al. 2025) and prints the table alone. A reconstruction:
+sub-goals are a demonstration's frames where the gripper opens or closes or the arm comes to rest, and its last; of a
+task's demonstrations the one counts that begins most like the rollout. A sub-goal is reached, in order, when the arm's
+joints come near it. f_MSE is minus the mean squared error and f_SSIM is SSIM − 1, so that each of the five terms is 1
+at its sub-goal and less elsewhere. Velocities and accelerations are differences from one control step to the next, as
+the table writes them for actions; by seconds, accelerations would outweigh success a thousandfold. Pictures are those
+of the policy's looks. The ten terms are divided by the step limit: a rollout's sum stays below success, which is 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vlabench.demos import layout
+from vlabench.demos.keeper import CAMERAS
+from vlabench.errors import DataError
+from vlabench.training.rollouts import Rollout
+from vlabench.types import Image
+
+if TYPE_CHECKING:
+    import h5py
+
+Floats64 = npt.NDArray[np.float64]
+
+WEIGHTS: Mapping[str, float] = {
+    "image_mse": 0.1 / 10, "image_ssim": 0.1 / 10, "gripper_image_mse": 0.1 / 10, "gripper_image_ssim": 0.1 / 10,
+    "joint_mse": 0.1 / 10, "progress": 0.1 / 10, "joint_velocity": 0.1 / 10, "joint_acceleration": 0.1 / 10,
+    "action_velocity": 0.01 / 10, "action_acceleration": 0.01 / 10, "success": 1.0,
+}
+"""Table 7's eleven components."""
+NEAR = 0.1
+"""Root mean square over the joints (rad) within which a sub-goal is reached: a few centimetres of the hand."""
+REST = 0.002
+"""A joint change per step (rad, root mean square) below which the arm rests."""
+APART = 5
+"""Frames that lie between two sub-goals at least."""
+_PICTURES = {"agentview": "image", "wrist": "gripper_image"}
+
+
+@dataclass(frozen=True)
+class SubGoals:
+    """Of one demonstration, n of them: joints [n, J] (rad), pictures camera → uint8 [n, H, W, 3] as policies see them.
+
+    first: camera → uint8 [H, W, 3], how it begins.
+    """
+
+    joints: Floats64
+    pictures: Mapping[str, Image]
+    first: Mapping[str, Image]
+
+
+def sparse(rollout: Rollout) -> Floats64:
+    """The reward of each step: 1 at the end of a success."""
+    rewards = np.zeros(rollout.steps)
+    rewards[-1] = float(rollout.success)
+    return rewards
+
+
+def dense(rollout: Rollout, demonstrations: Sequence[SubGoals]) -> Floats64:
+    """The reward of each step by table 7."""
+    limit = rollout.spec.task.step_limit
+    total = np.zeros(rollout.steps)
+    for name, values in components(rollout, alike(rollout, demonstrations)).items():
+        total += WEIGHTS[name] * values / (1 if name == "success" else limit)
+    return total
+
+
+def by_look(rollout: Rollout, rewards: Floats64) -> Floats64:
+    """The rewards of steps [S], added up over the steps of each look [L]."""
+    ends = np.cumsum(rollout.executed)
+    sums: Floats64 = np.add.reduceat(rewards, np.concatenate([[0], ends[:-1]]))
+    return sums
+
+
+def components(rollout: Rollout, goals: SubGoals) -> dict[str, Floats64]:
+    """Table 7's terms of each step [S], unweighted. Raises DataError where the simulator tells no joints."""
+    joints = rollout.joints
+    if joints is None:
+        raise DataError("the dense reward needs the arm's joints, which this simulator does not tell")
+    aims, share = progress(joints, goals.joints)
+    asked = rollout.asked.astype(np.float64)
+    looks = np.repeat(np.arange(len(rollout)), rollout.executed)
+    found = {"joint_mse": np.exp(-np.square(joints - goals.joints[aims]).mean(1)), "progress": share,
+             "joint_velocity": -_squares(joints, 1), "joint_acceleration": -_squares(joints, 2),
+             "action_velocity": -_squares(asked, 1), "action_acceleration": -_squares(asked, 2),
+             "success": sparse(rollout)}
+    for camera, name in _PICTURES.items():
+        errors, likeness = np.zeros(len(joints)), np.zeros(len(joints))
+        for pair in {(int(look), int(aim)) for look, aim in zip(looks, aims, strict=True)}:
+            here = (looks == pair[0]) & (aims == pair[1])
+            seen, goal = rollout.pictures[camera][pair[0]], goals.pictures[camera][pair[1]]
+            errors[here], likeness[here] = mean_squared_error(seen, goal), ssim(seen, goal)
+        found |= {f"{name}_mse": np.exp(-errors), f"{name}_ssim": np.exp(likeness - 1.0)}
+    return found
+
+
+def progress(joints: Floats64, goals: Floats64) -> tuple[npt.NDArray[np.int64], Floats64]:
+    """For each step of joints [S, J]: which of the goals [n, J] it heads for, and the share of those reached, [S] each.
+
+    After the last one is reached it stays the aim.
+    """
+    aims, shares = np.zeros(len(joints), dtype=np.int64), np.zeros(len(joints))
+    reached = 0
+    for step, here in enumerate(joints):
+        while reached < len(goals) and np.sqrt(np.square(here - goals[reached]).mean()) < NEAR:
+            reached += 1
+        aims[step], shares[step] = min(reached, len(goals) - 1), reached / len(goals)
+    return aims, shares
+
+
+def _squares(rows: Floats64, order: int) -> Floats64:
+    """|difference of that order|² of rows [S, D] up to each step [S]; 0 where there are too few before it."""
+    squares = np.zeros(len(rows))
+    squares[order:] = np.square(np.diff(rows, n=order, axis=0)).sum(1)
+    return squares
+
+
+def mean_squared_error(one: Image, other: Image) -> float:
+    """Of two pictures, in [0, 1] (all black against all white: 1)."""
+    return float(np.square((one.astype(np.float64) - other) / 255.0).mean())
+
+
+def ssim(one: Image, other: Image) -> float:
+    """Structural similarity of two pictures' grey levels, in [−1, 1] (Wang et al. 2004: Gaussian window of 11 pixels,
+    σ = 1.5, K₁ = 0.01, K₂ = 0.03), where the window lies inside.
+    """
+    import cv2
+
+    x, y = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float64) for picture in (one, other))
+
+    def mean(values: Floats64) -> Floats64:
+        """The window's weighted mean around each pixel."""
+        blurred: Floats64 = np.asarray(cv2.GaussianBlur(values, (11, 11), 1.5))[5:-5, 5:-5]
+        return blurred
+
+    mu_x, mu_y = mean(x), mean(y)
+    var_x, var_y, cov = mean(x * x) - mu_x**2, mean(y * y) - mu_y**2, mean(x * y) - mu_x * mu_y
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    similar = ((2 * mu_x * mu_y + c1) * (2 * cov + c2)) / ((mu_x**2 + mu_y**2 + c1) * (var_x + var_y + c2))
+    return float(similar.mean())
+
+
+def alike(rollout: Rollout, demonstrations: Sequence[SubGoals]) -> SubGoals:
+    """The demonstration that begins most like the rollout."""
+    first = {camera: pictures[0] for camera, pictures in rollout.pictures.items()}
+    return min(demonstrations, key=lambda goals: sum(mean_squared_error(first[camera], picture)
+                                                     for camera, picture in goals.first.items()))
+
+
+def key_frames(gripper: Floats64, joints: Floats64) -> list[int]:
+    """The frames that are sub-goals, of commands [T] (their signs matter) and joints [T, J] (after James and Davison
+    2022): where the gripper's command changes or the arm comes to rest, APART frames at least from the one before; and
+    the last.
+    """
+    moved = np.sqrt(np.square(np.diff(joints, axis=0)).mean(1))
+    frames: list[int] = []
+    for t in range(1, len(joints) - 1):
+        rests = moved[t] < REST <= moved[t - 1]
+        if (rests or gripper[t] * gripper[t - 1] < 0) and t - (frames[-1] if frames else 0) >= APART:
+            frames.append(t)
+    last = len(joints) - 1
+    return [frame for frame in frames if last - frame >= APART] + [last]
+
+
+def load(folders: Sequence[Path], names: Sequence[str], image_size: int) -> dict[str, list[SubGoals]]:
+    """Task's name → sub-goals of its demonstrations, successes alone. Raises DataError if a task has none."""
+    found: dict[str, list[SubGoals]] = {name: [] for name in names}
+    for path in sorted(path for folder in folders for path in folder.rglob("*_demo.hdf5")):
+        name = path.name.removesuffix("_demo.hdf5")
+        if name in found:
+            with layout.opened(path) as file:
+                found[name] += [_sub_goals(group, path, image_size) for _, group in sorted(file["data"].items())
+                                if group.attrs.get("success", True)]
+    for name, goals in found.items():
+        if not goals:
+            raise DataError(f"the dense reward needs demonstrations of every task; there are none of {name}\n"
+                            f"  mend: vlabench demos --out DIR, then vlabench train --data DIR")
+    return found
+
+
+def _sub_goals(group: h5py.Group, path: Path, image_size: int) -> SubGoals:
+    try:
+        joints = np.asarray(group["obs/joint_states"], dtype=np.float64)
+        frames = key_frames(np.asarray(group["actions"])[:, -1], joints)
+        stored: dict[str, Any] = {camera: group[f"obs/{name}"] for camera, name in CAMERAS.items()}
+        if any(pictures.shape[1:3] != (image_size, image_size) for pictures in stored.values()):
+            raise DataError(f"{path}: the dense reward needs pictures of {image_size} pixels a side\n"
+                            f"  mend: vlabench demos --image-size {image_size}")
+        pictures = {camera: each[[0, *frames]][:, ::-1, ::-1] for camera, each in stored.items()}
+    except (KeyError, ValueError, TypeError, OSError) as error:
+        raise DataError(f"{path}: not LIBERO's layout of demonstrations: {error}") from error
+    return SubGoals(joints[frames], {camera: each[1:] for camera, each in pictures.items()},
+                    {camera: each[0] for camera, each in pictures.items()})

@@ -1,0 +1,153 @@
+"""Rollouts: episodes that a policy plays for its own training, and what is kept of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import Self
+
+from vlabench.adapters.base import TrainablePolicy
+from vlabench.card_types import PolicyCard
+from vlabench.crew import Crew
+from vlabench.episode import Bools, Keeper, Played
+from vlabench.perturbations.base import Perturbation
+from vlabench.progress import Progress
+from vlabench.runner import default_time_limit
+from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome
+from vlabench.worker import Done, Job
+
+Floats32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """An episode to play, with the perturbations it gets; equal conditions of the specs mean equal perturbations."""
+
+    spec: EpisodeSpec
+    chain: Mapping[str, Perturbation]
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One episode as learning needs it: L looks, at each of which a chunk of T actions of D numbers was sampled.
+
+    pictures: camera → uint8 [L, H, W, 3], as the policy received them; so are proprio, float32 [L, P], and instruction.
+    actions: float32 [L, T, D]. log_probs, means: float32 [L, T, D], of the distribution that the actions were drawn
+    from. executed: int [L], how many actions of each chunk were carried out, from its first on. joints: float64
+    [S, J] (rad) after each of S steps, or None where the simulator does not tell. realised: the perturbations as drawn.
+    """
+
+    spec: EpisodeSpec
+    pictures: Mapping[str, Image]
+    proprio: Floats32
+    instruction: str
+    actions: Floats32
+    log_probs: Floats32
+    means: Floats32
+    executed: npt.NDArray[np.int64]
+    success: bool
+    realised: Mapping[str, Any]
+    joints: npt.NDArray[np.float64] | None
+
+    def __len__(self) -> int:
+        return len(self.executed)
+
+    @property
+    def steps(self) -> int:
+        """Control steps in all."""
+        return int(self.executed.sum())
+
+    @property
+    def asked(self) -> Floats32:
+        """The actions that were asked for at each step, [S, D]."""
+        return np.concatenate([chunk[:count] for chunk, count in zip(self.actions, self.executed, strict=True)])
+
+
+class RolloutKeeper(Keeper):
+    """Keeps a Rollout of an episode in which a TrainablePolicy samples its actions."""
+
+    policy: TrainablePolicy
+
+    def on_start(self, specs: Sequence[EpisodeSpec]) -> None:
+        (self._spec,) = specs
+        self._looks: list[dict[str, Any]] = []
+        self._executed: list[int] = []
+        self._joints: list[Floats] = []
+
+    def on_look(self, step: int, received: Observation, chunk: Floats, running: Bools) -> None:
+        import torch
+
+        with torch.inference_mode():
+            acted = self.policy.acted
+            log_probs = acted.log_prob(torch.as_tensor(chunk, dtype=torch.float32, device=acted.logits.device))
+            looked = {"log_probs": log_probs.cpu().numpy()[0], "means": acted.mean.cpu().numpy()[0]}
+        self._instruction = received.instruction[0]
+        self._looks.append({**{f"pictures/{camera}": picture[0] for camera, picture in received.images.items()},
+                            **looked, "proprio": received.proprio[0], "actions": chunk[0]})
+        self._executed.append(0)
+
+    def on_step(self, step: int, asked: Floats, executed: Floats, outcome: Outcome, running: Bools) -> None:
+        self._executed[-1] += 1
+        if "joints" in outcome.terms:
+            self._joints.append(outcome.terms["joints"][0].copy())
+
+    def on_end(self, played: Sequence[Played]) -> None:
+        columns = {name: np.stack([look[name] for look in self._looks]) for name in self._looks[0]}
+        pictures = {name.partition("/")[2]: columns.pop(name) for name in list(columns) if name.startswith("pictures/")}
+        self._rollout = Rollout(
+            spec=self._spec, pictures=pictures, instruction=self._instruction, executed=np.array(self._executed),
+            success=played[0].success_once, realised=played[0].realised,
+            joints=np.stack(self._joints) if self._joints else None,
+            **{name: column.astype(np.float32) for name, column in columns.items()})
+
+    @property
+    def kept(self) -> Rollout:
+        """The rollout."""
+        return self._rollout
+
+
+class Collector:
+    """Workers that play assignments with one policy; a context manager, at whose end no worker is left.
+
+    candidates: all that `play` may be asked for. card: of a policy that samples. Raises WorkerError if workers cannot
+    start or die again and again; a single episode that fails, or takes its worker along, costs no more than itself.
+    """
+
+    def __init__(self, card: PolicyCard, simulator: str, assets: str, candidates: Sequence[Assignment], workers: int,
+                 note: Callable[[str], None]) -> None:
+        chains: dict[str, Mapping[str, Perturbation]] = {}
+        for each in candidates:
+            if chains.setdefault(each.spec.condition, each.chain) != each.chain:
+                raise ValueError(f"two sets of perturbations are called {each.spec.condition!r}")
+        self._card, self._assets, self._note = card, assets, note
+        self._crew = Crew(Job(simulator, assets, card, chains, RolloutKeeper), [], workers, default_time_limit, note)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self._crew.__exit__(kind, error, trace)
+
+    def play(self, specs: Sequence[EpisodeSpec], progress: Progress) -> dict[EpisodeSpec, Rollout]:
+        """The rollouts of these episodes, without those that ended in an error, in the order of `specs`."""
+        found: dict[EpisodeSpec, Rollout] = {}
+        self._crew.add(specs)
+        progress.start(len(specs), 0)
+        try:
+            for result in self._crew.results():
+                if not isinstance(result.answer, Done):
+                    self._note(f"{result.spec.task.key} {result.spec.index}: left out: {result.answer.error}: "
+                               f"{result.answer.message}")
+                    continue
+                found[result.spec] = result.answer.kept
+                progress.record(result.answer.played.record(policy=self._card.name, assets=self._assets,
+                                                            policy_digest="", condition_digest="", versions={}))
+        finally:
+            progress.stop()
+        return {spec: found[spec] for spec in specs if spec in found}

@@ -1,0 +1,81 @@
+"""Rollouts as training batches: a sample is one look, the chunk that was sampled there, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from vlabench.training.rollouts import Rollout
+from vlabench.types import Observation
+
+Floats64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """N samples on a device; T, D: a chunk's actions and their size.
+
+    counted: bool [N, T], the actions that were carried out. before: [N, T], log-probability of each whole action when
+    it was sampled. reference: [N, T, D], mean actions then. weights: [N, T], of each action in the policy's loss, 0
+    where it does not count. advantages, returns: [N].
+    """
+
+    obs: Observation
+    actions: Tensor
+    counted: Tensor
+    before: Tensor
+    reference: Tensor
+    weights: Tensor
+    advantages: Tensor
+    returns: Tensor
+
+    def __len__(self) -> int:
+        return len(self.actions)
+
+
+class Samples:
+    """All looks of some rollouts.
+
+    advantages, returns: float [L] for each rollout, by look. weights: how much an action of each rollout counts;
+    RIPT-VLA's are 1 / steps, so that rollouts weigh the same whatever their length.
+    """
+
+    def __init__(self, rollouts: Sequence[Rollout], advantages: Sequence[Floats64], returns: Sequence[Floats64],
+                 weights: Sequence[float]) -> None:
+        self.rollouts = rollouts
+        self._rows = [(which, look) for which, rollout in enumerate(rollouts) for look in range(len(rollout))]
+        self._advantages, self._returns, self._weights = advantages, returns, weights
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def weight(self, rows: Sequence[int]) -> float:
+        """The weights of all actions of some samples together."""
+        picked = (self._rows[row] for row in rows)
+        return float(sum(self._weights[which] * self.rollouts[which].executed[look] for which, look in picked))
+
+    def batch(self, rows: Sequence[int], device: torch.device | str) -> Batch:
+        """The samples of these numbers. A chunk's actions count from its first to the last that was carried out."""
+        picked = [self._rows[row] for row in rows]
+        looks = [(self.rollouts[which], look) for which, look in picked]
+        obs = Observation(
+            images={camera: np.stack([rollout.pictures[camera][look] for rollout, look in looks])
+                    for camera in looks[0][0].pictures},
+            proprio=np.stack([rollout.proprio[look] for rollout, look in looks]),
+            instruction=tuple(rollout.instruction for rollout, _ in looks), step=0)
+        actions = np.stack([rollout.actions[look] for rollout, look in looks])
+        executed = np.array([rollout.executed[look] for rollout, look in looks])
+        counted = np.arange(actions.shape[1]) < executed[:, None]
+        each = np.array([self._weights[which] for which, _ in picked])
+        arrays = {
+            "actions": actions, "counted": counted, "weights": (counted * each[:, None]).astype(np.float32),
+            "before": np.stack([rollout.log_probs[look].sum(-1) for rollout, look in looks]),
+            "reference": np.stack([rollout.means[look] for rollout, look in looks]),
+            "advantages": np.array([self._advantages[which][look] for which, look in picked], dtype=np.float32),
+            "returns": np.array([self._returns[which][look] for which, look in picked], dtype=np.float32)}
+        return Batch(obs, **{name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
