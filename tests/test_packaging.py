@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from vlabench import cards
+from vlabench import cards, published
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -32,7 +32,9 @@ def test_an_installed_copy_finds_every_card_of_the_checkout(tmp_path: Path) -> N
     code = (
         "import vlabench, vlabench.cards as c\n"
         "print(vlabench.__file__)\n"
-        "print(*c.suite_names())\nprint(*c.policy_names())\nprint(c.load_suite('libero-joint').conditions['joint'].digest)"
+        "print(*c.suite_names())\nprint(*c.policy_names())\n"
+        "print(c.load_suite('libero-joint').conditions['joint'].digest)\n"
+        "from vlabench import published\nprint(*published.papers())"
     )
     command, there = [sys.executable, "-c", code], {"PYTHONPATH": str(site)}
     found = subprocess.run(command, capture_output=True, text=True, check=True, cwd=site, env=there)
@@ -41,6 +43,7 @@ def test_an_installed_copy_finds_every_card_of_the_checkout(tmp_path: Path) -> N
         " ".join(cards.suite_names()),
         " ".join(cards.policy_names()),
         cards.load_suite("libero-joint").conditions["joint"].digest,
+        " ".join(published.papers()),
     ]
 
 

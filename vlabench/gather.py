@@ -72,7 +72,8 @@ def gather(
     with _uncollected():
         for owner in sorted(chosen):
             read, warnings = _read(owner, found[owner], conditions)
-            records[owner] = [record for record in read if _fits(record.task, tasks)]
+            wanted = {task for task in {record.task for record in read} if _fits(task, tasks)}
+            records[owner] = [record for record in read if record.task in wanted]
             notes += [f"{owner}: {warning}" for warning in warnings]
     return Gathered(records, tuple(notes))
 

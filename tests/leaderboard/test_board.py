@@ -14,8 +14,10 @@ from vlabench import cards
 from vlabench.cli import app
 from vlabench.errors import OptionError, SubmissionError
 from vlabench.leaderboard import board, standings
+from vlabench.leaderboard.definitions import Definitions
 from vlabench.leaderboard.manifest import SCHEMA, Manifest
 from vlabench.leaderboard.reading import read
+from vlabench.leaderboard.submit import submit
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -78,8 +80,8 @@ def test_policies_that_read_the_state_are_shown_without_rank(tmp_path: Path, fol
     path = made.policy_card(tmp_path / "policies", "oracle", noise=0.0)
     path.write_text(path.read_text() + "privileged = true\n")
     policy = cards.load_policy(str(path))
-    records = made.whole_suite(policy, made.Definitions().of("toy", "plain"), lambda *_: True)
-    made.submit(made.written(tmp_path / "oracle", records), str(path), "toy", name="oracle", contact="me",
+    records = made.whole_suite(policy, Definitions().of("toy", "plain"), lambda *_: True)
+    submit(made.written(tmp_path / "oracle", records), str(path), "toy", name="oracle", contact="me",
                 out=folder / "submissions" / "oracle", assets="plain")
     found = rows(folder)
     assert list(found) == ["oracle", "strong", "weak"]
@@ -163,7 +165,9 @@ def test_the_schema_describes_submissions_as_another_library_reads_it(good: Path
     jsonschema.Draft202012Validator.check_schema(schema)
     content = json.loads((good / "submission.json").read_text())
     jsonschema.validate(content, schema)
-    for wrong in ({"name": "<b>"}, {"surprise": 1}, {"episodes": 0}, {"policy_digest": "x"}, {"tasks": []}):
+    wrongs: list[dict[str, Any]] = [{"name": "<b>"}, {"surprise": 1}, {"episodes": 0}, {"policy_digest": "x"},
+                                    {"tasks": []}]
+    for wrong in wrongs:
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(content | wrong, schema)
     assert set(schema["required"]) == {name for name, field in Manifest.model_fields.items() if field.is_required()}

@@ -15,7 +15,7 @@ import pytest
 
 from tests.leaderboard.made import altered
 from vlabench.conditions import digest_of
-from vlabench.errors import OutdatedError, SubmissionError, UnknownName, VlabenchError
+from vlabench.errors import OutdatedError, SubmissionError, UnknownName
 from vlabench.leaderboard.manifest import Claim
 from vlabench.leaderboard.reading import read
 
@@ -265,21 +265,16 @@ def test_a_suite_that_has_changed_since_is_outdated_not_wrong(good: Path) -> Non
         read(altered(good, louder))
 
 
-@pytest.mark.parametrize(("change", "kind", "message"), [
-    (lambda folder, manifest: manifest.update(suite="x.toml") or rename_suite(folder, manifest, "x.toml"), UnknownName,
-     "unknown suite 'x.toml'"),
-    (lambda folder, manifest: manifest.update(suite="tooy") or rename_suite(folder, manifest, "tooy"), UnknownName,
-     "unknown suite 'tooy': did you mean 'toy'"),
-])
-def test_suites_are_known_by_name_only(good: Path, change: Change, kind: type[VlabenchError], message: str) -> None:
-    with pytest.raises(kind, match=message):
-        read(altered(good, change))
+@pytest.mark.parametrize(("name", "message"), [
+    ("x.toml", "unknown suite 'x.toml'"), ("tooy", "unknown suite 'tooy': did you mean 'toy'")])
+def test_suites_are_known_by_name_only(good: Path, name: str, message: str) -> None:
+    def renamed(folder: Path, manifest: Manifest) -> None:
+        manifest["suite"] = name
+        (folder / "cards/suites/toy.toml").rename(folder / f"cards/suites/{name}.toml")
+        next(file for file in manifest["files"] if "suites" in file["path"])["path"] = f"cards/suites/{name}.toml"
 
-
-def rename_suite(folder: Path, manifest: Manifest, name: str) -> None:
-    """The suite's card under another name."""
-    (folder / "cards/suites/toy.toml").rename(folder / f"cards/suites/{name}.toml")
-    next(file for file in manifest["files"] if "suites" in file["path"])["path"] = f"cards/suites/{name}.toml"
+    with pytest.raises(UnknownName, match=message):
+        read(altered(good, renamed))
 
 
 def test_a_good_one_is_read(good: Path) -> None:

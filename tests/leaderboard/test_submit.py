@@ -29,13 +29,12 @@ def card(tmp_path: Path) -> Path:
     return policy_card(tmp_path, "mine")
 
 
-def attempt(tmp_path: Path, card: Path, edit: Edit = lambda records: records, **options: str) -> Submission:
+def attempt(tmp_path: Path, card: Path, edit: Edit = lambda records: records, *, suite: str = "toy",
+            name: str = "mine", contact: str = "me", notes: str = "") -> Submission:
     """Submit what `edit` leaves of a whole suite's records."""
     records = edit(whole_suite(cards.load_policy(str(card)), Definitions().of("toy", "plain"), won))
-    given = {"name": "mine", "contact": "me", "suite": "toy", **options}
-    return submit(written(tmp_path / "results", records), str(card), given["suite"], name=given["name"],
-                  contact=given["contact"], out=tmp_path / "board" / given["name"], assets="plain",
-                  notes=given.get("notes", ""))
+    return submit(written(tmp_path / "results", records), str(card), suite, name=name, contact=contact,
+                  out=tmp_path / "board" / name, assets="plain", notes=notes)
 
 
 def test_a_submission_is_the_records_and_what_they_mean(tmp_path: Path, card: Path) -> None:
@@ -97,14 +96,14 @@ def test_records_on_another_pack_are_not_those(tmp_path: Path, card: Path) -> No
         attempt(tmp_path, card, lambda records: [dataclasses.replace(each, assets="fancy") for each in records])
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"contact": "a\nb"}, "vlabench submit: contact: must be one line of printable text"),
-    ({"contact": ""}, "vlabench submit: contact: "),
-    ({"name": "a b"}, "vlabench submit: name: must match pattern"),
+@pytest.mark.parametrize(("name", "contact", "message"), [
+    ("mine", "a\nb", "vlabench submit: contact: must be one line of printable text"),
+    ("mine", "", "vlabench submit: contact: "),
+    ("a b", "me", "vlabench submit: name: must match pattern"),
 ])
-def test_names_and_contacts_that_cannot_be(tmp_path: Path, card: Path, options: dict[str, str], message: str) -> None:
+def test_names_and_contacts_that_cannot_be(tmp_path: Path, card: Path, name: str, contact: str, message: str) -> None:
     with pytest.raises(OptionError, match=message):
-        attempt(tmp_path, card, **options)
+        attempt(tmp_path, card, name=name, contact=contact)
     with pytest.raises(UnknownName, match="unknown suite 'tooy'"):
         attempt(tmp_path, card, suite="tooy")
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
+
+if TYPE_CHECKING:
+    from peft.tuners.lora import LoraModel
 
 pytest.importorskip("peft", reason="trains adapters with peft, which the extra `train` installs")
 
@@ -16,10 +20,15 @@ from vlabench.models.nano import Inputs, NanoConfig, NanoVLA  # noqa: E402
 RANK, ALPHA = 3, 6
 
 
-def network(seed: int = 0) -> NanoVLA:
-    torch.manual_seed(seed)
-    return NanoVLA(NanoConfig(image_size=16, words=("bowl",), embedding=16, head=8, points=4, features=4, text_width=8,
+def network() -> NanoVLA:
+    """With weights that are not at their start, where some are zero."""
+    torch.manual_seed(0)
+    made = NanoVLA(NanoConfig(image_size=16, words=("bowl",), embedding=16, head=8, points=4, features=4, text_width=8,
                               widths=(8, 8), chunk=2)).eval()
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return made
 
 
 def logits(made: NanoVLA) -> torch.Tensor:
@@ -31,7 +40,7 @@ def logits(made: NanoVLA) -> torch.Tensor:
         return made.act(made.trunk(inputs).embedding).logits
 
 
-def changed(made: NanoVLA) -> lora.LoraModel:
+def changed(made: NanoVLA) -> LoraModel:
     """With adapters that do something: peft's start at zero."""
     adapted = lora.attach(made, RANK, ALPHA, without=made.worth)
     with torch.no_grad():

@@ -34,7 +34,8 @@ def test_robustvla_1_has_the_papers_columns_and_both_policies_on_the_same_episod
     assert "8 of hero on primitive" in sheet.notes[0] and "8 of rival on primitive" in sheet.notes[1]
     shift = line(sheet, "hero").cells[0]
     assert isinstance(shift, Cell) and shift.n == 32 and shift.low == pytest.approx(stats.wilson(8, 32)[0])
-    assert sheet.notes[-1] == "Episodes behind a figure: 24 to 32."
+    assert sheet.notes[-1] == ("Tasks played: libero_spatial 2, libero_object 2, libero_goal 2, libero_10 2. "
+                               "Episodes behind a figure: 24 to 32.")
 
 
 def test_alone_a_policy_has_all_its_episodes(robust: Path) -> None:
@@ -128,6 +129,14 @@ def test_the_suite_by_task_set_has_a_group_for_each_and_one_for_all(robust: Path
     assert points(sheet.lines[3]) == [None, -50.0] * 5
 
 
+def test_versus_pairs_policies_under_the_same_condition(robust: Path) -> None:
+    sheet = make([robust], Choice(suite="libero-joint", versus="rival"))
+    assert [each.name for each in sheet.lines] == ["hero", "hero − rival", "rival"]
+    assert points(sheet.lines[1]) == [25.0, 25.0]
+    # the rival lost one of four where the hero did not, in 8 tasks, under both conditions
+    assert [cell.p for cell in sheet.lines[1].cells if isinstance(cell, Cell)] == pytest.approx([2 * 2 / 2**8] * 2)
+
+
 def test_without_a_suite_everything_is_shown_and_gaps_are_explained(tmp_path: Path) -> None:
     results = write_records(tmp_path, [*episodes("kitchen/0", "clean", "ss"), *episodes("garage/0", "clean", "sf"),
                                        *episodes("garage/0", "far", "ff")])  # fmt: skip
@@ -152,6 +161,9 @@ def test_packs_have_rows_and_rankings_of_their_own(tmp_path: Path) -> None:
     (Choice("suite", published=True), OptionError, "no paper has a table like --layout suite"),
     (Choice("robustvla-1", suite="libero-clean"), OptionError, "leave --suite out"),
     (Choice("suite", reference="hero"), OptionError, "--reference goes with --layout severity"),
+    (Choice("severity", versus="hero"), OptionError, "--versus goes with --layout suite"),
+    (Choice("robustvla-1", by_task_set=True), OptionError, "--by-task-set goes with --layout suite"),
+    (Choice(versus="hera"), UnknownName, "unknown policy 'hera' in --versus: did you mean 'hero'"),
     (Choice("robustvla-2"), OptionError, "vlabench run --policy P --suite libero-action"),
     (Choice("severity"), OptionError, "vlabench run --policy P --suite libero-severity"),
     (Choice(suite="libero-cleam"), UnknownName, "libero-clean"),

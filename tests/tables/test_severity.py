@@ -76,3 +76,18 @@ def test_the_mce_is_relative_to_the_reference(results: Path) -> None:
     assert line(sheet, "shift", "hero").cells[-1] == ""
     with pytest.raises(UnknownName, match="unknown policy 'nobody' in --reference"):
         make([results], Choice("severity", reference="nobody"))
+
+
+def test_only_task_sets_and_policies_with_severities_take_part(results: Path) -> None:
+    before = [points(each) for each in make([results], Choice("severity")).lines]
+    write_records(results, [*episodes("garage/0", "clean", "ffff", policy="hero"),
+                            *episodes("kitchen/0", "clean", "ssss", policy="idle")])  # fmt: skip
+    after = make([results], Choice("severity"))
+    assert [points(each) for each in after.lines] == before
+    assert "Over kitchen." in after.notes
+
+
+def test_a_reference_that_never_fails_has_no_failures_to_compare_with(tmp_path: Path) -> None:
+    perfect: Swept = {"clean": "ss", "shift": ["ss"] * 5, "jpeg": ["ss"] * 5}
+    sheet = make([write_records(tmp_path, swept("hero", perfect))], Choice("severity", reference="hero"))
+    assert sheet.lines[-1].cells[-1] == "–"

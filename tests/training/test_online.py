@@ -164,14 +164,15 @@ def test_adapters_are_trained_alone_and_shipped_merged(card: Card, tmp_path: Pat
 
 @pytest.mark.usefixtures("alone")
 def test_what_a_user_can_get_wrong_is_said(card: Card, start: PolicyCard, tmp_path: Path) -> None:
-    for number, (changes, message) in enumerate((
-            ({"init": "nobody"}, "unknown policy 'nobody'"),
-            ({"init": "random"}, "'random' is a policy of the adapter 'random', this one is of 'switch_gauss'"),
-            ({"reward": "dense"}, "the dense reward needs demonstrations of every task; there are none of lamp_0"),
-            ({"rollouts": 1}, "training.options: rollouts: .*greater than or equal to 2"),
-            ({"noise": {"observation": 3.0}}, "training.options: noise.observation: .*less than or equal to 1"),
-            ({"jacobian": {"alpha": 0.1}}, "unknown key 'alpha'"),
-            ({"task_sets": ["buttons"]}, "unknown task set 'buttons'"))):
+    mistakes: list[tuple[dict[str, Any], str]] = [
+        ({"init": "nobody"}, "unknown policy 'nobody'"),
+        ({"init": "random"}, "'random' is a policy of the adapter 'random', this one is of 'switch_gauss'"),
+        ({"reward": "dense"}, "the dense reward needs demonstrations of every task; there are none of lamp_0"),
+        ({"rollouts": 1}, "training.options: rollouts: .*greater than or equal to 2"),
+        ({"noise": {"observation": 3.0}}, "training.options: noise.observation: .*less than or equal to 1"),
+        ({"jacobian": {"alpha": 0.1}}, "unknown key 'alpha'"),
+        ({"task_sets": ["buttons"]}, "unknown task set 'buttons'")]
+    for number, (changes, message) in enumerate(mistakes):
         with pytest.raises(VlabenchError, match=message):
             trained(card("rloo", **{**RLOO, **changes}), tmp_path / str(number))
     path = card("rloo", **{**RLOO, "iterations": 1, "contexts": 2})

@@ -149,7 +149,7 @@ def _policy(submission: Submission, name: str | None) -> PolicyCard:
         raise SubmissionError(f"{where}: policy {policy.name!r} is another one: its card, adapter or weights give the "
                               f"digest {policy.digest[:8]}, the submission's {manifest.policy_digest[:8]}\n  {mend}")
     try:
-        policy.make().close()
+        policy.check()
     except CardError as error:
         raise SubmissionError(f"{where}: {error}") from None
     return policy

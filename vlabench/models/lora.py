@@ -21,6 +21,10 @@ BASE, SCALE = "base", "scale"
 """Entries of the file's header: sha256 of the weights that the adapter changes, and the factor of its products."""
 
 
+ADAPTER = "default"
+"""What peft calls it."""
+
+
 def targets(network: nn.Module, without: nn.Module | None = None) -> list[str]:
     """The names of all linear layers but those inside `without` and inside torch's transformer layers.
 
@@ -42,26 +46,37 @@ def attach(network: nn.Module, rank: int, alpha: int, without: nn.Module | None 
     except ImportError as error:
         raise MissingExtra(error.name or "peft", "train", "training with LoRA") from error
     config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets(network, without))
-    return LoraModel(network, config, "default")
+    return LoraModel(network, config, ADAPTER)
 
 
 def merged(adapted: LoraModel) -> nn.Module:
-    """A copy of the network whose layers have taken their adapters in."""
-    network: nn.Module = copy.deepcopy(adapted).merge_and_unload()  # type: ignore[no-untyped-call]
+    """A copy of the network whose layers have taken their adapters in.
+
+    peft's own `merge_and_unload` takes a network's `config` for one of transformers'.
+    """
+    network: nn.Module = copy.deepcopy(adapted.model)
+    for name, layer in _adapters(network):
+        layer.merge()
+        above, _, last = name.rpartition(".")
+        setattr(network.get_submodule(above), last, layer.get_base_layer())
     return network
+
+
+def _adapters(network: nn.Module) -> list[tuple[str, Any]]:
+    """The layers that have an adapter, with their names."""
+    from peft.tuners.lora import LoraLayer
+
+    return [(name, layer) for name, layer in network.named_modules() if isinstance(layer, LoraLayer)]
 
 
 def to_bytes(adapted: LoraModel, base: str) -> bytes:
     """The adapter's file: two float16 matrices a layer. base: sha256 of the weights that it was trained on."""
-    from peft.tuners.lora import LoraLayer
-
     state: dict[str, Tensor] = {}
     scales = set()
-    for name, layer in adapted.model.named_modules():
-        if isinstance(layer, LoraLayer):
-            scales.add(float(layer.scaling["default"]))
-            for part, matrix in (("down", layer.lora_A["default"]), ("up", layer.lora_B["default"])):
-                state[f"{name}.{part}"] = matrix.weight.detach().to("cpu", torch.float16).contiguous()
+    for name, layer in _adapters(adapted.model):
+        scales.add(float(layer.scaling[ADAPTER]))
+        for part, matrix in (("down", layer.lora_A[ADAPTER]), ("up", layer.lora_B[ADAPTER])):
+            state[f"{name}.{part}"] = matrix.weight.detach().to("cpu", torch.float16).contiguous()
     (scale,) = scales
     return save(state, metadata={BASE: base, SCALE: repr(scale)})
 

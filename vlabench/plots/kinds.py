@@ -15,7 +15,7 @@ from vlabench.conditions import CLEAN, SEVERITIES
 from vlabench.errors import OptionError, UnknownName
 from vlabench.plots.data import Data
 from vlabench.plots.style import INK, SOFT, canvas, footnote, look, styled
-from vlabench.tables.severity import sweeps
+from vlabench.tables.severity import sweeps, swept
 from vlabench.tables.sides import Cell, Side, drop, rate
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 ACROSS = 5
 """Panels beside each other."""
-RATES = "Points: success rates; bands and bars: Wilson's 95 %."
 CELLS = 900
 """Up to this many cells of a heat map have their figure written in."""
 BANDS = 3
@@ -43,22 +42,24 @@ def draw(kind: str, data: Data) -> Figure:
 
 def severity(data: Data) -> Figure:
     """Success over severity, a panel for each perturbation, a line for each policy."""
-    names = list(dict.fromkeys(name for side in data.sides for name in sweeps(side)))
+    curved = [side for side in data.sides if sweeps(side)]
+    names = list(dict.fromkeys(name for side in curved for name in sweeps(side)))
     if not names:
         raise OptionError("no perturbation is on record at two or more severities\n"
                           "  mend: vlabench run --policy P --suite libero-severity")
+    task_sets = swept(curved)
     figure, panels = _panels(len(names), 1.95, 1.75, sharex=True)
     for axes, name in zip(panels, names, strict=True):
-        for number, side in enumerate(data.sides):
-            cells = {0: rate(side, [(CLEAN, each) for each in data.task_sets])}
-            cells |= {k: rate(side, [(f"{name}-s{k}", each) for each in data.task_sets]) for k in SEVERITIES}
+        for number, side in enumerate(curved):
+            cells = {0: rate(side, [(CLEAN, each) for each in task_sets])}
+            cells |= {k: rate(side, [(f"{name}-s{k}", each) for each in task_sets]) for k in SEVERITIES}
             _curve(axes, {k: cell for k, cell in cells.items() if cell}, number, data.label(side))
         axes.set(title=name, xlim=(-0.2, SEVERITIES[-1] + 0.2), ylim=(0, 100), xticks=[0, *SEVERITIES],
                  yticks=range(0, 101, 25))
         axes.set_xticklabels(["clean", *map(str, SEVERITIES)])
     _outer_labels(panels, "severity", "success, %")
     _legend(figure, panels[0])
-    footnote(figure, [RATES, data.caption])
+    footnote(figure, [f"Success rates over {', '.join(task_sets)}; bands: Wilson's 95 %.", data.caption])
     return figure
 
 
@@ -260,9 +261,9 @@ def _write_in(axes: Axes, values: npt.NDArray[np.float64]) -> None:
 def _panels(
     count: int, width: float, height: float, across: int = ACROSS, sharex: bool = False
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with `count` panels in rows, the last row not full where they do not fill it; one y axis for all."""
-    columns = min(count, across)
-    rows = math.ceil(count / columns)
+    """A figure with `count` panels in rows as even as can be, at most `across` in one; all share the y axis."""
+    rows = math.ceil(count / across)
+    columns = math.ceil(count / rows)
     figure = canvas(max(3.6, 0.9 + columns * width), 1.1 + rows * height)
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True, sharex=sharex).ravel().tolist()
     for axes in grid[count:]:

@@ -46,9 +46,9 @@ def _files(folder: Path) -> Iterator[tuple[Path, list[dict[str, object]]]]:
                     task="", condition=name, index=0, seed=0, status="failure", success_once=False,
                     success_at_end=False, steps=220, seconds=4.2, instruction="put the bowl on the plate",
                     realised={"condition": {"degrees": 12.34}}, changed={"images/agentview": 1.0, "images/wrist": 1.0},
-                    changed_first=("images/agentview",), frame={"agentview": "0123456789abcdef"}, state="0123456789abcdef",
-                    policy=f"policy-{p}", assets="primitive", policy_digest="0" * 64, condition_digest=f"{c:064}",
-                    versions=versions, finished="2025-01-01T00:00:00+00:00",
+                    changed_first=("images/agentview",), frame={"agentview": "0123456789abcdef"},
+                    state="0123456789abcdef", policy=f"policy-{p}", assets="primitive", policy_digest="0" * 64,
+                    condition_digest=f"{c:064}", versions=versions, finished="2025-01-01T00:00:00+00:00",
                 )  # fmt: skip
                 same = dataclasses.asdict(record)
                 yield folder / record.policy / record.assets / f"set_{s}" / f"{name}.jsonl", [

@@ -120,8 +120,21 @@ def outcomes_of(side: Side, condition: str, task_sets: Iterable[str]) -> Bools:
 
 def drop(side: Side, condition: str, task_sets: Sequence[str], control: str = CLEAN) -> Cell | None:
     """The paired difference condition − control, with its exact McNemar p; None without a pair."""
-    keys, first, second = stats.pair(side.merged(control, task_sets), side.merged(condition, task_sets))
-    if not keys or condition == control:
+    if condition == control:
+        return None
+    return _difference(side.merged(control, task_sets), side.merged(condition, task_sets))
+
+
+def contrast(first: Side, second: Side, condition: str, task_sets: Sequence[str]) -> Cell | None:
+    """The paired difference second − first of two policies under a condition; None without a pair or a second one."""
+    if first.owner == second.owner:
+        return None
+    return _difference(first.merged(condition, task_sets), second.merged(condition, task_sets))
+
+
+def _difference(one: Outcomes, other: Outcomes) -> Cell | None:
+    keys, first, second = stats.pair(one, other)
+    if not keys:
         return None
     found = stats.paired_difference(first, second, [task for task, _, _ in keys])
     return Cell(found.value, found.low, found.high, found.n, p=stats.mcnemar(first, second))

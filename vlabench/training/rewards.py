@@ -138,7 +138,7 @@ def ssim(one: Image, other: Image) -> float:
 
     def mean(values: Floats64) -> Floats64:
         """The window's weighted mean around each pixel."""
-        blurred: Floats64 = np.asarray(cv2.GaussianBlur(values, (11, 11), 1.5))[5:-5, 5:-5]
+        blurred: Floats64 = np.asarray(cv2.GaussianBlur(values, (11, 11), 1.5), dtype=np.float64)[5:-5, 5:-5]
         return blurred
 
     mu_x, mu_y = mean(x), mean(y)

@@ -47,6 +47,8 @@ def table(
     at_end: AtEnd = False,
     reference: Annotated[str | None, typer.Option(
         metavar="P", help="The policy whose failures the mCE is relative to (layout severity).")] = None,
+    versus: Annotated[str | None, typer.Option(
+        metavar="P", help="Differences to this policy instead of the clean condition (layout suite).")] = None,
 ) -> None:
     """Compare policies on the same episodes: rates, intervals, paired drops; best in bold, second underlined."""
     from vlabench import tables
@@ -54,7 +56,7 @@ def table(
 
     kind = tables.check_target(out, form.value if form else None)
     sheet = tables.make(results or [Path("results")], tables.Choice(
-        layout, suite, split(policies), assets, published, partial, by_task_set, at_end, reference))
+        layout, suite, split(policies), assets, published, partial, by_task_set, at_end, reference, versus))
     if kind == "rich":
         console().print(to_rich(sheet, intervals))
     elif out is None:

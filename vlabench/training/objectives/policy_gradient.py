@@ -21,7 +21,7 @@ def leave_one_out(scores: Sequence[float]) -> Floats64:
     return advantages
 
 
-def gae(rewards: Sequence[float], values: Sequence[float], gamma: float, lam: float) -> tuple[Floats64, Floats64]:
+def gae(rewards: npt.ArrayLike, values: npt.ArrayLike, gamma: float, lam: float) -> tuple[Floats64, Floats64]:
     """Generalised advantage estimation (Schulman et al. 2016) over one episode of L decisions: (advantages, returns).
 
     values: the critic's, before the update. The episode is over after the last decision, by success or by the step

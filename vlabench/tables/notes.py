@@ -1,0 +1,28 @@
+"""Sentences below a table that several layouts share, and what they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from vlabench.tables.sheet import Line
+from vlabench.tables.sides import Cell, Side
+
+AVERAGING = ("A column over several task sets or conditions is the mean of their rates, each with the same weight; "
+             "intervals are Wilson's 95 %, for the number of different episodes.")  # fmt: skip
+
+
+def common(cut: Sequence[Side]) -> list[str]:
+    """The task sets that all policies have played anything on."""
+    return [name for name in cut[0].task_sets if all(name in side.task_sets for side in cut)] if cut else []
+
+
+def counts(cut: Sequence[Side], lines: Iterable[Line]) -> list[str]:
+    """How many tasks were played, and how many episodes are behind the cells."""
+    tasks: dict[str, set[str]] = {}
+    for side in cut:
+        for (_, task_set), outcomes in side.outcomes.items():
+            tasks.setdefault(task_set, set()).update(task for task, _, _ in outcomes)
+    played = ", ".join(f"{name} {len(each)}" for name, each in tasks.items())
+    episodes = sorted({cell.n for line in lines for cell in line.cells if isinstance(cell, Cell) and cell.n})
+    ends = " to ".join(dict.fromkeys(str(each) for each in (episodes[0], episodes[-1]))) if episodes else "0"
+    return [f"Tasks played: {played}. Episodes behind a figure: {ends}."]

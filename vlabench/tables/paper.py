@@ -1,0 +1,66 @@
+"""The layouts of papers: a published table's columns, filled with measured rows, and its own rows below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vlabench.errors import OptionError
+from vlabench.published import Paper, PublishedTable
+from vlabench.tables.notes import AVERAGING, common, counts
+from vlabench.tables.sheet import MEASURED, PUBLISHED, Head, Line, Sheet
+from vlabench.tables.sides import Cell, Side, rate
+
+
+def paper_sheet(
+    paper: Paper, table: PublishedTable, cut: Sequence[Side], notes: Sequence[str], published: bool, partial: bool
+) -> Sheet:
+    """One line per policy; `published` adds the paper's. partial: average over the task sets that all policies have.
+
+    Raises OptionError if no policy fills any column.
+    """
+    lines, said = [], list(notes)
+    there = common(cut) if partial else None
+    for side in cut:
+        cells = [rate(side, [leaf for leaf in table.leaves(column) if there is None or leaf[1] in there])
+                 for column in table.columns]
+        lines.append(Line(side.owner.policy, MEASURED, side.owner.assets, cells))
+        said += _gaps(side, table, there)
+    lines = [line for line in lines if any(line.cells)]
+    if not lines:
+        raise OptionError(f"nothing on record fills a column of {paper.name} table {table.number}\n"
+                          f"  mend: vlabench run --policy P --suite {table.suite}, or --partial where task sets are "
+                          f"missing")
+    if published:
+        lines += _published_lines(paper, table)
+        said += _published_notes(paper, table)
+    said += [AVERAGING, *counts(cut, lines)]
+    return Sheet(table.title, [Head(column.name, column.group) for column in table.columns], lines, said,
+                 table.transposed)
+
+
+def _gaps(side: Side, table: PublishedTable, there: Sequence[str] | None) -> list[str]:
+    """What a policy has not played of a table."""
+    wanted = dict.fromkeys(leaf for column in table.columns for leaf in table.leaves(column))
+    absent = [leaf for leaf in wanted if leaf not in side.outcomes]
+    if not absent or len(absent) == len(wanted):
+        return []
+    conditions, task_sets = ", ".join(dict.fromkeys(leaf[0] for leaf in absent)), {leaf[1] for leaf in absent}
+    what = f"averages are over {', '.join(there)}" if there is not None else "averages over them are left empty"
+    return [f"{side.owner} lacks {conditions} on {', '.join(sorted(task_sets))}: {what}."]
+
+
+def _published_lines(paper: Paper, table: PublishedTable) -> list[Line]:
+    nothing = float("nan")
+    return [
+        Line(row.name, PUBLISHED, f"{paper.name} table {table.number}",
+             [Cell(round(points / 100, 6), nothing, nothing, 0) for points in row.rates])
+        for row in table.rows
+    ]  # fmt: skip
+
+
+def _published_notes(paper: Paper, table: PublishedTable) -> list[str]:
+    number = f"{paper.name} table {table.number}"
+    off = [f"{number}, {each.row}, {each.column}: its parts (table {each.table}) average to {each.follows:.1f}"
+           for each in table.deviations]
+    return [f"Published rows are quoted from {paper.source} ({paper.name}): {paper.assets} assets, the paper's own "
+            f"reading of the perturbations and its own policies. They are no rivals of measured rows.", *off]
