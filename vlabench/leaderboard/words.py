@@ -18,8 +18,8 @@ HOW = (
 )
 """The only sentences that are HTML; they hold nothing from outside."""
 PUBLISHED = (
-    "Success in %, as papers report it: not checked here, and measured with other assets and other readings of the "
-    "perturbations, so that it shares no table and no rank with the entries above."
+    "Success in %, as papers report it, on LIBERO's own assets and with their own readings of the perturbations: not "
+    "checked here, so that it shares no table and no rank with the entries above."
 )
 OVERALL = (
     "Bradley–Terry strength: the log odds that a policy succeeds in an episode in which only one of two does, over all "
