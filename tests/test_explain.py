@@ -33,7 +33,7 @@ def test_a_suite_says_how_much_it_is_and_what_its_conditions_do() -> None:
 
 @pytest.mark.parametrize(("suite", "policy"), [
     ("libero-joint", "expert"), ("libero-action", "expert"),
-    ("libero-rotation", "random"), ("libero-latency", "random"),  # of which some or all cannot reach the expert
+    ("libero-rotation", "nano-sft"), ("libero-latency", "nano-sft"),  # of which some or all cannot reach the expert
 ])
 def test_the_command_on_a_suites_page_names_a_policy_that_all_its_conditions_reach(suite: str, policy: str) -> None:
     assert f"vlabench run --policy {policy} --suite {suite}" in words(suite)

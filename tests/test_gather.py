@@ -62,12 +62,12 @@ def test_conditions_have_to_be_those_of_the_digests(results: Path) -> None:
 
 def test_without_digests_the_last_version_holds(tmp_path: Path) -> None:
     old = [record(index=i, policy_digest="old", condition_digest="old", finished="2025-01-01") for i in range(3)]
-    new = [record(index=i, policy_digest="new", condition_digest="new", finished="2025-02-01") for i in range(2)]
+    changes = {"policy_digest": "new", "condition_digest": "new", "finished": "2025-02-01"}
+    new = [record(index=i, steps=5, **changes) for i in range(2)]
     other = [record(condition="joint", policy_digest="old", finished="2025-01-15")]
     found = gather([write_records(tmp_path, [*old, *new, *other])])
     (records,) = found.records.values()
-    assert [(each.condition, each.index, each.policy_digest) for each in records] == [
-        ("clean", 0, "new"), ("clean", 1, "new")]
+    assert [(each.condition, each.index, each.steps) for each in records] == [("clean", 0, 5), ("clean", 1, 5)]
     assert sorted(found.notes) == [
         "random on primitive: 1 record left out: policy 'random' had another card or other weights then",
         "random on primitive: 3 records left out: condition 'clean' had other parameters then"]

@@ -212,7 +212,7 @@ def test_killed_at_random_moments_and_resumed_the_records_are_the_same(truth: Pa
 
 
 def test_ctrl_c_keeps_what_was_recorded(truth: Path, tmp_path: Path) -> None:
-    with started(tmp_path, pause=0.2) as process:
+    with started(tmp_path, pause=0.5) as process:
         assert eventually(lambda: len(records(tmp_path)) >= 3)
         assert len(workers_of(process.pid)) == 2
         process.send_signal(signal.SIGINT)

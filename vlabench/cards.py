@@ -53,9 +53,7 @@ def load_suite(name: str) -> SuiteCard:
 def load_policy(name: str) -> PolicyCard:
     """The policy of a name or of a path that ends in `.toml`. Raises UnknownName, CardError."""
     path = _find("policies", name)
-    card = _validate(PolicyCard, path, {"name": path.stem, "path": str(path)})
-    trained_perturbations(card)
-    return card
+    return _validate(PolicyCard, path, {"name": path.stem, "path": str(path)})
 
 
 def trained_perturbations(card: PolicyCard) -> frozenset[str]:

@@ -9,17 +9,20 @@ import contextlib
 import functools
 import gc
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from typing_extensions import Self
+
 from vlabench import cards
 from vlabench.errors import OptionError, StoreError, UnknownName
 from vlabench.problems import shown
-from vlabench.store import RUNS, Store
-from vlabench.types import EpisodeRecord
+from vlabench.store import RUNS, Reading, Store
+from vlabench.types import EpisodeRecord, Status
 
 
 class Owner(NamedTuple):
@@ -32,11 +35,35 @@ class Owner(NamedTuple):
         return f"{self.policy} on {self.assets}"
 
 
+@dataclass(slots=True)
+class Played:
+    """What tables and plots ask of a record. A twentieth of its memory, which is most of the time reading takes."""
+
+    task: str
+    condition: str
+    index: int
+    seed: int
+    status: Status
+    success_at_end: bool
+    steps: int
+
+    @classmethod
+    def of(cls, record: EpisodeRecord) -> Self:
+        """The same words are the same objects."""
+        return cls(sys.intern(record.task), sys.intern(record.condition), record.index, record.seed, record.status,
+                   record.success_at_end, record.steps)
+
+    @property
+    def task_set(self) -> str:
+        """`libero_goal` of `libero_goal/3`."""
+        return self.task.rpartition("/")[0]
+
+
 @dataclass(frozen=True)
 class Gathered:
-    """The records of each owner, and what was left out, one sentence each."""
+    """The episodes of each owner, and what was left out, one sentence each."""
 
-    records: Mapping[Owner, Sequence[EpisodeRecord]]
+    records: Mapping[Owner, Sequence[Played]]
     notes: tuple[str, ...]
 
 
@@ -67,7 +94,7 @@ def gather(
     if not chosen:
         packs = ", ".join(sorted({owner.assets for owner in found}))
         raise OptionError(f"no records on {assets!r} assets in {_listed(places)}, only on {packs}")
-    records: dict[Owner, Sequence[EpisodeRecord]] = {}
+    records: dict[Owner, Sequence[Played]] = {}
     notes: list[str] = []
     with _uncollected():
         for owner in sorted(chosen):
@@ -80,10 +107,7 @@ def gather(
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without the garbage collector, which goes through all records again and again while they become more.
-
-    None of them is garbage; with 100,000 it would take as long as reading them.
-    """
+    """Without the garbage collector: records hold no cycles, and looking for some takes a third of reading them."""
     was = gc.isenabled()
     gc.disable()
     try:
@@ -106,9 +130,7 @@ def _owners(place: Path) -> Iterator[tuple[Owner, Path]]:
                      f"  mend: vlabench run --policy P --suite S --results DIR, and name that folder")
 
 
-def _read(
-    owner: Owner, folder: Path, conditions: Mapping[str, str] | None
-) -> tuple[Sequence[EpisodeRecord], list[str]]:
+def _read(owner: Owner, folder: Path, conditions: Mapping[str, str] | None) -> tuple[list[Played], list[str]]:
     files = sorted(file for file in folder.glob("*/*.jsonl") if conditions is None or file.stem in conditions)
     last = sorted(((file.stem, line) for file in files if (line := _last_line(file))),
                   key=lambda entry: str(entry[1].get("finished", "")))
@@ -117,8 +139,13 @@ def _read(
     version = str(last[-1][1].get("policy_digest", "")) if last else None
     order = _order()
     task_sets = sorted({file.parent.name for file in files}, key=lambda name: (order.get(name, len(order)), name))
-    reading = Store(folder.parent.parent, owner.policy, owner.assets).read(task_sets, digests, version)
-    return list(reading.records.values()), reading.warnings()
+    store, whole, played = Store(folder.parent.parent, owner.policy, owner.assets), Reading(), list[Played]()
+    for task_set in task_sets:
+        for name, digest in digests.items():  # one file at a time: its records go as soon as they are cut down
+            reading = store.read([task_set], {name: digest}, version)
+            whole.ignored += reading.ignored
+            played += map(Played.of, reading.records.values())
+    return played, whole.warnings()
 
 
 @functools.cache

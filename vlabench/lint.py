@@ -42,6 +42,7 @@ def _check_suite(name: str, homes: dict[str, Condition]) -> None:
 def _check_policy(name: str) -> None:
     card = cards.load_policy(name)
     _ = card.digest
+    cards.trained_perturbations(card)
 
 
 def main() -> int:

@@ -20,10 +20,11 @@ def demo(index: int = 0, length: int = 12, size: int = 16, seed: int = 0, who: t
     actors = np.zeros(length, dtype=np.uint8)
     actors[list(who)] = 1
     single = {name: rng.standard_normal((length, width)).astype(np.float32)
-              for name, width in (("proprio", 8), ("labels", 7), ("executed", 7), ("points", 9))}
+              for name, width in (("proprio", 8), ("labels", 7), ("points", 9))}
     return Demo(index=index, seed=seed, success=True, actors=actors,
                 frames={camera: rng.integers(0, 256, (length, size, size, 3), dtype=np.uint8) for camera in CAMERAS},
                 pixels=rng.uniform(-1, 1, (length, 2, 3, 2)).astype(np.float32),
+                executed=rng.standard_normal((length, 7)),
                 states=rng.standard_normal((length, 30)), joints=rng.standard_normal((length, 7)),
                 quaternions=rng.standard_normal((length, 4)), model="<mujoco/>", **single)
 

@@ -9,14 +9,15 @@ import pytest
 
 from tests.factories import episodes, record
 from vlabench import stats
-from vlabench.gather import Gathered, Owner
+from vlabench.gather import Gathered, Owner, Played
 from vlabench.tables.sides import Side, block, drop, rate, sides
 from vlabench.types import EpisodeRecord
 
 
 def gathered(*records: EpisodeRecord) -> Gathered:
     owners = sorted({Owner(each.policy, each.assets) for each in records})
-    return Gathered({owner: [each for each in records if (each.policy, each.assets) == owner] for owner in owners}, ())
+    return Gathered({owner: [Played.of(each) for each in records if (each.policy, each.assets) == owner]
+                     for owner in owners}, ())  # fmt: skip
 
 
 def side(*records: EpisodeRecord) -> Side:

@@ -22,7 +22,7 @@ class Demo:
     """One demonstration of T steps of a LIBERO task.
 
     frames: camera → uint8 [T, H, W, 3], policy-facing orientation. proprio: float32 [T, 8]. labels: float32 [T, 7],
-    the expert's action in the state of each frame. executed: float32 [T, 7], what reached the robot. actors: uint8
+    the expert's action in the state of each frame. executed: float64 [T, 7], what reached the robot. actors: uint8
     [T], who chose it (`adapters.demonstrator`). points: float32 [T, 9], thing, place and waypoint relative to the
     hand (m). pixels: float32 [T, 2, 3, 2], where these points are in the pictures of CAMERAS, [−1, 1] inside, from left
     to right and top to bottom. states: float64 [T, 1 + nq + nv]. joints: float64 [T, 7] (rad). quaternions: float64
@@ -35,7 +35,7 @@ class Demo:
     frames: dict[str, npt.NDArray[np.uint8]]
     proprio: npt.NDArray[np.float32]
     labels: npt.NDArray[np.float32]
-    executed: npt.NDArray[np.float32]
+    executed: npt.NDArray[np.float64]
     actors: npt.NDArray[np.uint8]
     points: npt.NDArray[np.float32]
     states: npt.NDArray[np.float64]
@@ -77,7 +77,7 @@ class DemoKeeper(Keeper):
         columns = {name: np.stack([row[name] for row in self._rows]) for name in self._rows[0]}
         frames = {name.partition("/")[2]: columns.pop(name) for name in list(columns) if name.startswith("frames/")}
         columns["executed"] = np.stack(self._executed)
-        single = ("proprio", "labels", "points", "executed", "pixels")
+        single = ("proprio", "labels", "points", "pixels")
         arrays: dict[str, Any] = {name: column.astype(np.float32) if name in single else column
                                   for name, column in columns.items()}
         self._demo = Demo(index=self._spec.index, seed=self._spec.seed, success=played[0].success_once, frames=frames,

@@ -10,9 +10,8 @@ from pathlib import Path
 from vlabench import cards
 from vlabench.conditions import CLEAN
 from vlabench.errors import OptionError
-from vlabench.gather import Owner, gather
+from vlabench.gather import Owner, Played, gather
 from vlabench.tables.sides import Side, sides
-from vlabench.types import EpisodeRecord
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Data:
     """
 
     sides: Sequence[Side]
-    records: Mapping[Owner, Sequence[EpisodeRecord]]
+    records: Mapping[Owner, Sequence[Played]]
     notes: Sequence[str]
 
     @property
@@ -85,9 +84,9 @@ def _wanted(condition: str, patterns: Sequence[str]) -> bool:
     return condition == CLEAN or not patterns or any(fnmatchcase(condition, pattern) for pattern in patterns)
 
 
-def _of(cut: Sequence[Side], records: Mapping[Owner, Sequence[EpisodeRecord]]) -> dict[Owner, list[EpisodeRecord]]:
+def _of(cut: Sequence[Side], records: Mapping[Owner, Sequence[Played]]) -> dict[Owner, list[Played]]:
     """The records of the episodes that the sides kept."""
-    found: dict[Owner, list[EpisodeRecord]] = {}
+    found: dict[Owner, list[Played]] = {}
     for side in cut:
         keys = {(condition, *key) for (condition, _), outcomes in side.outcomes.items() for key in outcomes}
         found[side.owner] = [record for record in records[side.owner]

@@ -216,7 +216,7 @@ def _steps(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """Steps [N] of the episodes of some conditions on a task set, and whether they succeeded [N]."""
     chosen = [record for record in data.records[side.owner]
-              if record.condition in conditions and record.task.startswith(f"{task_set}/")]
+              if record.condition in conditions and record.task_set == task_set]
     return (np.array([record.steps for record in chosen], dtype=np.int64),
             np.array([record.status == "success" for record in chosen], dtype=np.bool_))
 

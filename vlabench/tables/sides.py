@@ -154,7 +154,7 @@ def _side(owner: Owner, gathered: Gathered, at_end: bool) -> Side:
     outcomes: dict[Leaf, Outcomes] = {}
     errors: Counter[Leaf] = Counter()
     for record in gathered.records[owner]:
-        leaf = (record.condition, record.task.rpartition("/")[0])
+        leaf = (record.condition, record.task_set)
         if record.status == "error":
             errors[leaf] += 1
         else:
