@@ -167,8 +167,10 @@ def environment(**mischief: Any) -> dict[str, str]:
 
 @contextlib.contextmanager
 def started(*arguments: Any, **mischief: Any) -> Iterator[subprocess.Popen[str]]:
+    # A shell's background job ignores Ctrl-C, and so would what it starts.
     with subprocess.Popen(command(*arguments), env=environment(**mischief), cwd=ROOT, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) as process:
         try:
             yield process
         finally:

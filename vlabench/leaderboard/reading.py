@@ -182,6 +182,7 @@ def _policy(folder: Path, manifest: Manifest) -> PolicyCard:
     path = folder / "cards" / "policies" / f"{manifest.policy}.toml"
     try:
         card = cards.load_policy(str(path))
+        cards.trained_perturbations(card)
     except ValueError as error:  # numbers too long for Python, for instance
         raise SubmissionError(f"{shown(path)}: cannot be read: {error}") from None
     for key in ("title", "source"):

@@ -34,7 +34,10 @@ class Lora(BaseModel):
 
 
 class JacobianOptions(BaseModel):
-    """weight: α. clamp: G_max, which the paper leaves open; to be chosen from the curve `jacobian norm`."""
+    """weight: α. clamp: G_max, which the paper leaves open. On the compact policy after cloning the squared norms are
+    30 on average and 80 at the 99th percentile, and the published α gives the penalty four tenths of the gradient, so
+    α was not rescaled; the curves `jacobian norm` and `share jacobian` say how it is elsewhere.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -45,11 +48,11 @@ class JacobianOptions(BaseModel):
 class LearnerOptions(BaseModel):
     """What every method that learns from rollouts lets a card say about its updates.
 
-    rate: AdamW's. The published 1e-4 is for adapters in a network of 7 billion parameters. AdamW moves a parameter by
-    about the rate whatever the gradient; the compact policy's parameters are some 0.04 in size, so that 3e-5 moves them
-    by a thousandth an update and by a tenth in 120 updates. decay: weight decay. clip: of the gradient's norm.
-    low, high: of PPO's clip. batch: samples that are computed together, whatever the size of the minibatch.
-    temperature: at which rollouts are sampled, and their probabilities computed. smoothness: β. lora: see `Lora`.
+    rate: AdamW's. The published 1e-4 is for adapters in a network of 7 billion parameters. All parameters of the
+    compact policy trained at 1e-4, a single update takes the probabilities of a third of the actions out of PPO's clip;
+    at 3e-5 it is a twentieth. decay: weight decay. clip: of the gradient's norm. low, high: of PPO's clip. batch:
+    samples that are computed together, whatever the size of the minibatch. temperature: at which rollouts are sampled,
+    and their probabilities computed. smoothness: β. lora: see `Lora`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
