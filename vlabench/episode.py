@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ class Listener:
         """The episodes are over."""
 
 
-class Keeper(Listener):
+class Keeper(Listener, ABC):
     """A listener that brings something home from an episode: made anew for each, in the process that plays it.
 
     policy: the one that acts. replan: how many of its actions are executed from one look to the next.
@@ -65,9 +66,9 @@ class Keeper(Listener):
         self.policy, self.replan = policy, replan
 
     @property
+    @abstractmethod
     def kept(self) -> Any:
         """What to bring home, picklable; asked for after the episode."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
