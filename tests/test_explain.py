@@ -65,13 +65,13 @@ def test_a_task_says_what_to_do_and_where_it_is_played() -> None:
 
 
 def test_a_path_is_a_card(tmp_path: Path) -> None:
-    for folder, name in (("suites", "toy"), ("policies", "toy-seeker")):
-        source = cards.card_files("suites" if folder == "suites" else "policies")[name]
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "mine.toml").write_text(source.read_text())
-        page = words(str(tmp_path / folder / "mine.toml"))
-        assert page.startswith("suite mine" if folder == "suites" else "policy mine")
-        assert f"--{page.split()[0]} {tmp_path / folder / 'mine.toml'}" in page  # the name alone would find nothing
+    card = tmp_path / "mine.toml"
+    for kind, source in (("suite", cards.card_files("suites")["toy"]),
+                         ("policy", cards.card_files("policies")["toy-seeker"])):
+        card.write_text(source.read_text())
+        page = words(str(card))
+        assert page.startswith(f"{kind} mine")
+        assert f"--{kind} {card}" in page  # the name alone would find nothing
 
 
 def test_without_libero_other_names_are_found(monkeypatch: pytest.MonkeyPatch) -> None:

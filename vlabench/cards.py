@@ -56,6 +56,11 @@ def load_policy(name: str) -> PolicyCard:
     return _validate(PolicyCard, path, {"name": path.stem, "path": str(path)})
 
 
+def is_policy(path: str) -> bool:
+    """Whether the card of this path is a policy's: it names an adapter. Raises UnknownName, CardError."""
+    return "adapter" in _read(_find("suites", path))
+
+
 def trained_perturbations(card: PolicyCard) -> frozenset[str]:
     """The perturbations that a policy saw in training: those its card names, and those of the suites it names.
 

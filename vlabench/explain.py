@@ -7,7 +7,6 @@ import inspect
 import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from rich.console import Group, RenderableType
@@ -27,13 +26,12 @@ from vlabench.types import Task
 
 
 def explain(name: str) -> Group:
-    """All that has this name. A path that ends in `.toml` is a card: a policy's in a folder `policies`, else a suite's.
+    """All that has this name. A path that ends in `.toml` is a card, of a policy if it names an adapter.
 
     Raises UnknownName, CardError.
     """
     if name.endswith(".toml"):
-        is_policy = Path(name).absolute().parent.name == "policies"
-        return _policy(cards.load_policy(name)) if is_policy else _suite(cards.load_suite(name))
+        return _policy(cards.load_policy(name)) if cards.is_policy(name) else _suite(cards.load_suite(name))
     finders: Mapping[str, tuple[Sequence[str], Callable[[str], Group]]] = {
         "suite": (cards.suite_names(), lambda n: _suite(cards.load_suite(n))),
         "policy": (cards.policy_names(), lambda n: _policy(cards.load_policy(n))),
