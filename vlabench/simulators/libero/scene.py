@@ -153,7 +153,7 @@ class LiberoScene(Scene):
             mujoco.mj_step1(self.model, self.data)
             if substep == 0:
                 self._arm.aim(action)
-            self._arm.drive(action)
+            self._arm.drive()
             mujoco.mj_step2(self.model, self.data)
             if substep == SENSED:
                 self._sense()
