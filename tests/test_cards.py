@@ -74,6 +74,7 @@ SHIPPED = [
     ("libero-severity", SETS, EVERY),
     ("libero-latency", SETS, GRIPPER | {f"{name}-s{k}" for name in LATENCY for k in range(1, 6)}),
     ("libero-smoke", SETS, {"joint"}),
+    ("libero-probe", SETS, {"rotation", "action_noise-0.1", "joint"}),
     ("libero-reading", ("libero_goal",), {"exchanged"}),
     ("libero-seeing", SETS, {"black", "black-agentview", "black-wrist"}),
 ]
@@ -363,7 +364,7 @@ def test_a_written_card_reads_as_the_same_card(home: Path) -> None:
     assert load_policy("copy") == copy
     assert copy.digest == card.digest
     with pytest.raises(CardError, match="cannot be written"):
-        write_policy(card.model_copy(update={"path": home / "absent" / "x.toml"}))
+        write_policy(card.model_copy(update={"path": copy.path / "x.toml"}))  # below a file
 
 
 def test_unreadable_files_are_card_errors(home: Path) -> None:

@@ -154,6 +154,13 @@ LEARNING: dict[str, tuple[list[str], int, list[str]]] = {
     "task": (["demos", "--out", "d", "--tasks", "libero_goal/77"], 2, ["unknown task 'libero_goal/77' in --tasks"]),
     "number": (["demos", "--out", "d", "--per-task", "0", "--tasks", "libero_goal/7"], 2, ["--per-task 0: at least 1"]),
     "learner": (["demos", "--out", "d", "--with-policy", "nono"], 2, ["unknown policy 'nono'"]),
+    "learner's pictures": (["demos", "--out", "d", "--with-policy", "random", "--image-size", "64"], 2,
+                           ["--image-size 64: policy 'random' looks at pictures of 128", "mend: --image-size 128"]),
+    "pictures": (["demos", "--out", "d", "--image-size", "5"], 2, ["--image-size 5: must be in 16 … 1024 pixels"]),
+    "noise": (["demos", "--out", "d", "--noise", "5"], 2, ["noise 5, ", "noise and mix must be in [0, 1]"]),
+    "no worker": (["demos", "--out", "d", "--workers", "-1"], 2, ["--workers -1: at least 1 is needed"]),
+    "no worker to train": (["train", "--policy", "nano-sft", "--workers", "0"], 2, ["--workers 0: at least 1"]),
+    "data for nothing": (["train", "--policy", "ript", "--data", "d"], 2, ["--data: 'ript' learns from what it plays"]),
     "trainable": (["train", "--policy", "still"], 2, ["policy 'still' has no [training]", "vlabench list policies"]),
     "device": (["train", "--policy", "nano-sft", "--device", "tpu"], 2, ["--device tpu: no device is called so"]),
     "data": (["train", "--policy", "nano-sft", "--data", "nothing"], 4, ["no demonstrations", "mend: vlabench demos"]),
@@ -166,6 +173,7 @@ def test_mistakes_of_those_who_train(case: str) -> None:
     pytest.importorskip("libero", reason="needs the extra `libero`")
     args, status, parts = LEARNING[case]
     check_refused(vlabench(*args), status, *parts)
+    assert not Path("d").exists()
 
 
 @pytest.mark.parametrize(("old", "new", "message"), [
@@ -274,6 +282,18 @@ def test_results_that_cannot_be_written(here: Path) -> None:
 def test_usage_errors(args: list[str]) -> None:
     result = vlabench(*args)
     assert result.exit_code == 2 and "Traceback" not in result.output
+
+
+def test_ctrl_c_and_faults_end_with_a_status_that_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vlabench.listing.suites", stopped)
+    check_refused(vlabench("list", "suites"), 130, "vlabench: interrupted")
+    code = ("import sys; sys.argv = ['vlabench', 'list', 'suites']\nfrom vlabench import cli, listing\n"
+            "listing.suites = None\ncli.main()")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 70 and "TypeError: 'NoneType' object is not callable" in done.stderr
 
 
 def test_assets_are_built_where_one_says(here: Path) -> None:

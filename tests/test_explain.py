@@ -48,6 +48,12 @@ def test_a_policy_says_what_it_sees_and_where_it_may_run() -> None:
     assert "no pictures, and the simulator's state" in words("expert")
 
 
+def test_a_trained_policy_says_how_it_was_made() -> None:
+    made = cards.load_policy("nano-sft").made
+    assert made is not None
+    assert f"(seed {made.seed}, {made.minutes:g} min, revision {made.revision[:8]}, {made.data})" in words("nano-sft")
+
+
 def test_a_perturbation_says_its_ranges_severities_and_the_published_one() -> None:
     page = words("rotation")
     assert "degrees float 30.0 ≥ 0, ≤ 180" in page and "3 (published) degrees = 30.0" in page

@@ -8,7 +8,7 @@ import pytest
 
 from tests.factories import episodes, record, write_records
 from vlabench.errors import OptionError, StoreError, UnknownName
-from vlabench.gather import Owner, gather
+from vlabench.gather import Origin, Owner, gather, owners
 
 HERO, RIVAL = Owner("hero", "primitive"), Owner("rival", "primitive")
 
@@ -51,6 +51,8 @@ def test_policies_packs_and_tasks_are_chosen_by_pattern(results: Path) -> None:
         gather([results], policies=["hera"])
     with pytest.raises(OptionError, match="no records on 'official' assets in .*hero, only on primitive"):
         gather([results / "hero"], assets="official")
+    with pytest.raises(OptionError, match="no records of 'hero' on 'official' assets in .*results, only on primitive"):
+        gather([results], policies=["rival", "hero"], assets="official")
 
 
 def test_conditions_have_to_be_those_of_the_digests(results: Path) -> None:
@@ -92,3 +94,15 @@ def test_folders_without_records_are_refused(tmp_path: Path) -> None:
         gather([tmp_path / "nothing"])
     with pytest.raises(StoreError, match="holds no records\n  mend: vlabench run"):
         gather([tmp_path])
+
+
+def test_where_records_come_from(results: Path, tmp_path: Path) -> None:
+    found = gather([results]).origins[HERO]
+    assert found == Origin(results / "hero" / "primitive", "p", {"clean": "c", "joint": "c"}, {"mujoco": ["3.8.1"]})
+    assert owners([results], ["h*"]) == {HERO: results / "hero" / "primitive"}
+    records = [*episodes("kitchen/0", "clean", "s", versions={"mujoco": "3.8.1", "numpy": "2"}),
+               *episodes("kitchen/0", "far", "s", versions={"mujoco": "3.7"})]  # fmt: skip
+    (other,) = gather([write_records(tmp_path / "other", records)]).origins.values()
+    assert other.versions == {"mujoco": ["3.7", "3.8.1"], "numpy": ["2"]}
+    odd = write_records(tmp_path / "odd", episodes("kitchen/0", "clean", "s", versions=[1]))
+    assert [each.versions for each in gather([odd]).origins.values()] == [{}]

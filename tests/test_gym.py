@@ -148,6 +148,15 @@ def test_wrong_arguments(wrong: dict[str, Any], message: str) -> None:
         EpisodeEnv(**{"task": "toy_points/0", **wrong})
 
 
+@pytest.mark.usefixtures("toy_plugin")
+def test_a_condition_that_needs_another_camera_is_refused_before_an_episode(tmp_path: Path) -> None:
+    suite = tmp_path / "lost.toml"
+    suite.write_text('title = "t"\nsource = "s"\nsimulator = "toy"\ntask_sets = ["toy_points"]\nepisodes = 5\n'
+                     '[conditions]\nlost = [{ perturbation = "camera_loss", cameras = ["side"] }]\n')
+    with pytest.raises(UnknownName, match="unknown camera 'side'"):
+        EpisodeEnv("toy_points/0", "lost", suite=str(suite), cameras=["top"])
+
+
 # on LIBERO
 
 

@@ -1,4 +1,4 @@
-"""`vlabench table` and `vlabench plot` as commands."""
+"""`vlabench table`, `vlabench plot` and `vlabench report` as commands."""
 
 from __future__ import annotations
 
@@ -43,10 +43,19 @@ def test_a_plot_is_written(results: Path, tmp_path: Path) -> None:
     assert (tmp_path / "picture.png").stat().st_size > 5000
 
 
+def test_a_report_is_written(results: Path, tmp_path: Path) -> None:
+    shown = run("report", str(results), "--out", str(tmp_path / "r.html"), "--policies", "ran*", "--conditions", "far")
+    assert "reading records" in shown and re.search(r"r\.html: 0\.\d MB", shown)
+    text = (tmp_path / "r.html").read_text()
+    assert "random under perturbation" in text and ">far<" in text and ">near<" not in text
+    assert "No pictures: unknown task set" in text
+
+
 @pytest.mark.parametrize(("arguments", "why"), [
     (("table", "--layout", "nice"), "unknown layout 'nice'"), (("table", "--out", "t.doc"), "a table is written as"),
     (("plot", "pie"), "unknown kind of plot 'pie'"), (("plot", "drops", "--out", "p.gif"), "a figure is written as"),
     (("plot", "radar", "--conditions", "far"), "a radar has 3 to"),
+    (("report", "--out", "r.txt"), "a report is written as"), (("report", "--episodes", "99"), "must be in 0 … 20"),
 ])  # fmt: skip
 def test_mistakes_are_explained(arguments: tuple[str, ...], why: str, results: Path) -> None:
     verb, *rest = arguments

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlabench.markup import Html, cell, page, sortable, tag, together
+from vlabench.markup import Html, cell, data, drawn, page, sortable, tag, together
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]))
 
@@ -64,3 +64,19 @@ def test_cells_carry_what_they_are_sorted_by() -> None:
     assert cell(None, "–") == '<td class="number" data-value="">–</td>'
     table = sortable(["name", ">n"], [[cell("a", "A"), cell(1, "1")]])
     assert table.count("<th ") == 2 and '<th scope="col" class="number"><button type="button">n</button></th>' in table
+
+
+def test_what_a_page_carries_in_itself() -> None:
+    assert data(b"\x00\xffa", "image/png") == "data:image/png;base64,AP9h"
+    assert tag("img", src="x", alt='"') == '<img src="x" alt="&quot;">'
+    assert "<style>" in (text := page("t", style="p { color: red; }")) and "p { color: red; }\n" not in page("t")
+    assert text.index("color-scheme") < text.index("p { color: red; }") < text.index("</style>")
+
+
+def test_an_interval_is_drawn_where_it_lies() -> None:
+    assert drawn(0.5, 0.25, 1.0, "half") == (
+        '<svg width="120" height="12" role="img"><title>half</title>'
+        '<line x1="4.0" x2="116.0" y1="6.0" y2="6.0" opacity="0.15"/>'
+        '<line x1="32.0" x2="116.0" y1="6.0" y2="6.0" stroke-width="2"/><circle cx="60.0" cy="6.0" r="3.5"/></svg>')
+    signed = drawn(-0.5, -1.0, 0.0, "less", -1.0, 1.0)
+    assert '<line x1="60.0" x2="60.0" y1="1" y2="11" opacity="0.4"/>' in signed and 'cx="32.0"' in signed

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from tests.factories import record
 from vlabench.errors import StoreError
-from vlabench.store import FORMAT, Reading, Store
+from vlabench.store import FORMAT, Reading, Store, _parsed
 from vlabench.types import EpisodeRecord
 
 DIGESTS = {"clean": "c"}
@@ -302,3 +302,35 @@ def test_runs_are_noted_beside_the_records(store: Store) -> None:
 def test_every_field_of_a_record_is_kept(store: Store) -> None:
     path = fill(store, record())
     assert set(json.loads(path.read_text())) == {"format"} | {f.name for f in dataclasses.fields(EpisodeRecord)}
+
+
+ODD = [
+    b'{"a": 1, "a": 2}', b'{"a": NaN, "b": [Infinity, -Infinity]}', b'{"a": "\\ud800", "b": "\\udc80x"}', b"[1]", b"1",
+    b'{"a": 1', b'{"a": "x', b'{"a": 1}x', b"{'a': 1}", b'{"a": 01}', b'{"a": 1.}', b'{"a": "\xff"}', b'{"a": "\t"}',
+    b'{"a": 123456789012345678901234567890, "b": 1e400, "c": -0, "d": 0.1e-7}', b"\xef\xbb\xbf" b'{"a": 1}',
+    b"nan", b"", b'{"a": ' + b"9" * 5000 + b"}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", ODD)
+def test_lines_are_read_as_python_reads_them(line: bytes) -> None:
+    """The faster reader takes what `json.loads` takes and gives what it gives, in odd cases, too."""
+    try:
+        expected = json.loads(line)
+    except ValueError:
+        expected = None
+    assert repr(_parsed(line)) == repr(expected if isinstance(expected, dict) else None)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(TEXT, VALUES, max_size=4), st.booleans(), st.integers(0, 400))
+def test_any_line_is_read_as_python_reads_it(content: dict[str, Any], ascii_only: bool, cut: int) -> None:
+    line = json.dumps(content, ensure_ascii=ascii_only).encode()
+    assert repr(_parsed(line)) == repr(json.loads(line))
+    if 0 < cut < len(line):  # as a kill leaves it
+        assert _parsed(line[:cut]) is None
+
+
+def test_a_message_with_half_a_character_is_kept(store: Store) -> None:
+    fill(store, once := record(status="error", message=os.fsdecode(b"no such file: \xff.npz")))
+    assert list(read(store).records.values()) == [once]

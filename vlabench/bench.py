@@ -28,6 +28,7 @@ from vlabench.leaderboard import board
 from vlabench.leaderboard.crowd import crowd
 from vlabench.perturbations._cost import CAMERAS, frame_cost
 from vlabench.progress import Progress
+from vlabench.report._cost import report_seconds
 from vlabench.simulators.base import Scene
 from vlabench.store import Store
 from vlabench.tables._cost import table_seconds
@@ -82,6 +83,8 @@ def measure() -> Iterator[Figure]:
     yield from perturbations_cost()
     yield from memory(why)
     yield from tables_made()
+    yield from report_made()
+    yield from board_built()
     from vlabench.bench_learning import learning
 
     yield from learning()
@@ -273,6 +276,13 @@ def tables_made() -> Iterator[Figure]:
     """6: the table of a suite, from the records' files to Markdown."""
     yield Figure(6, "a table over 100,000 episode records", table_seconds(), "s", 2, -1,
                  "two policies, 25 conditions, read from files; the best of three")
+
+
+def report_made() -> Iterator[Figure]:
+    """6: the page of a report, from the records' files to the last picture."""
+    took, size = report_seconds()
+    yield Figure(6, "a report of 30,000 episode records", took, "s", 20, -1,
+                 f"three policies, 25 conditions, two pairs of episodes played again; {size / 1e6:.1f} MB")
 
 
 def board_built() -> Iterator[Figure]:

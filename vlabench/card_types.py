@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from vlabench.simulators.base import Simulator
 
 Names = tuple[Annotated[str, Field(min_length=1)], ...]
+SIDES = (16, 1024)
+"""Pixels per side of a picture for a policy: the fewest and the most."""
 
 
 class CardFile(BaseModel):
@@ -124,7 +126,7 @@ class PolicyCard(CardFile):
     assets: Names = Field(min_length=1)
     options: dict[str, Any] = Field(default_factory=dict)
     cameras: Names = ()
-    image_size: int = Field(default=256, ge=16, le=1024)
+    image_size: int = Field(default=256, ge=SIDES[0], le=SIDES[1])
     replan: int = Field(default=1, ge=1)
     privileged: bool = False
     trained_on: Names = ()

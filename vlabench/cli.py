@@ -2,20 +2,25 @@
 
 Exit status: 0 all is well; 1 too many episodes ended in errors, or `doctor` found that a run would not work; 2 a
 mistake that a message explains; 3 workers that do not live, or a condition that does not do what it says; 4 results
-that cannot be read or written, or a replay that ends elsewhere; 130 after Ctrl-C. Verbs that judge have verdicts of
-their own: `gate` 1 regression, 3 inconclusive; `verify` 1 episodes that came out otherwise, 3 not to be judged here;
-`board check` 1 a stale board.
+that cannot be read or written, or a replay that ends elsewhere; 70 a fault of vlabench itself, with a traceback; 130
+after Ctrl-C. Verbs that judge have verdicts of their own: `gate` 1 regression, 3 inconclusive; `verify` 1 episodes that
+came out otherwise, 3 not to be judged here; `board check` 1 a stale board.
 """
 
 from __future__ import annotations
 
+import sys
+import traceback
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 from vlabench.errors import VlabenchError
-from vlabench.verbs import board, gating, judging, learning, look, play
+from vlabench.verbs import board, gating, judging, learning, look, play, probing
+
+FAULT = 70
+"""EX_SOFTWARE of sysexits.h. Python's own status for an exception, 1, would be a verdict to whoever runs `gate`."""
 
 
 class _Verbs(TyperGroup):
@@ -27,6 +32,9 @@ class _Verbs(TyperGroup):
         except VlabenchError as error:
             typer.echo(f"vlabench: {error}", err=True)
             raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:  # of which click would make the status 1
+            typer.echo("vlabench: interrupted", err=True)
+            raise typer.Exit(130) from None
 
 
 app = typer.Typer(cls=_Verbs, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -41,6 +49,8 @@ app.command()(play.preview)
 app.command()(play.replay)
 app.command()(judging.table)
 app.command()(judging.plot)
+app.command()(judging.report)
+app.command()(probing.probe)
 app.command()(learning.demos)
 app.command()(learning.train)
 assets_app.command("list")(look.assets_list)
@@ -57,4 +67,8 @@ app.add_typer(board_app, name="board")
 
 def main() -> None:
     """The entry point of the command `vlabench`."""
-    app(prog_name="vlabench")
+    try:
+        app(prog_name="vlabench")
+    except Exception:
+        traceback.print_exc()
+        sys.exit(FAULT)

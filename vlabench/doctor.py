@@ -77,7 +77,7 @@ def _libero() -> list[Check]:
 
 
 def _train() -> Check:
-    return _extra("train", ("torch", "peft"), needed=False)
+    return _extra("train", ("torch", "peft", "safetensors", "h5py"), needed=False)
 
 
 def _extra(extra: str, packages: Sequence[str], *, needed: bool) -> Check:

@@ -46,6 +46,9 @@ class Listener:
     def on_look(self, step: int, received: Observation, chunk: Floats, running: Bools) -> None:
         """The policy got this observation and answered with `chunk` [B, T, D]; `running` [B]: not yet finished."""
 
+    def on_clean(self, step: int, clean: Observation) -> None:
+        """What the policy would have got at this look without any perturbation; follows `on_look`."""
+
     def on_step(self, step: int, asked: Floats, executed: Floats, outcome: Outcome, running: Bools) -> None:
         """A control step: actions [B, D] as the policy asked and as they reached the robot; `running` before it."""
 
@@ -215,6 +218,7 @@ class Attempt:
         """Tell the listeners what a look led to."""
         for listener in self.listeners:
             listener.on_look(self.steps, received, chunk, self.running.copy())
+            listener.on_clean(self.steps, self._clean)
         self._film(self._clean)
 
     def step(self, asked: Floats) -> None:

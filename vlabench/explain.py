@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from vlabench import cards, registry
-from vlabench.card_types import PolicyCard, SuiteCard
+from vlabench.card_types import Made, PolicyCard, SuiteCard
 from vlabench.conditions import CLEAN, Condition
 from vlabench.errors import MissingExtra, UnknownName, VlabenchError
 from vlabench.listing import about, table
@@ -79,10 +79,19 @@ def _policy(card: PolicyCard) -> Group:
         "weights": f"{card.weights.path}, sha256 {card.weights.sha256}" if card.weights else "",
         "trained by": f"{card.training.method}: {_values(card.training.options)}" if card.training else "",
         "train again": card.train or "",
+        "made": _made(card.made),
         "digest": card.digest[:8],
         "run it": _run([_called(card, "policies")], cards.suite_names()),
     }
     return _page(f"policy {card.name}: {card.title}", facts)
+
+
+def _made(made: Made | None) -> str:
+    """How the weights came about, as far as the card says."""
+    if made is None:
+        return ""
+    facts = [f"seed {made.seed}", f"{made.minutes:g} min", made.revision and f"revision {made.revision[:8]}", made.data]
+    return f"{made.command} ({', '.join(filter(None, facts))})"
 
 
 def _perturbation(name: str) -> Group:
@@ -104,7 +113,7 @@ def _inherited(kind: type[Perturbation]) -> list[str]:
     bases = [base for base in kind.__mro__[1:] if issubclass(base, Perturbation) and base is not Perturbation]
     own = inspect.getdoc(kind) or ""
     return [inspect.cleandoc(base.__doc__ or "").rpartition("\n\n")[2] for base in bases
-            if not any(f"{name}:" in own for name in inspect.get_annotations(base))]
+            if (names := inspect.get_annotations(base)) and not any(f"{name}:" in own for name in names)]
 
 
 def _task(task: Task) -> Group:

@@ -5,13 +5,11 @@ A folder is one that `vlabench run --results` wrote to, or one policy's folder i
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import gc
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +18,7 @@ from typing_extensions import Self
 
 from vlabench import cards
 from vlabench.errors import OptionError, StoreError, UnknownName
+from vlabench.litter import uncollected
 from vlabench.problems import shown
 from vlabench.store import RUNS, Reading, Store
 from vlabench.types import EpisodeRecord, Status
@@ -60,11 +59,26 @@ class Played:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where an owner's records lie, and what they are records of.
+
+    folder: that of its task sets. policy: the digest of the policy's version. conditions: name → digest. versions:
+    package → the versions that files end with, several if it changed in between.
+    """
+
+    folder: Path
+    policy: str
+    conditions: Mapping[str, str]
+    versions: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
 class Gathered:
-    """The episodes of each owner, and what was left out, one sentence each."""
+    """The episodes of each owner, what was left out, one sentence each, and where they come from."""
 
     records: Mapping[Owner, Sequence[Played]]
     notes: tuple[str, ...]
+    origins: Mapping[Owner, Origin] = field(default_factory=dict)
 
 
 def gather(
@@ -81,6 +95,20 @@ def gather(
     records or that cannot be read, UnknownName for a pattern that fits no policy, OptionError for a policy that is in
     two folders.
     """
+    records: dict[Owner, Sequence[Played]] = {}
+    origins: dict[Owner, Origin] = {}
+    notes: list[str] = []
+    with uncollected():
+        for owner, folder in sorted(owners(places, policies, assets).items()):
+            read, warnings, origins[owner] = _read(owner, folder, conditions)
+            wanted = {task for task in {record.task for record in read} if _fits(task, tasks)}
+            records[owner] = [record for record in read if record.task in wanted]
+            notes += [f"{owner}: {warning}" for warning in warnings]
+    return Gathered(records, tuple(notes), origins)
+
+
+def owners(places: Sequence[Path], policies: Sequence[str] = (), assets: str | None = None) -> dict[Owner, Path]:
+    """Whose records lie below `places`, and in which folders, without reading any. Raises what `gather` raises."""
     found: dict[Owner, Path] = {}
     for place in places:
         for owner, folder in _owners(place):
@@ -89,32 +117,15 @@ def gather(
                                   f"  mend: name one of them, or make a table of each")
     chosen = [owner for owner in found if (assets is None or owner.assets == assets) and _fits(owner.policy, policies)]
     for pattern in policies:
-        if not any(fnmatchcase(owner.policy, pattern) for owner in chosen):
+        if not any(fnmatchcase(owner.policy, pattern) for owner in found):
             raise UnknownName("policy", pattern, {owner.policy for owner in found}, where=_listed(places))
-    if not chosen:
-        packs = ", ".join(sorted({owner.assets for owner in found}))
-        raise OptionError(f"no records on {assets!r} assets in {_listed(places)}, only on {packs}")
-    records: dict[Owner, Sequence[Played]] = {}
-    notes: list[str] = []
-    with _uncollected():
-        for owner in sorted(chosen):
-            read, warnings = _read(owner, found[owner], conditions)
-            wanted = {task for task in {record.task for record in read} if _fits(task, tasks)}
-            records[owner] = [record for record in read if record.task in wanted]
-            notes += [f"{owner}: {warning}" for warning in warnings]
-    return Gathered(records, tuple(notes))
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the garbage collector: records hold no cycles, and looking for some takes a third of reading them."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
+    for pattern in policies or ("*",):
+        fitting = [owner for owner in found if fnmatchcase(owner.policy, pattern)]
+        if not set(fitting) & set(chosen):
+            whose = f" of {pattern!r}" if policies else ""
+            packs = ", ".join(sorted({owner.assets for owner in fitting}))
+            raise OptionError(f"no records{whose} on {assets!r} assets in {_listed(places)}, only on {packs}")
+    return {owner: found[owner] for owner in chosen}
 
 
 def _owners(place: Path) -> Iterator[tuple[Owner, Path]]:
@@ -130,13 +141,15 @@ def _owners(place: Path) -> Iterator[tuple[Owner, Path]]:
                      f"  mend: vlabench run --policy P --suite S --results DIR, and name that folder")
 
 
-def _read(owner: Owner, folder: Path, conditions: Mapping[str, str] | None) -> tuple[list[Played], list[str]]:
+def _read(
+    owner: Owner, folder: Path, conditions: Mapping[str, str] | None
+) -> tuple[list[Played], list[str], Origin]:
     files = sorted(file for file in folder.glob("*/*.jsonl") if conditions is None or file.stem in conditions)
     last = sorted(((file.stem, line) for file in files if (line := _last_line(file))),
                   key=lambda entry: str(entry[1].get("finished", "")))
     digests = {name: str(line.get("condition_digest", "")) for name, line in last}
     digests = dict(conditions) if conditions is not None else dict(sorted(digests.items()))
-    version = str(last[-1][1].get("policy_digest", "")) if last else None
+    version = str(last[-1][1].get("policy_digest", "")) if last else ""
     order = _order()
     task_sets = sorted({file.parent.name for file in files}, key=lambda name: (order.get(name, len(order)), name))
     store, whole, played = Store(folder.parent.parent, owner.policy, owner.assets), Reading(), list[Played]()
@@ -145,7 +158,17 @@ def _read(owner: Owner, folder: Path, conditions: Mapping[str, str] | None) -> t
             reading = store.read([task_set], {name: digest}, version)
             whole.ignored += reading.ignored
             played += map(Played.of, reading.records.values())
-    return played, whole.warnings()
+    return played, whole.warnings(), Origin(folder, version, digests, _versions(line for _, line in last))
+
+
+def _versions(lines: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Package → its different versions in some records."""
+    found: dict[str, dict[str, None]] = {}
+    for line in lines:
+        named = line.get("versions")
+        for name, version in named.items() if isinstance(named, dict) else ():
+            found.setdefault(str(name), {})[str(version)] = None
+    return {name: sorted(versions) for name, versions in found.items()}
 
 
 @functools.cache

@@ -61,7 +61,7 @@ class EpisodeEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.floating[Any]]]):
         pack. cameras: by default all. replan: steps from one look to the next, as a policy that executes that many
         actions of a chunk; observations in between repeat the last look, and nothing is rendered for them.
 
-        Raises UnknownName, OptionError, and what the simulator's `check` raises.
+        Raises UnknownName, OptionError, UnsupportedError, and what the `check` of simulator and perturbations raises.
         """
         self._task = lookup.find_task(task)
         kind = registry.simulator(self._task.simulator)
@@ -72,6 +72,8 @@ class EpisodeEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.floating[Any]]]):
                 raise UnknownName("camera", camera, kind.cameras)
         self._condition = lookup.find_condition(condition, self._task.simulator, suite)
         plan.check_offered(self._condition, self._simulator)
+        for perturbation in self._condition.perturbations:
+            perturbation.check(self._cameras)
         if replan < 1:
             raise OptionError(f"replan = {replan}: at least 1 is needed")
         if render_mode not in (None, *self.metadata["render_modes"]):

@@ -15,9 +15,11 @@ class Html(str):
     """Text that is markup already; every other string is escaped where it is put into a tag."""
 
 
-VOID = ("meta", "br")
+VOID = ("meta", "br", "img", "source")
 LEAVES = ("line", "circle")
 """Shapes of a drawing: empty, and closed, as XML has it."""
+WIDTH, HEIGHT = 120, 12
+"""Pixels of a drawn interval."""
 STYLE = """
 :root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 20%, transparent);
   --soft: color-mix(in srgb, currentColor 62%, transparent); }
@@ -70,15 +72,33 @@ def together(*parts: str | None) -> Html:
     return Html("".join(part if isinstance(part, Html) else escape(part) for part in parts if part is not None))
 
 
-def page(title: str, *body: Html) -> str:
-    """A whole page of this body, with the style and the script above."""
+def page(title: str, *body: Html, style: str = "") -> str:
+    """A whole page of this body, with the style and the script above, and what this page has of its own `style`."""
     script = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{script}'"
     head = tag("head", tag("meta", charset="utf-8"),
                Html(f'<meta http-equiv="Content-Security-Policy" content="{escape(policy)}">'),
                tag("meta", name="viewport", content="width=device-width, initial-scale=1"), tag("title", title),
-               tag("style", Html(STYLE)))
+               tag("style", Html(STYLE + style)))
     return "<!DOCTYPE html>\n" + tag("html", head, tag("body", *body, tag("script", Html(SCRIPT))), lang="en") + "\n"
+
+
+def data(content: bytes, kind: str) -> str:
+    """The address of something that the page carries in itself. kind: `image/png`, …"""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def drawn(value: float, low: float, high: float, said: str, start: float = 0.0, end: float = 1.0) -> Html:
+    """A dot on its interval, on a line from `start` to `end`, with a mark at 0 if that is between; `said` in words."""
+    def x(at: float) -> str:
+        return f"{4 + (WIDTH - 8) * (at - start) / (end - start):.1f}"
+
+    middle = HEIGHT / 2
+    axis = tag("line", x1=x(start), x2=x(end), y1=middle, y2=middle, opacity=0.15)
+    zero = tag("line", x1=x(0), x2=x(0), y1=1, y2=HEIGHT - 1, opacity=0.4) if start < 0 < end else None
+    bar = tag("line", x1=x(low), x2=x(high), y1=middle, y2=middle, stroke_width=2)
+    dot = tag("circle", cx=x(value), cy=middle, r=3.5)
+    return tag("svg", tag("title", said), axis, zero, bar, dot, width=WIDTH, height=HEIGHT, role="img")
 
 
 def sortable(header: list[str], rows: list[list[Html]]) -> Html:

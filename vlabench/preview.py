@@ -17,7 +17,7 @@ import numpy as np
 
 from vlabench import cards
 from vlabench.adapters.base import Policy
-from vlabench.card_types import SuiteCard
+from vlabench.card_types import SIDES, SuiteCard
 from vlabench.conditions import CLEAN, Condition
 from vlabench.episode import play
 from vlabench.errors import OptionError, StoreError, UnknownName, near
@@ -82,8 +82,8 @@ def _check(simulator: Simulator, cameras: Sequence[str], index: int, size: int, 
             raise UnknownName("camera", camera, simulator.cameras, where="--camera")
     if index < 0:
         raise OptionError(f"--index {index}: episodes are counted from 0")
-    if not 16 <= size <= 1024:
-        raise OptionError(f"--size {size}: must be in 16 … 1024 pixels")
+    if not SIDES[0] <= size <= SIDES[1]:
+        raise OptionError(f"--size {size}: must be in {SIDES[0]} … {SIDES[1]} pixels")
     suffixes = ("png", "jpg", "jpeg", "webp", "pdf", "svg")
     suffix = out.suffix.lstrip(".").lower()
     if suffix not in suffixes:

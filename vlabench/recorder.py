@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import io
-import os
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing_extensions import Self
 from vlabench.adapters.base import Policy
 from vlabench.episode import Bools, Keeper, Listener, Played
 from vlabench.errors import StoreError
+from vlabench.files import replacing
 from vlabench.seeding import Draws
 from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome
 
@@ -41,33 +41,14 @@ class Recording:
 
     def save(self, path: Path) -> None:
         """Write an .npz, whole or not at all. Raises StoreError."""
-        buffer = io.BytesIO()
-        content: dict[str, Any] = {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
-        np.savez_compressed(buffer, **content)
-        partial = path.with_name(f".{path.name}.partial")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb") as file:
-                file.write(buffer.getbuffer())
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                partial.unlink()
-            raise StoreError(f"{path}: the recording cannot be written: {error.strerror}") from error
+        write_arrays(path, {field.name: getattr(self, field.name) for field in fields(self)}, "recording")
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read what `save` wrote. Raises StoreError for a file that is absent, damaged or something else."""
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                found = {field.name: stored[field.name] for field in fields(cls)}
-        except FileNotFoundError:
-            raise StoreError(f"{path}: there is no such recording\n"
-                             f"  mend: play the episode with `vlabench run --record` first") from None
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise StoreError(f"{path}: not a recording that can be read: {error}") from error
+        mend = "play the episode with `vlabench run --record` first"
+        with reading_arrays(path, "recording", mend) as stored:
+            found: dict[str, Any] = {field.name: stored[field.name] for field in fields(cls)}
         return cls(**{name: value if value.ndim else value.item() for name, value in found.items()})
 
     def chunks(self) -> list[npt.NDArray[np.float64]]:
@@ -79,6 +60,32 @@ def recording_path(results: Path, policy: str, assets: str, spec: EpisodeSpec) -
     """`<results>/<policy>/<assets>/<task set>/<condition>/<task number>-<index>-<seed>.npz`."""
     return (results / policy / assets / spec.task.task_set / spec.condition
             / f"{spec.task.number}-{spec.index}-{spec.seed}.npz")
+
+
+def write_arrays(path: Path, content: Mapping[str, Any], what: str) -> None:
+    """Write an .npz, whole or not at all. Raises StoreError, which calls it `what`."""
+    arrays: dict[str, Any] = {name: np.asarray(value) for name, value in content.items()}
+    try:
+        with replacing(path) as partial, partial.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+    except OSError as error:
+        raise StoreError(f"{path}: the {what} cannot be written: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def reading_arrays(path: Path, what: str, mend: str) -> Iterator[Mapping[str, npt.NDArray[Any]]]:
+    """The arrays of an .npz, for the body to take what it needs.
+
+    Raises StoreError for a file that is absent, or damaged, or lacks what the body asks of it, which calls it `what`.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            yield stored
+    except FileNotFoundError:
+        raise StoreError(f"{path}: there is no such {what}\n  mend: {mend}") from None
+    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile,
+            zlib.error) as error:
+        raise StoreError(f"{path}: not a {what} that can be read: {error}") from error
 
 
 class ActionRecorder(Keeper):

@@ -78,16 +78,15 @@ def run(plan: Plan, policy: PolicyCard, simulator: str, store: Store, *, workers
         record: bool = False, time_limit: float | None = None, progress: Progress | None = None) -> RunSummary:
     """Play what `store` does not hold of `plan`, append a record an episode, then audit all records of the plan.
 
-    simulator: a name for the registry; its asset pack is the store's. workers: processes, by default
-    `default_workers()`. record: keep the policy's actions too, beside the records. time_limit: seconds that an episode
-    may take, by default `default_time_limit`.
+    simulator: a name for the registry; its asset pack is the store's. workers: see `processes`. record: keep the
+    policy's actions too, beside the records. time_limit: seconds that an episode may take, by default
+    `default_time_limit`.
 
     Ctrl-C ends it early, in order; the summary says so. Raises OptionError; StoreError, when a record cannot be
     written; WorkerError, when workers do not start or do not live; AuditError, when a condition did not do what it
     says. Whatever it raises, no worker is left and what was recorded stays.
     """
-    if workers is not None and workers < 1:
-        raise OptionError(f"--workers {workers}: at least 1 is needed")
+    workers = processes(workers)
     if time_limit is not None and not time_limit > 0:
         raise OptionError(f"--time-limit {time_limit:g}: must be above 0 seconds")
     engine = registry.simulator(simulator)(store.assets)
@@ -113,8 +112,8 @@ def run(plan: Plan, policy: PolicyCard, simulator: str, store: Store, *, workers
             writer.note_run({**provenance.facts(versions), "episodes": len(todo), "workers": workers})
             progress.start(len(plan.specs), len(plan.specs) - len(todo))
             try:
-                with Crew(job, todo, min(workers or default_workers(), len(todo)),
-                          lambda spec: time_limit or default_time_limit(spec), progress.note) as crew:
+                with Crew(job, todo, min(workers, len(todo)), lambda spec: time_limit or default_time_limit(spec),
+                          progress.note) as crew:
                     for result in crew.results():
                         book.enter(result)
             except KeyboardInterrupt:
@@ -126,6 +125,13 @@ def run(plan: Plan, policy: PolicyCard, simulator: str, store: Store, *, workers
         for sentence in unjudged(book.records.values(), plan.conditions, policy.cameras):
             progress.note(f"note: {sentence}")
     return book.summary(len(plan.specs) - len(todo), interrupted)
+
+
+def processes(asked: int | None) -> int:
+    """How many workers there are to be: as many as asked for, else `default_workers()`. Raises OptionError."""
+    if asked is not None and asked < 1:
+        raise OptionError(f"--workers {asked}: at least 1 is needed")
+    return default_workers() if asked is None else asked
 
 
 def default_workers() -> int:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from vlabench.cards import SAFE_NAME
 from vlabench.errors import StoreError
@@ -224,10 +225,22 @@ def _record(content: dict[str, Any]) -> EpisodeRecord | None:
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
-        content = json.loads(line)
+        content = _loaded(line)
     except ValueError:
         return None
     return content if isinstance(content, dict) else None
+
+
+def _loaded(line: bytes) -> Any:
+    """What `json.loads` gives, sooner: a table over many records takes three quarters of the time.
+
+    `from_json` refuses what the writer may have written: lone surrogates, such as a file's name in an error message may
+    hold. Those lines are left to `json.loads`.
+    """
+    try:
+        return from_json(line)
+    except ValueError:
+        return json.loads(line)
 
 
 def _misfit(record: EpisodeRecord, condition: str, digest: str, policy_digest: str | None) -> str:

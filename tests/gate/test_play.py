@@ -16,7 +16,7 @@ from tests.factories import record
 from tests.leaderboard.made import policy_card
 from vlabench import stats
 from vlabench.cli import app
-from vlabench.errors import OptionError
+from vlabench.errors import OptionError, WorkerError
 from vlabench.gate.compare import Choice
 from vlabench.gate.play import Contest, Match, play
 from vlabench.gate.player import Interrupted, Player
@@ -190,6 +190,16 @@ def test_playing_takes_a_suite_and_terms_that_can_be(toy_plugin: None) -> None:
         play("toy-seeker", "toy-seeker", Choice())
     with pytest.raises(OptionError, match="--margin"):
         play("toy-seeker", "toy-seeker", Choice(suite="toy", margin=-1))
+
+
+def test_workers_that_die_are_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their status in a run, 3, would be "inconclusive", which a job may let pass."""
+    def dying(*_: object, **__: object) -> None:
+        raise WorkerError("no worker lives")
+
+    monkeypatch.setattr("vlabench.gate.play.play", dying)
+    done = CliRunner().invoke(app, ["gate", "--baseline", "a", "--candidate", "b", "--suite", "toy", "--run"])
+    assert done.exit_code == 2 and done.stderr == "vlabench: no worker lives\n"
 
 
 def batches(match_: Match) -> Any:

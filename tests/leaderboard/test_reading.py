@@ -101,6 +101,12 @@ def two_in_one(folder: Path, manifest: Manifest) -> None:
     (folder / CLEAN).write_text("\n".join([lines[0] + "," + lines[1], head, tail, *lines[3:]]))
 
 
+def endless(folder: Path, manifest: Manifest) -> None:
+    """Task sets and conditions, in half a megabyte, of which the product is nine million files."""
+    manifest["tasks"] = [f"a{k}/0" for k in range(3000)]
+    manifest["conditions"] = {f"c{k}": {"digest": digest_of([]), "parts": []} for k in range(3000)}
+
+
 def bomb() -> bytes:
     """A small zip of a lot of nothing."""
     buffer = io.BytesIO()
@@ -132,6 +138,7 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "a link to a folder": (linked("records/policy-good"), "'records/policy-good' does not belong there"),
     "a pipe": (fifo, "clean.jsonl: is a link, a folder or a device"),
     "a terabyte": (huge, "clean.jsonl: 1099511627776 bytes; what belongs there takes at most"),
+    "files without end": (endless, "9000000 files of records would belong to so many task sets and conditions"),
     "a manifest of megabytes": (says("notes", value="x" * 2**21), r"submission.json: \d+ bytes; .* at most 1048576"),
     "a line nested too deeply": (line(0, lambda text: text.replace('"realised": {}',
                                                                    '"realised": ' + '{"a":' * 3000 + "1" + "}" * 3000)),

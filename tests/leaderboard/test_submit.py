@@ -66,7 +66,8 @@ def test_the_last_record_of_an_episode_counts_and_other_seeds_are_left_out(tmp_p
 
 REFUSED: dict[str, tuple[Edit, str]] = {
     "incomplete": (lambda records: records[:-2], r"2 of 36 episodes are lacking \(0 of them ended in errors\): "
-                   r"toy_points/2 jolt 2, toy_points/2 jolt 3\n  mend: vlabench run --policy .*mine.toml --suite toy"),
+                   r"toy_points/2 jolt 2, toy_points/2 jolt 3\n  mend: vlabench run --policy .*mine.toml --suite toy "
+                   r"--assets plain --results .*results$"),
     "an error": (lambda records: [dataclasses.replace(records[0], status="error"), *records[1:]],
                  r"1 of 36 episodes are lacking \(1 of them ended in errors\): toy_points/0 clean 0"),
     "another card": (lambda records: [dataclasses.replace(records[0], policy_digest="0" * 64), *records[1:]],
@@ -99,7 +100,7 @@ def test_records_on_another_pack_are_not_those(tmp_path: Path, card: Path) -> No
 @pytest.mark.parametrize(("name", "contact", "message"), [
     ("mine", "a\nb", "vlabench submit: contact: must be one line of printable text"),
     ("mine", "", "vlabench submit: contact: "),
-    ("a b", "me", "vlabench submit: name: must match pattern"),
+    ("a b", "me", "--name 'a b': use letters, digits"), ("../a", "me", r"--name '\.\./a': use letters, digits"),
 ])
 def test_names_and_contacts_that_cannot_be(tmp_path: Path, card: Path, name: str, contact: str, message: str) -> None:
     with pytest.raises(OptionError, match=message):

@@ -97,6 +97,15 @@ def test_episodes_that_end_in_errors_here_are_said_to(played: Path, card: Path,
     assert "could not be replayed: toy_points/" in str(found) and "mischief at step" in str(found)
 
 
+def test_ctrl_c_leaves_no_verdict(played: Path, card: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object, **__: object) -> runner.RunSummary:
+        return runner.RunSummary(3, 0, 0, 0, 0, (), 1.0, interrupted=True)
+
+    monkeypatch.setattr(runner, "run", stopped)
+    found = check(played, card, sample=3)
+    assert found.exit_code == 130 and len(found.failed) == 3 and found.failed[0].endswith(": interrupted")
+
+
 def test_what_is_not_here_cannot_be_replayed(played: Path, tmp_path: Path) -> None:
     with pytest.raises(SubmissionError, match="mine: cannot be replayed here: unknown policy 'seeker'"):
         verify(played)

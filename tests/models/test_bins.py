@@ -50,11 +50,9 @@ def test_the_mean_is_the_integral_over_the_piecewise_constant_density() -> None:
     assert np.allclose(found.mean.numpy(), integral, atol=1e-5)
 
 
-def test_the_mode_is_the_likeliest_bin_and_entropy_is_scipy_s() -> None:
+def test_the_mode_is_the_likeliest_bin() -> None:
     found = distribution(4)
-    assert torch.equal(to_bins(found.mode), found.logits.argmax(-1))
-    expected = stats.entropy(found.log_probs.exp().numpy().astype(np.float64), axis=-1)
-    assert np.allclose(found.entropy().numpy(), expected, atol=1e-4)
+    assert np.array_equal(to_bins(found.mode).numpy(), found.logits.numpy().argmax(-1))
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.5])

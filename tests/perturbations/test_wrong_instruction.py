@@ -8,6 +8,9 @@ from collections.abc import Callable
 import pytest
 from scipy.stats import binomtest, chisquare
 
+from tests.factories import record
+from vlabench.audit import audit
+from vlabench.conditions import Condition, Part
 from vlabench.perturbations.wrong_instruction import LIBERO_GOAL, WrongInstruction
 from vlabench.seeding import Draws
 
@@ -27,6 +30,13 @@ def test_the_share_of_episodes(draws: Callable[[int], Draws]) -> None:
     wrong = [text != "turn on the stove" for text in mild]
     assert binomtest(sum(wrong), len(wrong), 0.2).pvalue > 1e-3
     assert all(b == a for a, b, w in zip(mild, severe, wrong, strict=True) if w)  # severities share their draws
+
+
+def test_a_few_episodes_without_it_are_no_fault_of_a_small_share() -> None:
+    told_right = [record(condition="c", index=k, changed={}, changed_first=()) for k in range(4)]
+    for share, faults in ((0.2, 0), (1.0, 1)):
+        condition = Condition("c", (Part.model_validate({"perturbation": "wrong_instruction", "share": share}),))
+        assert len(audit(told_right, {"c": condition}, ("agentview",))) == faults
 
 
 def test_they_are_libero_goal_s_instructions() -> None:

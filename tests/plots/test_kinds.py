@@ -75,6 +75,18 @@ def test_the_heat_map_has_a_cell_for_each_task_and_condition(results: Path) -> N
     assert sorted(text.get_text() for text in still.texts) == ["0", "0", "50", "50"]
 
 
+def test_many_conditions_are_columns_in_groups(tmp_path: Path) -> None:
+    played = {f"shift-s{k}": "s" * k + "f" * (5 - k) for k in range(1, 6)} | {f"only{k}": "ssssf" for k in range(24)}
+    records = [each for name, letters in {"clean": "sssss", **played}.items()
+               for each in episodes("kitchen/0", name, letters)]  # fmt: skip
+    figure = drawn("tasks", plots.load([write_records(tmp_path, records)]))
+    axes, _ = figure.axes
+    names = [label.get_text() for label in axes.get_xticklabels()]
+    shown = dict(zip(names, axes.images[0].get_array()[0], strict=True))
+    assert len(shown) == 26 and shown["shift"] == pytest.approx(60) and shown["only7"] == shown["clean"] - 20 == 80
+    assert "30 conditions, in groups" in figure.get_supxlabel()
+
+
 def test_the_radar_averages_groups_that_all_have(results: Path) -> None:
     figure = drawn("radar", plots.load([results]))
     (axes,) = figure.axes
@@ -108,6 +120,7 @@ def test_every_kind_is_written_as_the_same_svg_twice_and_as_a_picture(kind: str,
     assert plots.save(first, tmp_path / "one") == [tmp_path / "one.svg", tmp_path / "one.png"]
     plots.save(again, tmp_path / "two.svg")
     text = (tmp_path / "one.svg").read_text()
+    assert plots.rendered(drawn(kind, data), ".svg").decode() == text
     assert text == (tmp_path / "two.svg").read_text() and "<svg" in text
     assert (tmp_path / "one.png").read_bytes().startswith(b"\x89PNG")
     words = [text.get_text() for text in first.findobj(match=lambda artist: hasattr(artist, "get_text"))]

@@ -34,6 +34,27 @@ def test_ten_clusters_have_an_interval_as_wide_as_students() -> None:
     assert (high - low) / 2 == pytest.approx(half, rel=0.06)
 
 
+@pytest.mark.parametrize(("count", "error"), [(2, 0.05), (3, 0.05), (4, 0.025), (10, 0.05 / 75)])
+def test_few_clusters_and_small_errors_have_students_interval(count: int, error: float) -> None:
+    """Whose ends may lie outside all clusters, where no resample does."""
+    values = np.random.default_rng(count).normal(size=count)
+    low, high = Clusters(range(count)).interval_of_mean(values, level=1 - 2 * error) or (0.0, 0.0)
+    half = scipy_stats.t.ppf(1 - error, count - 1) * scipy_stats.sem(values)
+    assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.03 * half)
+    assert Clusters(range(count)).interval_of_mean(values, 1 - 2 * error, (low + 0.1, high - 0.1)) == pytest.approx(
+        (low + 0.1, high - 0.1))
+
+
+@pytest.mark.parametrize(("count", "error"), [(2, 0.05), (3, 0.05), (5, 0.05), (10, 0.01)])
+def test_an_end_is_passed_no_more_often_than_it_says(count: int, error: float) -> None:
+    """2,000 experiments with clusters around 0."""
+    rng, resampled, passed = np.random.default_rng(count), Clusters(range(count)), 0
+    for _ in range(2000):
+        found = resampled.interval_of_mean(rng.normal(size=count), level=1 - 2 * error)
+        passed += found is not None and found[1] < 0
+    assert passed / 2000 <= error + 2.6 * np.sqrt(error * (1 - error) / 2000)
+
+
 def test_one_cluster_resamples_episodes_and_agreement_has_no_interval() -> None:
     assert Clusters(["a"] * 7).count == 7
     assert Clusters([]).count == 0

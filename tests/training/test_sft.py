@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from tests.demos.demo_files import OTHER, TASK, demo, shelf
-from vlabench.errors import CardError, DataError, DeviceError, OptionError
+from vlabench.cards import load_policy
+from vlabench.errors import CardError, DataError, DeviceError, OptionError, WorkerError
 from vlabench.models import checkpoint
 from vlabench.training import checkpoints
 from vlabench.training import run as training
 from vlabench.training.curves import Curves
+from vlabench.training.methods import sft
 from vlabench.training.methods.sft import FLOOR, WARMUP, schedule
+from vlabench.types import EpisodeSpec
 
 TINY = """
 title = "Tiny"
@@ -97,9 +103,48 @@ def test_a_killed_training_resumes_to_the_same_curve_and_weights(card: Path, sho
     assert Curves(tmp_path / "parts").rows() == Curves(tmp_path / "whole").rows()
 
 
-def test_the_trained_card_is_a_policy_and_checks_its_weights(card: Path, shown: Path, tmp_path: Path) -> None:
-    from vlabench.cards import load_policy
+def test_a_trial_that_was_killed_is_made_up_for_and_one_that_fails_costs_no_more_than_itself(
+        card: Path, shown: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, TINY.replace("STEPS", "50").replace("trial = 0", "trial = 1"))
+    answers: list[BaseException | list[SimpleNamespace]] = [
+        KeyboardInterrupt(), WorkerError("no worker lives"),
+        [SimpleNamespace(spec=EpisodeSpec(TASK, "clean", 0), success_once=True)]]
 
+    def trial(*_: object, **__: object) -> list[SimpleNamespace]:
+        answer = answers.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(sft, "trial", trial)
+    monkeypatch.setattr("vlabench.training.methods.sft.lookup.find_tasks", lambda *_: [TASK])
+    with pytest.raises(KeyboardInterrupt):
+        training.train(str(card), tmp_path / "out", data=[shown], device="cpu")
+    for curve in ([], [(50, "success libero_goal", 1.0)], [(50, "success libero_goal", 1.0)]):
+        training.train(str(card), tmp_path / "out", data=[shown], device="cpu")
+        assert [row for row in Curves(tmp_path / "out").rows() if row[1].startswith("success")] == curve
+    assert answers == []
+
+
+def test_the_time_of_a_killed_run_counts_until_it_last_wrote(card: Path, shown: Path, tmp_path: Path) -> None:
+    facts = {"policy": "tiny", "training": load_policy(str(card)).training.model_dump(mode="json"),  # type: ignore
+             "seed": 0, "data": [str(shown)], "runs": [{"started": "2026-01-02T03:04:05+00:00", "seconds": 0.0,
+                                                        "command": "vlabench train", "revision": None}]}
+    (tmp_path / "out").mkdir()
+    for name, text in (("training.json", json.dumps(facts)), ("curves.csv", "")):
+        (tmp_path / "out" / name).write_text(text)
+        os.utime(tmp_path / "out" / name, (1767323105.0, 1767323105.0))  # a minute later
+    done = training.train(str(card), tmp_path / "out", data=[shown], device="cpu")
+    assert 60 < done.seconds < 120
+
+
+def test_what_was_refused_before_it_began_is_no_other_training(card: Path, shown: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no demonstrations"):
+        training.train(str(card), tmp_path / "out", data=[tmp_path / "nothing"], device="cpu")
+    assert training.train(str(card), tmp_path / "out", data=[shown], device="cpu").weights.exists()
+
+
+def test_the_trained_card_is_a_policy_and_checks_its_weights(card: Path, shown: Path, tmp_path: Path) -> None:
     done = training.train(str(card), tmp_path / "out", data=[shown], device="cpu")
     trained = load_policy(str(done.card))
     assert trained.weights is not None and trained.weights.sha256 == done.sha256

@@ -46,9 +46,7 @@ class Demonstrator(Policy):
     """
 
     def __init__(self, noise: float = 0.0, kicks: float = 0.0, learner: str = "", mix: float = 0.0) -> None:
-        if not (0 <= noise <= 1 and 0 <= kicks <= 0.5 and 0 <= mix <= 1):
-            raise OptionError(f"noise {noise:g}, kicks {kicks:g}, mix {mix:g}: noise and mix must be in [0, 1], "
-                              f"kicks in [0, 0.5]")
+        check_shares(noise, kicks, mix)
         self._noise, self._kicks, self._mix = noise, kicks, mix
         self._learner: Policy | None = None
         self._replan = KICK_STEPS[1]
@@ -113,3 +111,10 @@ class Demonstrator(Policy):
         noise[-1] = 0.0
         noisy: Floats = np.clip(self.labels[b] + noise, -1.0, 1.0)
         return noisy
+
+
+def check_shares(noise: float, kicks: float, mix: float) -> None:
+    """Raises OptionError unless a demonstrator can have these."""
+    if not (0 <= noise <= 1 and 0 <= kicks <= 0.5 and 0 <= mix <= 1):
+        raise OptionError(f"noise {noise:g}, kicks {kicks:g}, mix {mix:g}: noise and mix must be in [0, 1], "
+                          f"kicks in [0, 0.5]")

@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from vlabench import __version__, cards, provenance, registry
-from vlabench.card_types import PolicyCard
+from vlabench.adapters.demonstrator import check_shares
+from vlabench.card_types import SIDES, PolicyCard
 from vlabench.conditions import CLEAN
 from vlabench.crew import Crew
 from vlabench.demos import layout
 from vlabench.demos.keeper import CAMERAS, Demo, DemoKeeper
 from vlabench.errors import DataError, OptionError
+from vlabench.files import write_data
 from vlabench.progress import Progress
-from vlabench.runner import default_time_limit, default_workers
+from vlabench.runner import default_time_limit, processes
 from vlabench.types import EpisodeSpec, Task
 from vlabench.worker import Done, Job
 
@@ -51,6 +53,12 @@ class Recipe:
     def failures(self) -> bool:
         """Whether failed episodes are kept: a learner's failures are what it is to learn from."""
         return bool(self.learner)
+
+    def check(self) -> None:
+        """Raises OptionError for numbers that nobody can act by, before workers are started."""
+        check_shares(self.noise, self.kicks, self.mix)
+        if not SIDES[0] <= self.image_size <= SIDES[1]:
+            raise OptionError(f"--image-size {self.image_size}: must be in {SIDES[0]} … {SIDES[1]} pixels")
 
     def teacher(self) -> PolicyCard:
         """The card of who acts."""
@@ -85,6 +93,8 @@ def collect(tasks: Sequence[Task], per_task: int, out: Path, recipe: Recipe, *, 
     """
     if per_task < 1:
         raise OptionError(f"--per-task {per_task}: at least 1 is needed")
+    recipe.check()
+    crew_size = processes(workers)
     progress = progress or Progress()
     engine = registry.simulator("libero")(recipe.assets)
     engine.check()
@@ -97,8 +107,7 @@ def collect(tasks: Sequence[Task], per_task: int, out: Path, recipe: Recipe, *, 
     try:
         while todo := [spec for task in tasks for spec in shelf.todo(task, per_task)]:
             progress.total = progress.held + progress.played + len(todo)
-            with Crew(job, todo, min(workers or default_workers(), len(todo)), default_time_limit,
-                      progress.note) as crew:
+            with Crew(job, todo, min(crew_size, len(todo)), default_time_limit, progress.note) as crew:
                 for result in crew.results():
                     tries += 1
                     if isinstance(result.answer, Done):
@@ -141,7 +150,8 @@ class _Shelf:
                                     f"  mend: --out another folder, or the options of before")
                 self._facts = found
             else:
-                path.write_text(json.dumps({**self._facts, **provenance.facts(self._facts["versions"])}, indent=1))
+                facts = {**self._facts, **provenance.facts(self._facts["versions"])}
+                write_data(path, json.dumps(facts, indent=1).encode())
         except (OSError, ValueError, KeyError) as error:
             raise DataError(f"{path}: cannot be read or written: {error}") from error
 
@@ -201,6 +211,13 @@ class _Shelf:
 
 
 def with_learner(recipe: Recipe, learner: str, mix: float) -> Recipe:
-    """The recipe in which a policy acts, too. Raises UnknownName, CardError."""
+    """The recipe in which a policy acts, too.
+
+    Raises UnknownName; CardError for a policy without weights; OptionError if it looks at pictures of another size.
+    """
     card = cards.load_policy(learner)
+    card.check()
+    if card.cameras and card.image_size != recipe.image_size:
+        raise OptionError(f"--image-size {recipe.image_size}: policy {card.name!r} looks at pictures of "
+                          f"{card.image_size} pixels\n  mend: --image-size {card.image_size}")
     return replace(recipe, learner=learner, mix=mix, learner_digest=card.digest)

@@ -12,9 +12,7 @@ The published demonstrations read the same, and LIBERO's and robomimic's tools r
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +22,7 @@ import numpy as np
 
 from vlabench.demos.keeper import CAMERAS, Demo
 from vlabench.errors import DataError, MissingExtra
+from vlabench.files import replacing
 from vlabench.types import Task
 
 if TYPE_CHECKING:
@@ -114,16 +113,9 @@ def facts_of(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def _whole(path: Path) -> Iterator[Path]:
-    """A name to write under, which becomes `path` at the end if nothing went wrong, and vanishes otherwise."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    """A name to write under, as `replacing` gives it. Raises DataError."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
+        with replacing(path) as partial:
+            yield partial
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()

@@ -134,7 +134,8 @@ def _score(each: Standing, scored: Sequence[int]) -> Table:
     rate = stats.success_rate(outcomes.ravel())
     interval = None
     if len(scored) > 1:
-        interval = stats.Clusters(_labels(each, len(scored))).interval_of_mean(outcomes.ravel())
+        labels = _labels(each, len(scored))
+        interval = stats.Clusters(labels).interval_of_mean(outcomes.ravel(), within=(0.0, 1.0))
     return _interval(rate.rate, *(interval or (rate.low, rate.high)))
 
 

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
+from vlabench.cards import SAFE_NAME
 from vlabench.conditions import digest_of
 
 MANIFEST = "submission.json"
@@ -32,7 +33,7 @@ def plain(text: str) -> str:
     return text
 
 
-_NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+_NAME = SAFE_NAME.pattern
 Name = Annotated[str, Field(pattern=f"^{_NAME}$")]
 TaskKey = Annotated[str, Field(pattern=f"^{_NAME}/[0-9]{{1,6}}$")]
 RelativePath = Annotated[str, Field(pattern=f"^{_NAME}(/{_NAME}){{0,5}}$")]

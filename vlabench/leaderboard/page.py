@@ -19,11 +19,9 @@ from vlabench.leaderboard.words import (
     rank,
     size,
 )
-from vlabench.markup import Html, cell, page, sortable, tag, together
+from vlabench.markup import Html, cell, drawn, page, sortable, tag, together
 
 Table = Mapping[str, Any]
-WIDTH, HEIGHT = 120, 12
-"""Pixels of a drawn interval."""
 
 
 def render(board: Table) -> str:
@@ -100,14 +98,5 @@ def _evidence(each: Table) -> Html:
                 tag("div", f"{each['created']}, {each['contact']}", class_="soft"))
 
 
-def _drawn(interval: Mapping[str, float]) -> Html:
-    """A score between 0 and 1 as a dot on its interval."""
-    def x(value: float) -> str:
-        return f"{4 + (WIDTH - 8) * value:.1f}"
-
-    middle = HEIGHT / 2
-    title = tag("title", points(interval))
-    axis = tag("line", x1=x(0), x2=x(1), y1=middle, y2=middle, opacity=0.15)
-    bar = tag("line", x1=x(interval["low"]), x2=x(interval["high"]), y1=middle, y2=middle, stroke_width=2)
-    dot = tag("circle", cx=x(interval["value"]), cy=middle, r=3.5)
-    return tag("svg", title, axis, bar, dot, width=WIDTH, height=HEIGHT, role="img")
+def _drawn(score: Mapping[str, float]) -> Html:
+    return drawn(score["value"], score["low"], score["high"], points(score))

@@ -31,6 +31,8 @@ from vlabench.problems import one_line_each, shown
 from vlabench.types import EpisodeRecord
 
 MAX_MANIFEST = 2**20
+LISTED = 100
+"""Bytes that a file takes in a manifest, at least: its checksum has 64."""
 MAX_CARD = 2**16
 MAX_LINE = 2**14
 """Bytes of an episode's line; the longest that a run writes are below 3,000."""
@@ -124,9 +126,12 @@ def _manifest(folder: Path) -> tuple[bytes, Manifest]:
 
 def _check_layout(folder: Path, manifest: Manifest) -> None:
     """The files that must be there are listed, are there in the listed sizes, and nothing else is."""
+    where = shown(folder / MANIFEST)
+    number = len({key.rpartition("/")[0] for key in manifest.tasks}) * len(manifest.conditions)
+    if number * LISTED > MAX_MANIFEST:  # a short manifest can ask for more paths than there is memory
+        raise SubmissionError(f"{where}: {number} files of records would belong to so many task sets and conditions")
     expected = manifest.expected_files()
     listed = {file.path: file for file in manifest.files}
-    where = shown(folder / MANIFEST)
     if len(listed) != len(manifest.files):
         raise SubmissionError(f"{where}: files: the same path twice")
     for path in sorted(listed.keys() ^ expected.keys()):

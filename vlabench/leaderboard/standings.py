@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from vlabench.errors import OutdatedError, SubmissionError, VlabenchError
 from vlabench.leaderboard.definitions import Definitions
 from vlabench.leaderboard.manifest import Manifest
 from vlabench.leaderboard.reading import Submission, read
+from vlabench.litter import uncollected
 from vlabench.problems import shown
 
 SUBMISSIONS = "submissions"
@@ -96,7 +95,7 @@ def standing(submission: Submission) -> Standing:
 
 def _read_here(places: Sequence[Path]) -> Iterator[Standing | Outdated | str]:
     known = Definitions()
-    with _no_collection():
+    with uncollected():
         for place in places:
             yield _read(place, known)
 
@@ -121,15 +120,3 @@ def _read(place: Path, known: Definitions) -> Standing | Outdated | str:
         return Outdated(place.name, str(error).splitlines()[0])
     except VlabenchError as error:
         return str(error)
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Without the cyclic garbage collector, which would look through millions of records and find none to free."""
-    before = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if before:
-            gc.enable()

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from vlabench import cards, plan, provenance, registry, store
 from vlabench.card_types import PolicyCard
+from vlabench.cards import SAFE_NAME
 from vlabench.errors import OptionError, StoreError, SubmissionError
 from vlabench.evaluation import of_plan
 from vlabench.leaderboard.definitions import Definition, Definitions, check_plausible
@@ -37,6 +38,8 @@ def submit(results: Path, policy_name: str, suite_name: str, *, name: str, conta
     Raises what cards and plan raise; OptionError for a name, contact or folder that cannot be; SubmissionError for
     records that are incomplete, errors, of several versions, contradictory, or made with another card.
     """
+    if not SAFE_NAME.fullmatch(name):
+        raise OptionError(f"--name {name!r}: use letters, digits, '.', '_' and '-', a letter or digit first")
     if out.name != name:
         raise OptionError(f"--out {out}: the folder must be called {name!r}, as the submission")
     if out.exists() or out.is_symlink():
@@ -45,7 +48,7 @@ def submit(results: Path, policy_name: str, suite_name: str, *, name: str, conta
     pack = assets or policy.assets[0]
     definition = Definitions().of(suite_name, pack)
     planned = plan.make(definition.card, policy, definition.card.engine(pack))
-    command = shlex.join(["vlabench", "run", "--policy", policy_name, "--suite", suite_name, "--assets", pack])
+    command = ["vlabench", "run", "--policy", policy_name, "--suite", suite_name, "--assets", pack]
     records = _records(planned, policy, Store(results, policy.name, pack), command)
     check_plausible(records, policy, definition, f"{shown(results)}: {policy.name}")
     manifest = _manifest(name, contact, notes, policy, definition, pack, records)
@@ -61,8 +64,11 @@ def submit(results: Path, policy_name: str, suite_name: str, *, name: str, conta
     return read(out)
 
 
-def _records(planned: Plan, policy: PolicyCard, results: Store, command: str) -> tuple[EpisodeRecord, ...]:
-    """All episodes of the plan. Raises SubmissionError if one is absent, an error or played with other versions."""
+def _records(planned: Plan, policy: PolicyCard, results: Store, command: Sequence[str]) -> tuple[EpisodeRecord, ...]:
+    """All episodes of the plan. Raises SubmissionError if one is absent, an error or played with other versions.
+
+    command: plays them, by default into the folder `results`.
+    """
     digests = {name: condition.digest for name, condition in planned.conditions.items()}
     reading = results.read(dict.fromkeys(task.task_set for task in planned.tasks), digests, policy.digest)
     records = of_plan(planned, reading.records)
@@ -74,12 +80,12 @@ def _records(planned: Plan, policy: PolicyCard, results: Store, command: str) ->
         reasons = "".join(f"\n  {warning}" for warning in reading.warnings())
         raise SubmissionError(f"{where}: {len(lacking)} of {len(planned.specs)} episodes are lacking ({errors} of them "
                               f"ended in errors): {named}{', …' if len(lacking) > NAMED else ''}{reasons}\n"
-                              f"  mend: {command}")
+                              f"  mend: {shlex.join([*command, '--results', str(results.root)])}")
     versions = Counter(json.dumps(record.versions, sort_keys=True) for record in records)
     if len(versions) > 1:
         told = "; ".join(f"{count} with {each}" for each, count in versions.most_common(3))
         raise SubmissionError(f"{where}: the episodes were played with different versions: {told}\n"
-                              f"  mend: {command} --results NEW, where nothing is on record yet")
+                              f"  mend: {shlex.join(command)} --results NEW, where nothing is on record yet")
     return records
 
 

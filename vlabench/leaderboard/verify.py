@@ -51,6 +51,7 @@ class Verification:
 
     differences: of episodes that came out otherwise. failed: episodes that ended in an error here, and in which.
     versions: what is installed here in another version than the submission was played with, and both versions.
+    interrupted: Ctrl-C ended it early.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Verification:
     differences: tuple[Difference, ...]
     failed: tuple[str, ...]
     versions: tuple[str, ...]
+    interrupted: bool = False
 
     @property
     def agreed(self) -> int:
@@ -68,7 +70,12 @@ class Verification:
 
     @property
     def exit_code(self) -> int:
-        """0 if all agree; 1 if any differs though the versions are the same; else 3: it cannot be judged here."""
+        """0 if all agree; 1 if any differs though the versions are the same; else 3: it cannot be judged here.
+
+        130 after Ctrl-C, whatever was found before.
+        """
+        if self.interrupted:
+            return 130
         if self.agreed == self.sample:
             return 0
         return 1 if self.differences and not self.versions else 3
@@ -114,7 +121,7 @@ def verify(folder: Path, sample: int = 20, *, seed: int | None = None, policy_na
     part = dataclasses.replace(
         whole, specs=tuple(spec for spec in whole.specs if spec.identity in chosen),
         tasks=tuple(task for task in whole.tasks if task.key in {record.task for record in drawn}))
-    replayed = _replay(part, policy, submission.manifest, workers, progress)
+    replayed, interrupted = _replay(part, policy, submission.manifest, workers, progress)
     differences = [found for record in drawn if record.identity in replayed
                    and replayed[record.identity].status != "error"
                    and (found := compare(record, replayed[record.identity]))]
@@ -124,7 +131,7 @@ def verify(folder: Path, sample: int = 20, *, seed: int | None = None, policy_na
                if record.identity not in replayed]
     here = {"vlabench": __version__, **simulator.versions()}
     return Verification(submission.manifest.name, seed, number, len(submission.records), tuple(differences),
-                        tuple(failed), tuple(_other_versions(submission.manifest.versions, here)))
+                        tuple(failed), tuple(_other_versions(submission.manifest.versions, here)), interrupted)
 
 
 def compare(submitted: EpisodeRecord, replayed: EpisodeRecord) -> Difference | None:
@@ -156,17 +163,19 @@ def _policy(submission: Submission, name: str | None) -> PolicyCard:
 
 
 def _replay(part: Plan, policy: PolicyCard, manifest: Manifest, workers: int | None,
-            progress: Progress | None) -> Mapping[Any, EpisodeRecord]:
-    """Identity → record of this plan's episodes, played into a folder that is removed afterwards."""
+            progress: Progress | None) -> tuple[Mapping[Any, EpisodeRecord], bool]:
+    """Identity → record of this plan's episodes, played into a folder that is removed afterwards; whether Ctrl-C came
+    in between.
+    """
     with tempfile.TemporaryDirectory(prefix="vlabench-verify-") as folder:
         store = Store(Path(folder), policy.name, manifest.assets)
         try:
-            runner.run(part, policy, manifest.simulator, store, workers=workers, progress=progress)
+            summary = runner.run(part, policy, manifest.simulator, store, workers=workers, progress=progress)
         except VlabenchError as error:
             raise SubmissionError(f"{manifest.name}: cannot be replayed here: {error}") from error
         digests = {name: condition.digest for name, condition in part.conditions.items()}
         held = store.read({task.task_set for task in part.tasks}, digests, policy.digest).records
-        return {record.identity: record for record in of_plan(part, held)}
+        return {record.identity: record for record in of_plan(part, held)}, summary.interrupted
 
 
 def _other_versions(then: Mapping[str, str], now: Mapping[str, str]) -> Sequence[str]:

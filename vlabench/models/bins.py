@@ -69,11 +69,6 @@ class BinnedActions:
         """The centre of the most probable bin [B, T, D]."""
         return centres(self.logits.device)[self.logits.argmax(-1)]
 
-    def entropy(self) -> Tensor:
-        """Entropy [B, T, D] in nats."""
-        log_probs = self.log_probs
-        return -(log_probs.exp() * log_probs).sum(-1)
-
     def sample(self, uniform: np.ndarray[tuple[int, ...], np.dtype[np.float64]], temperature: float = 1.0) -> Tensor:
         """Centres of drawn bins [B, T, D], by inversion of `uniform` in [0, 1), float64 [B, T, D].
 

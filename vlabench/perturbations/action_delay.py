@@ -12,13 +12,12 @@ from typing import Any, ClassVar
 
 from pydantic import Field, PrivateAttr
 
-from vlabench.perturbations._actions import null_like
-from vlabench.perturbations.base import Perturbation
+from vlabench.perturbations._actions import ActionPerturbation, null_like
 from vlabench.seeding import Draws
 from vlabench.types import Floats
 
 
-class ActionDelay(Perturbation):
+class ActionDelay(ActionPerturbation):
     """delay: in control steps, 0 … 100."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {n: {"delay": n} for n in range(1, 6)}
@@ -31,14 +30,6 @@ class ActionDelay(Perturbation):
     @property
     def from_start(self) -> bool:
         return self.delay > 0
-
-    @property
-    def certain(self) -> bool:
-        """No: a policy that asks for the null action again and again gets what it asks for."""
-        return False
-
-    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
-        return frozenset({"action"})
 
     def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
         self._waiting = deque()

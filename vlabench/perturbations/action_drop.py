@@ -12,13 +12,12 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, PrivateAttr
 
-from vlabench.perturbations._actions import null_like
-from vlabench.perturbations.base import Perturbation
+from vlabench.perturbations._actions import ActionPerturbation, null_like
 from vlabench.seeding import Draws
 from vlabench.types import Floats
 
 
-class ActionDrop(Perturbation):
+class ActionDrop(ActionPerturbation):
     """p: probability per control step, in [0, 1]. instead: what is executed in place of a lost action."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {n: {"p": n / 10} for n in range(1, 6)}
@@ -33,14 +32,6 @@ class ActionDrop(Perturbation):
     @property
     def from_start(self) -> bool:
         return self.p == 1
-
-    @property
-    def certain(self) -> bool:
-        """No: a policy that asks for the null action again and again gets what it asks for."""
-        return False
-
-    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
-        return frozenset({"action"})
 
     def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
         self._last, self._dropped = None, 0

@@ -8,18 +8,18 @@ included, and the sum is clipped to that space. Settle steps before the episode 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from vlabench.perturbations.base import Perturbation
+from vlabench.perturbations._actions import ActionPerturbation
 from vlabench.seeding import Draws
 from vlabench.types import Floats
 
 
-class ActionNoise(Perturbation):
+class ActionNoise(ActionPerturbation):
     """sigma: standard deviation in units of the action space, in [0, 2].
 
     clip: whether the noisy action is clipped to [−1, 1]. gripper: whether the last number gets noise too.
@@ -42,9 +42,6 @@ class ActionNoise(Perturbation):
     @property
     def certain(self) -> bool:
         return self.sigma > 0
-
-    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
-        return frozenset({"action"})
 
     def action(self, action: Floats, step: int, rng: Draws) -> Floats:
         noise = self.sigma * rng.at(step).standard_normal((len(action),))

@@ -14,13 +14,12 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, PrivateAttr
 
-from vlabench.perturbations._actions import OPEN
-from vlabench.perturbations.base import Perturbation
+from vlabench.perturbations._actions import OPEN, ActionPerturbation
 from vlabench.seeding import Draws
 from vlabench.types import Floats
 
 
-class GripperFault(Perturbation):
+class GripperFault(ActionPerturbation):
     """mode: `late` (reads delay), `stuck` or `flipped` (read hold and latest) or `flicker` (reads p).
 
     delay, hold, latest: in control steps. p: probability per control step, in [0, 1].
@@ -54,9 +53,6 @@ class GripperFault(Perturbation):
     def certain(self) -> bool:
         """Only where it is so from the start: a gripper that is not asked to move shows no other fault."""
         return self.from_start
-
-    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
-        return frozenset({"action"})
 
     def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
         self._onset = int((self.latest + 1) * rng.episode().random())

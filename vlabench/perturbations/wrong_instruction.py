@@ -38,7 +38,8 @@ class WrongInstruction(Perturbation):
 
     @property
     def from_start(self) -> bool:
-        return self.share > 0
+        """Where every episode shows it; below that, whole episodes are told the truth."""
+        return self.certain
 
     @property
     def certain(self) -> bool:

@@ -2,6 +2,6 @@
 
 from vlabench.plots.data import Data, load
 from vlabench.plots.kinds import KINDS, draw
-from vlabench.plots.style import check_target, save
+from vlabench.plots.style import check_target, rendered, save
 
-__all__ = ["KINDS", "Data", "check_target", "draw", "load", "save"]
+__all__ = ["KINDS", "Data", "check_target", "draw", "load", "rendered", "save"]

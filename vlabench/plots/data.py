@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from vlabench import cards
 from vlabench.conditions import CLEAN
 from vlabench.errors import OptionError
-from vlabench.gather import Owner, Played, gather
+from vlabench.gather import Origin, Owner, Played, gather
 from vlabench.tables.sides import Side, sides
 
 
 @dataclass(frozen=True)
 class Data:
     """sides: one per policy and pack, in a fixed order. records: those of the sides' episodes. notes: what was left
-    out, for the terminal; a figure says only on which packs it was measured.
+    out, for the terminal; a figure says only on which packs it was measured. origins: where the records lie.
+    errors: (owner, condition) → share of its episodes that ended in errors, where any did.
     """
 
     sides: Sequence[Side]
     records: Mapping[Owner, Sequence[Played]]
     notes: Sequence[str]
+    origins: Mapping[Owner, Origin] = field(default_factory=dict)
+    errors: Mapping[tuple[Owner, str], float] = field(default_factory=dict)
 
     @property
     def caption(self) -> str:
@@ -46,6 +50,12 @@ class Data:
     def played(self) -> list[str]:
         """The task sets that any policy has."""
         return list(dict.fromkeys(name for side in self.sides for name in side.task_sets))
+
+    @property
+    def tasks(self) -> list[str]:
+        """All that any policy has played, in the order of their task sets and numbers."""
+        keys = {key[0] for side in self.sides for outcomes in side.outcomes.values() for key in outcomes}
+        return sorted(keys, key=lambda task: (self.played.index(task.rpartition("/")[0]), int(task.rpartition("/")[2])))
 
     def label(self, side: Side) -> str:
         """The policy's name, and its pack's where there are several."""
@@ -77,7 +87,7 @@ def load(
     if not cut:
         under = f" under {', '.join(conditions)}" if conditions else ""
         raise OptionError(f"no episode with an outcome is left{under}")
-    return Data(cut, _of(cut, kept), [*gathered.notes, *notes])
+    return Data(cut, _of(cut, kept), [*gathered.notes, *notes], gathered.origins, _errors(kept))
 
 
 def _wanted(condition: str, patterns: Sequence[str]) -> bool:
@@ -91,4 +101,13 @@ def _of(cut: Sequence[Side], records: Mapping[Owner, Sequence[Played]]) -> dict[
         keys = {(condition, *key) for (condition, _), outcomes in side.outcomes.items() for key in outcomes}
         found[side.owner] = [record for record in records[side.owner]
                              if (record.condition, record.task, record.index, record.seed) in keys]
+    return found
+
+
+def _errors(records: Mapping[Owner, Sequence[Played]]) -> dict[tuple[Owner, str], float]:
+    found: dict[tuple[Owner, str], float] = {}
+    for owner, episodes in records.items():
+        played = Counter(each.condition for each in episodes)
+        broken = Counter(each.condition for each in episodes if each.status == "error")
+        found |= {(owner, name): count / played[name] for name, count in broken.items()}
     return found

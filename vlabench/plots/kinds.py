@@ -29,7 +29,7 @@ CELLS = 900
 BANDS = 3
 """Up to this many policies a crowded figure has bands."""
 MANY = 24
-"""Axes of a radar at most."""
+"""Axes of a radar at most; columns of a heat map, unless groups of conditions take their place."""
 
 
 def draw(kind: str, data: Data) -> Figure:
@@ -94,21 +94,22 @@ def drops(data: Data) -> Figure:
 
 
 def tasks(data: Data) -> Figure:
-    """A heat map: success of each task under each condition, a panel for each policy."""
-    names = sorted({key[0] for side in data.sides for outcomes in side.outcomes.values() for key in outcomes},
-                   key=lambda task: (data.played.index(task.rpartition("/")[0]), int(task.rpartition("/")[2])))
-    conditions = data.conditions
-    width = 0.33 * len(conditions) + 0.3
+    """A heat map: success of each task under each condition, a panel for each policy; many conditions in groups."""
+    names = data.tasks
+    groups = {name: [name] for name in data.conditions}
+    if len(groups) > MANY:
+        groups = _grouped(data.conditions)
+    width = 0.33 * len(groups) + 0.3
     across = max(1, min(len(data.sides), int(12 / width)))
     figure, panels = _panels(len(data.sides), width, 1.2 + 0.17 * len(names), across, sharex=True)
     image = None
     for axes, side in zip(panels, data.sides, strict=True):
-        values = _by_task(side, names, conditions)
+        values = _by_task(side, names, groups)
         image = axes.imshow(values, vmin=0, vmax=100, cmap="cividis", aspect="auto", interpolation="nearest")
         if values.size <= CELLS:
             _write_in(axes, values)
-        axes.set(title=data.label(side), xticks=range(len(conditions)), yticks=range(len(names)))
-        axes.set_xticklabels(conditions, rotation=60, ha="right", rotation_mode="anchor")
+        axes.set(title=data.label(side), xticks=range(len(groups)), yticks=range(len(names)))
+        axes.set_xticklabels(list(groups), rotation=60, ha="right", rotation_mode="anchor")
         axes.set_yticklabels(names)
         axes.grid(visible=False)
         axes.tick_params(length=0)
@@ -118,22 +119,21 @@ def tasks(data: Data) -> Figure:
     _outer_labels(panels)
     if image is not None:
         figure.colorbar(image, ax=list(panels), label="success, %", shrink=0.5, pad=0.02)
-    footnote(figure, ["White: not played.", data.caption])
+    grouped = [f"{len(data.conditions)} conditions, in groups: means of their rates."] * (len(data.conditions) > MANY)
+    footnote(figure, ["White: not played.", *grouped, data.caption])
     return figure
 
 
 def radar(data: Data) -> Figure:
     """Success under each group of conditions (`rotation-s1` … `-s5` are one), a polygon for each policy."""
-    groups: dict[str, list[str]] = {}
-    for name in data.conditions:
-        if all((name, each) in side.outcomes for side in data.sides for each in data.task_sets):
-            groups.setdefault(group_of(name), []).append(name)
+    groups = _grouped([name for name in data.conditions
+                       if all((name, each) in side.outcomes for side in data.sides for each in data.task_sets)])
     if not 3 <= len(groups) <= MANY:
         raise OptionError(f"a radar has 3 to {MANY} axes, and {len(groups)} groups of conditions were played by all "
                           f"policies on {', '.join(data.task_sets)}\n"
                           f"  mend: --conditions, --suite or --policies chooses; drops shows any number")
     angles = np.linspace(0, 2 * math.pi, len(groups), endpoint=False)
-    figure = canvas(5.4, 5.6)
+    figure = canvas(5.4 if len(groups) <= MANY / 2 else 6.8, 5.6)
     axes: Any = figure.add_subplot(projection="polar")
     axes.set_theta_offset(math.pi / 2)
     axes.set_theta_direction(-1)
@@ -149,7 +149,9 @@ def radar(data: Data) -> Figure:
     axes.set_yticklabels(["25", "50", "75", "100 %"], fontsize=7.5, color=SOFT, bbox=paper)
     axes.set_rlabel_position(180 / len(groups))
     axes.set_xticklabels(list(groups))
-    axes.tick_params(axis="x", pad=10)
+    for label, angle in zip(axes.get_xticklabels(), angles, strict=True):  # away from the circle, not across it
+        label.set_horizontalalignment(("right", "center", "left")[1 + int(np.sign(round(math.sin(angle), 3)))])
+    axes.tick_params(axis="x", pad=4)
     axes.spines["polar"].set_visible(False)
     _legend(figure, axes)
     footnote(figure, ["Mean success rate of the conditions in a group, in %.",
@@ -193,6 +195,14 @@ def group_of(condition: str) -> str:
     return re.sub(r"-(s\d|\d[\d.]*)$", "", condition)
 
 
+def _grouped(conditions: Sequence[str]) -> dict[str, list[str]]:
+    """Group → its conditions."""
+    groups: dict[str, list[str]] = {}
+    for name in conditions:
+        groups.setdefault(group_of(name), []).append(name)
+    return groups
+
+
 def _drops(side: Side, data: Data) -> dict[str, Cell]:
     """condition → paired difference, p corrected after Holm."""
     found = {name: cell for name in side.conditions if (cell := drop(side, name, data.task_sets))}
@@ -201,14 +211,16 @@ def _drops(side: Side, data: Data) -> dict[str, Cell]:
             for (name, cell), p in zip(found.items(), corrected, strict=True)}
 
 
-def _by_task(side: Side, names: Sequence[str], conditions: Sequence[str]) -> npt.NDArray[np.float64]:
-    """Success in % [tasks, conditions]; NaN where nothing was played."""
+def _by_task(side: Side, names: Sequence[str], groups: Mapping[str, Sequence[str]]) -> npt.NDArray[np.float64]:
+    """The mean rate of each group of conditions in % [tasks, groups]; NaN where nothing was played."""
     wins: dict[tuple[str, str], list[bool]] = {}
     for (condition, _), outcomes in side.outcomes.items():
         for (task, _, _), won in outcomes.items():
             wins.setdefault((task, condition), []).append(won)
-    return np.array([[100 * np.mean(wins[task, name]) if (task, name) in wins else math.nan for name in conditions]
-                     for task in names])
+    rates = {key: 100 * float(np.mean(each)) for key, each in wins.items()}
+    table = [[[rates[task, name] for name in members if (task, name) in rates] for members in groups.values()]
+             for task in names]
+    return np.array([[np.mean(found) if found else math.nan for found in row] for row in table])
 
 
 def _steps(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -95,13 +96,21 @@ def check_target(out: Path) -> list[Path]:
     return [out] if out.suffix else [out.with_suffix(suffix) for suffix in SUFFIXES]
 
 
+def rendered(figure: Figure, suffix: str) -> bytes:
+    """The content of a file with one of the SUFFIXES."""
+    content = io.BytesIO()
+    with styled():
+        figure.savefig(content, format=suffix.removeprefix("."), dpi=PIXELS_PER_INCH,
+                       metadata={"Date": None} if suffix == ".svg" else {})
+    return content.getvalue()
+
+
 def save(figure: Figure, out: Path) -> list[Path]:
     """Write the figure; the files written. Raises what `check_target` raises, and StoreError."""
     files = check_target(out)
     for file in files:
         try:
-            with styled():
-                figure.savefig(file, dpi=PIXELS_PER_INCH, metadata={"Date": None} if file.suffix == ".svg" else {})
+            file.write_bytes(rendered(figure, file.suffix))
         except OSError as error:
             why = error.strerror or error
             raise StoreError(f"cannot write {file}: {why}\n  mend: name another file with --out") from error

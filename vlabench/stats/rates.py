@@ -81,7 +81,7 @@ def paired_difference(
     if n == 0:
         return NOTHING
     differences = second.astype(np.int64) - first.astype(np.int64)
-    interval = Clusters(clusters, resamples, seed).interval_of_mean(differences, level)
+    interval = Clusters(clusters, resamples, seed).interval_of_mean(differences, level, (-1.0, 1.0))
     return Estimate(n, float(differences.mean()), *(interval or newcombe_paired(first, second, level)))
 
 

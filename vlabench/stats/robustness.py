@@ -48,7 +48,7 @@ def retention(
     above, below = resampled[1:].mean(axis=0), resampled[0]
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = above / below
-    interval = drawn.interval(ratios[~np.isnan(ratios)], level)
+    interval = drawn.interval(ratios[~np.isnan(ratios)], level, (0.0, math.inf))
     if interval is None:
         interval = mover(float(rates[0]), float(rates[1:].mean()), len(clusters), level, _correlation(base, rows))
     return Estimate(len(clusters), float(rates[1:].mean() / rates[0]), *interval)
@@ -178,7 +178,7 @@ def _weighted(
         return NOTHING._replace(n=n)
     rates, resampled, drawn = _rates(rows, clusters, resamples, seed)
     value, statistics, most = float(weights @ rates), weights @ resampled, float(weights.sum())
-    interval = drawn.interval(statistics[~np.isnan(statistics)], level)
+    interval = drawn.interval(statistics[~np.isnan(statistics)], level, (0.0, most))
     if interval is None:
         low, high = wilson(min(max(value / most, 0.0), 1.0) * n, n, level)
         interval = low * most, high * most

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from vlabench.conditions import CLEAN
 from vlabench.store import FORMAT
@@ -28,6 +29,20 @@ def table_seconds(repetitions: int = 3) -> float:
         return min(_once(Path(folder)) for _ in range(repetitions))
 
 
+def made_up(**known: Any) -> EpisodeRecord:
+    """The record of an episode that nobody played, as long as a real one."""
+    versions = {name: "1.2.3" for name in ("vlabench", "hf-libero", "robosuite", "mujoco", "numpy", "scipy", "opencv")}
+    fields: dict[str, Any] = {
+        "task": "", "condition": CLEAN, "index": 0, "seed": 0, "status": "failure", "success_once": False,
+        "success_at_end": False, "steps": 220, "seconds": 4.2, "instruction": "put the bowl on the plate",
+        "realised": {"condition": {"degrees": 12.34}}, "changed": {"images/agentview": 1.0, "images/wrist": 1.0},
+        "changed_first": ("images/agentview",), "frame": {"agentview": "0123456789abcdef"}, "state": "0123456789abcdef",
+        "policy": "", "assets": "primitive", "policy_digest": "0" * 64, "condition_digest": "0" * 64,
+        "versions": versions, "finished": "2025-01-01T00:00:00+00:00",
+    }  # fmt: skip
+    return EpisodeRecord(**fields | known)
+
+
 def _once(folder: Path) -> float:
     start = time.perf_counter()
     rendered(make([folder], Choice()), "md")
@@ -35,21 +50,13 @@ def _once(folder: Path) -> float:
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, list[dict[str, object]]]]:
-    """Each file and its records: as long as real ones, success falling with the condition's number."""
-    versions = {name: "1.2.3" for name in ("vlabench", "hf-libero", "robosuite", "mujoco", "numpy", "scipy", "opencv")}
+    """Each file and its records, success falling with the condition's number."""
     for p in range(POLICIES):
         for c in range(CONDITIONS):
             for s in range(TASK_SETS):
                 name = f"condition-{c:02}" if c else CLEAN
                 won = [(7 * p + 11 * t + 13 * i + c) % 100 > 20 + 2 * c for t in range(TASKS) for i in range(EPISODES)]
-                record = EpisodeRecord(
-                    task="", condition=name, index=0, seed=0, status="failure", success_once=False,
-                    success_at_end=False, steps=220, seconds=4.2, instruction="put the bowl on the plate",
-                    realised={"condition": {"degrees": 12.34}}, changed={"images/agentview": 1.0, "images/wrist": 1.0},
-                    changed_first=("images/agentview",), frame={"agentview": "0123456789abcdef"},
-                    state="0123456789abcdef", policy=f"policy-{p}", assets="primitive", policy_digest="0" * 64,
-                    condition_digest=f"{c:064}", versions=versions, finished="2025-01-01T00:00:00+00:00",
-                )  # fmt: skip
+                record = made_up(condition=name, policy=f"policy-{p}", condition_digest=f"{c:064}")
                 same = dataclasses.asdict(record)
                 yield folder / record.policy / record.assets / f"set_{s}" / f"{name}.jsonl", [
                     {**same, "task": f"set_{s}/{k // EPISODES}", "index": k % EPISODES, "success_once": ok,

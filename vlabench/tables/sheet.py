@@ -10,8 +10,6 @@ from vlabench.tables.sides import Cell
 
 MEASURED = "measured"
 PUBLISHED = "published"
-WIDE = 4
-"""Up to this many conditions stand side by side as columns; more are rows."""
 
 
 class Mark(Enum):

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from vlabench.errors import DataError
+from vlabench.files import replacing
 from vlabench.problems import shown
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write a state of tensors and plain values. Raises DataError."""
-    partial = path.with_suffix(".partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
+        with replacing(path) as partial, partial.open("wb") as file:
             torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-        partial.unlink(missing_ok=True)
         raise DataError(f"{shown(path)}: the checkpoint cannot be written: {error}") from error
 
 

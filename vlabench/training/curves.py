@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vlabench.errors import DataError
+from vlabench.files import replacing
 
 FILE, PICTURE = "curves.csv", "curves.png"
 HEADER = ("step", "name", "value")
@@ -26,11 +27,8 @@ class Curves:
         """Drop what a killed run wrote beyond `step`, its last checkpoint: the resumed run will write it again."""
         rows = [row for row in self.rows() if row[0] <= step]
         text = ",".join(HEADER) + "\n" + "".join(f"{number},{name},{value!r}\n" for number, name, value in rows)
-        partial = self.path.with_suffix(".partial")
-        with self._writing():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._writing(), replacing(self.path) as partial:
             partial.write_text(text)
-            partial.replace(self.path)
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Append the values of a step. Raises DataError if the disk does not take them."""

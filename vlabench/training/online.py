@@ -21,7 +21,8 @@ from vlabench import lookup, registry
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.card_types import PolicyCard, Weights
 from vlabench.cards import load_policy
-from vlabench.errors import CardError, DataError, WorkerError
+from vlabench.errors import CardError, DataError, OptionError, WorkerError
+from vlabench.files import write_data
 from vlabench.problems import shown
 from vlabench.seeding import generator
 from vlabench.training import checkpoints, rewards
@@ -208,12 +209,7 @@ class Online(Method):
               options: dict[str, Any]) -> PolicyCard:
         """The card of the policy as it is now, its weights in the training's folder."""
         card, path = course.place.card, course.place.folder / name
-        partial = path.with_suffix(".partial")
-        try:
-            partial.write_bytes(content)
-            partial.replace(path)
-        except OSError as error:
-            raise DataError(f"{shown(path)}: cannot be written: {error.strerror}") from error
+        write_data(path, content)
         kept = {key: value for key, value in card.options.items() if key != "base" or form == "adapter"}
         return PolicyCard.model_validate({
             **card.model_dump(), "name": path.stem, "path": path.with_suffix(".toml"), "training": None,
@@ -243,6 +239,9 @@ class Online(Method):
 
     def _reward(self, place: Workplace, tasks: Sequence[Task]) -> Callable[[Rollout], rewards.Floats64]:
         if self.options.reward == "sparse":
+            if place.data:
+                raise OptionError(f"--data: {place.card.name!r} learns from what it plays; of demonstrations it would "
+                                  f"read the goals of reward = \"dense\", which its training.options do not ask for")
             return rewards.sparse
         goals = rewards.load(place.data, [task.name for task in tasks], place.card.image_size)
         return lambda rollout: rewards.dense(rollout, goals[rollout.spec.task.name])

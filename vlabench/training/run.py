@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,9 @@ from vlabench import __version__, provenance, registry
 from vlabench.card_types import Made, PolicyCard, Weights
 from vlabench.cards import load_policy, write_policy
 from vlabench.errors import CardError, DataError, DeviceError, MissingExtra, OptionError
+from vlabench.files import write_data
 from vlabench.problems import one_line_each, shown
-from vlabench.runner import default_workers
+from vlabench.runner import processes
 from vlabench.training.display import Display
 
 FACTS = "training.json"
@@ -51,13 +52,13 @@ def train(policy: str, out: Path, *, data: Sequence[Path] = (), device: str = "a
         options = kind.Options.model_validate_json(json.dumps(card.training.options))
     except ValidationError as error:
         raise CardError(one_line_each(error, kind.Options, f"{shown(card.path)}: training.options")) from None
-    chosen = choose_device(device)
+    chosen, crew = choose_device(device), processes(workers)
     display = display or Display()
     facts = _Facts(out, card, seed, [str(path) for path in data])
     from vlabench.training.curves import Curves
     from vlabench.training.methods.base import Workplace
 
-    place = Workplace(out, card, chosen, workers or default_workers(), seed, Curves(out), display, tuple(data))
+    place = Workplace(out, card, chosen, crew, seed, Curves(out), display, tuple(data))
     began = display.clock()
     method = kind(options)
     try:
@@ -95,10 +96,7 @@ def _finish(out: Path, card: PolicyCard, content: bytes, facts: _Facts, data: st
     """Write the weights and the card that names them and says how they were made."""
     weights = out / f"{card.name}.safetensors"
     digest = hashlib.sha256(content).hexdigest()
-    try:
-        weights.write_bytes(content)
-    except OSError as error:
-        raise DataError(f"{shown(weights)}: cannot be written: {error.strerror}") from error
+    write_data(weights, content)
     path = out / f"{card.name}.toml"
     write_policy(card.model_copy(update={"path": path, "weights": Weights(path=weights.name, sha256=digest),
                                          "made": facts.made(data)}))
@@ -115,15 +113,25 @@ class _Facts:
                                 "data": data}
         try:
             out.mkdir(parents=True, exist_ok=True)
-            self._facts = json.loads(self._path.read_text()) if self._path.exists() else {**mine, "runs": []}
+            begun = any(path != self._path for path in out.iterdir())  # else it was refused before it did anything
+            self._facts = json.loads(self._path.read_text()) if begun and self._path.exists() else {**mine, "runs": []}
         except (OSError, ValueError) as error:
             raise DataError(f"{shown(self._path)}: cannot be read: {error}") from error
         for key, value in mine.items():
             if self._facts.get(key) != value:
                 raise DataError(f"{shown(out)} holds another training: {key} was {self._facts.get(key)!r}, is {value!r}"
                                 f"\n  mend: --out another folder")
+        self._count_killed()
         self._facts["runs"].append({**provenance.facts({"vlabench": __version__}), "seconds": 0.0})
         self._write()
+
+    def _count_killed(self) -> None:
+        """A run that was killed could not note how long it took: until it last wrote something."""
+        for run in self._facts["runs"][-1:]:
+            if not run["seconds"]:
+                began = datetime.datetime.fromisoformat(run["started"]).timestamp()
+                last = max(path.stat().st_mtime for path in self._path.parent.rglob("*"))
+                run["seconds"] = round(max(0.0, last - began), 1)
 
     @property
     def seconds(self) -> float:
@@ -142,9 +150,4 @@ class _Facts:
         self._write()
 
     def _write(self) -> None:
-        partial = self._path.with_suffix(".partial")
-        try:
-            partial.write_text(json.dumps(self._facts, indent=1, ensure_ascii=False) + "\n")
-            os.replace(partial, self._path)
-        except OSError as error:
-            raise DataError(f"{shown(self._path)}: cannot be written: {error.strerror}") from error
+        write_data(self._path, (json.dumps(self._facts, indent=1, ensure_ascii=False) + "\n").encode())

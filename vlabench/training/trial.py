@@ -10,7 +10,7 @@ from vlabench.crew import Crew
 from vlabench.episode import Played
 from vlabench.errors import WorkerError
 from vlabench.progress import Progress
-from vlabench.runner import default_time_limit, default_workers
+from vlabench.runner import default_time_limit, processes
 from vlabench.types import EpisodeSpec, Task
 from vlabench.worker import Done, Job
 
@@ -27,8 +27,7 @@ def trial(policy: PolicyCard, simulator: str, assets: str, tasks: Sequence[Task]
     played: list[Played] = []
     progress.start(len(specs), 0)
     try:
-        with Crew(job, specs, min(workers or default_workers(), len(specs)), default_time_limit,
-                  progress.note) as crew:
+        with Crew(job, specs, min(processes(workers), len(specs)), default_time_limit, progress.note) as crew:
             for result in crew.results():
                 if not isinstance(result.answer, Done):
                     raise WorkerError(f"{result.spec.task.key} {result.spec.index}: {result.answer.message}")

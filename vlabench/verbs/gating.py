@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from vlabench.errors import VlabenchError
 from vlabench.verbs.common import Assets, Results, Tasks, console, split
 
 SIDE = "FOLDER, FOLDER:POLICY or POLICY (in --results); @DIGEST names one of several versions."
@@ -38,20 +39,27 @@ def gate(
     """Say whether candidate B succeeds less often than baseline A, by more than a margin, on the same episodes.
 
     Exit status: 0 no regression; 1 a regression; 3 inconclusive, with the number of further episodes per task that it
-    would take. Other statuses are those of `vlabench run`.
+    would take. Whatever keeps it from a verdict ends with another one, as its message says.
     """
     from vlabench.gate import report as reports
     from vlabench.gate.compare import Choice, compare
     from vlabench.gate.play import play as play_it
+    from vlabench.gate.verdicts import EXIT
     from vlabench.progress import progress
 
     reports.check_paths([summary, junit])
     choice = Choice(suite, assets, split(tasks), split(conditions), seed, candidate_seed, margin, alpha)
-    if play:
-        found = play_it(baseline, candidate, choice, results, episodes=episodes, workers=workers,
-                        progress=progress(console(stderr=True)))
-    else:
-        found = compare(baseline, candidate, choice, results)
+    try:
+        if play:
+            found = play_it(baseline, candidate, choice, results, episodes=episodes, workers=workers,
+                            progress=progress(console(stderr=True)))
+        else:
+            found = compare(baseline, candidate, choice, results)
+    except VlabenchError as error:
+        if error.exit_code not in EXIT.values():
+            raise
+        typer.echo(f"vlabench: {error}", err=True)  # workers that die are no "inconclusive"
+        raise typer.Exit(2) from None
     console().print(reports.to_rich(found))
     for line in [reports.terms(found), *reports.notes(found), reports.headline(found)]:
         typer.echo(line)

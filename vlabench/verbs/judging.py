@@ -1,4 +1,4 @@
-"""Verbs that judge what was recorded: table, plot."""
+"""Verbs that judge what was recorded: table, plot, report."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from vlabench.errors import UnknownName
+from vlabench.verbs import probing
 from vlabench.verbs.common import Conditions, console, split
 
-Places = Annotated[list[Path] | None, typer.Argument(
-    metavar="RESULTS…", help="Folders that runs wrote to, or a policy's in one; by default results.")]
+PLACES = "Folders that runs wrote to, or a policy's in one; by default results."
+Places = Annotated[list[Path] | None, typer.Argument(metavar="RESULTS…", help=PLACES)]
 Policies = Annotated[list[str] | None, typer.Option(
     "--policies", metavar="P", help="Only these, names or patterns; with commas, or repeated.")]
 Pack = Annotated[str | None, typer.Option("--assets", metavar="PACK", help="Only records on primitive, or official.")]
@@ -70,8 +71,9 @@ def table(
 
 
 def plot(
-    kind: Annotated[str, typer.Argument(help="severity, drops, tasks, radar or time.")],
-    results: Places = None,
+    kind: Annotated[str, typer.Argument(help="severity, drops, tasks, radar or time; of probes, tsne or actions.")],
+    results: Annotated[list[Path] | None, typer.Argument(
+        metavar="RESULTS…", help=f"{PLACES} For tsne and actions: files of `vlabench probe`.")] = None,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="An .svg or .png; both without a suffix.")] = Path(
         "plot"),
     suite: SuiteOf = None,
@@ -80,14 +82,43 @@ def plot(
     assets: Pack = None,
     at_end: AtEnd = False,
 ) -> None:
-    """Draw severity curves, a forest plot of paired drops, a heat map by task, a radar, or times to success."""
+    """Draw severity curves, a forest plot of paired drops, a heat map by task, a radar, or times to success; of probes,
+    embeddings or actions, clean and perturbed."""
     from vlabench import plots
+    from vlabench.plots import probes
 
     plots.check_target(out)
+    if kind in probes.KINDS:
+        given = {"--suite": suite, "--policies": policies, "--assets": assets, "--at-end": at_end}
+        probing.draw(kind, results or (), out, split(conditions), [name for name, value in given.items() if value])
+        return
     if kind not in plots.KINDS:
-        raise UnknownName("kind of plot", kind, plots.KINDS)
+        raise UnknownName("kind of plot", kind, {*plots.KINDS, *probes.KINDS})
     data = plots.load(results or [Path("results")], suite, split(conditions), split(policies), assets, at_end)
     for note in data.notes:
         typer.echo(f"note: {note}", err=True)
     for file in plots.save(plots.draw(kind, data), out):
         typer.echo(str(file))
+
+
+def report(
+    results: Places = None,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The page, .html.")] = Path("report.html"),
+    suite: SuiteOf = None,
+    conditions: Conditions = None,
+    policies: Policies = None,
+    assets: Pack = None,
+    at_end: AtEnd = False,
+    versus: Annotated[str | None, typer.Option(
+        metavar="P", help="The policy to compare the others with and to show; by default the first.")] = None,
+    episodes: Annotated[int, typer.Option(
+        metavar="N", help="Play N episodes again, clean beside perturbed, and show them.")] = 2,
+    preview: Annotated[bool, typer.Option(
+        "--preview/--no-preview", help="Show what the policy sees under each kind of condition.")] = True,
+) -> None:
+    """Write one HTML page with everything: verdicts, tables, plots, pictures, episodes, how to reproduce it."""
+    from vlabench.report.make import Choice, write
+
+    choice = Choice(suite, split(conditions), split(policies), assets, at_end, versus, episodes, preview)
+    size = write(results or [Path("results")], out, choice, lambda text: typer.echo(text, err=True))
+    typer.echo(f"{out}: {size / 1e6:.1f} MB")

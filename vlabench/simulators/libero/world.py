@@ -157,11 +157,6 @@ class World:
         return np.array(self.env.robots[0].base_pos)
 
     @property
-    def elbow(self) -> float:
-        """The elbow joint (rad): −3.07 folded … −0.07 straight."""
-        return float(self.data.qpos[self._arm[3]])
-
-    @property
     def opening(self) -> float:
         """Distance between the finger pads, metres (0 … 0.08)."""
         first, second = self.data.qpos[self._fingers]

@@ -21,6 +21,8 @@ from vlabench import lookup
 from vlabench.card_types import PolicyCard, Weights
 from vlabench.cards import write_policy
 from vlabench.demos.collect import Recipe, collect, with_learner
+from vlabench.errors import WorkerError
+from vlabench.files import write_data
 from vlabench.models import checkpoint
 from vlabench.models.nano import Inputs, NanoConfig, NanoVLA
 from vlabench.models.text import Vocabulary
@@ -41,12 +43,14 @@ FLOOR = 0.02
 
 
 class Round(BaseModel):
-    """per_task: demonstrations of each task. mix: the share of turns in which the expert acts beside the learner of the
-    round before. steps: of training, at a learning rate that falls from `rate` by a cosine.
+    """tasks: patterns of those to collect of, all if none is named. per_task: demonstrations of each. mix: the share of
+    turns in which the expert acts beside the learner of the round before. steps: of training, at a learning rate that
+    falls from `rate` by a cosine.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
+    tasks: tuple[str, ...] = ()
     per_task: int = Field(ge=1)
     steps: int = Field(ge=1)
     rate: float = Field(default=1e-3, gt=0)
@@ -113,10 +117,8 @@ class Sft(Method):
             final = folder / "weights.safetensors"
             if not final.exists():
                 folders = self._demonstrations(place, number)
-                content = checkpoint.to_bytes(self._round(place, number, plan, folders, done))
-                final.with_suffix(".partial").write_bytes(content)
-                final.with_suffix(".partial").replace(final)
-                self._try(place, number, done + plan.steps)
+                write_data(final, checkpoint.to_bytes(self._round(place, number, plan, folders, done)))
+            self._try(place, number, done + plan.steps)
             content = final.read_bytes()
             done += plan.steps
         return content
@@ -147,7 +149,7 @@ class Sft(Method):
             write_policy(card)
             recipe = with_learner(recipe, str(card.path), plan.mix)
         out = place.folder / f"round-{number}" / "demos"
-        tasks = lookup.find_tasks("libero", options.task_sets)
+        tasks = lookup.find_tasks("libero", options.task_sets, plan.tasks)
         done = collect(tasks, plan.per_task, out, recipe, workers=place.workers,
                        progress=EpisodesShown(place.display, f"round {number}: demonstrations"))
         if done.interrupted:
@@ -163,12 +165,20 @@ class Sft(Method):
             "weights": Weights(path=path.name, sha256=digest)})
 
     def _try(self, place: Workplace, number: int, step: int) -> None:
-        """The success rate from sampled starts after a round, per task set."""
-        if not self.options.trial:
+        """The success rate from sampled starts after a round, per task set, unless it is on the curve already.
+
+        A trial that fails costs no more than itself.
+        """
+        if not self.options.trial or any(at == step and name.startswith("success ") for at, name, _ in
+                                         place.curves.rows()):
             return
         tasks = lookup.find_tasks("libero", self.options.task_sets)
-        played = trial(self._card(place, number), "libero", self.options.assets, tasks, self.options.trial,
-                       workers=place.workers, progress=EpisodesShown(place.display, f"round {number}: trial"))
+        try:
+            played = trial(self._card(place, number), "libero", self.options.assets, tasks, self.options.trial,
+                           workers=place.workers, progress=EpisodesShown(place.display, f"round {number}: trial"))
+        except WorkerError as error:
+            place.display.note(f"round {number}: no trial: {error}")
+            return
         rates: dict[str, list[bool]] = {}
         for episode in played:
             rates.setdefault(f"success {episode.spec.task.task_set}", []).append(episode.success_once)

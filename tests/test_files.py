@@ -1,0 +1,54 @@
+"""A file is the old one or the new one, whatever happens while it is written."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vlabench.errors import DataError
+from vlabench.files import replacing, write_data
+
+
+def test_the_new_file_takes_the_old_one_s_place_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "not" / "yet" / "a.bin"
+    write_data(path, b"old")
+    with replacing(path) as partial:
+        partial.write_bytes(b"new")
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new" and list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, ValueError])
+def test_what_breaks_off_leaves_the_old_file_and_nothing_beside_it(end: type[BaseException], tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    write_data(path, b"old")
+    with pytest.raises(end), replacing(path) as partial:
+        partial.write_bytes(b"ne")
+        raise end
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_killed_writer_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    write_data(path, b"old")
+    code = ("import os, sys\nfrom pathlib import Path\nfrom vlabench.files import replacing\n"
+            "with replacing(Path(sys.argv[1])) as partial:\n    partial.write_bytes(b'ne')\n"
+            "    os.kill(os.getpid(), 9)\n")
+    root = Path(__file__).parent.parent
+    done = subprocess.run([sys.executable, "-c", code, str(path)], cwd=root, check=False)
+    assert done.returncode == -signal.SIGKILL and path.read_bytes() == b"old"
+
+
+def test_a_disk_that_takes_nothing_is_said_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DataError, match="a.bin: cannot be written: No space left on device"):
+        write_data(tmp_path / "a.bin", b"new")
+    assert list(tmp_path.iterdir()) == []

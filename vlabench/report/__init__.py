@@ -1,0 +1,1 @@
+"""`vlabench report`: records → one HTML page that needs nothing else. Workers import parts of it: it imports none."""
