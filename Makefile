@@ -23,8 +23,8 @@ help: ## say what there is
 
 setup: .venv/.installed ## virtual environment .venv, Python packages, system libraries
 
-demo: .venv/.installed ## a real run: the scripted expert on a small libero-joint, under 5 minutes
-	$(BIN)/vlabench run --policy expert --suite libero-joint --tasks 'libero_*/[0-2]' --episodes 3 --results .demo
+demo: .venv/.installed ## a real run: the compact policy on a small libero-joint, under 5 minutes
+	$(BIN)/vlabench run --policy nano-sft --suite libero-joint --tasks 'libero_*/[0-2]' --episodes 3 --results .demo
 
 test: .venv/.installed ## the tests
 	$(BIN)/python -m pytest $(PYTEST)
