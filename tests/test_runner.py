@@ -10,6 +10,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -289,7 +290,11 @@ def test_errors_are_recorded_the_run_goes_on_and_the_next_one_retries(
     ("hang", "Timeout", "gave no answer within 2 s and was stopped"),
 ])
 def test_a_worker_that_dies_or_hangs_is_an_error_and_another_goes_on(
-        kind: str, error: str, how: str, truth: Path, tmp_path: Path, mischief: Any) -> None:
+        kind: str, error: str, how: str, truth: Path, tmp_path: Path, mischief: Any,
+        monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    temporary = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # or it would stay where it once was
     mischief(_0_2=kind)
     todo, notes = planned(tasks=("toy_points/0",), conditions=("clean",)), Notes()
     summary = playing(tmp_path, todo, time_limit=2.0, progress=notes)
@@ -300,6 +305,7 @@ def test_a_worker_that_dies_or_hangs_is_an_error_and_another_goes_on(
     assert note.startswith(f"a worker {how} (toy_points/0 clean 2)")
     words = {"exit": "leaving early", "segfault": "Fatal Python error: Segmentation fault", "hang": ""}[kind]
     assert words in note
+    assert not list(temporary.iterdir())
     mischief()
     assert playing(tmp_path, todo).exit_code == 0
     assert records(tmp_path) == {k: r for k, r in records(truth).items() if k in records(tmp_path)}

@@ -175,6 +175,7 @@ class Worker:
         self._took = 0.0
         self.last_words = ""
         self._log = tempfile.TemporaryFile()  # closed in kill()
+        self._folder = tempfile.TemporaryDirectory(prefix="vlabench-worker-", ignore_cleanup_errors=True)
         ours, theirs = Pipe()
         self.connection: Connection[Job | EpisodeSpec, Answer] = ours
         with theirs:
@@ -182,7 +183,8 @@ class Worker:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _BOOT, str(theirs.fileno()), str(os.getpid()), json.dumps(sys.path)],
                 pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
-                env={**os.environ, **ENVIRONMENT}, start_new_session=True)
+                env={**os.environ, **ENVIRONMENT, "TMPDIR": self._folder.name},
+                start_new_session=True)
         self._send(job, time_limit)
 
     @property
@@ -236,18 +238,19 @@ class Worker:
             self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - 4096))
             self.last_words = "\n".join(self._log.read().decode(errors="replace").splitlines()[-LAST_LINES:])
             self._log.close()
+        self._folder.cleanup()  # a process that was killed could not clear away its temporary files
         return _death(code)
 
     def _send(self, message: Job | EpisodeSpec, time_limit: float) -> None:
         self.time_limit, self._since, self._busy = time_limit, time.monotonic(), True
-        with contextlib.suppress(BrokenPipeError):  # it died: `take` will say so
+        with contextlib.suppress(ConnectionError):  # it died: `take` will say so
             self.connection.send(message)
 
 
 def _death(code: int) -> str:
     if code >= 0:
         return f"ended with exit status {code}"
-    name = signal.Signals(-code).name
+    name = next((known.name for known in signal.Signals if known == -code), f"signal {-code}")
     return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
 
 

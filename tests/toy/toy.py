@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -37,7 +38,9 @@ def mischief(key: str) -> Any:
 
 
 def misbehave(kind: Any) -> None:
-    """Do it, if it is one of those that end or stop a process."""
+    """Do it, if it is one of those that end or stop a process; those leave temporary files behind."""
+    if kind in ("segfault", "exit", "hang"):
+        tempfile.mkdtemp()
     if kind == "segfault":
         os.kill(os.getpid(), signal.SIGSEGV)
     elif kind == "exit":
