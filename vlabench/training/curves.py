@@ -63,6 +63,7 @@ class Curves:
     def draw(self) -> None:
         """The picture: a small plot for every name."""
         from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
 
         series = self.series()
         if not series:
@@ -75,6 +76,7 @@ class Curves:
             axis.plot(steps, values, color="black", linewidth=1, marker="." if len(steps) < 30 else None)
             axis.set_title(name, fontsize=9)
             axis.tick_params(labelsize=7)
+            axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         with self._writing():
             figure.savefig(self.picture, dpi=120)
 
