@@ -17,6 +17,7 @@ from vlabench.training import checkpoints, online
 from vlabench.training import run as training
 from vlabench.training.curves import Curves
 from vlabench.training.learner import Learner
+from vlabench.training.methods.rloo import Rloo
 from vlabench.training.samples import Samples
 
 Card = Callable[..., str]
@@ -197,3 +198,18 @@ def test_a_trial_that_fails_costs_no_more_than_itself(card: Card, tmp_path: Path
     trained(card("rloo", **{**RLOO, "iterations": 2, "trial": 1, "trial_every": 1}), tmp_path / "out")
     series = Curves(tmp_path / "out").series()
     assert len(series["success"][1]) == 2 and not [name for name in series if name.startswith("trial")]
+
+
+@pytest.mark.usefixtures("alone")
+def test_the_horizon_ends_rollouts_early_and_trials_as_ever(card: Card, tmp_path: Path,
+                                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    rollouts, limits = [], []
+    credit, tried = Rloo.credit, online.trial
+    monkeypatch.setattr(Rloo, "credit", lambda self, course, groups: (
+        rollouts.extend(each for group in groups for each in group.rollouts), credit(self, course, groups))[1])
+    monkeypatch.setattr(online, "trial", lambda *given, **named: (
+        limits.extend(task.step_limit for task in given[3]), tried(*given, **named))[1])
+    trained(card("rloo", **{**RLOO, "iterations": 1, "horizon": 0.5, "trial": 1}), tmp_path / "out")
+    (limit,) = set(limits)
+    assert max(rollout.steps for rollout in rollouts if not rollout.success) == limit / 2
+    assert {rollout.spec.task.step_limit for rollout in rollouts} == {limit / 2}

@@ -7,6 +7,7 @@ would have been; a kill costs the iteration it falls into.
 from __future__ import annotations
 
 import hashlib
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -44,10 +45,11 @@ class OnlineOptions(LearnerOptions):
 
     init: the policy to start from, by name or card. task_sets, tasks: those to train on, all tasks if no pattern is
     named. iterations: M. contexts: to learn from in an iteration. rollouts: K of each. per_task: contexts of one task
-    at a time. attempts: for one context to learn from, so many may be played at most. updates: N minibatches that the
-    samples of an iteration are split into. epochs: times over. noise: see `curriculum`. reward: sparse, or dense with
-    demonstrations from `vlabench train --data`. trial: episodes of each task, sampled starts, no noise, after every
-    `trial_every` iterations and the last.
+    at a time. horizon: the share of a task's step limit that rollouts have; those that fail last to its end and take
+    most of the time. attempts: for one context to learn from, so many may be played at most. updates: N minibatches
+    that the samples of an iteration are split into. epochs: times over. noise: see `curriculum`. reward: sparse, or
+    dense with demonstrations from `vlabench train --data`. trial: episodes of each task, sampled starts, no noise,
+    after every `trial_every` iterations and the last.
     """
 
     init: str
@@ -59,6 +61,7 @@ class OnlineOptions(LearnerOptions):
     contexts: int = Field(default=24, ge=1)
     rollouts: int = Field(default=8, ge=1)
     per_task: int = Field(default=2, ge=1)
+    horizon: float = Field(default=1.0, gt=0, le=1)
     attempts: int = Field(default=3, ge=1)
     updates: int = Field(default=10, ge=1)
     epochs: int = Field(default=1, ge=1)
@@ -234,8 +237,9 @@ class Online(Method):
         registry.simulator(options.simulator)(options.assets).check()
         torch.manual_seed(place.seed)  # for adapters' first weights
         tasks = lookup.find_tasks(options.simulator, options.task_sets, options.tasks)
+        short = [replace(task, step_limit=math.ceil(options.horizon * task.step_limit)) for task in tasks]
         return Course(place, start, self.learner(policy, place.device), tasks,
-                      Schedule(tasks, place.seed, options.per_task), self._reward(place, tasks))
+                      Schedule(short, place.seed, options.per_task), self._reward(place, tasks))
 
     def _reward(self, place: Workplace, tasks: Sequence[Task]) -> Callable[[Rollout], rewards.Floats64]:
         if self.options.reward == "sparse":
