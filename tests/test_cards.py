@@ -72,7 +72,7 @@ SHIPPED = [
     ("libero-joint", SETS, {"joint"}),
     ("libero-transfer", ("libero_goal",), {"transfer"}),
     ("libero-severity", SETS, EVERY),
-    ("libero-latency", SETS, GRIPPER | {f"{name}-s{k}" for name in LATENCY for k in range(1, 6)}),
+    ("libero-latency", SETS, GRIPPER | {f"{name}-s3" for name in LATENCY}),
     ("libero-smoke", SETS, {"joint"}),
     ("libero-probe", SETS, {"rotation", "action_noise-0.1", "joint"}),
     ("libero-reading", ("libero_goal",), {"exchanged"}),
