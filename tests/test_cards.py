@@ -73,6 +73,8 @@ SHIPPED = [
     ("libero-transfer", ("libero_goal",), {"transfer"}),
     ("libero-severity", SETS, EVERY),
     ("libero-latency", SETS, GRIPPER | {f"{name}-s3" for name in LATENCY}),
+    ("libero-unseen", SETS, {f"{name}-s3" for name in ("motion_blur", "sensor_noise", "observation_delay",
+                                                       "gripper_fault")}),
     ("libero-smoke", SETS, {"joint"}),
     ("libero-probe", SETS, {"rotation", "action_noise-0.1", "joint"}),
     ("libero-reading", ("libero_goal",), {"exchanged"}),
