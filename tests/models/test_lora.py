@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +15,8 @@ import torch
 if TYPE_CHECKING:
     from peft.tuners.lora import LoraModel
 
-pytest.importorskip("peft", reason="trains adapters with peft, which the extra `train` installs")
+if find_spec("peft") is None:
+    pytest.skip("trains adapters with peft, which the extra `train` installs", allow_module_level=True)
 
 from vlabench.errors import DataError  # noqa: E402
 from vlabench.models import lora  # noqa: E402
@@ -98,3 +103,13 @@ def test_the_file_changes_its_base_and_no_other(tmp_path: Path) -> None:
         path.write_bytes(damaged)
         with pytest.raises(DataError, match="not an adapter for this network"):
             lora.apply(path, network(), "a" * 64)
+
+
+def test_a_torchvision_that_does_not_load_does_not_take_peft_along(tmp_path: Path) -> None:
+    """One for CUDA beside a torch without it: its import fails in the middle, with a RuntimeError."""
+    (tmp_path / "torchvision").mkdir()
+    (tmp_path / "torchvision" / "__init__.py").write_text('raise RuntimeError("operator torchvision::nms")\n')
+    done = subprocess.run([sys.executable, "-c", "from vlabench.models import lora; print(lora.library().__name__)"],
+                          env={**os.environ, "PYTHONPATH": f"{tmp_path}:{Path(lora.__file__).parents[2]}"},
+                          capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["peft"], done.stderr

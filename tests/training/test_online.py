@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,19 @@ from vlabench.cards import load_policy
 from vlabench.errors import CardError, DataError, VlabenchError, WorkerError
 from vlabench.training import checkpoints, online
 from vlabench.training import run as training
+from vlabench.training.contexts import Group
 from vlabench.training.curves import Curves
 from vlabench.training.learner import Learner
 from vlabench.training.methods.rloo import Rloo
+from vlabench.training.rollouts import Rollout
 from vlabench.training.samples import Samples
+from vlabench.training.trial import trial
+from vlabench.types import Task
 
 Card = Callable[..., str]
 RLOO: dict[str, Any] = {"contexts": 8, "rollouts": 8, "iterations": 8, "updates": 4, "rate": 0.03, "attempts": 2}
 ROBUST: dict[str, Any] = {**RLOO, "jacobian": {"weight": 0.001, "clamp": 50.0}, "smoothness": 0.01,
-                          "noise": {"curriculum": {"observation_step": 0.1}}}
+                          "average": 0.5, "noise": {"curriculum": {"observation_step": 0.1}}}
 PPO: dict[str, Any] = {"contexts": 48, "iterations": 9, "updates": 4, "rate": 0.03, "critic_rate": 0.05, "warmup": 1}
 
 
@@ -96,6 +101,27 @@ def test_the_reference_is_the_policy_at_the_iteration_s_beginning(card: Card, tm
 
 
 @pytest.mark.usefixtures("alone")
+def test_the_moving_average_is_shipped_and_the_parameters_themselves_play(card: Card, tmp_path: Path,
+                                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    update, course = Learner.update, [Gauss(tmp_path / "start.safetensors").module.head.weight.detach().numpy()]
+
+    def watched(self: Learner, *given: Any) -> dict[str, float]:
+        seen = update(self, *given)
+        course.append(self.policy.module.get_parameter("head.weight").detach().numpy().copy())
+        return seen
+
+    monkeypatch.setattr(Learner, "update", watched)
+    trained(card("rloo", **{**RLOO, "iterations": 2, "average": 0.75}), tmp_path / "out")
+    mean = course[0]
+    for now in course[1:]:
+        mean = 0.75 * mean + 0.25 * now
+    shipped = Gauss(tmp_path / "out/pushes.safetensors").module.head.weight.detach().numpy()
+    assert np.allclose(shipped, mean, atol=1e-6) and not np.allclose(shipped, course[-1], atol=1e-3)
+    played = Gauss(tmp_path / "out" / online.SAMPLER).module.head.weight.detach().numpy()
+    assert (played == course[RLOO["updates"]]).all()  # as the second iteration began
+
+
+@pytest.mark.usefixtures("alone")
 def test_without_groups_that_differ_nothing_is_learned_and_the_training_goes_on(card: Card, tmp_path: Path) -> None:
     """At a temperature near 0 every rollout does the same."""
     path = card("rloo", **{**RLOO, "iterations": 2, "temperature": 1e-4})
@@ -152,7 +178,8 @@ def test_ppo_credits_each_look_by_gae(card: Card, tmp_path: Path, monkeypatch: p
 
 @pytest.mark.usefixtures("alone")
 def test_adapters_are_trained_alone_and_shipped_merged(card: Card, tmp_path: Path) -> None:
-    pytest.importorskip("peft", reason="trains adapters with peft, which the extra `train` installs")
+    if find_spec("peft") is None:
+        pytest.skip("trains adapters with peft, which the extra `train` installs")
     trained(card("rloo", **{**RLOO, "iterations": 2, "lora": {"rank": 1, "alpha": 2}}), tmp_path / "out")
     start = Gauss(tmp_path / "start.safetensors").module.state_dict()
     after = Gauss(tmp_path / "out/pushes.safetensors").module.state_dict()
@@ -203,12 +230,20 @@ def test_a_trial_that_fails_costs_no_more_than_itself(card: Card, tmp_path: Path
 @pytest.mark.usefixtures("alone")
 def test_the_horizon_ends_rollouts_early_and_trials_as_ever(card: Card, tmp_path: Path,
                                                             monkeypatch: pytest.MonkeyPatch) -> None:
-    rollouts, limits = [], []
-    credit, tried = Rloo.credit, online.trial
-    monkeypatch.setattr(Rloo, "credit", lambda self, course, groups: (
-        rollouts.extend(each for group in groups for each in group.rollouts), credit(self, course, groups))[1])
-    monkeypatch.setattr(online, "trial", lambda *given, **named: (
-        limits.extend(task.step_limit for task in given[3]), tried(*given, **named))[1])
+    rollouts: list[Rollout] = []
+    limits: list[int] = []
+    credit = Rloo.credit
+
+    def watched(self: Rloo, course: online.Course, groups: Sequence[Group]) -> Samples:
+        rollouts.extend(each for group in groups for each in group.rollouts)
+        return credit(self, course, groups)
+
+    def noted(card: PolicyCard, simulator: str, assets: str, tasks: Sequence[Task], *given: Any, **named: Any) -> Any:
+        limits.extend(task.step_limit for task in tasks)
+        return trial(card, simulator, assets, tasks, *given, **named)
+
+    monkeypatch.setattr(Rloo, "credit", watched)
+    monkeypatch.setattr(online, "trial", noted)
     trained(card("rloo", **{**RLOO, "iterations": 1, "horizon": 0.5, "trial": 1}), tmp_path / "out")
     (limit,) = set(limits)
     assert max(rollout.steps for rollout in rollouts if not rollout.success) == limit / 2

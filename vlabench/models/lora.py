@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import importlib
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -38,15 +41,28 @@ def targets(network: nn.Module, without: nn.Module | None = None) -> list[str]:
             if isinstance(module, nn.Linear) and id(module) not in inside]
 
 
-def attach(network: nn.Module, rank: int, alpha: int, without: nn.Module | None = None) -> LoraModel:
-    """Put adapters into the network, in place, with nothing else left to train. Raises MissingExtra."""
+def library() -> ModuleType:
+    """peft. Raises MissingExtra.
+
+    It imports transformers, and that torchvision, which nothing here needs. One that was built for another torch (for
+    CUDA, beside torch's CPU build) fails to load and would take peft along: it is hidden from them.
+    """
     try:
-        from peft import LoraConfig
-        from peft.tuners.lora import LoraModel
+        importlib.import_module("torchvision")
+    except (ImportError, RuntimeError, OSError):
+        cast("dict[str, ModuleType | None]", sys.modules)["torchvision"] = None
+    try:
+        return importlib.import_module("peft")
     except ImportError as error:
         raise MissingExtra(error.name or "peft", "train", "training with LoRA") from error
-    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets(network, without))
-    return LoraModel(network, config, ADAPTER)
+
+
+def attach(network: nn.Module, rank: int, alpha: int, without: nn.Module | None = None) -> LoraModel:
+    """Put adapters into the network, in place, with nothing else left to train. Raises MissingExtra."""
+    peft = library()
+    config = peft.LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets(network, without))
+    adapted: LoraModel = peft.LoraModel(network, config, ADAPTER)
+    return adapted
 
 
 def merged(adapted: LoraModel) -> nn.Module:
@@ -64,6 +80,7 @@ def merged(adapted: LoraModel) -> nn.Module:
 
 def _adapters(network: nn.Module) -> list[tuple[str, Any]]:
     """The layers that have an adapter, with their names."""
+    library()
     from peft.tuners.lora import LoraLayer
 
     return [(name, layer) for name, layer in network.named_modules() if isinstance(layer, LoraLayer)]

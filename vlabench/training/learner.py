@@ -52,7 +52,8 @@ class LearnerOptions(BaseModel):
     compact policy trained at 1e-4, a single update takes the probabilities of a third of the actions out of PPO's clip;
     at 3e-5 it is a twentieth. decay: weight decay. clip: of the gradient's norm. low, high: of PPO's clip. batch:
     samples that are computed together, whatever the size of the minibatch. temperature: at which rollouts are sampled,
-    and their probabilities computed. smoothness: β. lora: see `Lora`.
+    and their probabilities computed. smoothness: β. lora: see `Lora`. average: of the parameters' moving average over
+    updates, which is what is tried and shipped, while rollouts are played by the parameters as they are; 0 for none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -67,6 +68,7 @@ class LearnerOptions(BaseModel):
     jacobian: JacobianOptions | None = None
     smoothness: float = Field(default=0.0, ge=0)
     lora: Lora | None = None
+    average: float = Field(default=0.0, ge=0, lt=1)
 
 
 class Learner:
@@ -88,17 +90,20 @@ class Learner:
             groups.append({"params": critic, "lr": critic_rate})
         self.parameters = body + critic
         self._optimizer = torch.optim.AdamW(groups, weight_decay=options.decay)
+        self._average = [parameter.detach().clone() for parameter in self.parameters]
 
     # what is kept
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint."""
-        return {"module": self.policy.module.state_dict(), "optimizer": self._optimizer.state_dict()}
+        return {"module": self.policy.module.state_dict(), "optimizer": self._optimizer.state_dict(),
+                "average": self._average}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from `state`."""
         self.policy.module.load_state_dict(state["module"])
         self._optimizer.load_state_dict(state["optimizer"])
+        self._average = [tensor.to(self.device) for tensor in state["average"]]
 
     def weights(self, exact: bool = False) -> bytes:
         """The policy's file, adapters taken in; `exact` as in `TrainablePolicy.weights`."""
@@ -109,6 +114,21 @@ class Learner:
         """The file of the adapter alone. base: checksum of the weights that it changes."""
         assert self._lora is not None
         return lora.to_bytes(self._lora, base)
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Inside, the trained parameters have the values of their moving averages."""
+        now = [parameter.detach().clone() for parameter in self.parameters]
+        self._put(self._average)
+        try:
+            yield
+        finally:
+            self._put(now)
+
+    def _put(self, values: Sequence[Tensor]) -> None:
+        with torch.no_grad():
+            for parameter, value in zip(self.parameters, values, strict=True):
+                parameter.copy_(value)
 
     @contextlib.contextmanager
     def _merged(self) -> Iterator[None]:
@@ -135,6 +155,8 @@ class Learner:
                 total[name] = total.get(name, 0.0) + float(part.detach())
         total["gradient"] = float(torch.nn.utils.clip_grad_norm_(self.parameters, self.options.clip))
         self._optimizer.step()
+        for mean, parameter in zip(self._average, self.parameters, strict=True):
+            mean.lerp_(parameter.detach(), 1.0 - self.options.average)
         return total
 
     def terms(self, batch: Batch, weight: float, count: int,

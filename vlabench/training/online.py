@@ -265,7 +265,8 @@ class Online(Method):
 
     def _shipped(self, course: Course) -> bytes:
         """The content of the file that the card will name."""
-        if "base" not in course.place.card.options:
-            return course.learner.weights()
-        assert course.start.weights is not None
-        return course.learner.adapter(course.start.weights.sha256)
+        with course.learner.averaged():
+            if "base" not in course.place.card.options:
+                return course.learner.weights()
+            assert course.start.weights is not None
+            return course.learner.adapter(course.start.weights.sha256)
