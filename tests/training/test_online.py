@@ -18,7 +18,7 @@ from vlabench.training import checkpoints, online
 from vlabench.training import run as training
 from vlabench.training.contexts import Group
 from vlabench.training.curves import Curves
-from vlabench.training.learner import Learner
+from vlabench.training.learner import WARMUP, Learner
 from vlabench.training.methods.rloo import Rloo
 from vlabench.training.rollouts import Rollout
 from vlabench.training.samples import Samples
@@ -119,6 +119,26 @@ def test_the_moving_average_is_shipped_and_the_parameters_themselves_play(card: 
     assert np.allclose(shipped, mean, atol=1e-6) and not np.allclose(shipped, course[-1], atol=1e-3)
     played = Gauss(tmp_path / "out" / online.SAMPLER).module.head.weight.detach().numpy()
     assert (played == course[RLOO["updates"]]).all()  # as the second iteration began
+
+
+@pytest.mark.usefixtures("alone")
+def test_the_rate_rises_to_its_own_and_the_critic_s_begins_there(card: Card, tmp_path: Path,
+                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adam's very first step is as long as the rate in every parameter that has a gradient."""
+    update, steps = Learner.update, []
+
+    def watched(self: Learner, *given: Any) -> dict[str, float]:
+        state = [self.policy.module.get_parameter(name) for name in ("head.weight", "worth.weight")]
+        before = [parameter.detach().clone() for parameter in state]
+        seen = update(self, *given)
+        steps.append([float((now.detach() - then).abs().max()) for now, then in zip(state, before, strict=True)])
+        return seen
+
+    monkeypatch.setattr(Learner, "update", watched)
+    trained(card("ppo", **{**PPO, "iterations": 4, "contexts": 8, "decay": 0.0}), tmp_path / "out")
+    actor, critic = np.array(steps).T
+    assert (actor[:4] == 0).all() and critic[0] == pytest.approx(PPO["critic_rate"], rel=1e-3)
+    assert actor[4] == pytest.approx(PPO["rate"] / WARMUP, rel=1e-3) and actor[5:].max() > 3 * actor[4]
 
 
 @pytest.mark.usefixtures("alone")

@@ -20,6 +20,9 @@ from vlabench.training.objectives.smoothness import smoothness
 from vlabench.training.samples import Batch, Samples
 
 Floats64 = npt.NDArray[np.float64]
+WARMUP = 10
+"""Updates over which the rate rises: Adam's first steps are as long as the rate in every parameter, however small its
+gradient, and the first alone would take a policy out of PPO's clip."""
 
 
 class Lora(BaseModel):
@@ -90,6 +93,8 @@ class Learner:
             groups.append({"params": critic, "lr": critic_rate})
         self.parameters = body + critic
         self._optimizer = torch.optim.AdamW(groups, weight_decay=options.decay)
+        rising = [lambda update: min(1.0, (update + 1) / WARMUP), lambda _: 1.0]  # the critic begins at its own rate
+        self._warmup = torch.optim.lr_scheduler.LambdaLR(self._optimizer, rising[: len(groups)])
         self._average = [parameter.detach().clone() for parameter in self.parameters]
 
     # what is kept
@@ -97,12 +102,13 @@ class Learner:
     def state(self) -> dict[str, Any]:
         """For a checkpoint."""
         return {"module": self.policy.module.state_dict(), "optimizer": self._optimizer.state_dict(),
-                "average": self._average}
+                "warmup": self._warmup.state_dict(), "average": self._average}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from `state`."""
         self.policy.module.load_state_dict(state["module"])
         self._optimizer.load_state_dict(state["optimizer"])
+        self._warmup.load_state_dict(state["warmup"])
         self._average = [tensor.to(self.device) for tensor in state["average"]]
 
     def weights(self, exact: bool = False) -> bytes:
@@ -155,6 +161,8 @@ class Learner:
                 total[name] = total.get(name, 0.0) + float(part.detach())
         total["gradient"] = float(torch.nn.utils.clip_grad_norm_(self.parameters, self.options.clip))
         self._optimizer.step()
+        if not critic_alone:
+            self._warmup.step()
         for mean, parameter in zip(self._average, self.parameters, strict=True):
             mean.lerp_(parameter.detach(), 1.0 - self.options.average)
         return total
