@@ -12,6 +12,7 @@ from torch import nn
 
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.models.bins import BinnedActions, centres
+from vlabench.models.exploration import explored
 from vlabench.seeding import Draws
 from vlabench.types import Floats, Observation
 
@@ -45,9 +46,10 @@ class Gauss(TrainablePolicy):
 
     def act(self, obs: Observation) -> Floats:
         with torch.inference_mode():
-            self.acted = self.distribution(obs).tempered(self.temperature)
+            bins = self.distribution(obs)
             if self.decode == "mean":
-                return self.acted.mean.double().numpy()
+                return bins.mean.double().numpy()
+            self.acted = explored(bins, "normal" if self.decode == "normal" else "sample", self.temperature)
             uniform = np.stack([draws.at(obs.step, "action").random((CHUNK, SIZE)) for draws in self._draws])
             return self.acted.sample(uniform).double().numpy()
 

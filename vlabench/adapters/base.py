@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import torch
 
     from vlabench.models.bins import BinnedActions
+    from vlabench.models.exploration import NormalActions
 
 
 class Policy(ABC):
@@ -40,15 +41,15 @@ class Policy(ABC):
 class TrainablePolicy(Policy):
     """A policy that training methods can change: a torch module whose actions are a distribution.
 
-    Its constructor takes `weights`, a file; `decode`, which is "sample" where actions are to be drawn; and
-    `temperature`, by which the logits are divided before. The methods keep the graph, so that what they return can be
-    differentiated.
+    Its constructor takes `weights`, a file; `decode`, which is "sample" or "normal" where actions are to be drawn; and
+    `temperature`: what they are drawn from, `models.exploration.explored` says. The methods keep the graph, so that
+    what they return can be differentiated.
 
-    module: its parameters. acted: the distribution that the latest `act` took its actions from, temperature included.
+    module: its parameters. acted: the distribution that the latest `act` took its actions from.
     """
 
     module: torch.nn.Module
-    acted: BinnedActions
+    acted: BinnedActions | NormalActions
 
     @property
     @abstractmethod

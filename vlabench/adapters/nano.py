@@ -1,4 +1,4 @@
-"""The bundled compact policy: a NanoVLA that acts by the mean, the mode or a sample of its distribution."""
+"""The bundled compact policy: a NanoVLA that acts by the mean or the mode of its distribution, or by a draw."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     from vlabench.models.bins import BinnedActions
     from vlabench.models.nano import NanoVLA
 
-Decoding = Literal["mean", "mode", "sample"]
+Decoding = Literal["mean", "mode", "sample", "normal"]
 SURE = 0.0
 """An expected gripper command above this closes the hand, one below it opens it."""
 
 
 class Nano(TrainablePolicy):
     """decode: how a chunk is taken from the distribution: its `mean` (the gripper by its sign), its `mode`, or a
-    `sample` at `temperature`, drawn from the episode's stream. weights: the file of `models.checkpoint`; or, where
+    `sample` at `temperature`, or a draw from a `normal` distribution around the mean whose standard deviation is
+    `temperature`, both by the episode's stream. weights: the file of `models.checkpoint`; or, where
     `base` names another policy of this kind, that of an adapter for its weights (`models.lora`). device: where it
     computes; on a CPU with one thread, the same inputs give the same outputs bit for bit.
     """
@@ -53,17 +54,19 @@ class Nano(TrainablePolicy):
         """Chunks of actions, float64 [B, T, 7]."""
         import torch
 
+        from vlabench.models.exploration import explored
+
         with torch.inference_mode():
-            self.acted = self.distribution(obs)
-            if self.decode == "sample":
-                self.acted = self.acted.tempered(self.temperature)
-                shape = tuple(self.acted.logits.shape[1:-1])
+            self.acted = bins = self.distribution(obs)
+            if self.decode == "sample" or self.decode == "normal":
+                self.acted = explored(bins, self.decode, self.temperature)
+                shape = tuple(self.acted.mean.shape[1:])
                 uniform = np.stack([draws.at(obs.step, "action").random(shape) for draws in self._draws])
                 actions = self.acted.sample(uniform)
             elif self.decode == "mode":
-                actions = self.acted.mode
+                actions = bins.mode
             else:
-                actions = self.acted.mean
+                actions = bins.mean
                 actions[..., -1] = torch.where(actions[..., -1] > SURE, 1.0, -1.0)
         chosen: Floats = actions.double().cpu().numpy()
         return chosen

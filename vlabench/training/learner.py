@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.models import lora
+from vlabench.models.exploration import Exploration, explored
 from vlabench.training.objectives.jacobian import jacobian, twice_differentiable
 from vlabench.training.objectives.policy_gradient import clipped, outside, value_loss
 from vlabench.training.objectives.smoothness import smoothness
@@ -54,9 +55,9 @@ class LearnerOptions(BaseModel):
     rate: AdamW's. The published 1e-4 is for adapters in a network of 7 billion parameters. All parameters of the
     compact policy trained at 1e-4, a single update takes the probabilities of a third of the actions out of PPO's clip;
     at 3e-5 it is a twentieth. decay: weight decay. clip: of the gradient's norm. low, high: of PPO's clip. batch:
-    samples that are computed together, whatever the size of the minibatch. temperature: at which rollouts are sampled,
-    and their probabilities computed. smoothness: β. lora: see `Lora`. average: of the parameters' moving average over
-    updates, which is what is tried and shipped, while rollouts are played by the parameters as they are; 0 for none.
+    samples that are computed together, whatever the size of the minibatch. explore, temperature: what rollouts draw
+    actions from, see `models.exploration`. smoothness: β. lora: see `Lora`. average: of the parameters' moving average
+    over updates, which is what is tried and shipped, while rollouts are played by the parameters as they are; 0: none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -67,6 +68,7 @@ class LearnerOptions(BaseModel):
     low: float = Field(default=0.2, gt=0, lt=1)
     high: float = Field(default=0.2, gt=0)
     batch: int = Field(default=64, ge=1)
+    explore: Exploration = "sample"
     temperature: float = Field(default=1.0, gt=0)
     jacobian: JacobianOptions | None = None
     smoothness: float = Field(default=0.0, ge=0)
@@ -181,7 +183,7 @@ class Learner:
         if not embedding.requires_grad:
             embedding.requires_grad_()
         with twice_differentiable() if options.jacobian else contextlib.nullcontext():
-            distribution = policy.distribution(batch.obs, embedding).tempered(options.temperature)
+            distribution = explored(policy.distribution(batch.obs, embedding), options.explore, options.temperature)
             log_probs = distribution.log_prob(batch.actions).sum(-1)
         losses = clipped(log_probs, batch.before, batch.advantages, options.low, options.high)
         stuck = outside(log_probs.detach(), batch.before, batch.advantages, options.low, options.high)

@@ -84,7 +84,7 @@ class RolloutKeeper(Keeper):
 
         with torch.inference_mode():
             acted = self.policy.acted
-            log_probs = acted.log_prob(torch.as_tensor(chunk, dtype=torch.float32, device=acted.logits.device))
+            log_probs = acted.log_prob(torch.as_tensor(chunk, dtype=torch.float32, device=acted.mean.device))
             looked = {"log_probs": log_probs.cpu().numpy()[0], "means": acted.mean.cpu().numpy()[0]}
         self._instruction = received.instruction[0]
         self._looks.append({**{f"pictures/{camera}": picture[0] for camera, picture in received.images.items()},

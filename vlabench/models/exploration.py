@@ -1,0 +1,49 @@
+"""What rollouts draw their actions from: a policy's bins, or a normal distribution around its mean action."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vlabench.models.bins import BinnedActions
+
+Exploration: TypeAlias = Literal["sample", "normal"]
+
+
+@dataclass(frozen=True)
+class NormalActions:
+    """Independent normal distributions around mean actions [B, T, D], all of the same standard deviation.
+
+    As policies explore whose network gives actions instead of bins (RIPT-VLA on OpenVLA-OFT, Tan et al. 2025, with a
+    learned deviation). Where a policy is judged by its mean action, such rollouts do what it does, and a little more;
+    draws from bins of which several are likely do something else altogether.
+    """
+
+    mean: Tensor
+    deviation: float
+
+    def log_prob(self, actions: Tensor) -> Tensor:
+        """Log-density [B, T, D] of actions [B, T, D]."""
+        off = (actions - self.mean) / self.deviation
+        density: Tensor = -0.5 * off.square() - math.log(self.deviation * math.sqrt(2.0 * math.pi))
+        return density
+
+    def sample(self, uniform: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Tensor:
+        """Actions, float64 [B, T, D], by inversion of `uniform` in [0, 1), float64 [B, T, D]; they may leave [−1, 1],
+        to which the simulator clips them.
+        """
+        inside = torch.as_tensor(uniform, device=self.mean.device).clamp(1e-12, 1.0 - 1e-12)
+        drawn: Tensor = self.mean.double() + self.deviation * torch.special.ndtri(inside)
+        return drawn
+
+
+def explored(bins: BinnedActions, how: Exploration, temperature: float) -> BinnedActions | NormalActions:
+    """What rollouts draw from: the bins, their logits divided by `temperature`; or a `normal` around their mean, of the
+    standard deviation `temperature`.
+    """
+    return NormalActions(bins.mean, temperature) if how == "normal" else bins.tempered(temperature)
