@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -224,7 +225,9 @@ def test_ctrl_c_keeps_what_was_recorded(truth: Path, tmp_path: Path) -> None:
     assert workers_of(process.pid) == []
     kept = records(tmp_path)
     assert 3 <= len(kept) < 36 and all(record.status != "error" for record in kept.values())
-    assert f"interrupted with {36 - len(kept)} episodes left; the same command plays on" in output
+    told = re.search(r"interrupted with (\d+) episodes left; the same command plays on", output)
+    # the signal may come when an episode is written and not yet counted
+    assert told and int(told[1]) - (36 - len(kept)) in (0, 1), output
     assert "Traceback" not in output
     playing(tmp_path, workers=2)
     assert records(tmp_path) == records(truth)
