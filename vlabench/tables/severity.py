@@ -76,7 +76,8 @@ def _line(
     for k in SEVERITIES:
         leaves = [(f"{name}-s{k}", each) for name in perturbations for each in task_sets]
         cells.append(rate(side, leaves) if k in severities else None)
-    cells += _areas(side, perturbations, severities, task_sets)
+    whole = all(cells[k] is not None for k in severities)  # an area over some tasks would stand beside rates over all
+    cells += _areas(side, perturbations, severities, task_sets) if whole else [None, None]
     return Line(side.owner.policy, MEASURED, side.owner.assets, cells, group)
 
 
