@@ -20,8 +20,8 @@ HERO: Swept = {"clean": "ssss", "shift": ["ssss", "sssf", "sssf", "ssff", "ffff"
 RIVAL: Swept = {"clean": "ssff", "shift": ["ssff"] * 4 + ["sffe"], "jpeg": ["sfff"] * 5}
 
 
-def swept(policy: str, outcomes: Swept) -> Iterator[EpisodeRecord]:
-    for task in ("kitchen/0", "kitchen/1"):
+def swept(policy: str, outcomes: Swept, *tasks: str) -> Iterator[EpisodeRecord]:
+    for task in tasks or ("kitchen/0", "kitchen/1"):
         for name, letters in outcomes.items():
             named = [letters] if isinstance(letters, str) else letters
             for k, each in enumerate(named, 1):
@@ -91,3 +91,14 @@ def test_a_reference_that_never_fails_has_no_failures_to_compare_with(tmp_path: 
     perfect: Swept = {"clean": "ss", "shift": ["ss"] * 5, "jpeg": ["ss"] * 5}
     sheet = make([write_records(tmp_path, swept("hero", perfect))], Choice("severity", reference="hero"))
     assert sheet.lines[-1].cells[-1] == "–"
+
+
+def test_no_area_over_other_tasks_than_the_rates(tmp_path: Path) -> None:
+    """The garage has not played the severest shift: there is no rate over both task sets, so no area and no retention
+    either; of the perturbation that both have played in full there is everything.
+    """
+    partial: Swept = {"clean": "ss", "shift": ["ss", "sf", "sf", "ff"], "jpeg": ["ss"] * 5}
+    records = [*swept("hero", HERO), *swept("hero", partial, "garage/0")]
+    sheet = make([write_records(tmp_path, records)], Choice("severity"))
+    assert points(line(sheet, "shift", "hero"))[-3:] == [None, None, None]
+    assert None not in points(line(sheet, "jpeg", "hero"))

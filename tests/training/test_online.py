@@ -27,7 +27,7 @@ from vlabench.types import Task
 
 Card = Callable[..., str]
 RLOO: dict[str, Any] = {"contexts": 8, "rollouts": 8, "iterations": 8, "updates": 4, "rate": 0.03, "attempts": 2}
-NORMAL: dict[str, Any] = {**RLOO, "explore": "normal", "temperature": 0.5}
+NORMAL: dict[str, Any] = {**RLOO, "deviation": 0.5}
 ROBUST: dict[str, Any] = {**RLOO, "jacobian": {"weight": 0.001, "clamp": 50.0}, "smoothness": 0.01,
                           "average": 0.5, "noise": {"curriculum": {"observation_step": 0.1}}}
 PPO: dict[str, Any] = {"contexts": 48, "iterations": 9, "updates": 4, "rate": 0.03, "critic_rate": 0.05, "warmup": 1}

@@ -42,8 +42,8 @@ class NormalActions:
         return drawn
 
 
-def explored(bins: BinnedActions, how: Exploration, temperature: float) -> BinnedActions | NormalActions:
-    """What rollouts draw from: the bins, their logits divided by `temperature`; or a `normal` around their mean, of the
-    standard deviation `temperature`.
+def explored(bins: BinnedActions, how: Exploration, scale: float) -> BinnedActions | NormalActions:
+    """What rollouts draw from: the bins at the temperature `scale`, or a normal distribution around their mean of the
+    standard deviation `scale`.
     """
-    return NormalActions(bins.mean, temperature) if how == "normal" else bins.tempered(temperature)
+    return NormalActions(bins.mean, scale) if how == "normal" else bins.tempered(scale)

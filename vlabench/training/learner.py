@@ -55,9 +55,11 @@ class LearnerOptions(BaseModel):
     rate: AdamW's. The published 1e-4 is for adapters in a network of 7 billion parameters. All parameters of the
     compact policy trained at 1e-4, a single update takes the probabilities of a third of the actions out of PPO's clip;
     at 3e-5 it is a twentieth. decay: weight decay. clip: of the gradient's norm. low, high: of PPO's clip. batch:
-    samples that are computed together, whatever the size of the minibatch. explore, temperature: what rollouts draw
-    actions from, see `models.exploration`. smoothness: β. lora: see `Lora`. average: of the parameters' moving average
-    over updates, which is what is tried and shipped, while rollouts are played by the parameters as they are; 0: none.
+    samples that are computed together, whatever the size of the minibatch. temperature: at which rollouts draw actions
+    from the policy's bins. deviation: where it is given, they draw from a normal distribution of this standard
+    deviation around the mean action instead. smoothness: β. lora: see `Lora`. average: of the parameters' moving
+    average over updates, which is what is tried and shipped, while rollouts are played by the parameters as they are;
+    0: none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -68,12 +70,17 @@ class LearnerOptions(BaseModel):
     low: float = Field(default=0.2, gt=0, lt=1)
     high: float = Field(default=0.2, gt=0)
     batch: int = Field(default=64, ge=1)
-    explore: Exploration = "sample"
     temperature: float = Field(default=1.0, gt=0)
+    deviation: float | None = Field(default=None, gt=0)
     jacobian: JacobianOptions | None = None
     smoothness: float = Field(default=0.0, ge=0)
     lora: Lora | None = None
     average: float = Field(default=0.0, ge=0, lt=1)
+
+    @property
+    def exploration(self) -> tuple[Exploration, float]:
+        """What `models.exploration.explored` is told."""
+        return ("sample", self.temperature) if self.deviation is None else ("normal", self.deviation)
 
 
 class Learner:
@@ -97,7 +104,7 @@ class Learner:
         self._optimizer = torch.optim.AdamW(groups, weight_decay=options.decay)
         rising = [lambda update: min(1.0, (update + 1) / WARMUP), lambda _: 1.0]  # the critic begins at its own rate
         self._warmup = torch.optim.lr_scheduler.LambdaLR(self._optimizer, rising[: len(groups)])
-        self._average = [parameter.detach().clone() for parameter in self.parameters]
+        self._average = [parameter.detach().clone() for parameter in self.parameters] if options.average else []
 
     # what is kept
 
@@ -125,7 +132,10 @@ class Learner:
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
-        """Inside, the trained parameters have the values of their moving averages."""
+        """Inside, the trained parameters have the values of their moving averages, if these are kept."""
+        if not self._average:
+            yield
+            return
         now = [parameter.detach().clone() for parameter in self.parameters]
         self._put(self._average)
         try:
@@ -165,7 +175,7 @@ class Learner:
         self._optimizer.step()
         if not critic_alone:
             self._warmup.step()
-        for mean, parameter in zip(self._average, self.parameters, strict=True):
+        for mean, parameter in zip(self._average, self.parameters, strict=False):  # none is kept, or one of each
             mean.lerp_(parameter.detach(), 1.0 - self.options.average)
         return total
 
@@ -183,7 +193,7 @@ class Learner:
         if not embedding.requires_grad:
             embedding.requires_grad_()
         with twice_differentiable() if options.jacobian else contextlib.nullcontext():
-            distribution = explored(policy.distribution(batch.obs, embedding), options.explore, options.temperature)
+            distribution = explored(policy.distribution(batch.obs, embedding), *options.exploration)
             log_probs = distribution.log_prob(batch.actions).sum(-1)
         losses = clipped(log_probs, batch.before, batch.advantages, options.low, options.high)
         stuck = outside(log_probs.detach(), batch.before, batch.advantages, options.low, options.high)

@@ -179,7 +179,7 @@ class Online(Method):
         candidates = [course.schedule.context(number, options.rollouts, options.noise, stand.level)
                       for number in numbers]
         card = self._card(course, SAMPLER, course.learner.weights(exact=True), "weights",
-                          {"decode": options.explore, "temperature": options.temperature})
+                          dict(zip(("decode", "temperature"), options.exploration, strict=True)))
         title = f"iteration {stand.iteration + 1}: rollouts"
         with Collector(card, options.simulator, options.assets, [each for context in candidates for each in context],
                        place.workers, place.display.note) as collector:
