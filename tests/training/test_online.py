@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from vlabench.training import checkpoints, online
 from vlabench.training import run as training
 from vlabench.training.contexts import Group
 from vlabench.training.curves import Curves
+from vlabench.training.display import Display
 from vlabench.training.learner import WARMUP, Learner
 from vlabench.training.methods.rloo import Rloo
 from vlabench.training.rollouts import Rollout
@@ -80,6 +83,23 @@ def test_a_killed_training_resumes_to_the_same_weights_and_curves(
     assert parts.sha256 == whole.sha256
     assert Curves(tmp_path / "parts").rows() == Curves(tmp_path / "whole").rows()
     assert trained(path, tmp_path / "whole").sha256 == whole.sha256  # nothing is left to do
+
+
+@pytest.mark.usefixtures("alone")
+def test_where_the_time_went_is_said(card: Card, tmp_path: Path) -> None:
+    class Notes(Display):
+        told: ClassVar[list[str]] = []
+
+        def note(self, text: str) -> None:
+            self.told.append(text)
+
+    seconds = itertools.count(0.0, 4.0)
+    training.train(card("rloo", **{**RLOO, "iterations": 1}), tmp_path / "out", device="cpu", workers=1,
+                   display=Notes(lambda: next(seconds)))
+    (pace,) = [text for text in Notes.told if "rollouts in" in text]
+    numbers = re.fullmatch(r"iteration 1: (\d+) rollouts in (\d+) s \((\S+)/s\), updates in (\d+) s", pace)
+    assert numbers and int(numbers[1]) % RLOO["rollouts"] == 0
+    assert float(numbers[3]) == pytest.approx(int(numbers[1]) / int(numbers[2]), rel=0.05)
 
 
 @pytest.mark.usefixtures("alone")

@@ -132,13 +132,16 @@ class Online(Method):
 
     def _iteration(self, course: Course, stand: Stand) -> Stand:
         place, number = course.place, stand.iteration + 1
+        began = place.display.clock()
         gathered = self._rollouts(course, stand)
+        played = place.display.clock()
         values = {"success": gathered.success, "contexts tried": float(gathered.tried),
                   "contexts kept": float(len(gathered.kept))}
         if self.options.noise:
             values |= {"observation noise": stand.level.observation, "action noise": stand.level.action}
         if gathered.kept:
             values |= self._learn(course, gathered, number)
+            place.display.note(_pace(number, len(gathered.outcomes), played - began, place.display.clock() - played))
         else:
             place.display.note(f"iteration {number}: no context whose rollouts differ; nothing to learn")
         if number == self.options.iterations or number % self.options.trial_every == 0:
@@ -270,3 +273,9 @@ class Online(Method):
                 return course.learner.weights()
             assert course.start.weights is not None
             return course.learner.adapter(course.start.weights.sha256)
+
+
+def _pace(number: int, rollouts: int, playing: float, learning: float) -> str:
+    """Where the time of an iteration went (s); of no curve, which is the same whatever the machine."""
+    return (f"iteration {number}: {rollouts} rollouts in {playing:.0f} s ({rollouts / playing:.2g}/s), "
+            f"updates in {learning:.0f} s")
