@@ -138,7 +138,7 @@ def test_the_moving_average_is_shipped_and_the_parameters_themselves_play(card: 
         mean = 0.75 * mean + 0.25 * now
     shipped = Gauss(tmp_path / "out/pushes.safetensors").module.head.weight.detach().numpy()
     assert np.allclose(shipped, mean, atol=1e-6) and not np.allclose(shipped, course[-1], atol=1e-3)
-    played = Gauss(tmp_path / "out" / online.SAMPLER).module.head.weight.detach().numpy()
+    played = Gauss(tmp_path / "out" / f"{online.SAMPLER}.safetensors").module.head.weight.detach().numpy()
     assert (played == course[RLOO["updates"]]).all()  # as the second iteration began
 
 
@@ -289,3 +289,16 @@ def test_the_horizon_ends_rollouts_early_and_trials_as_ever(card: Card, tmp_path
     (limit,) = set(limits)
     assert max(rollout.steps for rollout in rollouts if not rollout.success) == limit / 2
     assert {rollout.spec.task.step_limit for rollout in rollouts} == {limit / 2}
+
+
+@pytest.mark.usefixtures("alone")
+def test_what_was_tried_is_kept_as_a_policy(card: Card, tmp_path: Path) -> None:
+    """After two of four iterations it is what a training of two comes to, after the last what is shipped."""
+    options = {**RLOO, "contexts": 4, "trial": 1, "trial_every": 2, "average": 0.5}
+    done = trained(card("rloo", **{**options, "iterations": 4}), tmp_path / "four")
+    tried = [load_policy(str(tmp_path / f"four/pushes-{number}.toml")) for number in (2, 4)]
+    assert [each.name for each in tried] == ["pushes-2", "pushes-4"] and not any(each.made for each in tried)
+    short = trained(card("rloo", **{**options, "iterations": 2}), tmp_path / "two")
+    paths = [each.check() for each in tried]
+    assert paths[0] and paths[0].read_bytes() == short.weights.read_bytes()
+    assert paths[1] and paths[1].read_bytes() == done.weights.read_bytes()

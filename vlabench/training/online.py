@@ -21,7 +21,7 @@ from pydantic import BaseModel, Field
 from vlabench import lookup, registry
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.card_types import PolicyCard, Weights
-from vlabench.cards import load_policy
+from vlabench.cards import load_policy, write_policy
 from vlabench.errors import CardError, DataError, OptionError, WorkerError
 from vlabench.files import write_data
 from vlabench.problems import shown
@@ -37,7 +37,7 @@ from vlabench.training.samples import Samples
 from vlabench.training.trial import trial
 from vlabench.types import EpisodeSpec, Task
 
-STATE, SAMPLER, TRIAL = "state.pt", "sampler.safetensors", "trial.safetensors"
+STATE, SAMPLER = "state.pt", "sampler"
 
 
 class OnlineOptions(LearnerOptions):
@@ -49,7 +49,8 @@ class OnlineOptions(LearnerOptions):
     most of the time. attempts: for one context to learn from, so many may be played at most. updates: N minibatches
     that the samples of an iteration are split into. epochs: times over. noise: see `curriculum`. reward: sparse, or
     dense with demonstrations from `vlabench train --data`. trial: episodes of each task, sampled starts, no noise,
-    after every `trial_every` iterations and the last.
+    after every `trial_every` iterations and the last; the policy that was tried stays in the training's folder, weights
+    and card (`robustvla-8.toml` after the eighth iteration), to be run like any other.
     """
 
     init: str
@@ -199,7 +200,8 @@ class Online(Method):
         if not options.trial:
             return {}
         form: Literal["adapter", "weights"] = "adapter" if "base" in place.card.options else "weights"
-        card = self._card(course, TRIAL, self._shipped(course), form, {})
+        card = self._card(course, f"{place.card.name}-{number}", self._shipped(course), form, {})
+        write_policy(card)
         try:
             played = trial(card, options.simulator, options.assets, course.tasks, options.trial, workers=place.workers,
                            progress=EpisodesShown(place.display, f"iteration {number}: trial"))
@@ -214,11 +216,11 @@ class Online(Method):
     def _card(self, course: Course, name: str, content: bytes, form: Literal["adapter", "weights"],
               options: dict[str, Any]) -> PolicyCard:
         """The card of the policy as it is now, its weights in the training's folder."""
-        card, path = course.place.card, course.place.folder / name
+        card, path = course.place.card, course.place.folder / f"{name}.safetensors"
         write_data(path, content)
         kept = {key: value for key, value in card.options.items() if key != "base" or form == "adapter"}
         return PolicyCard.model_validate({
-            **card.model_dump(), "name": path.stem, "path": path.with_suffix(".toml"), "training": None,
+            **card.model_dump(), "name": name, "path": path.with_suffix(".toml"), "training": None, "made": None,
             "options": {**kept, **options},
             "weights": Weights(path=path.name, sha256=hashlib.sha256(content).hexdigest())})
 
