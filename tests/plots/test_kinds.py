@@ -31,6 +31,15 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_records(tmp_path_factory.mktemp("plots"), records)
 
 
+@pytest.fixture(scope="module")
+def training(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three policies that a training kept, and two that are no training's."""
+    letters = {"ript-4": "sfff", "ript-12": "sssf", "ript-8": "ssff", "start": "ffff", "lone-3": "ssss"}
+    records = [record for policy, each in letters.items() for condition in ("clean", "shift")
+               for record in episodes("kitchen/0", condition, each, policy=policy)]
+    return write_records(tmp_path_factory.mktemp("training"), records)
+
+
 def drawn(kind: str, data: plots.Data) -> Any:
     """A figure whose artists are looked into; their types say little."""
     return plots.draw(kind, data)
@@ -114,8 +123,9 @@ def test_times_count_successes_within_so_many_steps(results: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", plots.KINDS)
-def test_every_kind_is_written_as_the_same_svg_twice_and_as_a_picture(kind: str, results: Path, tmp_path: Path) -> None:
-    data = plots.load([results], conditions=["shift*", "jpeg*"])
+def test_every_kind_is_written_as_the_same_svg_twice_and_as_a_picture(kind: str, results: Path, training: Path,
+                                                                      tmp_path: Path) -> None:
+    data = plots.load([training if kind == "iterations" else results], conditions=["shift*", "jpeg*"])
     first, again = drawn(kind, data), drawn(kind, data)
     assert plots.save(first, tmp_path / "one") == [tmp_path / "one.svg", tmp_path / "one.png"]
     plots.save(again, tmp_path / "two.svg")
@@ -166,3 +176,17 @@ def test_packs_have_names_of_their_own(tmp_path: Path) -> None:
     data = plots.load([write_records(tmp_path, both)])
     assert [data.label(side) for side in data.sides] == ["random (official)", "random (primitive)"]
     assert data.caption == "Measured on official and primitive assets."
+
+
+def test_iterations_join_what_a_training_kept(training: Path) -> None:
+    """A line through the policies of one training, in the order of their numbers; others are level lines."""
+    figure = drawn("iterations", plots.load([training]))
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["clean", "shift"]
+    assert lines(figure.axes[1], "ript") == [([4, 8, 12], [25, 50, 75])]
+    levels = {name: [y for _, ys in lines(figure.axes[0], name) for y in ys] for name in ("start", "lone-3")}
+    assert levels == {"start": [0, 0], "lone-3": [100, 100]}
+
+
+def test_iterations_need_two_policies_of_a_training(results: Path) -> None:
+    with pytest.raises(OptionError, match="keeps one after every trial"):
+        drawn("iterations", plots.load([results]))

@@ -14,6 +14,7 @@ from vlabench import stats
 from vlabench.conditions import CLEAN, SEVERITIES
 from vlabench.errors import OptionError, UnknownName
 from vlabench.plots.data import Data
+from vlabench.plots.panels import curve, legend, outer_labels, panels
 from vlabench.plots.style import INK, SOFT, canvas, footnote, look, styled
 from vlabench.tables.severity import sweeps, swept
 from vlabench.tables.sides import Cell, Side, drop, rate
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ACROSS = 5
-"""Panels beside each other."""
 CELLS = 900
 """Up to this many cells of a heat map have their figure written in."""
 BANDS = 3
 """Up to this many policies a crowded figure has bands."""
+KEPT = re.compile(r"(.+)-(\d+)")
+"""`robustvla-8`: the policy that a training kept after its eighth iteration."""
 MANY = 24
 """Axes of a radar at most; columns of a heat map, unless groups of conditions take their place."""
 
@@ -48,17 +49,17 @@ def severity(data: Data) -> Figure:
         raise OptionError("no perturbation is on record at two or more severities\n"
                           "  mend: vlabench run --policy P --suite libero-severity")
     task_sets = swept(curved)
-    figure, panels = _panels(len(names), 1.95, 1.75, sharex=True)
-    for axes, name in zip(panels, names, strict=True):
+    figure, grid = panels(len(names), 1.95, 1.75, sharex=True)
+    for axes, name in zip(grid, names, strict=True):
         for number, side in enumerate(curved):
             cells = {0: rate(side, [(CLEAN, each) for each in task_sets])}
             cells |= {k: rate(side, [(f"{name}-s{k}", each) for each in task_sets]) for k in SEVERITIES}
-            _curve(axes, {k: cell for k, cell in cells.items() if cell}, number, data.label(side))
+            curve(axes, {k: cell for k, cell in cells.items() if cell}, number, data.label(side))
         axes.set(title=name, xlim=(-0.2, SEVERITIES[-1] + 0.2), ylim=(0, 100), xticks=[0, *SEVERITIES],
                  yticks=range(0, 101, 25))
         axes.set_xticklabels(["clean", *map(str, SEVERITIES)])
-    _outer_labels(panels, "severity", "success, %")
-    _legend(figure, panels[0])
+    outer_labels(grid, "severity", "success, %")
+    legend(figure, grid[0])
     footnote(figure, [f"Success rates over {', '.join(task_sets)}; bands: Wilson's 95 %.", data.caption])
     return figure
 
@@ -87,7 +88,7 @@ def drops(data: Data) -> Figure:
     axes.grid(axis="y", visible=False)
     for line in np.arange(0.5, len(names) - 1):
         axes.axhline(line, color="#eeeeee", linewidth=0.6, zorder=0)
-    _legend(figure, axes)
+    legend(figure, axes)
     footnote(figure, ["Paired on the same episodes; 95 % bootstrap intervals clustered by task. Filled: p < 0.05, "
                       "exact McNemar, corrected after Holm over the conditions.", data.caption])
     return figure
@@ -101,9 +102,9 @@ def tasks(data: Data) -> Figure:
         groups = _grouped(data.conditions)
     width = 0.33 * len(groups) + 0.3
     across = max(1, min(len(data.sides), int(12 / width)))
-    figure, panels = _panels(len(data.sides), width, 1.2 + 0.17 * len(names), across, sharex=True)
+    figure, grid = panels(len(data.sides), width, 1.2 + 0.17 * len(names), across, sharex=True)
     image = None
-    for axes, side in zip(panels, data.sides, strict=True):
+    for axes, side in zip(grid, data.sides, strict=True):
         values = _by_task(side, names, groups)
         image = axes.imshow(values, vmin=0, vmax=100, cmap="cividis", aspect="auto", interpolation="nearest")
         if values.size <= CELLS:
@@ -116,9 +117,9 @@ def tasks(data: Data) -> Figure:
         axes.spines[:].set_visible(False)
         for line in [i - 0.5 for i in range(1, len(names)) if names[i].split("/")[0] != names[i - 1].split("/")[0]]:
             axes.axhline(line, color="white", linewidth=2)
-    _outer_labels(panels)
+    outer_labels(grid)
     if image is not None:
-        figure.colorbar(image, ax=list(panels), label="success, %", shrink=0.5, pad=0.02)
+        figure.colorbar(image, ax=list(grid), label="success, %", shrink=0.5, pad=0.02)
     grouped = [f"{len(data.conditions)} conditions, in groups: means of their rates."] * (len(data.conditions) > MANY)
     footnote(figure, ["White: not played.", *grouped, data.caption])
     return figure
@@ -153,7 +154,7 @@ def radar(data: Data) -> Figure:
         label.set_horizontalalignment(("right", "center", "left")[1 + int(np.sign(round(math.sin(angle), 3)))])
     axes.tick_params(axis="x", pad=4)
     axes.spines["polar"].set_visible(False)
-    _legend(figure, axes)
+    legend(figure, axes)
     footnote(figure, ["Mean success rate of the conditions in a group, in %.",
                       f"Over {', '.join(data.task_sets)}.", data.caption])
     return figure
@@ -164,8 +165,8 @@ def time(data: Data) -> Figure:
     perturbed = [name for name in data.conditions if name != CLEAN]
     kinds = [("clean", [CLEAN])] * (CLEAN in data.conditions) + [("perturbed", perturbed)] * bool(perturbed)
     figure = canvas(max(3.6, 0.9 + 2.5 * len(data.task_sets)), 1.1 + 1.9 * len(kinds))
-    panels = figure.subplots(len(kinds), len(data.task_sets), squeeze=False, sharey=True, sharex="col")
-    for row, (what, conditions) in zip(panels, kinds, strict=True):
+    grid = figure.subplots(len(kinds), len(data.task_sets), squeeze=False, sharey=True, sharex="col")
+    for row, (what, conditions) in zip(grid, kinds, strict=True):
         for axes, task_set in zip(row, data.task_sets, strict=True):
             steps = [_steps(data, side, conditions, task_set) for side in data.sides]
             for number, side in enumerate(data.sides):
@@ -174,18 +175,51 @@ def time(data: Data) -> Figure:
             axes.set(xlim=(0, max((int(each.max()) for each, _ in steps if len(each)), default=1)), ylim=(0, 100),
                      yticks=range(0, 101, 25))
         row[0].set_ylabel(f"{what}: success, %")
-    for task_set, top, bottom in zip(data.task_sets, panels[0], panels[-1], strict=True):
+    for task_set, top, bottom in zip(data.task_sets, grid[0], grid[-1], strict=True):
         top.set_title(task_set)
         bottom.set_xlabel("step limit")
-    _legend(figure, panels[0, 0])
+    legend(figure, grid[0, 0])
     bands = ["Bands: Wilson's 95 %, at each step by itself."] if len(data.sides) <= BANDS else []
     footnote(figure, ["Episodes that succeed within so many steps; perturbed: all conditions but clean.", *bands,
                       data.caption])
     return figure
 
 
+def iterations(data: Data) -> Figure:
+    """Success over a training's iterations: a line through the policies that it kept, a panel for each condition."""
+    kept: dict[str, dict[int, Side]] = {}
+    for side in data.sides:
+        if match := KEPT.fullmatch(side.owner.policy):
+            kept.setdefault(match[1], {})[int(match[2])] = side
+    trainings = {name: dict(sorted(each.items())) for name, each in kept.items() if len(each) > 1}
+    if not trainings:
+        raise OptionError("no training is on record by two policies that it kept, as robustvla-4 and robustvla-8\n"
+                          "  mend: vlabench train --policy P --out DIR keeps one after every trial, "
+                          "vlabench run --policy DIR/P-4.toml plays it")
+    used = [side for each in trainings.values() for side in each.values()]
+    still = [side for side in data.sides if side not in used]
+    names = [name for name in data.conditions if all((name, each) in side.outcomes
+                                                     for side in used for each in data.task_sets)]
+    figure, grid = panels(len(names), 2.7, 2.3, across=3, sharex=True)
+    for axes, name in zip(grid, names, strict=True):
+        leaves = [(name, each) for each in data.task_sets]
+        for number, (training, sides) in enumerate(trainings.items()):
+            cells = {each: rate(side, leaves) for each, side in sides.items()}
+            curve(axes, {each: cell for each, cell in cells.items() if cell}, number, training)
+        for number, side in enumerate(still, len(trainings)):
+            if cell := rate(side, leaves):
+                axes.axhline(100 * cell.value, color=look(number).color, linestyle=look(number).dashes, linewidth=1.2,
+                             label=data.label(side))
+        axes.set(title=name, xlim=(0, None), ylim=(0, 100), yticks=range(0, 101, 25))
+    outer_labels(grid, "iteration", "success, %")
+    legend(figure, grid[0])
+    level = ["Level lines: policies that are no training's."] if still else []
+    footnote(figure, [f"Success rates over {', '.join(data.task_sets)}; bands: Wilson's 95 %.", *level, data.caption])
+    return figure
+
+
 KINDS: Mapping[str, Callable[[Data], Figure]] = {
-    "severity": severity, "drops": drops, "tasks": tasks, "radar": radar, "time": time,
+    "severity": severity, "drops": drops, "tasks": tasks, "radar": radar, "time": time, "iterations": iterations,
 }  # fmt: skip
 """Name → function, as `vlabench plot` knows them."""
 
@@ -247,14 +281,6 @@ def _solved(
         axes.fill_between(at, 100 * low, 100 * high, step="post", color=style.color, linewidth=0, alpha=0.13)
 
 
-def _curve(axes: Axes, cells: Mapping[int, Cell], number: int, label: str) -> None:
-    x, style = list(cells), look(number)
-    axes.fill_between(x, [100 * cell.low for cell in cells.values()], [100 * cell.high for cell in cells.values()],
-                      color=style.color, alpha=0.13, linewidth=0)
-    axes.plot(x, [100 * cell.value for cell in cells.values()], color=style.color, marker=style.marker,
-              linestyle=style.dashes, label=label)
-
-
 def _bar(axes: Axes, cell: Cell, y: float, number: int) -> None:
     """A difference with its interval; filled if significant."""
     style, significant = look(number), cell.p is not None and cell.p < 0.05
@@ -268,44 +294,3 @@ def _write_in(axes: Axes, values: npt.NDArray[np.float64]) -> None:
         if not math.isnan(value):
             axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=6,
                       color="white" if value < 55 else "black")
-
-
-def _panels(
-    count: int, width: float, height: float, across: int = ACROSS, sharex: bool = False
-) -> tuple[Figure, list[Axes]]:
-    """A figure with `count` panels in rows as even as can be, at most `across` in one; all share the y axis."""
-    rows = math.ceil(count / across)
-    columns = math.ceil(count / rows)
-    figure = canvas(max(3.6, 0.9 + columns * width), 1.1 + rows * height)
-    grid = figure.subplots(rows, columns, squeeze=False, sharey=True, sharex=sharex).ravel().tolist()
-    for axes in grid[count:]:
-        axes.remove()
-    return figure, grid[:count]
-
-
-def _outer_labels(panels: Sequence[Axes], x: str = "", y: str = "") -> None:
-    """Labels on the outermost panels only; where the last row is not full, the panels above its gap get theirs, too."""
-    for axes in panels:
-        place = axes.get_subplotspec()
-        if place is None:
-            continue
-        if place.is_first_col():
-            axes.set_ylabel(y)
-        if not any(_below(other, axes) for other in panels):
-            axes.set_xlabel(x)
-            axes.tick_params(labelbottom=True)
-
-
-def _below(other: Axes, axes: Axes) -> bool:
-    """Whether one panel is somewhere below another."""
-    lower, upper = other.get_subplotspec(), axes.get_subplotspec()
-    if lower is None or upper is None:
-        return False
-    return lower.colspan == upper.colspan and lower.rowspan.start > upper.rowspan.start
-
-
-def _legend(figure: Figure, axes: Axes) -> None:
-    """Above all panels."""
-    handles, labels = axes.get_legend_handles_labels()
-    columns = max(1, min(len(labels), int(figure.get_figwidth() * 11 / max(8, *(len(label) + 7 for label in labels)))))
-    figure.legend(handles, labels, loc="outside upper left", ncols=columns, handlelength=3)

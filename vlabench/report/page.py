@@ -57,6 +57,7 @@ def render(content: Content) -> str:
         ("tasks", "Tasks", [*_drawn(drawn, "tasks"), tasks_table(data, content.standings, scenes.instructions)]),
         ("groups", "Kinds of perturbation", _drawn(drawn, "radar")),
         ("time", "Time to success", _drawn(drawn, "time")),
+        ("iterations", "Over a training", _drawn(drawn, "iterations")),
         ("looks", f"What {scenes.shown} sees", _looks(scenes)),
         ("episodes", "Episodes", _films(scenes)),
         ("reading", "How to read this page", _reading(content)),

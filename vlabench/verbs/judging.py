@@ -71,7 +71,8 @@ def table(
 
 
 def plot(
-    kind: Annotated[str, typer.Argument(help="severity, drops, tasks, radar or time; of probes, tsne or actions.")],
+    kind: Annotated[str, typer.Argument(
+        help="severity, drops, tasks, radar, time or iterations; of probes, tsne or actions.")],
     results: Annotated[list[Path] | None, typer.Argument(
         metavar="RESULTS…", help=f"{PLACES} For tsne and actions: files of `vlabench probe`.")] = None,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="An .svg or .png; both without a suffix.")] = Path(
@@ -82,8 +83,8 @@ def plot(
     assets: Pack = None,
     at_end: AtEnd = False,
 ) -> None:
-    """Draw severity curves, a forest plot of paired drops, a heat map by task, a radar, or times to success; of probes,
-    embeddings or actions, clean and perturbed."""
+    """Draw severity curves, a forest plot of paired drops, a heat map by task, a radar, times to success, or what
+    a training kept over its iterations; of probes, embeddings or actions, clean and perturbed."""
     from vlabench import plots
     from vlabench.plots import probes
 
