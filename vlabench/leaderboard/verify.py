@@ -179,8 +179,10 @@ def _replay(part: Plan, policy: PolicyCard, manifest: Manifest, workers: int | N
 
 
 def _other_versions(then: Mapping[str, str], now: Mapping[str, str]) -> Sequence[str]:
-    return [f"{name} {now.get(name, 'absent')} for {version}" for name, version in then.items()
-            if now.get(name) != version]
+    """Of what is on one side only, too: a submission that does not say which kernels computed it cannot be judged."""
+    names = list(dict.fromkeys([*then, *now]))
+    return [f"{name} {now.get(name, 'absent')} for {then.get(name, 'absent')}" for name in names
+            if now.get(name) != then.get(name)]
 
 
 def _same(first: Any, second: Any) -> bool:

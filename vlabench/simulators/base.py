@@ -74,4 +74,4 @@ class Simulator(ABC):
 
     @abstractmethod
     def versions(self) -> Mapping[str, str]:
-        """Package name → version, for everything that can change a record."""
+        """Package name → version, for everything that can change a record; `arithmetic` → the kernels."""

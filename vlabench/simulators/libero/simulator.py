@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 from collections.abc import Mapping, Sequence
 
+from vlabench import arithmetic
 from vlabench.errors import MissingExtra, OptionError, UnknownName
 from vlabench.simulators.base import Scene, Simulator
 from vlabench.simulators.libero import gl, package, packs
@@ -60,4 +61,5 @@ class Libero(Simulator):
         import cv2
 
         packages = ("hf-libero", "robosuite", "mujoco", "numpy", "scipy")
-        return {**{name: importlib.metadata.version(name) for name in packages}, "opencv": cv2.__version__}
+        return {**{name: importlib.metadata.version(name) for name in packages}, "opencv": cv2.__version__,
+                "arithmetic": arithmetic.chosen()}
