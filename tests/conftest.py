@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from vlabench import registry
+from vlabench import arithmetic, registry
 from vlabench.errors import RenderingError
 from vlabench.simulators.libero import gl
 
 with contextlib.suppress(RenderingError):  # tests that draw fail by themselves where there is nothing to draw with
     gl.activate()  # before anything imports MuJoCo, which reads the choice once
+
+os.environ.update(arithmetic.environment())  # what tests compute themselves is to be what workers compute
 
 PLUGIN = Path(__file__).parent / "toy" / "plugin"
 

@@ -34,7 +34,7 @@ def computed(first: str, **environment: str) -> tuple[str, str]:
 
 @here
 def test_openblas_computes_as_told_here_and_in_child_processes() -> None:
-    """threadpoolctl asks the library itself. These tests, too, are to compute as workers do."""
+    """threadpoolctl asks the library itself."""
     import numpy  # noqa: F401
 
     assert {each["architecture"] for each in threadpool_info() if each["internal_api"] == "openblas"} == {"Haswell"}
@@ -43,6 +43,7 @@ def test_openblas_computes_as_told_here_and_in_child_processes() -> None:
 
 @here
 def test_torch_computes_as_told() -> None:
+    """In these tests as in workers."""
     torch = pytest.importorskip("torch", reason="needs the extra `train`")
     assert torch.backends.cpu.get_cpu_capability() == "AVX2"
 
@@ -60,11 +61,22 @@ def test_processors_without_them_keep_their_own(flags: str, monkeypatch: pytest.
     for name in arithmetic.KERNELS:
         monkeypatch.delenv(name, raising=False)
     arithmetic.choose()
-    assert not set(arithmetic.KERNELS) & set(os.environ) and arithmetic.chosen().endswith("kernels of its own")
+    assert not set(arithmetic.KERNELS) & set(os.environ) and not arithmetic.environment()
+    assert arithmetic.chosen().endswith("kernels of its own")
 
 
 @here
 def test_a_choice_of_the_user_s_is_left_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default")
+    assert arithmetic.environment() == {**arithmetic.KERNELS, "ATEN_CPU_CAPABILITY": "default"}
+    assert arithmetic.chosen() != arithmetic.NAME
+    monkeypatch.delenv("ATEN_CPU_CAPABILITY")
+    assert arithmetic.chosen() == arithmetic.NAME
+
+
+@here
+def test_the_training_process_learns_with_all_that_the_processor_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in arithmetic.KERNELS:
+        monkeypatch.delenv(name, raising=False)
     arithmetic.choose()
-    assert os.environ["ATEN_CPU_CAPABILITY"] == "default" and arithmetic.chosen() != arithmetic.NAME
+    assert {name for name in arithmetic.KERNELS if name in os.environ} == {"OPENBLAS_CORETYPE"}

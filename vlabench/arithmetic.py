@@ -14,30 +14,31 @@ from pathlib import Path
 
 NAME = "x86-64-v3"
 """The level of the architecture that all kernels are kept to; records have it beside their versions."""
-KERNELS = {
-    "OPENBLAS_CORETYPE": "Haswell",
-    "ATEN_CPU_CAPABILITY": "avx2",
-    "ONEDNN_MAX_CPU_ISA": "AVX2",
-    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
-}
-"""What the libraries read once, when they are loaded."""
+PHYSICS = {"OPENBLAS_CORETYPE": "Haswell"}
+"""For any process with a simulator."""
+KERNELS = {**PHYSICS, "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
+"""For a worker, which has a policy, too; a training learns with all that the processor has. Libraries read them once,
+when they are loaded."""
 
 
 def choose() -> None:
-    """Have libraries that are loaded from now on, and those of child processes, use the kernels of NAME.
+    """Have the physics of this process computed by the kernels of NAME, if NumPy has not been loaded yet.
 
     Does nothing on a processor that has not got them, and leaves what the user has chosen.
     """
     if _possible():
-        for name, value in KERNELS.items():
+        for name, value in PHYSICS.items():
             os.environ.setdefault(name, value)
 
 
+def environment() -> dict[str, str]:
+    """Variables for a process that plays episodes; those that the user has set, as they are."""
+    return {name: os.environ.get(name, value) for name, value in KERNELS.items()} if _possible() else {}
+
+
 def chosen() -> str:
-    """NAME, or, of processes without these kernels, the machine's architecture and that its own are used."""
-    if _possible() and all(os.environ.get(name) == value for name, value in KERNELS.items()):
-        return NAME
-    return f"{platform.machine()}, kernels of its own"
+    """What such a process computes by: NAME, or the machine's architecture and that its kernels are its own."""
+    return NAME if environment() == KERNELS else f"{platform.machine()}, kernels of its own"
 
 
 def _possible() -> bool:

@@ -24,7 +24,7 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
 
-from vlabench import registry
+from vlabench import arithmetic, registry
 from vlabench.card_types import PolicyCard
 from vlabench.episode import EpisodeError, Keeper, Played, play
 from vlabench.errors import VlabenchError
@@ -183,7 +183,7 @@ class Worker:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _BOOT, str(theirs.fileno()), str(os.getpid()), json.dumps(sys.path)],
                 pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
-                env={**os.environ, **ENVIRONMENT, "TMPDIR": self._folder.name},
+                env={**os.environ, **arithmetic.environment(), **ENVIRONMENT, "TMPDIR": self._folder.name},
                 start_new_session=True)
         self._send(job, time_limit)
 
