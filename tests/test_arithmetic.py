@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from threadpoolctl import threadpool_info
 
 from vlabench import arithmetic
+from vlabench.cards import load_policy
+from vlabench.worker import Job, Worker
 
 here = pytest.mark.skipif(arithmetic.chosen() != arithmetic.NAME, reason="another processor, or kernels of one's own")
 PRODUCT = """
@@ -46,6 +49,23 @@ def test_torch_computes_as_told() -> None:
     """In these tests as in workers."""
     torch = pytest.importorskip("torch", reason="needs the extra `train`")
     assert torch.backends.cpu.get_cpu_capability() == "AVX2"
+
+
+@here
+def test_workers_are_started_with_the_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in arithmetic.KERNELS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "executable", "/bin/true")
+    given: dict[str, str] = {}
+    popen = subprocess.Popen
+
+    def noted(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+        given.update(options["env"])
+        return popen(command, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", noted)
+    Worker(Job("toy", "bare", load_policy("still"), {}), 5.0).kill()
+    assert given.items() >= arithmetic.KERNELS.items()
 
 
 @here
