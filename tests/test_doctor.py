@@ -38,7 +38,7 @@ def test_here_a_run_works(tmp_path: Path) -> None:
     assert result.exit_code == 0 and "a run would work here" in result.stdout
     assert {mark for name, mark in state(result).items() if name not in (
         "extra train", "assets official", "GPU")} == {"ok"}
-    assert len(state(result)) == 10 and list(tmp_path.iterdir()) == []
+    assert len(state(result)) == 11 and list(tmp_path.iterdir()) == []
 
 
 def test_a_real_picture_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,3 +91,9 @@ def test_a_disk_that_is_short(free: int, mark: str, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("shutil.disk_usage", Usage)
     assert doctor._disk(tmp_path).mark == mark
+
+
+def test_kernels_of_one_s_own_are_told_and_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
+    (check,) = [each for each in doctor.diagnose(tmp_path) if each.name == "arithmetic"]
+    assert check.works and check.found.endswith("kernels of its own: records may differ elsewhere")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlabench import __version__
+from vlabench import __version__, arithmetic
 from vlabench.errors import VlabenchError
 
 ROOM = 2**30
@@ -53,7 +53,8 @@ class Check:
 
 def diagnose(results: Path) -> list[Check]:
     """Try everything, which takes a few seconds. results: the folder that a run would write to."""
-    return [_python(), _package(), *_libero(), _train(), _opencv(), _drawing(), *_assets(), _gpu(), _disk(results)]
+    return [_python(), _package(), _arithmetic(), *_libero(), _train(), _opencv(), _drawing(), *_assets(), _gpu(),
+            _disk(results)]
 
 
 def would_run(checks: Sequence[Check]) -> bool:
@@ -70,6 +71,14 @@ def _python() -> Check:
 
 def _package() -> Check:
     return Check("vlabench", True, f"{__version__} in {Path(__file__).parent}")
+
+
+def _arithmetic() -> Check:
+    """Works either way; other kernels are no fault, but records then agree with those of like processors alone."""
+    chosen = arithmetic.chosen()
+    portable = chosen == arithmetic.NAME
+    means = "records are to be the same on any such processor" if portable else "records may differ elsewhere"
+    return Check("arithmetic", True, f"{chosen}: {means}")
 
 
 def _libero() -> list[Check]:

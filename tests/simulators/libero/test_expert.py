@@ -148,11 +148,16 @@ def test_it_remembers_nothing() -> None:
 
 
 def test_it_takes_over_after_random_steps_and_after_a_drop() -> None:
+    """From three of four starts at least: some fail (results/expert-takeover.md), as a contact may go either way."""
     simulator = Libero("primitive")
     task = simulator.tasks("libero_goal")[1]
     scene = simulator.open(task, privileged=True)
-    spec = EpisodeSpec(task, "clean", 3)
-    scene.reset([spec])
-    relay = Relay([("random", 25), ("expert", 65), ("still", 75), ("expert", 0)])
-    relay.reset([0], [Draws(0, task.key, 3, "policy")])
-    assert any(scene.step(relay.act(scene.observe())[:, 0]).success[0] for _ in range(task.step_limit))
+
+    def succeeds(index: int) -> bool:
+        scene.reset([EpisodeSpec(task, "clean", index)])
+        relay = Relay([("random", 25), ("expert", 65), ("still", 75), ("expert", 0)])
+        relay.reset([0], [Draws(0, task.key, index, "policy")])
+        return any(scene.step(relay.act(scene.observe())[:, 0]).success[0] for _ in range(task.step_limit))
+
+    outcomes = [succeeds(index) for index in range(4)]
+    assert sum(outcomes) >= 3, outcomes
