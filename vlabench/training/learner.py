@@ -38,9 +38,9 @@ class Lora(BaseModel):
 
 
 class JacobianOptions(BaseModel):
-    """weight: α. clamp: G_max, which the paper leaves open. Of draws from the compact policy's bins the squared norms are
-    30 on average and 80 at the 99th percentile, and the published α gives the penalty four tenths of the gradient, so
-    α was not rescaled; the curves `jacobian norm` and `share jacobian` say how it is elsewhere.
+    """weight: α. clamp: G_max, which the paper leaves open. Of draws from the compact policy's bins the squared norms
+    are 30 on average and 80 at the 99th percentile, and the published α gives the penalty four tenths of the gradient,
+    so α was not rescaled; the curves `jacobian norm` and `share jacobian` say how it is elsewhere.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
