@@ -74,16 +74,22 @@ def test_a_forged_episode_is_found_and_named(played: Path, card: Path) -> None:
 
 
 @pytest.mark.slow
-def test_differences_under_other_versions_are_not_judged(played: Path, card: Path) -> None:
+@pytest.mark.parametrize(("kept", "told"), [('"toy": "0.0"', "toy 0.1 for 0.0"), ("", "toy 0.1 for absent")])
+def test_differences_under_other_versions_are_not_judged(kept: str, told: str, played: Path, card: Path) -> None:
+    """Nor where the submission does not say what it was played with."""
     def shifted(folder: Path, manifest: dict[str, Any]) -> None:
-        manifest["versions"]["toy"] = "0.0"
+        del manifest["versions"]["toy"]
+        manifest["versions"] |= json.loads(f"{{{kept}}}")
         for path in folder.rglob("*.jsonl"):
-            text = path.read_text().replace('"toy": "0.1"', '"toy": "0.0"')
-            path.write_text(text.replace('"state": "', '"state": "0'))
+            lines = [json.loads(line) for line in path.read_text().splitlines()]
+            for line in lines:
+                line["versions"] = manifest["versions"]
+                line["state"] = "0" + line["state"]
+            path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
     found = check(altered(played, shifted), card, sample=3)
     assert found.agreed == 0 and found.exit_code == 3
-    assert "other versions here: toy 0.1 for 0.0; episodes may end otherwise with them" in str(found)
+    assert f"other versions here: {told}; episodes may end otherwise with them" in str(found)
     assert ": state was 0" in str(found)
 
 
