@@ -53,7 +53,7 @@ warmup = 0
 reward = "dense"
 noise = { observation = 1.0, action = 0.1, clean = 0.0 }
 jacobian = { weight = 0.005 }
-smoothness = 0.01
+smoothness = { weight = 0.01, reference = "clean" }
 trial = 0
 """
 

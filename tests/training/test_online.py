@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import re
 from collections.abc import Callable, Sequence
@@ -11,27 +12,30 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from safetensors.torch import load, save
 
-from tests.toy.gauss import Gauss
-from vlabench.card_types import PolicyCard
-from vlabench.cards import load_policy
+from tests.toy.gauss import Gauss, fresh
+from vlabench.card_types import PolicyCard, Weights
+from vlabench.cards import load_policy, write_policy
 from vlabench.errors import CardError, DataError, VlabenchError, WorkerError
+from vlabench.progress import Progress
 from vlabench.training import checkpoints, online
 from vlabench.training import run as training
 from vlabench.training.contexts import Group
+from vlabench.training.curriculum import NEUTRAL, at_level
 from vlabench.training.curves import Curves
 from vlabench.training.display import Display
 from vlabench.training.learner import WARMUP, Learner
 from vlabench.training.methods.rloo import Rloo
-from vlabench.training.rollouts import Rollout
+from vlabench.training.rollouts import Assignment, Collector, Rollout
 from vlabench.training.samples import Samples
 from vlabench.training.trial import trial
-from vlabench.types import Task
+from vlabench.types import EpisodeSpec, Task
 
 Card = Callable[..., str]
 RLOO: dict[str, Any] = {"contexts": 8, "rollouts": 8, "iterations": 8, "updates": 4, "rate": 0.03, "attempts": 2}
 NORMAL: dict[str, Any] = {**RLOO, "deviation": 0.5}
-ROBUST: dict[str, Any] = {**RLOO, "jacobian": {"weight": 0.001, "clamp": 50.0}, "smoothness": 0.01,
+ROBUST: dict[str, Any] = {**RLOO, "jacobian": {"weight": 0.001, "clamp": 50.0}, "smoothness": {"weight": 0.01},
                           "average": 0.5, "noise": {"curriculum": {"observation_step": 0.1}}}
 PPO: dict[str, Any] = {"contexts": 48, "iterations": 9, "updates": 4, "rate": 0.03, "critic_rate": 0.05, "warmup": 1}
 
@@ -119,6 +123,41 @@ def test_the_reference_is_the_policy_at_the_iteration_s_beginning(card: Card, tm
     for first, last in ((seen[0], seen[3]), (seen[4], seen[7])):
         assert abs(first["smoothness"]) < 1e-9 < last["smoothness"]
         assert abs(first["kl"]) < 1e-5 and first["outside"] == 0 and last["kl"] != 0
+
+
+def apart(card: PolicyCard) -> float:
+    """How far the mean actions for perturbed pictures are from those for the pictures as they are."""
+    chain = {name: at_level(name, 1.0) for name in NEUTRAL}
+    task = Task("switch", "switches", 0, "lamp_0", "push", 1, 2)
+    specs = [EpisodeSpec(task, "perturbed", n, 77, sampled=True) for n in range(40)]
+    sampling = PolicyCard.model_validate({**card.model_dump(), "options": {"decode": "sample"}})
+    with Collector(sampling, "switch", "plain", [Assignment(spec, chain) for spec in specs], 1, print,
+                   paired=True) as collector:
+        found = collector.play(specs, Progress())
+    return float(np.mean([np.square(rollout.references - rollout.means).mean() for rollout in found.values()]))
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_clean_reference_teaches_from_rollouts_that_all_end_alike(card: Card, start: PolicyCard,
+                                                                    tmp_path: Path) -> None:
+    """No reward tells them apart, so dynamic sampling keeps none of the contexts, and all of them with a reference that
+    sees the picture as it is: the perturbed policy comes to do what it does undisturbed.
+    """
+    steep = save({name: 5.0 * tensor for name, tensor in load(fresh()).items()})  # so that perturbations matter to it
+    start.path.with_suffix(".safetensors").write_bytes(steep)
+    first = PolicyCard.model_validate({**start.model_dump(), "weights": Weights(
+        path="start.safetensors", sha256=hashlib.sha256(steep).hexdigest())})
+    write_policy(first)
+    hopeless = {**RLOO, "rate": 0.003, "iterations": 20, "epochs": 4, "horizon": 0.1,
+                "noise": {"observation": 1.0, "clean": 0.3, "most": 5}}
+    trained(card("rloo", **hopeless, smoothness={"weight": 1.0}), tmp_path / "held")
+    held = Curves(tmp_path / "held").series()
+    assert held["contexts kept"][1] == [0.0] * 20 and held["contexts tried"][1] == [16.0] * 20
+    taught = trained(card("rloo", **hopeless, smoothness={"weight": 1.0, "reference": "clean"}), tmp_path / "taught")
+    series = Curves(tmp_path / "taught").series()
+    assert series["contexts kept"][1] == series["contexts tried"][1] == [8.0] * 20
+    assert max(series["success"][1]) == 0 and max(series["share policy"][1]) == 0
+    assert apart(load_policy(str(taught.card))) < 0.9 * apart(first)
 
 
 @pytest.mark.usefixtures("alone")

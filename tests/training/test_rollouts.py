@@ -10,15 +10,19 @@ import torch
 
 from tests.toy.alone import Alone
 from tests.toy.switch import GAIN, GOAL, GREEN
+from vlabench.adapters.base import TrainablePolicy
 from vlabench.card_types import PolicyCard
+from vlabench.perturbations.base import Perturbation
+from vlabench.perturbations.rotation import Rotation
 from vlabench.progress import Progress
-from vlabench.training.learner import Learner, LearnerOptions
+from vlabench.training.learner import Learner, LearnerOptions, SmoothnessOptions
 from vlabench.training.rollouts import Assignment, Collector, Rollout
 from vlabench.training.samples import Samples
-from vlabench.types import EpisodeSpec, Task
+from vlabench.types import EpisodeSpec, Observation, Task
 
 TASK = Task("switch", "switches", 0, "lamp_0", "push", 5, 2)
 HOT = 1.7
+HELD = SmoothnessOptions(weight=1.0)
 
 
 def sampling(start: PolicyCard) -> PolicyCard:
@@ -58,7 +62,7 @@ def test_stored_probabilities_are_those_of_the_learner_before_its_first_update(s
     """At the temperature of sampling. The ratio is 1, the drift of the means 0, and nothing is outside the clip."""
     rollouts = list(collected(start, specs(4, 2)).values())
     policy = start.make()
-    learner = Learner(policy, LearnerOptions(temperature=HOT, smoothness=1.0), "cpu")  # type: ignore[arg-type]
+    learner = Learner(policy, LearnerOptions(temperature=HOT, smoothness=HELD), "cpu")  # type: ignore[arg-type]
     blank = [np.ones(len(rollout)) for rollout in rollouts]
     samples = Samples(rollouts, blank, blank, [1.0] * len(rollouts))
     batch = samples.batch(range(len(samples)), "cpu")
@@ -76,13 +80,13 @@ def test_what_was_not_carried_out_does_not_count(start: PolicyCard, alone: None)
     """Chunks have three actions; other numbers in those that were left out change neither the loss nor its gradient."""
     rollouts = list(collected(start, specs(4)).values())
     policy = start.make()
-    learner = Learner(policy, LearnerOptions(smoothness=1.0), "cpu")  # type: ignore[arg-type]
+    learner = Learner(policy, LearnerOptions(smoothness=HELD), "cpu")  # type: ignore[arg-type]
     losses = []
     for garbage in (0.0, 0.9):
         for rollout in rollouts:
             for look, count in enumerate(rollout.executed):
                 rollout.actions[look, count:] = garbage
-                rollout.means[look, count:] = garbage
+                rollout.references[look, count:] = garbage
         samples = Samples(rollouts, [np.ones(len(each)) for each in rollouts],
                           [np.ones(len(each)) for each in rollouts], [1.0 / each.steps for each in rollouts])
         terms, _ = learner.terms(samples.batch(range(len(samples)), "cpu"), 4.0, len(samples))
@@ -91,6 +95,28 @@ def test_what_was_not_carried_out_does_not_count(start: PolicyCard, alone: None)
         losses.append((float(total.detach()), gradient))
     assert losses[0][0] == losses[1][0] and torch.equal(losses[0][1], losses[1][1])
     assert samples.weight(range(len(samples))) == pytest.approx(4.0)  # one for each rollout, however long
+
+
+def test_references_are_means_for_what_was_seen_or_for_what_there_was_to_see(start: PolicyCard, alone: None) -> None:
+    """A rotated picture has dark corners; the lamp's clean one is of one colour, so it can be painted here."""
+    def rollout(paired: bool, chain: dict[str, Perturbation]) -> Rollout:
+        spec = EpisodeSpec(TASK, "+".join(chain) or "clean", 0, 5, sampled=True)
+        with Collector(sampling(start), "switch", "plain", [Assignment(spec, chain)], 1, print, paired) as collector:
+            return collector.play([spec], Progress())[spec]
+
+    turned = {"rotation": Rotation(degrees=45.0)}
+    alike, compared, plain = rollout(False, turned), rollout(True, turned), rollout(True, {})
+    assert np.array_equal(plain.references, plain.means)
+    assert np.array_equal(alike.references, alike.means) and np.array_equal(alike.means, compared.means)
+    seen = compared.pictures["top"]
+    assert seen.max(axis=-1).min() < 200
+    painted = np.zeros_like(seen)
+    painted[..., int(seen.sum(axis=(0, 1, 2)).argmax())] = 200
+    policy = start.make()
+    assert isinstance(policy, TrainablePolicy)
+    clean = Observation({"top": painted}, compared.proprio, (TASK.instruction,) * len(seen), 0)
+    assert np.allclose(compared.references, policy.distribution(clean).mean.detach(), atol=1e-6)
+    assert not np.allclose(compared.references, compared.means, atol=1e-2)
 
 
 def test_repeats_start_alike_and_go_on_otherwise(start: PolicyCard, alone: None) -> None:
@@ -102,8 +128,6 @@ def test_repeats_start_alike_and_go_on_otherwise(start: PolicyCard, alone: None)
 
 
 def test_conditions_that_mean_two_things_are_refused(start: PolicyCard) -> None:
-    from vlabench.perturbations.rotation import Rotation
-
     both = [Assignment(spec, chain) for spec, chain in zip(specs(2), ({}, {"rotation": Rotation()}), strict=True)]
     with pytest.raises(ValueError, match="two sets of perturbations are called 'clean'"):
         Collector(sampling(start), "switch", "plain", both, 1, print)

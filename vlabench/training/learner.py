@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,21 @@ class JacobianOptions(BaseModel):
     clamp: float = Field(default=100.0, gt=0)
 
 
+class SmoothnessOptions(BaseModel):
+    """weight: β. reference: what the policy of the iteration's beginning sees, of which equation 3 measures the way.
+
+    `received`, as in the paper: the same, maybe perturbed, observation as the policy that learns; this holds an update
+    back and teaches nothing by itself. `clean`: the observation without its perturbation, which a simulator has. The
+    distance then spans both ways to err that theorem 3 adds up, over the perturbations that were really met: that of
+    the policy when its observation is perturbed (λε), and its drift in an update (δ).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    weight: float = Field(default=0.0005, ge=0)
+    reference: Literal["received", "clean"] = "received"
+
+
 class LearnerOptions(BaseModel):
     """What every method that learns from rollouts lets a card say about its updates.
 
@@ -57,9 +72,9 @@ class LearnerOptions(BaseModel):
     at 3e-5 it is a twentieth. decay: weight decay. clip: of the gradient's norm. low, high: of PPO's clip. batch:
     samples that are computed together, whatever the size of the minibatch. temperature: at which rollouts draw actions
     from the policy's bins. deviation: where it is given, they draw from a normal distribution of this standard
-    deviation around the mean action instead. smoothness: β. lora: see `Lora`. average: of the parameters' moving
-    average over updates, which is what is tried and shipped, while rollouts are played by the parameters as they are;
-    0: none.
+    deviation around the mean action instead. jacobian, smoothness: RobustVLA's penalties. lora: see `Lora`. average: of
+    the parameters' moving average over updates, which is what is tried and shipped, while rollouts are played by the
+    parameters as they are; 0: none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -73,7 +88,7 @@ class LearnerOptions(BaseModel):
     temperature: float = Field(default=1.0, gt=0)
     deviation: float | None = Field(default=None, gt=0)
     jacobian: JacobianOptions | None = None
-    smoothness: float = Field(default=0.0, ge=0)
+    smoothness: SmoothnessOptions | None = None
     lora: Lora | None = None
     average: float = Field(default=0.0, ge=0, lt=1)
 
@@ -81,6 +96,12 @@ class LearnerOptions(BaseModel):
     def exploration(self) -> tuple[Exploration, float]:
         """What `models.exploration.explored` is told."""
         return ("sample", self.temperature) if self.deviation is None else ("normal", self.deviation)
+
+
+    @property
+    def paired(self) -> bool:
+        """Whether a penalty compares what the policy does with what it would do for a clean observation."""
+        return self.smoothness is not None and self.smoothness.reference == "clean"
 
 
 class Learner:
@@ -207,7 +228,7 @@ class Learner:
             shown["jacobian clamped"] = (norms > options.jacobian.clamp).sum() / count
         if options.smoothness:
             moved = smoothness(distribution.mean, batch.reference, batch.counted)
-            terms["smoothness"] = options.smoothness * moved.sum() / count
+            terms["smoothness"] = options.smoothness.weight * moved.sum() / count
         if self.value:
             terms["value"] = self._value(batch, embedding, count)
         return terms, shown

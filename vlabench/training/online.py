@@ -186,7 +186,7 @@ class Online(Method):
                           dict(zip(("decode", "temperature"), options.exploration, strict=True)))
         title = f"iteration {stand.iteration + 1}: rollouts"
         with Collector(card, options.simulator, options.assets, [each for context in candidates for each in context],
-                       place.workers, place.display.note) as collector:
+                       place.workers, place.display.note, options.paired) as collector:
 
             def play(specs: Sequence[EpisodeSpec]) -> Mapping[EpisodeSpec, Rollout]:
                 return collector.play(specs, EpisodesShown(place.display, title))

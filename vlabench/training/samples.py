@@ -21,8 +21,8 @@ class Batch:
     """N samples on a device; T, D: a chunk's actions and their size.
 
     counted: bool [N, T], the actions that were carried out. before: [N, T], log-probability of each whole action when
-    it was sampled. reference: [N, T, D], mean actions then. weights: [N, T], of each action in the policy's loss, 0
-    where it does not count. advantages, returns: [N].
+    it was sampled. reference: [N, T, D], a rollout's `references`. weights: [N, T], of each action in the policy's
+    loss, 0 where it does not count. advantages, returns: [N].
     """
 
     obs: Observation
@@ -75,7 +75,7 @@ class Samples:
         arrays = {
             "actions": actions, "counted": counted, "weights": (counted * each[:, None]).astype(np.float32),
             "before": np.stack([rollout.log_probs[look].sum(-1) for rollout, look in looks]),
-            "reference": np.stack([rollout.means[look] for rollout, look in looks]),
+            "reference": np.stack([rollout.references[look] for rollout, look in looks]),
             "advantages": np.array([self._advantages[which][look] for which, look in picked], dtype=np.float32),
             "returns": np.array([self._returns[which][look] for which, look in picked], dtype=np.float32)}
         return Batch(obs, **{name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
