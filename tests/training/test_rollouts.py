@@ -86,7 +86,7 @@ def test_what_was_not_carried_out_does_not_count(start: PolicyCard, alone: None)
         for rollout in rollouts:
             for look, count in enumerate(rollout.executed):
                 rollout.actions[look, count:] = garbage
-                rollout.references[look, count:] = garbage
+                rollout.means[look, count:] = garbage
         samples = Samples(rollouts, [np.ones(len(each)) for each in rollouts],
                           [np.ones(len(each)) for each in rollouts], [1.0 / each.steps for each in rollouts])
         terms, _ = learner.terms(samples.batch(range(len(samples)), "cpu"), 4.0, len(samples))
@@ -97,7 +97,7 @@ def test_what_was_not_carried_out_does_not_count(start: PolicyCard, alone: None)
     assert samples.weight(range(len(samples))) == pytest.approx(4.0)  # one for each rollout, however long
 
 
-def test_references_are_means_for_what_was_seen_or_for_what_there_was_to_see(start: PolicyCard, alone: None) -> None:
+def test_a_clean_reference_is_the_first_policy_s_answer_to_the_clean_picture(start: PolicyCard, alone: None) -> None:
     """A rotated picture has dark corners; the lamp's clean one is of one colour, so it can be painted here."""
     def rollout(paired: bool, chain: dict[str, Perturbation]) -> Rollout:
         spec = EpisodeSpec(TASK, "+".join(chain) or "clean", 0, 5, sampled=True)
@@ -106,17 +106,27 @@ def test_references_are_means_for_what_was_seen_or_for_what_there_was_to_see(sta
 
     turned = {"rotation": Rotation(degrees=45.0)}
     alike, compared, plain = rollout(False, turned), rollout(True, turned), rollout(True, {})
-    assert np.array_equal(plain.references, plain.means)
-    assert np.array_equal(alike.references, alike.means) and np.array_equal(alike.means, compared.means)
     seen = compared.pictures["top"]
-    assert seen.max(axis=-1).min() < 200
+    assert alike.clean == {} and np.array_equal(alike.pictures["top"], seen) and seen.max(axis=-1).min() < 200
     painted = np.zeros_like(seen)
     painted[..., int(seen.sum(axis=(0, 1, 2)).argmax())] = 200
-    policy = start.make()
-    assert isinstance(policy, TrainablePolicy)
-    clean = Observation({"top": painted}, compared.proprio, (TASK.instruction,) * len(seen), 0)
-    assert np.allclose(compared.references, policy.distribution(clean).mean.detach(), atol=1e-6)
-    assert not np.allclose(compared.references, compared.means, atol=1e-2)
+    assert np.array_equal(compared.clean["top"], painted) and np.array_equal(plain.clean["top"], plain.pictures["top"])
+    held = LearnerOptions(temperature=HOT, smoothness=SmoothnessOptions(weight=1.0, reference="clean"))
+    policy, first = start.make(), start.make()
+    assert isinstance(policy, TrainablePolicy) and isinstance(first, TrainablePolicy)
+    learner = Learner(policy, held, "cpu")
+    with torch.no_grad():
+        next(policy.module.parameters()).add_(0.3)  # the policy has moved on
+    clean = Observation({"top": painted}, compared.proprio, ("push",) * len(seen), 0)
+    now = policy.distribution(clean).tempered(HOT).mean
+    blank = [np.ones(len(compared)), np.ones(len(plain))]
+    samples = Samples([compared, plain], blank, blank, [1.0, 1.0])
+    learner.compare(samples)
+    batch = samples.batch(range(len(samples)), "cpu")
+    assert torch.allclose(batch.reference[: len(seen)], first.distribution(clean).tempered(HOT).mean, atol=1e-6)
+    assert np.allclose(batch.reference[len(seen) :], plain.means, atol=1e-6)
+    assert not torch.allclose(batch.reference[: len(seen)], now, atol=1e-2)
+    assert torch.equal(policy.distribution(clean).tempered(HOT).mean, now)  # which stays as it was
 
 
 def test_repeats_start_alike_and_go_on_otherwise(start: PolicyCard, alone: None) -> None:

@@ -50,12 +50,12 @@ class JacobianOptions(BaseModel):
 
 
 class SmoothnessOptions(BaseModel):
-    """weight: β. reference: what the policy of the iteration's beginning sees, of which equation 3 measures the way.
+    """weight: β. reference: what equation 3 compares the policy's mean actions with.
 
-    `received`, as in the paper: the same, maybe perturbed, observation as the policy that learns; this holds an update
-    back and teaches nothing by itself. `clean`: the observation without its perturbation, which a simulator has. The
-    distance then spans both ways to err that theorem 3 adds up, over the perturbations that were really met: that of
-    the policy when its observation is perturbed (λε), and its drift in an update (δ).
+    `received`, as in the paper: those of the policy of the iteration's beginning, given the same observation. It holds
+    an update back. `clean`: those of the policy that the training started from, given the observation without its
+    perturbation, which a simulator has; it teaches to act as if nothing were perturbed, too. The distance then covers
+    both ways to err that theorem 3 adds up: a perturbation's effect on the policy (λε), and the policy's drift (δ).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -126,6 +126,7 @@ class Learner:
         rising = [lambda update: min(1.0, (update + 1) / WARMUP), lambda _: 1.0]  # the critic begins at its own rate
         self._warmup = torch.optim.lr_scheduler.LambdaLR(self._optimizer, rising[: len(groups)])
         self._average = [parameter.detach().clone() for parameter in self.parameters] if options.average else []
+        self._start = [parameter.detach().clone() for parameter in self.parameters] if options.paired else []
 
     # what is kept
 
@@ -157,8 +158,13 @@ class Learner:
         if not self._average:
             yield
             return
+        with self._replaced(self._average):
+            yield
+
+    @contextlib.contextmanager
+    def _replaced(self, values: Sequence[Tensor]) -> Iterator[None]:
         now = [parameter.detach().clone() for parameter in self.parameters]
-        self._put(self._average)
+        self._put(values)
         try:
             yield
         finally:
@@ -180,6 +186,18 @@ class Learner:
             self.policy.module = module
 
     # learning
+
+    def compare(self, samples: Samples) -> None:
+        """Where the reference sees clean observations: have it look at those of the samples."""
+        if not self.options.paired:
+            return
+        found: list[npt.NDArray[np.float32]] = []
+        with self._replaced(self._start), torch.no_grad():
+            for start in range(0, len(samples), self.options.batch):
+                rows = range(start, min(start + self.options.batch, len(samples)))
+                bins = self.policy.distribution(samples.seen(rows, clean=True))
+                found.append(explored(bins, *self.options.exploration).mean.float().cpu().numpy())
+        samples.compare(np.concatenate(found))
 
     def update(self, samples: Samples, rows: Sequence[int], critic_alone: bool = False) -> dict[str, float]:
         """One step down the gradient of a minibatch; the terms of its loss, and what else there is to see."""

@@ -38,9 +38,9 @@ class Rollout:
 
     pictures: camera → uint8 [L, H, W, 3], as the policy received them; so are proprio, float32 [L, P], and instruction.
     actions: float32 [L, T, D]. log_probs, means: float32 [L, T, D], of the distribution that the actions were drawn
-    from. references: float32 [L, T, D], the means that the penalty of smoothness compares with. executed: int [L], how
-    many actions of each chunk were carried out, from its first on. joints: float64 [S, J] (rad) after each of S steps,
-    or None where the simulator does not tell. realised: the perturbations as drawn.
+    from. executed: int [L], how many actions of each chunk were carried out, from its first on. joints: float64
+    [S, J] (rad) after each of S steps, or None where the simulator does not tell. realised: the perturbations as drawn.
+    clean: the pictures without perturbations, where they were asked for, else none.
     """
 
     spec: EpisodeSpec
@@ -50,11 +50,11 @@ class Rollout:
     actions: Floats32
     log_probs: Floats32
     means: Floats32
-    references: Floats32
     executed: npt.NDArray[np.int64]
     success: bool
     realised: Mapping[str, Any]
     joints: npt.NDArray[np.float64] | None
+    clean: Mapping[str, Image]
 
     def __len__(self) -> int:
         return len(self.executed)
@@ -88,10 +88,9 @@ class RolloutKeeper(Keeper):
             acted = self.policy.acted
             log_probs = acted.log_prob(torch.as_tensor(chunk, dtype=torch.float32, device=acted.mean.device))
             looked = {"log_probs": log_probs.cpu().numpy()[0], "means": acted.mean.cpu().numpy()[0]}
-        self._received = received
+        self._instruction, self._cameras = received.instruction[0], list(received.images)
         self._looks.append({**{f"pictures/{camera}": picture[0] for camera, picture in received.images.items()},
-                            **looked, "references": looked["means"], "proprio": received.proprio[0],
-                            "actions": chunk[0]})
+                            **looked, "proprio": received.proprio[0], "actions": chunk[0]})
         self._executed.append(0)
 
     def on_step(self, step: int, asked: Floats, executed: Floats, outcome: Outcome, running: Bools) -> None:
@@ -101,10 +100,11 @@ class RolloutKeeper(Keeper):
 
     def on_end(self, played: Sequence[Played]) -> None:
         columns = {name: np.stack([look[name] for look in self._looks]) for name in self._looks[0]}
-        pictures = {name.partition("/")[2]: columns.pop(name) for name in list(columns) if name.startswith("pictures/")}
+        pictures, clean = ({camera: columns.pop(f"{kind}/{camera}") for camera in self._cameras
+                            if f"{kind}/{camera}" in columns} for kind in ("pictures", "clean"))
         self._rollout = Rollout(
-            spec=self._spec, pictures=pictures, instruction=self._received.instruction[0],
-            executed=np.array(self._executed), success=played[0].success_once, realised=played[0].realised,
+            spec=self._spec, pictures=pictures, instruction=self._instruction, executed=np.array(self._executed),
+            success=played[0].success_once, realised=played[0].realised, clean=clean,
             joints=np.stack(self._joints) if self._joints else None,
             **{name: column.astype(np.float32) for name, column in columns.items()})
 
@@ -115,27 +115,17 @@ class RolloutKeeper(Keeper):
 
 
 class PairedKeeper(RolloutKeeper):
-    """A RolloutKeeper whose references are the means for the observation without its perturbation."""
+    """A RolloutKeeper that keeps the pictures without perturbations, too."""
 
     def on_clean(self, step: int, clean: Observation) -> None:
-        import torch
-
-        if not same_sight(clean, self._received):
-            with torch.inference_mode():
-                self._looks[-1]["references"] = self.policy.distribution(clean).mean.cpu().numpy()[0]
-
-
-def same_sight(one: Observation, other: Observation) -> bool:
-    """Whether a policy gets the same from both, whatever the time."""
-    return (one.instruction == other.instruction and np.array_equal(one.proprio, other.proprio)
-            and all(np.array_equal(one.images[camera], picture) for camera, picture in other.images.items()))
+        self._looks[-1] |= {f"clean/{camera}": clean.images[camera][0] for camera in self._cameras}
 
 
 class Collector:
     """Workers that play assignments with one policy; a context manager, at whose end no worker is left.
 
-    candidates: all that `play` may be asked for. card: of a policy that samples. paired: whether references are for
-    clean observations. Raises WorkerError if workers cannot
+    candidates: all that `play` may be asked for. card: of a policy that samples. paired: whether their pictures are
+    kept without perturbations, too. Raises WorkerError if workers cannot
     start or die again and again; a single episode that fails, or takes its worker along, costs no more than itself.
     """
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from vlabench.training.rollouts import Rollout
 from vlabench.types import Observation
 
+Floats32 = npt.NDArray[np.float32]
 Floats64 = npt.NDArray[np.float64]
 
 
@@ -21,8 +22,8 @@ class Batch:
     """N samples on a device; T, D: a chunk's actions and their size.
 
     counted: bool [N, T], the actions that were carried out. before: [N, T], log-probability of each whole action when
-    it was sampled. reference: [N, T, D], a rollout's `references`. weights: [N, T], of each action in the policy's
-    loss, 0 where it does not count. advantages, returns: [N].
+    it was sampled. reference: [N, T, D], the mean actions that smoothness compares with. weights: [N, T], of each
+    action in the policy's loss, 0 where it does not count. advantages, returns: [N].
     """
 
     obs: Observation
@@ -50,6 +51,7 @@ class Samples:
         self.rollouts = rollouts
         self._rows = [(which, look) for which, rollout in enumerate(rollouts) for look in range(len(rollout))]
         self._advantages, self._returns, self._weights = advantages, returns, weights
+        self._references: Sequence[Floats32] = [rollout.means for rollout in rollouts]
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -59,15 +61,23 @@ class Samples:
         picked = (self._rows[row] for row in rows)
         return float(sum(self._weights[which] * self.rollouts[which].executed[look] for which, look in picked))
 
+    def seen(self, rows: Sequence[int], clean: bool = False) -> Observation:
+        """What the policy received at some looks; `clean`: what it would have without perturbations."""
+        looks = [(self.rollouts[which], look) for which, look in (self._rows[row] for row in rows)]
+        pictures = [(rollout.clean if clean else rollout.pictures, look) for rollout, look in looks]
+        return Observation(
+            images={camera: np.stack([kept[camera][look] for kept, look in pictures]) for camera in pictures[0][0]},
+            proprio=np.stack([rollout.proprio[look] for rollout, look in looks]),
+            instruction=tuple(rollout.instruction for rollout, _ in looks), step=0)
+
+    def compare(self, means: Floats32) -> None:
+        """Have smoothness compare with these mean actions [L of all rollouts, T, D], not with those of the rollouts."""
+        self._references = np.split(means, np.cumsum([len(rollout) for rollout in self.rollouts])[:-1])
+
     def batch(self, rows: Sequence[int], device: torch.device | str) -> Batch:
         """The samples of these numbers. A chunk's actions count from its first to the last that was carried out."""
         picked = [self._rows[row] for row in rows]
         looks = [(self.rollouts[which], look) for which, look in picked]
-        obs = Observation(
-            images={camera: np.stack([rollout.pictures[camera][look] for rollout, look in looks])
-                    for camera in looks[0][0].pictures},
-            proprio=np.stack([rollout.proprio[look] for rollout, look in looks]),
-            instruction=tuple(rollout.instruction for rollout, _ in looks), step=0)
         actions = np.stack([rollout.actions[look] for rollout, look in looks])
         executed = np.array([rollout.executed[look] for rollout, look in looks])
         counted = np.arange(actions.shape[1]) < executed[:, None]
@@ -75,7 +85,7 @@ class Samples:
         arrays = {
             "actions": actions, "counted": counted, "weights": (counted * each[:, None]).astype(np.float32),
             "before": np.stack([rollout.log_probs[look].sum(-1) for rollout, look in looks]),
-            "reference": np.stack([rollout.references[look] for rollout, look in looks]),
+            "reference": np.stack([self._references[which][look] for which, look in picked]),
             "advantages": np.array([self._advantages[which][look] for which, look in picked], dtype=np.float32),
             "returns": np.array([self._returns[which][look] for which, look in picked], dtype=np.float32)}
-        return Batch(obs, **{name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
+        return Batch(self.seen(rows), **{name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
