@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from vlabench.errors import DataError
-from vlabench.files import replacing, write_data
+from vlabench.files import held, replacing, write_data
 
 
 def test_the_new_file_takes_the_old_one_s_place_at_the_end(tmp_path: Path) -> None:
@@ -52,3 +52,26 @@ def test_a_disk_that_takes_nothing_is_said_to(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(DataError, match="a.bin: cannot be written: No space left on device"):
         write_data(tmp_path / "a.bin", b"new")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_has_one_process_at_work_until_it_dies(tmp_path: Path) -> None:
+    code = ("import sys, time\nfrom pathlib import Path\nfrom vlabench.files import held\n"
+            "with held(Path(sys.argv[1])):\n    print('mine', flush=True)\n    time.sleep(60)\n")
+    root = Path(__file__).parent.parent
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "out")], cwd=root, stdout=subprocess.PIPE,
+                          text=True) as other:
+        assert other.stdout is not None and other.stdout.readline() == "mine\n"
+        with pytest.raises(DataError) as caught, held(tmp_path / "out"):
+            pass
+        other.kill()
+        other.wait()
+    assert f"out: process {other.pid} on " in str(caught.value) and "mend: wait until it ends" in str(caught.value)
+    with held(tmp_path / "out"):
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    out = tmp_path / "file" / "out"
+    out.parent.write_text("")
+    with pytest.raises(DataError, match="file/out: cannot be written: Not a directory"), held(out):
+        pass

@@ -1,8 +1,9 @@
-"""Files that are there whole or not at all, whatever ends the process that writes them."""
+"""Files that are there whole or not at all, whatever ends the process that writes them, and folders with one writer."""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,46 @@ from pathlib import Path
 
 from vlabench.errors import DataError
 from vlabench.problems import shown
+
+LOCK = ".lock"
+
+
+class InUse(Exception):
+    """Another process has the lock of a folder; the message says which."""
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Have a folder, which is made if need be, for this process alone; the kernel lets go of it when the process dies.
+
+    Raises InUse, OSError.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InUse(os.read(handle, 200).decode(errors="replace").strip() or "another process") from None
+        os.truncate(handle, 0)
+        os.write(handle, f"process {os.getpid()} on {os.uname().nodename}\n".encode())
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """`locked`, for what `--out` names. Raises DataError."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(folder))
+        except InUse as owner:
+            raise DataError(f"{shown(folder)}: {owner} is at work here\n"
+                            f"  mend: wait until it ends, or name another folder with --out DIR") from None
+        except OSError as error:
+            raise DataError(f"{shown(folder)}: cannot be written: {error.strerror or error}") from error
+        yield
 
 
 @contextmanager

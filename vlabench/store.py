@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import os
 from collections import Counter
@@ -24,6 +23,7 @@ from pydantic_core import from_json
 
 from vlabench.cards import SAFE_NAME
 from vlabench.errors import StoreError
+from vlabench.files import LOCK, InUse, locked
 from vlabench.problems import shown
 from vlabench.types import EpisodeRecord, Identity
 
@@ -35,7 +35,6 @@ WRITING = (
 )
 READING = "when reading\n  mend: set the permissions there, or choose another folder with --results DIR"
 RUNS = "runs.jsonl"
-LOCK = ".lock"
 _RECORD: TypeAdapter[EpisodeRecord] = TypeAdapter(EpisodeRecord)
 _FIELDS = {f.name for f in dataclasses.fields(EpisodeRecord)}
 _OPTIONAL = {f.name for f in dataclasses.fields(EpisodeRecord) if f.default is not dataclasses.MISSING}
@@ -97,28 +96,16 @@ class Store:
     @contextlib.contextmanager
     def writer(self) -> Iterator[Writer]:
         """The one writer of this folder. Raises StoreError if another process is writing, or nothing can be written."""
-        lock = self.folder / LOCK
-        with _explained(lock, WRITING):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            with _explained(lock, WRITING):
-                self._take(handle)
+        with contextlib.ExitStack() as stack:
+            try:
+                with _explained(self.folder / LOCK, WRITING):
+                    stack.enter_context(locked(self.folder))
+            except InUse as owner:
+                raise StoreError(
+                    f"{shown(self.folder)}: {owner} is writing here\n"
+                    f"  mend: wait until it ends, or give this run a folder of its own with --results DIR"
+                ) from None
             yield Writer(self)
-        finally:
-            os.close(handle)
-
-    def _take(self, lock: int) -> None:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            owner = os.read(lock, 200).decode(errors="replace").strip() or "another process"
-            raise StoreError(
-                f"{shown(self.folder)}: {owner} is writing here\n"
-                f"  mend: wait until it ends, or give this run a folder of its own with --results DIR"
-            ) from None
-        os.truncate(lock, 0)
-        os.write(lock, f"process {os.getpid()} on {os.uname().nodename}\n".encode())
 
 
 class Writer:

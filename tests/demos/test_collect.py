@@ -14,6 +14,7 @@ from vlabench.demos import collect as collecting
 from vlabench.demos.collect import Recipe, collect
 from vlabench.demos.layout import file_name
 from vlabench.errors import DataError, OptionError, UnknownName
+from vlabench.files import held
 from vlabench.seeding import stream
 from vlabench.simulators.libero.scene import LiberoScene
 from vlabench.simulators.libero.simulator import Libero
@@ -88,6 +89,8 @@ def test_where_a_point_is_in_the_picture(shelf: Path) -> None:
 def test_a_folder_holds_one_recipe(shelf: Path) -> None:
     with pytest.raises(DataError, match="made otherwise: noise 0.1, now 0.2"):
         collect([TASK], 3, shelf, Recipe(image_size=64, noise=0.2))
+    with held(shelf), pytest.raises(DataError, match="is at work here"):
+        collect([TASK], 3, shelf, RECIPE)
     with pytest.raises(OptionError, match="--per-task 0"):
         collect([TASK], 0, shelf, RECIPE)
     with pytest.raises(UnknownName, match="unknown policy 'nobody'"):

@@ -18,6 +18,7 @@ from tests.toy.gauss import Gauss, fresh
 from vlabench.card_types import PolicyCard, Weights
 from vlabench.cards import load_policy, write_policy
 from vlabench.errors import CardError, DataError, VlabenchError, WorkerError
+from vlabench.files import held
 from vlabench.progress import Progress
 from vlabench.training import checkpoints, online
 from vlabench.training import run as training
@@ -87,6 +88,11 @@ def test_a_killed_training_resumes_to_the_same_weights_and_curves(
     assert parts.sha256 == whole.sha256
     assert Curves(tmp_path / "parts").rows() == Curves(tmp_path / "whole").rows()
     assert trained(path, tmp_path / "whole").sha256 == whole.sha256  # nothing is left to do
+
+
+def test_two_trainings_do_not_share_a_folder(card: Card, tmp_path: Path) -> None:
+    with held(tmp_path / "out"), pytest.raises(DataError, match="out: process .* is at work here"):
+        trained(card("rloo", **RLOO), tmp_path / "out")
 
 
 @pytest.mark.usefixtures("alone")

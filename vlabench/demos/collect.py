@@ -18,7 +18,7 @@ from vlabench.crew import Crew
 from vlabench.demos import layout
 from vlabench.demos.keeper import CAMERAS, Demo, DemoKeeper
 from vlabench.errors import DataError, OptionError
-from vlabench.files import write_data
+from vlabench.files import held, write_data
 from vlabench.progress import Progress
 from vlabench.runner import default_time_limit, processes
 from vlabench.types import EpisodeSpec, Task
@@ -88,8 +88,8 @@ def collect(tasks: Sequence[Task], per_task: int, out: Path, recipe: Recipe, *, 
     Start states are sampled from the task's placement regions. Episodes are numbered from 0 and the first ones that
     succeed are kept, whatever the number of workers. Ctrl-C ends it in order, and the same command goes on.
 
-    Raises OptionError; DataError if `out` holds demonstrations made otherwise or cannot be written; what the runner's
-    workers raise.
+    Raises OptionError; DataError if `out` holds demonstrations made otherwise, cannot be written or has another process
+    at work; what the runner's workers raise.
     """
     if per_task < 1:
         raise OptionError(f"--per-task {per_task}: at least 1 is needed")
@@ -99,34 +99,35 @@ def collect(tasks: Sequence[Task], per_task: int, out: Path, recipe: Recipe, *, 
     engine = registry.simulator("libero")(recipe.assets)
     engine.check()
     teacher = recipe.teacher()
-    shelf = _Shelf(out, recipe, {"vlabench": __version__, **engine.versions()})
-    job = Job("libero", recipe.assets, teacher, {CLEAN: {}}, DemoKeeper)
-    progress.start(per_task * len(tasks), sum(min(len(shelf.kept(task)), per_task) for task in tasks))
-    frames = tries = 0
-    interrupted = False
-    try:
-        while todo := [spec for task in tasks for spec in shelf.todo(task, per_task)]:
-            progress.total = progress.held + progress.played + len(todo)
-            with Crew(job, todo, min(crew_size, len(todo)), default_time_limit, progress.note) as crew:
-                for result in crew.results():
-                    tries += 1
-                    if isinstance(result.answer, Done):
-                        demo: Demo = result.answer.kept
-                        frames += len(demo)
-                        shelf.put(result.spec, demo)
-                        progress.record(result.answer.played.record(
-                            policy=teacher.name, assets=recipe.assets, policy_digest="", condition_digest="",
-                            versions={}))
-                    else:
-                        shelf.put(result.spec, None)
-                        progress.note(f"{result.spec.task.key} {result.spec.index}: {result.answer.message}")
-    except KeyboardInterrupt:
-        interrupted = True
-    finally:
-        progress.stop()
-    counts = {task: shelf.join(task) for task in tasks} if not interrupted else {}
-    return Collected(sum(counts.values()), frames, tries, progress.clock() - progress.began, interrupted,
-                     {task.key: count for task, count in counts.items() if count < per_task})
+    with held(out):
+        shelf = _Shelf(out, recipe, {"vlabench": __version__, **engine.versions()})
+        job = Job("libero", recipe.assets, teacher, {CLEAN: {}}, DemoKeeper)
+        progress.start(per_task * len(tasks), sum(min(len(shelf.kept(task)), per_task) for task in tasks))
+        frames = tries = 0
+        interrupted = False
+        try:
+            while todo := [spec for task in tasks for spec in shelf.todo(task, per_task)]:
+                progress.total = progress.held + progress.played + len(todo)
+                with Crew(job, todo, min(crew_size, len(todo)), default_time_limit, progress.note) as crew:
+                    for result in crew.results():
+                        tries += 1
+                        if isinstance(result.answer, Done):
+                            demo: Demo = result.answer.kept
+                            frames += len(demo)
+                            shelf.put(result.spec, demo)
+                            progress.record(result.answer.played.record(
+                                policy=teacher.name, assets=recipe.assets, policy_digest="", condition_digest="",
+                                versions={}))
+                        else:
+                            shelf.put(result.spec, None)
+                            progress.note(f"{result.spec.task.key} {result.spec.index}: {result.answer.message}")
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            progress.stop()
+        counts = {task: shelf.join(task) for task in tasks} if not interrupted else {}
+        return Collected(sum(counts.values()), frames, tries, progress.clock() - progress.began, interrupted,
+                         {task.key: count for task, count in counts.items() if count < per_task})
 
 
 class _Shelf:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -16,10 +16,13 @@ from vlabench import __version__, provenance, registry
 from vlabench.card_types import Made, PolicyCard, Weights
 from vlabench.cards import load_policy, write_policy
 from vlabench.errors import CardError, DataError, DeviceError, MissingExtra, OptionError
-from vlabench.files import write_data
+from vlabench.files import LOCK, held, write_data
 from vlabench.problems import one_line_each, shown
 from vlabench.runner import processes
 from vlabench.training.display import Display
+
+if TYPE_CHECKING:
+    from vlabench.training.methods.base import Method, Workplace
 
 FACTS = "training.json"
 
@@ -40,8 +43,9 @@ def train(policy: str, out: Path, *, data: Sequence[Path] = (), device: str = "a
 
     data: folders of demonstrations to use in place of collecting the first ones. device: of torch, or auto.
 
-    Raises UnknownName, CardError, OptionError, MissingExtra; DataError for data or a folder that do not fit;
-    DeviceError if the device is absent or its memory is too small; KeyboardInterrupt when a user ends it.
+    Raises UnknownName, CardError, OptionError, MissingExtra; DataError for data or a folder that do not fit, or where
+    another process trains; DeviceError if the device is absent or its memory is too small; KeyboardInterrupt when a
+    user ends it.
     """
     card = load_policy(policy)
     if card.training is None:
@@ -53,24 +57,27 @@ def train(policy: str, out: Path, *, data: Sequence[Path] = (), device: str = "a
     except ValidationError as error:
         raise CardError(one_line_each(error, kind.Options, f"{shown(card.path)}: training.options")) from None
     chosen, crew = choose_device(device), processes(workers)
-    display = display or Display()
-    facts = _Facts(out, card, seed, [str(path) for path in data])
     from vlabench.training.curves import Curves
     from vlabench.training.methods.base import Workplace
 
-    place = Workplace(out, card, chosen, crew, seed, Curves(out), display, tuple(data))
-    began = display.clock()
-    method = kind(options)
+    place = Workplace(out, card, chosen, crew, seed, Curves(out), display or Display(), tuple(data))
+    with held(out):
+        return _trained(kind(options), place)
+
+
+def _trained(method: Method, place: Workplace) -> Trained:
+    facts = _Facts(place.folder, place.card, place.seed, [str(path) for path in place.data])
+    began = place.display.clock()
     try:
         content = method.train(place)
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
             raise
-        raise DeviceError(f"out of memory on {chosen}: {str(error).splitlines()[0]}\n"
+        raise DeviceError(f"out of memory on {place.device}: {str(error).splitlines()[0]}\n"
                           f"  mend: a smaller `batch` in the card's training.options, or another --device") from error
     finally:
-        facts.spent(display.clock() - began)
-    return _finish(out, card, content, facts, method.data(place))
+        facts.spent(place.display.clock() - began)
+    return _finish(place.folder, place.card, content, facts, method.data(place))
 
 
 def choose_device(name: str) -> str:
@@ -113,7 +120,7 @@ class _Facts:
                                 "data": data}
         try:
             out.mkdir(parents=True, exist_ok=True)
-            begun = any(path != self._path for path in out.iterdir())  # else it was refused before it did anything
+            begun = any(path.name not in (FACTS, LOCK) for path in out.iterdir())  # else it was refused at once
             self._facts = json.loads(self._path.read_text()) if begun and self._path.exists() else {**mine, "runs": []}
         except (OSError, ValueError) as error:
             raise DataError(f"{shown(self._path)}: cannot be read: {error}") from error
@@ -130,7 +137,7 @@ class _Facts:
         for run in self._facts["runs"][-1:]:
             if not run["seconds"]:
                 began = datetime.datetime.fromisoformat(run["started"]).timestamp()
-                last = max(path.stat().st_mtime for path in self._path.parent.rglob("*"))
+                last = max(path.stat().st_mtime for path in self._path.parent.rglob("*") if path.name != LOCK)
                 run["seconds"] = round(max(0.0, last - began), 1)
 
     @property
