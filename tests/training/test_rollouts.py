@@ -104,7 +104,7 @@ def test_a_clean_reference_is_the_first_policy_s_answer_to_the_clean_picture(sta
         with Collector(sampling(start), "switch", "plain", [Assignment(spec, chain)], 1, print, paired) as collector:
             return collector.play([spec], Progress())[spec]
 
-    turned = {"rotation": Rotation(degrees=45.0)}
+    turned: dict[str, Perturbation] = {"rotation": Rotation(degrees=45.0)}
     alike, compared, plain = rollout(False, turned), rollout(True, turned), rollout(True, {})
     seen = compared.pictures["top"]
     assert alike.clean == {} and np.array_equal(alike.pictures["top"], seen) and seen.max(axis=-1).min() < 200

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
@@ -54,7 +54,7 @@ class Rollout:
     success: bool
     realised: Mapping[str, Any]
     joints: npt.NDArray[np.float64] | None
-    clean: Mapping[str, Image]
+    clean: Mapping[str, Image] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.executed)
