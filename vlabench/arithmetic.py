@@ -1,8 +1,8 @@
 """One arithmetic on every x86-64 processor with AVX2, so that an episode comes out the same to the last bit elsewhere.
 
 OpenBLAS, PyTorch and oneDNN choose their kernels by what the processor has, and kernels that add in another order round
-otherwise: under others the same episode ends a hair's breadth off, or with another outcome. What
-draws pictures (Mesa), NumPy's own loops and Numba's compiled functions give the same bits either way.
+otherwise: under others the same episode ends a hair's breadth off, or with another outcome. What draws pictures (Mesa),
+NumPy's own loops and Numba's compiled functions give the same bits either way.
 """
 
 from __future__ import annotations

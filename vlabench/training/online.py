@@ -158,8 +158,9 @@ class Online(Method):
         """The updates of an iteration; the means of what they show."""
         options, learner, place = self.options, course.learner, course.place
         samples = self.credit(course, gathered.kept)
-        learner.compare(samples)
         alone = self.critic_alone(number)
+        if not alone:
+            learner.compare(samples)
         seen: list[dict[str, float]] = []
         place.display.start(f"iteration {number}: {len(samples)} looks", options.epochs * options.updates,
                             unit="updates")

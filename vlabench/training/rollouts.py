@@ -124,9 +124,9 @@ class PairedKeeper(RolloutKeeper):
 class Collector:
     """Workers that play assignments with one policy; a context manager, at whose end no worker is left.
 
-    candidates: all that `play` may be asked for. card: of a policy that samples. paired: whether their pictures are
-    kept without perturbations, too. Raises WorkerError if workers cannot
-    start or die again and again; a single episode that fails, or takes its worker along, costs no more than itself.
+    candidates: all that `play` may be asked for. card: of a policy that samples. paired: whether pictures are kept
+    without perturbations, too. Raises WorkerError if workers cannot start or die again and again; a single episode that
+    fails, or takes its worker along, costs no more than itself.
     """
 
     def __init__(self, card: PolicyCard, simulator: str, assets: str, candidates: Sequence[Assignment], workers: int,

@@ -119,7 +119,6 @@ class _Facts:
         mine: dict[str, Any] = {"policy": card.name, "training": card.training.model_dump(mode="json"), "seed": seed,
                                 "data": data}
         try:
-            out.mkdir(parents=True, exist_ok=True)
             begun = any(path.name not in (FACTS, LOCK) for path in out.iterdir())  # else it was refused at once
             self._facts = json.loads(self._path.read_text()) if begun and self._path.exists() else {**mine, "runs": []}
         except (OSError, ValueError) as error:
