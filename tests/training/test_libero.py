@@ -53,7 +53,8 @@ warmup = 0
 reward = "dense"
 noise = { observation = 1.0, action = 0.1, clean = 0.0 }
 jacobian = { weight = 0.005 }
-smoothness = { weight = 0.01, reference = "clean" }
+smoothness = 0.01
+consistency = { updates = 2, rate = 1e-4 }
 trial = 0
 """
 

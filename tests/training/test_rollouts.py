@@ -15,14 +15,15 @@ from vlabench.card_types import PolicyCard
 from vlabench.perturbations.base import Perturbation
 from vlabench.perturbations.rotation import Rotation
 from vlabench.progress import Progress
-from vlabench.training.learner import Learner, LearnerOptions, SmoothnessOptions
+from vlabench.training.consistency import ConsistencyOptions
+from vlabench.training.learner import Learner, LearnerOptions
 from vlabench.training.rollouts import Assignment, Collector, Rollout
-from vlabench.training.samples import Samples
+from vlabench.training.samples import Looks, Samples
 from vlabench.types import EpisodeSpec, Observation, Task
 
 TASK = Task("switch", "switches", 0, "lamp_0", "push", 5, 2)
 HOT = 1.7
-HELD = SmoothnessOptions(weight=1.0)
+HELD = 1.0
 
 
 def sampling(start: PolicyCard) -> PolicyCard:
@@ -97,7 +98,7 @@ def test_what_was_not_carried_out_does_not_count(start: PolicyCard, alone: None)
     assert samples.weight(range(len(samples))) == pytest.approx(4.0)  # one for each rollout, however long
 
 
-def test_a_clean_reference_is_the_first_policy_s_answer_to_the_clean_picture(start: PolicyCard, alone: None) -> None:
+def test_the_origin_is_the_first_policy_s_answer_to_the_clean_picture(start: PolicyCard, alone: None) -> None:
     """A rotated picture has dark corners; the lamp's clean one is of one colour, so it can be painted here."""
     def rollout(paired: bool, chain: dict[str, Perturbation]) -> Rollout:
         spec = EpisodeSpec(TASK, "+".join(chain) or "clean", 0, 5, sampled=True)
@@ -111,22 +112,21 @@ def test_a_clean_reference_is_the_first_policy_s_answer_to_the_clean_picture(sta
     painted = np.zeros_like(seen)
     painted[..., int(seen.sum(axis=(0, 1, 2)).argmax())] = 200
     assert np.array_equal(compared.clean["top"], painted) and np.array_equal(plain.clean["top"], plain.pictures["top"])
-    held = LearnerOptions(temperature=HOT, smoothness=SmoothnessOptions(weight=1.0, reference="clean"))
     policy, first = start.make(), start.make()
     assert isinstance(policy, TrainablePolicy) and isinstance(first, TrainablePolicy)
-    learner = Learner(policy, held, "cpu")
+    learner = Learner(policy, LearnerOptions(temperature=HOT, consistency=ConsistencyOptions(rate=0.01)), "cpu")
     with torch.no_grad():
         next(policy.module.parameters()).add_(0.3)  # the policy has moved on
     clean = Observation({"top": painted}, compared.proprio, ("push",) * len(seen), 0)
-    now = policy.distribution(clean).tempered(HOT).mean
-    blank = [np.ones(len(compared)), np.ones(len(plain))]
-    samples = Samples([compared, plain], blank, blank, [1.0, 1.0])
-    learner.compare(samples)
-    batch = samples.batch(range(len(samples)), "cpu")
-    assert torch.allclose(batch.reference[: len(seen)], first.distribution(clean).tempered(HOT).mean, atol=1e-6)
-    assert np.allclose(batch.reference[len(seen) :], plain.means, atol=1e-6)
-    assert not torch.allclose(batch.reference[: len(seen)], now, atol=1e-2)
+    now, then = (each.distribution(clean).tempered(HOT).mean.detach() for each in (policy, first))
+    looks = Looks([compared, plain])
+    found = learner.origin(looks)
+    assert torch.allclose(found[: len(seen)], then, atol=1e-6) and not torch.allclose(then, now, atol=1e-2)
+    assert np.allclose(found[len(seen) :], plain.means, atol=1e-6)
     assert torch.equal(policy.distribution(clean).tempered(HOT).mean, now)  # which stays as it was
+    distance = float((now - then).square().sum((1, 2)).mean())
+    assert learner.follow(clean, then) == pytest.approx(distance, rel=1e-4)
+    assert learner.follow(clean, then) < distance  # and a step was made
 
 
 def test_repeats_start_alike_and_go_on_otherwise(start: PolicyCard, alone: None) -> None:

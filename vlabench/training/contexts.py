@@ -68,11 +68,16 @@ class Group:
 
 @dataclass(frozen=True)
 class Gathered:
-    """The groups to learn from, the outcomes of all rollouts, kept or not, and how many contexts they were of."""
+    """The groups to learn from, all rollouts, of groups that were kept or not, and how many contexts they were of."""
 
     kept: tuple[Group, ...]
-    outcomes: tuple[bool, ...]
+    played: tuple[Rollout, ...]
     tried: int
+
+    @property
+    def outcomes(self) -> tuple[bool, ...]:
+        """Of all rollouts."""
+        return tuple(rollout.success for rollout in self.played)
 
     @property
     def success(self) -> float:
@@ -88,7 +93,7 @@ def gather(candidates: Sequence[tuple[Assignment, ...]], wanted: int,
     RIPT-VLA's dynamic sampling with a cap. What is kept depends on the candidates alone, not on who plays faster.
     """
     kept: list[Group] = []
-    outcomes: list[bool] = []
+    played: list[Rollout] = []
     tried = 0
     while len(kept) < wanted and tried < len(candidates):
         wave = candidates[tried : tried + wanted - len(kept)]
@@ -97,7 +102,7 @@ def gather(candidates: Sequence[tuple[Assignment, ...]], wanted: int,
         for context in wave:
             rollouts = tuple(found[each.spec] for each in context if each.spec in found)
             group = Group(context[0].spec.index, rollouts, tuple(map(score, rollouts)))
-            outcomes += [rollout.success for rollout in rollouts]
+            played += rollouts
             if rollouts and keep(group):
                 kept.append(group)
-    return Gathered(tuple(kept), tuple(outcomes), tried)
+    return Gathered(tuple(kept), tuple(played), tried)

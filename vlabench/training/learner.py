@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,12 @@ from torch import Tensor
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.models import lora
 from vlabench.models.exploration import Exploration, explored
+from vlabench.training.consistency import ConsistencyOptions
 from vlabench.training.objectives.jacobian import jacobian, twice_differentiable
 from vlabench.training.objectives.policy_gradient import clipped, outside, value_loss
 from vlabench.training.objectives.smoothness import smoothness
-from vlabench.training.samples import Batch, Samples
+from vlabench.training.samples import Batch, Looks, Samples
+from vlabench.types import Observation
 
 Floats64 = npt.NDArray[np.float64]
 WARMUP = 10
@@ -49,21 +51,6 @@ class JacobianOptions(BaseModel):
     clamp: float = Field(default=100.0, gt=0)
 
 
-class SmoothnessOptions(BaseModel):
-    """weight: β. reference: what equation 3 compares the policy's mean actions with.
-
-    `received`, as in the paper: those of the policy of the iteration's beginning, given the same observation. It holds
-    an update back. `clean`: those of the policy that the training started from, given the observation without its
-    perturbation, which a simulator has; it teaches to act as if nothing were perturbed, too. The distance then covers
-    both ways to err that theorem 3 adds up: a perturbation's effect on the policy (λε), and the policy's drift (δ).
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    weight: float = Field(default=0.0005, ge=0)
-    reference: Literal["received", "clean"] = "received"
-
-
 class LearnerOptions(BaseModel):
     """What every method that learns from rollouts lets a card say about its updates.
 
@@ -72,9 +59,9 @@ class LearnerOptions(BaseModel):
     at 3e-5 it is a twentieth. decay: weight decay. clip: of the gradient's norm. low, high: of PPO's clip. batch:
     samples that are computed together, whatever the size of the minibatch. temperature: at which rollouts draw actions
     from the policy's bins. deviation: where it is given, they draw from a normal distribution of this standard
-    deviation around the mean action instead. jacobian, smoothness: RobustVLA's penalties. lora: see `Lora`. average: of
-    the parameters' moving average over updates, which is what is tried and shipped, while rollouts are played by the
-    parameters as they are; 0: none.
+    deviation around the mean action instead. jacobian, smoothness: RobustVLA's penalties; of the latter β, published
+    0.0005. consistency: see `ConsistencyOptions`. lora: see `Lora`. average: of the parameters' moving average over
+    updates, which is what is tried and shipped, while rollouts are played by the parameters as they are; 0: none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -88,7 +75,8 @@ class LearnerOptions(BaseModel):
     temperature: float = Field(default=1.0, gt=0)
     deviation: float | None = Field(default=None, gt=0)
     jacobian: JacobianOptions | None = None
-    smoothness: SmoothnessOptions | None = None
+    smoothness: float = Field(default=0.0, ge=0)
+    consistency: ConsistencyOptions | None = None
     lora: Lora | None = None
     average: float = Field(default=0.0, ge=0, lt=1)
 
@@ -97,11 +85,6 @@ class LearnerOptions(BaseModel):
         """What `models.exploration.explored` is told."""
         return ("sample", self.temperature) if self.deviation is None else ("normal", self.deviation)
 
-
-    @property
-    def paired(self) -> bool:
-        """Whether a penalty compares what the policy does with what it would do for a clean observation."""
-        return self.smoothness is not None and self.smoothness.reference == "clean"
 
 
 class Learner:
@@ -126,20 +109,24 @@ class Learner:
         rising = [lambda update: min(1.0, (update + 1) / WARMUP), lambda _: 1.0]  # the critic begins at its own rate
         self._warmup = torch.optim.lr_scheduler.LambdaLR(self._optimizer, rising[: len(groups)])
         self._average = [parameter.detach().clone() for parameter in self.parameters] if options.average else []
-        self._start = [parameter.detach().clone() for parameter in self.parameters] if options.paired else []
+        self._start = [parameter.detach().clone() for parameter in self.parameters] if options.consistency else []
+        self._follower = torch.optim.AdamW(body, options.consistency.rate if options.consistency else 0.0,
+                                           weight_decay=options.decay)
 
     # what is kept
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint."""
         return {"module": self.policy.module.state_dict(), "optimizer": self._optimizer.state_dict(),
-                "warmup": self._warmup.state_dict(), "average": self._average}
+                "warmup": self._warmup.state_dict(), "follower": self._follower.state_dict(),
+                "average": self._average}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from `state`."""
         self.policy.module.load_state_dict(state["module"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._warmup.load_state_dict(state["warmup"])
+        self._follower.load_state_dict(state["follower"])
         self._average = [tensor.to(self.device) for tensor in state["average"]]
 
     def weights(self, exact: bool = False) -> bytes:
@@ -187,18 +174,6 @@ class Learner:
 
     # learning
 
-    def compare(self, samples: Samples) -> None:
-        """Where the reference sees clean observations: have it look at those of the samples."""
-        if not self.options.paired:
-            return
-        found: list[npt.NDArray[np.float32]] = []
-        with self._replaced(self._start), torch.no_grad():
-            for start in range(0, len(samples), self.options.batch):
-                rows = range(start, min(start + self.options.batch, len(samples)))
-                bins = self.policy.distribution(samples.seen(rows, clean=True))
-                found.append(explored(bins, *self.options.exploration).mean.float().cpu().numpy())
-        samples.compare(np.concatenate(found))
-
     def update(self, samples: Samples, rows: Sequence[int], critic_alone: bool = False) -> dict[str, float]:
         """One step down the gradient of a minibatch; the terms of its loss, and what else there is to see."""
         total: dict[str, float] = {}
@@ -214,9 +189,12 @@ class Learner:
         self._optimizer.step()
         if not critic_alone:
             self._warmup.step()
+        self._averaging()
+        return total
+
+    def _averaging(self) -> None:
         for mean, parameter in zip(self._average, self.parameters, strict=False):  # none is kept, or one of each
             mean.lerp_(parameter.detach(), 1.0 - self.options.average)
-        return total
 
     def terms(self, batch: Batch, weight: float, count: int,
               critic_alone: bool = False) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -246,13 +224,35 @@ class Learner:
             shown["jacobian clamped"] = (norms > options.jacobian.clamp).sum() / count
         if options.smoothness:
             moved = smoothness(distribution.mean, batch.reference, batch.counted)
-            terms["smoothness"] = options.smoothness.weight * moved.sum() / count
+            terms["smoothness"] = options.smoothness * moved.sum() / count
         if self.value:
             terms["value"] = self._value(batch, embedding, count)
         return terms, shown
 
     def _value(self, batch: Batch, embedding: Tensor, count: int) -> Tensor:
         return self.value * value_loss(self.policy.value(batch.obs, embedding), batch.returns).sum() / count
+
+    def origin(self, looks: Looks) -> Tensor:
+        """Mean actions [L, T, D] of the policy that the training started from, for the clean pictures of all looks."""
+        found: list[Tensor] = []
+        with self._replaced(self._start), torch.no_grad():
+            for start in range(0, len(looks), self.options.batch):
+                found.append(self._mean(looks.clean(range(start, min(start + self.options.batch, len(looks))))))
+        return torch.cat(found)
+
+    def follow(self, seen: Observation, means: Tensor) -> float:
+        """One step that takes the mean actions for N observations towards `means` [N, T, D]; their distance before."""
+        moved = smoothness(self._mean(seen), means, torch.ones(means.shape[:2], dtype=torch.bool, device=means.device))
+        loss = moved.mean()
+        self._follower.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.options.clip)
+        self._follower.step()
+        self._averaging()
+        return float(loss.detach())
+
+    def _mean(self, seen: Observation) -> Tensor:
+        return explored(self.policy.distribution(seen), *self.options.exploration).mean
 
     def shares(self, samples: Samples, rows: Sequence[int]) -> dict[str, float]:
         """`share <term>`: the norm of each term's gradient, as a share of all their norms, on one batch of samples."""

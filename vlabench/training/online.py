@@ -27,13 +27,14 @@ from vlabench.files import write_data
 from vlabench.problems import shown
 from vlabench.seeding import generator
 from vlabench.training import checkpoints, rewards
+from vlabench.training.consistency import redrawn, some
 from vlabench.training.contexts import Gathered, Group, Schedule, gather
 from vlabench.training.curriculum import Level, Noise, advance
 from vlabench.training.display import EpisodesShown
 from vlabench.training.learner import Learner, LearnerOptions
 from vlabench.training.methods.base import Method, Workplace
 from vlabench.training.rollouts import Collector, Rollout
-from vlabench.training.samples import Samples
+from vlabench.training.samples import Looks, Samples
 from vlabench.training.trial import trial
 from vlabench.types import EpisodeSpec, Task
 
@@ -142,9 +143,11 @@ class Online(Method):
             values |= {"observation noise": stand.level.observation, "action noise": stand.level.action}
         if gathered.kept:
             values |= self._learn(course, gathered, number)
-            place.display.note(_pace(number, len(gathered.outcomes), played - began, place.display.clock() - played))
         else:
-            place.display.note(f"iteration {number}: no context whose rollouts differ; nothing to learn")
+            place.display.note(f"iteration {number}: no context whose rollouts differ; no rewards to learn from")
+        if self.options.consistency and gathered.played and not self.critic_alone(number):
+            values["consistency"] = self._agree(course, gathered, stand.level, number)
+        place.display.note(_pace(number, len(gathered.outcomes), played - began, place.display.clock() - played))
         if number == self.options.iterations or number % self.options.trial_every == 0:
             values |= self._try(course, number)
         place.curves.add(number, values)
@@ -159,8 +162,6 @@ class Online(Method):
         options, learner, place = self.options, course.learner, course.place
         samples = self.credit(course, gathered.kept)
         alone = self.critic_alone(number)
-        if not alone:
-            learner.compare(samples)
         seen: list[dict[str, float]] = []
         place.display.start(f"iteration {number}: {len(samples)} looks", options.epochs * options.updates,
                             unit="updates")
@@ -176,6 +177,24 @@ class Online(Method):
         means = {name: float(np.mean([each[name] for each in seen])) for name in seen[-1]}
         return means if alone else {**means, **learner.shares(samples, parts[-1])}
 
+    def _agree(self, course: Course, gathered: Gathered, level: Level, number: int) -> float:
+        """An iteration's updates towards consistency; the mean distance."""
+        options, place = self.options, course.place
+        assert options.consistency is not None
+        looks, distances = Looks(gathered.played), []
+        targets = course.learner.origin(looks)
+        place.display.start(f"iteration {number}: consistency", options.consistency.updates, unit="updates")
+        try:
+            for update in range(options.consistency.updates):
+                key = ("consistency", place.seed, number, update)
+                rows = some(looks, options.batch, *key)
+                seen = redrawn(looks, rows, options.noise or Noise(), level, *key)
+                distances.append(course.learner.follow(seen, targets[rows]))
+                place.display.step(update + 1, {"consistency": distances[-1]})
+        finally:
+            place.display.stop()
+        return float(np.mean(distances))
+
     # rollouts
 
     def _rollouts(self, course: Course, stand: Stand) -> Gathered:
@@ -188,7 +207,7 @@ class Online(Method):
                           dict(zip(("decode", "temperature"), options.exploration, strict=True)))
         title = f"iteration {stand.iteration + 1}: rollouts"
         with Collector(card, options.simulator, options.assets, [each for context in candidates for each in context],
-                       place.workers, place.display.note, options.paired) as collector:
+                       place.workers, place.display.note, options.consistency is not None) as collector:
 
             def play(specs: Sequence[EpisodeSpec]) -> Mapping[EpisodeSpec, Rollout]:
                 return collector.play(specs, EpisodesShown(place.display, title))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from vlabench.training.rollouts import Rollout
-from vlabench.types import Observation
+from vlabench.types import Image, Observation
 
-Floats32 = npt.NDArray[np.float32]
 Floats64 = npt.NDArray[np.float64]
 
 
@@ -39,8 +38,41 @@ class Batch:
         return len(self.actions)
 
 
-class Samples:
-    """All looks of some rollouts.
+class Looks:
+    """All looks of some rollouts, counted from 0."""
+
+    def __init__(self, rollouts: Sequence[Rollout]) -> None:
+        self.rollouts = rollouts
+        self._rows = [(which, look) for which, rollout in enumerate(rollouts) for look in range(len(rollout))]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def of(self, row: int) -> tuple[Rollout, int]:
+        """The rollout of a look, and its number there."""
+        which, look = self._rows[row]
+        return self.rollouts[which], look
+
+    def seen(self, rows: Sequence[int]) -> Observation:
+        """What the policy received at these looks."""
+        return self.showing(rows, [{camera: kept[look] for camera, kept in rollout.pictures.items()}
+                                   for rollout, look in map(self.of, rows)])
+
+    def clean(self, rows: Sequence[int]) -> Observation:
+        """The same with the pictures as they were without perturbations, where the rollouts have kept them."""
+        return self.showing(rows, [{camera: kept[look] for camera, kept in rollout.clean.items()}
+                                   for rollout, look in map(self.of, rows)])
+
+    def showing(self, rows: Sequence[int], pictures: Sequence[Mapping[str, Image]]) -> Observation:
+        """What the policy received at these looks, with other pictures: camera → [H, W, 3], for each look."""
+        looks = list(map(self.of, rows))
+        return Observation(images={camera: np.stack([each[camera] for each in pictures]) for camera in pictures[0]},
+                           proprio=np.stack([rollout.proprio[look] for rollout, look in looks]),
+                           instruction=tuple(rollout.instruction for rollout, _ in looks), step=0)
+
+
+class Samples(Looks):
+    """Looks, and what came of the chunks that were sampled there.
 
     advantages, returns: float [L] for each rollout, by look. weights: how much an action of each rollout counts;
     RIPT-VLA's are 1 / steps, so that rollouts weigh the same whatever their length.
@@ -48,31 +80,13 @@ class Samples:
 
     def __init__(self, rollouts: Sequence[Rollout], advantages: Sequence[Floats64], returns: Sequence[Floats64],
                  weights: Sequence[float]) -> None:
-        self.rollouts = rollouts
-        self._rows = [(which, look) for which, rollout in enumerate(rollouts) for look in range(len(rollout))]
+        super().__init__(rollouts)
         self._advantages, self._returns, self._weights = advantages, returns, weights
-        self._references: Sequence[Floats32] = [rollout.means for rollout in rollouts]
-
-    def __len__(self) -> int:
-        return len(self._rows)
 
     def weight(self, rows: Sequence[int]) -> float:
         """The weights of all actions of some samples together."""
         picked = (self._rows[row] for row in rows)
         return float(sum(self._weights[which] * self.rollouts[which].executed[look] for which, look in picked))
-
-    def seen(self, rows: Sequence[int], clean: bool = False) -> Observation:
-        """What the policy received at some looks; `clean`: what it would have without perturbations."""
-        looks = [(self.rollouts[which], look) for which, look in (self._rows[row] for row in rows)]
-        pictures = [(rollout.clean if clean else rollout.pictures, look) for rollout, look in looks]
-        return Observation(
-            images={camera: np.stack([kept[camera][look] for kept, look in pictures]) for camera in pictures[0][0]},
-            proprio=np.stack([rollout.proprio[look] for rollout, look in looks]),
-            instruction=tuple(rollout.instruction for rollout, _ in looks), step=0)
-
-    def compare(self, means: Floats32) -> None:
-        """Have smoothness compare with these mean actions [L of all rollouts, T, D], not with those of the rollouts."""
-        self._references = np.split(means, np.cumsum([len(rollout) for rollout in self.rollouts])[:-1])
 
     def batch(self, rows: Sequence[int], device: torch.device | str) -> Batch:
         """The samples of these numbers. A chunk's actions count from its first to the last that was carried out."""
@@ -85,7 +99,7 @@ class Samples:
         arrays = {
             "actions": actions, "counted": counted, "weights": (counted * each[:, None]).astype(np.float32),
             "before": np.stack([rollout.log_probs[look].sum(-1) for rollout, look in looks]),
-            "reference": np.stack([self._references[which][look] for which, look in picked]),
+            "reference": np.stack([rollout.means[look] for rollout, look in looks]),
             "advantages": np.array([self._advantages[which][look] for which, look in picked], dtype=np.float32),
             "returns": np.array([self._returns[which][look] for which, look in picked], dtype=np.float32)}
         return Batch(self.seen(rows), **{name: torch.from_numpy(array).to(device) for name, array in arrays.items()})

@@ -31,10 +31,8 @@ class Rloo(Online):
     options: RlooOptions
 
     def keep(self, group: Group) -> bool:
-        """Dynamic sampling: rollouts that all succeed, or all fail, have no advantage over each other. They teach
-        something only where they are compared with what the policy would do undisturbed.
-        """
-        return group.informative or self.options.paired and len(group.rollouts) > 1
+        """Dynamic sampling: rollouts that all succeed, or all fail, have no advantage over each other."""
+        return group.informative
 
     def credit(self, course: Course, groups: Sequence[Group]) -> Samples:
         """Every action of a rollout gets the rollout's advantage, and every rollout the same weight."""
