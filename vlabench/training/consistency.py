@@ -6,49 +6,129 @@ compares the two ends of a whole perturbation, which a simulator can, as it has 
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from vlabench.seeding import generator
-from vlabench.slot import Slot
+from vlabench.files import write_data
+from vlabench.seeding import Draws, generator
 from vlabench.training.curriculum import Level, Noise, draw
 from vlabench.training.rollouts import Rollout
-from vlabench.training.samples import Looks
 from vlabench.types import Image, Observation
+
+Floats32 = npt.NDArray[np.float32]
+IMAGES = "images/"
 
 
 class ConsistencyOptions(BaseModel):
-    """updates: of an iteration, after those from rewards, each of `batch` looks of all its rollouts, whatever came of
-    them. rate: of their own AdamW. They minimise the squared distance of the policy's mean actions to those of the
+    """updates: of an iteration, after those from rewards, each of `batch` looks of all rollouts so far, whatever came
+    of them. rate: of their own AdamW. They minimise the squared distance of the policy's mean actions to those of the
     policy that the training started from, given the clean observation; perturbations are drawn like a rollout's, at
-    the iteration's level.
+    the iteration's level. memory: so many looks are kept at most (0.1 MB each with two pictures of 128 × 128), rollouts
+    of the oldest iterations going first.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    updates: int = Field(default=150, ge=1)
-    rate: float = Field(default=2e-4, gt=0)
+    updates: int = Field(default=250, ge=1)
+    rate: float = Field(default=1e-4, gt=0)
+    memory: int = Field(default=50_000, ge=1)
 
 
-def some(looks: Looks, count: int, *key: str | int) -> list[int]:
-    """`count` different looks at most, drawn for `key`."""
-    chosen: list[int] = generator("looks", *key).permutation(len(looks))[:count].tolist()
-    return chosen
+def clean(rollouts: Sequence[Rollout]) -> Observation:
+    """All looks of rollouts that have kept their clean pictures, with these."""
+    return Observation(
+        images={camera: np.concatenate([rollout.clean[camera] for rollout in rollouts]) for camera in rollouts[0].clean},
+        proprio=np.concatenate([rollout.proprio for rollout in rollouts]),
+        instruction=tuple(rollout.instruction for rollout in rollouts for _ in range(len(rollout))), step=0)
 
 
-def redrawn(looks: Looks, rows: Sequence[int], noise: Noise, level: Level, *key: str | int) -> Observation:
-    """These looks as they might have been perturbed: one draw for each, for `key`."""
-    return looks.showing(rows, [_redrawn(*looks.of(row), noise, level, *key, row) for row in rows])
+def rows_of(obs: Observation, rows: Sequence[int]) -> Observation:
+    """Some rows of an observation."""
+    return Observation({camera: pictures[rows] for camera, pictures in obs.images.items()}, obs.proprio[rows],
+                       tuple(obs.instruction[row] for row in rows), obs.step)
 
 
-def _redrawn(rollout: Rollout, look: int, noise: Noise, level: Level, *key: str | int) -> Mapping[str, Image]:
-    cameras = tuple(rollout.clean)
-    name = "/".join(map(str, key))  # keys the perturbations' random streams
-    chain = {f"{kind}@{name}": perturbation for kind, perturbation in draw(noise, level, *key).items()}
-    slot = Slot(rollout.spec, chain, cameras)
-    slot.begin(1, cameras)
-    clean = Observation({camera: kept[look : look + 1] for camera, kept in rollout.clean.items()},
-                        rollout.proprio[look : look + 1], (rollout.instruction,), 0)
-    perturbed, _ = slot.perturbed(clean, 0)
-    return {camera: picture[0] for camera, picture in perturbed.images.items()}
+class Memory:
+    """Clean looks of iterations and the mean actions [T, D] to be reached for each, in memory and, so that a training
+    that was killed finds them again, in its folder.
+    """
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        self._folder, self._limit = folder, limit
+        self._blocks: dict[int, tuple[Observation, Floats32]] = {}
+
+    def __len__(self) -> int:
+        return sum(len(means) for _, means in self._blocks.values())
+
+    def add(self, iteration: int, obs: Observation, means: Floats32) -> None:
+        """What an iteration (from 1) has looked at, after all those before it."""
+        self._restore(iteration)
+        arrays: dict[str, Any] = {IMAGES + camera: pictures for camera, pictures in obs.images.items()}
+        arrays |= {"proprio": obs.proprio, "means": means, "instruction": np.array(obs.instruction)}
+        content = io.BytesIO()
+        np.savez_compressed(content, **arrays)
+        write_data(self._path(iteration), content.getvalue())
+        self._blocks[iteration] = obs, means
+        for oldest in sorted(self._blocks)[:-1]:
+            if len(self) > self._limit:
+                del self._blocks[oldest]
+                self._path(oldest).unlink(missing_ok=True)
+
+    def some(self, count: int, *key: str | int) -> tuple[Observation, Floats32]:
+        """`count` different looks at most, drawn for `key`, and their means [N, T, D]."""
+        chosen = generator("looks", *key).permutation(len(self))[:count]
+        observations, means, start = [], [], 0
+        for obs, known in self._blocks.values():
+            rows = [int(row) - start for row in chosen if start <= row < start + len(known)]
+            start += len(known)
+            if rows:
+                observations.append(rows_of(obs, rows))
+                means.append(known[rows])
+        joined = Observation({camera: np.concatenate([obs.images[camera] for obs in observations])
+                              for camera in observations[0].images},
+                             np.concatenate([obs.proprio for obs in observations]),
+                             tuple(text for obs in observations for text in obs.instruction), 0)
+        return joined, np.concatenate(means)
+
+    def clear(self) -> None:
+        """The training is over."""
+        self._blocks.clear()
+        for path in self._folder.glob(self._path("*").name):
+            path.unlink()
+
+    def _restore(self, iteration: int) -> None:
+        """Read what the iterations before this one have left, where this process has not seen them."""
+        for number in range(1, iteration):
+            if number not in self._blocks and self._path(number).exists():
+                with np.load(self._path(number)) as kept:
+                    images = {name.removeprefix(IMAGES): kept[name] for name in kept if name.startswith(IMAGES)}
+                    obs = Observation(images, kept["proprio"], tuple(kept["instruction"].tolist()), 0)
+                    self._blocks[number] = obs, kept["means"]
+
+    def _path(self, iteration: int | str) -> Path:
+        return self._folder / f"looks-{iteration}.npz"
+
+
+def redrawn(obs: Observation, noise: Noise, level: Level, *key: str | int) -> Observation:
+    """Clean looks as they might have been perturbed: one draw for each row, for `key`."""
+    cameras = tuple(obs.images)
+    rows = [_perturbed({camera: obs.images[camera][row] for camera in cameras}, noise, level, *key, row)
+            for row in range(len(obs.proprio))]
+    return obs.replace(images={camera: np.stack([pictures[camera] for pictures in rows]) for camera in cameras})
+
+
+def _perturbed(pictures: Mapping[str, Image], noise: Noise, level: Level, *key: str | int) -> Mapping[str, Image]:
+    """Pictures [H, W, 3] as at the beginning of an episode under perturbations drawn for `key`."""
+    obs = Observation({camera: picture[None] for camera, picture in pictures.items()}, np.zeros((1, 0), np.float32),
+                      ("",), 0)
+    for name, kind in draw(noise, level, *key).items():
+        perturbation, draws = kind.fresh(), Draws(0, "/".join(map(str, key)), 0, name)
+        perturbation.begin(draws, 1, tuple(pictures))
+        obs = perturbation.observation(obs, 0, draws)
+    return {camera: picture[0] for camera, picture in obs.images.items()}

@@ -15,13 +15,14 @@ from torch import Tensor
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.models import lora
 from vlabench.models.exploration import Exploration, explored
-from vlabench.training.consistency import ConsistencyOptions
+from vlabench.training.consistency import ConsistencyOptions, rows_of
 from vlabench.training.objectives.jacobian import jacobian, twice_differentiable
 from vlabench.training.objectives.policy_gradient import clipped, outside, value_loss
 from vlabench.training.objectives.smoothness import smoothness
-from vlabench.training.samples import Batch, Looks, Samples
+from vlabench.training.samples import Batch, Samples
 from vlabench.types import Observation
 
+Floats32 = npt.NDArray[np.float32]
 Floats64 = npt.NDArray[np.float64]
 WARMUP = 10
 """Updates over which the rate rises: Adam's first steps are as long as the rate in every parameter, however small its
@@ -232,18 +233,19 @@ class Learner:
     def _value(self, batch: Batch, embedding: Tensor, count: int) -> Tensor:
         return self.value * value_loss(self.policy.value(batch.obs, embedding), batch.returns).sum() / count
 
-    def origin(self, looks: Looks) -> Tensor:
-        """Mean actions [L, T, D] of the policy that the training started from, for the clean pictures of all looks."""
+    def origin(self, clean: Observation) -> Floats32:
+        """Mean actions [N, T, D] of the policy that the training started from."""
         found: list[Tensor] = []
         with self._replaced(self._start), torch.no_grad():
-            for start in range(0, len(looks), self.options.batch):
-                found.append(self._mean(looks.clean(range(start, min(start + self.options.batch, len(looks))))))
-        return torch.cat(found)
+            for start in range(0, len(clean.proprio), self.options.batch):
+                rows = range(start, min(start + self.options.batch, len(clean.proprio)))
+                found.append(self._mean(rows_of(clean, rows)).float().cpu())
+        return torch.cat(found).numpy()
 
-    def follow(self, seen: Observation, means: Tensor) -> float:
+    def follow(self, seen: Observation, means: Floats32) -> float:
         """One step that takes the mean actions for N observations towards `means` [N, T, D]; their distance before."""
-        moved = smoothness(self._mean(seen), means, torch.ones(means.shape[:2], dtype=torch.bool, device=means.device))
-        loss = moved.mean()
+        wanted = torch.from_numpy(means).to(self.device)
+        loss = (self._mean(seen) - wanted).square().sum((1, 2)).mean()
         self._follower.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.parameters, self.options.clip)

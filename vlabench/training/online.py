@@ -27,14 +27,14 @@ from vlabench.files import write_data
 from vlabench.problems import shown
 from vlabench.seeding import generator
 from vlabench.training import checkpoints, rewards
-from vlabench.training.consistency import redrawn, some
+from vlabench.training.consistency import ConsistencyOptions, Memory, clean, redrawn
 from vlabench.training.contexts import Gathered, Group, Schedule, gather
 from vlabench.training.curriculum import Level, Noise, advance
 from vlabench.training.display import EpisodesShown
 from vlabench.training.learner import Learner, LearnerOptions
 from vlabench.training.methods.base import Method, Workplace
 from vlabench.training.rollouts import Collector, Rollout
-from vlabench.training.samples import Looks, Samples
+from vlabench.training.samples import Samples
 from vlabench.training.trial import trial
 from vlabench.types import EpisodeSpec, Task
 
@@ -84,7 +84,7 @@ class Stand:
 
 @dataclass(frozen=True)
 class Course:
-    """What stays the same throughout a training. reward: of each step of a rollout."""
+    """What stays the same throughout a training. reward: of each step of a rollout. memory: for consistency."""
 
     place: Workplace
     start: PolicyCard
@@ -92,6 +92,7 @@ class Course:
     tasks: Sequence[Task]
     schedule: Schedule
     reward: Callable[[Rollout], rewards.Floats64]
+    memory: Memory
 
 
 class Online(Method):
@@ -130,6 +131,7 @@ class Online(Method):
             checkpoints.save(place.folder / STATE, {"init": course.start.digest, "stand": asdict(stand),
                                                     **course.learner.state()})
             place.curves.draw()
+        course.memory.clear()
         return self._shipped(course)
 
     def _iteration(self, course: Course, stand: Stand) -> Stand:
@@ -181,15 +183,16 @@ class Online(Method):
         """An iteration's updates towards consistency; the mean distance."""
         options, place = self.options, course.place
         assert options.consistency is not None
-        looks, distances = Looks(gathered.played), []
-        targets = course.learner.origin(looks)
+        looked = clean(gathered.played)
+        course.memory.add(number, looked, course.learner.origin(looked))
+        distances: list[float] = []
         place.display.start(f"iteration {number}: consistency", options.consistency.updates, unit="updates")
         try:
             for update in range(options.consistency.updates):
                 key = ("consistency", place.seed, number, update)
-                rows = some(looks, options.batch, *key)
-                seen = redrawn(looks, rows, options.noise or Noise(), level, *key)
-                distances.append(course.learner.follow(seen, targets[rows]))
+                obs, means = course.memory.some(options.batch, *key)
+                seen = redrawn(obs, options.noise or Noise(), level, *key)
+                distances.append(course.learner.follow(seen, means))
                 place.display.step(update + 1, {"consistency": distances[-1]})
         finally:
             place.display.stop()
@@ -265,7 +268,8 @@ class Online(Method):
         tasks = lookup.find_tasks(options.simulator, options.task_sets, options.tasks)
         short = [replace(task, step_limit=math.ceil(options.horizon * task.step_limit)) for task in tasks]
         return Course(place, start, self.learner(policy, place.device), tasks,
-                      Schedule(short, place.seed, options.per_task), self._reward(place, tasks))
+                      Schedule(short, place.seed, options.per_task), self._reward(place, tasks),
+                      Memory(place.folder, (options.consistency or ConsistencyOptions()).memory))
 
     def _reward(self, place: Workplace, tasks: Sequence[Task]) -> Callable[[Rollout], rewards.Floats64]:
         if self.options.reward == "sparse":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from vlabench.training.rollouts import Rollout
-from vlabench.types import Image, Observation
+from vlabench.types import Observation
 
 Floats64 = npt.NDArray[np.float64]
 
@@ -38,41 +38,8 @@ class Batch:
         return len(self.actions)
 
 
-class Looks:
-    """All looks of some rollouts, counted from 0."""
-
-    def __init__(self, rollouts: Sequence[Rollout]) -> None:
-        self.rollouts = rollouts
-        self._rows = [(which, look) for which, rollout in enumerate(rollouts) for look in range(len(rollout))]
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def of(self, row: int) -> tuple[Rollout, int]:
-        """The rollout of a look, and its number there."""
-        which, look = self._rows[row]
-        return self.rollouts[which], look
-
-    def seen(self, rows: Sequence[int]) -> Observation:
-        """What the policy received at these looks."""
-        return self.showing(rows, [{camera: kept[look] for camera, kept in rollout.pictures.items()}
-                                   for rollout, look in map(self.of, rows)])
-
-    def clean(self, rows: Sequence[int]) -> Observation:
-        """The same with the pictures as they were without perturbations, where the rollouts have kept them."""
-        return self.showing(rows, [{camera: kept[look] for camera, kept in rollout.clean.items()}
-                                   for rollout, look in map(self.of, rows)])
-
-    def showing(self, rows: Sequence[int], pictures: Sequence[Mapping[str, Image]]) -> Observation:
-        """What the policy received at these looks, with other pictures: camera → [H, W, 3], for each look."""
-        looks = list(map(self.of, rows))
-        return Observation(images={camera: np.stack([each[camera] for each in pictures]) for camera in pictures[0]},
-                           proprio=np.stack([rollout.proprio[look] for rollout, look in looks]),
-                           instruction=tuple(rollout.instruction for rollout, _ in looks), step=0)
-
-
-class Samples(Looks):
-    """Looks, and what came of the chunks that were sampled there.
+class Samples:
+    """All looks of some rollouts.
 
     advantages, returns: float [L] for each rollout, by look. weights: how much an action of each rollout counts;
     RIPT-VLA's are 1 / steps, so that rollouts weigh the same whatever their length.
@@ -80,13 +47,26 @@ class Samples(Looks):
 
     def __init__(self, rollouts: Sequence[Rollout], advantages: Sequence[Floats64], returns: Sequence[Floats64],
                  weights: Sequence[float]) -> None:
-        super().__init__(rollouts)
+        self.rollouts = rollouts
+        self._rows = [(which, look) for which, rollout in enumerate(rollouts) for look in range(len(rollout))]
         self._advantages, self._returns, self._weights = advantages, returns, weights
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
     def weight(self, rows: Sequence[int]) -> float:
         """The weights of all actions of some samples together."""
         picked = (self._rows[row] for row in rows)
         return float(sum(self._weights[which] * self.rollouts[which].executed[look] for which, look in picked))
+
+    def seen(self, rows: Sequence[int]) -> Observation:
+        """What the policy received at some looks."""
+        looks = [(self.rollouts[which], look) for which, look in (self._rows[row] for row in rows)]
+        return Observation(
+            images={camera: np.stack([rollout.pictures[camera][look] for rollout, look in looks])
+                    for camera in looks[0][0].pictures},
+            proprio=np.stack([rollout.proprio[look] for rollout, look in looks]),
+            instruction=tuple(rollout.instruction for rollout, _ in looks), step=0)
 
     def batch(self, rows: Sequence[int], device: torch.device | str) -> Batch:
         """The samples of these numbers. A chunk's actions count from its first to the last that was carried out."""
