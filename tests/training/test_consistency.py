@@ -1,69 +1,119 @@
-"""Views that are drawn anew: perturbed as a rollout's pictures are, one draw for each look, the same for a key."""
+"""Views that are drawn anew, perturbed as a rollout's pictures are; and the memory of looks that they are drawn of."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from vlabench.perturbations.rotation import Rotation
-from vlabench.training.consistency import redrawn, some
+from vlabench.training.consistency import Memory, clean, redrawn
 from vlabench.training.curriculum import Level, Noise
 from vlabench.training.rollouts import Rollout
-from vlabench.training.samples import Looks
-from vlabench.types import EpisodeSpec, Task
+from vlabench.types import EpisodeSpec, Observation, Task
 
 TASK = Task("switch", "switches", 0, "lamp_0", "push", 1, 2)
+ROWS = 8
 
 
-@pytest.fixture
-def looks() -> Looks:
-    rng = np.random.default_rng(0)
-
-    def rollout(index: int, count: int) -> Rollout:
-        pictures = {camera: rng.integers(0, 256, (count, 32, 32, 3), dtype=np.uint8) for camera in ("top", "side")}
-        blank = np.zeros((count, 1, 1), dtype=np.float32)
-        return Rollout(EpisodeSpec(TASK, "x", index, sampled=True), {"top": 255 - pictures["top"]},
-                       rng.random((count, 2), dtype=np.float32), f"push {index}", blank, blank, blank,
-                       np.ones(count, dtype=np.int64), False, {}, None, pictures)
-
-    return Looks([rollout(0, 5), rollout(1, 3)])
+def looks(first: int = 0, rows: int = ROWS) -> Observation:
+    """Looks numbered from `first` on: the number is told by proprioception and by the instruction."""
+    rng = np.random.default_rng(first)
+    return Observation({camera: rng.integers(0, 256, (rows, 32, 32, 3), dtype=np.uint8) for camera in ("top", "side")},
+                       np.arange(first, first + rows, dtype=np.float32)[:, None],
+                       tuple(f"push {number}" for number in range(first, first + rows)), 0)
 
 
-def test_without_noise_they_are_the_clean_pictures(looks: Looks) -> None:
-    found, clean = redrawn(looks, [6, 1], Noise(), Level(), "a"), looks.clean([6, 1])
-    assert list(found.images) == ["top", "side"] and found.instruction == ("push 1", "push 0")
-    assert all(np.array_equal(found.images[name], clean.images[name]) for name in clean.images)
-    assert np.array_equal(found.proprio, np.stack([looks.rollouts[1].proprio[1], looks.rollouts[0].proprio[1]]))
+def means(obs: Observation) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    return np.asarray(10 * obs.proprio[:, :, None], dtype=np.float32)
 
 
-def test_each_look_has_its_own_draw_and_a_key_its_numbers(looks: Looks) -> None:
-    noise, level = Noise(clean=0.0, most=5), Level(1.0, 0.3)
-    rows = list(range(len(looks)))
-    first, again, other = (redrawn(looks, rows, noise, level, "k", key) for key in (1, 1, 2))
-    clean = looks.clean(rows)
-    for camera in clean.images:
+def test_clean_looks_of_rollouts_are_joined_in_their_order() -> None:
+    def rollout(text: str, count: int) -> Rollout:
+        blank, seen = np.zeros((count, 1, 1), dtype=np.float32), np.full((count, 4, 4, 3), count, dtype=np.uint8)
+        proprio = np.full((count, 2), count, dtype=np.float32)
+        return Rollout(EpisodeSpec(TASK, "x", 0), {"top": 255 - seen}, proprio, text, blank, blank, blank,
+                       np.ones(count, dtype=np.int64), False, {}, None, {"top": seen})
+
+    joined = clean([rollout("a", 2), rollout("b", 3)])
+    assert joined.instruction == ("a", "a", "b", "b", "b")
+    assert joined.images["top"][:, 0, 0, 0].tolist() == joined.proprio[:, 1].tolist() == [2, 2, 3, 3, 3]
+
+
+def test_without_noise_nothing_changes() -> None:
+    obs = looks()
+    found = redrawn(obs, Noise(), Level(), "a")
+    assert list(found.images) == ["top", "side"] and found.instruction == obs.instruction
+    assert all(np.array_equal(found.images[name], obs.images[name]) for name in obs.images)
+    assert np.array_equal(found.proprio, obs.proprio)
+
+
+def test_each_look_has_its_own_draw_and_a_key_its_numbers() -> None:
+    obs, noise, level = looks(), Noise(clean=0.0, most=5), Level(1.0, 0.3)
+    first, again, other = (redrawn(obs, noise, level, "k", key) for key in (1, 1, 2))
+    for camera in obs.images:
         assert np.array_equal(first.images[camera], again.images[camera])
         assert not np.array_equal(first.images[camera], other.images[camera])
-    for row in rows:
-        assert any(not np.array_equal(first.images[camera][row], clean.images[camera][row]) for camera in clean.images)
+    assert np.array_equal(first.proprio, obs.proprio) and first.instruction == obs.instruction
+    for row in range(ROWS):
+        assert any(not np.array_equal(first.images[camera][row], obs.images[camera][row]) for camera in obs.images)
+    alike = obs.replace(images={camera: pictures[[0] * ROWS] for camera, pictures in obs.images.items()})
+    drawn = redrawn(alike, noise, level, "k").images["top"]
+    assert len({picture.tobytes() for picture in drawn}) == ROWS
 
 
-def test_a_share_stays_clean(looks: Looks) -> None:
-    kept = [np.array_equal(redrawn(looks, [0], Noise(clean=0.4), Level(1.0), key).images["top"][0],
-                           looks.clean([0]).images["top"][0]) for key in range(400)]
+def test_a_share_stays_clean() -> None:
+    obs = looks(rows=1)
+    kept = [np.array_equal(redrawn(obs, Noise(clean=0.4), Level(1.0), key).images["top"], obs.images["top"])
+            for key in range(400)]
     assert abs(np.mean(kept) - 0.4) < 4 * np.sqrt(0.4 * 0.6 / 400)
 
 
-def test_both_cameras_of_a_look_share_a_draw(looks: Looks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_cameras_of_a_look_share_a_draw(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in an episode: there, one draw is for all cameras."""
     monkeypatch.setattr("vlabench.training.consistency.draw", lambda *_: {"rotation": Rotation(degrees=90.0)})
-    same = looks.rollouts[0].clean["top"]
-    looks.rollouts[0].clean["side"][:] = same
-    found = redrawn(looks, range(5), Noise(), Level(1.0), "key")
+    obs = looks()
+    alike = obs.replace(images={"top": obs.images["top"], "side": obs.images["top"]})
+    found = redrawn(alike, Noise(), Level(1.0), "key")
     assert np.array_equal(found.images["top"], found.images["side"])
-    assert not np.array_equal(found.images["top"], same)
+    assert not np.array_equal(found.images["top"], obs.images["top"])
 
 
-def test_some_are_different_looks(looks: Looks) -> None:
-    assert sorted(some(looks, 64, "a")) == list(range(8)) and len(set(some(looks, 5, "a"))) == 5
-    assert some(looks, 5, "a") == some(looks, 5, "a") != some(looks, 5, "b")
+def test_the_memory_gives_different_looks_of_all_iterations_with_their_means(tmp_path: Path) -> None:
+    memory = Memory(tmp_path, 100)
+    for iteration, first in ((1, 0), (2, 100)):
+        memory.add(iteration, looks(first), means(looks(first)))
+    obs, known = memory.some(64, "a")
+    numbers = obs.proprio[:, 0].astype(int).tolist()
+    assert sorted(numbers) == [*range(ROWS), *range(100, 100 + ROWS)]
+    for row, number in enumerate(numbers):
+        assert obs.instruction[row] == f"push {number}" and known[row].item() == 10 * number
+        assert np.array_equal(obs.images["side"][row], looks(number - number % 100).images["side"][number % 100])
+    few = [memory.some(5, key)[0].instruction for key in ("a", "a", "b")]
+    assert few[0] == few[1] != few[2] and len(set(few[0])) == 5
+
+
+def test_the_oldest_iterations_are_forgotten_first(tmp_path: Path) -> None:
+    memory = Memory(tmp_path, 2 * ROWS)
+    for iteration in range(1, 5):
+        memory.add(iteration, looks(100 * iteration), means(looks(100 * iteration)))
+    assert len(memory) == 2 * ROWS and memory.some(64, "a")[0].proprio.min() == 300
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["looks-3.npz", "looks-4.npz"]
+    memory.add(5, looks(500, 5 * ROWS), means(looks(500, 5 * ROWS)))  # more than may be kept: the newest stay
+    assert memory.some(64, "a")[0].proprio.min() == 500
+
+
+def test_another_process_finds_what_was_kept_and_an_end_leaves_nothing(tmp_path: Path) -> None:
+    first = Memory(tmp_path, 100)
+    for iteration in (1, 2, 3):
+        first.add(iteration, looks(100 * iteration), means(looks(100 * iteration)))
+    second = Memory(tmp_path, 100)  # was killed in the third, which it plays again
+    second.add(3, looks(700), means(looks(700)))
+    obs, known = second.some(64, "a")
+    expected, values = Memory(tmp_path, 100), (looks(100), looks(200), looks(700))
+    expected.add(4, looks(900, 1), means(looks(900, 1)))
+    assert sorted(obs.instruction) == sorted(text for each in values for text in each.instruction)
+    assert np.array_equal(known[:, 0, 0], 10 * obs.proprio[:, 0]) and len(expected) == 3 * ROWS + 1
+    second.clear()
+    assert list(tmp_path.iterdir()) == [] and len(second) == 0

@@ -42,8 +42,9 @@ class ConsistencyOptions(BaseModel):
 
 def clean(rollouts: Sequence[Rollout]) -> Observation:
     """All looks of rollouts that have kept their clean pictures, with these."""
+    cameras = rollouts[0].clean
     return Observation(
-        images={camera: np.concatenate([rollout.clean[camera] for rollout in rollouts]) for camera in rollouts[0].clean},
+        images={camera: np.concatenate([rollout.clean[camera] for rollout in rollouts]) for camera in cameras},
         proprio=np.concatenate([rollout.proprio for rollout in rollouts]),
         instruction=tuple(rollout.instruction for rollout in rollouts for _ in range(len(rollout))), step=0)
 
