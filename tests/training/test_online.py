@@ -167,8 +167,10 @@ def test_consistency_learns_from_rollouts_that_all_end_alike(card: Card, start: 
 
 
 @pytest.mark.usefixtures("alone")
-def test_the_moving_average_is_shipped_and_the_parameters_themselves_play(card: Card, tmp_path: Path,
-                                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("share", [1.0, 0.25])
+def test_the_moving_average_is_shipped_and_the_parameters_themselves_play(
+        share: float, card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or what lies at a share of the way to the average."""
     update, course = Learner.update, [Gauss(tmp_path / "start.safetensors").module.head.weight.detach().numpy()]
 
     def watched(self: Learner, *given: Any) -> dict[str, float]:
@@ -177,12 +179,13 @@ def test_the_moving_average_is_shipped_and_the_parameters_themselves_play(card: 
         return seen
 
     monkeypatch.setattr(Learner, "update", watched)
-    trained(card("rloo", **{**RLOO, "iterations": 2, "average": 0.75}), tmp_path / "out")
+    trained(card("rloo", **{**RLOO, "iterations": 2, "average": 0.75, "share": share}), tmp_path / "out")
     mean = course[0]
     for now in course[1:]:
         mean = 0.75 * mean + 0.25 * now
     shipped = Gauss(tmp_path / "out/pushes.safetensors").module.head.weight.detach().numpy()
-    assert np.allclose(shipped, mean, atol=1e-6) and not np.allclose(shipped, course[-1], atol=1e-3)
+    assert np.allclose(shipped, (1 - share) * course[0] + share * mean, atol=1e-6)
+    assert not np.allclose(shipped, course[-1], atol=1e-3)
     played = Gauss(tmp_path / "out" / f"{online.SAMPLER}.safetensors").module.head.weight.detach().numpy()
     assert (played == course[RLOO["updates"]]).all()  # as the second iteration began
 

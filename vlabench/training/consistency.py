@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
 
 from vlabench.files import write_data
 from vlabench.seeding import Draws, generator
@@ -23,13 +24,16 @@ from vlabench.types import Image, Observation
 
 Floats32 = npt.NDArray[np.float32]
 IMAGES = "images/"
+SOFT = 0.1
+"""Below it the distance of a chunk counts squared. At their published settings occlusion moves the compact policy's
+chunks by 0.23 on average, rotation by 1.7 and colour jitter by 3.9."""
 
 
 class ConsistencyOptions(BaseModel):
     """updates: of an iteration, after those from rewards, each of `batch` looks of all rollouts so far, whatever came
-    of them. rate: of their own AdamW. They minimise the squared distance of the policy's mean actions to those of the
-    policy that the training started from, given the clean observation; perturbations are drawn like a rollout's, at
-    the iteration's level. memory: so many looks are kept at most (0.1 MB each with two pictures of 128 × 128), rollouts
+    of them. rate: of their own AdamW. They minimise the `distance` of the policy's mean actions to those of the policy
+    that the training started from, given the clean observation; perturbations are drawn like a rollout's, at the
+    iteration's level. memory: so many looks are kept at most (0.1 MB each with two pictures of 128 × 128), rollouts
     of the oldest iterations going first.
     """
 
@@ -38,6 +42,13 @@ class ConsistencyOptions(BaseModel):
     updates: int = Field(default=250, ge=1)
     rate: float = Field(default=1e-4, gt=0)
     memory: int = Field(default=50_000, ge=1)
+
+
+def distance(means: Tensor, wanted: Tensor) -> Tensor:
+    """√(‖a − b‖² + SOFT²) [N] of chunks of actions [N, T, D]. Not squared: looks that no policy can tell apart any more
+    are far off, and would outweigh those that have to be met precisely, most of all the clean ones.
+    """
+    return ((means - wanted).square().sum((1, 2)) + SOFT**2).sqrt()
 
 
 def clean(rollouts: Sequence[Rollout]) -> Observation:

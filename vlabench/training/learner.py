@@ -15,7 +15,7 @@ from torch import Tensor
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.models import lora
 from vlabench.models.exploration import Exploration, explored
-from vlabench.training.consistency import ConsistencyOptions, rows_of
+from vlabench.training.consistency import ConsistencyOptions, distance, rows_of
 from vlabench.training.objectives.jacobian import jacobian, twice_differentiable
 from vlabench.training.objectives.policy_gradient import clipped, outside, value_loss
 from vlabench.training.objectives.smoothness import smoothness
@@ -63,6 +63,8 @@ class LearnerOptions(BaseModel):
     deviation around the mean action instead. jacobian, smoothness: RobustVLA's penalties; of the latter β, published
     0.0005. consistency: see `ConsistencyOptions`. lora: see `Lora`. average: of the parameters' moving average over
     updates, which is what is tried and shipped, while rollouts are played by the parameters as they are; 0: none.
+    share: of the way from the first parameters to these, where the shipped ones are; in between, a policy keeps more of
+    what it could do before (Wortsman et al. 2022, weight-space ensembles).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -80,12 +82,12 @@ class LearnerOptions(BaseModel):
     consistency: ConsistencyOptions | None = None
     lora: Lora | None = None
     average: float = Field(default=0.0, ge=0, lt=1)
+    share: float = Field(default=1.0, gt=0, le=1)
 
     @property
     def exploration(self) -> tuple[Exploration, float]:
         """What `models.exploration.explored` is told."""
         return ("sample", self.temperature) if self.deviation is None else ("normal", self.deviation)
-
 
 
 class Learner:
@@ -110,7 +112,8 @@ class Learner:
         rising = [lambda update: min(1.0, (update + 1) / WARMUP), lambda _: 1.0]  # the critic begins at its own rate
         self._warmup = torch.optim.lr_scheduler.LambdaLR(self._optimizer, rising[: len(groups)])
         self._average = [parameter.detach().clone() for parameter in self.parameters] if options.average else []
-        self._start = [parameter.detach().clone() for parameter in self.parameters] if options.consistency else []
+        kept = options.consistency or options.share < 1
+        self._start = [parameter.detach().clone() for parameter in self.parameters] if kept else []
         self._follower = torch.optim.AdamW(body, options.consistency.rate if options.consistency else 0.0,
                                            weight_decay=options.decay)
 
@@ -141,12 +144,12 @@ class Learner:
         return lora.to_bytes(self._lora, base)
 
     @contextlib.contextmanager
-    def averaged(self) -> Iterator[None]:
-        """Inside, the trained parameters have the values of their moving averages, if these are kept."""
-        if not self._average:
-            yield
-            return
-        with self._replaced(self._average):
+    def shipped(self) -> Iterator[None]:
+        """Inside, the trained parameters have the values that are tried and shipped."""
+        values = self._average or [parameter.detach() for parameter in self.parameters]
+        if self.options.share < 1:
+            values = [start.lerp(end, self.options.share) for start, end in zip(self._start, values, strict=True)]
+        with self._replaced(values):
             yield
 
     @contextlib.contextmanager
@@ -245,10 +248,10 @@ class Learner:
     def follow(self, seen: Observation, means: Floats32) -> float:
         """One step that takes the mean actions for N observations towards `means` [N, T, D]; their distance before."""
         wanted = torch.from_numpy(means).to(self.device)
-        loss = (self._mean(seen) - wanted).square().sum((1, 2)).mean()
+        loss = distance(self._mean(seen), wanted).mean()
         self._follower.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.parameters, self.options.clip)
+        torch.nn.utils.clip_grad_norm_(self._follower.param_groups[0]["params"], self.options.clip)  # not the critic's
         self._follower.step()
         self._averaging()
         return float(loss.detach())
