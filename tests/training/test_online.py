@@ -22,6 +22,7 @@ from vlabench.files import held
 from vlabench.progress import Progress
 from vlabench.training import checkpoints, consistency, online
 from vlabench.training import run as training
+from vlabench.training.consistency import SOFT
 from vlabench.training.contexts import Group
 from vlabench.training.curriculum import NEUTRAL, at_level
 from vlabench.training.curves import Curves
@@ -162,7 +163,7 @@ def test_consistency_learns_from_rollouts_that_all_end_alike(card: Card, start: 
     assert series["contexts kept"][1] == [0.0] * 4 and series["contexts tried"][1] == [16.0] * 4
     assert "policy" not in series and max(series["success"][1]) == 0
     distance = series["consistency"][1]
-    assert len(distance) == 4 and distance[-1] < 0.6 * distance[0]
+    assert len(distance) == 4 and distance[-1] - SOFT < 0.6 * (distance[0] - SOFT)
     assert apart(load_policy(str(done.card)), first) < 0.5 * apart(first, first)
 
 
