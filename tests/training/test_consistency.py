@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vlabench.errors import DataError
 from vlabench.perturbations.rotation import Rotation
 from vlabench.training.consistency import Memory, clean, redrawn
 from vlabench.training.curriculum import Level, Noise
@@ -117,3 +118,12 @@ def test_another_process_finds_what_was_kept_and_an_end_leaves_nothing(tmp_path:
     assert np.array_equal(known[:, 0, 0], 10 * obs.proprio[:, 0]) and len(expected) == 3 * ROWS + 1
     second.clear()
     assert list(tmp_path.iterdir()) == [] and len(second) == 0
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    Memory(tmp_path, 100).add(1, looks(), means(looks()))
+    path = tmp_path / "looks-1.npz"
+    for content in (path.read_bytes()[:-400], b"", b"no archive"):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=r"looks-1.npz: looks of this training that cannot be read: .*\n  mend: "):
+            Memory(tmp_path, 100).add(2, looks(100), means(looks(100)))
