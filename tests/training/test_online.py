@@ -289,6 +289,7 @@ def test_what_a_user_can_get_wrong_is_said(card: Card, start: PolicyCard, tmp_pa
         ({"rollouts": 1}, "training.options: rollouts: .*greater than or equal to 2"),
         ({"noise": {"observation": 3.0}}, "training.options: noise.observation: .*less than or equal to 1"),
         ({"jacobian": {"alpha": 0.1}}, "unknown key 'alpha'"),
+        ({"consistency": {}}, "training.options: .*`consistency` needs `noise`"),
         ({"task_sets": ["buttons"]}, "unknown task set 'buttons'")]
     for number, (changes, message) in enumerate(mistakes):
         with pytest.raises(VlabenchError, match=message):

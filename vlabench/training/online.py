@@ -16,7 +16,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
+from typing_extensions import Self
 
 from vlabench import lookup, registry
 from vlabench.adapters.base import TrainablePolicy
@@ -71,6 +72,14 @@ class OnlineOptions(LearnerOptions):
     reward: Literal["sparse", "dense"] = "sparse"
     trial: int = Field(default=1, ge=0)
     trial_every: int = Field(default=4, ge=1)
+
+    @model_validator(mode="after")
+    def _something_to_be_consistent_with(self) -> Self:
+        """Without noise the perturbed picture is the clean one, and consistency would teach nothing."""
+        if self.consistency is not None and self.noise is None:
+            raise ValueError("`consistency` needs `noise` to draw its perturbations from: add one to the options, for "
+                             "instance noise = { observation = 1.0 }, or leave consistency out")
+        return self
 
 
 @dataclass(frozen=True)
@@ -182,7 +191,7 @@ class Online(Method):
     def _agree(self, course: Course, gathered: Gathered, level: Level, number: int) -> float:
         """An iteration's updates towards consistency; the mean distance."""
         options, place = self.options, course.place
-        assert options.consistency is not None
+        assert options.consistency is not None and options.noise is not None
         looked = clean(gathered.played)
         course.memory.add(number, looked, course.learner.origin(looked))
         distances: list[float] = []
@@ -191,7 +200,7 @@ class Online(Method):
             for update in range(options.consistency.updates):
                 key = ("consistency", place.seed, number, update)
                 obs, means = course.memory.some(options.batch, *key)
-                seen = redrawn(obs, options.noise or Noise(), level, *key)
+                seen = redrawn(obs, options.noise, level, *key)
                 distances.append(course.learner.follow(seen, means))
                 place.display.step(update + 1, {"consistency": distances[-1]})
         finally:
