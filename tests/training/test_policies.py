@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from vlabench.training.online import OnlineOptions
 
 TRAINED = [name for name in cards.policy_names() if cards.load_policy(name).training]
 ONLINE = [name for name in TRAINED if name != "nano-sft"]
+ABLATIONS = Path(__file__).parents[2] / "results" / "ablations"
 
 
 def options(name: str) -> OnlineOptions:
@@ -48,3 +50,33 @@ def test_the_four_differ_in_what_their_names_say() -> None:
     assert curriculum == robust.model_copy(update={"noise": curriculum.noise})
     assert noisy.noise is not None and noisy.noise.curriculum is None
     assert curriculum.noise is not None and curriculum.noise.curriculum is not None
+
+
+TERMS = {"": (), "-jacobian-0": ("jacobian",), "-jacobian-low": ("jacobian",), "-jacobian-high": ("jacobian",),
+         "-smoothness-0": ("smoothness",), "-smoothness-low": ("smoothness",), "-smoothness-high": ("smoothness",),
+         "-consistency-alone": ("jacobian", "smoothness", "rate"), "-literal": ("consistency", "average", "share")}
+
+
+@pytest.mark.parametrize("name", sorted(TERMS))
+def test_an_ablation_differs_in_what_its_name_says(name: str) -> None:
+    made, shipped = options(str(ABLATIONS / f"goal{name}.toml")), options("robustvla-c")
+    assert made.task_sets == ("libero_goal",) and made.init == "nano-sft"
+    whole = options(str(ABLATIONS / "goal.toml"))
+    differing = {key for key in OnlineOptions.model_fields if getattr(made, key) != getattr(whole, key)}
+    assert differing == set(TERMS[name])
+    assert whole.consistency is not None and shipped.consistency is not None
+    smaller = {"task_sets": whole.task_sets, "contexts": whole.contexts, "trial": 0, "trial_every": whole.trial_every,
+               "consistency": shipped.consistency.model_copy(update={"updates": whole.consistency.updates})}
+    assert whole == shipped.model_copy(update=smaller)
+
+
+def test_every_ablation_is_told_of() -> None:
+    assert {path.stem for path in ABLATIONS.glob("goal*.toml")} == {f"goal{name}" for name in TERMS}
+
+
+@pytest.mark.parametrize("path", sorted(ABLATIONS.glob("*.toml")), ids=lambda path: path.stem)
+def test_an_ablation_s_card_says_how_it_is_made(path: Path) -> None:
+    card = cards.load_policy(str(path))
+    assert card.training is not None and card.weights is None
+    assert card.train.split(" --data")[0] == f"vlabench train --policy results/ablations/{path.name}"
+    registry.method(card.training.method).Options.model_validate_json(json.dumps(card.training.options))

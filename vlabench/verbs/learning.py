@@ -46,7 +46,7 @@ def demos(
 
 
 def train(
-    policy: Annotated[str, typer.Option("--policy", metavar="P", help="A policy whose card has [training].")],
+    policy: Annotated[str, typer.Option("--policy", metavar="P", help="A policy whose card has the table `training`.")],
     out: Annotated[Path | None, typer.Option(
         "--out", metavar="DIR", help="For checkpoints, curves and weights; by default .training/<policy>.")] = None,
     data: Annotated[list[Path] | None, typer.Option(
