@@ -11,6 +11,8 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10; do $$p -c \
 TORCH_BACKEND ?= cpu
 # More arguments for pytest, for instance without the slow ones: make test PYTEST="-m 'not slow'"
 PYTEST ?=
+# What `make demo` plays with each of its two policies.
+DEMO := --suite libero-joint --tasks 'libero_*/[0-1]' --episodes 3 --results .demo
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -23,8 +25,10 @@ help: ## say what there is
 
 setup: .venv/.installed ## virtual environment .venv, Python packages, system libraries
 
-demo: .venv/.installed ## a real run: the compact policy on a small libero-joint, under 5 minutes
-	$(BIN)/vlabench run --policy nano-sft --suite libero-joint --tasks 'libero_*/[0-2]' --episodes 3 --results .demo
+demo: .venv/.installed ## a real run: libero-joint, small, with robustvla beside nano-sft, under 5 minutes
+	$(BIN)/vlabench run --policy robustvla $(DEMO)
+	$(BIN)/vlabench run --policy nano-sft $(DEMO)
+	$(BIN)/vlabench table .demo --layout suite --suite libero-joint --versus nano-sft
 
 test: .venv/.installed ## the tests
 	$(BIN)/python -m pytest $(PYTEST)

@@ -82,7 +82,21 @@ def test_a_draw_is_its_key_s_and_a_level_of_0_is_no_perturbation() -> None:
     assert low.keys() == high.keys() and low != high
 
 
+def test_only_the_kinds_that_are_asked_for_are_drawn() -> None:
+    level = Level(1.0, 0.15)
+    turned = Noise(clean=0.0, kinds=("rotation",))
+    assert {tuple(draw(turned, level, n)) for n in range(50)} == {("rotation", "action_noise")}
+    two = Noise(clean=0.0, kinds=("erasing", "shift"), most=5)
+    assert {tuple(draw(two, level, n))[:-1] for n in range(50)} == {("shift",), ("erasing",), ("shift", "erasing")}
+    assert [draw(Noise(kinds=tuple(reversed(Noise().kinds))), level, n) for n in range(50)] == \
+           [draw(Noise(), level, n) for n in range(50)] and set(Noise().kinds) == set(NEUTRAL)
+
+
 def test_levels_outside_their_range_are_refused() -> None:
+    with pytest.raises(ValidationError):
+        Noise.model_validate_json('{"kinds": ["rotations"]}')
+    with pytest.raises(ValidationError):
+        Noise.model_validate_json('{"kinds": []}')
     with pytest.raises(ValidationError):
         Noise(observation=1.2)
     with pytest.raises(ValidationError):

@@ -77,6 +77,6 @@ def test_every_ablation_is_told_of() -> None:
 @pytest.mark.parametrize("path", sorted(ABLATIONS.glob("*.toml")), ids=lambda path: path.stem)
 def test_an_ablation_s_card_says_how_it_is_made(path: Path) -> None:
     card = cards.load_policy(str(path))
-    assert card.training is not None and card.weights is None
+    assert card.training is not None and card.weights is None and card.train is not None
     assert card.train.split(" --data")[0] == f"vlabench train --policy results/ablations/{path.name}"
     registry.method(card.training.method).Options.model_validate_json(json.dumps(card.training.options))

@@ -44,9 +44,9 @@ class Noise(BaseModel):
     """Perturbations in rollouts.
 
     observation: level in [0, 1]. action: standard deviation of the noise on actions. With a curriculum they are where
-    it starts, else they stay. clean: probability that nothing is perturbed (table 6). most: of the five observation
-    perturbations, 1 … this many are drawn, all numbers alike. draw: whether each rollout draws for itself, or all
-    rollouts of a context share one draw, which leaves differences between them to the actions alone.
+    it starts, else they stay. clean: probability that nothing is perturbed (table 6). kinds: the observation
+    perturbations to draw from; of them 1 … `most` are drawn, all numbers alike. draw: whether each rollout draws for
+    itself, or all rollouts of a context share one draw, which leaves differences between them to the actions alone.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -54,6 +54,8 @@ class Noise(BaseModel):
     observation: float = Field(default=0.0, ge=0, le=1)
     action: float = Field(default=0.0, ge=0, le=2)
     clean: float = Field(default=0.15, ge=0, le=1)
+    kinds: tuple[Literal["shift", "rotation", "color_jitter", "occlusion", "erasing"], ...] = Field(
+        default=("shift", "rotation", "color_jitter", "occlusion", "erasing"), min_length=1)
     most: int = Field(default=2, ge=1, le=len(NEUTRAL))
     draw: Literal["rollout", "context"] = "rollout"
     curriculum: Curriculum | None = None
@@ -95,12 +97,13 @@ def at_level(name: str, level: float) -> Perturbation:
 def draw(noise: Noise, level: Level, *key: str | int) -> dict[str, Perturbation]:
     """The perturbations of what `key` stands for, in the order in which they act; empty where it stays clean."""
     rng = generator("noise", *key)
-    clean, number = rng.random() < noise.clean, 1 + int(rng.integers(noise.most))
-    chosen = set(rng.permutation(len(NEUTRAL))[:number].tolist())
+    kinds: list[str] = [name for name in NEUTRAL if name in noise.kinds]
+    clean, number = rng.random() < noise.clean, 1 + int(rng.integers(min(noise.most, len(kinds))))
+    chosen = set(rng.permutation(len(kinds))[:number].tolist())
     if clean:
         return {}
     chain = {name: at_level(name, level.observation)
-             for place, name in enumerate(NEUTRAL) if place in chosen and level.observation > 0}
+             for place, name in enumerate(kinds) if place in chosen and level.observation > 0}
     if level.action > 0:
         chain[ACTION] = registry.perturbation(ACTION)(**{"sigma": level.action})
     return chain
