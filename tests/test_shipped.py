@@ -13,14 +13,17 @@ CLEAN_FLOOR = 5
 """Of 8 clean episodes: at 85 % success one policy in fifty would have fewer. Physics and weights are the same
 everywhere, but sums of floats are not, and one that lands elsewhere in its last bit may end another way.
 """
+JOINT_FLOOR = 1
+"""Of 8 under rotation and action noise, by a policy post-trained for it: at 45 %, one in a hundred has none."""
 
 
-def test_nano_sft_on_libero_smoke(tmp_path: Path) -> None:
+@pytest.mark.parametrize("policy", ["nano-sft", "robustvla"])
+def test_a_policy_that_sees_on_libero_smoke(policy: str, tmp_path: Path) -> None:
     pytest.importorskip("libero", reason="needs the extra `libero`")
     pytest.importorskip("torch", reason="needs the extra `train`")
-    records = evaluate("nano-sft", "libero-smoke", tmp_path, workers=1).records
+    records = evaluate(policy, "libero-smoke", tmp_path, workers=1).records
     assert not [record.message for record in records if record.status == "error"]
     clean = [record.success_once for record in records if record.condition == CLEAN]
     assert len(clean) == 8 and sum(clean) >= CLEAN_FLOOR
     joint = [record.success_once for record in records if record.condition == "joint"]
-    assert len(joint) == 8 and sum(joint) < len(joint)
+    assert len(joint) == 8 and (sum(joint) < len(joint) if policy == "nano-sft" else sum(joint) >= JOINT_FLOOR)
