@@ -12,7 +12,7 @@ TORCH_BACKEND ?= cpu
 # More arguments for pytest, for instance without the slow ones: make test PYTEST="-m 'not slow'"
 PYTEST ?=
 # What `make demo` plays with each of its two policies.
-DEMO := --suite libero-joint --tasks 'libero_*/[0-1]' --episodes 3 --results .demo
+DEMO := --suite libero-joint --tasks 'libero_*/[0-1]' --episodes 2 --results .demo
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -25,7 +25,7 @@ help: ## say what there is
 
 setup: .venv/.installed ## virtual environment .venv, Python packages, system libraries
 
-demo: .venv/.installed ## a real run: libero-joint, small, with robustvla beside nano-sft, under 5 minutes
+demo: .venv/.installed ## a real run, 2 minutes once set up: libero-joint, small, robustvla beside nano-sft
 	$(BIN)/vlabench run --policy robustvla $(DEMO)
 	$(BIN)/vlabench run --policy nano-sft $(DEMO)
 	$(BIN)/vlabench table .demo --layout suite --suite libero-joint --versus nano-sft
