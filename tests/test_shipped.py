@@ -17,8 +17,8 @@ JOINT_FLOOR = 1
 """Of 8 under rotation and action noise, by a policy post-trained for it: at 45 %, one in a hundred has none."""
 
 
-@pytest.mark.parametrize("policy", ["nano-sft", "robustvla"])
-def test_a_policy_that_sees_on_libero_smoke(policy: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("policy, joint_floor, joint_ceiling", [("nano-sft", 0, 7), ("robustvla", JOINT_FLOOR, 8)])
+def test_a_policy_that_sees_on_libero_smoke(policy: str, joint_floor: int, joint_ceiling: int, tmp_path: Path) -> None:
     pytest.importorskip("libero", reason="needs the extra `libero`")
     pytest.importorskip("torch", reason="needs the extra `train`")
     records = evaluate(policy, "libero-smoke", tmp_path, workers=1).records
@@ -26,4 +26,4 @@ def test_a_policy_that_sees_on_libero_smoke(policy: str, tmp_path: Path) -> None
     clean = [record.success_once for record in records if record.condition == CLEAN]
     assert len(clean) == 8 and sum(clean) >= CLEAN_FLOOR
     joint = [record.success_once for record in records if record.condition == "joint"]
-    assert len(joint) == 8 and (sum(joint) < len(joint) if policy == "nano-sft" else sum(joint) >= JOINT_FLOOR)
+    assert len(joint) == 8 and joint_floor <= sum(joint) <= joint_ceiling

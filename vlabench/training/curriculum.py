@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,6 +19,7 @@ NEUTRAL: Mapping[str, Mapping[str, float]] = {
 """The five observation perturbations of RobustVLA (appendix A.4) and the parameters with which they change nothing.
 A level leads from there, straight, to the published setting at 1."""
 ACTION = "action_noise"
+Kind = Literal["shift", "rotation", "color_jitter", "occlusion", "erasing"]
 
 
 class Curriculum(BaseModel):
@@ -54,8 +55,7 @@ class Noise(BaseModel):
     observation: float = Field(default=0.0, ge=0, le=1)
     action: float = Field(default=0.0, ge=0, le=2)
     clean: float = Field(default=0.15, ge=0, le=1)
-    kinds: tuple[Literal["shift", "rotation", "color_jitter", "occlusion", "erasing"], ...] = Field(
-        default=("shift", "rotation", "color_jitter", "occlusion", "erasing"), min_length=1)
+    kinds: tuple[Kind, ...] = Field(default=get_args(Kind), min_length=1)
     most: int = Field(default=2, ge=1, le=len(NEUTRAL))
     draw: Literal["rollout", "context"] = "rollout"
     curriculum: Curriculum | None = None
