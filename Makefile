@@ -30,8 +30,8 @@ demo: .venv/.installed ## a real run, 2 minutes once set up: libero-joint, small
 	$(BIN)/vlabench run --policy nano-sft $(DEMO)
 	$(BIN)/vlabench table .demo --layout suite --suite libero-joint --versus nano-sft
 
-test: .venv/.installed ## the tests
-	$(BIN)/python -m pytest $(PYTEST)
+test: .venv/.installed ## the tests, file by file on two cores
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST)
 
 check: .venv/.installed ## ruff, mypy and every card
 	$(BIN)/ruff check .
