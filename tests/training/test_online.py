@@ -290,6 +290,7 @@ def test_what_a_user_can_get_wrong_is_said(card: Card, start: PolicyCard, tmp_pa
         ({"noise": {"observation": 3.0}}, "training.options: noise.observation: .*less than or equal to 1"),
         ({"jacobian": {"alpha": 0.1}}, "unknown key 'alpha'"),
         ({"consistency": {}}, "training.options: .*`consistency` needs `noise`"),
+        ({"consistency": {}, "noise": {"action": 0.1}}, "`consistency` needs `noise` in observations"),
         ({"task_sets": ["buttons"]}, "unknown task set 'buttons'")]
     for number, (changes, message) in enumerate(mistakes):
         with pytest.raises(VlabenchError, match=message):
