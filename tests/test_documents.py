@@ -1,0 +1,49 @@
+"""The tables in results/*.md are what the commands above them print of the records beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.documents import DOCUMENTS, ROOT, Shown, printed, shown
+
+TABLES = [(path, each) for path in DOCUMENTS for each in shown(path.read_text(encoding="utf-8"))]
+NAMES = [f"{path.stem}-{number}" for number, (path, _) in enumerate(TABLES)]
+TEXT = """Words.
+
+    vlabench run --policy p
+    vlabench table results/p --suite s
+
+**Rates**
+
+| a |
+| - |
+
+- A note.
+
+More words.
+
+    vlabench table q
+
+**Others**
+
+| b |
+"""
+
+
+def test_a_table_is_found_below_its_command_up_to_the_next_words() -> None:
+    first, second = shown(TEXT)
+    assert first.command == "vlabench table results/p --suite s" and second.command == "vlabench table q"
+    assert first.table == "**Rates**\n\n| a |\n| - |\n\n- A note." == TEXT[first.start:first.end]
+    assert second.table == "**Others**\n\n| b |"
+
+
+def test_every_document_of_tables_has_some() -> None:
+    assert {path.stem for path, _ in TABLES} >= {"nano-sft-tables", "robustvla"}
+
+
+@pytest.mark.parametrize("path, each", TABLES, ids=NAMES)
+def test_a_table_is_what_its_command_prints(path: Path, each: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert printed(each.command) == each.table, f"{path.name} is stale; mend: python -m tests.documents"
