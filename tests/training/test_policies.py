@@ -39,16 +39,16 @@ def test_a_card_names_all_that_was_seen_in_training(name: str) -> None:
 
 def test_the_four_differ_in_what_their_names_say() -> None:
     """So that a difference between two of them has one cause; with consistency there are more updates, longer steps in
-    all, and so a longer average and less than all of the way. robustvla's weights are of a rate that the others left.
+    all, and so a longer average and less than all of the way.
     """
     plain, noisy, robust, curriculum = map(options, ("ript", "ript-noise", "robustvla", "robustvla-c"))
     assert plain.noise is None and plain.jacobian is None and not plain.smoothness and plain.consistency is None
     assert robust.jacobian is not None and robust.smoothness and robust.consistency is not None
     assert noisy == plain.model_copy(update={"noise": noisy.noise})
-    own = ("jacobian", "smoothness", "consistency", "average", "share", "rate")
+    own = ("jacobian", "smoothness", "consistency", "average", "share")
     terms = {name: getattr(robust, name) for name in own}
     assert robust == noisy.model_copy(update=terms)
-    assert curriculum == robust.model_copy(update={"noise": curriculum.noise, "rate": noisy.rate})
+    assert curriculum == robust.model_copy(update={"noise": curriculum.noise})
     assert noisy.noise is not None and noisy.noise.curriculum is None
     assert curriculum.noise is not None and curriculum.noise.curriculum is not None
 
