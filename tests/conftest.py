@@ -1,4 +1,4 @@
-"""What tests share: how MuJoCo draws, and the toy simulator as an installed plug-in."""
+"""What tests share: how MuJoCo draws, patience, and the toy simulator as an installed plug-in."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from vlabench import arithmetic, registry
 from vlabench.errors import RenderingError
@@ -15,6 +16,9 @@ from vlabench.simulators.libero import gl
 
 with contextlib.suppress(RenderingError):  # tests that draw fail by themselves where there is nothing to draw with
     gl.activate()  # before anything imports MuJoCo, which reads the choice once
+
+settings.register_profile("patient", deadline=None)  # a busy machine is no reason for a property to fail
+settings.load_profile("patient")
 
 os.environ.update(arithmetic.environment())  # what tests compute themselves is to be what workers compute
 

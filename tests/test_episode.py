@@ -221,7 +221,7 @@ def test_conditions_share_their_draws_and_indices_do_not() -> None:
     assert played[0].frame == played[1].frame == played[2].frame != played[3].frame
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 49), st.booleans(), st.booleans(), st.booleans()), min_size=1, max_size=5),
        st.integers(1, 4), st.booleans())
 def test_a_batch_plays_what_its_episodes_play_alone(

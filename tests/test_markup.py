@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vlabench.markup import Html, cell, data, drawn, page, sortable, tag, together
@@ -27,7 +27,6 @@ class Reader(HTMLParser):
         self.text += data
 
 
-@settings(deadline=None)
 @given(TEXT, TEXT)
 def test_any_text_comes_back_as_text_and_any_attribute_as_one(text: str, attribute: str) -> None:
     reader = Reader()

@@ -71,7 +71,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(TEXT, VALUES, max_size=3), TEXT, st.floats(0, 1e6), st.integers(0, 49))
 def test_any_record_reads_back_equal(
     store: Store, realised: dict[str, Any], message: str, seconds: float, index: int
@@ -322,7 +322,7 @@ def test_lines_are_read_as_python_reads_them(line: bytes) -> None:
     assert repr(_parsed(line)) == repr(expected if isinstance(expected, dict) else None)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.dictionaries(TEXT, VALUES, max_size=4), st.booleans(), st.integers(0, 400))
 def test_any_line_is_read_as_python_reads_it(content: dict[str, Any], ascii_only: bool, cut: int) -> None:
     line = json.dumps(content, ensure_ascii=ascii_only).encode()

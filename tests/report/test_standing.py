@@ -27,7 +27,7 @@ def the(data: plots.Data, policy: str = "hero") -> Standing:
     return standing(data, next(side for side in data.sides if side.owner.policy == policy))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(BOOLS, st.lists(BOOLS, min_size=2, max_size=4))
 def test_where_all_have_the_same_episodes_it_is_the_difference_of_all_pairs_together(
     clean: list[bool], others: list[list[bool]]

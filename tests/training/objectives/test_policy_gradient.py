@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vlabench.training.objectives.policy_gradient import clipped, gae, leave_one_out, outside, value_loss
@@ -23,7 +23,6 @@ def test_leave_one_out_by_hand() -> None:
         leave_one_out([1.0])
 
 
-@settings(deadline=None)
 @given(LISTS)
 def test_each_is_compared_with_the_mean_of_the_others(scores: list[float]) -> None:
     expected = [score - np.mean(scores[:k] + scores[k + 1 :]) for k, score in enumerate(scores)]
@@ -37,7 +36,6 @@ def test_gae_by_hand() -> None:
     assert returns.tolist() == pytest.approx([0.5 + 0.21712, 0.6 + 0.246, 1.0])
 
 
-@settings(deadline=None)
 @given(st.data(), st.integers(1, 6), st.floats(0.1, 1.0))
 def test_gae_s_two_ends(data: st.DataObject, length: int, gamma: float) -> None:
     """λ = 1: what really followed, minus what was expected. λ = 0: one step's error."""
