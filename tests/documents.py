@@ -36,7 +36,7 @@ def shown(text: str) -> Iterator[Shown]:
 
 
 def printed(command: str) -> str:
-    """What a command prints as Markdown, in the checkout's folder."""
+    """What a command prints as Markdown; it is run in the current folder, which is to be the checkout."""
     arguments = shlex.split(command)[1:]
     done = CliRunner().invoke(app, [*arguments, "--format", "md"])
     if done.exit_code:
