@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
+from vlabench.models import portable
+
 BINS = 256
 WIDTH = 2.0 / BINS
 
@@ -62,7 +64,7 @@ class BinnedActions:
     @property
     def mean(self) -> Tensor:
         """Expected action [B, T, D] in [−1, 1]."""
-        return self.log_probs.exp() @ centres(self.logits.device)
+        return portable.matmul(portable.exp(self.log_probs), centres(self.logits.device))
 
     @property
     def mode(self) -> Tensor:

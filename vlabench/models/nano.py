@@ -11,6 +11,7 @@ import torch.nn.functional as functional
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from vlabench.models import portable
 from vlabench.models.bins import BINS, BinnedActions
 from vlabench.models.text import LENGTH, PAD, Vocabulary
 from vlabench.models.vision import STRIDE, Eye
@@ -79,20 +80,20 @@ class NanoVLA(nn.Module):
         width = config.text_width
         self.tokens = nn.Embedding(len(self.vocabulary), width, padding_idx=PAD)
         self.places = nn.Parameter(0.02 * torch.randn(LENGTH, width))
-        self.reader = nn.TransformerEncoderLayer(width, 4, 2 * width, dropout=0.0, activation="gelu", batch_first=True,
-                                                 norm_first=True)
+        self.reader = portable.EncoderLayer(width, 4, 2 * width, dropout=0.0, activation="gelu", batch_first=True,
+                                            norm_first=True)
         self.eyes = nn.ModuleDict({
             camera: Eye(config.image_size, width, config.widths, config.blocks, config.points, config.features)
             for camera in config.cameras})
         seen = sum(config.points * (2 + config.features) for _ in config.cameras)
         size = config.embedding
-        self.join = nn.Linear(seen + width + len(config.proprio_mean), size)
-        self.mix = nn.Sequential(nn.GELU(), nn.Linear(size, size), nn.GELU())
-        self.locate = nn.Linear(size, 3 * NAMED)
-        self.embed = nn.Linear(size + 3 * NAMED, size)
-        self.steps = nn.Linear(size, config.chunk * config.head)
-        self.bins = nn.Linear(config.head, config.action_size * BINS)
-        self.worth = nn.Sequential(nn.Linear(size, 128), nn.GELU(), nn.Linear(128, 1))
+        self.join = portable.Linear(seen + width + len(config.proprio_mean), size)
+        self.mix = nn.Sequential(nn.GELU(), portable.Linear(size, size), nn.GELU())
+        self.locate = portable.Linear(size, 3 * NAMED)
+        self.embed = portable.Linear(size + 3 * NAMED, size)
+        self.steps = portable.Linear(size, config.chunk * config.head)
+        self.bins = portable.Linear(config.head, config.action_size * BINS)
+        self.worth = nn.Sequential(portable.Linear(size, 128), nn.GELU(), portable.Linear(128, 1))
         self.register_buffer("proprio_mean", torch.tensor(config.proprio_mean), persistent=False)
         self.register_buffer("proprio_std", torch.tensor(config.proprio_std), persistent=False)
         self.proprio_mean: Tensor

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
+from vlabench.models import portable
+
 STRIDE = 8
 """Pixels per cell of the map that points are read from."""
 
@@ -19,9 +21,9 @@ class Modulated(nn.Module):
 
     def __init__(self, channels: int, condition: int = 0) -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
-        self.film = nn.Linear(condition, 2 * channels) if condition else None
+        self.first = portable.Conv2d(channels, channels, 3, padding=1)
+        self.second = portable.Conv2d(channels, channels, 3, padding=1)
+        self.film = portable.Linear(condition, 2 * channels) if condition else None
         nn.init.zeros_(self.second.weight)
         nn.init.zeros_(self.second.bias if self.second.bias is not None else self.second.weight)
         if self.film is not None:
@@ -49,12 +51,12 @@ class Eye(nn.Module):
                  points: int = 32, features: int = 32) -> None:
         super().__init__()
         low, high = widths
-        self.stem = nn.Conv2d(3, low, STRIDE // 2, stride=STRIDE // 2)
+        self.stem = portable.Conv2d(3, low, STRIDE // 2, stride=STRIDE // 2)
         self.fine = nn.ModuleList(Modulated(low) for _ in range(blocks[0]))
-        self.down = nn.Conv2d(low, high, 3, stride=2, padding=1)
+        self.down = portable.Conv2d(low, high, 3, stride=2, padding=1)
         self.coarse = nn.ModuleList(Modulated(high, condition) for _ in range(blocks[1]))
-        self.maps = nn.Conv2d(high, points, 1)
-        self.values = nn.Conv2d(high, features, 1)
+        self.maps = portable.Conv2d(high, points, 1)
+        self.values = portable.Conv2d(high, features, 1)
         self.width = points * (2 + features)
         cells = size // STRIDE
         axis = (torch.arange(cells, dtype=torch.float32) + 0.5) * (2.0 / cells) - 1.0
@@ -73,6 +75,6 @@ class Eye(nn.Module):
             x = block(x, condition)
         x = functional.relu(x)
         log_maps = functional.log_softmax(self.maps(x).flatten(2).float(), dim=-1)
-        weights = log_maps.exp()
+        weights = portable.exp(log_maps)
         values = self.values(x).flatten(2).transpose(1, 2).float()
-        return weights @ self.grid, (weights @ values).flatten(1), log_maps
+        return portable.matmul(weights, self.grid), portable.matmul(weights, values).flatten(1), log_maps
