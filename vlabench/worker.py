@@ -33,8 +33,9 @@ from vlabench.simulators.base import Scene
 from vlabench.types import EpisodeSpec, Phase, Task
 
 ENVIRONMENT = {
-    name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
-                           "OPENCV_FOR_THREADS_NUM", "LP_NUM_THREADS", "PYTHONUNBUFFERED")
+    **{name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
+                              "OPENCV_FOR_THREADS_NUM", "PYTHONUNBUFFERED")},
+    "LP_NUM_THREADS": "0",  # Mesa draws in the thread that asks: handing over to another costs, most on busy cores
 }
 """One thread per worker: workers fill the cores, and the order in which threads add floats would change records."""
 LAST_LINES = 15
