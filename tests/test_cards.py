@@ -395,3 +395,10 @@ def test_what_a_policy_was_trained_on_has_a_name_here(home: Path) -> None:
         trained("rotation", "rotatoin")
     assert str(caught.value) == ("unknown perturbation, suite or task set 'rotatoin' in policies/p.toml: trained_on: "
                                  "did you mean 'rotation'?")
+
+
+def test_records_of_a_policy_name_what_it_computes_with() -> None:
+    """The build of a package is left out; the scripted expert needs none."""
+    torch = pytest.importorskip("torch", reason="needs the extra `train`")
+    assert cards.load_policy("nano-sft").versions() == {"torch": torch.__version__.partition("+")[0]}
+    assert cards.load_policy("expert").versions() == {}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import importlib.metadata
 import inspect
 import json
 from collections.abc import Mapping
@@ -178,6 +180,14 @@ class PolicyCard(CardFile):
     def feels(self, condition: Condition) -> bool:
         """Whether it notices any perturbation of the condition; `clean` has none that it could miss."""
         return condition.name == CLEAN or any(map(self.notices, condition.perturbations))
+
+    def versions(self) -> Mapping[str, str]:
+        """Package → version, of those of the adapter's that are installed; without the build (`+cpu`)."""
+        found = {}
+        for name in self._adapter.libraries:
+            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+                found[name] = importlib.metadata.version(name).partition("+")[0]
+        return found
 
     def make(self) -> Policy:
         """The policy itself. Raises what `check` raises."""

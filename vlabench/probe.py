@@ -207,7 +207,7 @@ def probe(policy_name: str, suite_name: str, out: Path, *, assets: str | None = 
             perturbation.check(policy.cameras)
     for warning in planned.warnings:
         progress.note(f"note: {warning}")
-    made = provenance.facts({"vlabench": __version__, **engine.versions()})
+    made = provenance.facts({"vlabench": __version__, **engine.versions(), **policy.versions()})
     traces, failed = _play(planned, policy, suite.simulator, engine.assets, workers, progress)
     if not traces:
         raise WorkerError(f"no episode came to its end; the first: {failed[0]}")

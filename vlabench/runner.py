@@ -95,7 +95,7 @@ def run(plan: Plan, policy: PolicyCard, simulator: str, store: Store, *, workers
     for condition in plan.conditions.values():
         for perturbation in condition.perturbations:
             perturbation.check(policy.cameras)
-    versions = {"vlabench": __version__, **engine.versions()}
+    versions = {"vlabench": __version__, **engine.versions(), **policy.versions()}
     progress = progress or Progress()
     job = Job(simulator, store.assets, policy, {name: named(c) for name, c in plan.conditions.items()},
               ActionRecorder if record else None)

@@ -21,6 +21,8 @@ class Policy(ABC):
 
     revision: ClassVar[int] = 1
     """Part of a policy's digest: raised when the same options come to mean other actions."""
+    libraries: ClassVar[tuple[str, ...]] = ()
+    """Packages whose version can change what it does; records have them beside the simulator's."""
 
     @abstractmethod
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:

@@ -32,6 +32,7 @@ class Nano(TrainablePolicy):
     computes; on a CPU with one thread, the same inputs give the same outputs bit for bit.
     """
 
+    libraries = ("torch",)
     module: NanoVLA
 
     def __init__(self, weights: Path, decode: Decoding = "mean", temperature: float = 1.0, device: str = "cpu",

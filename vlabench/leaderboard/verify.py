@@ -129,7 +129,7 @@ def verify(folder: Path, sample: int = 20, *, seed: int | None = None, policy_na
               for again in replayed.values() if again.status == "error"]
     failed += [f"{record.task} {record.condition} {record.index}: interrupted" for record in drawn
                if record.identity not in replayed]
-    here = {"vlabench": __version__, **simulator.versions()}
+    here = {"vlabench": __version__, **simulator.versions(), **policy.versions()}
     return Verification(submission.manifest.name, seed, number, len(submission.records), tuple(differences),
                         tuple(failed), tuple(_other_versions(submission.manifest.versions, here)), interrupted)
 
