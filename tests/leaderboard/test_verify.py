@@ -140,3 +140,15 @@ def test_drawn_numbers_may_differ_in_the_last_place_only(played: Path) -> None:
     found = compare(record, dataclasses.replace(record, steps=record.steps + 1, status="failure"))
     assert found is not None and str(found) == "toy_points/0 clean 0: status was success, is failure"
     assert compare(record, dataclasses.replace(record, seconds=9.0, finished="never")) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["expert-primitive", "nano-sft-joint"])
+def test_the_submissions_here_are_played_again_to_the_last_bit(name: str) -> None:
+    """On whatever processor this runs."""
+    pytest.importorskip("libero", reason="needs the extra `libero`")
+    pytest.importorskip("torch", reason="needs the extra `train`")
+    found = verify(Path(__file__).parents[2] / "leaderboard" / "submissions" / name, sample=3, seed=0, workers=2)
+    if found.versions:
+        pytest.skip(f"played with other versions: {', '.join(found.versions)}")
+    assert found.exit_code == 0, str(found)
