@@ -3,8 +3,7 @@
 PyTorch leaves products and elementary functions to MKL, which takes other kernels on an AMD processor than on an Intel
 one, whatever set of instructions it is told to keep to; under MKL_CBWR=COMPATIBLE, too. oneDNN's and NumPy's look at
 the instructions alone, and are told to keep to those of `arithmetic`. So under `torch.inference_mode` these do the
-work; with gradients, elsewhere than on a CPU, in another type than float32 or in a build without oneDNN, PyTorch does as
-ever.
+work; with gradients, elsewhere than on a CPU, in another type than float32 or without oneDNN, PyTorch does as ever.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 _onednn: Any = torch.ops.mkldnn
-_THERE = torch.backends.mkldnn.is_available() and hasattr(_onednn, "_linear_pointwise")
+_THERE = bool(torch._C._has_mkldnn) and hasattr(_onednn, "_linear_pointwise")
 
 
 def playing(x: Tensor) -> bool:
