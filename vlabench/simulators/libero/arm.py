@@ -15,7 +15,7 @@ class Arm:
 
     Goals are set by robosuite's own `set_goal`, and the first substep of each control step goes through its own
     `run_controller`, which right after a reset works with readings from before it. The others go through the same law
-    compiled as a whole (`osc`), a third of the time. Left out are the layers around it, which cost more than the law:
+    compiled as a whole (`osc`), in less than a third of it. Left out are the layers around it, which cost more than the law:
     names looked up, limits built and checked, moving averages of readings that nobody asks for, and forward passes that
     `mj_step1` has just made.
     """
@@ -25,61 +25,65 @@ class Arm:
         self.controller, self.gripper = robot.controller, robot.gripper
         self._site = sim.model.site_name2id(self.controller.eef_name)
         self._qpos, self._qvel = np.array(self.controller.qpos_index), np.array(self.controller.qvel_index)
-        self._motors = np.array(robot._ref_joint_actuator_indexes)
-        self._fingers = np.array(robot._ref_joint_gripper_actuator_indexes)
-        self._low, self._high = np.array(self.model.actuator_ctrlrange[self._motors]).T
-        low, high = np.array(self.model.actuator_ctrlrange[self._fingers]).T
-        self._grip_bias, self._grip_weight = 0.5 * (high + low), 0.5 * (high - low)
-        self._hand = (self.data.site_xpos[self._site], self.data.site_xmat[self._site])
-        self._mass = np.zeros((self.model.nv, self.model.nv))
+        data = self.data  # whose arrays stay where they are
+        self._mass, self._packed = np.zeros((self.model.nv, self.model.nv)), data.qM
         self._jacobians = np.zeros((2, 3, self.model.nv))
+        self._positional, self._rotational = self._jacobians
+        self._readings = (self._jacobians, self._mass, data.qpos, data.qvel, data.qfrc_bias, data.site_xpos[self._site],
+                          data.site_xmat[self._site], data.ctrl)
+        self._laws = self._constants(robot)
+        self.law = self._laws[0]
         self.controller.update = self._update
         # `new_update` too: after a reset it is False, so the first goal is set from the pose before the init state
         self._fresh = {name: copy.copy(value) for name, value in vars(self.controller).items()
                        if isinstance(value, (np.ndarray, bool))}
-        self._fresh_grip = np.array(self.gripper.current_action)
+        self._fresh_grip = self.law["grip"] = np.array(self.gripper.current_action)
+
+    def _constants(self, robot: Any) -> Any:
+        """A LAW with all that never changes."""
+        from vlabench.simulators.libero.osc import LAW
+
+        laws = np.zeros(1, LAW)
+        law = laws[0]
+        law["kp"], law["kd"], law["rest"] = self.controller.kp, self.controller.kd, self.controller.initial_joint
+        law["joints"], law["velocities"] = self._qpos, self._qvel
+        law["motors"], law["fingers"] = robot._ref_joint_actuator_indexes, robot._ref_joint_gripper_actuator_indexes
+        law["low"], law["high"] = self.model.actuator_ctrlrange[law["motors"]].T
+        low, high = self.model.actuator_ctrlrange[law["fingers"]].T
+        law["grip_bias"], law["grip_weight"] = 0.5 * (high + low), 0.5 * (high - low)
+        return laws
 
     def reset(self) -> None:
         """Forget everything since this object was made, which must be right after robosuite's own reset."""
         for name, value in self._fresh.items():
             setattr(self.controller, name, copy.copy(value))
-        self.gripper.current_action = np.array(self._fresh_grip)
+        self.law["grip"] = self._fresh_grip
 
     def aim(self, action: Floats) -> None:
         """A new action [7], once a control step, after `mj_step1`."""
         self.controller.set_goal(action[:6])
-        self._grip_step = np.array([-1.0, 1.0]) * self.gripper.speed * np.sign(action[6:])
+        self.law["goal_position"], self.law["goal_orientation"] = self.controller.goal_pos, self.controller.goal_ori
+        self.law["grip_step"] = np.array([-1.0, 1.0]) * self.gripper.speed * np.sign(action[6:])
 
     def drive(self) -> None:
         """Set the motors for a substep, between `mj_step1` and `mj_step2`."""
-        controller = self.controller
+        from vlabench.simulators.libero import osc
+
+        controller, law = self.controller, self.law
         if controller.new_update:
-            torques = self._torques()
+            self._read()
+            osc.drive(self._laws, *self._readings)
         else:  # the readings of this control step are in the controller already
-            torques = np.minimum(np.maximum(controller.run_controller(), self._low), self._high)
-        self.data.ctrl[self._motors] = torques
-        grip = np.minimum(np.maximum(self.gripper.current_action + self._grip_step, -1.0), 1.0)  # its `format_action`
-        self.gripper.current_action = grip
-        self.data.ctrl[self._fingers] = self._grip_bias + self._grip_weight * grip
-
-    def _torques(self) -> Floats:
-        """What the controller would answer to what is read now."""
-        from vlabench.simulators.libero.osc import motor_torques
-
-        controller, data = self.controller, self.data
-        self._read()
-        torques: Floats = motor_torques(
-            self._jacobians, self._mass, data.qpos, data.qvel, data.qfrc_bias, *self._hand, controller.goal_pos,
-            controller.goal_ori, controller.kp, controller.kd, controller.initial_joint, self._qpos, self._qvel,
-            self._low, self._high)
-        return torques
+            torques = np.minimum(np.maximum(controller.run_controller(), law["low"]), law["high"])
+            self.data.ctrl[law["motors"]] = torques
+            osc.grip(self._laws, self.data.ctrl)
 
     def _read(self) -> None:
         """The hand's Jacobians and the mass matrix as they are now."""
         import mujoco
 
-        mujoco.mj_jacSite(self.model, self.data, *self._jacobians, self._site)
-        mujoco.mj_fullM(self.model, self._mass, self.data.qM)
+        mujoco.mj_jacSite(self.model, self.data, self._positional, self._rotational, self._site)
+        mujoco.mj_fullM(self.model, self._mass, self._packed)
 
     def _update(self, force: bool = False) -> None:
         """Stands in for the controller's `update`: the same readings, in arrays of the same memory layout (the order
@@ -88,7 +92,7 @@ class Arm:
         if not (controller.new_update or force):
             return
         self._read()
-        positional, rotational = self._jacobians
+        positional, rotational = self._positional, self._rotational
         controller.ee_pos = np.array(data.site_xpos[self._site])
         controller.ee_ori_mat = np.array(data.site_xmat[self._site].reshape(3, 3))
         controller.ee_pos_vel, controller.ee_ori_vel = positional.dot(data.qvel), rotational.dot(data.qvel)
