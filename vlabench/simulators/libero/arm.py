@@ -15,9 +15,9 @@ class Arm:
 
     Goals are set by robosuite's own `set_goal`, and the first substep of each control step goes through its own
     `run_controller`, which right after a reset works with readings from before it. The others go through the same law
-    compiled as a whole (`osc`), in less than a third of it. Left out are the layers around it, which cost more than the law:
-    names looked up, limits built and checked, moving averages of readings that nobody asks for, and forward passes that
-    `mj_step1` has just made.
+    compiled as a whole (`osc`), in less than a third of it. Left out are the layers around it, which cost more than the
+    law: names looked up, limits built and checked, moving averages of readings that nobody asks for, and forward passes
+    that `mj_step1` has just made.
     """
 
     def __init__(self, sim: Any, robot: Any) -> None:
