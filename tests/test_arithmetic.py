@@ -107,4 +107,5 @@ def test_the_training_process_learns_with_all_that_the_processor_has(monkeypatch
     for name in arithmetic.KERNELS:
         monkeypatch.delenv(name, raising=False)
     arithmetic.choose()
-    assert {name for name in arithmetic.KERNELS if name in os.environ} <= set(arithmetic.PHYSICS)
+    wanted = set(arithmetic.environment()) & set(arithmetic.PHYSICS)
+    assert wanted and wanted == {name for name in arithmetic.KERNELS if name in os.environ}

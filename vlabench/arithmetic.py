@@ -1,9 +1,9 @@
 """One arithmetic on every x86-64 processor with AVX2, so that an episode comes out the same to the last bit elsewhere.
 
 OpenBLAS, NumPy, PyTorch and oneDNN choose their kernels by what the processor has, and other kernels round otherwise:
-under them the same episode ends a hair's breadth off, or otherwise. What draws pictures (Mesa), Numba's
-compiled functions and the C library give the same bits either way. Where PyTorch leaves products to MKL, which looks
-at the maker of the processor, too, `models.portable` takes them over.
+under them the same episode ends a hair's breadth off, or with another outcome. What draws pictures (Mesa), Numba's
+compiled functions and the C library give the same bits either way. Where PyTorch leaves products to MKL, which looks at
+the maker of the processor, too, `models.portable` takes them over.
 """
 
 from __future__ import annotations

@@ -21,6 +21,9 @@ class Arm:
     """
 
     def __init__(self, sim: Any, robot: Any) -> None:
+        from vlabench.simulators.libero import osc  # compiles
+
+        self._osc = osc
         self.model, self.data = sim.model._model, sim.data._data
         self.controller, self.gripper = robot.controller, robot.gripper
         self._site = sim.model.site_name2id(self.controller.eef_name)
@@ -41,9 +44,7 @@ class Arm:
 
     def _constants(self, robot: Any) -> Any:
         """A LAW with all that never changes."""
-        from vlabench.simulators.libero.osc import LAW
-
-        laws = np.zeros(1, LAW)
+        laws = np.zeros(1, self._osc.LAW)
         law = laws[0]
         law["kp"], law["kd"], law["rest"] = self.controller.kp, self.controller.kd, self.controller.initial_joint
         law["joints"], law["velocities"] = self._qpos, self._qvel
@@ -67,16 +68,14 @@ class Arm:
 
     def drive(self) -> None:
         """Set the motors for a substep, between `mj_step1` and `mj_step2`."""
-        from vlabench.simulators.libero import osc
-
         controller, law = self.controller, self.law
         if controller.new_update:
             self._read()
-            osc.drive(self._laws, *self._readings)
+            self._osc.drive(self._laws, *self._readings)
         else:  # the readings of this control step are in the controller already
             torques = np.minimum(np.maximum(controller.run_controller(), law["low"]), law["high"])
             self.data.ctrl[law["motors"]] = torques
-            osc.grip(self._laws, self.data.ctrl)
+            self._osc.grip(self._laws, self.data.ctrl)
 
     def _read(self) -> None:
         """The hand's Jacobians and the mass matrix as they are now."""
