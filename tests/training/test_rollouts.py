@@ -12,6 +12,8 @@ from tests.toy.alone import Alone
 from tests.toy.switch import GAIN, GOAL, GREEN
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.card_types import PolicyCard
+from vlabench.cards import load_policy
+from vlabench.models.exploration import explored
 from vlabench.perturbations.base import Perturbation
 from vlabench.perturbations.rotation import Rotation
 from vlabench.progress import Progress
@@ -75,6 +77,28 @@ def test_stored_probabilities_are_those_of_the_learner_before_its_first_update(s
     assert abs(seen["kl"].item()) < 1e-5 and seen["outside"].item() == 0 and terms["smoothness"].item() < 1e-9
     cold = learner.policy.distribution(batch.obs).log_prob(batch.actions).sum(-1)
     assert not torch.allclose(cold, batch.before, atol=1e-2)
+
+
+GPU = pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here"))
+
+
+@pytest.mark.parametrize("device", ["cpu", GPU])
+def test_so_they_are_of_the_compact_policy_wherever_it_learns(device: str) -> None:
+    """A worker computes by other kernels than the learner; by TF32, torch's choice for convolutions on a GPU, the
+    largest of such differences would be 0.07."""
+    card = load_policy("nano-sft")
+    worker, policy = card.make(), card.make()
+    assert isinstance(worker, TrainablePolicy) and isinstance(policy, TrainablePolicy)
+    draws, count = np.random.default_rng(0), 32
+    pictures = {name: draws.integers(0, 256, (count, 128, 128, 3), dtype=np.uint8) for name in card.cameras}
+    obs = Observation(pictures, draws.normal(size=(count, 8)).astype(np.float32), ("open the drawer",) * count, 0)
+    with torch.inference_mode():
+        played = explored(worker.distribution(obs), "normal", 0.1)
+        actions = played.sample(draws.random(played.mean.shape)).float()
+        before = played.log_prob(actions).sum(-1)
+    learner = Learner(policy, LearnerOptions(deviation=0.1), device)
+    now = explored(learner.policy.distribution(obs), "normal", 0.1).log_prob(actions.to(device)).sum(-1)
+    assert torch.allclose(now.cpu(), before, rtol=0, atol=1e-3)
 
 
 def test_what_was_not_carried_out_does_not_count(start: PolicyCard, alone: None) -> None:
