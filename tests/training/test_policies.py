@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,14 @@ def test_an_ablation_differs_in_what_its_name_says(name: str) -> None:
     assert whole == shipped.model_copy(update=smaller)
 
 
+@pytest.mark.parametrize("name", ["ript-noise", "robustvla-c"])
+def test_a_second_seed_is_of_the_same_recipe(name: str) -> None:
+    path = ABLATIONS / f"{name}-seed-1.toml"
+    card = cards.load_policy(str(path))
+    assert options(str(path)) == options(name) and card.train is not None and card.train.endswith(" --seed 1")
+    assert card.trained_on == cards.load_policy(name).trained_on
+
+
 def test_every_ablation_is_told_of() -> None:
     assert {path.stem for path in ABLATIONS.glob("goal*.toml")} == {f"goal{name}" for name in TERMS}
 
@@ -79,5 +88,5 @@ def test_every_ablation_is_told_of() -> None:
 def test_an_ablation_s_card_says_how_it_is_made(path: Path) -> None:
     card = cards.load_policy(str(path))
     assert card.training is not None and card.weights is None and card.train is not None
-    assert card.train.split(" --data")[0] == f"vlabench train --policy results/ablations/{path.name}"
+    assert re.split(" --(?:data|seed)", card.train)[0] == f"vlabench train --policy results/ablations/{path.name}"
     registry.method(card.training.method).Options.model_validate_json(json.dumps(card.training.options))
