@@ -15,6 +15,7 @@ from vlabench.training.online import OnlineOptions
 TRAINED = [name for name in cards.policy_names() if cards.load_policy(name).training]
 ONLINE = [name for name in TRAINED if name != "nano-sft"]
 ABLATIONS = Path(__file__).parents[2] / "results" / "ablations"
+EXPLORING = ABLATIONS.with_name("exploring")
 
 
 def options(name: str) -> OnlineOptions:
@@ -78,6 +79,14 @@ def test_a_second_seed_is_of_the_same_recipe(name: str) -> None:
     card = cards.load_policy(str(path))
     assert options(str(path)) == options(name) and card.train is not None and card.train.endswith(" --seed 1")
     assert card.trained_on == cards.load_policy(name).trained_on
+
+
+@pytest.mark.parametrize("name", ["nano-sft", "ppo"])
+def test_the_exploring_act_as_in_ppo_s_training(name: str) -> None:
+    explores, acts = cards.load_policy(str(EXPLORING / f"{name}-exploring.toml")), cards.load_policy(name)
+    assert explores.weights is not None and acts.weights is not None
+    assert explores.weights.sha256 == acts.weights.sha256 and explores.trained_on == acts.trained_on
+    assert (explores.options["decode"], explores.options["temperature"]) == options("ppo").exploration
 
 
 def test_every_ablation_is_told_of() -> None:
