@@ -1,0 +1,155 @@
+"""The updates from rewards of a training's first iteration, in other arithmetics: on this CPU, there with convolutions
+as in TF32, and on a GPU where there is one. All from the same rollouts.
+
+    python -m tests.training.first_iteration results/ablations/goal.toml
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d
+from torch.nn.grad import conv2d_input, conv2d_weight
+
+from vlabench import registry
+from vlabench.adapters.base import TrainablePolicy
+from vlabench.cards import load_policy
+from vlabench.models import portable
+from vlabench.models.exploration import explored
+from vlabench.runner import processes
+from vlabench.training.contexts import Gathered
+from vlabench.training.curves import Curves
+from vlabench.training.display import Display
+from vlabench.training.learner import Learner
+from vlabench.training.methods.base import Workplace
+from vlabench.training.online import Course, Online, Stand
+from vlabench.training.samples import Samples
+
+Convert = Callable[[Tensor], Tensor]
+TAIL = 1 << 13
+"""A float32 has 23 bits of mantissa, a TF32 the first 10 of them."""
+SHOWN = ("kl", "jacobian norm", "gradient", "policy", "outside")
+
+
+def cut(x: Tensor) -> Tensor:
+    """float32 → the TF32 next to it towards zero."""
+    return (x.detach().contiguous().view(torch.int32) & -TAIL).view(torch.float32)
+
+
+def rounded(x: Tensor) -> Tensor:
+    """float32 → the nearest TF32; of two, the one further from zero."""
+    return ((x.detach().contiguous().view(torch.int32) + TAIL // 2) & -TAIL).view(torch.float32)
+
+
+class _Convolution(torch.autograd.Function):
+    """Whose three products, that of the picture and those of both gradients, have their factors converted."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, layer: portable.Conv2d, weight: Tensor, bias: Tensor, convert: Convert) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.how, ctx.convert = (layer.stride, layer.padding, layer.dilation, layer.groups), convert
+        return conv2d(convert(x), convert(weight), bias, *ctx.how)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        x, weight = ctx.saved_tensors
+        convert, (gradient,) = ctx.convert, gradients
+        of_x = (conv2d_input(x.shape, convert(weight), convert(gradient), *ctx.how)  # type: ignore[no-untyped-call]
+                if ctx.needs_input_grad[0] else None)
+        of_weight = conv2d_weight(convert(x), weight.shape, convert(gradient), *ctx.how)  # type: ignore[no-untyped-call]
+        return of_x, None, of_weight, gradient.sum((0, 2, 3)), None
+
+
+@contextlib.contextmanager
+def converting(convert: Convert) -> Iterator[None]:
+    """Inside, the compact policy's convolutions convert the factors of their products, as a GPU does for TF32."""
+    real = portable.Conv2d.forward
+    portable.Conv2d.forward = (  # type: ignore[method-assign]
+        lambda self, input: _Convolution.apply(  # type: ignore[no-untyped-call]
+            input, self, self.weight, self.bias, convert))
+    try:
+        yield
+    finally:
+        portable.Conv2d.forward = real  # type: ignore[method-assign]
+
+
+@contextlib.contextmanager
+def tf32() -> Iterator[None]:
+    """Inside, cuDNN may use it."""
+    torch.backends.cudnn.allow_tf32 = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = False
+
+
+def shaken(learner: Learner, by: float = 1e-6) -> None:
+    """Every weight off by so much of itself: how much comes of differences that no two machines can be without."""
+    draws = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in learner.parameters:
+            parameter.mul_(1.0 + by * torch.randn(parameter.shape, generator=draws))
+
+
+def differences(learner: Learner, samples: Samples) -> Tensor:
+    """Of the log-probability of every action that was carried out, from what the worker noted when it drew it."""
+    found = []
+    with torch.no_grad():
+        for start in range(0, len(samples), learner.options.batch):
+            rows = range(start, min(start + learner.options.batch, len(samples)))
+            batch = samples.batch(rows, learner.device)
+            now = explored(learner.policy.distribution(batch.obs), *learner.options.exploration)
+            found.append((now.log_prob(batch.actions).sum(-1) - batch.before)[batch.counted].cpu())
+    return torch.cat(found)
+
+
+def row(name: str, method: Online, course: Course, gathered: Gathered, device: str = "cpu", shake: bool = False) -> str:
+    """A row of the table: a fresh learner's first iteration."""
+    policy = course.start.make()
+    assert isinstance(policy, TrainablePolicy)
+    learner = method.learner(policy, device)
+    if shake:
+        shaken(learner)
+    with tf32() if device == "cuda" and "TF32" in name else contextlib.nullcontext():
+        off = differences(learner, method.credit(course, gathered.kept))
+        values = method._learn(replace(course, learner=learner), gathered, 1)
+    cells = [name, f"{off.std():.1e}", f"{off.abs().max():.1e}", *(f"{values[key]:.4g}" for key in SHOWN)]
+    return "| " + " | ".join(cells) + " |"
+
+
+def main(policy: str) -> None:
+    """Print the table for a policy whose card trains from rollouts."""
+    card = load_policy(policy)
+    assert card.training is not None
+    kind = registry.method(card.training.method)
+    method = kind(kind.Options.model_validate_json(json.dumps(card.training.options)))
+    assert isinstance(method, Online)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Workplace(Path(folder), card, "cpu", processes(None), 0, Curves(Path(folder)), Display())
+        course = method._course(place)
+        stand = method._restored(course)
+        assert isinstance(stand, Stand)
+        gathered = method._rollouts(course, stand)
+        print("| | log-probabilities off by, sd | at most | " + " | ".join(SHOWN) + " |")
+        print("|---" * (3 + len(SHOWN)) + "|")
+        print(row("CPU", method, course, gathered))
+        print(row("CPU, weights off by 10⁻⁶", method, course, gathered, shake=True))
+        for name, convert in (("rounded to", rounded), ("cut to", cut)):
+            with converting(convert):
+                print(row(f"CPU, factors {name} TF32", method, course, gathered))
+        if torch.cuda.is_available():
+            print(row("GPU", method, course, gathered, "cuda"))
+            print(row("GPU, TF32", method, course, gathered, "cuda"))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
