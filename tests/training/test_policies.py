@@ -58,6 +58,8 @@ def test_the_four_differ_in_what_their_names_say() -> None:
 TERMS = {"": (), "-jacobian-0": ("jacobian",), "-jacobian-low": ("jacobian",), "-jacobian-high": ("jacobian",),
          "-smoothness-0": ("smoothness",), "-smoothness-low": ("smoothness",), "-smoothness-high": ("smoothness",),
          "-consistency-alone": ("jacobian", "smoothness", "rate"), "-literal": ("consistency", "average", "share")}
+TERMS |= {"-literal-long": (*TERMS["-literal"], "iterations", "rollouts", "trial", "trial_every")}
+TERMS |= {"-shared-long": (*TERMS["-literal-long"], "contexts", "per_task", "noise")}
 
 
 @pytest.mark.parametrize("name", sorted(TERMS))
