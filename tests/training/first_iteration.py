@@ -6,9 +6,9 @@ as in TF32, and on a GPU where there is one. All from the same rollouts.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -22,7 +22,9 @@ from torch.nn.grad import conv2d_input, conv2d_weight
 
 from vlabench import registry
 from vlabench.adapters.base import TrainablePolicy
+from vlabench.card_types import PolicyCard
 from vlabench.cards import load_policy
+from vlabench.errors import CardError, VlabenchError
 from vlabench.models import portable
 from vlabench.models.exploration import explored
 from vlabench.runner import processes
@@ -31,13 +33,14 @@ from vlabench.training.curves import Curves
 from vlabench.training.display import Display
 from vlabench.training.learner import Learner
 from vlabench.training.methods.base import Workplace
-from vlabench.training.online import Course, Online, Stand
+from vlabench.training.online import Course, Online
 from vlabench.training.samples import Samples
 
 Convert = Callable[[Tensor], Tensor]
 TAIL = 1 << 13
 """A float32 has 23 bits of mantissa, a TF32 the first 10 of them."""
-SHOWN = ("kl", "jacobian norm", "gradient", "policy", "outside")
+SHOWN = {"kl": "divergence", "jacobian norm": "Jacobian norm", "gradient": "gradient"}
+"""Of the curves, and what they are called here."""
 
 
 def cut(x: Tensor) -> Tensor:
@@ -84,15 +87,15 @@ def converting(convert: Convert) -> Iterator[None]:
 
 @contextlib.contextmanager
 def tf32() -> Iterator[None]:
-    """Inside, cuDNN may use it."""
-    torch.backends.cudnn.allow_tf32 = True
+    """Inside, cuDNN may use it, which a learner has forbidden."""
+    before, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, True
     try:
         yield
     finally:
-        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = before
 
 
-def shaken(learner: Learner, by: float = 1e-6) -> None:
+def shaken(learner: Learner, by: float) -> None:
     """Every weight off by so much of itself: how much comes of differences that no two machines can be without."""
     draws = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -112,44 +115,54 @@ def differences(learner: Learner, samples: Samples) -> Tensor:
     return torch.cat(found)
 
 
-def row(name: str, method: Online, course: Course, gathered: Gathered, device: str = "cpu", shake: bool = False) -> str:
+def row(name: str, method: Online, course: Course, gathered: Gathered, *, device: str = "cpu", shake: float = 0.0,
+        inside: contextlib.AbstractContextManager[None] | None = None) -> str:
     """A row of the table: a fresh learner's first iteration."""
     policy = course.start.make()
     assert isinstance(policy, TrainablePolicy)
     learner = method.learner(policy, device)
-    if shake:
-        shaken(learner)
-    with tf32() if device == "cuda" and "TF32" in name else contextlib.nullcontext():
+    shaken(learner, shake)
+    with inside or contextlib.nullcontext():
         off = differences(learner, method.credit(course, gathered.kept))
         values = method._learn(replace(course, learner=learner), gathered, 1)
     cells = [name, f"{off.std():.1e}", f"{off.abs().max():.1e}", *(f"{values[key]:.4g}" for key in SHOWN)]
     return "| " + " | ".join(cells) + " |"
 
 
+def method_of(card: PolicyCard) -> Online:
+    """How a card trains. Raises CardError if not from rollouts."""
+    if card.training is not None:
+        kind = registry.method(card.training.method)
+        method = kind(kind.Options.model_validate_json(json.dumps(card.training.options)))
+        if isinstance(method, Online):
+            return method
+    raise CardError(f"{card.name!r} is not trained from rollouts; one that is: results/ablations/goal.toml")
+
+
 def main(policy: str) -> None:
-    """Print the table for a policy whose card trains from rollouts."""
+    """Print the table for a policy. Raises VlabenchError."""
     card = load_policy(policy)
-    assert card.training is not None
-    kind = registry.method(card.training.method)
-    method = kind(kind.Options.model_validate_json(json.dumps(card.training.options)))
-    assert isinstance(method, Online)
+    method = method_of(card)
     with tempfile.TemporaryDirectory() as folder:
         place = Workplace(Path(folder), card, "cpu", processes(None), 0, Curves(Path(folder)), Display())
         course = method._course(place)
-        stand = method._restored(course)
-        assert isinstance(stand, Stand)
-        gathered = method._rollouts(course, stand)
-        print("| | log-probabilities off by, sd | at most | " + " | ".join(SHOWN) + " |")
-        print("|---" * (3 + len(SHOWN)) + "|")
-        print(row("CPU", method, course, gathered))
-        print(row("CPU, weights off by 10⁻⁶", method, course, gathered, shake=True))
-        for name, convert in (("rounded to", rounded), ("cut to", cut)):
-            with converting(convert):
-                print(row(f"CPU, factors {name} TF32", method, course, gathered))
+        gathered = method._rollouts(course, method._restored(course))
+        same = (method, course, gathered)
+        print("| | log-probabilities off by, sd | at most | " + " | ".join(SHOWN.values()) + " |")
+        print("|---" + "|---:" * (2 + len(SHOWN)) + "|")
+        print(row("CPU", *same))
+        print(row("CPU, weights off by 10⁻⁶", *same, shake=1e-6))
+        print(row("CPU, factors rounded to TF32", *same, inside=converting(rounded)))
+        print(row("CPU, factors cut to TF32", *same, inside=converting(cut)))
         if torch.cuda.is_available():
-            print(row("GPU", method, course, gathered, "cuda"))
-            print(row("GPU, TF32", method, course, gathered, "cuda"))
+            print(row("GPU", *same, device="cuda"))
+            print(row("GPU, TF32", *same, device="cuda", inside=tf32()))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("policy", help="a policy's name or card")
+    try:
+        main(parser.parse_args().policy)
+    except VlabenchError as error:
+        parser.error(str(error))
