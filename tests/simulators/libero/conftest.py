@@ -28,6 +28,14 @@ def pack(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
+def both() -> tuple[str, str]:
+    """Both packs, where the official one is there."""
+    if "VLABENCH_ASSETS" not in os.environ:
+        pytest.skip("VLABENCH_ASSETS does not name a folder of LIBERO's own assets")
+    return "primitive", "official"
+
+
+@pytest.fixture(scope="module")
 def opened() -> Iterator[Callable[..., LiberoScene]]:
     """(pack, task set, number, cameras, image size) → a scene, opened once and closed after the module."""
     scenes: dict[Any, LiberoScene] = {}
@@ -47,7 +55,7 @@ def opened() -> Iterator[Callable[..., LiberoScene]]:
 
 
 def robosuite_environment(pack: str, task_set: str, number: int, pictures: int = 0) -> Any:
-    """hf-libero's environment after a full reset by the published protocol; with cameras where `pictures` is a size."""
+    """hf-libero's environment, seeded by the published protocol; with cameras where `pictures` is a size."""
     gl.activate()
     folder = packs.folder(pack)
     name = package.task_names(task_set)[number]
@@ -59,12 +67,14 @@ def robosuite_environment(pack: str, task_set: str, number: int, pictures: int =
         env = OffScreenRenderEnv(bddl_file_name=str(package.bddl_file(task_set, name)), camera_heights=pictures,
                                  camera_widths=pictures)
     env.seed(0)
-    env.reset()
     return env
 
 
 def settled(env: Any, task_set: str, number: int, index: int) -> Any:
-    """Its observation after the init state and the ten settle steps."""
+    """Its observation where episode `index` begins: after all episodes' resets up to its own, which draw the fixtures
+    anew, the init state and the ten settle steps."""
+    for _ in range(index + 1):
+        env.reset()
     env.set_init_state(package.init_states(task_set, package.task_names(task_set)[number])[index])
     for _ in range(10):
         obs, *_ = env.step(NULL)

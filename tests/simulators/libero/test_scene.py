@@ -43,7 +43,7 @@ def test_reset_steps_and_readings_equal_robosuite_bit_for_bit(pack: str, opened:
         scene.step(action[None])
     scene.reset(episode(scene, 3))
 
-    env = robosuite_environment(pack, task_set, number)  # new, seed 0, full reset
+    env = robosuite_environment(pack, task_set, number)  # new, seed 0, full resets
     settled(env, task_set, number, 3)
     np.testing.assert_array_equal(state(scene), state(env))
     touching = 0

@@ -1,15 +1,17 @@
-"""Sampled starts: LIBERO's own distribution, other draws than the published ones, repeatable."""
+"""Where things stand: fixtures as the published loop's resets draw them; sampled starts from LIBERO's distribution."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from vlabench.seeding import stream
-from vlabench.simulators.libero import package, starts
+from vlabench.simulators.libero import package, packs, starts
 from vlabench.simulators.libero.scene import LiberoScene
+from vlabench.simulators.libero.simulator import Libero
 from vlabench.types import EpisodeSpec
 
 pytestmark = pytest.mark.slow
@@ -18,7 +20,79 @@ Open = Callable[..., LiberoScene]
 
 def drawn(scene: LiberoScene, count: int, seed: int = 0) -> np.ndarray:
     specs = [EpisodeSpec(scene.task, "clean", index, seed, sampled=True) for index in range(count)]
-    return np.stack([starts.sample(scene.env, stream(spec, "start")) for spec in specs])
+    scene.data.qpos[:] = scene._fresh.qpos  # the fingers', which are not drawn
+    return np.stack([starts.sample(scene.env, stream(spec, "start"))[0] for spec in specs])
+
+
+def stand(env: Any) -> dict[str, np.ndarray]:
+    """Name of a fixture → where its body stands in the model, position and quaternion [7]."""
+    model = env.sim.model._model
+    bodies = {name: env.sim.model.body_name2id(thing.root_body) for name, thing in env.fixtures_dict.items()}
+    return {name: np.concatenate([model.body_pos[body], model.body_quat[body]]) for name, body in bodies.items()}
+
+
+@pytest.mark.parametrize("task_set", package.TASK_SETS)
+@pytest.mark.parametrize("numbers", [range(5), range(5, 10)], ids=["0-4", "5-9"])
+def test_fixtures_stand_where_the_published_loop_has_them(pack: str, task_set: str, numbers: range) -> None:
+    """Seeded once, reset before every episode; initializers that grow by each reset (libero_spatial/4 and others)."""
+    folder, resets = packs.folder(pack), 3
+    for number in numbers:
+        control = package.make_environment(task_set, package.task_names(task_set)[number], folder)
+        found = starts.published_fixtures(control.env, 50)
+        assert len(found) == 50
+        control.seed(0)
+        for fixtures in found[:resets]:
+            control.reset()
+            there = stand(control.env)
+            for name, (position, quaternion) in fixtures.items():
+                np.testing.assert_array_equal(there[name], np.concatenate([position, quaternion]))
+            still = there.keys() - fixtures.keys()
+            assert all("table" in name or "floor" in name for name in still), still
+        control.close()
+
+
+@pytest.mark.parametrize("task_set", package.TASK_SETS)
+def test_fixtures_stand_alike_on_both_packs(both: tuple[str, str], task_set: str) -> None:
+    for name in package.task_names(task_set):
+        found = []
+        for pack in both:
+            control = package.make_environment(task_set, name, packs.folder(pack))
+            found.append([{fixture: np.concatenate(pose) for fixture, pose in fixtures.items()}
+                          for fixtures in starts.published_fixtures(control.env, 50)])
+            control.close()
+        for mine, theirs in zip(*found, strict=True):
+            assert mine.keys() == theirs.keys()
+            for fixture, pose in mine.items():
+                np.testing.assert_array_equal(pose, theirs[fixture], err_msg=f"{name} {fixture}")
+
+
+def test_each_episode_has_fixtures_of_its_own_in_any_order(opened: Open) -> None:
+    scene = opened("primitive", "libero_goal", 0)
+    first, fixed = [], []
+    for index in (0, 1, 2, 1, 0):
+        scene.reset([EpisodeSpec(scene.task, "clean", index)])
+        first.append(scene.state_digest())
+        fixed.append(stand(scene.env)["wooden_cabinet_1"])
+    assert first[0] == first[4] and first[1] == first[3] and len({*first}) == 3
+    np.testing.assert_array_equal(fixed[0], fixed[4])
+    np.testing.assert_array_equal(fixed[1], fixed[3])
+    assert 0.001 < np.abs(fixed[0] - fixed[1]).max() < 0.05  # metres
+
+
+def test_what_the_expert_knows_of_a_fixture_does_not_depend_on_the_episode_that_asked_first(opened: Open) -> None:
+    asked = []
+    for first in (0, 7):
+        simulator = Libero("primitive")
+        scene = simulator.open(simulator.tasks("libero_goal")[0], privileged=True)
+        assert isinstance(scene, LiberoScene)
+        for index in (first, 3):
+            scene.reset([EpisodeSpec(scene.task, "clean", index)])
+            state = scene.observe().state
+            assert state is not None
+            box = state[0].box("wooden_cabinet_1")
+        asked.append(np.concatenate([box.low, box.high]))
+        scene.close()
+    np.testing.assert_array_equal(*asked)
 
 
 @pytest.mark.parametrize(("task_set", "number"), [("libero_goal", 0), ("libero_10", 0), ("libero_object", 4)])
@@ -47,10 +121,8 @@ def test_what_lies_in_a_drawer_starts_there(opened: Open) -> None:
     assert np.abs(ours[:, 12] - np.median(theirs[:, 12])).max() < 0.01
 
 
-def test_an_episode_starts_the_same_whatever_came_before_and_leaves_the_fixtures_alone(opened: Open) -> None:
+def test_a_sampled_episode_starts_the_same_whatever_came_before(opened: Open) -> None:
     scene = opened("primitive", "libero_goal", 0)
-    fixtures = [scene.env.obj_body_id[name] for name in scene.env.fixtures_dict]
-    before = scene.model.body_pos[fixtures].copy()
     spec = EpisodeSpec(scene.task, "clean", 3, 0, sampled=True)
     scene.reset([spec])
     first = scene.state_digest()
@@ -60,9 +132,23 @@ def test_an_episode_starts_the_same_whatever_came_before_and_leaves_the_fixtures
     scene.step(np.ones((1, 7)))
     scene.reset([spec])
     assert scene.state_digest() == first
-    assert np.array_equal(scene.model.body_pos[fixtures], before)
+    before = stand(scene.env)
     scene.reset([EpisodeSpec(scene.task, "clean", 3, 1, sampled=True)])
     assert scene.state_digest() != first
+    for fixture in ("wooden_cabinet_1", "flat_stove_1", "wine_rack_1"):  # drawn too, and not as published
+        assert 1e-4 < np.abs(stand(scene.env)[fixture] - before[fixture]).max() < 0.05
+
+
+def test_sampled_fixtures_are_drawn_as_the_published_ones_are(opened: Open) -> None:
+    """Mean and spread of 200 draws against those of the 50 published ones."""
+    scene = opened("primitive", "libero_goal", 0)
+    specs = [EpisodeSpec(scene.task, "clean", index, sampled=True) for index in range(200)]
+    ours = [starts.sample(scene.env, stream(spec, "start"))[1] for spec in specs]
+    for name in ours[0]:
+        mine = np.stack([fixtures[name][0] for fixtures in ours])[:, :2]
+        theirs = np.stack([fixtures[name][0] for fixtures in scene._fixtures])[:, :2]
+        assert np.abs(mine.mean(0) - theirs.mean(0)).max() < 4.5 * theirs.std(0).max() * np.sqrt(1 / 200 + 1 / 50)
+        assert 0.7 < (mine.std(0) / theirs.std(0)).min() and (mine.std(0) / theirs.std(0)).max() < 1.4
 
 
 def test_training_shares_no_draw_with_an_evaluation(opened: Open) -> None:

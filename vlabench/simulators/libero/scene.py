@@ -20,8 +20,6 @@ from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome, Tas
 
 SETTLE_STEPS = 10
 """Null actions before the first observation, as in OpenVLA's and OpenVLA-OFT's evaluation code."""
-FIXTURE_SEED = 0
-"""Seed of the fixtures' placement, as in the same code (`env.seed(0)`)."""
 SENSED = 23
 """The substep of 25, from 0, after which robosuite's cameras and sensors read, 2 ms before a control step ends.
 
@@ -41,9 +39,11 @@ class LiberoScene(Scene):
         gl.activate()
         self.task, self.cameras, self.image_size, self.privileged = task, tuple(cameras), image_size, privileged
         self._cheap = pack == "primitive"
-        with starts.numpy_seeded(FIXTURE_SEED):
+        self._states = package.init_states(task.task_set, task.name)
+        with starts.numpy_seeded(starts.PUBLISHED_SEED):
             self._control = package.make_environment(task.task_set, task.name, packs.folder(pack))
-            self._control.seed(FIXTURE_SEED)
+            self._fixtures = starts.published_fixtures(self._control.env, len(self._states))
+            self._control.seed(starts.PUBLISHED_SEED)
             self._control.reset()
         package.give_memory_back()
         self.env = self._control.env
@@ -87,9 +87,10 @@ class LiberoScene(Scene):
     # the contract
 
     def reset(self, episodes: Sequence[EpisodeSpec]) -> None:
-        """Warm reset: the state that a full reset, `set_init_state` and the settle steps lead to, bit for bit.
+        """Warm reset: the state that full resets, `set_init_state` and the settle steps lead to, bit for bit.
 
-        A `sampled` episode starts where LIBERO's own placement samplers put things, fixtures apart.
+        Episode k is the one that the published loop comes to after k + 1 resets. A `sampled` episode starts where
+        LIBERO's own placement samplers put things.
         """
         import mujoco
 
@@ -97,8 +98,10 @@ class LiberoScene(Scene):
         mujoco.mj_copyData(self.data, self.model, self._fresh)
         self._arm.reset()
         self.model.site_rgba[:] = self._fresh_site_rgba
-        self.set_state(starts.sample(self.env, stream(spec, "start")) if spec.sampled
-                       else package.init_states(self.task.task_set, self.task.name)[spec.index])
+        state, fixtures = (starts.sample(self.env, stream(spec, "start")) if spec.sampled
+                           else (self._states[spec.index], self._fixtures[spec.index]))
+        starts.put_fixtures(self.env, fixtures)
+        self.set_state(state)
         for _ in range(SETTLE_STEPS):
             self._advance(self.null_action)
         self._step_count = 0

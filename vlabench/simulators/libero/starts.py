@@ -1,8 +1,8 @@
-"""Start states for training, drawn by LIBERO's own samplers from a task's placement regions."""
+"""Where an episode's things stand: fixtures as the published loop has them; for training, LIBERO's samplers draw all."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,7 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from vlabench.seeding import Draws
+from vlabench.types import Floats
 
+Fixtures = Mapping[str, tuple[Floats, Floats]]
+"""Name of a fixture (cabinet, stove, rack, …: it has no joint to the world) → position [3] (m), quaternion [4] (w, x, y,
+z)."""
+PUBLISHED_SEED = 0
+"""What published evaluations seed the environment with, once (`env.seed(0)` in OpenVLA's and OpenVLA-OFT's code)."""
 JOINT_NOISE = 0.02
 """Standard deviation (rad) of the arm's joints around robosuite's start pose: its `initialization_noise`, with which
 LIBERO's published init states were made too."""
@@ -29,12 +35,46 @@ def numpy_seeded(seed: int) -> Iterator[None]:
         np.random.set_state(before)
 
 
-def sample(env: Any, draws: Draws) -> npt.NDArray[np.float64]:
-    """A start state (time, qpos, qvel) [1 + nq + nv] of the task that `env` has open; its state is overwritten.
+def published_fixtures(env: Any, count: int) -> list[Fixtures]:
+    """Where the fixtures of episodes 0 … count − 1 stand: those of the first `count` resets after `seed(0)`.
 
-    Drawn are the joints of drawers and knobs, the poses of movable objects and the arm's joints, from the task file's
-    ranges. Fixtures stay where they are: an evaluation has them there for all its episodes. What lies in or on one is
-    placed as if the fixture were drawn too, a centimetre or two off, as in the published init states.
+    Init states hold joints only, and the published loop resets before every episode, so that each has fixtures of its
+    own, a centimetre or two from the others'. Here all draws of these resets are made without them, which takes 1 ms
+    instead of 0.1 to 1.5 s each. `env` must be as its constructor leaves it: every later reset adds to its list of
+    initializers (of drawers and knobs) the same ones again, and each draws.
+    """
+    from robosuite.utils.errors import RandomizationError
+
+    own, joints = tuple(env.object_property_initializers), len(env.robots[0].init_qpos)
+    found: list[Fixtures] = []
+    resets = 0
+    with numpy_seeded(PUBLISHED_SEED), _fixtures_at_origin(env):
+        while len(found) < count:
+            resets += 1
+            np.random.randn(joints)  # the arm's start noise, of magnitude 0
+            for initializer in own * (resets + 1):
+                initializer.sample()
+            try:
+                found.append(_fixtures(env, _placed_once(env)))
+            except RandomizationError:  # hf-libero resets once more
+                continue
+    return found
+
+
+def put_fixtures(env: Any, fixtures: Fixtures) -> None:
+    """Move the model's fixtures there; what follows from it is computed by the next forward pass."""
+    model = env.sim.model._model
+    for name, (position, quaternion) in fixtures.items():
+        body = env.obj_body_id[name]
+        model.body_pos[body], model.body_quat[body] = position, quaternion
+
+
+def sample(env: Any, draws: Draws) -> tuple[npt.NDArray[np.float64], Fixtures]:
+    """A start state (time, qpos, qvel) [1 + nq + nv] of the task that `env` has open, whose state is overwritten, and
+    where the fixtures stand.
+
+    Drawn are the joints of drawers and knobs, the poses of fixtures and movable objects and the arm's joints, from the
+    task file's ranges.
     """
     rng = draws.episode()
     with numpy_seeded(int(rng.integers(2**32))):
@@ -51,7 +91,7 @@ def sample(env: Any, draws: Draws) -> npt.NDArray[np.float64]:
     env.sim.data.qvel[:] = 0.0
     state: npt.NDArray[np.float64] = env.sim.get_state().flatten()
     state[0] = 0.0
-    return state
+    return state, _fixtures(env, placements)
 
 
 @contextmanager
@@ -70,15 +110,28 @@ def _fixtures_at_origin(env: Any) -> Iterator[None]:
 
 
 def _placements(env: Any) -> dict[str, Any]:
-    """Name → (position [3], quaternion [4] (w, x, y, z), object), as the environment's `reset` draws them."""
+    """`_placed_once`, again where it fails."""
     from robosuite.utils.errors import RandomizationError
 
     for attempt in range(TRIES):
         try:
-            placed = env.placement_initializer.sample()
-            placed = env.conditional_placement_initializer.sample(env.sim, placed)
-            return dict(env.conditional_placement_on_objects_initializer.sample(placed))
+            return _placed_once(env)
         except RandomizationError:
             if attempt == TRIES - 1:
                 raise
     raise AssertionError("unreachable")
+
+
+def _placed_once(env: Any) -> dict[str, Any]:
+    """Name → (position [3], quaternion [4] (w, x, y, z), object), as the environment's `reset` draws them.
+
+    Raises robosuite's RandomizationError where a sampler finds no room.
+    """
+    placed = env.placement_initializer.sample()
+    placed = env.conditional_placement_initializer.sample(env.sim, placed)
+    return dict(env.conditional_placement_on_objects_initializer.sample(placed))
+
+
+def _fixtures(env: Any, placements: Mapping[str, Any]) -> Fixtures:
+    return {name: (np.array(position, dtype=np.float64), np.array(quaternion, dtype=np.float64))
+            for name, (position, quaternion, _) in placements.items() if name in env.fixtures_dict}

@@ -96,6 +96,7 @@ class World:
         self._solid = np.flatnonzero((self.model.geom_contype != 0) | (self.model.geom_conaffinity != 0))
         self._owner = self._owners()
         self._finger_geoms = [self._named_geoms(robot.gripper, side) for side in ("left_finger", "right_finger")]
+        self._rest = self._reference()
 
     # what things are
 
@@ -230,9 +231,12 @@ class World:
             self.boxes[name] = Box(local.min(0), local.max(0))
         return self.boxes[name]
 
-    @cached_property
-    def _rest(self) -> Any:
-        """MuJoCo data in the model's reference state, to read constants from."""
+    def _reference(self) -> Any:
+        """MuJoCo data in the model's reference state, to read constants from.
+
+        Made before any episode moves the fixtures: read where they stand in one, the last bits of a box would depend
+        on which episode was the first to ask.
+        """
         import mujoco
 
         data = mujoco.MjData(self.model)
