@@ -41,9 +41,9 @@ class Promising(Perturbation):
 
 def conditions(*promises: Promising) -> dict[str, Condition]:
     """`clean`, and `c` with these perturbations."""
-    made = Condition("c", tuple(Part(perturbation="promising") for _ in promises))
+    made = Condition("c", "libero", tuple(Part(perturbation="promising") for _ in promises))
     made.__dict__["perturbations"] = promises
-    return {CLEAN: Condition(CLEAN), "c": made}
+    return {CLEAN: Condition(CLEAN, "toy"), "c": made}
 
 
 def played(n: int, changed: Iterable[str] = (), first: Iterable[str] | None = None, **more: Any) -> list[EpisodeRecord]:

@@ -101,7 +101,7 @@ def test_every_shipped_suite_is_listed_here() -> None:
 def test_an_observation_suite_plays_the_published_severity(name: str) -> None:
     kind = registry.perturbation(name)
     assert kind.paper is not None
-    published = Condition("p", (Part(perturbation=name, severity=kind.paper),))
+    published = Condition("p", "libero", (Part(perturbation=name, severity=kind.paper),))
     suite = load_suite(f"libero-{name.split('_')[0]}")
     assert suite.conditions[name].digest == published.digest
     assert "reconstruction" in suite.source
@@ -182,12 +182,12 @@ BAD_SUITES = {
         SUITE.replace("episodes", "epsiodes"),
         ["suites/bad.toml: the key 'episodes' is missing",
          "suites/bad.toml: unknown key 'epsiodes': did you mean 'episodes'? (valid keys: conditions, episodes, "
-         "include, simulator, source, sweep, task_sets, tasks, title)"],
+         "include, simulator, source, success, sweep, task_sets, tasks, title)"],
     ),
     "far-off key": (
         SUITE + "zzz = 1",
-        ["suites/bad.toml: unknown key 'zzz': valid keys: conditions, episodes, include, simulator, source, sweep, "
-         "task_sets, tasks, title"],
+        ["suites/bad.toml: unknown key 'zzz': valid keys: conditions, episodes, include, simulator, source, "
+         "success, sweep, task_sets, tasks, title"],
     ),
     "text for a number": (
         SUITE.replace("5", '"five"'),

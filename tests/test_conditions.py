@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -9,25 +10,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlabench import registry
-from vlabench.conditions import CLEAN, Condition, Part, at_severity
+from vlabench.conditions import CLEAN, Condition, Part, at_severity, condition_digest
 from vlabench.errors import CardError, UnknownName
 
 
 def condition(*parts: dict[str, Any]) -> Condition:
-    return Condition("c", tuple(Part.model_validate(part) for part in parts), "cards/x.toml")
+    return Condition("c", "libero", tuple(Part.model_validate(part) for part in parts), "cards/x.toml")
 
 
 def test_the_empty_condition_has_no_perturbations() -> None:
-    clean = Condition(CLEAN)
+    clean = Condition(CLEAN, "libero")
     assert clean.perturbations == ()
-    # sha256 of the two characters of an empty JSON list
-    assert clean.digest == "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
+    # sha256 of the two characters of an empty JSON list, and of what a revised simulator makes of it
+    assert condition_digest([], 1) == "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
+    assert clean.digest == hashlib.sha256(b'{"perturbations":[],"revision":2}').hexdigest()
+
+
+def test_a_revision_of_the_simulator_makes_other_conditions_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = condition({"perturbation": "rotation"}).digest
+    monkeypatch.setattr(registry.simulator("libero"), "revision", 3)
+    assert condition({"perturbation": "rotation"}).digest != before
 
 
 @pytest.mark.parametrize("name", registry.names("perturbation"))
 def test_a_severity_and_all_its_parameters_written_out_are_one_condition(name: str) -> None:
     digests = set()
-    for severity in at_severity(name, ""):
+    for severity in at_severity(name, "libero", ""):
         written = severity.perturbations[0].model_dump(mode="json")
         assert condition({"perturbation": name, **written}).digest == severity.digest
         digests.add(severity.digest)

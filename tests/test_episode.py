@@ -187,8 +187,8 @@ def test_episode_ends_when_the_goal_first_holds() -> None:
     assert (played.status, played.success_once, played.success_at_end) == ("success", True, True)
     assert played.steps <= arrives
     assert np.linalg.norm(stage.points[0] - stage.goal) < 0.08  # nothing moved it afterwards
-    (on,) = play(stage, Script(through), [spec()], [{}], replan=STEP_LIMIT, cameras=CAMERAS, stop_at_success=False)
-    assert (on.status, on.success_once, on.success_at_end, on.steps) == ("success", True, False, STEP_LIMIT)
+    (on,) = play(stage, Script(through), [spec()], [{}], replan=STEP_LIMIT, cameras=CAMERAS, success="end")
+    assert (on.status, on.success_once, on.success_at_end, on.steps) == ("failure", True, False, STEP_LIMIT)
 
 
 def test_seconds_come_from_the_clock() -> None:
@@ -231,7 +231,8 @@ def test_a_batch_plays_what_its_episodes_play_alone(
         return {name: kind for name, kind in kinds.items() if kind is not None}
 
     specs, chains = [spec(index) for index, *_ in slots], [chain(*flags) for _, *flags in slots]
-    options: dict[str, Any] = {"replan": replan, "cameras": CAMERAS, "stop_at_success": stop, "clock": lambda: 0.0}
+    options: dict[str, Any] = {"replan": replan, "cameras": CAMERAS, "success": "once" if stop else "end",
+                               "clock": lambda: 0.0}
     together = play(scene(len(slots)), Seeker(noise=0.3), specs, chains, **options)
     alone = [play(scene(), Seeker(noise=0.3), [s], [c], **options)[0] for s, c in zip(specs, chains, strict=True)]
     assert together == alone

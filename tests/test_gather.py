@@ -59,7 +59,8 @@ def test_conditions_have_to_be_those_of_the_digests(results: Path) -> None:
     write_records(results, [record(policy="hero", condition="joint", index=7, condition_digest="older")])
     found = gather([results / "hero"], {"joint": "c"})
     assert [each.index for each in found.records[HERO]] == [0, 1, 2]
-    assert found.notes == ("hero on primitive: 1 record left out: condition 'joint' had other parameters then",)
+    assert found.notes == ("hero on primitive: 1 record left out: condition 'joint' had other parameters then, or the "
+                           "simulator an earlier protocol",)
 
 
 def test_without_digests_the_last_version_holds(tmp_path: Path) -> None:
@@ -71,8 +72,9 @@ def test_without_digests_the_last_version_holds(tmp_path: Path) -> None:
     (records,) = found.records.values()
     assert [(each.condition, each.index, each.steps) for each in records] == [("clean", 0, 5), ("clean", 1, 5)]
     assert sorted(found.notes) == [
-        "random on primitive: 1 record left out: policy 'random' had another card or other weights then",
-        "random on primitive: 3 records left out: condition 'clean' had other parameters then"]
+        "random on primitive: 1 record left out: policy 'random' had another card, other weights or other code then",
+        "random on primitive: 3 records left out: condition 'clean' had other parameters then, or the simulator an "
+        "earlier protocol"]
 
 
 def test_half_a_line_at_the_end_does_no_harm(results: Path) -> None:

@@ -28,7 +28,8 @@ def suite(conditions: dict[str, tuple[Part, ...]] | None = None, **changes: Any)
     fields: dict[str, Any] = {
         "name": "toys", "path": Path("toys.toml"), "title": "t", "source": "s", "simulator": "toy",
         "task_sets": ("kitchen",), "episodes": 2, "tasks": (), "include": (), "sweep": (),
-        "conditions": {CLEAN: Condition(CLEAN)} | {name: Condition(name, p) for name, p in parts.items()},
+        "success": None,
+        "conditions": {name: Condition(name, "toy", part) for name, part in {CLEAN: (), **parts}.items()},
     }  # fmt: skip
     return SuiteCard(**(fields | changes))
 

@@ -51,7 +51,7 @@ def decision() -> Figure:
     obs = Observation(images, np.zeros((1, 8), np.float32), ("put the bowl on the plate",), 0)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    policy.reset([0], [Draws(0, "libero_goal/8", 0, "policy")])
+    policy.reset([0], [Draws((0, "libero_goal/8", 0, "policy"))])
     times = []
     for _ in range(70):
         began = time.perf_counter()

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from vlabench.perturbations.base import Perturbation
     from vlabench.simulators.base import Simulator
 
+Success = Literal["once", "end"]
+"""As in `types`, which imports NumPy: listing cards is to take no second."""
 Names = tuple[Annotated[str, Field(min_length=1)], ...]
 SIDES = (16, 1024)
 """Pixels per side of a picture for a policy: the fewest and the most."""
@@ -45,6 +47,7 @@ class SuiteFile(CardFile):
     simulator: str
     task_sets: Names = Field(min_length=1)
     episodes: int = Field(ge=1)
+    success: Success | None = None
     tasks: Names = ()
     include: Names = ()
     sweep: Names = ()
@@ -55,7 +58,8 @@ class SuiteFile(CardFile):
 class SuiteCard:
     """Task sets × conditions × episodes.
 
-    episodes: per task and condition, unless the command line says otherwise. tasks: patterns such as
+    episodes: per task and condition, unless the command line says otherwise. success: which success tables, gate and
+    board count; None leaves it to the simulator's rule. tasks: patterns such as
     `libero_goal/*` that narrow the task sets down; empty means all tasks. conditions: `clean`, then those of included
     suites, the card's own, and the sweeps' (`<perturbation>-s1` … `-s5`), in that order.
     """
@@ -67,6 +71,7 @@ class SuiteCard:
     simulator: str
     task_sets: tuple[str, ...]
     episodes: int
+    success: Success | None
     tasks: tuple[str, ...]
     include: tuple[str, ...]
     sweep: tuple[str, ...]
@@ -156,9 +161,14 @@ class PolicyCard(CardFile):
 
     @cached_property
     def digest(self) -> str:
-        """sha256 over all on this card that can change what the policy does."""
+        """sha256 over all on this card, and the adapter's own code, that can change what the policy does."""
+        return self.digest_with(self.code)
+
+    def digest_with(self, code: str) -> str:
+        """The digest, were `code` that of the adapter."""
         return digest_of(
             {
+                **({"code": code} if code else {}),
                 "adapter": self.adapter,
                 "revision": self._adapter.revision,
                 "options": self.resolved_options,
@@ -169,6 +179,15 @@ class PolicyCard(CardFile):
                 "weights": self.weights.sha256 if self.weights else None,
             }
         )
+
+    @cached_property
+    def code(self) -> str:
+        """How the sha256 of the adapter's module begins (16 digits); "" for our own, whose `revision` says so."""
+        module = inspect.getmodule(self._adapter)
+        path = getattr(module, "__file__", None)
+        if path is None or self._adapter.__module__.partition(".")[0] == "vlabench":
+            return ""
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
 
     def notices(self, perturbation: Perturbation) -> bool:
         """Whether anything that the perturbation changes can reach this policy or the robot it drives."""
@@ -182,8 +201,11 @@ class PolicyCard(CardFile):
         return condition.name == CLEAN or any(map(self.notices, condition.perturbations))
 
     def versions(self) -> Mapping[str, str]:
-        """Package → version, of those of the adapter's that are installed; without the build (`+cpu`)."""
-        found = {}
+        """Package → version, of those of the adapter's that are installed; without the build (`+cpu`).
+
+        `adapter` → `code`, where that is the user's own.
+        """
+        found = {"adapter": self.code} if self.code else {}
         for name in self._adapter.libraries:
             with contextlib.suppress(importlib.metadata.PackageNotFoundError):
                 found[name] = importlib.metadata.version(name).partition("+")[0]

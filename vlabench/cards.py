@@ -180,7 +180,7 @@ def _load_suite(path: Path, includers: Sequence[Path]) -> SuiteCard:
     if path in includers:
         ring = " → ".join(p.stem for p in [*includers, path])
         raise CardError(f"{where}: include: suites include each other in a ring: {ring}")
-    conditions = {CLEAN: Condition(CLEAN)}
+    conditions = {CLEAN: Condition(CLEAN, file.simulator)}
     for name in file.include:
         try:
             found = _find("suites", name, path.parent)
@@ -195,11 +195,11 @@ def _load_suite(path: Path, includers: Sequence[Path]) -> SuiteCard:
         if name == CLEAN or not SAFE_NAME.fullmatch(name):
             why = "is the empty condition, always there" if name == CLEAN else "must be letters, digits, '.', '_', '-'"
             raise CardError(f"{where}: conditions.{name}: the name {name!r} {why}")
-        _add(conditions, Condition(name, parts, where), where)
+        _add(conditions, Condition(name, file.simulator, parts, where), where)
     for name in file.sweep:
         if name not in registry.names("perturbation"):
             raise UnknownName("perturbation", name, registry.names("perturbation"), where=f"{where}: sweep")
-        for condition in at_severity(name, where):
+        for condition in at_severity(name, file.simulator, where):
             _add(conditions, condition, where)
     given = {key: getattr(file, key) for key in SuiteFile.model_fields if key != "conditions"}
     return SuiteCard(name=path.stem, path=path, conditions=conditions, **given)

@@ -1,9 +1,10 @@
-"""A condition: a named composition of perturbations, and the digest of all their parameters."""
+"""A condition: a named composition of perturbations on a simulator, and the digest of all that decides what it is."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -43,11 +44,12 @@ class Part(BaseModel):
 class Condition:
     """Perturbations in the order in which they act; `where` is the card that says so, for messages.
 
-    Perturbations are looked up, and their parameters checked, when first asked for: `perturbations` and `digest` raise
-    UnknownName or CardError.
+    simulator: the name of the one that the condition is for. Names are looked up, and parameters checked, when first
+    asked for: `perturbations` and `digest` raise UnknownName or CardError.
     """
 
     name: str
+    simulator: str
     parts: tuple[Part, ...] = ()
     where: str = ""
 
@@ -58,12 +60,13 @@ class Condition:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 over kinds and resolved parameters, whether the card writes them out or leaves them at defaults."""
-        return digest_of(
+        """`condition_digest` of its parts, whether the card writes parameters out or leaves them at defaults."""
+        return condition_digest(
             [
                 [part.perturbation, type(made).revision, made.model_dump(mode="json")]
                 for part, made in zip(self.parts, self.perturbations, strict=True)
-            ]
+            ],
+            registry.simulator(self.simulator).revision,
         )
 
     def _resolve(self, number: int, part: Part) -> Perturbation:
@@ -79,11 +82,19 @@ class Condition:
             raise CardError(one_line_each(error, kind, f"{place}: {part.perturbation}")) from None
 
 
-def at_severity(perturbation: str, where: str) -> list[Condition]:
+def at_severity(perturbation: str, simulator: str, where: str) -> list[Condition]:
     """The conditions `<perturbation>-s1` … `-s5` of a sweep."""
-    return [
-        Condition(f"{perturbation}-s{k}", (Part(perturbation=perturbation, severity=k),), where) for k in SEVERITIES
-    ]
+    return [Condition(f"{perturbation}-s{k}", simulator, (Part(perturbation=perturbation, severity=k),), where)
+            for k in SEVERITIES]
+
+
+def condition_digest(parts: Sequence[Sequence[Any]], revision: int) -> str:
+    """sha256 over parts ([perturbation, its revision, all its parameters] each) and the simulator's revision.
+
+    Of a simulator that was never revised, over the parts alone: a first revision invalidates what came before it, the
+    absence of one nothing.
+    """
+    return digest_of(list(parts) if revision == 1 else {"revision": revision, "perturbations": list(parts)})
 
 
 def digest_of(content: Any) -> str:

@@ -13,7 +13,7 @@ from typing_extensions import Self
 
 from vlabench.errors import WorkerError
 from vlabench.types import EpisodeSpec, Task
-from vlabench.worker import Done, Failed, Job, Ready, Unready, Worker
+from vlabench.worker import Done, Ended, Failed, Job, Ready, Unready, Worker
 
 LOSSES = 3
 """So many workers lost in a row, with no episode finished in between, end a run."""
@@ -136,18 +136,24 @@ class Crew:
             raise WorkerError(f"a worker could not start: {answer.message}")
         elif isinstance(answer, Ready):
             worker.ready = True
+        elif answer.spec != worker.spec:
+            yield from self._lose(worker, "WrongEpisode")
         else:
-            spec, seconds = worker.free()
-            yield Result(spec, answer, seconds)
-            if isinstance(answer, Done):
-                worker.finished, worker.failures, self._losses = worker.finished + 1, 0, 0
-            elif answer.phase == "open":
-                yield from self._give_up(spec.task, answer)
-            else:
-                worker.failures += 1
-                if worker.finished and worker.failures >= FAILURES:
-                    self._note(f"a worker is replaced after {worker.failures} errors in a row")
-                    self._dismiss(worker)
+            yield from self._end(worker, answer)
+
+    def _end(self, worker: Worker, answer: Ended) -> Iterator[Result]:
+        """An episode is over, one way or the other."""
+        (spec, seconds), result = worker.free(), answer.result
+        yield Result(spec, result, seconds)
+        if isinstance(result, Done):
+            worker.finished, worker.failures, self._losses = worker.finished + 1, 0, 0
+        elif result.phase == "open":
+            yield from self._give_up(spec.task, result)
+        else:
+            worker.failures += 1
+            if worker.finished and worker.failures >= FAILURES:
+                self._note(f"a worker is replaced after {worker.failures} errors in a row")
+                self._dismiss(worker)
 
     def _give_up(self, task: Task, why: Failed) -> Iterator[Result]:
         """A scene that cannot be opened now cannot be opened for the task's other episodes either."""
@@ -162,6 +168,8 @@ class Crew:
         how = self._dismiss(worker)
         if error == "Timeout":
             how = f"gave no answer within {worker.time_limit:g} s and was stopped"
+        elif error == "WrongEpisode":
+            how = "answered for an episode that it had not been given and was stopped (does the policy fork?)"
         where = f"{spec.task.key} {spec.condition} {spec.index}" if spec else "starting"
         words = worker.last_words
         self._note(f"a worker {how} ({where})" + (f"; its last words:\n{words}" if words else ""))

@@ -18,7 +18,7 @@ from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import choices
 from vlabench.simulators.base import Scene
 from vlabench.slot import Slot
-from vlabench.types import EpisodeRecord, EpisodeSpec, Floats, Observation, Outcome, Phase, Status
+from vlabench.types import EpisodeRecord, EpisodeSpec, Floats, Observation, Outcome, Phase, Status, Success
 
 Bools = npt.NDArray[np.bool_]
 
@@ -79,6 +79,7 @@ class Played:
     """What an episode led to; the fields mean what they mean in `EpisodeRecord`."""
 
     spec: EpisodeSpec
+    status: Status
     success_once: bool
     success_at_end: bool
     steps: int
@@ -89,17 +90,13 @@ class Played:
     changed_first: tuple[str, ...]
     frame: Mapping[str, str]
     state: str
-
-    @property
-    def status(self) -> Status:
-        """An episode is a success if the goal held at any step."""
-        return "success" if self.success_once else "failure"
+    milestones: Mapping[str, bool]
 
     def record(self, **known: Any) -> EpisodeRecord:
         """The episode's line for the store; `known`: the fields that an episode does not know, from `policy` on."""
         own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "spec"}
         task, condition, index, seed = self.spec.identity
-        return EpisodeRecord(task=task, condition=condition, index=index, seed=seed, status=self.status, **own, **known)
+        return EpisodeRecord(task=task, condition=condition, index=index, seed=seed, **own, **known)
 
 
 def play(
@@ -110,7 +107,7 @@ def play(
     *,
     replan: int,
     cameras: Sequence[str],
-    stop_at_success: bool = True,
+    success: Success = "once",
     listeners: Sequence[Listener] = (),
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[Played]:
@@ -119,13 +116,13 @@ def play(
     perturbations: per copy, name → perturbation, applied in this order; the name keys the random stream.
     replan: how many actions of a chunk are executed before the policy looks again; a chunk must have that many.
     cameras: the cameras that the policy receives.
-    stop_at_success: an episode ends when its goal first holds, LIBERO's protocol; its copy gets null actions until
-    the others are done. Otherwise every episode runs to the step limit.
+    success: the simulator's rule. `once`: an episode ends when its goal first holds; its copy gets null actions until
+    the others are done. `end`: every episode runs to the step limit, and what holds then decides.
 
     The scene is rendered once per executed chunk; beyond that only for a perturbation or a listener that asks.
     Raises EpisodeError for whatever goes wrong on the way; KeyboardInterrupt and SystemExit pass through.
     """
-    attempt = Attempt(scene, specs, perturbations, replan=replan, cameras=cameras, stop_at_success=stop_at_success,
+    attempt = Attempt(scene, specs, perturbations, replan=replan, cameras=cameras, success=success,
                       listeners=listeners, clock=clock)
     attempt.start()
     with _phase("reset"):
@@ -153,17 +150,18 @@ class Attempt:
     """
 
     def __init__(self, scene: Scene, specs: Sequence[EpisodeSpec], perturbations: Sequence[Mapping[str, Perturbation]],
-                 *, replan: int, cameras: Sequence[str], stop_at_success: bool = True,
+                 *, replan: int, cameras: Sequence[str], success: Success = "once",
                  listeners: Sequence[Listener] = (), clock: Callable[[], float] = time.perf_counter) -> None:
         if not specs or len(perturbations) != len(specs) or replan < 1 or len({spec.task for spec in specs}) != 1:
             raise ValueError("an attempt needs episodes of one task, perturbations for each of them, and replan ≥ 1")
         self.scene, self.specs, self.replan, self.cameras = scene, specs, replan, cameras
-        self.stop_at_success, self.listeners, self.clock = stop_at_success, listeners, clock
+        self.success, self.listeners, self.clock = success, listeners, clock
         self.filming = any(listener.every_frame for listener in listeners)
         self.limit = specs[0].task.step_limit
         self.steps = self._next_look = 0
         self.running = np.ones(len(specs), dtype=bool)
         self.once, self.at_end = ~self.running, ~self.running
+        self.milestones: dict[str, Bools] = {}
         self.results: dict[int, Played] = {}
         self.began = clock()
         with _phase("reset"):
@@ -243,7 +241,10 @@ class Attempt:
             self.steps += 1
             self.at_end[before] = np.asarray(outcome.success, dtype=bool)[before]
             self.once |= self.at_end
-            over = before & (self.once & self.stop_at_success | (self.steps >= self.limit))
+            for name, reached in outcome.milestones.items():
+                so_far = self.milestones.setdefault(name, np.zeros_like(before))
+                so_far |= before & np.asarray(reached, dtype=bool)
+            over = before & (self.once & (self.success == "once") | (self.steps >= self.limit))
             self._scene_hooks(np.flatnonzero(before & ~over), at_start=False)
             self._finish(np.flatnonzero(over))
         for listener in self.listeners:
@@ -255,11 +256,14 @@ class Attempt:
         for b in copies:
             slot = self.slots[b]
             self.running[b] = False
+            won = self.once[b] if self.success == "once" else self.at_end[b]
             self.results[int(b)] = Played(
-                spec=slot.spec, success_once=bool(self.once[b]), success_at_end=bool(self.at_end[b]),
+                spec=slot.spec, status="success" if won else "failure", success_once=bool(self.once[b]),
+                success_at_end=bool(self.at_end[b]),
                 steps=self.steps, seconds=self.clock() - self.began, instruction=slot.instruction,
                 realised=slot.realised(), changed=slot.changed(), changed_first=slot.changed_first(),
-                frame=slot.frame, state=states[b])
+                frame=slot.frame, state=states[b],
+                milestones={name: bool(reached[b]) for name, reached in self.milestones.items()})
 
     def _between_looks(self) -> None:
         """Render for those who asked: perturbations that need this moment later, and film-makers."""

@@ -11,16 +11,19 @@ from vlabench.plan import Options, Plan
 from vlabench.progress import Progress
 from vlabench.runner import RunSummary
 from vlabench.store import Store
-from vlabench.types import EpisodeRecord, Identity
+from vlabench.types import EpisodeRecord, Identity, Success
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """records: of the whole plan, in its order, whenever they were played. folder: where they lie."""
+    """records: of the whole plan, in its order, whenever they were played. folder: where they lie. counts: the success
+    that the suite counts (`types.won`).
+    """
 
     summary: RunSummary
     records: tuple[EpisodeRecord, ...]
     folder: Path
+    counts: Success | None = None
 
 
 def evaluate(policy_name: str, suite_name: str, results: Path, *, assets: str | None = None,
@@ -43,7 +46,7 @@ def evaluate(policy_name: str, suite_name: str, results: Path, *, assets: str | 
     summary = runner.run(planned, policy, suite.simulator, store, workers=workers, record=record,
                          time_limit=time_limit, progress=progress)
     held = store.read(task_sets, digests, policy.digest).records
-    return Evaluation(summary, of_plan(planned, held), store.folder)
+    return Evaluation(summary, of_plan(planned, held), store.folder, planned.success)
 
 
 def of_plan(planned: Plan, held: Mapping[Identity, EpisodeRecord]) -> tuple[EpisodeRecord, ...]:

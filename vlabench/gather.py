@@ -43,6 +43,7 @@ class Played:
     index: int
     seed: int
     status: Status
+    success_once: bool
     success_at_end: bool
     steps: int
 
@@ -50,7 +51,7 @@ class Played:
     def of(cls, record: EpisodeRecord) -> Self:
         """The same words are the same objects."""
         return cls(sys.intern(record.task), sys.intern(record.condition), record.index, record.seed, record.status,
-                   record.success_at_end, record.steps)
+                   record.success_once, record.success_at_end, record.steps)
 
     @property
     def task_set(self) -> str:
@@ -157,6 +158,7 @@ def _read(
         for name, digest in digests.items():  # one file at a time: its records go as soon as they are cut down
             reading = store.read([task_set], {name: digest}, version)
             whole.ignored += reading.ignored
+            whole.outdated += reading.outdated
             played += map(Played.of, reading.records.values())
     return played, whole.warnings(), Origin(folder, version, digests, _versions(line for _, line in last))
 

@@ -15,7 +15,7 @@ from vlabench.errors import CardError, VlabenchError
 
 def problems() -> list[str]:
     """What is wrong with the cards, one line each; empty if nothing is."""
-    homes: dict[str, Condition] = {}
+    homes: dict[tuple[str, str], Condition] = {}
     checks = [partial(_check_suite, name, homes) for name in cards.suite_names()]
     checks += [partial(_check_policy, name) for name in cards.policy_names()]
     found = []
@@ -27,11 +27,11 @@ def problems() -> list[str]:
     return found
 
 
-def _check_suite(name: str, homes: dict[str, Condition]) -> None:
+def _check_suite(name: str, homes: dict[tuple[str, str], Condition]) -> None:
     suite = cards.load_suite(name)
     _ = suite.engine
     for condition in suite.conditions.values():
-        other = homes.setdefault(condition.name, condition)
+        other = homes.setdefault((suite.simulator, condition.name), condition)
         if other.digest != condition.digest:
             raise CardError(
                 f"{condition.where}: condition {condition.name!r} has other parameters in {other.where}: "

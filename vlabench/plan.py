@@ -11,7 +11,7 @@ from vlabench.conditions import CLEAN, Condition
 from vlabench.errors import OptionError, UnknownName, UnsupportedError, near
 from vlabench.problems import shown
 from vlabench.simulators.base import Simulator
-from vlabench.types import EpisodeSpec, Identity, Task
+from vlabench.types import EpisodeSpec, Identity, Success, Task
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Options:
 class Plan:
     """All episodes that were asked for, by task, then condition, then index: a scene is opened once per task.
 
-    warnings: what the user should know but need not mend.
+    success: which one counts, where the suite says so. warnings: what the user should know but need not mend.
     """
 
     tasks: tuple[Task, ...]
@@ -42,6 +42,7 @@ class Plan:
     episodes: int
     seed: int
     specs: tuple[EpisodeSpec, ...]
+    success: Success | None = None
     warnings: tuple[str, ...] = field(default=())
 
     def todo(self, held: Collection[Identity]) -> tuple[EpisodeSpec, ...]:
@@ -56,6 +57,9 @@ def make(suite: SuiteCard, policy: PolicyCard, simulator: Simulator, options: Op
     perturbation's parameters) and UnsupportedError (what the simulator or the policy cannot do).
     """
     options = options or Options()
+    if suite.success == "end" and simulator.success == "once":
+        raise UnsupportedError(f"{shown(suite.path)}: success = 'end': simulator {type(simulator).__name__} ends an "
+                               f"episode when its goal first holds\n  mend: success = 'once', or leave it out")
     tasks = choose_tasks(suite, simulator, options.tasks)
     conditions = choose_conditions(suite, options)
     episodes = _episodes(suite, tasks, options.episodes)
@@ -66,7 +70,8 @@ def make(suite: SuiteCard, policy: PolicyCard, simulator: Simulator, options: Op
         for name in conditions
         for index in range(episodes)
     )
-    return Plan(tasks, conditions, episodes, options.seed, specs, _warnings(policy, conditions.values(), simulator))
+    return Plan(tasks, conditions, episodes, options.seed, specs, suite.success,
+                _warnings(policy, conditions.values(), simulator))
 
 
 def choose_tasks(suite: SuiteCard, simulator: Simulator, patterns: Sequence[str] = ()) -> tuple[Task, ...]:

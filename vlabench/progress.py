@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from vlabench.types import EpisodeRecord
+from vlabench.types import EpisodeRecord, Success, won
 
 FEW = 6
 """Up to this many conditions have their rates in a line of plain text; of more it would grow longer than a screen."""
@@ -41,18 +41,21 @@ class Progress:
         self.total = self.held = self.played = 0
         self.tallies: dict[str, Tally] = {}
         self.began = clock()
+        self.counts: Success | None = None
 
-    def start(self, total: int, held: int) -> None:
-        """A run of `total` episodes begins, `held` of which are on record already."""
+    def start(self, total: int, held: int, counts: Success | None = None) -> None:
+        """A run of `total` episodes begins, `held` of which are on record already; `counts`: which success counts."""
+        self.counts = counts
         self.total, self.held, self.played, self.tallies, self.began = total, held, 0, {}, self.clock()
 
     def record(self, record: EpisodeRecord) -> None:
         """An episode was recorded."""
         self.played += 1
         tally = self.tallies.setdefault(record.condition, Tally())
-        tally.successes += record.status == "success"
-        tally.failures += record.status == "failure"
-        tally.errors += record.status == "error"
+        good, error = won(record, self.counts), record.status == "error"
+        tally.successes += good
+        tally.failures += not (good or error)
+        tally.errors += error
 
     def note(self, text: str) -> None:
         """Something the user should read now."""
@@ -87,8 +90,8 @@ class PlainProgress(Progress):
         self.console, self.every = console, every
         self._printed = self.began
 
-    def start(self, total: int, held: int) -> None:
-        super().start(total, held)
+    def start(self, total: int, held: int, counts: Success | None = None) -> None:
+        super().start(total, held, counts)
         self._print()
 
     def record(self, record: EpisodeRecord) -> None:
@@ -119,8 +122,8 @@ class LiveProgress(Progress):
         self.console = console
         self._live = Live(console=console, get_renderable=self.picture, refresh_per_second=4)
 
-    def start(self, total: int, held: int) -> None:
-        super().start(total, held)
+    def start(self, total: int, held: int, counts: Success | None = None) -> None:
+        super().start(total, held, counts)
         self._live.start()
 
     def note(self, text: str) -> None:

@@ -18,7 +18,7 @@ from vlabench.progress import Progress
 from vlabench.recorder import ActionRecorder, recording_path
 from vlabench.slot import named
 from vlabench.store import Store, Writer
-from vlabench.types import EpisodeRecord, EpisodeSpec, Identity
+from vlabench.types import EpisodeRecord, EpisodeSpec, Identity, won
 from vlabench.worker import Done, Job
 
 MAX_ERRORS = 0.05
@@ -110,7 +110,7 @@ def run(plan: Plan, policy: PolicyCard, simulator: str, store: Store, *, workers
         interrupted = False
         if todo:
             writer.note_run({**provenance.facts(versions), "episodes": len(todo), "workers": workers})
-            progress.start(len(plan.specs), len(plan.specs) - len(todo))
+            progress.start(len(plan.specs), len(plan.specs) - len(todo), plan.success)
             try:
                 with Crew(job, todo, min(workers, len(todo)), lambda spec: time_limit or default_time_limit(spec),
                           progress.note) as crew:
@@ -184,9 +184,10 @@ class _Book:
     def summary(self, held: int, interrupted: bool) -> RunSummary:
         """How it went so far."""
         fresh = [record for records in self._new.values() for record in records]
-        states = Counter(record.status for record in fresh)
+        errors = sum(record.status == "error" for record in fresh)
+        successes = sum(won(record, self._plan.success) for record in fresh)
         causes = Counter(f"{r.phase}: {r.error}: {r.message}" for r in fresh if r.status == "error")
-        return RunSummary(len(self._plan.specs), held, states["success"], states["failure"], states["error"],
+        return RunSummary(len(self._plan.specs), held, successes, len(fresh) - successes - errors, errors,
                           tuple(causes.most_common()), self._progress.clock() - self._progress.began, interrupted)
 
     def _record(self, result: Result) -> EpisodeRecord:

@@ -35,6 +35,8 @@ WRITING = (
 )
 READING = "when reading\n  mend: set the permissions there, or choose another folder with --results DIR"
 RUNS = "runs.jsonl"
+NAMED = 3
+"""Conditions that a sentence names."""
 _RECORD: TypeAdapter[EpisodeRecord] = TypeAdapter(EpisodeRecord)
 _FIELDS = {f.name for f in dataclasses.fields(EpisodeRecord)}
 _OPTIONAL = {f.name for f in dataclasses.fields(EpisodeRecord) if f.default is not dataclasses.MISSING}
@@ -42,10 +44,14 @@ _OPTIONAL = {f.name for f in dataclasses.fields(EpisodeRecord) if f.default is n
 
 @dataclass
 class Reading:
-    """The records that hold, by identity, and why other lines were left out (reason → number of lines)."""
+    """The records that hold, by identity, and why other lines were left out (reason → number of lines).
+
+    outdated: condition → lines of episodes under that name which were something else, by their condition's digest.
+    """
 
     records: dict[Identity, EpisodeRecord] = field(default_factory=dict)
     ignored: Counter[str] = field(default_factory=Counter)
+    outdated: Counter[str] = field(default_factory=Counter)
 
     @property
     def held(self) -> frozenset[Identity]:
@@ -54,7 +60,13 @@ class Reading:
 
     def warnings(self) -> list[str]:
         """One sentence per reason, for people."""
-        return [f"{n} record{'s' if n > 1 else ''} left out: {why}" for why, n in sorted(self.ignored.items())]
+        reasons = sorted(self.ignored.items())
+        if self.outdated:
+            named = [repr(name) for name in self.outdated]
+            conditions = ", ".join(named[:NAMED]) + (f" and {len(named) - NAMED} more" if len(named) > NAMED else "")
+            reasons.append((f"condition{'s' if len(named) > 1 else ''} {conditions} had other parameters then, or the "
+                            f"simulator an earlier protocol", self.outdated.total()))
+        return [f"{n} record{'s' if n > 1 else ''} left out: {why}" for why, n in reasons]
 
 
 @dataclass(frozen=True)
@@ -86,9 +98,13 @@ class Store:
         for task_set in task_sets:
             for condition, digest in conditions.items():
                 for record in _records(self.path(task_set, condition), reading.ignored):
-                    misfit = _misfit(record, condition, digest, policy_digest)
-                    if misfit:
-                        reading.ignored[misfit] += 1
+                    if record.condition != condition:
+                        reading.ignored[f"filed under condition {condition!r} but played under another"] += 1
+                    elif record.condition_digest != digest:
+                        reading.outdated[condition] += 1
+                    elif policy_digest not in (None, record.policy_digest):
+                        reading.ignored[f"policy {record.policy!r} had another card, other weights or other code "
+                                        "then"] += 1
                     else:
                         reading.records[record.identity] = record
         return reading
@@ -228,16 +244,6 @@ def _loaded(line: bytes) -> Any:
         return from_json(line)
     except ValueError:
         return json.loads(line)
-
-
-def _misfit(record: EpisodeRecord, condition: str, digest: str, policy_digest: str | None) -> str:
-    if record.condition != condition:
-        return f"filed under condition {condition!r} but played under another"
-    if record.condition_digest != digest:
-        return f"condition {condition!r} had other parameters then"
-    if policy_digest is not None and record.policy_digest != policy_digest:
-        return f"policy {record.policy!r} had another card or other weights then"
-    return ""
 
 
 def _plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,8 @@ Image = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.floating[Any]]
 Status = Literal["success", "failure", "error"]
 Phase = Literal["open", "reset", "observe", "act", "step", "worker"]
+Success = Literal["once", "end"]
+"""When an episode succeeds: its goal held at some step, or it held after the last one."""
 Identity = tuple[str, str, int, int]
 """What the store knows an episode by: (task key, condition, index, seed)."""
 
@@ -95,17 +97,44 @@ class Observation:
 class Outcome:
     """What a step led to: success bool [B] now, and what rewards are made of, float [B, …], where a simulator has it.
 
-    LIBERO: `joints` [1, 7], the arm's positions (rad).
+    LIBERO: `joints` [1, 7], the arm's positions (rad). milestones: name → bool [B], what has been reached on the way,
+    such as `grasped`; one that holds at any step counts as reached.
     """
 
     success: npt.NDArray[np.bool_]
     terms: Mapping[str, Floats] = field(default_factory=dict)
+    milestones: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
+
+
+class Ended(Protocol):
+    """What is known of an episode that is over: a record, or what tables keep of one."""
+
+    @property
+    def status(self) -> Status: ...
+    @property
+    def success_once(self) -> bool: ...
+    @property
+    def success_at_end(self) -> bool: ...
+
+
+def won(episode: Ended, counts: Success | None = None) -> bool:
+    """Whether an episode is a success, by what a suite counts; None leaves it to its simulator's rule, the status.
+
+    An episode that ended in an error is none; whoever computes rates leaves it out before.
+    """
+    if episode.status == "error":
+        return False
+    if counts is None:
+        return episode.status == "success"
+    return episode.success_once if counts == "once" else episode.success_at_end
 
 
 @dataclass(frozen=True)
 class EpisodeRecord:
     """One line of the store. All fields but `seconds` and `finished` are the same whenever the episode is played again.
 
+    status: by the simulator's rule (`Simulator.success`). milestones: name → whether it was reached, for simulators
+    that have them.
     changed: channel → share of the policy's looks (pictures, proprioception, instruction) or of the executed steps
     (action) at which what was received differed from what the scene showed or the policy asked for. Beside them
     `action/asked` → share of the steps at which the policy asked for another action than at the step before.
@@ -137,6 +166,7 @@ class EpisodeRecord:
     phase: str = ""
     error: str = ""
     message: str = ""
+    milestones: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def identity(self) -> Identity:

@@ -1,7 +1,7 @@
 """A worker process, both ends: `main` plays the episodes it is sent, `Worker` is the runner's handle on it.
 
 A worker is a fresh interpreter (OpenGL contexts made after a fork deadlock; a crash must not take the runner along)
-that talks over one pipe: it gets a Job, answers Ready, then answers every EpisodeSpec with Done or Failed. It ends
+that talks over one pipe: it gets a Job, answers Ready, then answers every EpisodeSpec with Ended. It ends
 when the pipe ends, and on Linux with its parent whatever that died of.
 """
 
@@ -40,6 +40,8 @@ ENVIRONMENT = {
 """One thread per worker: workers fill the cores, and the order in which threads add floats would change records."""
 LAST_LINES = 15
 """Of a dead worker's output, for the user."""
+LONGEST = 2000
+"""Characters of an error's message that are kept: some libraries put whole arrays into theirs."""
 _BOOT = ("import json, sys; sys.path[:] = json.loads(sys.argv[3]); "
          "from vlabench.worker import main; main(int(sys.argv[1]), int(sys.argv[2]))")
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -88,7 +90,15 @@ class Failed:
     message: str
 
 
-Answer = Ready | Unready | Done | Failed
+@dataclass(frozen=True)
+class Ended:
+    """What became of an episode that was handed out."""
+
+    spec: EpisodeSpec
+    result: Done | Failed
+
+
+Answer = Ready | Unready | Ended
 
 
 class Stage:
@@ -112,7 +122,8 @@ class Stage:
         keeper = self.job.keeper(self.policy, card.replan) if self.job.keeper else None
         try:
             (played,) = play(scene, self.policy, [spec], [self.job.chains[spec.condition]], replan=card.replan,
-                             cameras=card.cameras, listeners=[keeper] if keeper else [])
+                             cameras=card.cameras, success=self.simulator.success,
+                             listeners=[keeper] if keeper else [])
         except EpisodeError as error:
             self.close_scene()
             return Failed(error.phase, type(error.cause).__name__, _told(error.cause))
@@ -154,7 +165,7 @@ def main(handle: int, parent: int) -> None:
             while True:
                 spec = connection.recv()
                 assert isinstance(spec, EpisodeSpec)
-                connection.send(stage.play(spec))
+                connection.send(Ended(spec, stage.play(spec)))
         finally:
             stage.close_scene()
             stage.policy.close()
@@ -256,11 +267,14 @@ def _death(code: int) -> str:
 
 
 def _told(error: BaseException) -> str:
-    """The message of an error; unless it is one of ours, with the file and line that raised it."""
-    if isinstance(error, VlabenchError):
-        return str(error)
+    """The message of an error, cut to LONGEST; unless it is one of ours, with the file and line that raised it."""
+    text = str(error)
+    if len(text) > LONGEST:
+        text = f"{text[:LONGEST]} … ({len(text)} characters)"
     frames = traceback.extract_tb(error.__traceback__)
-    return f"{error} [{Path(frames[-1].filename).name}:{frames[-1].lineno}]" if frames else str(error)
+    if isinstance(error, VlabenchError) or not frames:
+        return text
+    return f"{text} [{Path(frames[-1].filename).name}:{frames[-1].lineno}]"
 
 
 def _die_with(parent: int) -> None:

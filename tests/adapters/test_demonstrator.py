@@ -30,7 +30,7 @@ def observe(step: int) -> Observation:
 
 
 def episode(policy: Demonstrator, index: int, steps: int = 200) -> tuple[list[Floats], list[int]]:
-    policy.reset([0], [Draws(0, "task/0", index, "policy")])
+    policy.reset([0], [Draws((0, "task/0", index, "policy"))])
     actions, actors = [], []
     for step in range(steps):
         actions.append(policy.act(observe(step))[0, 0])

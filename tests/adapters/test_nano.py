@@ -39,7 +39,7 @@ def observe(size: int = 32, count: int = 2, step: int = 0) -> Observation:
 
 def made(weights: Path, **options: object) -> Nano:
     policy = Nano(weights, **options)  # type: ignore[arg-type]
-    policy.reset([0, 1], [Draws(0, "a/0", index, "policy") for index in (0, 1)])
+    policy.reset([0, 1], [Draws((0, "a/0", index, "policy")) for index in (0, 1)])
     return policy
 
 

@@ -15,7 +15,7 @@ def looks(slots: int, step: int = 0) -> Observation:
 
 
 def draws(index: int) -> Draws:
-    return Draws(0, "kitchen/0", index, "policy")
+    return Draws((0, "kitchen/0", index, "policy"))
 
 
 def alone(index: int, number: int) -> list[Floats]:

@@ -18,7 +18,7 @@ def looked(step: int) -> Observation:
 
 def test_each_stage_acts_in_its_steps() -> None:
     relay = Relay([("still", 2), ("random", 5), ("still", 0)])
-    relay.reset([0], [Draws(0, "toy/0", 0, "policy")])
+    relay.reset([0], [Draws((0, "toy/0", 0, "policy"))])
     still = Still().act(looked(0))[:, :1]
     moved = [not np.array_equal(relay.act(looked(step)), still) for step in range(8)]
     assert moved == [False, False, True, True, True, False, False, False]

@@ -95,7 +95,7 @@ def test_a_folder_holds_one_recipe(shelf: Path) -> None:
         collect([TASK], 0, shelf, RECIPE)
     with pytest.raises(UnknownName, match="unknown policy 'nobody'"):
         collecting.with_learner(RECIPE, "nobody", 0.5)
-    assert stream(EpisodeSpec(TASK, "clean", 0, 0, True), "start").name == "sampled/start"
+    assert stream(EpisodeSpec(TASK, "clean", 0, 0, True), "start").key[-1] == "sampled/start"
 
 
 def test_ctrl_c_keeps_what_is_there_and_the_same_command_goes_on(tmp_path: Path,

@@ -85,7 +85,7 @@ def match(baseline: Fake, candidate: Fake, *conditions: str, margin: float = 5.0
     contests = [Contest(name, stats.PairedSequence(choice.loss, 2 * alpha), min(baseline.limit, candidate.limit))
                 for name in conditions]
     players = cast("tuple[Player, Player]", (baseline, candidate))
-    return Match(players, contests, choice, TASKS, None, Progress())
+    return Match(players, contests, choice, TASKS, None, Progress(), None)
 
 
 def test_equal_policies_pass_after_the_pairs_that_the_test_needs() -> None:

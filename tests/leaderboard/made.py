@@ -46,7 +46,8 @@ def policy_card(folder: Path, name: str, noise: float = 0.2, title: str = "Seeks
 def whole_suite(policy: PolicyCard, definition: Definition, outcome: Outcome,
                 versions: Mapping[str, str] = VERSIONS) -> list[EpisodeRecord]:
     """A record of every episode of a suite, with all that a run would have left in it."""
-    return [_record(policy, definition, task, condition, index, outcome(task.key, condition, index), versions)
+    return [_record(policy, definition, task, condition, index, outcome(task.key, condition, index),
+                    {**versions, **policy.versions()})
             for task in definition.tasks.values() for condition in definition.card.conditions
             for index in range(definition.card.episodes)]
 

@@ -71,10 +71,12 @@ REFUSED: dict[str, tuple[Edit, str]] = {
     "an error": (lambda records: [dataclasses.replace(records[0], status="error"), *records[1:]],
                  r"1 of 36 episodes are lacking \(1 of them ended in errors\): toy_points/0 clean 0"),
     "another card": (lambda records: [dataclasses.replace(records[0], policy_digest="0" * 64), *records[1:]],
-                     "1 of 36 episodes .*\n  1 record left out: policy 'mine' had another card or other weights then"),
+                     "1 of 36 episodes .*\n  1 record left out: policy 'mine' had another card, other weights or other "
+                     "code then"),
     "another condition": (lambda records: [dataclasses.replace(record, condition_digest="0" * 64)
                                            if record.condition == "dark" else record for record in records],
-                          "12 of 36 episodes .*\n  12 records left out: condition 'dark' had other parameters then"),
+                          "12 of 36 episodes .*\n  12 records left out: condition 'dark' had other parameters then, "
+                          "or the simulator an earlier protocol"),
     "two versions": (lambda records: [dataclasses.replace(records[0], versions={"toy": "0.2"}), *records[1:]],
                      "played with different versions: 35 with .*0.1.*; 1 with .*0.2"),
     "altered": (lambda records: [*records[:-1], dataclasses.replace(records[-1], status="success")],

@@ -19,7 +19,7 @@ def draws() -> Callable[[int], Draws]:
     """Index of an episode → its random numbers."""
 
     def of(index: int) -> Draws:
-        return Draws(0, "libero_spatial/3", index, "test")
+        return Draws((0, "libero_spatial/3", index, "test"))
 
     return of
 

@@ -35,7 +35,8 @@ def test_the_share_of_episodes(draws: Callable[[int], Draws]) -> None:
 def test_a_few_episodes_without_it_are_no_fault_of_a_small_share() -> None:
     told_right = [record(condition="c", index=k, changed={}, changed_first=()) for k in range(4)]
     for share, faults in ((0.2, 0), (1.0, 1)):
-        condition = Condition("c", (Part.model_validate({"perturbation": "wrong_instruction", "share": share}),))
+        told = Part.model_validate({"perturbation": "wrong_instruction", "share": share})
+        condition = Condition("c", "libero", (told,))
         assert len(audit(told_right, {"c": condition}, ("agentview",))) == faults
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.factories import Toy, episodes, write_records
 from vlabench import cards, plots
-from vlabench.conditions import Condition, Part
+from vlabench.conditions import Condition, Part, at_severity
 from vlabench.gather import Origin
 from vlabench.recorder import recording_path
 from vlabench.report.choosing import conditions_of, engine, looks, pairs
@@ -16,13 +16,13 @@ from vlabench.report.standing import standing
 from vlabench.types import EpisodeSpec
 
 TASKS = {task.key: task for name in Toy.task_sets for task in Toy("primitive").tasks(name)}
-FAR, NEAR, OTHER = (Condition(name) for name in ("far-s1", "near", "far-s2"))
+FAR, NEAR, OTHER = (Condition(name, "libero") for name in ("far-s1", "near", "far-s2"))
 
 
 def chosen(results: Path, number: int, *conditions: Condition) -> list[tuple[str, str, int]]:
     data = plots.load([results])
     (side,) = data.sides
-    known = {each.name: each for each in (Condition("clean"), *conditions)}
+    known = {each.name: each for each in (Condition("clean", "libero"), *conditions)}
     found = pairs(standing(data, side), data.records[side.owner], known, TASKS, data.origins[side.owner].folder, number)
     for pair in found:
         assert [spec.condition for spec in pair.specs][0] == "clean"
@@ -78,11 +78,11 @@ def test_conditions_count_that_still_mean_what_they_meant() -> None:
 
 
 def test_first_looks_at_one_condition_of_each_kind_that_shows() -> None:
-    made = {"clean": Condition("clean"), "joint": cards.load_suite("libero-joint").conditions["joint"],
-            "noise": Condition("noise", (Part(perturbation="action_noise"),)),
-            "drop": Condition("drop", (Part(perturbation="frame_drop"),)),
-            "told": Condition("told", (Part(perturbation="wrong_instruction", share=1.0),)),
-            **{f"shift-s{k}": Condition(f"shift-s{k}", (Part(perturbation="shift", severity=k),)) for k in range(1, 6)}}
+    made = {"clean": Condition("clean", "libero"), "joint": cards.load_suite("libero-joint").conditions["joint"],
+            "noise": Condition("noise", "libero", (Part(perturbation="action_noise"),)),
+            "drop": Condition("drop", "libero", (Part(perturbation="frame_drop"),)),
+            "told": Condition("told", "libero", (Part(perturbation="wrong_instruction", share=1.0),)),
+            **{each.name: each for each in at_severity("shift", "libero", "")}}
     found = looks([*made, "unknown"], made, Toy("primitive"), TASKS["kitchen/1"], 7, 2)
     assert [spec.condition for spec in found] == ["clean", "joint", "told", "shift-s3"]
     assert {(spec.task.key, spec.task.step_limit, spec.index, spec.seed) for spec in found} == {("kitchen/1", 1, 7, 2)}

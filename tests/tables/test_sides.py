@@ -59,7 +59,7 @@ def test_packs_seeds_and_absent_conditions_do_not_cut_each_other() -> None:
 def test_success_at_the_end_is_another_outcome() -> None:
     fell = record(index=1, success_at_end=False)
     (once,), _ = sides(gathered(record(), fell))
-    (at_end,), _ = sides(gathered(record(), fell), at_end=True)
+    (at_end,), _ = sides(gathered(record(), fell), counts="end")
     found = [list(each.outcomes["clean", "kitchen"].values()) for each in (once, at_end)]
     assert found == [[True, True], [True, False]]
 

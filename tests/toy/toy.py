@@ -29,12 +29,20 @@ SIZE = 16
 STEP = 0.1
 NEAR = 0.08
 STEP_LIMIT = 20
+STARTS = 50
+MISCHIEF = "TOY_MISCHIEF"
 EVERY: Mapping[int, Mapping[str, Any]] = {severity: {} for severity in range(1, 6)}
 
 
 def mischief(key: str) -> Any:
     """What goes wrong at `key`, if anything."""
-    return json.loads(os.environ.get("TOY_MISCHIEF", "{}")).get(key)
+    return json.loads(os.environ.get(MISCHIEF, "{}")).get(key)
+
+
+def start(number: int, index: int) -> Floats:
+    """Where the point is at the beginning of an episode of a task."""
+    found: Floats = generator("toy start", number, index).uniform(0, 1, 2)
+    return found
 
 
 def misbehave(kind: Any) -> None:
@@ -69,7 +77,7 @@ class Points(Scene):
         self._mischief = mischief(f"{self.task.number}/{episodes[0].index}")
         misbehave(self._mischief)
         self._fail("reset")
-        self.points = np.array([generator("toy start", self.task.number, e.index).uniform(0, 1, 2) for e in episodes])
+        self.points = np.array([start(self.task.number, e.index) for e in episodes])
         self.steps = 0
 
     def observe(self) -> Observation:
@@ -133,7 +141,7 @@ class Toy(Simulator):
     def tasks(self, task_set: str) -> list[Task]:
         if task_set != "toy_points":
             raise UnknownName("task set", task_set, self.task_sets)
-        return [Task("toy", task_set, n, f"seek_{n}", f"seek goal {n}", STEP_LIMIT, 50) for n in range(3)]
+        return [Task("toy", task_set, n, f"seek_{n}", f"seek goal {n}", STEP_LIMIT, STARTS) for n in range(3)]
 
     def open(self, task: Task, batch: int = 1, cameras: Sequence[str] = (), image_size: int = SIZE,
              privileged: bool = False) -> Points:
@@ -166,13 +174,16 @@ class Seeker(Policy):
         green = obs.images["top"][slot, :, :, 1]
         row, column = np.unravel_index(int(green.argmax()), green.shape)
         away = (np.array([column, row]) + 0.5) / SIZE - obs.proprio[slot]
-        noise = self._noise() * self._draws[slot].at(look).normal(size=(self.chunk, 2))
+        noise = self._noise(obs) * self._draws[slot].at(look).normal(size=(self.chunk, 2))
         heading = np.clip(away / (STEP * self.chunk), -1, 1) + noise
         return np.concatenate([heading, np.zeros((self.chunk, 1))], axis=1)
 
-    def _noise(self) -> float:
-        own = self._draws[0]
-        kind = mischief(f"{own.task.rpartition('/')[2]}/{own.index}")
+    def _noise(self, obs: Observation) -> float:
+        number = int(obs.instruction[0].rpartition(" ")[2]) if MISCHIEF in os.environ else 0
+        # Which episode it plays it is not told: it knows it by where it starts.
+        kinds = [mischief(f"{number}/{index}") for index in range(STARTS if MISCHIEF in os.environ else 0)
+                 if np.array_equal(start(number, index).astype(np.float32), obs.proprio[0])]
+        kind = kinds[0] if kinds else None
         if kind == "act":
             raise KeyError("mischief at act")
         return float("nan") if kind == "nan" else self.noise

@@ -87,7 +87,8 @@ def compare(baseline: str, candidate: str, choice: Choice, results: Path = Path(
     digests, notes = _conditions(first, second, choice)
     mine, theirs = (_chosen(side.read(digests), choice, seed)
                     for side, seed in ((first, choice.seed), (second, choice.candidate_seed)))
-    pairs = [paired(name, mine.get(name, []), theirs.get(name, [])) for name in digests]
+    counts = cards.load_suite(choice.suite).success if choice.suite else None
+    pairs = [paired(name, mine.get(name, []), theirs.get(name, []), counts) for name in digests]
     if not any(each.keys for each in pairs):
         raise OptionError(f"baseline {baseline!r} and candidate {candidate!r} have no episode in common that both "
                           f"finished (seed {choice.seed} against {choice.candidate_seed})")

@@ -22,6 +22,7 @@ from vlabench.gate.sides import Side, address, sides
 from vlabench.gate.verdicts import Finding, Pairs, finding_of, paired
 from vlabench.plan import Options, Plan
 from vlabench.progress import Progress
+from vlabench.types import Success
 
 FIRST_PAIRS = 32
 """Pairs of a condition's first batch, in whole rounds: fewer seldom decide, and each batch starts workers anew. A later
@@ -61,7 +62,7 @@ def play(baseline: str, candidate: str, choice: Choice, results: Path = Path("re
     players = Player(first, own, whole, choice.seed), Player(second, whole, whole, choice.candidate_seed)
     contests = [Contest(name, stats.PairedSequence(loss, 2 * choice.alpha),
                         min(player.rounds(name) for player in players)) for name in whole.conditions]
-    return Match(players, contests, choice, len(whole.tasks), workers, progress).report()
+    return Match(players, contests, choice, len(whole.tasks), workers, progress, whole.success).report()
 
 
 def _planned(side: Side, choice: Choice, seed: int, episodes: int | None) -> Plan:
@@ -82,6 +83,7 @@ class Match:
     tasks: int
     workers: int | None
     progress: Progress
+    counts: Success | None
 
     def report(self) -> Report:
         """Look at what is there, play what is needed, and judge."""
@@ -160,7 +162,7 @@ class Match:
 
     def _pairs(self, contest: Contest) -> Pairs:
         first, second = (player.of_rounds(contest.condition, contest.rounds) for player in self.players)
-        return paired(contest.condition, first, second)
+        return paired(contest.condition, first, second, self.counts)
 
     def _finding(self, contest: Contest) -> Finding:
         state, pairs = contest.sequence.state, self._pairs(contest)

@@ -9,7 +9,7 @@ from vlabench import runner
 from vlabench.gate.sides import Side
 from vlabench.plan import Plan
 from vlabench.progress import Progress
-from vlabench.types import EpisodeRecord
+from vlabench.types import EpisodeRecord, won
 
 
 class Interrupted(Exception):
@@ -65,7 +65,7 @@ class Player:
     def outcomes(self, condition: str, number: int) -> list[bool | None]:
         """Of a round that is whole: whether each task's episode succeeded; None for an error."""
         records = [self._records[task.key, condition, number] for task in self._common.tasks]
-        return [None if record.status == "error" else record.status == "success" for record in records]
+        return [None if record.status == "error" else won(record, self._common.success) for record in records]
 
     def of_rounds(self, condition: str, count: int) -> list[EpisodeRecord]:
         """The records of the first rounds."""

@@ -12,7 +12,7 @@ import numpy as np
 from vlabench import stats
 from vlabench.gate.needs import further_episodes
 from vlabench.runner import MAX_ERRORS
-from vlabench.types import EpisodeRecord
+from vlabench.types import EpisodeRecord, Success, won
 
 Episode = tuple[str, int]
 """(task, index): what both sides' seeds have in common."""
@@ -71,14 +71,16 @@ class Finding:
     worst: tuple[tuple[str, float, int], ...] = ()
 
 
-def paired(condition: str, baseline: Iterable[EpisodeRecord], candidate: Iterable[EpisodeRecord]) -> Pairs:
-    """The pairs of two sides' records of one condition, one seed each."""
-    mine, theirs = ({(record.task, record.index): record.status for record in side} for side in (baseline, candidate))
+def paired(condition: str, baseline: Iterable[EpisodeRecord], candidate: Iterable[EpisodeRecord],
+           counts: Success | None = None) -> Pairs:
+    """The pairs of two sides' records of one condition, one seed each; `counts`: which success counts."""
+    mine, theirs = ({(record.task, record.index): record for record in side} for side in (baseline, candidate))
     common = [key for key in mine if key in theirs]
-    keys = tuple(sorted(key for key in common if "error" not in (mine[key], theirs[key])))
-    first, second = (np.array([side[key] == "success" for key in keys], dtype=np.bool_) for side in (mine, theirs))
+    keys = tuple(sorted(key for key in common if "error" not in (mine[key].status, theirs[key].status)))
+    first, second = (np.array([won(side[key], counts) for key in keys], dtype=np.bool_) for side in (mine, theirs))
     return Pairs(condition, keys, first, second,
-                 errors=(sum(mine[key] == "error" for key in common), sum(theirs[key] == "error" for key in common)),
+                 errors=(sum(mine[key].status == "error" for key in common),
+                         sum(theirs[key].status == "error" for key in common)),
                  alone=(len(mine) - len(common), len(theirs) - len(common)))
 
 

@@ -13,7 +13,7 @@ from vlabench.errors import OutdatedError, SubmissionError, UnknownName
 from vlabench.leaderboard.manifest import ConditionForm, Manifest
 from vlabench.plan import choose_tasks
 from vlabench.slot import named
-from vlabench.types import EpisodeRecord, Task
+from vlabench.types import EpisodeRecord, Success, Task, won
 
 MEND = "mend: play the suite as it is here, and submit again"
 
@@ -28,7 +28,8 @@ class Definition:
     @property
     def conditions(self) -> dict[str, ConditionForm]:
         """The suite's conditions as a manifest has them."""
-        return {name: _form(condition) for name, condition in self.card.conditions.items()}
+        protocol = self.card.engine.revision
+        return {name: _form(condition, protocol) for name, condition in self.card.conditions.items()}
 
 
 @dataclass
@@ -54,6 +55,7 @@ def check_current(manifest: Manifest, definition: Definition) -> None:
     for what, mine, theirs in (
         ("simulator", card.simulator, manifest.simulator),
         ("number of episodes per task and condition", card.episodes, manifest.episodes),
+        ("success that counts", card.success, manifest.success),
         ("tasks", ", ".join(definition.tasks), ", ".join(manifest.tasks)),
         ("conditions", ", ".join(now), ", ".join(then)),
     ):
@@ -61,6 +63,9 @@ def check_current(manifest: Manifest, definition: Definition) -> None:
             raise OutdatedError(f"{manifest.name}: suite {card.name!r} has another {what} here: {_short(str(mine))}; "
                                 f"the submission has {_short(str(theirs))}\n  {MEND}")
     for name in now:
+        if now[name].protocol != then[name].protocol:
+            raise OutdatedError(f"{manifest.name}: played by protocol {then[name].protocol} of the simulator "
+                                f"{card.simulator!r}, which is {now[name].protocol} here\n  {MEND}")
         if now[name].digest != then[name].digest:
             raise OutdatedError(f"{manifest.name}: condition {name!r} of suite {card.name!r} has other parameters here "
                                 f"(digest {now[name].digest[:8]}) than in the submission ({then[name].digest[:8]})\n"
@@ -79,7 +84,7 @@ def check_plausible(records: Iterable[EpisodeRecord], policy: PolicyCard, defini
     ends: dict[tuple[str, str, str], int] = {}
     for record in records:
         task = definition.tasks[record.task]
-        problem = _contradiction(record, task.step_limit)
+        problem = _contradiction(record, task.step_limit, definition.card.engine.success)
         if record.condition not in worded and record.instruction != task.instruction:
             problem = f"has the instruction {record.instruction[:80]!r}, not the task's"
         elif record.realised.keys() != streams[record.condition]:
@@ -96,15 +101,17 @@ def check_plausible(records: Iterable[EpisodeRecord], policy: PolicyCard, defini
         raise SubmissionError(f"{where}: {findings[0]}")
 
 
-def _contradiction(record: EpisodeRecord, limit: int) -> str:
-    """What about an episode cannot be so, whatever the policy: the loop ends it at its first success or the limit."""
-    won = record.status == "success"
+def _contradiction(record: EpisodeRecord, limit: int, rule: Success) -> str:
+    """What about an episode cannot be so, whatever the policy: by the rule `once` it ends with its first success or at
+    the limit, by `end` at the limit.
+    """
     if record.status == "error":
         return "is an error, not an outcome"
-    if won != record.success_once or won != record.success_at_end:
+    good, over = won(record), won(record) and rule == "once"
+    if good != record.success_at_end or good > record.success_once or rule == "once" and good != record.success_once:
         return (f"is a {record.status}, but success_once is {record.success_once} and success_at_end "
                 f"{record.success_at_end}")
-    if not 1 <= record.steps <= limit or not won and record.steps != limit:
+    if not 1 <= record.steps <= limit or not over and record.steps != limit:
         return f"is a {record.status} after {record.steps} steps, with a limit of {limit}"
     if not record.state or record.phase or record.error or record.message:
         return "has no final state, or an error's phase or message"
@@ -115,10 +122,10 @@ def _may_reword(condition: Condition, policy: PolicyCard) -> bool:
     return any("instruction" in perturbation.channels(policy.cameras) for perturbation in condition.perturbations)
 
 
-def _form(condition: Condition) -> ConditionForm:
+def _form(condition: Condition, protocol: int) -> ConditionForm:
     parts = tuple((part.perturbation, type(made).revision, made.model_dump(mode="json"))
                   for part, made in zip(condition.parts, condition.perturbations, strict=True))
-    return ConditionForm(digest=condition.digest, parts=parts)
+    return ConditionForm(digest=condition.digest, parts=parts, protocol=protocol)
 
 
 def _short(text: str) -> str:

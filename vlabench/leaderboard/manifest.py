@@ -18,7 +18,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from typing_extensions import Self
 
 from vlabench.cards import SAFE_NAME
-from vlabench.conditions import digest_of
+from vlabench.conditions import condition_digest
+from vlabench.types import Success
 
 MANIFEST = "submission.json"
 SCHEMA = "submission.schema.json"
@@ -49,15 +50,18 @@ class Form(BaseModel):
 
 
 class ConditionForm(Form):
-    """A condition as it was played. parts: [perturbation, revision, all its parameters] each; digest: over them."""
+    """A condition as it was played. parts: [perturbation, revision, all its parameters] each; protocol: the simulator's
+    revision; digest: over both.
+    """
 
     digest: Sha256
     parts: tuple[tuple[Name, int, dict[str, Any]], ...]
+    protocol: int = Field(default=1, ge=1)
 
     @model_validator(mode="after")
     def _digest_is_of_parts(self) -> Self:
-        if digest_of([list(part) for part in self.parts]) != self.digest:
-            raise ValueError("the digest is not that of the parts")
+        if condition_digest([list(part) for part in self.parts], self.protocol) != self.digest:
+            raise ValueError("the digest is not that of the parts and the protocol")
         return self
 
 
@@ -80,7 +84,8 @@ class FileForm(Form):
 class Manifest(Form):
     """One policy on one suite and asset pack: the suite's tasks × conditions × `episodes`, all of them, without errors.
 
-    contact: where the submitter can be reached. revision: of the policy's adapter, a part of `policy_digest`.
+    contact: where the submitter can be reached. revision: of the policy's adapter, a part of `policy_digest`. success:
+    the one that the suite counts, where it says so.
     """
 
     format: Literal[1]
@@ -95,6 +100,7 @@ class Manifest(Form):
     assets: Name
     suite: Name
     episodes: int = Field(ge=1)
+    success: Success | None = None
     tasks: tuple[TaskKey, ...] = Field(min_length=1)
     conditions: dict[Name, ConditionForm] = Field(min_length=1)
     versions: dict[Name, Text] = Field(min_length=1)

@@ -28,7 +28,7 @@ from vlabench.errors import SubmissionError
 from vlabench.leaderboard.definitions import Definitions, check_current, check_plausible
 from vlabench.leaderboard.manifest import MANIFEST, SEED, Claim, Manifest, plain
 from vlabench.problems import one_line_each, shown
-from vlabench.types import EpisodeRecord
+from vlabench.types import EpisodeRecord, won
 
 MAX_MANIFEST = 2**20
 LISTED = 100
@@ -102,7 +102,7 @@ def rates(records: Iterable[EpisodeRecord], manifest: Manifest) -> dict[str, Cla
     """What the episodes come to, by condition, in the manifest's order."""
     wins = dict.fromkeys(manifest.conditions, 0)
     for record in records:
-        wins[record.condition] += record.status == "success"
+        wins[record.condition] += won(record, manifest.success)
     episodes = len(manifest.tasks) * manifest.episodes
     return {name: Claim(episodes=episodes, successes=won, rate=round(won / episodes, DIGITS))
             for name, won in wins.items()}
@@ -196,7 +196,7 @@ def _policy(folder: Path, manifest: Manifest) -> PolicyCard:
         except ValueError as error:
             raise SubmissionError(f"{shown(path)}: {key}: {error}") from None
     if card.adapter in registry.names("adapter") and registry.adapter(card.adapter).revision == manifest.revision:
-        digest = card.digest
+        digest = card.digest_with(manifest.versions.get("adapter", ""))
         if digest != manifest.policy_digest:
             raise SubmissionError(f"{shown(path)}: the card's digest is {digest[:8]}, not "
                                   f"{manifest.policy_digest[:8]} as the manifest says")

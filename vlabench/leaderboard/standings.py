@@ -19,6 +19,7 @@ from vlabench.leaderboard.manifest import Manifest
 from vlabench.leaderboard.reading import Submission, read
 from vlabench.litter import uncollected
 from vlabench.problems import shown
+from vlabench.types import won
 
 SUBMISSIONS = "submissions"
 MANY = 24
@@ -83,7 +84,7 @@ def standing(submission: Submission) -> Standing:
     tasks = {name: number for number, name in enumerate(manifest.tasks)}
     outcomes = np.zeros((len(conditions), len(tasks), manifest.episodes), dtype=np.bool_)
     for record in submission.records:
-        outcomes[conditions[record.condition], tasks[record.task], record.index] = record.status == "success"
+        outcomes[conditions[record.condition], tasks[record.task], record.index] = won(record, manifest.success)
     seen = cards.trained_perturbations(policy)
     contaminated = tuple(name for name, condition in manifest.conditions.items()
                          if seen & {part[0] for part in condition.parts})

@@ -96,7 +96,8 @@ def _manifest(name: str, contact: str, notes: str, policy: PolicyCard, definitio
         "format": 1, "name": name, "contact": contact, "notes": notes, "created": provenance.now()[:10],
         "policy": policy.name, "policy_digest": policy.digest, "revision": registry.adapter(policy.adapter).revision,
         "simulator": definition.card.simulator, "assets": pack, "suite": definition.card.name,
-        "episodes": definition.card.episodes, "tasks": tuple(definition.tasks), "conditions": definition.conditions,
+        "episodes": definition.card.episodes, "success": definition.card.success, "tasks": tuple(definition.tasks),
+        "conditions": definition.conditions,
         "versions": dict(records[0].versions), "rates": {}, "files": (),
     }  # fmt: skip
     try:

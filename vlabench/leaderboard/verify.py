@@ -26,6 +26,7 @@ from vlabench.types import EpisodeRecord
 
 COMPARED = (
     "status", "success_at_end", "steps", "state", "frame", "instruction", "realised", "changed", "changed_first",
+    "milestones",
 )  # fmt: skip
 """What must come out the same, in the order in which a difference is told."""
 TOLERANCE = 1e-9

@@ -31,7 +31,7 @@ def frame_cost(perturbation: Perturbation, size: int = 256, cameras: Sequence[st
     Processor time of all threads, which leaves out what else the machine does. The benchmark divides by the number of
     cameras where it speaks of a single picture.
     """
-    copy, rng = perturbation.fresh(), Draws(0, "cost/0", 0, "cost")
+    copy, rng = perturbation.fresh(), Draws((0, "cost/0", 0, "cost"))
     picture = scene_picture(size)[np.newaxis]
     images = {camera: picture.copy() for camera in cameras}
     proprio, action = np.zeros((1, 8), np.float32), np.linspace(-1, 1, 7)

@@ -13,13 +13,15 @@ from vlabench.conditions import CLEAN
 from vlabench.errors import OptionError
 from vlabench.gather import Origin, Owner, Played, gather
 from vlabench.tables.sides import Side, sides
+from vlabench.types import Success
 
 
 @dataclass(frozen=True)
 class Data:
     """sides: one per policy and pack, in a fixed order. records: those of the sides' episodes. notes: what was left
     out, for the terminal; a figure says only on which packs it was measured. origins: where the records lie.
-    errors: (owner, condition) → share of its episodes that ended in errors, where any did.
+    errors: (owner, condition) → share of its episodes that ended in errors, where any did. counts: the success that
+    counts (`types.won`).
     """
 
     sides: Sequence[Side]
@@ -27,6 +29,7 @@ class Data:
     notes: Sequence[str]
     origins: Mapping[Owner, Origin] = field(default_factory=dict)
     errors: Mapping[tuple[Owner, str], float] = field(default_factory=dict)
+    counts: Success | None = None
 
     @property
     def caption(self) -> str:
@@ -82,12 +85,13 @@ def load(
     gathered = gather(places, digests, tasks, policies, assets)
     kept = {owner: [record for record in records if _wanted(record.condition, conditions)]
             for owner, records in gathered.records.items()}
-    cut, notes = sides(replace(gathered, records=kept), at_end)
+    counts: Success | None = "end" if at_end else card.success if card else None
+    cut, notes = sides(replace(gathered, records=kept), counts)
     cut = [side for side in cut if side.outcomes]
     if not cut:
         under = f" under {', '.join(conditions)}" if conditions else ""
         raise OptionError(f"no episode with an outcome is left{under}")
-    return Data(cut, _of(cut, kept), [*gathered.notes, *notes], gathered.origins, _errors(kept))
+    return Data(cut, _of(cut, kept), [*gathered.notes, *notes], gathered.origins, _errors(kept), counts)
 
 
 def _wanted(condition: str, patterns: Sequence[str]) -> bool:

@@ -18,6 +18,7 @@ from vlabench.plots.panels import curve, legend, outer_labels, panels
 from vlabench.plots.style import INK, SOFT, canvas, footnote, look, styled
 from vlabench.tables.severity import sweeps, swept
 from vlabench.tables.sides import Cell, Side, drop, rate
+from vlabench.types import won
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -249,8 +250,8 @@ def _by_task(side: Side, names: Sequence[str], groups: Mapping[str, Sequence[str
     """The mean rate of each group of conditions in % [tasks, groups]; NaN where nothing was played."""
     wins: dict[tuple[str, str], list[bool]] = {}
     for (condition, _), outcomes in side.outcomes.items():
-        for (task, _, _), won in outcomes.items():
-            wins.setdefault((task, condition), []).append(won)
+        for (task, _, _), good in outcomes.items():
+            wins.setdefault((task, condition), []).append(good)
     rates = {key: 100 * float(np.mean(each)) for key, each in wins.items()}
     table = [[[rates[task, name] for name in members if (task, name) in rates] for members in groups.values()]
              for task in names]
@@ -264,7 +265,7 @@ def _steps(
     chosen = [record for record in data.records[side.owner]
               if record.condition in conditions and record.task_set == task_set]
     return (np.array([record.steps for record in chosen], dtype=np.int64),
-            np.array([record.status == "success" for record in chosen], dtype=np.bool_))
+            np.array([won(record, data.counts) for record in chosen], dtype=np.bool_))
 
 
 def _solved(

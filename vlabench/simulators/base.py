@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from vlabench.errors import UnknownName
-from vlabench.types import EpisodeSpec, Floats, Observation, Outcome, Task
+from vlabench.types import EpisodeSpec, Floats, Observation, Outcome, Success, Task
 
 
 class Scene(ABC):
@@ -53,6 +53,10 @@ class Simulator(ABC):
     packs: ClassVar[Sequence[str]]
     cameras: ClassVar[Sequence[str]]
     offers: ClassVar[frozenset[str]] = frozenset()
+    revision: ClassVar[int] = 1
+    """Part of every condition's digest: raised when the same episode comes to mean another one."""
+    success: ClassVar[Success] = "once"
+    """The rule by which an episode succeeds, and with `once` ends at once."""
 
     def __init__(self, assets: str) -> None:
         if assets not in self.packs:

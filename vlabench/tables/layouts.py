@@ -15,6 +15,7 @@ from vlabench.tables.severity import severity_sheet
 from vlabench.tables.sheet import Sheet
 from vlabench.tables.sides import sides
 from vlabench.tables.suite import suite_sheet
+from vlabench.types import Success
 
 SUITE, SEVERITY = "suite", "severity"
 
@@ -67,9 +68,10 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
     suite = paper[1].suite if paper else choice.suite
     card = cards.load_suite(suite) if suite else None
     gathered = _gathered(places, card, choice)
-    cut, notes = sides(gathered, choice.at_end)
+    counts: Success | None = "end" if choice.at_end else card.success if card else None
+    cut, notes = sides(gathered, counts)
     notes = [*gathered.notes, *notes]
-    if choice.at_end:
+    if counts == "end":
         notes.insert(0, "Success has to hold at the end of the episode.")
     if paper:
         return paper_sheet(*paper, cut, notes, choice.published, choice.partial)

@@ -14,6 +14,7 @@ from vlabench import stats
 from vlabench.conditions import CLEAN
 from vlabench.gather import Gathered, Owner
 from vlabench.stats import Bools
+from vlabench.types import Success, won
 
 Episode = tuple[str, int, int]
 """(task, index, seed): what all conditions and policies share."""
@@ -43,7 +44,7 @@ class Side:
 
     def merged(self, condition: str, task_sets: Iterable[str]) -> Outcomes:
         """The outcomes of a condition over several task sets."""
-        return {key: won for name in task_sets for key, won in self.outcomes.get((condition, name), {}).items()}
+        return {key: good for name in task_sets for key, good in self.outcomes.get((condition, name), {}).items()}
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,14 @@ class Cell:
     p: float | None = None
 
 
-def sides(gathered: Gathered, at_end: bool = False) -> tuple[list[Side], list[str]]:
+def sides(gathered: Gathered, counts: Success | None = None) -> tuple[list[Side], list[str]]:
     """The sides, cut to the episodes that all policies of the same pack have an outcome for, and what that cost.
 
-    at_end: success is to hold at the end of the episode, not only once. Task by task, index by index: policies are
+    counts: the success that counts (`types.won`). Task by task, index by index: policies are
     compared under a condition on the same episodes or not at all. A policy that has not played a condition on a task
     set at all takes no part there.
     """
-    made = [_side(owner, gathered, at_end) for owner in gathered.records]
+    made = [_side(owner, gathered, counts) for owner in gathered.records]
     common: dict[tuple[str, Leaf], set[Episode]] = {}
     for side in made:
         for leaf, outcomes in side.outcomes.items():
@@ -73,7 +74,7 @@ def sides(gathered: Gathered, at_end: bool = False) -> tuple[list[Side], list[st
             common[key] = common[key] & outcomes.keys() if key in common else set(outcomes)
     cut, lost = [], dict[Owner, int]()
     for side in made:
-        kept = {leaf: {key: won for key, won in outcomes.items() if key in common[side.owner.assets, leaf]}
+        kept = {leaf: {key: good for key, good in outcomes.items() if key in common[side.owner.assets, leaf]}
                 for leaf, outcomes in side.outcomes.items()}
         lost[side.owner] = sum(map(len, side.outcomes.values())) - sum(map(len, kept.values()))
         cut.append(Side(side.owner, {leaf: outcomes for leaf, outcomes in kept.items() if outcomes}, side.errors))
@@ -150,7 +151,7 @@ def block(
     return [task for task, _, _ in keys], outcomes.reshape(len(tables), len(keys))
 
 
-def _side(owner: Owner, gathered: Gathered, at_end: bool) -> Side:
+def _side(owner: Owner, gathered: Gathered, counts: Success | None) -> Side:
     outcomes: dict[Leaf, Outcomes] = {}
     errors: Counter[Leaf] = Counter()
     for record in gathered.records[owner]:
@@ -158,6 +159,5 @@ def _side(owner: Owner, gathered: Gathered, at_end: bool) -> Side:
         if record.status == "error":
             errors[leaf] += 1
         else:
-            won = record.success_at_end if at_end else record.status == "success"
-            outcomes.setdefault(leaf, {})[record.task, record.index, record.seed] = won
+            outcomes.setdefault(leaf, {})[record.task, record.index, record.seed] = won(record, counts)
     return Side(owner, outcomes, errors)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from vlabench import stats
 from vlabench.conditions import CLEAN
 from vlabench.errors import OptionError, StoreError
-from vlabench.types import EpisodeRecord
+from vlabench.types import EpisodeRecord, Success, won
 
 if TYPE_CHECKING:
     import pandas
@@ -36,10 +36,12 @@ WIDE = 4
 """Up to this many conditions stand side by side as columns; more are rows."""
 
 
-def summary(records: Iterable[EpisodeRecord], control: str = CLEAN, by_task: bool = False) -> pandas.DataFrame:
+def summary(records: Iterable[EpisodeRecord], control: str = CLEAN, by_task: bool = False,
+            counts: Success | None = None) -> pandas.DataFrame:
     """The frame with COLUMNS, in the order in which task sets and conditions first occur, the control first.
 
-    With `by_task`, each task has a row of its own, named in the column of the task sets (`libero_goal/3`).
+    With `by_task`, each task has a row of its own, named in the column of the task sets (`libero_goal/3`). counts: the
+    success that counts (`types.won`).
 
     rate, low, high: fractions, Wilson's 95 % interval. difference: condition − control over `pairs` paired episodes,
     with a 95 % bootstrap interval clustered by task. p: exact McNemar; p_holm: corrected for the number of conditions
@@ -60,7 +62,7 @@ def summary(records: Iterable[EpisodeRecord], control: str = CLEAN, by_task: boo
     rows = [
         {**owner, "task_set": task_set, **row}
         for task_set, members in groups.items()
-        for row in _rows(members, control)
+        for row in _rows(members, control, counts)
     ]
     return pandas.DataFrame(rows, columns=list(COLUMNS))
 
@@ -137,28 +139,29 @@ def to_rich(frame: pandas.DataFrame, title: str = "", control: str = CLEAN) -> T
     return table
 
 
-def _rows(records: Sequence[EpisodeRecord], control: str) -> list[dict[str, Any]]:
+def _rows(records: Sequence[EpisodeRecord], control: str, counts: Success | None) -> list[dict[str, Any]]:
     """One row per condition of one task set, the control first."""
     by_condition: dict[str, list[EpisodeRecord]] = {}
     for record in records:
         by_condition.setdefault(record.condition, []).append(record)
     names = sorted(by_condition, key=lambda name: name != control)
-    reference = _outcomes(by_condition.get(control, []))
-    rows = [_row(name, by_condition[name], None if name == control else reference) for name in names]
+    reference = _outcomes(by_condition.get(control, []), counts)
+    rows = [_row(by_condition[name], _outcomes(by_condition[name], counts), None if name == control else reference)
+            for name in names]
     for row, p in zip(rows, stats.holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = p
     return rows
 
 
-def _row(name: str, records: Sequence[EpisodeRecord], reference: Mapping[Episode, bool] | None) -> dict[str, Any]:
+def _row(records: Sequence[EpisodeRecord], outcomes: Mapping[Episode, bool],
+         reference: Mapping[Episode, bool] | None) -> dict[str, Any]:
     import numpy as np
 
-    outcomes = _outcomes(records)
     rate = stats.success_rate(np.array(list(outcomes.values()), dtype=np.bool_))
     keys, first, second = stats.pair(reference or {}, outcomes)
     difference = stats.paired_difference(first, second, [task for task, _, _ in keys])
     return {
-        "condition": name,
+        "condition": records[0].condition,
         **rate._asdict(),
         "errors": sum(record.status == "error" for record in records),
         "pairs": difference.n,
@@ -169,10 +172,10 @@ def _row(name: str, records: Sequence[EpisodeRecord], reference: Mapping[Episode
     }
 
 
-def _outcomes(records: Iterable[EpisodeRecord]) -> dict[Episode, bool]:
+def _outcomes(records: Iterable[EpisodeRecord], counts: Success | None) -> dict[Episode, bool]:
     """Episode → success, without the errors."""
     return {
-        (record.task, record.index, record.seed): record.status == "success"
+        (record.task, record.index, record.seed): won(record, counts)
         for record in records
         if record.status != "error"
     }

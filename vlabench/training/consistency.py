@@ -150,7 +150,7 @@ def _perturbed(pictures: Mapping[str, Image], noise: Noise, level: Level, *key: 
     obs = Observation({camera: picture[None] for camera, picture in pictures.items()}, np.zeros((1, 0), np.float32),
                       ("",), 0)
     for name, kind in draw(noise, level, *key).items():
-        perturbation, draws = kind.fresh(), Draws(0, "/".join(map(str, key)), 0, name)
+        perturbation, draws = kind.fresh(), Draws((0, "/".join(map(str, key)), 0, name))
         perturbation.begin(draws, 1, tuple(pictures))
         obs = perturbation.observation(obs, 0, draws)
     return {camera: picture[0] for camera, picture in obs.images.items()}

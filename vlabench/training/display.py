@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vlabench.progress import Progress
-from vlabench.types import EpisodeRecord
+from vlabench.types import EpisodeRecord, Success
 
 
 class Display:
@@ -116,8 +116,8 @@ class EpisodesShown(Progress):
         super().__init__(display.clock)
         self._display, self._name = display, name
 
-    def start(self, total: int, held: int) -> None:
-        super().start(total, held)
+    def start(self, total: int, held: int, counts: Success | None = None) -> None:
+        super().start(total, held, counts)
         self._display.start(self._name, total, held, "episodes")
 
     def record(self, record: EpisodeRecord) -> None:

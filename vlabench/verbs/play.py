@@ -41,7 +41,7 @@ def run(
     if done.records:
         first = done.records[0]
         title = f"{first.policy} on {suite}, {first.assets} assets"
-        frame = tables.summary(done.records, by_task=by_task)
+        frame = tables.summary(done.records, by_task=by_task, counts=done.counts)
         console().print(tables.to_rich(frame, title))
         if table:
             tables.write(frame, table)

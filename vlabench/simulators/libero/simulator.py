@@ -24,6 +24,8 @@ class Libero(Simulator):
     task_sets = package.TASK_SETS
     packs = packs.PACKS
     cameras = ("agentview", "wrist")
+    revision = 2
+    """2: fixtures are drawn anew for every episode, as by the published loop (1: those of episode 0 for all)."""
 
     def check(self) -> None:
         """The packages, the GL library and the asset pack are here."""

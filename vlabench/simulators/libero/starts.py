@@ -1,4 +1,4 @@
-"""Where an episode's things stand: fixtures as the published loop has them; for training, LIBERO's samplers draw all."""
+"""Where things stand at the start: fixtures as in the published loop; for training, all drawn by LIBERO's samplers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from vlabench.seeding import Draws
 from vlabench.types import Floats
 
 Fixtures = Mapping[str, tuple[Floats, Floats]]
-"""Name of a fixture (cabinet, stove, rack, …: it has no joint to the world) → position [3] (m), quaternion [4] (w, x, y,
-z)."""
+"""Name of a fixture (cabinet, stove, rack: no joint moves it) → position [3] (m), quaternion [4] (w, x, y, z)."""
 PUBLISHED_SEED = 0
 """What published evaluations seed the environment with, once (`env.seed(0)` in OpenVLA's and OpenVLA-OFT's code)."""
 JOINT_NOISE = 0.02
