@@ -132,7 +132,8 @@ def report(pack: str = "official", keep: str = "") -> None:
     import mujoco
 
     print(f"MuJoCo {mujoco.__version__}, {pack} assets\n\n{HEADER}")
-    simulator, kept = Libero(pack), {}
+    simulator = Libero(pack)
+    kept: dict[str, Any] = {}
     for task_set in TASK_SETS:
         for task in simulator.tasks(task_set):
             scene = simulator.open(task)
