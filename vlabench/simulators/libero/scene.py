@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from vlabench.seeding import stream
 from vlabench.simulators.base import Scene
-from vlabench.simulators.libero import gl, package, packs, starts
+from vlabench.simulators.libero import gl, mjdata, package, packs, starts
 from vlabench.simulators.libero.arm import Arm
 from vlabench.simulators.libero.looks import draw_coarse_robot
 from vlabench.simulators.libero.world import World
@@ -49,6 +49,7 @@ class LiberoScene(Scene):
         self.env = self._control.env
         self.sim = self.env.sim
         self.model, self.data = self.sim.model._model, self.sim.data._data
+        self._copy = mjdata.copier()
         self._substeps = int(self.env.control_timestep / self.env.model_timestep)
         self._context: Any = self._make_context() if cameras else None
         self._world = World(self.env)
@@ -80,7 +81,7 @@ class LiberoScene(Scene):
 
         self._arm = Arm(self.sim, self.env.robots[0])
         self._fresh, self._sensed = mujoco.MjData(self.model), mujoco.MjData(self.model)
-        mujoco.mj_copyData(self._fresh, self.model, self.data)
+        self._copy(self._fresh, self.model, self.data)
         self._fresh_site_rgba = np.array(self.model.site_rgba)
         self._sense()
 
@@ -92,10 +93,8 @@ class LiberoScene(Scene):
         Episode k is the one that the published loop comes to after k + 1 resets. A `sampled` episode starts where
         LIBERO's own placement samplers put things.
         """
-        import mujoco
-
         (spec,) = episodes
-        mujoco.mj_copyData(self.data, self.model, self._fresh)
+        self._copy(self.data, self.model, self._fresh)
         self._arm.reset()
         self.model.site_rgba[:] = self._fresh_site_rgba
         state, fixtures = (starts.sample(self.env, stream(spec, "start")) if spec.sampled
@@ -166,9 +165,7 @@ class LiberoScene(Scene):
 
     def _sense(self) -> None:
         """Keep what cameras and sensors read now, in case somebody asks for it after the control step (20 µs)."""
-        import mujoco
-
-        mujoco.mj_copyData(self._sensed, self.model, self.data)
+        self._copy(self._sensed, self.model, self.data)
         self._sensed_site_rgba = np.array(self.model.site_rgba)  # a stove's burner glows from one step to the next
 
     def render(self, camera: str, size: int) -> Image:
@@ -189,9 +186,9 @@ class LiberoScene(Scene):
         import mujoco
 
         before = mujoco.MjData(self.model)
-        mujoco.mj_copyData(before, self.model, self.data)
+        self._copy(before, self.model, self.data)
         context = self._make_context()
-        mujoco.mj_copyData(self.data, self.model, before)
+        self._copy(self.data, self.model, before)
         return context
 
     def proprio(self) -> npt.NDArray[np.float32]:
