@@ -191,6 +191,36 @@ def test_episode_ends_when_the_goal_first_holds() -> None:
     assert (on.status, on.success_once, on.success_at_end, on.steps) == ("failure", True, False, STEP_LIMIT)
 
 
+def test_a_milestone_that_held_at_any_step_was_reached_and_none_counts_after_the_end() -> None:
+    stage = scene()
+    stage.reset([spec()])
+    to_goal, steps = stage.goal - stage.points[0], 8
+    far = np.linalg.norm(to_goal)
+    there = to_goal * (1 - 0.12 / far) / steps / 0.1  # stops short of success, where the milestone holds, and goes back
+    assert far > 0.3 and np.abs(there).max() <= 1
+    passing = np.concatenate([np.tile(np.append(there, 0.0), (steps, 1)), np.tile(np.append(-there, 0.0), (steps, 1)),
+                              np.zeros((STEP_LIMIT - 2 * steps, 3))])[None]
+    (passed,) = play(stage, Script(passing), [spec()], [{}], replan=STEP_LIMIT, cameras=CAMERAS)
+    assert (passed.status, passed.milestones) == ("failure", {"close": True})
+    (still,) = play(stage, Still(), [spec()], [{}], replan=1, cameras=CAMERAS)
+    assert still.milestones == {"close": False} == still.record(
+        policy="p", assets="a", policy_digest="", condition_digest="", versions={}).milestones
+
+
+def test_what_a_policy_is_given_does_not_tell_which_episode_it_plays() -> None:
+    given: list[Draws] = []
+
+    class Curious(Still):
+        def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
+            super().reset(slots, draws)
+            given.extend(draws)
+
+    for index in (7, 8):
+        play(scene(), Curious(), [spec(index)], [{}], replan=1, cameras=CAMERAS)
+    assert given[0] != given[1] and TASK.key not in repr(given)
+    assert [len(draws.key) for draws in given] == [1, 1] and all(len(str(draws.key[0])) == 32 for draws in given)
+
+
 def test_seconds_come_from_the_clock() -> None:
     ticks = iter([10.0, 12.5])
     assert one(Still(), clock=lambda: next(ticks)).seconds == 2.5

@@ -20,15 +20,17 @@ from typing import Any
 import pytest
 
 from tests.conftest import PLUGIN
+from tests.factories import install
 from vlabench import cards, plan, registry
 from vlabench.errors import AuditError, OptionError, StoreError, WorkerError
+from vlabench.evaluation import evaluate
 from vlabench.plan import Options, Plan
 from vlabench.progress import Progress
 from vlabench.recorder import Recording, recording_path
 from vlabench.runner import RunSummary, default_time_limit, default_workers, run
 from vlabench.store import Store
 from vlabench.types import EpisodeRecord
-from vlabench.worker import ENVIRONMENT
+from vlabench.worker import ENVIRONMENT, LONGEST, Ended, Worker, told
 
 ROOT = Path(__file__).parent.parent
 Records = Mapping[tuple[str, str, int, int], EpisodeRecord]
@@ -139,6 +141,55 @@ def test_records_of_other_versions_hold_but_are_pointed_out(tmp_path: Path) -> N
     assert playing(tmp_path, todo, progress=notes).held == 4
     assert notes.notes == ["note: 2 records on hand made with toy 0.0, now 0.1: an episode may end otherwise with it; "
                            "--results DIR plays all of them anew"]
+
+
+def test_an_old_folder_is_played_anew_after_a_revision_of_the_simulator(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few: Any = {"options": Options(episodes=1), "workers": 1}
+    notes = Notes()
+    before = evaluate("toy-seeker", "toy", tmp_path, **few).records
+    monkeypatch.setattr(registry.simulator("toy"), "revision", 2)
+    after = evaluate("toy-seeker", "toy", tmp_path, progress=notes, **few)
+    assert (after.summary.held, after.summary.played) == (0, 9)
+    assert notes.notes == ["note: 9 records left out: conditions 'clean', 'dark', 'jolt' had other parameters then, or "
+                           "the simulator an earlier protocol"]
+    assert {r.identity for r in after.records} == {r.identity for r in before}
+    assert not {r.condition_digest for r in after.records} & {r.condition_digest for r in before}
+    assert sum(path.read_bytes().count(b"\n") for path in (store(tmp_path).folder / "toy_points").iterdir()) == 18
+    monkeypatch.setattr(registry.simulator("toy"), "revision", 1)
+    assert evaluate("toy-seeker", "toy", tmp_path, **few).summary.held == 9
+
+
+MINE = """
+import numpy as np
+from vlabench.adapters.base import Policy
+
+class Mine(Policy):
+    def reset(self, slots, draws): pass
+    def act(self, obs): return np.full((len(obs.proprio), 4, 3), %s)
+"""
+
+
+def test_another_code_of_the_users_own_adapter_is_another_policy(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site, card = tmp_path / "site", tmp_path / "mine.toml"
+    install(site, "mine", {"vlabench.adapters": {"mine": "mine_policy:Mine"}}, {"mine_policy.py": MINE % 0.1})
+    monkeypatch.syspath_prepend(str(site))
+    registry.refresh()
+    card.write_text('title = "t"\nsource = "s"\nadapter = "mine"\nassets = ["plain"]\nreplan = 4\n')
+    few: Any = {"options": Options(episodes=1, conditions=("clean",)), "workers": 1}
+    first = evaluate(str(card), "toy", tmp_path / "r", **few)
+    assert evaluate(str(card), "toy", tmp_path / "r", **few).summary.held == 3
+    (site / "mine_policy.py").write_text(MINE % 0.25)
+    notes = Notes()
+    second = evaluate(str(card), "toy", tmp_path / "r", progress=notes, **few)
+    assert second.summary.played == 3
+    assert notes.notes[0] == ("note: 3 records left out: policy 'mine' had another card, other weights or other code "
+                              "then")
+    one, other = first.records[0], second.records[0]
+    assert one.policy_digest != other.policy_digest and one.state != other.state
+    assert len(one.versions["adapter"]) == 16 and one.versions["adapter"] != other.versions["adapter"]
+    assert "adapter" not in cards.load_policy("random").versions()  # our own: its revision says so
 
 
 def test_recorded_actions_lie_beside_the_records(tmp_path: Path) -> None:
@@ -312,6 +363,39 @@ def test_a_worker_that_dies_or_hangs_is_an_error_and_another_goes_on(
     mischief()
     assert playing(tmp_path, todo).exit_code == 0
     assert records(tmp_path) == {k: r for k, r in records(truth).items() if k in records(tmp_path)}
+
+
+def test_a_copy_of_the_worker_that_a_policy_forks_off_answers_for_nobody(
+        truth: Path, tmp_path: Path, mischief: Any) -> None:
+    mischief(_0_1="fork")
+    assert playing(tmp_path).errors == 0
+    assert records(tmp_path) == records(truth)
+
+
+def test_an_answer_for_another_episode_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    take, answers = Worker.take, list[Ended]()
+
+    def late(worker: Worker) -> Any:
+        """The third episode's answer is the second's."""
+        answer = take(worker)
+        if isinstance(answer, Ended):
+            answers.append(answer)
+            return answers[1] if len(answers) == 3 else answer
+        return answer
+
+    monkeypatch.setattr(Worker, "take", late)
+    notes = Notes()
+    summary = playing(tmp_path, planned(conditions=("clean",), tasks=("toy_points/0",)), progress=notes)
+    assert (summary.errors, summary.played) == (1, 4)
+    failed = error_of(tmp_path, 2)
+    assert (failed.phase, failed.error) == ("worker", "WrongEpisode") and "had not been given" in failed.message
+    assert any("had not been given" in note for note in notes.notes)
+
+
+def test_a_message_without_end_is_cut() -> None:
+    assert len(told(ValueError("x" * 10**6))) < LONGEST + 100 and told(ValueError("x" * 10**6)).startswith("xxx")
+    assert "(1000000 characters)" in told(ValueError("x" * 10**6))
+    assert told(ValueError("short")) == "short"
 
 
 def test_few_errors_do_not_fail_a_run(truth: Path, tmp_path: Path, mischief: Any) -> None:

@@ -64,8 +64,9 @@ class Reading:
         if self.outdated:
             named = [repr(name) for name in self.outdated]
             conditions = ", ".join(named[:NAMED]) + (f" and {len(named) - NAMED} more" if len(named) > NAMED else "")
-            reasons.append((f"condition{'s' if len(named) > 1 else ''} {conditions} had other parameters then, or the "
-                            f"simulator an earlier protocol", self.outdated.total()))
+            why = (f"condition{'s' if len(named) > 1 else ''} {conditions} had other parameters then, or the simulator "
+                   "an earlier protocol")
+            reasons.insert(0, (why, self.outdated.total()))
         return [f"{n} record{'s' if n > 1 else ''} left out: {why}" for why, n in reasons]
 
 

@@ -118,7 +118,7 @@ class Stage:
             scene = self._open(spec.task)
         except Exception as error:
             self.close_scene()
-            return Failed("open", type(error).__name__, _told(error))
+            return Failed("open", type(error).__name__, told(error))
         keeper = self.job.keeper(self.policy, card.replan) if self.job.keeper else None
         try:
             (played,) = play(scene, self.policy, [spec], [self.job.chains[spec.condition]], replan=card.replan,
@@ -126,7 +126,7 @@ class Stage:
                              listeners=[keeper] if keeper else [])
         except EpisodeError as error:
             self.close_scene()
-            return Failed(error.phase, type(error.cause).__name__, _told(error.cause))
+            return Failed(error.phase, type(error.cause).__name__, told(error.cause))
         return Done(played, keeper.kept if keeper else None)
 
     def close_scene(self) -> None:
@@ -148,6 +148,7 @@ class Stage:
 def main(handle: int, parent: int) -> None:
     """The life of a worker process. handle: its end of the pipe. parent: the runner's process id."""
     _die_with(parent)
+    own = os.getpid()
     os.set_inheritable(handle, False)  # what the policy may start must not keep the pipe open
     faulthandler.enable()
     connection: Connection[Answer, EpisodeSpec | Job] = Connection(handle)
@@ -158,14 +159,17 @@ def main(handle: int, parent: int) -> None:
             stage = Stage(job)
         except Exception as error:
             traceback.print_exc()
-            connection.send(Unready(f"{type(error).__name__}: {_told(error)}"))
+            connection.send(Unready(f"{type(error).__name__}: {told(error)}"))
             return
         connection.send(Ready())
         try:
             while True:
                 spec = connection.recv()
                 assert isinstance(spec, EpisodeSpec)
-                connection.send(Ended(spec, stage.play(spec)))
+                result = stage.play(spec)
+                if os.getpid() != own:  # a copy that the policy forked off would answer, and take the next episode, too
+                    os._exit(1)
+                connection.send(Ended(spec, result))
         finally:
             stage.close_scene()
             stage.policy.close()
@@ -266,7 +270,7 @@ def _death(code: int) -> str:
     return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
 
 
-def _told(error: BaseException) -> str:
+def told(error: BaseException) -> str:
     """The message of an error, cut to LONGEST; unless it is one of ours, with the file and line that raised it."""
     text = str(error)
     if len(text) > LONGEST:

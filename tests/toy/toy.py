@@ -1,7 +1,7 @@
 """A plug-in for tests: a point on a plane seeks a goal, with 16 × 16 cameras and with mischief on demand.
 
 The environment variable TOY_MISCHIEF holds JSON that says what goes wrong: "<task number>/<index>" → one of `reset`,
-`observe`, `act`, `step` (raise there), `nan` (an action that is none), `segfault`, `exit`, `hang`; and
+`observe`, `act`, `step` (raise there), `nan` (an action that is none), `segfault`, `exit`, `hang`, `fork`; and
 "open/<task number>", "construct" → `raise`, `exit` or `hang`. "pause" → seconds that every reset takes.
 """
 
@@ -56,6 +56,8 @@ def misbehave(kind: Any) -> None:
         os._exit(7)
     elif kind == "hang":
         time.sleep(3600)
+    elif kind == "fork":
+        os.fork()
     elif kind == "raise":
         raise RuntimeError("mischief")
 
@@ -93,7 +95,8 @@ class Points(Scene):
         self._fail("step")
         self.points = self.points + STEP * np.clip(actions[:, :2], -1, 1)
         self.steps += 1
-        return Outcome(success=np.linalg.norm(self.points - self.goal, axis=1) < NEAR)
+        away = np.linalg.norm(self.points - self.goal, axis=1)
+        return Outcome(success=away < NEAR, milestones={"close": away < 2 * NEAR})
 
     def state_digest(self) -> tuple[str, ...]:
         return tuple(hashlib.blake2b(point.tobytes(), digest_size=8).hexdigest() for point in self.points)

@@ -14,7 +14,7 @@ from vlabench.seeding import stream
 from vlabench.simulators.base import Scene
 from vlabench.simulators.libero import gl, mjdata, package, packs, starts
 from vlabench.simulators.libero.arm import Arm
-from vlabench.simulators.libero.looks import draw_coarse_robot
+from vlabench.simulators.libero.looks import draw_cheaply
 from vlabench.simulators.libero.world import World
 from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome, Task
 
@@ -59,13 +59,12 @@ class LiberoScene(Scene):
     # opening
 
     def _make_context(self) -> Any:
-        """robosuite's own off-screen context; without multisampling on the pack that is made to be cheap."""
+        """robosuite's own off-screen context; with the drawing of the pack that is made to be cheap."""
         import mujoco
         from robosuite.utils.binding_utils import MjRenderContextOffscreen
 
         if self._cheap:
-            self.model.vis.quality.offsamples = 0
-            draw_coarse_robot(self.model)
+            draw_cheaply(self.model)
         if not self.model.light_castshadow.any():
             self.model.vis.quality.shadowsize = 0  # 64 MB for a shadow map that nothing is drawn into
         self.model.vis.global_.offwidth = max(self.image_size, self.model.vis.global_.offwidth)

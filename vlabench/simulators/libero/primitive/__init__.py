@@ -1,8 +1,11 @@
-"""The `primitive` asset pack: LIBERO's objects, fixtures and arenas from MuJoCo primitives, written by our own code.
+"""The `primitive` pack: LIBERO's objects, fixtures and arenas from MuJoCo primitives, written by our own code.
 
 The folder has the layout that hf-libero's classes expect, with the same bodies, joints, sites and collision sizes as
 LIBERO's own pack, so that the official task files and initial states load and mean the same. No meshes, no downloads;
 textures of at most 64 x 64 pixels per face.
+
+The pack is more than a folder of assets: its scenes are also drawn in a way of their own (`..looks`), which is a part
+of its digest.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import uuid
 from pathlib import Path
 
 from vlabench.errors import AssetsError
+from vlabench.simulators.libero import looks
 
 __all__ = ["MARKER", "build", "digest", "documents"]
 
@@ -47,8 +51,10 @@ def _encoded(content: str | bytes) -> bytes:
 
 @functools.cache
 def digest() -> str:
-    """SHA-256 over the sorted documents, each path and content with its length: 64 hexadecimal digits."""
-    total = hashlib.sha256()
+    """SHA-256 over the drawing's revision and the sorted documents, each path and content with its length: 64
+    hexadecimal digits.
+    """
+    total = hashlib.sha256(f"drawing {looks.REVISION}\n".encode())
     for path, content in sorted(documents().items()):
         for part in (path.encode(), _encoded(content)):
             total.update(len(part).to_bytes(8, "big") + part)
