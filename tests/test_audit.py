@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from tests.factories import record
-from vlabench.audit import audit, check, unjudged
+from vlabench.audit import acted, audit, check, unjudged
 from vlabench.conditions import CLEAN, Condition, Part
 from vlabench.errors import AuditError
 from vlabench.perturbations.base import Perturbation
@@ -188,3 +188,8 @@ def test_the_error_names_everything_and_how_to_mend_it() -> None:
     for finding in findings:
         assert str(finding) in str(caught.value)
     assert len(findings) == 3 and "`revision`" in str(caught.value) and caught.value.exit_code == 3
+
+
+def test_a_condition_acted_where_anything_but_the_asking_differed() -> None:
+    assert acted({"action": 0.1, "action/asked": 0.9}) and acted({"images/wrist": 1.0}) and acted({"scene": 0.01})
+    assert not acted({}) and not acted({"action/asked": 0.9}) and not acted({"action": 0.0})

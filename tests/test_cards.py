@@ -65,6 +65,7 @@ SHIPPED = [
     ("libero-occlusion", SETS, {"occlusion"}),
     ("libero-erasing", SETS, {"erasing"}),
     ("libero-observation", SETS, OBSERVATION),
+    ("libero-observation-redrawn", SETS, {f"{name}_redrawn" for name in OBSERVATION}),
     ("libero-action-0.1", SETS, {"action_noise-0.1"}),
     ("libero-action-0.2", SETS, {"action_noise-0.2"}),
     ("libero-action-0.3", SETS, {"action_noise-0.3"}),
@@ -105,6 +106,13 @@ def test_an_observation_suite_plays_the_published_severity(name: str) -> None:
     suite = load_suite(f"libero-{name.split('_')[0]}")
     assert suite.conditions[name].digest == published.digest
     assert "reconstruction" in suite.source
+
+
+@pytest.mark.parametrize("name", sorted(OBSERVATION))
+def test_the_redrawn_differ_from_the_held_in_the_draw_alone(name: str) -> None:
+    (held,) = load_suite("libero-observation").conditions[name].perturbations
+    (redrawn,) = load_suite("libero-observation-redrawn").conditions[f"{name}_redrawn"].perturbations
+    assert redrawn == held.model_copy(update={"draw": "step"}) != held
 
 
 @pytest.mark.parametrize(

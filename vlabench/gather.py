@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from typing_extensions import Self
 
 from vlabench import cards
+from vlabench.audit import acted
 from vlabench.errors import OptionError, StoreError, UnknownName
 from vlabench.litter import uncollected
 from vlabench.problems import shown
@@ -36,7 +37,10 @@ class Owner(NamedTuple):
 
 @dataclass(slots=True)
 class Played:
-    """What tables and plots ask of a record. A twentieth of its memory, which is most of the time reading takes."""
+    """What tables and plots ask of a record. A twentieth of its memory, which is most of the time reading takes.
+
+    acted: see `audit.acted`.
+    """
 
     task: str
     condition: str
@@ -46,12 +50,13 @@ class Played:
     success_once: bool
     success_at_end: bool
     steps: int
+    acted: bool
 
     @classmethod
     def of(cls, record: EpisodeRecord) -> Self:
         """The same words are the same objects."""
         return cls(sys.intern(record.task), sys.intern(record.condition), record.index, record.seed, record.status,
-                   record.success_once, record.success_at_end, record.steps)
+                   record.success_once, record.success_at_end, record.steps, acted(record.changed))
 
     @property
     def task_set(self) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
 
 from vlabench.perturbations.camera_loss import CameraLoss
 from vlabench.seeding import Draws
@@ -36,14 +35,33 @@ def test_default_is_the_last_camera() -> None:
     assert CameraLoss(cameras=CAMERAS).channels(CAMERAS) == {"images/agentview", "images/wrist"}
 
 
-def test_windows_are_lost_as_a_whole_and_nested(draws: Callable[[int], Draws], look: Look) -> None:
+def test_each_window_loses_its_share_in_one_stretch_and_severities_are_nested(
+    draws: Callable[[int], Draws], look: Look
+) -> None:
     lost = []
     for share in (0.1, 0.25, 0.5, 0.75, 1.0):
-        gone = np.array(black(draws(0), look, 600, share=share, window=5)).reshape(-1, 5)
-        assert (gone.all(axis=1) | ~gone.any(axis=1)).all()
-        lost.append(set(np.flatnonzero(gone[:, 0])))
-        assert binomtest(len(lost[-1]), 120, share).pvalue > 1e-3
-    assert lost[0] < lost[1] < lost[2] < lost[3] < lost[4] == set(range(120))
+        gone = np.array(black(draws(0), look, 600, share=share, window=20)).reshape(-1, 20)
+        assert (gone.sum(axis=1) == 20 * share).all()
+        starts = gone & ~np.pad(gone, ((0, 0), (1, 0)))[:, :-1]
+        assert (starts.sum(axis=1) == 1).all() and len(set(np.flatnonzero(starts) % 20)) > 1 or share == 1
+        lost.append(set(np.flatnonzero(gone)))
+    assert lost[0] < lost[1] < lost[2] < lost[3] < lost[4] == set(range(600))
+
+
+def test_a_window_is_the_nearest_number_of_whole_looks(draws: Callable[[int], Draws], look: Look) -> None:
+    """60 steps are eight looks of 8 steps: of each eight, two are lost, one after the other."""
+    perturbation, rng = CameraLoss(share=0.25), draws(0)
+    perturbation.begin(rng, 8, CAMERAS)
+    gone = np.array([perturbation.lost(step, rng) for step in range(6400)]).reshape(-1, 8, 8)
+    assert (gone.all(axis=2) == gone.any(axis=2)).all() and (gone[:, :, 0].sum(axis=1) == 2).all()
+
+
+def test_a_camera_that_freezes_has_seen_something_before(draws: Callable[[int], Draws]) -> None:
+    for index in range(40):
+        frozen = CameraLoss(share=0.1, fill="frozen")
+        frozen.begin(draws(index), 8, CAMERAS)
+        gone = [frozen.lost(step, draws(index)) for step in range(0, 60, 8)]
+        assert not gone[0] and any(gone)
 
 
 @pytest.mark.parametrize("index", range(5))

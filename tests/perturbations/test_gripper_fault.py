@@ -29,7 +29,9 @@ def execute(rng: Draws, asked: list[float], **parameters: Any) -> list[float]:
 @pytest.mark.parametrize(("parameters", "asked", "done"), [
     ({"mode": "late", "delay": 2}, [1, 1, -1, 1, -1, -1], [-1, -1, 1, 1, -1, 1]),
     ({"mode": "late", "delay": 0}, [1, -1, 0.5], [1, -1, 0.5]),
-    ({"mode": "stuck", "latest": 0, "hold": 3}, [1, 1, 1, 1, -1], [-1, -1, -1, 1, -1]),
+    ({"mode": "stuck", "hold": 1}, [-1, -0.5, 1, 1, -1, 1], [-1, -0.5, -0.5, 1, -1, 1]),
+    ({"mode": "stuck", "hold": 0}, [-1, 1, -1], [-1, 1, -1]),
+    ({"mode": "stuck", "hold": 80}, [-1, -1, -1], [-1, -1, -1]),
     ({"mode": "flipped", "latest": 0, "hold": 2}, [1, -1, 1, -1], [-1, 1, 1, -1]),
     ({"mode": "flicker", "p": 1.0}, [1, -1, 0.25], [-1, 1, -0.25]),
     ({"mode": "flicker", "p": 0.0}, [1, -1, 0.25], [1, -1, 0.25]),
@@ -43,21 +45,46 @@ def test_by_hand(
 @pytest.mark.parametrize("index", range(6))
 def test_windows_begin_at_the_drawn_step(index: int, draws: Callable[[int], Draws]) -> None:
     asked = [1.0 if step % 3 else -1.0 for step in range(60)]
-    fault = GripperFault(mode="stuck", latest=30, hold=10)
+    fault = GripperFault(mode="flipped", latest=30, hold=10)
     fault.begin(draws(index), 4, ())
     onset = fault.realised()["onset"]
     assert 0 <= onset <= 30 and fault.realised()["until"] == onset + 10
-    held = asked[onset - 1] if onset else -1.0
-    assert execute(draws(index), asked, mode="stuck", latest=30, hold=10) == (
-        asked[:onset] + [held] * 10 + asked[onset + 10 :])
     assert execute(draws(index), asked, mode="flipped", latest=30, hold=10) == (
         asked[:onset] + [-g for g in asked[onset : onset + 10]] + asked[onset + 10 :])
+
+
+def stuck_for(rng: Draws, hold: int) -> int:
+    """Steps for which a gripper that is asked to close at step 7 stays open; asserts that it obeys before and after."""
+    fault = GripperFault(mode="stuck", hold=hold)
+    fault.begin(rng, 4, ())
+    assert fault.realised() == {"mode": "stuck", "onset": None}
+    asked = [-1.0] * 7 + [1.0] * 93
+    done = execute(rng, asked, mode="stuck", hold=hold)
+    steps = done.index(1.0) - 7
+    assert done == [-1.0] * (7 + steps) + [1.0] * (93 - steps)
+    return steps
+
+
+def test_stuck_when_asked_to_close_for_the_rest_of_the_time(draws: Callable[[int], Draws]) -> None:
+    """Uniform in 1 … hold, and longer at a greater severity."""
+    steps = [[stuck_for(draws(index), hold) for hold in (10, 20, 40)] for index in range(300)]
+    assert {each[0] for each in steps} == set(range(1, 11)) and max(each[2] for each in steps) == 40
+    assert all(each == sorted(each) for each in steps)
+    assert abs(sum(each[0] for each in steps) / 300 - 5.5) < 0.6
+
+
+def test_what_became_of_it_is_on_record(draws: Callable[[int], Draws]) -> None:
+    fault, rng = GripperFault(mode="stuck", hold=1), draws(0)
+    fault.begin(rng, 4, ())
+    for step, gripper in enumerate((-1.0, 1.0, 1.0)):
+        fault.action(np.array([0.0] * 6 + [gripper]), step, rng)
+    assert fault.realised() == {"mode": "stuck", "onset": 1, "until": 2}
 
 
 def test_onsets_reach_both_ends(draws: Callable[[int], Draws]) -> None:
     onsets = set()
     for index in range(200):
-        fault = GripperFault(mode="stuck", latest=4)
+        fault = GripperFault(mode="flipped", latest=4)
         fault.begin(draws(index), 4, ())
         onsets.add(fault.realised()["onset"])
     assert onsets == {0, 1, 2, 3, 4}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from pathlib import Path
 
+from tests.factories import episodes, write_records
 from vlabench import plots
 from vlabench.markup import Html
 from vlabench.report import tables
@@ -67,6 +69,15 @@ def test_conditions_of_several_policies(both: plots.Data) -> None:
     near = found.rows["nearon kitchen"]
     assert near[0].startswith("100.0 [") and near[3].startswith("100.0 [") and near[6].startswith("0.0 [")
     assert found.rows["clean"][6].startswith("−25.0 [")
+
+
+def test_how_often_a_condition_acted(tmp_path: Path) -> None:
+    write_records(tmp_path, [*episodes("kitchen/0", "clean", "ss", policy="hero"),
+                             *episodes("kitchen/0", "far", "s-", policy="hero"),
+                             *episodes("kitchen/0", "far", "-s", policy="hero", changed={})])  # fmt: skip
+    data = plots.load([tmp_path])
+    found = Reader(tables.conditions_table([standing(data, data.sides[0])], []))
+    assert found.rows["far"][0].endswith("acted in 1 of 2") and "acted" not in found.rows["clean"][0]
 
 
 def test_policies(both: plots.Data) -> None:

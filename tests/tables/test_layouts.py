@@ -130,6 +130,26 @@ def test_the_suite_by_task_set_has_a_group_for_each_and_one_for_all(robust: Path
     assert points(sheet.lines[3]) == [None, -50.0] * 5
 
 
+def test_how_often_a_condition_acted_stands_beside_its_rate(tmp_path: Path) -> None:
+    idle = {"changed": {"action/asked": 0.5}}
+    for policy, acted in (("hero", "ssf---"), ("rival", "ss----")):
+        later = "".join("s" if letter == "-" else "-" for letter in acted)
+        write_records(tmp_path, [*episodes("kitchen/0", "clean", "ssssss", policy=policy, changed={}),
+                                 *episodes("kitchen/0", "stuck", acted, policy=policy),
+                                 *episodes("kitchen/0", "stuck", later, policy=policy, **idle),
+                                 *episodes("kitchen/0", "noise", "ssss--", policy=policy)])  # fmt: skip
+    sheet = make([tmp_path], Choice())
+    assert [head.name for head in sheet.columns][:3] == ["clean", "noise", "stuck"]
+    figures = [cell for cell in sheet.lines[0].cells if isinstance(cell, Cell)]
+    assert [(cell.acted, cell.n) for cell in figures] == [(None, 6), (4, 4), (3, 6), (None, 6)]
+    text = tables.rendered(sheet, "md")
+    assert text.count("; acted 3/6") == text.count("; acted 2/6") == 1 and text.count("; acted") == 2
+    assert sum(note.startswith("acted k/n: in k of n episodes") for note in sheet.notes) == 1
+    lines = tables.rendered(sheet, "csv").splitlines()
+    assert lines[0].split(",")[9:12] == ["n", "errors", "acted"]
+    assert next(line for line in lines if ",stuck," in line).split(",")[9:12] == ["6", "0", "3"]
+
+
 def test_versus_pairs_policies_under_the_same_condition(robust: Path) -> None:
     sheet = make([robust], Choice(suite="libero-joint", versus="rival"))
     assert [each.name for each in sheet.lines] == ["hero", "hero − rival", "rival"]

@@ -59,6 +59,16 @@ def test_rates_area_and_retention(results: Path) -> None:
     assert any(note.startswith("all of them: jpeg, shift.") for note in sheet.notes)
 
 
+def test_how_often_a_fault_acted(tmp_path: Path) -> None:
+    faults: Swept = {"clean": "ss", "shift": ["sf"] * 5}
+    idle = [*episodes("kitchen/2", "clean", "ss", policy="hero"), *(each for k in range(1, 6) for each in episodes(
+        "kitchen/2", f"shift-s{k}", "ss", policy="hero", changed={} if k == 1 else {"action": 0.1}))]  # fmt: skip
+    sheet = make([write_records(tmp_path, [*swept("hero", faults), *idle])], Choice("severity"))
+    cells = [cell for cell in sheet.lines[0].cells if isinstance(cell, Cell)]
+    assert [cell.acted for cell in cells] == [None, 4, 6, 6, 6, 6, None, None]
+    assert any(note.startswith("acted k/n") for note in sheet.notes)
+
+
 def test_the_best_is_found_within_a_perturbation(results: Path) -> None:
     sheet = make([results], Choice("severity"))
     marks = {(each.group, each.name): [mark.value for mark in row]

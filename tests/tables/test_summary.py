@@ -44,6 +44,17 @@ def test_counts_are_those_of_the_hand_and_errors_enter_no_rate() -> None:
     assert set(frame.policy) == {"random"} and set(frame.assets) == {"primitive"}
 
 
+def test_the_episodes_in_which_a_condition_acted_are_told_where_they_are_not_all() -> None:
+    idle = episodes("kitchen/0", "stuck", "--ss", changed={"action/asked": 0.9})
+    frame = tables.summary([*episodes("kitchen/0", "clean", "ssss", changed={}),
+                            *episodes("kitchen/0", "stuck", "sf--ee", changed={"action": 0.1}), *idle,
+                            *episodes("kitchen/0", "noise", "ssss", changed={"action": 1.0})])  # fmt: skip
+    assert dict(zip(frame.condition, frame.acted, strict=True)) == {"clean": 0, "stuck": 2, "noise": 4}
+    header, rows = tables.grid(frame)
+    assert rows[0][header.index("stuck % [95 %]") + 1] == "4 (+2 errors, acted in 2)"
+    assert rows[0].count("4") == 2
+
+
 def test_differences_pair_only_what_both_have() -> None:
     frame = tables.summary(RECORDS)
     # kitchen/0: episodes 0 to 3 have both outcomes, ssss against sfff; 4 is an error, 5 has no control.

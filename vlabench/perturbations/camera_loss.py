@@ -1,8 +1,9 @@
 """camera_loss: a camera fails; its picture is black, or frozen at the last one that the policy saw.
 
-intermittent: time is cut into windows of `window` control steps, and the camera is lost in each with probability
-`share`; a share of 1 loses it for the whole episode. onset: it is lost from a step on that is uniform in 0 … `latest`,
-to the end. No published benchmark has it.
+intermittent: time is cut into windows of `window` control steps, as many whole looks as come nearest to it. In each the
+camera is lost for the share `share` of the looks, in one stretch that begins anywhere; in the first window for one look
+at least, so that short episodes meet the fault as well. A share of 1 loses it for the whole episode. onset: it is lost
+from a step on that is uniform in 0 … `latest`, to the end. No published benchmark has it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from pydantic import Field, PrivateAttr
 
 from vlabench.perturbations._image import ImagePerturbation
+from vlabench.perturbations._losses import in_a_row
 from vlabench.seeding import Draws
 from vlabench.types import Image
 
@@ -26,21 +28,23 @@ class CameraLoss(ImagePerturbation):
     """
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
-        1: {"share": 0.1, "latest": 200},
-        2: {"share": 0.25, "latest": 100},
-        3: {"share": 0.5, "latest": 50},
-        4: {"share": 0.75, "latest": 25},
+        1: {"share": 0.1, "latest": 50},
+        2: {"share": 0.25, "latest": 40},
+        3: {"share": 0.5, "latest": 30},
+        4: {"share": 0.75, "latest": 15},
         5: {"share": 1.0, "latest": 0},
     }
+    revision: ClassVar[int] = 2
     group: ClassVar[str] = "fault"
 
     pattern: Literal["intermittent", "onset"] = "intermittent"
     share: float = Field(default=0.5, ge=0, le=1)
-    window: int = Field(default=20, ge=1)
-    latest: int = Field(default=50, ge=0)
+    window: int = Field(default=60, ge=1)
+    latest: int = Field(default=30, ge=0)
     fill: Literal["black", "frozen"] = "black"
 
     _onset: int = PrivateAttr(default=0)
+    _replan: int = PrivateAttr(default=1)
     _last: dict[str, Image] = PrivateAttr(default_factory=dict)
     _looks: dict[int, bool] = PrivateAttr(default_factory=dict)
 
@@ -62,15 +66,16 @@ class CameraLoss(ImagePerturbation):
         return self.certain and self.fill == "black"
 
     def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
-        self._chosen = self.choose(cameras)
+        self._chosen, self._replan = self.choose(cameras), replan
         self._onset = int((self.latest + 1) * rng.episode("onset").random())
         self._last, self._looks = {}, {}
 
     def lost(self, step: int, rng: Draws) -> bool:
-        """Whether the camera is lost at a step."""
+        """Whether the camera is lost at a step. A frozen one has seen something before it is lost."""
         if self.pattern == "onset":
             return step >= self._onset
-        return bool(rng.episode("window", step // self.window).random() < self.share)
+        looks = max(1, round(self.window / self._replan))
+        return in_a_row(rng, step // self._replan, self.share, looks, later=self.fill == "frozen")
 
     def picture(self, image: Image, camera: str, step: int, rng: Draws) -> Image:
         self._looks[step] = self.lost(step, rng)

@@ -1,8 +1,9 @@
 """frame_drop: now and then a new observation does not arrive, and the policy sees its last one again.
 
-Each look for itself is lost with probability p; in a row of lost looks the same observation stays. The step stamp stays
-with the pictures. Proprioception is lost with them (and privileged state), unless `proprio` is off. The first look
-always arrives. No published benchmark has it.
+The first look always arrives. Of every ten that follow the share p is lost, anywhere among them; of the first ten one
+at least, and within the first 60 control steps, so that short episodes meet the fault as well. In a row of lost looks
+the same observation stays. The step stamp stays with the pictures. Proprioception is lost with them (and privileged
+state), unless `proprio` is off. No published benchmark has it.
 """
 
 from __future__ import annotations
@@ -12,16 +13,21 @@ from typing import Any, ClassVar
 
 from pydantic import Field, PrivateAttr
 
+from vlabench.perturbations._losses import early_looks, scattered
 from vlabench.perturbations.base import Perturbation
 from vlabench.perturbations.observation_delay import as_seen
 from vlabench.seeding import Draws
 from vlabench.types import Observation
 
+BLOCK = 10
+"""Looks of which the share is lost."""
+
 
 class FrameDrop(Perturbation):
-    """p: probability per look, in [0, 1]. proprio: whether proprioception and privileged state are lost too."""
+    """p: share of the looks, in [0, 1]. proprio: whether proprioception and privileged state are lost too."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {n: {"p": n / 10} for n in range(1, 6)}
+    revision: ClassVar[int] = 2
     group: ClassVar[str] = "timing"
 
     p: float = Field(default=0.3, ge=0, le=1)
@@ -50,11 +56,15 @@ class FrameDrop(Perturbation):
     def observation(self, obs: Observation, step: int, rng: Draws) -> Observation:
         if step % self._replan:  # taken for another perturbation; the policy does not look
             return obs
-        if self._last is not None and rng.at(step).random() < self.p:
+        if self._last is not None and self.lost(step // self._replan, rng):
             self._dropped += 1
             return as_seen(obs, self._last, self.proprio)
         self._last = obs
         return obs
+
+    def lost(self, look: int, rng: Draws) -> bool:
+        """Whether a look, from 1 on, does not arrive."""
+        return scattered(rng, look - 1, self.p, BLOCK, early=min(early_looks(self._replan), BLOCK))
 
     def realised(self) -> dict[str, Any]:
         return {"p": self.p, "dropped": self._dropped}

@@ -1,9 +1,11 @@
 """gripper_fault: the gripper obeys late, is stuck for a while, or does the opposite; the arm is not touched.
 
-late: the gripper executes what was asked `delay` steps ago, open until then. stuck: from a drawn step on it keeps what
-it last did, for `hold` steps. flipped: from a drawn step on it does the opposite, for `hold` steps. flicker: it does
-the opposite at single steps, each with probability `p`. The drawn step is uniform in 0 … `latest`. No published
-benchmark has these; the severities set delay, hold and p together, so that each mode has five. A step is 50 ms.
+late: the gripper executes what was asked `delay` steps ago, open until then. stuck: it has jammed, open, when it is
+first asked to close; since when is drawn, uniform in the `hold` steps up to then, and from that moment it is stuck for
+`hold` steps: it does nothing for 1 … `hold` steps more. flipped: from a step on that is uniform in 0 … `latest` it does
+the opposite, for `hold` steps. flicker: it does the opposite at single steps, the share `p` of every 50 (of the first
+50 one at least). So each acts in episodes of 60 steps. No published benchmark has these; the severities set delay, hold
+and p together, so that each mode has five. A step is 50 ms.
 """
 
 from __future__ import annotations
@@ -15,14 +17,18 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, PrivateAttr
 
 from vlabench.perturbations._actions import OPEN, ActionPerturbation
+from vlabench.perturbations._losses import scattered
 from vlabench.seeding import Draws
 from vlabench.types import Floats
 
+BLOCK = 50
+"""Steps of which a share flickers."""
+
 
 class GripperFault(ActionPerturbation):
-    """mode: `late` (reads delay), `stuck` or `flipped` (read hold and latest) or `flicker` (reads p).
+    """mode: `late` (reads delay), `stuck` (reads hold), `flipped` (reads hold and latest) or `flicker` (reads p).
 
-    delay, hold, latest: in control steps. p: probability per control step, in [0, 1].
+    delay, hold, latest: in control steps. p: share of the control steps, in [0, 1].
     """
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
@@ -32,15 +38,18 @@ class GripperFault(ActionPerturbation):
         4: {"delay": 8, "hold": 60, "p": 0.2},
         5: {"delay": 10, "hold": 80, "p": 0.3},
     }
+    revision: ClassVar[int] = 2
     group: ClassVar[str] = "fault"
 
     mode: Literal["late", "stuck", "flipped", "flicker"] = "late"
     delay: int = Field(default=6, ge=0, le=200)
     hold: int = Field(default=40, ge=0)
-    latest: int = Field(default=100, ge=0)
+    latest: int = Field(default=50, ge=0)
     p: float = Field(default=0.1, ge=0, le=1)
 
-    _onset: int = PrivateAttr(default=0)
+    _onset: int | None = PrivateAttr(default=None)
+    _until: int = PrivateAttr(default=0)
+    _unit: float = PrivateAttr(default=0.0)
     _waiting: deque[float] = PrivateAttr(default_factory=deque)
     _last: float = PrivateAttr(default=OPEN)
 
@@ -55,7 +64,11 @@ class GripperFault(ActionPerturbation):
         return self.from_start
 
     def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
-        self._onset = int((self.latest + 1) * rng.episode().random())
+        self._unit = float(rng.episode().random())
+        self._onset, self._until = None, 0
+        if self.mode == "flipped":
+            self._onset = int((self.latest + 1) * self._unit)
+            self._until = self._onset + self.hold
         self._waiting, self._last = deque(), OPEN
 
     def action(self, action: Floats, step: int, rng: Draws) -> Floats:
@@ -66,19 +79,22 @@ class GripperFault(ActionPerturbation):
 
     def gripper(self, asked: float, step: int, rng: Draws) -> float:
         """What the gripper does when `asked`."""
-        faulty = self._onset <= step < self._onset + self.hold
         if self.mode == "late":
             self._waiting.append(asked)
             return self._waiting.popleft() if len(self._waiting) > self.delay else OPEN
-        if self.mode == "stuck":
-            return self._last if faulty else asked
         if self.mode == "flicker":
-            faulty = rng.at(step).random() < self.p
-        return -asked if faulty else asked
+            return -asked if scattered(rng, step, self.p, BLOCK, early=BLOCK) else asked
+        if self.mode == "stuck" and self._onset is None and asked * OPEN < 0:
+            self._onset, self._until = step, step + self.hold - int(self.hold * self._unit)
+        if self._onset is None or not self._onset <= step < self._until:
+            return asked
+        return self._last if self.mode == "stuck" else -asked
 
     def realised(self) -> dict[str, Any]:
         if self.mode == "late":
             return {"mode": self.mode, "delay": self.delay}
         if self.mode == "flicker":
             return {"mode": self.mode, "p": self.p}
-        return {"mode": self.mode, "onset": self._onset, "until": self._onset + self.hold}
+        if self._onset is None:  # jammed, and never asked to close
+            return {"mode": self.mode, "onset": None}
+        return {"mode": self.mode, "onset": self._onset, "until": self._until}

@@ -149,6 +149,10 @@ def _reading(content: Content) -> list[Html]:
             f"The rule is that of vlabench gate with clean as the baseline: over all conditions together, the chance "
             f"that a loss is claimed wrongly is at most {100 * ALPHA:g} %, by Holm; for each condition that is said to "
             f"be withstood, the chance of an error is as much.")
+    if any((rate := each.rate(name)) and rate.acted is not None and rate.acted < rate.n
+           for each in content.standings for name in each.side.conditions):
+        said.append("Where a condition acted in fewer episodes than were played, the others gave it no occasion to "
+                    "change what the policy receives or the robot executes; the rate is of all of them.")
     if content.comparisons:
         said.append(f"Between policies, worse and no worse are the same verdicts with "
                     f"{content.comparisons[0].baseline.owner.policy} as the baseline. All policies are compared on the "

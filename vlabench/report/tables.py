@@ -124,7 +124,10 @@ def rate_cells(figure: Cell | None) -> list[Html]:
         return [cell(None, "–"), cell(None)]
     said = percent(figure).replace(" %", "")
     errors = f"; {figure.errors} more ended in errors" if figure.errors else ""
-    return [tag("td", *_split(said), class_="number", data_value=figure.value, title=f"{figure.n:,} episodes{errors}"),
+    idle = figure.acted is not None and figure.acted < figure.n
+    acted = tag("div", f"acted in {figure.acted:,} of {figure.n:,}", class_="soft") if idle else None
+    return [tag("td", *_split(said), acted, class_="number", data_value=figure.value,
+                title=f"{figure.n:,} episodes{errors}"),
             cell(figure.value, drawn(figure.value, figure.low, figure.high, said))]
 
 

@@ -11,6 +11,16 @@ AVERAGING = ("A column over several task sets or conditions is the mean of their
              "intervals are Wilson's 95 %, for the number of different episodes.")  # fmt: skip
 
 
+ACTED = ("acted k/n: in k of n episodes the condition changed anything that the policy received, the robot executed or "
+         "the scene was; in the others it had no occasion to.")  # fmt: skip
+
+
+def acted(lines: Iterable[Line]) -> list[str]:
+    """What a figure's `acted k/n` means, where one has it."""
+    cells = (cell for line in lines for cell in line.cells if isinstance(cell, Cell))
+    return [ACTED] if any(cell.acted is not None and cell.acted < cell.n for cell in cells) else []
+
+
 def common(cut: Sequence[Side]) -> list[str]:
     """The task sets that all policies have played anything on."""
     return [name for name in cut[0].task_sets if all(name in side.task_sets for side in cut)] if cut else []

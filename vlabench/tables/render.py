@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 SIGNIFICANT = 0.05
 TEX = {"−": "$-$", "π": r"$\pi$", "±": r"$\pm$", "×": r"$\times$", "σ": r"$\sigma$", "–": "--",
        "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}  # fmt: skip
-CSV_COLUMNS = ("name", "kind", "source", "group", "column_group", "column", "value", "low", "high", "n", "errors", "p",
-               "text")  # fmt: skip
+CSV_COLUMNS = ("name", "kind", "source", "group", "column_group", "column", "value", "low", "high", "n", "errors",
+               "acted", "p", "text")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -124,9 +124,10 @@ def to_csv(sheet: Sheet) -> str:
             if isinstance(cell, Cell):
                 figures = [cell.value, cell.low, cell.high]
                 writer.writerow([*start, *("" if math.isnan(x) else f"{x:.6f}" for x in figures), cell.n or "",
-                                 cell.errors, "" if cell.p is None else f"{cell.p:.6g}", ""])
+                                 cell.errors, "" if cell.acted is None else cell.acted,
+                                 "" if cell.p is None else f"{cell.p:.6g}", ""])
             else:
-                writer.writerow([*start, "", "", "", "", "", "", cell or ""])
+                writer.writerow([*start, "", "", "", "", "", "", "", cell or ""])
     return out.getvalue()
 
 
@@ -173,6 +174,8 @@ def _text(
     text = f"{points:{sign}.1f}{star}"
     if intervals and not math.isnan(cell.low):
         text += f" [{100 * cell.low:{sign}.1f}, {100 * cell.high:{sign}.1f}]"
+    if cell.acted is not None and cell.acted < cell.n:
+        text += f"; acted {cell.acted}/{cell.n}"
     return style(re.sub(r"[-+](?=0\.0(?!\d))", "", text).replace("-", "−"), mark)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +25,15 @@ Outcomes = dict[Episode, bool]
 
 @dataclass(frozen=True)
 class Side:
-    """One policy on one pack: its outcomes without errors, and how many errors were left out."""
+    """One policy on one pack: its outcomes without errors, and how many errors were left out.
+
+    idle: the episodes in which the condition changed nothing.
+    """
 
     owner: Owner
     outcomes: Mapping[Leaf, Outcomes]
     errors: Mapping[Leaf, int] = field(default_factory=dict)
+    idle: Mapping[Leaf, Set[Episode]] = field(default_factory=dict)
 
     @property
     def conditions(self) -> list[str]:
@@ -49,7 +53,10 @@ class Side:
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure of a table: fractions. n: different episodes behind it. p: of a difference, corrected after Holm."""
+    """A figure of a table: fractions. n: different episodes behind it. p: of a difference, corrected after Holm.
+
+    acted: of the rate under one perturbed condition, in how many of its episodes that changed anything.
+    """
 
     value: float
     low: float
@@ -57,6 +64,7 @@ class Cell:
     n: int
     errors: int = 0
     p: float | None = None
+    acted: int | None = None
 
 
 def sides(gathered: Gathered, counts: Success | None = None) -> tuple[list[Side], list[str]]:
@@ -77,7 +85,7 @@ def sides(gathered: Gathered, counts: Success | None = None) -> tuple[list[Side]
         kept = {leaf: {key: good for key, good in outcomes.items() if key in common[side.owner.assets, leaf]}
                 for leaf, outcomes in side.outcomes.items()}
         lost[side.owner] = sum(map(len, side.outcomes.values())) - sum(map(len, kept.values()))
-        cut.append(Side(side.owner, {leaf: outcomes for leaf, outcomes in kept.items() if outcomes}, side.errors))
+        cut.append(replace(side, outcomes={leaf: outcomes for leaf, outcomes in kept.items() if outcomes}))
     notes = _counted("Policies of one pack are compared on the same episodes. Left out, because another one has no "
                      "outcome for them: {} (--policies chooses who takes part).", lost)
     notes += _counted("Ended in errors, which enter no rate: {}.", {s.owner: sum(s.errors.values()) for s in cut})
@@ -111,7 +119,16 @@ def rate(side: Side, leaves: Sequence[Leaf]) -> Cell | None:
         return None
     worth = 1 / sum(weight * weight for weight in weights.values())
     low, high = stats.wilson(value * worth, worth)
-    return Cell(value, low, high, len(weights), sum(side.errors.get(leaf, 0) for leaf in leaves))
+    return Cell(value, low, high, len(weights), sum(side.errors.get(leaf, 0) for leaf in leaves),
+                acted=_acted(side, leaves))
+
+
+def _acted(side: Side, leaves: Sequence[Leaf]) -> int | None:
+    """In how many episodes of one perturbed condition anything differed; None for several conditions, or clean."""
+    conditions = {condition for condition, _ in leaves}
+    if len(conditions) > 1 or CLEAN in conditions:
+        return None
+    return sum(len(side.outcomes[leaf].keys() - side.idle.get(leaf, ())) for leaf in leaves)
 
 
 def outcomes_of(side: Side, condition: str, task_sets: Iterable[str]) -> Bools:
@@ -154,10 +171,14 @@ def block(
 def _side(owner: Owner, gathered: Gathered, counts: Success | None) -> Side:
     outcomes: dict[Leaf, Outcomes] = {}
     errors: Counter[Leaf] = Counter()
+    idle: dict[Leaf, set[Episode]] = {}
     for record in gathered.records[owner]:
         leaf = (record.condition, record.task_set)
         if record.status == "error":
             errors[leaf] += 1
         else:
-            outcomes.setdefault(leaf, {})[record.task, record.index, record.seed] = won(record, counts)
-    return Side(owner, outcomes, errors)
+            key = (record.task, record.index, record.seed)
+            outcomes.setdefault(leaf, {})[key] = won(record, counts)
+            if not record.acted:
+                idle.setdefault(leaf, set()).add(key)
+    return Side(owner, outcomes, errors, idle)

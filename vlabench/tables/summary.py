@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlabench import stats
+from vlabench.audit import acted
 from vlabench.conditions import CLEAN
 from vlabench.errors import OptionError, StoreError
 from vlabench.types import EpisodeRecord, Success, won
@@ -25,7 +26,7 @@ Episode = tuple[str, int, int]
 """(task, index, seed): what all conditions of an episode share."""
 TOTAL = "total"
 COLUMNS = (
-    "policy", "assets", "task_set", "condition", "n", "successes", "rate", "low", "high", "errors",
+    "policy", "assets", "task_set", "condition", "n", "successes", "rate", "low", "high", "errors", "acted",
     "pairs", "difference", "difference_low", "difference_high", "p", "p_holm",
 )  # fmt: skip
 WORDS = ("task set", "condition")
@@ -43,7 +44,8 @@ def summary(records: Iterable[EpisodeRecord], control: str = CLEAN, by_task: boo
     With `by_task`, each task has a row of its own, named in the column of the task sets (`libero_goal/3`). counts: the
     success that counts (`types.won`).
 
-    rate, low, high: fractions, Wilson's 95 % interval. difference: condition − control over `pairs` paired episodes,
+    rate, low, high: fractions, Wilson's 95 % interval. acted: of the n episodes, those in which the condition changed
+    anything. difference: condition − control over `pairs` paired episodes,
     with a 95 % bootstrap interval clustered by task. p: exact McNemar; p_holm: corrected for the number of conditions
     in the row's task set. All records must be of one policy on one asset pack (ValueError): others share no table.
     """
@@ -164,6 +166,7 @@ def _row(records: Sequence[EpisodeRecord], outcomes: Mapping[Episode, bool],
         "condition": records[0].condition,
         **rate._asdict(),
         "errors": sum(record.status == "error" for record in records),
+        "acted": sum(record.status != "error" and acted(record.changed) for record in records),
         "pairs": difference.n,
         "difference": difference.value,
         "difference_low": difference.low,
@@ -186,7 +189,9 @@ def _rate(row: Mapping[Hashable, Any]) -> str:
 
 
 def _n(row: Mapping[Hashable, Any]) -> str:
-    return f"{row['n']}" + (f" (+{row['errors']} errors)" if row["errors"] else "")
+    said = [f"+{row['errors']} errors"] if row["errors"] else []
+    said += [f"acted in {row['acted']}"] if row["condition"] != CLEAN and row["acted"] < row["n"] else []
+    return f"{row['n']}" + (f" ({', '.join(said)})" if said else "")
 
 
 def _difference(row: Mapping[Hashable, Any]) -> str:
