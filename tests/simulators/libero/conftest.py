@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,11 +18,9 @@ Floats = npt.NDArray[np.float64]
 NULL = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0])
 
 
-@pytest.fixture(params=["primitive", "official"], scope="module")
+@pytest.fixture(params=["primitive", pytest.param("official", marks=pytest.mark.official)], scope="module")
 def pack(request: pytest.FixtureRequest) -> str:
     """Each asset pack; the official one where it is there."""
-    if request.param == "official" and "VLABENCH_ASSETS" not in os.environ:
-        pytest.skip("VLABENCH_ASSETS does not name a folder of LIBERO's own assets")
     return str(request.param)
 
 

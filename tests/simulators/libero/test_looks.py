@@ -49,13 +49,9 @@ def test_the_arm_is_white_and_the_stand_is_black(opened: Callable[..., LiberoSce
     assert max(colour("mount0_pedestal_col")) < 0.25
 
 
+@pytest.mark.official
 def test_it_looks_like_the_official_robot(opened: Callable[..., LiberoScene]) -> None:
     """The hand, where it hangs at the start, is about as bright as LIBERO's own."""
-    pytest.importorskip("libero")
-    from tests.simulators.libero.test_primitive_parity import needs_official
-
-    if needs_official.args[0]:
-        pytest.skip("VLABENCH_ASSETS does not name a folder of LIBERO's own assets")
     bright = {}
     for pack in ("primitive", "official"):
         scene = opened(pack, *TASK, ("agentview",), 256)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -36,10 +35,6 @@ SCENES = {
 }
 TOUCHED = 0
 """The geom group that robosuite treats as collision geometry."""
-
-needs_official = pytest.mark.skipif(
-    "VLABENCH_ASSETS" not in os.environ, reason="VLABENCH_ASSETS does not name a folder of LIBERO's own assets"
-)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +109,7 @@ def probe(model: Any, start: tuple[float, float, float], direction: tuple[float,
     return float(mujoco.mj_ray(model, data, np.array(start), np.array(direction), groups, 1, -1, hit))
 
 
-@needs_official
+@pytest.mark.official
 @pytest.mark.parametrize("kind", KINDS)
 class TestAgainstOfficial:
     def pair(self, kind: str, ours: Path) -> tuple[Any, Any]:
@@ -272,7 +267,7 @@ def fixed_without_gravity(path: Path) -> Any:
 
 
 class TestScenes:
-    @needs_official
+    @pytest.mark.official
     @pytest.mark.parametrize("scene", SCENES)
     def test_cameras_and_lights_are_libero_s(self, scene: str, ours: Path) -> None:
         mine, reference = compiled(ours / SCENES[scene]), compiled(packs.official() / SCENES[scene])
@@ -285,7 +280,7 @@ class TestScenes:
             for kind in kinds:
                 np.testing.assert_allclose(getattr(mine, kind), getattr(reference, kind), atol=1e-7, err_msg=kind)
 
-    @needs_official
+    @pytest.mark.official
     @pytest.mark.parametrize("scene", ["living_room", "study"])
     def test_table_tops_are_libero_s(self, scene: str, ours: Path) -> None:
         # The two plain tables are sized by hf-libero; these two are not.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import itertools
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import numpy.typing as npt
 import pytest
 
 from vlabench.errors import MissingExtra, RenderingError
-from vlabench.simulators.libero import gl
+from vlabench.simulators.libero import gl, packs
 from vlabench.simulators.libero.package import TASK_SETS, bddl_file, task_names
 from vlabench.simulators.libero.primitive import objects
 from vlabench.simulators.libero.primitive.mjcf import IDENTITY, Quat
@@ -42,11 +41,7 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def official() -> Path:
-    asked = os.environ.get("VLABENCH_ASSETS")
-    if not asked:
-        pytest.skip("set VLABENCH_ASSETS to LIBERO's own assets to compare with them")
-    inner = Path(asked) / "libero"
-    return inner if inner.is_dir() else Path(asked)
+    return packs.official()
 
 
 def compiled(root: Path, kind: str, extra: str = "", joint: bool = False, quat: Quat = IDENTITY) -> Any:
@@ -250,6 +245,7 @@ def sites(model: Any) -> dict[str, Array]:
     }
 
 
+@pytest.mark.official
 @pytest.mark.parametrize("kind", KINDS)
 def test_parity_of_joints_and_sites(pack: Path, official: Path, kind: str) -> None:
     ours, theirs = compiled(pack, kind), compiled(official, kind)
@@ -260,6 +256,7 @@ def test_parity_of_joints_and_sites(pack: Path, official: Path, kind: str) -> No
         np.testing.assert_allclose(sites(ours)[name], values, atol=1e-6, err_msg=name)
 
 
+@pytest.mark.official
 @pytest.mark.parametrize("kind", KINDS)
 def test_parity_of_extents(pack: Path, official: Path, kind: str) -> None:
     ours, theirs = extents(compiled(pack, kind), 0), extents(compiled(official, kind), 0)
@@ -269,6 +266,7 @@ def test_parity_of_extents(pack: Path, official: Path, kind: str) -> None:
     assert abs(ours[0, up] - theirs[0, up]) < 0.001, "an initial state would start with a drop or a push"
 
 
+@pytest.mark.official
 @pytest.mark.parametrize("kind", KINDS)
 def test_parity_of_weight_and_contact(pack: Path, official: Path, kind: str) -> None:
     ours, theirs = compiled(pack, kind), compiled(official, kind)

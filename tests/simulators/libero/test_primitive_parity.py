@@ -3,12 +3,11 @@
 As a script it plays the settle steps from every init state of every task on both packs (physics only, about 20 minutes
 on one core) and prints, per task, what moved or tipped:
 
-    VLABENCH_ASSETS=<dir> python tests/simulators/libero/test_primitive_parity.py [init states per task] [task set ...]
+    python tests/simulators/libero/test_primitive_parity.py [init states per task] [task set ...]
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,10 +121,6 @@ FINISHES = (
     ),
 )
 
-needs_official = pytest.mark.skipif(
-    "VLABENCH_ASSETS" not in os.environ, reason="VLABENCH_ASSETS does not name a folder of LIBERO's own assets"
-)
-
 
 @dataclass(frozen=True)
 class Settled:
@@ -226,7 +221,7 @@ def pair(request: pytest.FixtureRequest) -> tuple[Any, Any, Floats]:
     return open_task(task_set, number, packs.primitive()), open_task(task_set, number, packs.official()), states
 
 
-@needs_official
+@pytest.mark.official
 @pytest.mark.slow
 class TestOneTaskOnBothPacks:
     def test_state_vectors_have_the_same_layout(self, pair: tuple[Any, Any, Floats]) -> None:
@@ -256,7 +251,7 @@ class TestOneTaskOnBothPacks:
         assert not goal_holds(ours, states[0])
 
 
-@needs_official
+@pytest.mark.official
 @pytest.mark.slow
 @pytest.mark.parametrize("finish", FINISHES, ids=lambda finish: finish.task[:40])
 def test_a_finished_task_is_one_on_both_packs(finish: Finish) -> None:

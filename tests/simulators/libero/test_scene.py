@@ -112,13 +112,9 @@ def test_rendering_seldom_shows_the_same_as_rendering_always(pack: str, opened: 
     assert not np.array_equal(seldom[0].images["wrist"], seldom[1].images["wrist"])
 
 
+@pytest.mark.official
 @pytest.mark.parametrize(("task_set", "number", "size"), [("libero_spatial", 0, 128), ("libero_object", 4, 224)])
 def test_official_pictures_are_hf_liberos(opened: Open, task_set: str, number: int, size: int) -> None:
-    pytest.importorskip("libero")
-    try:
-        Libero("official").check()
-    except Exception as error:
-        pytest.skip(f"no official assets: {error}")
     scene = opened("official", task_set, number, CAMERAS, size)
     env = robosuite_environment("official", task_set, number, pictures=size)
     expected = [settled(env, task_set, number, 2)]  # all at once: robosuite draws into whichever context is current
@@ -146,10 +142,9 @@ def test_global_random_generators_are_left_alone(opened: Open) -> None:
     assert random.random() == random.Random(123).random()
 
 
-def test_scenes_of_both_packs_in_one_process_keep_apart(pack: str, opened: Open) -> None:
+@pytest.mark.official
+def test_scenes_of_both_packs_in_one_process_keep_apart(opened: Open) -> None:
     """Interleaved with another pack's scene, a scene shows and does what it does alone."""
-    if pack == "primitive":
-        pytest.skip("needs both packs")
     scenes = [opened("primitive", *STOVE, CAMERAS), opened("official", *STOVE, CAMERAS)]
 
     def play(order: list[int]) -> list[tuple[str, dict[str, Image]]]:
