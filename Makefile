@@ -35,7 +35,7 @@ test: .venv/.installed ## the tests, file by file on two cores
 
 test-official: .venv/.official ## the tests on LIBERO's own assets, once it has downloaded these (0.36 GB, on disk 0.65)
 	@$(BIN)/python -c 'from vlabench.simulators.libero import packs; print(packs.official(), packs.digest("official"))'
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST) -m official
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST) -m 'official and not long'
 
 check: .venv/.installed ## ruff, mypy and every card
 	$(BIN)/ruff check .

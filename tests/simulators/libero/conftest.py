@@ -25,14 +25,6 @@ def pack(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def both() -> tuple[str, str]:
-    """Both packs, where the official one is there."""
-    if "VLABENCH_ASSETS" not in os.environ:
-        pytest.skip("VLABENCH_ASSETS does not name a folder of LIBERO's own assets")
-    return "primitive", "official"
-
-
-@pytest.fixture(scope="module")
 def opened() -> Iterator[Callable[..., LiberoScene]]:
     """(pack, task set, number, cameras, image size) → a scene, opened once and closed after the module."""
     scenes: dict[Any, LiberoScene] = {}

@@ -51,11 +51,12 @@ def test_fixtures_stand_where_the_published_loop_has_them(pack: str, task_set: s
         control.close()
 
 
+@pytest.mark.official
 @pytest.mark.parametrize("task_set", package.TASK_SETS)
-def test_fixtures_stand_alike_on_both_packs(both: tuple[str, str], task_set: str) -> None:
+def test_fixtures_stand_alike_on_both_packs(task_set: str) -> None:
     for name in package.task_names(task_set):
         found = []
-        for pack in both:
+        for pack in packs.PACKS:
             control = package.make_environment(task_set, name, packs.folder(pack))
             found.append([{fixture: np.concatenate(pose) for fixture, pose in fixtures.items()}
                           for fixtures in starts.published_fixtures(control.env, 50)])

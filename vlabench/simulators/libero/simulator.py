@@ -53,7 +53,9 @@ class Libero(Simulator):
         return LiberoScene(task, self.assets, cameras, image_size, privileged)
 
     def versions(self) -> Mapping[str, str]:
-        """Of the packages that decide what an episode does. Raises RenderingError if OpenCV cannot start.
+        """Of the packages that decide what an episode does, and the asset pack's digest.
+
+        Raises RenderingError if OpenCV cannot start, AssetsError without the pack.
 
         OpenCV is asked itself: it comes in several packages that put the same module in the same place.
         """
@@ -64,4 +66,4 @@ class Libero(Simulator):
 
         packages = ("hf-libero", "robosuite", "mujoco", "numpy", "scipy")
         return {**{name: importlib.metadata.version(name) for name in packages}, "opencv": cv2.__version__,
-                "arithmetic": arithmetic.chosen()}
+                "arithmetic": arithmetic.chosen(), "assets": packs.digest(self.assets)}
