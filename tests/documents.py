@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from vlabench.cli import app
 from vlabench.files import write_data
 
 ROOT = Path(__file__).resolve().parents[1]
+EARLIER = "**Of an earlier protocol.**"
+"""What a page says at its head while the records behind it are older than the simulator's present revision."""
 DOCUMENTS = sorted((ROOT / "results").glob("*.md"))
 SHOWN = re.compile(r"^    (?P<command>vlabench table .*)\n\n(?P<table>\*\*.*\n(?:(?:\|.*|- .*)?\n)*)", re.M)
 """A block of commands whose last one prints a table, and what stands below it: a title, rows, and notes as a list."""
@@ -37,16 +39,22 @@ def shown(text: str) -> Iterator[Shown]:
 
 def printed(command: str) -> str:
     """What a command prints as Markdown; it is run in the current folder, which is to be the checkout."""
-    arguments = shlex.split(command)[1:]
-    done = CliRunner().invoke(app, [*arguments, "--format", "md"])
+    done = run(command)
     if done.exit_code:
         raise RuntimeError(f"{command}: {done.output}")
     return done.stdout.strip("\n")
 
 
+def run(command: str) -> Result:
+    """Run a command that shows a table, in the current folder."""
+    return CliRunner().invoke(app, [*shlex.split(command)[1:], "--format", "md"])
+
+
 def main() -> None:
     for document in DOCUMENTS:
         text = document.read_text(encoding="utf-8")
+        if EARLIER in text:
+            continue
         for each in reversed(list(shown(text))):
             text = text[:each.start] + printed(each.command) + text[each.end:]
         write_data(document, text.encode())

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.factories import episodes, record, write_records
+from vlabench import cards
 from vlabench.errors import OptionError, StoreError, UnknownName
 from vlabench.gather import Origin, Owner, gather, owners
 
@@ -75,6 +76,19 @@ def test_without_digests_the_last_version_holds(tmp_path: Path) -> None:
         "random on primitive: 1 record left out: policy 'random' had another card, other weights or other code then",
         "random on primitive: 3 records left out: condition 'clean' had other parameters then, or the simulator an "
         "earlier protocol"]
+
+
+def test_what_no_suite_means_any_more_is_shown_and_said_to_be_old(tmp_path: Path) -> None:
+    """Without digests to go by: records of conditions that the suites on their task set define otherwise now."""
+    suite = cards.load_suite("libero-joint")
+    now = [record(task="libero_goal/3", condition="clean", condition_digest=suite.conditions["clean"].digest)]
+    old = [record(task="libero_goal/3", condition="joint", condition_digest="before")]
+    own = [record(task="libero_goal/3", condition="mine", condition_digest="of a card that is not here")]
+    found = gather([write_records(tmp_path, [*now, *old, *own])])
+    (records,) = found.records.values()
+    assert len(records) == 3
+    assert found.notes == ("random on primitive: shown as on record, not as a run would play it now (other parameters, "
+                           "or an earlier protocol of the simulator): 'joint'",)
 
 
 def test_half_a_line_at_the_end_does_no_harm(results: Path) -> None:

@@ -5,6 +5,7 @@ A folder is one that `vlabench run --results` wrote to, or one policy's folder i
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import sys
@@ -18,10 +19,10 @@ from typing_extensions import Self
 
 from vlabench import cards
 from vlabench.audit import acted
-from vlabench.errors import OptionError, StoreError, UnknownName
+from vlabench.errors import OptionError, StoreError, UnknownName, VlabenchError
 from vlabench.litter import uncollected
 from vlabench.problems import shown
-from vlabench.store import RUNS, Reading, Store
+from vlabench.store import RUNS, Reading, Store, listed
 from vlabench.types import EpisodeRecord, Status
 
 
@@ -165,7 +166,33 @@ def _read(
             whole.ignored += reading.ignored
             whole.outdated += reading.outdated
             played += map(Played.of, reading.records.values())
-    return played, whole.warnings(), Origin(folder, version, digests, _versions(line for _, line in last))
+    warnings = whole.warnings()
+    if conditions is None:
+        warnings += _superseded(digests, task_sets)
+    return played, warnings, Origin(folder, version, digests, _versions(line for _, line in last))
+
+
+def _superseded(digests: Mapping[str, str], task_sets: Sequence[str]) -> list[str]:
+    """A sentence if conditions are on record as no suite here means them any more."""
+    meant = [_meanings(task_set) for task_set in task_sets]
+    names = [name for name, digest in digests.items()
+             if any(name in known for known in meant) and not any(digest in known.get(name, ()) for known in meant)]
+    if not names:
+        return []
+    return [f"shown as on record, not as a run would play it now (other parameters, or an earlier protocol of the "
+            f"simulator): {listed(names)}"]
+
+
+@functools.cache
+def _meanings(task_set: str) -> dict[str, set[str]]:
+    """Condition → its digests in the suites on a task set."""
+    found: dict[str, set[str]] = {}
+    for suite in map(cards.load_suite, cards.suite_names()):
+        if task_set in suite.task_sets:
+            with contextlib.suppress(VlabenchError):  # a card that asks for what is not installed
+                for name, condition in suite.conditions.items():
+                    found.setdefault(name, set()).add(condition.digest)
+    return found
 
 
 def _versions(lines: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:

@@ -39,7 +39,8 @@ NAMED = 3
 """Conditions that a sentence names."""
 _RECORD: TypeAdapter[EpisodeRecord] = TypeAdapter(EpisodeRecord)
 _FIELDS = {f.name for f in dataclasses.fields(EpisodeRecord)}
-_OPTIONAL = {f.name for f in dataclasses.fields(EpisodeRecord) if f.default is not dataclasses.MISSING}
+_OPTIONAL = {f.name for f in dataclasses.fields(EpisodeRecord)
+             if f.default is not f.default_factory}  # both are dataclasses.MISSING otherwise
 
 
 @dataclass
@@ -62,10 +63,8 @@ class Reading:
         """One sentence per reason, for people."""
         reasons = sorted(self.ignored.items())
         if self.outdated:
-            named = [repr(name) for name in self.outdated]
-            conditions = ", ".join(named[:NAMED]) + (f" and {len(named) - NAMED} more" if len(named) > NAMED else "")
-            why = (f"condition{'s' if len(named) > 1 else ''} {conditions} had other parameters then, or the simulator "
-                   "an earlier protocol")
+            what = f"condition{'s' if len(self.outdated) > 1 else ''} {listed(self.outdated)}"
+            why = f"{what} had other parameters then, or the simulator an earlier protocol"
             reasons.insert(0, (why, self.outdated.total()))
         return [f"{n} record{'s' if n > 1 else ''} left out: {why}" for why, n in reasons]
 
@@ -158,6 +157,12 @@ class Writer:
                 os.close(handle)
             if fresh:
                 _sync_folder(path.parent)
+
+
+def listed(names: Iterable[str]) -> str:
+    """The first NAMED of some names, quoted, and how many more there are."""
+    quoted = [repr(name) for name in names]
+    return ", ".join(quoted[:NAMED]) + (f" and {len(quoted) - NAMED} more" if len(quoted) > NAMED else "")
 
 
 def _write_whole(handle: int, line: bytes) -> None:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from tests.leaderboard import made
 from vlabench import cards
 from vlabench.cli import app
-from vlabench.errors import OptionError, SubmissionError
+from vlabench.errors import OptionError, OutdatedError, SubmissionError
 from vlabench.leaderboard import board, standings
 from vlabench.leaderboard.definitions import Definitions
 from vlabench.leaderboard.manifest import SCHEMA, Manifest
@@ -180,7 +180,13 @@ def test_the_submissions_here_hold_what_they_claim(name: str) -> None:
     folder = ROOT / "leaderboard" / "submissions" / name
     jsonschema.validate(json.loads((folder / "submission.json").read_text()),
                         json.loads((ROOT / "leaderboard" / SCHEMA).read_text()))
-    found = read(folder)
+    try:
+        found = read(folder)
+    except OutdatedError:  # whole, but of a suite that has changed since: the board says so instead of ranking it
+        (entry,) = [each for each in json.loads((ROOT / "leaderboard" / "board.json").read_text())["outdated"]
+                    if each["name"] == name]
+        assert "protocol" in entry["why"]
+        return
     assert len(found.records) == len(found.manifest.tasks) * len(found.manifest.conditions) * found.manifest.episodes
 
 

@@ -92,6 +92,16 @@ def test_stale_records_are_left_out_and_said_to_be(robust: Path, tmp_path: Path)
                               "the simulator an earlier protocol")
 
 
+def test_a_table_of_nothing_is_refused_with_the_reason(tmp_path: Path) -> None:
+    old = episodes("libero_goal/0", "joint", "sf", policy="hero", condition_digest="older")
+    with pytest.raises(OptionError) as caught:
+        make([write_records(tmp_path, old)], Choice(suite="libero-joint"))
+    assert str(caught.value).splitlines() == [
+        "no episode of suite 'libero-joint' is on record as it is played now",
+        "  hero on primitive: 2 records left out: condition 'joint' had other parameters then, or the simulator an earlier "
+        "protocol", "  mend: vlabench run --policy P --suite S plays them"]
+
+
 def test_missing_task_sets_leave_averages_empty_unless_partial_is_asked_for(tmp_path: Path) -> None:
     few = TASK_SETS[:2]
     results = write_records(tmp_path, [*played("hero", HERO), *played("rival", RIVAL, few)])

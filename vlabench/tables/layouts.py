@@ -68,6 +68,10 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
     suite = paper[1].suite if paper else choice.suite
     card = cards.load_suite(suite) if suite else None
     gathered = _gathered(places, card, choice)
+    if not any(gathered.records.values()):
+        what = f" of suite {suite!r}" if suite else ""
+        raise OptionError("\n  ".join([f"no episode{what} is on record as it is played now", *gathered.notes,
+                                       "mend: vlabench run --policy P --suite S plays them"]))
     counts: Success | None = "end" if choice.at_end else card.success if card else None
     cut, notes = sides(gathered, counts)
     notes = [*gathered.notes, *notes]
