@@ -32,6 +32,14 @@ def state(result: Result) -> dict[str, str]:
     return {rest.strip().partition("  ")[0]: mark for mark, _, rest in lines}
 
 
+@pytest.mark.parametrize(("version", "mark"), [("3.3.7", "ok"), ("3.8.1", "absent")])
+def test_a_mujoco_that_changes_a_task_is_pointed_out(version: str, mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: version)
+    (check,) = doctor._mujoco()
+    assert check.mark == mark and version in check.found
+    assert ("libero_spatial/5" in check.found, "mujoco>=3.3.6,<3.4" in check.mend) == (mark == "absent",) * 2
+
+
 def test_here_a_run_works(tmp_path: Path) -> None:
     pytest.importorskip("libero", reason="needs the extra `libero`")
     result = ask("--results", str(tmp_path / "not" / "yet"))

@@ -91,6 +91,15 @@ def test_what_no_suite_means_any_more_is_shown_and_said_to_be_old(tmp_path: Path
                            "or an earlier protocol of the simulator): 'joint'",)
 
 
+def test_a_simulator_remarks_on_the_versions_that_were_played_with(tmp_path: Path) -> None:
+    known = {"policy": "p", "assets": "official", "task": "libero_spatial/5"}
+    played = [record(**known, versions={"mujoco": version}, condition=name)
+              for name, version in (("a", "3.3.7"), ("b", "3.8.1"))]
+    found = gather([write_records(tmp_path, played)])
+    assert [note for note in found.notes if "MuJoCo 3.8.1" in note and "ramekin" in note]
+    assert not gather([write_records(tmp_path / "one", played[:1])]).notes
+
+
 def test_half_a_line_at_the_end_does_no_harm(results: Path) -> None:
     path = results / "hero" / "primitive" / "kitchen" / "joint.jsonl"
     path.write_text(path.read_text() + '{"format": 1, "task": "kit')

@@ -84,7 +84,21 @@ def _arithmetic() -> Check:
 
 
 def _libero() -> list[Check]:
-    return [_extra("libero", ("hf-libero", "robosuite", "mujoco", "bddl"), needed=True)]
+    return [_extra("libero", ("hf-libero", "robosuite", "mujoco", "bddl"), needed=True), *_mujoco()]
+
+
+def _mujoco() -> list[Check]:
+    """A run works with newer ones, but one task of the official pack is another there."""
+    from vlabench.simulators.libero import package
+
+    try:
+        version = importlib.metadata.version("mujoco")
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    if not package.slides(version):
+        return [Check("MuJoCo", True, f"{version}: contacts as in published evaluations")]
+    return [Check("MuJoCo", False, f"{version}: from 3.4 on the bowl of libero_spatial/5 slides off its ramekin on the "
+                  "official pack", "pip install 'mujoco>=3.3.6,<3.4'", needed=False)]
 
 
 def _train() -> Check:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from typing_extensions import Self
 
-from vlabench import cards
+from vlabench import cards, registry
 from vlabench.audit import acted
 from vlabench.errors import OptionError, StoreError, UnknownName, VlabenchError
 from vlabench.litter import uncollected
@@ -166,10 +166,12 @@ def _read(
             whole.ignored += reading.ignored
             whole.outdated += reading.outdated
             played += map(Played.of, reading.records.values())
-    warnings = whole.warnings()
+    warnings, versions = whole.warnings(), _versions(line for _, line in last)
     if conditions is None:
         warnings += _superseded(digests, task_sets)
-    return played, warnings, Origin(folder, version, digests, _versions(line for _, line in last))
+    for simulator in map(registry.simulator, registry.names("simulator")):
+        warnings += simulator.remarks(task_sets, owner.assets, versions)
+    return played, warnings, Origin(folder, version, digests, versions)
 
 
 def _superseded(digests: Mapping[str, str], task_sets: Sequence[str]) -> list[str]:

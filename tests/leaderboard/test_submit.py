@@ -45,7 +45,8 @@ def test_a_submission_is_the_records_and_what_they_mean(tmp_path: Path, card: Pa
         "records/mine/plain/toy_points/dark.jsonl", "records/mine/plain/toy_points/jolt.jsonl", "submission.json"]
     manifest = json.loads((folder / "submission.json").read_text())
     assert manifest["rates"]["jolt"] == {"episodes": 12, "successes": 3, "rate": 0.25}
-    assert manifest["versions"] == {**VERSIONS, **cards.load_policy(str(card)).versions()} and manifest["notes"] == "with “care”"
+    assert manifest["versions"] == {**VERSIONS, **cards.load_policy(str(card)).versions()}
+    assert manifest["notes"] == "with “care”"
     # its records are a results folder
     digests = {name: condition.digest for name, condition in cards.load_suite("toy").conditions.items()}
     store = Store(folder / "records", "mine", "plain")

@@ -98,8 +98,8 @@ def test_a_table_of_nothing_is_refused_with_the_reason(tmp_path: Path) -> None:
         make([write_records(tmp_path, old)], Choice(suite="libero-joint"))
     assert str(caught.value).splitlines() == [
         "no episode of suite 'libero-joint' is on record as it is played now",
-        "  hero on primitive: 2 records left out: condition 'joint' had other parameters then, or the simulator an earlier "
-        "protocol", "  mend: vlabench run --policy P --suite S plays them"]
+        "  hero on primitive: 2 records left out: condition 'joint' had other parameters then, or the simulator an "
+        "earlier protocol", "  mend: vlabench run --policy P --suite S plays them"]
 
 
 def test_missing_task_sets_leave_averages_empty_unless_partial_is_asked_for(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
 from vlabench.errors import UnknownName
@@ -75,6 +75,13 @@ class Simulator(ABC):
     def open(self, task: Task, batch: int = 1, cameras: Sequence[str] = (), image_size: int = 256,
              privileged: bool = False) -> Scene:
         """A scene that observes these cameras at image_size × image_size pixels (none: nothing is rendered)."""
+
+    @classmethod
+    def remarks(cls, task_sets: Collection[str], assets: str, versions: Mapping[str, Collection[str]]) -> list[str]:
+        """What a reader of results should know, a sentence each, about the versions (package → those there are) that
+        these task sets were played with.
+        """
+        return []
 
     @abstractmethod
     def versions(self) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from vlabench.errors import AssetsError
-from vlabench.simulators.libero import primitive
+from vlabench.simulators.libero import looks, primitive
 from vlabench.simulators.libero.packs import complete
 
 BUILD = """
@@ -116,3 +116,13 @@ def test_several_processes_at_once_agree(tmp_path: Path) -> None:
     assert digests == {primitive.digest()}
     assert contents(target).keys() == {primitive.MARKER, *primitive.documents()}
     assert [entry.name for entry in tmp_path.iterdir()] == ["pack"]
+
+
+def test_how_scenes_are_drawn_is_a_part_of_the_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = primitive.digest()
+    monkeypatch.setattr(looks, "REVISION", looks.REVISION + 1)
+    primitive.digest.cache_clear()
+    assert primitive.digest() != before
+    monkeypatch.undo()
+    primitive.digest.cache_clear()
+    assert primitive.digest() == before

@@ -54,3 +54,18 @@ def test_check_finds_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 def test_versions_name_what_decides_an_episode() -> None:
     versions = Libero("primitive").versions()
     assert {"hf-libero", "robosuite", "mujoco", "numpy"} <= versions.keys() and all(versions.values())
+
+
+@pytest.mark.parametrize(("versions", "assets", "task_sets", "said"), [
+    (["3.8.1"], "official", ["libero_spatial", "libero_goal"], True),
+    (["3.3.7", "3.4.0"], "official", ["libero_spatial"], True),
+    (["3.3.7"], "official", ["libero_spatial"], False),
+    (["3.10.0"], "official", ["libero_spatial"], True),
+    (["3.8.1"], "primitive", ["libero_spatial"], False),
+    (["3.8.1"], "official", ["libero_goal"], False),
+    ([], "official", ["libero_spatial"], False),
+])
+def test_newer_mujocos_are_remarked_where_they_change_a_task(versions: list[str], assets: str, task_sets: list[str],
+                                                             said: bool) -> None:
+    found = Libero.remarks(task_sets, assets, {"mujoco": versions} if versions else {})
+    assert len(found) == said and all("libero_spatial/5" in each and versions[-1] in each for each in found)
