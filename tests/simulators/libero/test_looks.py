@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from tests.simulators.libero.conftest import episode
+from vlabench import cards
+from vlabench.episode import play
+from vlabench.simulators.libero import scene as scene_module
 from vlabench.simulators.libero.looks import MOST_FACES
 from vlabench.simulators.libero.scene import LiberoScene
+from vlabench.simulators.libero.simulator import Libero
 
 TASK = ("libero_spatial", 0)
 SHOWN = 1  # robosuite's group of visual geoms
@@ -58,3 +63,22 @@ def test_it_looks_like_the_official_robot(opened: Callable[..., LiberoScene]) ->
         scene.reset(episode(scene, 0))
         bright[pack] = float(np.median(scene.render("agentview", 256)[28:50, 105:155]))
     assert abs(bright["primitive"] - bright["official"]) < 60, bright
+
+
+@pytest.mark.slow
+def test_a_policy_of_the_pack_needs_its_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What README says of nano-sft: the same task, start states and objects, the robot drawn by its meshes."""
+    pytest.importorskip("torch", reason="needs the extra `train`")
+    card = cards.load_policy("nano-sft")
+    policy, simulator = card.make(), Libero("primitive")
+    task = dataclasses.replace(simulator.tasks("libero_goal")[0], step_limit=160)  # it needs about 110
+    won = []
+    for drawn in (True, False):
+        if not drawn:
+            monkeypatch.setattr(scene_module, "draw_cheaply", lambda model: None)
+        scene = simulator.open(task, 1, card.cameras, card.image_size)
+        assert isinstance(scene, LiberoScene)
+        won.append([play(scene, policy, episode(scene, index), [{}], replan=card.replan,
+                         cameras=card.cameras)[0].success_once for index in range(2)])
+        scene.close()
+    assert won == [[True] * 2, [False] * 2]

@@ -31,7 +31,7 @@ import numpy.typing as npt
 from vlabench.errors import AssetsError, MissingExtra
 
 MUJOCO = (3, 4)
-"""The first version whose boxes touch at other depths (`con.dist` of box against box is doubled): on LIBERO's own assets
+"""The first version whose boxes touch at other depths (`con.dist` of two boxes is doubled): on LIBERO's own assets
 the bowl of libero_spatial/5 rests on its ramekin no longer. results/mujoco-versions.md has the figures."""
 TASK_SETS = ("libero_spatial", "libero_object", "libero_goal", "libero_10")
 
