@@ -45,6 +45,17 @@ def refused(kind: type[VlabenchError], make: Callable[[], object]) -> str:
     return str(caught.value)
 
 
+def test_the_success_that_a_suite_counts_has_to_be_one_that_its_simulator_can_show(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    assert plan.make(suite(), policy(), Toy("primitive")).success is None
+    assert plan.make(suite(success="once"), policy(), Toy("primitive")).success == "once"
+    message = refused(UnsupportedError, lambda: plan.make(suite(success="end"), policy(), Toy("primitive")))
+    assert message == ("toys.toml: success = 'end': simulator Toy ends an episode when its goal first holds\n"
+                       "  mend: success = 'once', or leave it out")
+    monkeypatch.setattr(Toy, "success", "end")
+    assert plan.make(suite(success="end"), policy(), Toy("primitive")).success == "end"
+
+
 def test_episodes_are_ordered_by_task_then_condition_then_index() -> None:
     made = plan.make(suite(), policy(), Toy("primitive"), Options(seed=4))
     assert [spec.identity for spec in made.specs[:7]] == [

@@ -57,6 +57,8 @@ def _suite(card: SuiteCard) -> Group:
         "task sets": ", ".join(card.task_sets) + (f" (of these: {', '.join(card.tasks)})" if card.tasks else ""),
         "episodes": f"{card.episodes} per task and condition"
         + (f"; {total} = {len(tasks) * len(card.conditions) * card.episodes} in all" if tasks else ""),
+        "success": {"once": "the goal held at some step", "end": "the goal held after the last step"}.get(
+            card.success or "", ""),
         "includes": ", ".join(card.include),
         "run it": _run(cards.policy_names(), [_called(card, "suites")]),
     }

@@ -40,6 +40,13 @@ def test_pairs_are_what_both_finished() -> None:
     assert (finding.baseline.rate, finding.candidate.rate, finding.difference.value) == (0.5, 0.5, 0.0)
 
 
+def test_pairs_are_of_the_success_that_the_suite_counts() -> None:
+    fell = [record(index=0, success_at_end=False), record(index=1)]
+    for counts in (None, "once"):
+        assert paired("clean", fell, fell, counts).first.tolist() == [True, True]
+    assert paired("clean", fell, fell, "end").second.tolist() == [False, True]
+
+
 @pytest.mark.parametrize(("share", "verdict"), [(0.0, "no regression"), (0.05, "undecided"), (0.3, "regression")])
 def test_three_verdicts(share: float, verdict: str) -> None:
     (finding,) = judge([losing(share)], 0.05, 0.05)
