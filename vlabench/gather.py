@@ -19,6 +19,7 @@ from typing_extensions import Self
 from vlabench import cards
 from vlabench.audit import acted
 from vlabench.errors import OptionError, StoreError, UnknownName
+from vlabench.lineage import held
 from vlabench.litter import uncollected
 from vlabench.problems import shown
 from vlabench.store import RUNS, Reading, Store
@@ -68,13 +69,14 @@ class Origin:
     """Where an owner's records lie, and what they are records of.
 
     folder: that of its task sets. policy: the digest of the policy's version. conditions: name → digest. versions:
-    package → the versions that files end with, several if it changed in between.
+    package → the versions that files end with, several if it changed in between. holds: condition → its perturbations.
     """
 
     folder: Path
     policy: str
     conditions: Mapping[str, str]
     versions: Mapping[str, Sequence[str]]
+    holds: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -158,12 +160,15 @@ def _read(
     order = _order()
     task_sets = sorted({file.parent.name for file in files}, key=lambda name: (order.get(name, len(order)), name))
     store, whole, played = Store(folder.parent.parent, owner.policy, owner.assets), Reading(), list[Played]()
+    holds: dict[str, frozenset[str]] = {}
     for task_set in task_sets:
         for name, digest in digests.items():  # one file at a time: its records go as soon as they are cut down
             reading = store.read([task_set], {name: digest}, version)
             whole.ignored += reading.ignored
             played += map(Played.of, reading.records.values())
-    return played, whole.warnings(), Origin(folder, version, digests, _versions(line for _, line in last))
+            drawn = next((record.realised for record in reading.records.values() if record.realised), None)
+            holds |= {name: held(drawn)} if drawn else {}
+    return played, whole.warnings(), Origin(folder, version, digests, _versions(line for _, line in last), holds)
 
 
 def _versions(lines: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
