@@ -388,23 +388,6 @@ def test_unreadable_files_are_card_errors(home: Path) -> None:
     assert refused(CardError, load_suite, "sp ace")[0].startswith("suites/sp ace.toml: 'sp ace' is no name for a card")
 
 
-def test_what_a_policy_was_trained_on_has_a_name_here(home: Path) -> None:
-    (home / "suites" / "two.toml").write_text(SUITE + '[conditions]\nx = [{perturbation = "rotation"}, {perturbation = '
-                                              '"shift"}]\ny = [{perturbation = "jpeg"}]')
-
-    def trained(*names: str) -> frozenset[str]:
-        (home / "policies" / "p.toml").write_text(POLICY + f"trained_on = {list(names)}")
-        return cards.trained_perturbations(load_policy("p"))
-
-    assert trained() == trained("libero_goal") == frozenset()
-    assert trained("rotation", "libero_goal") == {"rotation"}
-    assert trained("two") == {"rotation", "shift", "jpeg"}
-    with pytest.raises(UnknownName) as caught:
-        trained("rotation", "rotatoin")
-    assert str(caught.value) == ("unknown perturbation, suite or task set 'rotatoin' in policies/p.toml: trained_on: "
-                                 "did you mean 'rotation'?")
-
-
 def test_records_of_a_policy_name_what_it_computes_with() -> None:
     """The build of a package is left out; the scripted expert needs none."""
     torch = pytest.importorskip("torch", reason="needs the extra `train`")

@@ -122,9 +122,9 @@ class PolicyCard(CardFile):
     options: what the adapter's constructor takes. cameras: those it looks at, empty if it reads no pictures.
     image_size: pixels per side. replan: how many actions of a chunk are executed before the next look. privileged: it
     reads the simulator's state. assets: the packs it may run on, the first by default. trained_on: the
-    perturbations, task sets or suites seen in training, by their names (a leaderboard marks the conditions that hold
-    one of these perturbations, or of these suites'). train: the command that makes the weights again. training: what
-    that command does. made: how it went when these weights were made.
+    perturbations, task sets or suites seen in training, by their names, beyond what `training` says (see `lineage`; the
+    board and tables mark the conditions that hold one of these perturbations, or of these suites'). train: the command
+    that makes the weights again. training: what that command does. made: how it went when these weights were made.
     """
 
     name: str

@@ -61,26 +61,6 @@ def is_policy(path: str) -> bool:
     return "adapter" in _read(_find("suites", path))
 
 
-def trained_perturbations(card: PolicyCard) -> frozenset[str]:
-    """The perturbations that a policy saw in training: those its card names, and those of the suites it names.
-
-    Raises UnknownName for a name in `trained_on` that is no perturbation, suite or task set.
-    """
-    names, kinds = set(card.trained_on), set(registry.names("perturbation"))
-    if names <= kinds:
-        return frozenset(names)
-    suites = card_files("suites")
-    parts = [part for name in names & suites.keys() - kinds for condition in load_suite(name).conditions.values()
-             for part in condition.parts]
-    others = names - kinds - suites.keys()
-    if others:
-        task_sets = {each for name in registry.names("simulator") for each in registry.simulator(name).task_sets}
-        for name in sorted(others - task_sets):
-            raise UnknownName("perturbation, suite or task set", name, kinds | suites.keys() | task_sets,
-                              where=f"{shown(card.path)}: trained_on")
-    return frozenset(names & kinds | {part.perturbation for part in parts})
-
-
 def write_policy(card: PolicyCard) -> None:
     """Write a policy's card to its path. Raises CardError."""
     fields = card.model_dump(mode="json", exclude={"name", "path"}, exclude_none=True, exclude_defaults=True)

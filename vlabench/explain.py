@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from vlabench import cards, registry
+from vlabench import cards, lineage, registry
 from vlabench.card_types import Made, PolicyCard, SuiteCard
 from vlabench.conditions import CLEAN, Condition
 from vlabench.errors import MissingExtra, UnknownName, VlabenchError
@@ -77,7 +77,7 @@ def _policy(card: PolicyCard) -> Group:
         "sees": sees + (", and the simulator's state" if card.privileged else ""),
         "replan": f"looks again after {card.replan} action{'s' if card.replan > 1 else ''}",
         "assets": f"{', '.join(card.assets)} (the first unless --assets says otherwise)",
-        "trained on": ", ".join(card.trained_on),
+        "trained on": str(lineage.seen(card)),
         "weights": f"{card.weights.path}, sha256 {card.weights.sha256}" if card.weights else "",
         "trained by": f"{card.training.method}: {_values(card.training.options)}" if card.training else "",
         "train again": card.train or "",

@@ -20,6 +20,7 @@ from typing_extensions import Self
 from vlabench import cards, registry
 from vlabench.audit import acted
 from vlabench.errors import OptionError, StoreError, UnknownName, VlabenchError
+from vlabench.lineage import held
 from vlabench.litter import uncollected
 from vlabench.problems import shown
 from vlabench.store import RUNS, Reading, Store, listed
@@ -70,13 +71,14 @@ class Origin:
     """Where an owner's records lie, and what they are records of.
 
     folder: that of its task sets. policy: the digest of the policy's version. conditions: name → digest. versions:
-    package → the versions that files end with, several if it changed in between.
+    package → the versions that files end with, several if it changed in between. holds: condition → its perturbations.
     """
 
     folder: Path
     policy: str
     conditions: Mapping[str, str]
     versions: Mapping[str, Sequence[str]]
+    holds: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -160,18 +162,21 @@ def _read(
     order = _order()
     task_sets = sorted({file.parent.name for file in files}, key=lambda name: (order.get(name, len(order)), name))
     store, whole, played = Store(folder.parent.parent, owner.policy, owner.assets), Reading(), list[Played]()
+    holds: dict[str, frozenset[str]] = {}
     for task_set in task_sets:
         for name, digest in digests.items():  # one file at a time: its records go as soon as they are cut down
             reading = store.read([task_set], {name: digest}, version)
             whole.ignored += reading.ignored
             whole.outdated += reading.outdated
             played += map(Played.of, reading.records.values())
+            drawn = next((record.realised for record in reading.records.values() if record.realised), None)
+            holds |= {name: held(drawn)} if drawn else {}
     warnings, versions = whole.warnings(), _versions(line for _, line in last)
     if conditions is None:
         warnings += _superseded(digests, task_sets)
     for simulator in map(registry.simulator, registry.names("simulator")):
         warnings += simulator.remarks(task_sets, owner.assets, versions)
-    return played, warnings, Origin(folder, version, digests, versions)
+    return played, warnings, Origin(folder, version, digests, versions, holds)
 
 
 def _superseded(digests: Mapping[str, str], task_sets: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from vlabench import cards
+from vlabench import cards, lineage
 from vlabench.conditions import Condition
 from vlabench.errors import CardError, VlabenchError
 
@@ -42,7 +42,7 @@ def _check_suite(name: str, homes: dict[tuple[str, str], Condition]) -> None:
 def _check_policy(name: str) -> None:
     card = cards.load_policy(name)
     _ = card.digest
-    cards.trained_perturbations(card)
+    lineage.seen(card)
 
 
 def main() -> int:

@@ -67,6 +67,20 @@ def test_who_was_trained_on_what_is_marked_for_the_conditions_that_hold_it(folde
     assert found["weak"]["trained_on"] == ["toy_dark", "toy_points"]
 
 
+def test_a_training_s_options_and_parents_count_and_who_is_not_here_is_named(tmp_path: Path) -> None:
+    path = made.policy_card(tmp_path / "policies", "post-trained")
+    path.write_text(path.read_text() + 'training = {method = "rloo", options = {init = "../elsewhere.toml", noise = '
+                                       '{observation = 1.0, kinds = ["rotation"]}, task_sets = ["toy_points"]}}\n')
+    records = made.whole_suite(cards.load_policy(str(path)), Definitions().of("toy", "plain"), strong)
+    submit(made.written(tmp_path / "results", records), str(path), "toy", name="heir", contact="me",
+           out=tmp_path / "leaderboard" / "submissions" / "heir", assets="plain")
+    found = rows(tmp_path / "leaderboard")["heir"]
+    assert found["trained_on"] == ["toy_points", "rotation"] and found["contaminated"] == []
+    assert found["unknown_origin"] == ["../elsewhere.toml"]
+    said = board.texts(tmp_path / "leaderboard")["board.md"]
+    assert "goes on from ../elsewhere.toml, whose training is not known here" in said
+
+
 def test_strengths_are_over_all_suites_that_two_played(folder: Path) -> None:
     (table,) = board.board(folder)["overall"]
     first, second = table["entries"]

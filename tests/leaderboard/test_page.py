@@ -21,7 +21,7 @@ def entry(name: str, value: float, **changes: Any) -> dict[str, Any]:
     figure = {"episodes": 12, "successes": 6, "value": value, "low": max(0, value - 0.1), "high": min(1, value + 0.1)}
     return {"name": name, "title": EVIL, "policy": name, "policy_digest": "ab" * 32, "contact": EVIL, "notes": EVIL,
             "created": "2025-01-01", "sees": "top", "privileged": False, "trained_on": [], "contaminated": [],
-            "rank": {"best": 1, "worst": 2}, "score": figure, "drop": figure, "versions": {},
+            "unknown_origin": [], "rank": {"best": 1, "worst": 2}, "score": figure, "drop": figure, "versions": {},
             "rates": {"clean": figure, "dark": figure, "jolt": figure}, "evidence": f"submissions/{name}",
             "manifest_sha256": "cd" * 32} | changes
 
@@ -32,7 +32,7 @@ BOARD: dict[str, Any] = {
         "suite": "toy", "simulator": "toy", "title": EVIL, "source": EVIL, "tasks": 3, "episodes": 4,
         "conditions": ["clean", "dark", "jolt"], "scored": ["dark", "jolt"],
         "tracks": [{"assets": "plain", "entries": [
-            entry("b-high", 0.9), entry("a-middle", 0.55, contaminated=["dark"]),
+            entry("b-high", 0.9), entry("a-middle", 0.55, contaminated=["dark"], unknown_origin=[EVIL]),
             entry("c-low", 0.06, rank=None, privileged=True)]}],
         "published": [{"method": EVIL, "source": EVIL, "rates": {"dark": 0.5}}]}],
     "overall": [{"simulator": "toy", "assets": "plain", "entries": [
@@ -81,7 +81,7 @@ def test_what_comes_from_outside_is_text_in_markdown() -> None:
 def test_both_say_the_same() -> None:
     reader = Reader()
     reader.feed(page.render(BOARD))
-    for said in ("90.0 [80.0, 100.0]", "1–2", "+1.00 [+0.50, +1.50]", "trained on the perturbation of dark",
+    for said in ("90.0 [80.0, 100.0]", "1–2", "+1.00 [+0.50, +1.50]", "trained on a perturbation of dark",
                  "reads top", "3 tasks × 3 conditions × 4 episodes."):
         assert said in reader.text and said in markdown.render(BOARD)
 

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from tests.factories import episodes, write_records
-from vlabench import plots
+from vlabench import cards, plots
 from vlabench.markup import Html
 from vlabench.report import tables
 from vlabench.report.standing import comparison, standing
@@ -78,6 +78,16 @@ def test_how_often_a_condition_acted(tmp_path: Path) -> None:
     data = plots.load([tmp_path])
     found = Reader(tables.conditions_table([standing(data, data.sides[0])], []))
     assert found.rows["far"][0].endswith("acted in 1 of 2") and "acted" not in found.rows["clean"][0]
+
+
+def test_what_was_seen_in_training_is_marked(tmp_path: Path) -> None:
+    card = cards.load_policy("ript")
+    known = {"policy": "ript", "policy_digest": card.digest}
+    write_records(tmp_path, [*episodes("kitchen/0", "clean", "ss", **known), *episodes(
+        "kitchen/0", "far", "sf", realised={"action_noise": {"sigma": 0.1}}, **known)])
+    data = plots.load([tmp_path])
+    found = Reader(tables.conditions_table([standing(data, data.sides[0])], []))
+    assert found.rows["far"][0].startswith("50.0† [") and found.rows["clean"][0].startswith("100.0 [")
 
 
 def test_policies(both: plots.Data) -> None:

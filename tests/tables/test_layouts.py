@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.factories import episodes, write_records
 from tests.tables.conftest import HERO, RIVAL, TASK_SETS, played
-from vlabench import published, stats, tables
+from vlabench import cards, published, stats, tables
 from vlabench.errors import OptionError, UnknownName
 from vlabench.tables import Choice, Sheet, make
 from vlabench.tables.sheet import MEASURED, PUBLISHED, Head, Line
@@ -158,6 +159,34 @@ def test_how_often_a_condition_acted_stands_beside_its_rate(tmp_path: Path) -> N
     lines = tables.rendered(sheet, "csv").splitlines()
     assert lines[0].split(",")[9:12] == ["n", "errors", "acted"]
     assert next(line for line in lines if ",stuck," in line).split(",")[9:12] == ["6", "0", "3"]
+
+
+def seer(name: str, **changes: object) -> dict[str, Any]:
+    """Fields of the records of a policy whose card is here."""
+    return {"policy": name, "policy_digest": cards.load_policy(name).digest, **changes}
+
+
+def test_what_was_seen_in_training_is_marked_where_the_card_is_that_of_the_records(tmp_path: Path) -> None:
+    joint = {"rotation": {"degrees": 3.0}, "action_noise": {"sigma": 0.1}}
+    for name in ("ript", "robustvla"):
+        write_records(tmp_path, [*episodes("kitchen/0", "clean", "ss", **seer(name)),
+                                 *episodes("kitchen/0", "joint", "sf", **seer(name, realised=joint)),
+                                 *episodes("kitchen/0", "turned", "sf", **seer(name, realised={"rotation": {}}))])
+    write_records(tmp_path, [*episodes("kitchen/0", "clean", "ss", policy="nano-sft"),
+                             *episodes("kitchen/0", "joint", "sf", policy="nano-sft", realised=joint)])
+    sheet = make([tmp_path], Choice())
+    marked = {line.name: [cell.familiar for cell in line.cells if isinstance(cell, Cell)] for line in sheet.lines}
+    assert [head.name for head in sheet.columns] == ["clean", "joint", "turned", "mean of perturbed", "worst"]
+    assert marked["nano-sft"] == [False] * 3  # an older version, of which nothing is known
+    assert marked["ript"] == [False, True, False, True] and marked["robustvla"] == [False, True, True, True]
+    note = next(note for note in sheet.notes if note.startswith("†"))
+    assert "(ript: action_noise; robustvla: action_noise, color_jitter, " in note
+    assert note.endswith("Of nano-sft no card of this version is here to say.")
+    text = tables.rendered(sheet, "md")
+    assert text.count("50.0† [9.5, 90.5]") == 3 and r"50.0$\dagger$ {\scriptsize" in tables.rendered(sheet, "latex")
+    lines = tables.rendered(sheet, "csv").splitlines()
+    row = next(line for line in lines if line.startswith("ript,") and ",joint," in line)
+    assert row.split(",")[9:13] == ["2", "0", "2", "1"]
 
 
 def test_versus_pairs_policies_under_the_same_condition(robust: Path) -> None:

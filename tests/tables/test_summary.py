@@ -55,6 +55,16 @@ def test_the_episodes_in_which_a_condition_acted_are_told_where_they_are_not_all
     assert rows[0].count("4") == 2
 
 
+def test_conditions_with_what_was_seen_in_training_are_marked() -> None:
+    turned = episodes("kitchen/0", "turned", "sf", realised={"rotation": {"degrees": 3.0}})
+    both = episodes("kitchen/0", "both", "ff", realised={"jpeg": {}, "rotation#2": {}})
+    records = [*episodes("kitchen/0", "clean", "ss"), *turned, *both]
+    frame = tables.summary(records, trained={"jpeg", "shift"})
+    assert dict(zip(frame.condition, frame.familiar, strict=True)) == {"clean": False, "turned": False, "both": True}
+    assert tables.grid(frame)[1][0][1:6:2] == ["100.0 [34.2, 100.0]", "50.0 [9.5, 90.5]", "0.0† [0.0, 65.8]"]
+    assert not any(tables.summary(records).familiar)
+
+
 def test_differences_pair_only_what_both_have() -> None:
     frame = tables.summary(RECORDS)
     # kitchen/0: episodes 0 to 3 have both outcomes, ssss against sfff; 4 is an error, 5 has no control.

@@ -19,6 +19,7 @@ from vlabench.card_types import PolicyCard, Weights
 from vlabench.cards import load_policy, write_policy
 from vlabench.errors import CardError, DataError, VlabenchError, WorkerError
 from vlabench.files import held
+from vlabench.lineage import seen
 from vlabench.progress import Progress
 from vlabench.training import checkpoints, consistency, online
 from vlabench.training import run as training
@@ -349,6 +350,8 @@ def test_what_was_tried_is_kept_as_a_policy(card: Card, tmp_path: Path) -> None:
     done = trained(card("rloo", **{**options, "iterations": 4}), tmp_path / "four")
     tried = [load_policy(str(tmp_path / f"four/pushes-{number}.toml")) for number in (2, 4)]
     assert [each.name for each in tried] == ["pushes-2", "pushes-4"] and not any(each.made for each in tried)
+    whole = load_policy(str(done.card))
+    assert whole.training and {each.trained_on for each in tried} == {seen(whole).names} != {()}
     short = trained(card("rloo", **{**options, "iterations": 2}), tmp_path / "two")
     paths = [each.check() for each in tried]
     assert paths[0] and paths[0].read_bytes() == short.weights.read_bytes()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from vlabench import cards, registry
+from vlabench.lineage import DEFAULTS, PARENTS, Seen, seen
 from vlabench.training.curriculum import ACTION, NEUTRAL
 from vlabench.training.online import OnlineOptions
 
@@ -16,6 +17,7 @@ TRAINED = [name for name in cards.policy_names() if cards.load_policy(name).trai
 ONLINE = [name for name in TRAINED if name != "nano-sft"]
 ABLATIONS = Path(__file__).parents[2] / "results" / "ablations"
 EXPLORING = ABLATIONS.with_name("exploring")
+SETS = {"libero_spatial", "libero_object", "libero_goal", "libero_10"}
 
 
 def options(name: str) -> OnlineOptions:
@@ -31,12 +33,23 @@ def test_there_are_the_paper_s_four_and_a_critic_s() -> None:
 
 
 @pytest.mark.parametrize("name", ONLINE)
-def test_a_card_names_all_that_was_seen_in_training(name: str) -> None:
+def test_what_was_seen_in_training_follows_from_the_card(name: str) -> None:
+    """All four task sets, and noise on actions, by way of nano-sft; the five where the rollouts are perturbed."""
     card, made = cards.load_policy(name), options(name)
     noise = made.noise
-    seen = set(NEUTRAL) | {ACTION} if noise and (noise.curriculum or noise.observation) else set()
-    assert set(card.trained_on) == {*made.task_sets, *seen}
+    five = set(NEUTRAL) if noise and (noise.curriculum or noise.observation) else set()
+    assert not card.trained_on and made.init == "nano-sft" and set(made.task_sets) <= SETS
+    assert seen(card) == Seen(seen(card).names, frozenset(five | {ACTION})) and set(seen(card).names) == SETS | five | {
+        ACTION}
     assert card.train == f"vlabench train --policy {name}" and card.adapter == cards.load_policy(made.init).adapter
+
+
+@pytest.mark.parametrize("method", registry.names("method"))
+def test_a_method_s_defaults_are_those_that_cards_are_read_by(method: str) -> None:
+    """Who trained on what is told without loading methods, so a default that says something has to be known there."""
+    for key, field in registry.method(method).Options.model_fields.items():
+        if key in (*PARENTS, "task_sets", "noise") and not field.is_required():
+            assert field.default == DEFAULTS.get(method, {}).get(key), key
 
 
 def test_the_four_differ_in_what_their_names_say() -> None:
@@ -80,14 +93,14 @@ def test_a_second_seed_is_of_the_same_recipe(name: str) -> None:
     path = ABLATIONS / f"{name}-seed-1.toml"
     card = cards.load_policy(str(path))
     assert options(str(path)) == options(name) and card.train is not None and card.train.endswith(" --seed 1")
-    assert card.trained_on == cards.load_policy(name).trained_on
+    assert seen(card) == seen(cards.load_policy(name))
 
 
 @pytest.mark.parametrize("name", ["nano-sft", "ppo"])
 def test_the_exploring_act_as_in_ppo_s_training(name: str) -> None:
     explores, acts = cards.load_policy(str(EXPLORING / f"{name}-exploring.toml")), cards.load_policy(name)
     assert explores.weights is not None and acts.weights is not None
-    assert explores.weights.sha256 == acts.weights.sha256 and explores.trained_on == acts.trained_on
+    assert explores.weights.sha256 == acts.weights.sha256 and explores.trained_on == seen(acts).names
     assert (explores.options["decode"], explores.options["temperature"]) == options("ppo").exploration
 
 
@@ -101,3 +114,4 @@ def test_an_ablation_s_card_says_how_it_is_made(path: Path) -> None:
     assert card.training is not None and card.weights is None and card.train is not None
     assert re.split(" --(?:data|seed)", card.train)[0] == f"vlabench train --policy results/ablations/{path.name}"
     registry.method(card.training.method).Options.model_validate_json(json.dumps(card.training.options))
+    assert not card.trained_on and ACTION in seen(card).perturbations and not seen(card).unknown

@@ -83,6 +83,14 @@ def test_a_tiny_network_learns_and_its_loss_falls_below_a_bound(card: Path, show
     assert made.config.words == ("bowl", "on", "put", "stove", "the", "turn")
 
 
+def test_what_was_made_of_others_demonstrations_claims_no_starts_of_ours(
+    card: Path, shown: Path, tmp_path: Path
+) -> None:
+    done = training.train(str(card), tmp_path / "out", data=[shown], device="cpu")
+    made = load_policy(str(done.card)).made
+    assert made and made.data == "4 demonstrations of 2 tasks, 120 frames, given with --data"
+
+
 def test_a_killed_training_resumes_to_the_same_curve_and_weights(card: Path, shown: Path, tmp_path: Path,
                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
     whole = training.train(str(card), tmp_path / "whole", data=[shown], device="cpu")

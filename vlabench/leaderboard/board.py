@@ -117,6 +117,7 @@ def _entry(each: Standing, scored: Sequence[int], rank: Rank | None) -> Table:
         "name": manifest.name, "title": each.title, "policy": manifest.policy, "policy_digest": manifest.policy_digest,
         "contact": manifest.contact, "notes": manifest.notes, "created": manifest.created, "sees": each.sees,
         "privileged": each.privileged, "trained_on": list(each.trained_on), "contaminated": list(each.contaminated),
+        "unknown_origin": list(each.unknown),
         "rank": rank and rank._asdict(), "score": _score(each, scored), "drop": _drop(each, scored), "rates": rates,
         "versions": manifest.versions, "evidence": f"{SUBMISSIONS}/{manifest.name}", "manifest_sha256": each.digest,
     }  # fmt: skip

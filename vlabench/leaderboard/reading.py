@@ -22,7 +22,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 from pydantic_core import from_json
 
-from vlabench import cards, registry, store
+from vlabench import cards, lineage, registry, store
 from vlabench.card_types import PolicyCard
 from vlabench.errors import SubmissionError
 from vlabench.leaderboard.definitions import Definitions, check_current, check_plausible
@@ -187,12 +187,14 @@ def _policy(folder: Path, manifest: Manifest) -> PolicyCard:
     path = folder / "cards" / "policies" / f"{manifest.policy}.toml"
     try:
         card = cards.load_policy(str(path))
-        cards.trained_perturbations(card)
+        seen = lineage.seen(card, paths=False)
     except ValueError as error:  # numbers too long for Python, for instance
         raise SubmissionError(f"{shown(path)}: cannot be read: {error}") from None
-    for key in ("title", "source"):
+    texts = [("title", card.title), ("source", card.source), *(("training.options", name) for name in seen.names),
+             *(("training.options", name) for name in seen.unknown)]
+    for key, text in texts:
         try:
-            plain(getattr(card, key))
+            plain(text)
         except ValueError as error:
             raise SubmissionError(f"{shown(path)}: {key}: {error}") from None
     if card.adapter in registry.names("adapter") and registry.adapter(card.adapter).revision == manifest.revision:

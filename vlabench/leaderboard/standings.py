@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from vlabench import cards
+from vlabench import lineage
 from vlabench.errors import OutdatedError, SubmissionError, VlabenchError
 from vlabench.leaderboard.definitions import Definitions
 from vlabench.leaderboard.manifest import Manifest
@@ -31,7 +31,8 @@ class Standing:
     """A checked submission without its records.
 
     outcomes: bool [C, T, N] in the manifest's order of conditions and tasks. sees: what the policy acts on.
-    contaminated: the conditions that hold a perturbation which the policy saw in training.
+    trained_on: task sets, perturbations and suites. contaminated: the conditions that hold a perturbation which the
+    policy saw in training. unknown: policies that it goes on from and whose cards are not here.
     """
 
     manifest: Manifest
@@ -41,6 +42,7 @@ class Standing:
     privileged: bool
     trained_on: tuple[str, ...]
     contaminated: tuple[str, ...]
+    unknown: tuple[str, ...]
     outcomes: npt.NDArray[np.bool_]
 
 
@@ -85,13 +87,13 @@ def standing(submission: Submission) -> Standing:
     outcomes = np.zeros((len(conditions), len(tasks), manifest.episodes), dtype=np.bool_)
     for record in submission.records:
         outcomes[conditions[record.condition], tasks[record.task], record.index] = won(record, manifest.success)
-    seen = cards.trained_perturbations(policy)
-    contaminated = tuple(name for name, condition in manifest.conditions.items()
-                         if seen & {part[0] for part in condition.parts})
+    seen = lineage.seen(policy, paths=False)
+    contaminated = lineage.familiar({name: {part[0] for part in condition.parts} for name, condition in
+                                     manifest.conditions.items()}, seen.perturbations)  # fmt: skip
     looks = ", ".join(policy.cameras) or ("no pictures" if not policy.privileged else "")
     sees = " and ".join(filter(None, [looks, "the simulator's state" if policy.privileged else ""]))
-    return Standing(manifest, submission.digest, policy.title, sees, policy.privileged, policy.trained_on, contaminated,
-                    outcomes)
+    return Standing(manifest, submission.digest, policy.title, sees, policy.privileged, seen.names, contaminated,
+                    seen.unknown, outcomes)
 
 
 def _read_here(places: Sequence[Path]) -> Iterator[Standing | Outdated | str]:

@@ -88,5 +88,7 @@ def marks(entry: Mapping[str, Any]) -> list[tuple[str, bool]]:
     if entry["contaminated"]:
         names = entry["contaminated"]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        found.append((f"trained on the perturbation of {', '.join(names[:3])}{more}", True))
+        found.append((f"trained on a perturbation of {', '.join(names[:3])}{more}", True))
+    if entry["unknown_origin"]:
+        found.append((f"goes on from {', '.join(entry['unknown_origin'])}, whose training is not known here", True))
     return found

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vlabench import __version__, cards, provenance
+from vlabench import __version__, cards, lineage, provenance
 from vlabench.conditions import CLEAN, Condition
 from vlabench.errors import StoreError, VlabenchError
 from vlabench.gather import Origin, Owner
@@ -46,14 +46,17 @@ def about(owner: Owner, origin: Origin) -> Html:
         card = cards.load_policy(owner.policy)
         if card.digest != origin.policy:
             return together("version ", version, ", whose card is not here")
-        seen = sorted(cards.trained_perturbations(card))
+        seen = lineage.seen(card)
     except VlabenchError:
         return together("version ", version, ", whose card is not here")
     marks = []
     if card.privileged:
         marks.append(tag("span", "reads the simulator’s state", class_="mark warn"))
-    if seen:
-        marks.append(tag("span", f"trained on {', '.join(seen)}", class_="mark warn"))
+    if seen.perturbations:
+        marks.append(tag("span", f"trained on {', '.join(sorted(seen.perturbations))}", class_="mark warn"))
+    if seen.unknown:
+        marks.append(tag("span", f"goes on from {', '.join(seen.unknown)}, whose training is not known here",
+                         class_="mark warn"))
     return together(f"{card.title}, version ", version, *(piece for mark in marks for piece in (Html(" "), mark)))
 
 

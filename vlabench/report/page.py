@@ -153,6 +153,12 @@ def _reading(content: Content) -> list[Html]:
            for each in content.standings for name in each.side.conditions):
         said.append("Where a condition acted in fewer episodes than were played, the others gave it no occasion to "
                     "change what the policy receives or the robot executes; the rate is of all of them.")
+    met = [each for each in content.standings if each.side.familiar and each.side.seen]
+    if met:
+        said.append("†: under a perturbation that the policy was trained under, by its card's training and that of the "
+                    "policies it goes on from: " + "; ".join(
+                        f"{each.side.owner.policy}: {', '.join(sorted(each.side.seen.perturbations))}"
+                        for each in met if each.side.seen) + ".")
     if content.comparisons:
         said.append(f"Between policies, worse and no worse are the same verdicts with "
                     f"{content.comparisons[0].baseline.owner.policy} as the baseline. All policies are compared on the "

@@ -13,7 +13,7 @@ from vlabench.markup import Html, cell, drawn, sortable, tag, together
 from vlabench.plots import Data
 from vlabench.report.standing import Comparison, Standing, mean_difference
 from vlabench.report.words import COMPARED, HOPELESS, WITHSTOOD, estimate, percent, why_undecided
-from vlabench.tables.render import grid
+from vlabench.tables.render import TRAINED, grid
 from vlabench.tables.sheet import Mark, Sheet
 from vlabench.tables.sides import Cell, Side, rate
 
@@ -126,7 +126,9 @@ def rate_cells(figure: Cell | None) -> list[Html]:
     errors = f"; {figure.errors} more ended in errors" if figure.errors else ""
     idle = figure.acted is not None and figure.acted < figure.n
     acted = tag("div", f"acted in {figure.acted:,} of {figure.n:,}", class_="soft") if idle else None
-    return [tag("td", *_split(said), acted, class_="number", data_value=figure.value,
+    shown, *interval = _split(said)
+    met = tag("span", TRAINED, title="with a perturbation that it was trained under") if figure.familiar else None
+    return [tag("td", shown, met, *interval, acted, class_="number", data_value=figure.value,
                 title=f"{figure.n:,} episodes{errors}"),
             cell(figure.value, drawn(figure.value, figure.low, figure.high, said))]
 

@@ -21,6 +21,21 @@ def acted(lines: Iterable[Line]) -> list[str]:
     return [ACTED] if any(cell.acted is not None and cell.acted < cell.n for cell in cells) else []
 
 
+def trained(cut: Sequence[Side], lines: Iterable[Line]) -> list[str]:
+    """What † means, if a figure has it, and of whom nothing is known; and whose origin is known in part."""
+    found = []
+    if any(isinstance(cell, Cell) and cell.familiar for line in lines for cell in line.cells):
+        named = {side.owner.policy: ", ".join(sorted(side.seen.perturbations)) for side in cut
+                 if side.seen and side.seen.perturbations}
+        who = "; ".join(f"{policy}: {names}" for policy, names in named.items())
+        strangers = ", ".join(dict.fromkeys(side.owner.policy for side in cut if side.seen is None))
+        found.append(f"†: with a perturbation that the policy was trained under ({who})."
+                     + (f" Of {strangers} no card of this version is here to say." if strangers else ""))
+    unknown = {side.owner.policy: side.seen.unknown for side in cut if side.seen and side.seen.unknown}
+    return found + [f"{policy} goes on from {', '.join(names)}, whose training is not known here."
+                    for policy, names in unknown.items()]
+
+
 def common(cut: Sequence[Side]) -> list[str]:
     """The task sets that all policies have played anything on."""
     return [name for name in cut[0].task_sets if all(name in side.task_sets for side in cut)] if cut else []

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from vlabench.errors import OptionError
 from vlabench.published import Paper, PublishedTable
-from vlabench.tables.notes import AVERAGING, acted, common, counts
+from vlabench.tables.notes import AVERAGING, acted, common, counts, trained
 from vlabench.tables.sheet import MEASURED, PUBLISHED, Head, Line, Sheet
 from vlabench.tables.sides import Cell, Side, rate
 
@@ -33,7 +33,7 @@ def paper_sheet(
     if published:
         lines += _published_lines(paper, table)
         said += _published_notes(paper, table)
-    said += [AVERAGING, *acted(lines), *counts(cut, lines)]
+    said += [AVERAGING, *trained(cut, lines), *acted(lines), *counts(cut, lines)]
     return Sheet(table.title, [Head(column.name, column.group) for column in table.columns], lines, said,
                  table.transposed)
 

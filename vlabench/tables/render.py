@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 SIGNIFICANT = 0.05
-TEX = {"−": "$-$", "π": r"$\pi$", "±": r"$\pm$", "×": r"$\times$", "σ": r"$\sigma$", "–": "--",
+TRAINED = "†"
+"""Beside a figure: under a perturbation that the policy was trained under."""
+TEX = {"−": "$-$", "π": r"$\pi$", "±": r"$\pm$", "×": r"$\times$", "σ": r"$\sigma$", "–": "--", "†": r"$\dagger$",
        "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}  # fmt: skip
 CSV_COLUMNS = ("name", "kind", "source", "group", "column_group", "column", "value", "low", "high", "n", "errors",
-               "acted", "p", "text")  # fmt: skip
+               "acted", "familiar", "p", "text")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -124,10 +126,10 @@ def to_csv(sheet: Sheet) -> str:
             if isinstance(cell, Cell):
                 figures = [cell.value, cell.low, cell.high]
                 writer.writerow([*start, *("" if math.isnan(x) else f"{x:.6f}" for x in figures), cell.n or "",
-                                 cell.errors, "" if cell.acted is None else cell.acted,
+                                 cell.errors, "" if cell.acted is None else cell.acted, int(cell.familiar),
                                  "" if cell.p is None else f"{cell.p:.6g}", ""])
             else:
-                writer.writerow([*start, "", "", "", "", "", "", "", cell or ""])
+                writer.writerow([*start, *[""] * 8, cell or ""])
     return out.getvalue()
 
 
@@ -171,7 +173,7 @@ def _text(
         return style(f"{points:.1f}" if math.isclose(points, round(points, 1), abs_tol=1e-9) else f"{points:.2f}", mark)
     sign = "+" if cell.p is not None else ""
     star = "*" if cell.p is not None and cell.p < SIGNIFICANT else ""
-    text = f"{points:{sign}.1f}{star}"
+    text = f"{points:{sign}.1f}{star}{TRAINED if cell.familiar else ''}"
     if intervals and not math.isnan(cell.low):
         text += f" [{100 * cell.low:{sign}.1f}, {100 * cell.high:{sign}.1f}]"
     if cell.acted is not None and cell.acted < cell.n:

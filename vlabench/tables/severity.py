@@ -11,7 +11,7 @@ import numpy as np
 from vlabench import stats
 from vlabench.conditions import CLEAN, SEVERITIES
 from vlabench.errors import OptionError, UnknownName
-from vlabench.tables.notes import acted, counts
+from vlabench.tables.notes import acted, counts, trained
 from vlabench.tables.sheet import MEASURED, Head, Line, Sheet
 from vlabench.tables.sides import Cell, Side, block, rate
 
@@ -66,7 +66,7 @@ def severity_sheet(cut: Sequence[Side], notes: Sequence[str], reference: str | N
         heads.append(Head("mCE", lower=True))
         lines = [replace(line, cells=[*line.cells, _mce(line, cut, shared, task_sets, reference)]) for line in lines]
         said.append(f"mCE: failures relative to those of {reference}, averaged over perturbations; 100 = as many.")
-    said += [*acted(lines), *counts(cut, lines)]
+    said += [*trained(cut, lines), *acted(lines), *counts(cut, lines)]
     return Sheet("Success rate (%) by severity", heads, lines, said, grouping="perturbation")
 
 

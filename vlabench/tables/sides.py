@@ -13,6 +13,7 @@ import numpy.typing as npt
 from vlabench import stats
 from vlabench.conditions import CLEAN
 from vlabench.gather import Gathered, Owner
+from vlabench.lineage import Seen, familiar, on_record
 from vlabench.stats import Bools
 from vlabench.types import Success, won
 
@@ -27,13 +28,16 @@ Outcomes = dict[Episode, bool]
 class Side:
     """One policy on one pack: its outcomes without errors, and how many errors were left out.
 
-    idle: the episodes in which the condition changed nothing.
+    idle: the episodes in which the condition changed nothing. seen: what the policy was trained on, None where its card
+    is not here in the version of the records. familiar: the conditions that hold a perturbation from its training.
     """
 
     owner: Owner
     outcomes: Mapping[Leaf, Outcomes]
     errors: Mapping[Leaf, int] = field(default_factory=dict)
     idle: Mapping[Leaf, Set[Episode]] = field(default_factory=dict)
+    seen: Seen | None = None
+    familiar: Sequence[str] = ()
 
     @property
     def conditions(self) -> list[str]:
@@ -55,7 +59,8 @@ class Side:
 class Cell:
     """A figure of a table: fractions. n: different episodes behind it. p: of a difference, corrected after Holm.
 
-    acted: of the rate under one perturbed condition, in how many of its episodes that changed anything.
+    acted: of the rate under one perturbed condition, in how many of its episodes that changed anything. familiar: some
+    condition holds a perturbation that the policy was trained under.
     """
 
     value: float
@@ -65,6 +70,7 @@ class Cell:
     errors: int = 0
     p: float | None = None
     acted: int | None = None
+    familiar: bool = False
 
 
 def sides(gathered: Gathered, counts: Success | None = None) -> tuple[list[Side], list[str]]:
@@ -120,7 +126,7 @@ def rate(side: Side, leaves: Sequence[Leaf]) -> Cell | None:
     worth = 1 / sum(weight * weight for weight in weights.values())
     low, high = stats.wilson(value * worth, worth)
     return Cell(value, low, high, len(weights), sum(side.errors.get(leaf, 0) for leaf in leaves),
-                acted=_acted(side, leaves))
+                acted=_acted(side, leaves), familiar=any(condition in side.familiar for condition, _ in leaves))
 
 
 def _acted(side: Side, leaves: Sequence[Leaf]) -> int | None:
@@ -181,4 +187,7 @@ def _side(owner: Owner, gathered: Gathered, counts: Success | None) -> Side:
             outcomes.setdefault(leaf, {})[key] = won(record, counts)
             if not record.acted:
                 idle.setdefault(leaf, set()).add(key)
-    return Side(owner, outcomes, errors, idle)
+    origin = gathered.origins.get(owner)
+    seen = on_record(owner.policy, origin.policy) if origin else None
+    met = familiar(origin.holds, seen.perturbations) if origin and seen else ()
+    return Side(owner, outcomes, errors, idle, seen, met)

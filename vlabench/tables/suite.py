@@ -8,7 +8,7 @@ from dataclasses import replace
 from vlabench import stats
 from vlabench.conditions import CLEAN
 from vlabench.errors import UnknownName
-from vlabench.tables.notes import AVERAGING, acted, common, counts
+from vlabench.tables.notes import AVERAGING, acted, common, counts, trained
 from vlabench.tables.sheet import MEASURED, Head, Line, Sheet
 from vlabench.tables.sides import Cell, Side, contrast, drop, outcomes_of, rate
 
@@ -49,7 +49,7 @@ def suite_sheet(
                     "suite's, --partial to those that all policies have.")
     title = f"Success rate (%) on {suite}" if suite else "Success rate (%)"
     over += [AVERAGING, *([DIFFERENCES] if any(not line.ranked for line in lines) else [])]
-    over += [*acted(lines), *counts(cut, lines)]
+    over += [*trained(cut, lines), *acted(lines), *counts(cut, lines)]
     return Sheet(title, heads, lines, [*notes, *over], transposed=True)
 
 

@@ -8,7 +8,7 @@ the two conditions has are in its rate, but in no difference.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,8 @@ from vlabench import stats
 from vlabench.audit import acted
 from vlabench.conditions import CLEAN
 from vlabench.errors import OptionError, StoreError
+from vlabench.lineage import familiar, held
+from vlabench.tables.render import TRAINED
 from vlabench.types import EpisodeRecord, Success, won
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ Episode = tuple[str, int, int]
 """(task, index, seed): what all conditions of an episode share."""
 TOTAL = "total"
 COLUMNS = (
-    "policy", "assets", "task_set", "condition", "n", "successes", "rate", "low", "high", "errors", "acted",
+    "policy", "assets", "task_set", "condition", "n", "successes", "rate", "low", "high", "errors", "acted", "familiar",
     "pairs", "difference", "difference_low", "difference_high", "p", "p_holm",
 )  # fmt: skip
 WORDS = ("task set", "condition")
@@ -38,16 +40,17 @@ WIDE = 4
 
 
 def summary(records: Iterable[EpisodeRecord], control: str = CLEAN, by_task: bool = False,
-            counts: Success | None = None) -> pandas.DataFrame:
+            counts: Success | None = None, trained: Collection[str] = ()) -> pandas.DataFrame:
     """The frame with COLUMNS, in the order in which task sets and conditions first occur, the control first.
 
     With `by_task`, each task has a row of its own, named in the column of the task sets (`libero_goal/3`). counts: the
     success that counts (`types.won`).
 
     rate, low, high: fractions, Wilson's 95 % interval. acted: of the n episodes, those in which the condition changed
-    anything. difference: condition − control over `pairs` paired episodes,
-    with a 95 % bootstrap interval clustered by task. p: exact McNemar; p_holm: corrected for the number of conditions
-    in the row's task set. All records must be of one policy on one asset pack (ValueError): others share no table.
+    anything. familiar: whether it holds one of the perturbations `trained`, those of the policy's training. difference:
+    condition − control over `pairs` paired episodes, with a 95 % bootstrap interval clustered by task. p: exact
+    McNemar; p_holm: corrected for the number of conditions in the row's task set. All records must be of one policy on
+    one asset pack (ValueError): others share no table.
     """
     import pandas
 
@@ -64,7 +67,7 @@ def summary(records: Iterable[EpisodeRecord], control: str = CLEAN, by_task: boo
     rows = [
         {**owner, "task_set": task_set, **row}
         for task_set, members in groups.items()
-        for row in _rows(members, control, counts)
+        for row in _rows(members, control, counts, trained)
     ]
     return pandas.DataFrame(rows, columns=list(COLUMNS))
 
@@ -141,32 +144,35 @@ def to_rich(frame: pandas.DataFrame, title: str = "", control: str = CLEAN) -> T
     return table
 
 
-def _rows(records: Sequence[EpisodeRecord], control: str, counts: Success | None) -> list[dict[str, Any]]:
+def _rows(records: Sequence[EpisodeRecord], control: str, counts: Success | None,
+          trained: Collection[str]) -> list[dict[str, Any]]:
     """One row per condition of one task set, the control first."""
     by_condition: dict[str, list[EpisodeRecord]] = {}
     for record in records:
         by_condition.setdefault(record.condition, []).append(record)
     names = sorted(by_condition, key=lambda name: name != control)
     reference = _outcomes(by_condition.get(control, []), counts)
-    rows = [_row(by_condition[name], _outcomes(by_condition[name], counts), None if name == control else reference)
-            for name in names]
+    rows = [_row(by_condition[name], _outcomes(by_condition[name], counts), None if name == control else reference,
+                 trained) for name in names]
     for row, p in zip(rows, stats.holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = p
     return rows
 
 
 def _row(records: Sequence[EpisodeRecord], outcomes: Mapping[Episode, bool],
-         reference: Mapping[Episode, bool] | None) -> dict[str, Any]:
+         reference: Mapping[Episode, bool] | None, trained: Collection[str]) -> dict[str, Any]:
     import numpy as np
 
     rate = stats.success_rate(np.array(list(outcomes.values()), dtype=np.bool_))
     keys, first, second = stats.pair(reference or {}, outcomes)
     difference = stats.paired_difference(first, second, [task for task, _, _ in keys])
+    name = records[0].condition
     return {
-        "condition": records[0].condition,
+        "condition": name,
         **rate._asdict(),
         "errors": sum(record.status == "error" for record in records),
         "acted": sum(record.status != "error" and acted(record.changed) for record in records),
+        "familiar": bool(familiar({name: set().union(*(held(record.realised) for record in records))}, trained)),
         "pairs": difference.n,
         "difference": difference.value,
         "difference_low": difference.low,
@@ -185,7 +191,7 @@ def _outcomes(records: Iterable[EpisodeRecord], counts: Success | None) -> dict[
 
 
 def _rate(row: Mapping[Hashable, Any]) -> str:
-    return _points(row["rate"], row["low"], row["high"])
+    return _points(row["rate"], row["low"], row["high"], mark=TRAINED if row["familiar"] else "")
 
 
 def _n(row: Mapping[Hashable, Any]) -> str:
@@ -200,9 +206,9 @@ def _difference(row: Mapping[Hashable, Any]) -> str:
     return _points(row["difference"], row["difference_low"], row["difference_high"], sign="+")
 
 
-def _points(value: float, low: float, high: float, sign: str = "") -> str:
-    """Fractions as points: `85.0 [64.0, 94.8]`."""
+def _points(value: float, low: float, high: float, sign: str = "", mark: str = "") -> str:
+    """Fractions as points: `85.0 [64.0, 94.8]`, `85.0† [64.0, 94.8]`."""
     if math.isnan(value):
         return "–"
-    text = f"{100 * value:{sign}.1f} [{100 * low:{sign}.1f}, {100 * high:{sign}.1f}]"
+    text = f"{100 * value:{sign}.1f}{mark} [{100 * low:{sign}.1f}, {100 * high:{sign}.1f}]"
     return text.replace("-0.0", "0.0").replace("+0.0", "0.0").replace("-", "−")

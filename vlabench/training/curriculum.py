@@ -60,6 +60,19 @@ class Noise(BaseModel):
     draw: Literal["rollout", "context"] = "rollout"
     curriculum: Curriculum | None = None
 
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """The perturbations that rollouts may get, at the levels from which it starts or to which it may rise."""
+        observation, action, rule = self.observation, self.action, self.curriculum
+        if rule and rule.observation_step:
+            observation = max(observation, rule.observation_range[1])
+        if rule and rule.action_step:
+            action = max(action, rule.action_range[1])
+        if self.clean == 1:
+            return ()
+        seen = [name for name in NEUTRAL if name in self.kinds and observation > 0]
+        return (*seen, *([ACTION] if action > 0 else []))
+
 
 @dataclass(frozen=True)
 class Level:

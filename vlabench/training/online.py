@@ -25,6 +25,7 @@ from vlabench.card_types import PolicyCard, Weights
 from vlabench.cards import load_policy, write_policy
 from vlabench.errors import CardError, DataError, OptionError, WorkerError
 from vlabench.files import write_data
+from vlabench.lineage import seen
 from vlabench.problems import shown
 from vlabench.seeding import generator
 from vlabench.training import checkpoints, rewards
@@ -254,7 +255,7 @@ class Online(Method):
         kept = {key: value for key, value in card.options.items() if key != "base" or form == "adapter"}
         return PolicyCard.model_validate({
             **card.model_dump(), "name": name, "path": path.with_suffix(".toml"), "training": None, "made": None,
-            "options": {**kept, **options},
+            "trained_on": seen(card).names, "options": {**kept, **options},
             "weights": Weights(path=path.name, sha256=hashlib.sha256(content).hexdigest())})
 
     # beginning and end

@@ -27,7 +27,7 @@ def run(
     table: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table, too: .md or .csv.")] = None,
 ) -> None:
     """Play what is missing of a suite, and show success rates, intervals and paired differences to the control."""
-    from vlabench import tables
+    from vlabench import cards, lineage, tables
     from vlabench.evaluation import evaluate
     from vlabench.plan import Options
     from vlabench.problems import shown
@@ -41,8 +41,12 @@ def run(
     if done.records:
         first = done.records[0]
         title = f"{first.policy} on {suite}, {first.assets} assets"
-        frame = tables.summary(done.records, by_task=by_task, counts=done.counts)
+        seen = lineage.seen(cards.load_policy(policy))
+        frame = tables.summary(done.records, by_task=by_task, counts=done.counts, trained=seen.perturbations)
         console().print(tables.to_rich(frame, title))
+        if frame["familiar"].any():
+            typer.echo(f"†: with a perturbation that {first.policy} was trained under "
+                       f"({', '.join(sorted(seen.perturbations))})")
         if table:
             tables.write(frame, table)
     typer.echo(f"{done.summary}\nrecords: {shown(done.folder)}")

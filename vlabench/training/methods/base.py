@@ -33,7 +33,11 @@ class Workplace:
 
 
 class Method(ABC):
-    """A training method. Options: a model of the card's `training.options`."""
+    """A training method. Options: a model of the card's `training.options`.
+
+    What a policy was trained on is read from options called `task_sets`, `noise`, `init`, `base` and `learner` (see
+    `vlabench.lineage`); what a method shows its policy beside that, the card has to name in `trained_on`.
+    """
 
     Options: ClassVar[type[BaseModel]]
 

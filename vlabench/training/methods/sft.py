@@ -23,6 +23,7 @@ from vlabench.cards import write_policy
 from vlabench.demos.collect import Recipe, collect, with_learner
 from vlabench.errors import WorkerError
 from vlabench.files import write_data
+from vlabench.lineage import DEFAULTS, seen
 from vlabench.models import checkpoint
 from vlabench.models.nano import Inputs, NanoConfig, NanoVLA
 from vlabench.models.text import Vocabulary
@@ -72,7 +73,7 @@ class SftOptions(BaseModel):
     task_sets: tuple[str, ...]
     rounds: tuple[Round, ...] = Field(min_length=1)
     assets: str = "primitive"
-    noise: float = 0.1
+    noise: float = DEFAULTS["sft"]["noise"]
     kicks: float = 0.005
     batch: int = Field(default=64, ge=1)
     sigma: float = Field(default=2.0, gt=0)
@@ -128,7 +129,11 @@ class Sft(Method):
         config = NanoConfig(**self.options.network)
         data = DemoData(self._demonstrations(place, len(self.options.rounds) - 1), config.image_size, config.chunk)
         demos = sum(map(len, data.clips))
-        return f"{demos} demonstrations of {len(data.instructions)} tasks, {data.frames} frames, sampled start states"
+        starts = "sampled start states"
+        if place.data:
+            later = f", those of later rounds from {starts}" if len(self.options.rounds) > 1 else ""
+            starts = f"{'the first ' if later else ''}given with --data{later}"
+        return f"{demos} demonstrations of {len(data.instructions)} tasks, {data.frames} frames, {starts}"
 
     # demonstrations
 
@@ -162,6 +167,7 @@ class Sft(Method):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         return place.card.model_copy(update={
             "name": "learner", "path": path.with_name("learner.toml"), "training": None,
+            "trained_on": seen(place.card).names,
             "weights": Weights(path=path.name, sha256=digest)})
 
     def _try(self, place: Workplace, number: int, step: int) -> None:
