@@ -183,7 +183,7 @@ def test_what_was_seen_in_training_is_marked_where_the_card_is_that_of_the_recor
     assert "(ript: action_noise; robustvla: action_noise, color_jitter, " in note
     assert note.endswith("Of nano-sft no card of this version is here to say.")
     text = tables.rendered(sheet, "md")
-    assert text.count("50.0† [9.5, 90.5]") == 3 and r"50.0$\dagger$ {\scriptsize" in tables.rendered(sheet, "latex")
+    assert text.count("50.0† [9.5, 90.5]") == 5 and r"50.0$\dagger$ {\scriptsize" in tables.rendered(sheet, "latex")
     lines = tables.rendered(sheet, "csv").splitlines()
     row = next(line for line in lines if line.startswith("ript,") and ",joint," in line)
     assert row.split(",")[9:13] == ["2", "0", "2", "1"]
