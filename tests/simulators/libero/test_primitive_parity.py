@@ -91,7 +91,7 @@ FINISHES = (
         "put_the_wine_bottle_on_the_rack",
         held="wine_bottle_1",
         region="wine_rack_1_top_region",
-        shift=(0.0, 0.004, 0.03),
+        shift=(0.0, 0.004, 0.035),
         pose=ON_THE_RACK,
     ),
     Finish(
