@@ -88,17 +88,17 @@ def _libero() -> list[Check]:
 
 
 def _mujoco() -> list[Check]:
-    """A run works with newer ones, but one task of the official pack is another there."""
+    """A run works with newer ones, but four tasks of the official pack are others there."""
     from vlabench.simulators.libero import package
 
     try:
         version = importlib.metadata.version("mujoco")
     except importlib.metadata.PackageNotFoundError:
         return []
-    if not package.slides(version):
+    if not package.stirs(version):
         return [Check("MuJoCo", True, f"{version}: contacts as in published evaluations")]
-    return [Check("MuJoCo", False, f"{version}: from 3.4 on the bowl of libero_spatial/5 slides off its ramekin on the "
-                  "official pack", "pip install 'mujoco>=3.3.6,<3.4'", needed=False)]
+    found = f"{version}: from 3.4 on, on the official pack, {', and '.join(package.STIRRED.values())}"
+    return [Check("MuJoCo", False, found, "pip install 'mujoco>=3.3.6,<3.4'", needed=False)]
 
 
 def _train() -> Check:

@@ -63,9 +63,13 @@ def test_versions_name_what_decides_an_episode() -> None:
     (["3.10.0"], "official", ["libero_spatial"], True),
     (["3.8.1"], "primitive", ["libero_spatial"], False),
     (["3.8.1"], "official", ["libero_goal"], False),
+    (["3.8.1"], "official", ["libero_10"], True),
     ([], "official", ["libero_spatial"], False),
 ])
 def test_newer_mujocos_are_remarked_where_they_change_a_task(versions: list[str], assets: str, task_sets: list[str],
                                                              said: bool) -> None:
     found = Libero.remarks(task_sets, assets, {"mujoco": versions} if versions else {})
-    assert len(found) == said and all("libero_spatial/5" in each and versions[-1] in each for each in found)
+    assert len(found) == said and all(versions[-1] in each for each in found)
+    for each in found:
+        assert ("libero_spatial/5" in each) == ("libero_spatial" in task_sets)
+        assert ("libero_10/0" in each) == ("libero_10" in task_sets)

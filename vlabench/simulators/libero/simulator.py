@@ -55,11 +55,12 @@ class Libero(Simulator):
     @classmethod
     def remarks(cls, task_sets: Collection[str], assets: str, versions: Mapping[str, Collection[str]]) -> list[str]:
         """Of MuJoCo's that compute contacts of boxes otherwise than when LIBERO was made."""
-        newer = sorted(version for version in versions.get("mujoco", ()) if package.slides(version))
-        if not newer or assets != "official" or "libero_spatial" not in task_sets:
+        newer = sorted(version for version in versions.get("mujoco", ()) if package.stirs(version))
+        stirred = [what for task_set, what in package.STIRRED.items() if task_set in task_sets]
+        if not newer or not stirred or assets != "official":
             return []
-        return [f"played with MuJoCo {', '.join(newer)}: from 3.4 on the bowl of libero_spatial/5 slides off its "
-                "ramekin; published figures are of earlier versions (results/mujoco-versions.md)"]
+        return [f"played with MuJoCo {', '.join(newer)}: from 3.4 on {', and '.join(stirred)}; not to be compared there "
+                f"with earlier versions, of which published figures are (results/mujoco-versions.md)"]
 
     def versions(self) -> Mapping[str, str]:
         """Of the packages that decide what an episode does, and the asset pack's digest.
