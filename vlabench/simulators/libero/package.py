@@ -31,8 +31,8 @@ import numpy.typing as npt
 from vlabench.errors import AssetsError, MissingExtra
 
 MUJOCO = (3, 4)
-"""The first version in which boxes that overlap are pushed apart twice as hard: on LIBERO's own assets some tasks do not
-begin as LIBERO meant. results/mujoco-versions.md has the figures."""
+"""The first version in which boxes that overlap are pushed apart twice as hard: on LIBERO's own assets four tasks then
+begin otherwise than LIBERO meant. results/mujoco-versions.md has the figures."""
 STIRRED = {"libero_spatial": "the bowl of libero_spatial/5 slides off its ramekin",
            "libero_10": "libero_10/0, /1 and /7 begin with bottles in the air"}
 """Task set → what newer versions do to it, on LIBERO's own assets."""

@@ -59,8 +59,8 @@ class Libero(Simulator):
         stirred = [what for task_set, what in package.STIRRED.items() if task_set in task_sets]
         if not newer or not stirred or assets != "official":
             return []
-        return [f"played with MuJoCo {', '.join(newer)}: from 3.4 on {', and '.join(stirred)}; not to be compared there "
-                f"with earlier versions, of which published figures are (results/mujoco-versions.md)"]
+        return [f"played with MuJoCo {', '.join(newer)}: from 3.4 on {', and '.join(stirred)}; not to be compared "
+                f"there with earlier versions, of which published figures are (results/mujoco-versions.md)"]
 
     def versions(self) -> Mapping[str, str]:
         """Of the packages that decide what an episode does, and the asset pack's digest.
