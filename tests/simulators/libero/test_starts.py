@@ -32,7 +32,7 @@ def stand(env: Any) -> dict[str, np.ndarray]:
 
 
 FEW = {"libero_spatial": (0, 4), "libero_object": (0,), "libero_goal": (0,), "libero_10": (3, 8, 9)}
-"""On the official pack, where a reset takes ten times as long: one of each task set, and those whose initializers grow."""
+"""On the official pack, where a reset takes ten times as long: some of each set, and all whose initializers grow."""
 
 
 @pytest.mark.parametrize("task_set", package.TASK_SETS)
