@@ -111,8 +111,17 @@ def test_noise_that_is_none_is_an_error_of_the_methods_here(home: Path) -> None:
 
 def test_records_are_told_apart_by_the_policy_s_version(home: Path) -> None:
     card = policy(home, "p", 'task_sets = ["libero_goal"]', "sft")
-    assert lineage.on_record("p", card.digest) == seen(card)
-    assert lineage.on_record("p", "0" * 64) is None and lineage.on_record("q", card.digest) is None
+    assert lineage.on_record("p", card.digest, home) == seen(card)
+    assert lineage.on_record("p", "0" * 64, home) is None and lineage.on_record("q", card.digest, home) is None
+
+
+def test_a_card_beside_the_records_speaks_for_weights_that_were_not_kept(home: Path) -> None:
+    card = policy(home, "p", 'task_sets = ["libero_goal"]', "sft")
+    (home / "results").mkdir()
+    card.path.rename(home / "results" / "p.toml")
+    assert lineage.on_record("p", "0" * 64, home / "results") == seen(card)
+    (home / "results" / "p.toml").write_text(POLICY + 'trained_on = ["jpeg"]')  # could be of any version
+    assert lineage.on_record("p", "0" * 64, home / "results") is None
 
 
 def test_conditions_that_hold_what_was_seen() -> None:

@@ -74,13 +74,20 @@ def seen(card: PolicyCard, *, paths: bool = True) -> Seen:
     return Seen(tuple(names), frozenset(perturbations), tuple(unknown))
 
 
-def on_record(policy: str, digest: str) -> Seen | None:
-    """What a policy of some records was trained on; None if there is no card here of its name and version."""
-    try:
-        card = cards.load_policy(policy)
-        return seen(card) if card.digest == digest else None
-    except VlabenchError:
-        return None
+def on_record(policy: str, digest: str, results: Path) -> Seen | None:
+    """What a policy of some records in the folder `results` was trained on; None if no card here is of its version.
+
+    A card that lies in that folder, of a policy whose weights were not kept, has no version and is taken at its word.
+    """
+    beside = results / f"{policy}.toml"
+    for name in (policy, *([str(beside)] if beside.is_file() else [])):
+        try:
+            card = cards.load_policy(name)
+            if card.digest == digest or (name != policy and card.training and not card.weights):
+                return seen(card)
+        except VlabenchError:
+            continue
+    return None
 
 
 def familiar(holds: Mapping[str, Collection[str]], perturbations: Collection[str]) -> tuple[str, ...]:

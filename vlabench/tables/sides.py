@@ -188,6 +188,6 @@ def _side(owner: Owner, gathered: Gathered, counts: Success | None) -> Side:
             if not record.acted:
                 idle.setdefault(leaf, set()).add(key)
     origin = gathered.origins.get(owner)
-    seen = on_record(owner.policy, origin.policy) if origin else None
+    seen = on_record(owner.policy, origin.policy, origin.folder.parent.parent) if origin else None
     met = familiar(origin.holds, seen.perturbations) if origin and seen else ()
     return Side(owner, outcomes, errors, idle, seen, met)
