@@ -46,7 +46,7 @@ def test_here_a_run_works(tmp_path: Path) -> None:
     assert result.exit_code == 0 and "a run would work here" in result.stdout
     assert {mark for name, mark in state(result).items() if name not in (
         "extra train", "assets official", "GPU")} == {"ok"}
-    assert len(state(result)) == 11 and list(tmp_path.iterdir()) == []
+    assert len(state(result)) == 12 and list(tmp_path.iterdir()) == []
 
 
 def test_a_real_picture_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:

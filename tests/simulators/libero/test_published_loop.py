@@ -33,15 +33,15 @@ MANY = {key: 10 for key in ("libero_spatial/0", "libero_spatial/4", "libero_obje
 
 
 def test_some_episodes_are_the_published_loops(tmp_path: Path) -> None:
-    compare(SOME, tmp_path)
+    check(SOME, tmp_path)
 
 
 @pytest.mark.long
 def test_eighty_episodes_are_the_published_loops(tmp_path: Path) -> None:
-    compare(MANY, tmp_path)
+    check(MANY, tmp_path)
 
 
-def compare(chosen: dict[str, int], results: Path) -> None:
+def check(chosen: dict[str, int], results: Path) -> None:
     gl.activate()
     options = Options(episodes=max(chosen.values()), tasks=tuple(chosen))
     done = evaluate("expert", "libero-clean", results, assets="official", options=options, record=True)
