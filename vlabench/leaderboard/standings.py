@@ -120,6 +120,6 @@ def _read(place: Path, known: Definitions) -> Standing | Outdated | str:
     try:
         return standing(read(place, known))
     except OutdatedError as error:
-        return Outdated(place.name, str(error).splitlines()[0])
+        return Outdated(place.name, str(error).splitlines()[0].removeprefix(f"{place.name}: "))
     except VlabenchError as error:
         return str(error)
