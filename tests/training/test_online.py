@@ -53,8 +53,8 @@ def trained(path: str, out: Path, **options: Any) -> training.Trained:
                          ids=["rloo", "normal", "robustvla", "ppo"])
 def test_every_method_improves_a_policy_that_knows_nothing(method: str, options: dict[str, Any], card: Card,
                                                            tmp_path: Path) -> None:
-    """Pushes at random succeed in about a third of the episodes; whoever looks at the lamp, always. How soon it is found
-    is luck: of four seeds each, eight iterations of `normal` and `ppo` left 0.64 to 0.96 of the rollouts successful.
+    """Pushes at random succeed in about a third of the episodes; whoever looks at the lamp, always. How soon that is
+    found is luck: of four seeds each, eight iterations of `normal` and `ppo` left 0.64 to 0.96 of rollouts a success.
     """
     options = {**options, "iterations": 14, "trial": 20, "trial_every": 100}
     done = trained(card(method, **options), tmp_path / "out")
