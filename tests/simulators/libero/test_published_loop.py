@@ -29,7 +29,7 @@ SOME = {"libero_goal/5": 2, "libero_10/3": 2}
 """Task → episodes, for every run of the tests: pushes a plate; a drawer whose initializer grows with each reset."""
 MANY = {key: 10 for key in ("libero_spatial/0", "libero_spatial/4", "libero_object/3", "libero_object/9",
                             "libero_goal/0", "libero_goal/8", "libero_10/3", "libero_10/9")}
-"""80 episodes of eight tasks, in four minutes."""
+"""80 episodes of eight tasks, in minutes."""
 
 
 def test_some_episodes_are_the_published_loops(tmp_path: Path) -> None:
