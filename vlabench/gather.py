@@ -174,7 +174,7 @@ def _read(
     warnings, versions = whole.warnings(), _versions(line for _, line in last)
     if conditions is None:
         warnings += _superseded(digests, task_sets)
-    for simulator in map(registry.simulator, registry.names("simulator")):
+    for simulator in map(registry.simulator, registry.names("simulator") if played else ()):
         warnings += simulator.remarks(task_sets, owner.assets, versions)
     return played, warnings, Origin(folder, version, digests, versions, holds)
 

@@ -58,10 +58,20 @@ def test_a_suite_says_which_conditions_must_be_there() -> None:
         if record.condition == "dark" else record)
     free = compare("a", "bb", Choice())
     assert [finding.condition for finding in free.findings] == ["clean", "jolt"] and free.exit_code == 0
-    assert free.notes[0] == "condition 'dark' had other parameters for the baseline and is left out"
+    assert free.notes[0] == ("condition 'dark' had other parameters for the baseline, or an earlier protocol, and is "
+                             "left out")
     bound = compare("a", "bb", Choice(suite="toy"))
     assert [finding.verdict for finding in bound.findings] == ["no regression", "undecided", "no regression"]
     assert bound.exit_code == 3 and "no episode that both sides finished" in bound.findings[1].why
+
+
+def test_records_of_an_earlier_protocol_have_nothing_in_common_and_the_message_says_why() -> None:
+    for name in ("a", "bb"):
+        lay(name, lambda *_: True, lambda record: dataclasses.replace(record, condition_digest="0" * 64))
+    with pytest.raises(OptionError, match=r"no episode in common that both finished \(seed 0 against 0\)\n"
+                       r"  a \(\w+\): \d+ records left out: conditions 'clean', 'dark', 'jolt' had other parameters "
+                       r"then, or the simulator an earlier protocol\n  bb "):
+        compare("a", "bb", Choice(suite="toy"))
 
 
 def test_tasks_seeds_and_versions() -> None:

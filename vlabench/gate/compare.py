@@ -90,8 +90,10 @@ def compare(baseline: str, candidate: str, choice: Choice, results: Path = Path(
     counts = cards.load_suite(choice.suite).success if choice.suite else None
     pairs = [paired(name, mine.get(name, []), theirs.get(name, []), counts) for name in digests]
     if not any(each.keys for each in pairs):
-        raise OptionError(f"baseline {baseline!r} and candidate {candidate!r} have no episode in common that both "
-                          f"finished (seed {choice.seed} against {choice.candidate_seed})")
+        left_out = [f"{side.label}: {why}" for side in (first, second) for why in side.left_out(digests)]
+        raise OptionError("\n  ".join([
+            f"baseline {baseline!r} and candidate {candidate!r} have no episode in common that both finished (seed "
+            f"{choice.seed} against {choice.candidate_seed})", *dict.fromkeys(left_out)]))
     notes += difference_notes(first, second, mine, theirs)
     for each in pairs:
         if any(each.alone):
@@ -157,7 +159,8 @@ def _conditions(first: Side, second: Side, choice: Choice) -> tuple[dict[str, st
             if common:
                 digests[name] = common.pop()
             elif name in second.holding.conditions:
-                notes.append(f"condition {name!r} had other parameters for the baseline and is left out")
+                notes.append(f"condition {name!r} had other parameters for the baseline, or an earlier protocol, and "
+                             f"is left out")
     for pattern in choice.conditions:
         if not fnmatch.filter(digests, pattern):
             raise UnknownName("condition", pattern, digests, where="--conditions")

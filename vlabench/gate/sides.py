@@ -69,6 +69,10 @@ class Side:
         """Its records under these conditions (name → digest). Raises StoreError."""
         return tuple(self.store.read(self.holding.task_sets, conditions, self.digest).records.values())
 
+    def left_out(self, conditions: Mapping[str, str]) -> list[str]:
+        """Why its other records are none of these, a sentence each. Raises StoreError."""
+        return self.store.read(self.holding.task_sets, conditions, self.digest).warnings()
+
 
 def address(text: str, results: Path) -> Address:
     """What a side's text names; `results` is the folder of a policy that is named without one.

@@ -90,7 +90,7 @@ def load(
     cut = [side for side in cut if side.outcomes]
     if not cut:
         under = f" under {', '.join(conditions)}" if conditions else ""
-        raise OptionError(f"no episode with an outcome is left{under}")
+        raise OptionError("\n  ".join([f"no episode with an outcome is left{under}", *gathered.notes]))
     return Data(cut, _of(cut, kept), [*gathered.notes, *notes], gathered.origins, _errors(kept), counts)
 
 
