@@ -182,12 +182,13 @@ class PolicyCard(CardFile):
 
     @cached_property
     def code(self) -> str:
-        """How the sha256 of the adapter's module begins (16 digits); "" for our own, whose `revision` says so."""
-        module = inspect.getmodule(self._adapter)
-        path = getattr(module, "__file__", None)
-        if path is None or self._adapter.__module__.partition(".")[0] == "vlabench":
+        """How the sha256 of the adapter's module begins (16 digits); "" for our own, whose `revision` says so, and for a
+        module that is no file of its own (in a zip archive), of which nothing can be told.
+        """
+        path = Path(getattr(inspect.getmodule(self._adapter), "__file__", None) or "")
+        if self._adapter.__module__.partition(".")[0] == "vlabench" or not path.is_file():
             return ""
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
     def notices(self, perturbation: Perturbation) -> bool:
         """Whether anything that the perturbation changes can reach this policy or the robot it drives."""
