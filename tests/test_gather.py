@@ -78,7 +78,7 @@ def test_without_digests_the_last_version_holds(tmp_path: Path) -> None:
         "earlier protocol"]
 
 
-def test_what_no_suite_means_any_more_is_shown_and_said_to_be_old(tmp_path: Path) -> None:
+def test_what_no_suite_means_any_more_is_left_out_with_one_sentence(tmp_path: Path) -> None:
     """Without digests to go by: records of conditions that the suites on their task set define otherwise now."""
     suite = cards.load_suite("libero-joint")
     now = [record(task="libero_goal/3", condition="clean", condition_digest=suite.conditions["clean"].digest)]
@@ -86,9 +86,9 @@ def test_what_no_suite_means_any_more_is_shown_and_said_to_be_old(tmp_path: Path
     own = [record(task="libero_goal/3", condition="mine", condition_digest="of a card that is not here")]
     found = gather([write_records(tmp_path, [*now, *old, *own])])
     (records,) = found.records.values()
-    assert len(records) == 3
-    assert found.notes == ("random on primitive: shown as on record, not as a run would play it now (other parameters, "
-                           "or an earlier protocol of the simulator): 'joint'",)
+    assert [each.condition for each in records] == ["clean", "mine"]
+    assert found.notes == ("random on primitive: left out, played under other parameters or an earlier protocol of the "
+                           "simulator than the suites here have: 'joint'; --suite S names another suite",)
 
 
 def test_a_simulator_remarks_on_the_versions_that_were_played_with(tmp_path: Path) -> None:
@@ -98,6 +98,9 @@ def test_a_simulator_remarks_on_the_versions_that_were_played_with(tmp_path: Pat
     found = gather([write_records(tmp_path, played)])
     assert [note for note in found.notes if "MuJoCo 3.8.1" in note and "ramekin" in note]
     assert not gather([write_records(tmp_path / "one", played[:1])]).notes
+    later = [record(**known, versions={"mujoco": version}, condition="a", index=index)
+             for index, version in enumerate(["3.8.1", "3.3.7"])]  # the file ends with the other version
+    assert gather([write_records(tmp_path / "two", later)]).notes == found.notes
 
 
 def test_half_a_line_at_the_end_does_no_harm(results: Path) -> None:

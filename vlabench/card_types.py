@@ -182,7 +182,7 @@ class PolicyCard(CardFile):
 
     @cached_property
     def code(self) -> str:
-        """How the sha256 of the adapter's module begins (16 digits); "" for our own, whose `revision` says so, and for a
+        """How the sha256 of the adapter's module begins (16 digits); "" for our own, whose `revision` says so, and a
         module that is no file of its own (in a zip archive), of which nothing can be told.
         """
         path = Path(getattr(inspect.getmodule(self._adapter), "__file__", None) or "")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlabench import cards, plan, runner
+from vlabench import cards, lineage, plan, runner
 from vlabench.plan import Options, Plan
 from vlabench.progress import Progress
 from vlabench.runner import RunSummary
@@ -39,6 +39,7 @@ def evaluate(policy_name: str, suite_name: str, results: Path, *, assets: str | 
     suite, policy = cards.load_suite(suite_name), cards.load_policy(policy_name)
     store = Store(results, policy.name, assets or policy.assets[0])
     planned = plan.make(suite, policy, suite.engine(store.assets), options)
+    lineage.seen(policy)  # what tables mark; a card that names what is unknown is refused before anything is played
     digests = {name: condition.digest for name, condition in planned.conditions.items()}
     task_sets = list(dict.fromkeys(task.task_set for task in planned.tasks))
     for warning in [*planned.warnings, *store.read(task_sets, digests, policy.digest).warnings()]:

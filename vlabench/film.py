@@ -88,7 +88,7 @@ def _played_again(path: Path, spec: EpisodeSpec, condition: Condition, simulator
     scene = simulator.open(spec.task, 1, cameras, policy.image_size)
     try:
         (played,) = play(scene, Replayed(recording), [spec], [named(condition)], replan=recording.replan,
-                         cameras=cameras, listeners=[film])
+                         cameras=cameras, success=simulator.success, listeners=[film])
     except EpisodeError as error:
         raise StoreError(f"{path}: this recording cannot be played again: {error.cause}") from error
     finally:

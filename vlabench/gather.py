@@ -9,7 +9,7 @@ import contextlib
 import functools
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -71,7 +71,8 @@ class Origin:
     """Where an owner's records lie, and what they are records of.
 
     folder: that of its task sets. policy: the digest of the policy's version. conditions: name → digest. versions:
-    package → the versions that files end with, several if it changed in between. holds: condition → its perturbations.
+    package → the versions that they were played with, several if it changed in between. holds: condition → its
+    perturbations.
     """
 
     folder: Path
@@ -163,31 +164,36 @@ def _read(
     task_sets = sorted({file.parent.name for file in files}, key=lambda name: (order.get(name, len(order)), name))
     store, whole, played = Store(folder.parent.parent, owner.policy, owner.assets), Reading(), list[Played]()
     holds: dict[str, frozenset[str]] = {}
+    versions: dict[str, set[str]] = {}
+    old = superseded(digests, task_sets) if conditions is None else []
     for task_set in task_sets:
         for name, digest in digests.items():  # one file at a time: its records go as soon as they are cut down
+            if name in old:
+                continue
             reading = store.read([task_set], {name: digest}, version)
             whole.ignored += reading.ignored
             whole.outdated += reading.outdated
             played += map(Played.of, reading.records.values())
             drawn = next((record.realised for record in reading.records.values() if record.realised), None)
             holds |= {name: held(drawn)} if drawn else {}
-    warnings, versions = whole.warnings(), _versions(line for _, line in last)
-    if conditions is None:
-        warnings += _superseded(digests, task_sets)
-    for simulator in map(registry.simulator, registry.names("simulator") if played else ()):
+            for record in reading.records.values():
+                for package, number in record.versions.items():
+                    versions.setdefault(package, set()).add(number)
+    warnings = whole.warnings()
+    if old:
+        warnings.append(f"left out, played under other parameters or an earlier protocol of the simulator than the "
+                        f"suites here have: {listed(old)}; --suite S names another suite")
+    for simulator in map(registry.simulator, registry.names("simulator")):
         warnings += simulator.remarks(task_sets, owner.assets, versions)
-    return played, warnings, Origin(folder, version, digests, versions, holds)
+    found = {package: sorted(numbers) for package, numbers in versions.items()}
+    return played, warnings, Origin(folder, version, digests, found, holds)
 
 
-def _superseded(digests: Mapping[str, str], task_sets: Sequence[str]) -> list[str]:
-    """A sentence if conditions are on record as no suite here means them any more."""
+def superseded(digests: Mapping[str, str], task_sets: Collection[str]) -> list[str]:
+    """The conditions (name → digest on record) that the suites on these task sets know, but mean otherwise."""
     meant = [_meanings(task_set) for task_set in task_sets]
-    names = [name for name, digest in digests.items()
-             if any(name in known for known in meant) and not any(digest in known.get(name, ()) for known in meant)]
-    if not names:
-        return []
-    return [f"shown as on record, not as a run would play it now (other parameters, or an earlier protocol of the "
-            f"simulator): {listed(names)}"]
+    return [name for name, digest in digests.items()
+            if any(name in known for known in meant) and not any(digest in known.get(name, ()) for known in meant)]
 
 
 @functools.cache
@@ -200,16 +206,6 @@ def _meanings(task_set: str) -> dict[str, set[str]]:
                 for name, condition in suite.conditions.items():
                     found.setdefault(name, set()).add(condition.digest)
     return found
-
-
-def _versions(lines: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Package → its different versions in some records."""
-    found: dict[str, dict[str, None]] = {}
-    for line in lines:
-        named = line.get("versions")
-        for name, version in named.items() if isinstance(named, dict) else ():
-            found.setdefault(str(name), {})[str(version)] = None
-    return {name: sorted(versions) for name, versions in found.items()}
 
 
 @functools.cache

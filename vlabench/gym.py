@@ -26,7 +26,7 @@ from vlabench.episode import Attempt
 from vlabench.errors import OptionError, UnknownName
 from vlabench.simulators.libero.package import TASK_SETS
 from vlabench.slot import named
-from vlabench.types import EpisodeRecord, EpisodeSpec, Image, Observation
+from vlabench.types import EpisodeRecord, EpisodeSpec, Image, Observation, won
 
 TASKS = 10
 """In each of LIBERO's task sets."""
@@ -117,7 +117,7 @@ class EpisodeEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.floating[Any]]]):
         success = False
         if not attempt.going:
             info["record"] = self._record(attempt)
-            success = info["record"].success_once
+            success = won(info["record"])
         return copy.deepcopy(self._last), float(success), success, not attempt.going and not success, info
 
     def render(self) -> Image | None:
@@ -133,7 +133,8 @@ class EpisodeEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.floating[Any]]]):
 
     def _begin(self) -> Attempt:
         spec = EpisodeSpec(self._task, self._condition.name, self._index, self._seed)
-        attempt = Attempt(self._scene, [spec], [named(self._condition)], replan=self._replan, cameras=self._cameras)
+        attempt = Attempt(self._scene, [spec], [named(self._condition)], replan=self._replan, cameras=self._cameras,
+                          success=self._simulator.success)
         attempt.start()
         return attempt
 

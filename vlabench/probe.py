@@ -29,7 +29,7 @@ from vlabench.progress import Progress
 from vlabench.recorder import reading_arrays, write_arrays
 from vlabench.runner import MAX_ERRORS, default_time_limit, processes
 from vlabench.slot import named
-from vlabench.types import EpisodeSpec, Floats, Identity, Observation, Outcome
+from vlabench.types import EpisodeSpec, Floats, Identity, Observation, Outcome, won
 from vlabench.worker import Done, Job
 
 SUFFIX = ".npz"
@@ -154,7 +154,7 @@ class ProbeKeeper(Keeper):
         task, condition, index, seed = self._spec.identity
         asked, executed = (np.array(actions, dtype=np.float64) for actions in zip(*self._steps, strict=True))
         columns = {name: np.stack([look[name] for look in self._looks]) for name in self._looks[0]}
-        self._trace = Trace(task=task, condition=condition, index=index, seed=seed, success=played[0].success_once,
+        self._trace = Trace(task=task, condition=condition, index=index, seed=seed, success=won(played[0]),
                             state=played[0].state, asked=asked, executed=executed, **columns)
 
     @property

@@ -40,7 +40,8 @@ class Draws:
 def choices(spec: EpisodeSpec) -> Draws:
     """The stream that the policy of an episode samples from, the only one that differs between repeats.
 
-    Its key is a hash of the episode's identity: what a policy is given does not tell it which episode it plays.
+    Its key is a hash of the episode's identity: what a policy is given does not tell it which episode it plays. That
+    keeps honest policies from depending on it; one that sets out to learn it can hash all identities there are.
     """
     open_key = stream(spec, f"policy/{spec.repeat}" if spec.repeat else "policy").key
     return Draws((_hash(*open_key).hex(),))

@@ -161,18 +161,24 @@ def main(handle: int, parent: int) -> None:
             traceback.print_exc()
             connection.send(Unready(f"{type(error).__name__}: {told(error)}"))
             return
+        _end_copies(own)
         connection.send(Ready())
         try:
             while True:
                 spec = connection.recv()
                 assert isinstance(spec, EpisodeSpec)
                 result = stage.play(spec)
-                if os.getpid() != own:  # a copy that the policy forked off would answer, and take the next episode, too
-                    os._exit(1)
+                _end_copies(own)
                 connection.send(Ended(spec, result))
         finally:
             stage.close_scene()
             stage.policy.close()
+
+
+def _end_copies(own: int) -> None:
+    """End this process unless it is `own`: a copy that the policy forked off would answer for episodes, too."""
+    if os.getpid() != own:
+        os._exit(1)
 
 
 class Worker:

@@ -100,7 +100,7 @@ def collect(tasks: Sequence[Task], per_task: int, out: Path, recipe: Recipe, *, 
     engine.check()
     teacher = recipe.teacher()
     with held(out):
-        shelf = _Shelf(out, recipe, {"vlabench": __version__, **engine.versions()})
+        shelf = _Shelf(out, recipe, {"vlabench": __version__, **engine.versions()}, engine.revision)
         job = Job("libero", recipe.assets, teacher, {CLEAN: {}}, DemoKeeper)
         progress.start(per_task * len(tasks), sum(min(len(shelf.kept(task)), per_task) for task in tasks))
         frames = tries = 0
@@ -133,9 +133,10 @@ def collect(tasks: Sequence[Task], per_task: int, out: Path, recipe: Recipe, *, 
 class _Shelf:
     """The folder of a collection: a file per demonstration while it grows, a file per task when it is complete."""
 
-    def __init__(self, out: Path, recipe: Recipe, versions: Mapping[str, str]) -> None:
+    def __init__(self, out: Path, recipe: Recipe, versions: Mapping[str, str], protocol: int) -> None:
         self.out, self.recipe = out, recipe
-        self._facts: dict[str, Any] = {"layout": layout.VERSION, "recipe": asdict(recipe), "versions": dict(versions)}
+        self._facts: dict[str, Any] = {"layout": layout.VERSION, "protocol": protocol, "recipe": asdict(recipe),
+                                       "versions": dict(versions)}
         self._check_manifest()
 
     def _check_manifest(self) -> None:
@@ -146,6 +147,8 @@ class _Shelf:
                 found = json.loads(path.read_text())
                 other = [f"{key} {found['recipe'].get(key)!r}, now {value!r}"
                          for key, value in self._facts["recipe"].items() if found["recipe"].get(key) != value]
+                if found.get("protocol", 1) != self._facts["protocol"]:
+                    other.append(f"protocol {found.get('protocol', 1)} of the simulator, now {self._facts['protocol']}")
                 if other or found["layout"] != layout.VERSION:
                     raise DataError(f"{self.out} holds demonstrations made otherwise: {'; '.join(other) or 'layout'}\n"
                                     f"  mend: --out another folder, or the options of before")

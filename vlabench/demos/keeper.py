@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from vlabench.adapters.demonstrator import Demonstrator
 from vlabench.episode import Bools, Keeper, Played
-from vlabench.types import EpisodeSpec, Floats, Observation, Outcome
+from vlabench.types import EpisodeSpec, Floats, Observation, Outcome, won
 
 CAMERAS = {"agentview": "agentview_rgb", "wrist": "eye_in_hand_rgb"}
 """Our camera names → LIBERO's names of their pictures."""
@@ -80,7 +80,7 @@ class DemoKeeper(Keeper):
         single = ("proprio", "labels", "points", "pixels")
         arrays: dict[str, Any] = {name: column.astype(np.float32) if name in single else column
                                   for name, column in columns.items()}
-        self._demo = Demo(index=self._spec.index, seed=self._spec.seed, success=played[0].success_once, frames=frames,
+        self._demo = Demo(index=self._spec.index, seed=self._spec.seed, success=won(played[0]), frames=frames,
                           model=self._model, **arrays)
 
     @property

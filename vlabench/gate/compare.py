@@ -12,6 +12,8 @@ from vlabench.card_types import SuiteCard
 from vlabench.errors import OptionError, UnknownName
 from vlabench.gate.sides import Side, address, sides
 from vlabench.gate.verdicts import EXIT, Finding, judge, overall, paired
+from vlabench.gather import superseded
+from vlabench.store import listed
 from vlabench.types import EpisodeRecord
 
 
@@ -165,7 +167,13 @@ def _conditions(first: Side, second: Side, choice: Choice) -> tuple[dict[str, st
         if not fnmatch.filter(digests, pattern):
             raise UnknownName("condition", pattern, digests, where="--conditions")
     if not digests:
-        raise OptionError(f"baseline {first.name!r} and candidate {second.name!r} have no condition in common")
+        nothing = f"baseline {first.name!r} and candidate {second.name!r} have no condition in common"
+        raise OptionError("\n  ".join([nothing, *notes]))
     kept = [name for name in digests
             if not choice.conditions or any(fnmatch.fnmatchcase(name, pattern) for pattern in choice.conditions)]
-    return {name: digests[name] for name in kept}, notes
+    chosen = {name: digests[name] for name in kept}
+    old = superseded(chosen, first.holding.task_sets) if not choice.suite else []
+    if old:
+        notes.append(f"both sides were played under other parameters or an earlier protocol of the simulator than the "
+                     f"suites here have: {listed(old)}")
+    return chosen, notes

@@ -25,8 +25,8 @@ from vlabench.store import Store
 from vlabench.types import EpisodeRecord
 
 COMPARED = (
-    "status", "success_at_end", "steps", "state", "frame", "instruction", "realised", "changed", "changed_first",
-    "milestones",
+    "status", "success_once", "success_at_end", "steps", "state", "frame", "instruction", "realised", "changed",
+    "changed_first", "milestones",
 )  # fmt: skip
 """What must come out the same, in the order in which a difference is told."""
 TOLERANCE = 1e-9

@@ -179,7 +179,7 @@ def time(data: Data) -> Figure:
     for task_set, top, bottom in zip(data.task_sets, grid[0], grid[-1], strict=True):
         top.set_title(task_set)
         bottom.set_xlabel("step limit")
-    legend(figure, grid[0, 0])
+    legend(figure, max(grid.flat, key=lambda axes: len(axes.get_legend_handles_labels()[1])))
     bands = ["Bands: Wilson's 95 %, at each step by itself."] if len(data.sides) <= BANDS else []
     footnote(figure, ["Episodes that succeed within so many steps; perturbed: all conditions but clean.", *bands,
                       data.caption])

@@ -54,7 +54,8 @@ def _below(other: Axes, axes: Axes) -> bool:
 def legend(figure: Figure, axes: Axes) -> None:
     """Above all panels."""
     handles, labels = axes.get_legend_handles_labels()
-    columns = max(1, min(len(labels), int(figure.get_figwidth() * 11 / max(8, *(len(label) + 7 for label in labels)))))
+    widest = max([8, *(len(label) + 7 for label in labels)])
+    columns = max(1, min(len(labels), int(figure.get_figwidth() * 11 / widest)))
     figure.legend(handles, labels, loc="outside upper left", ncols=columns, handlelength=3)
 
 

@@ -38,7 +38,7 @@ from vlabench.training.methods.base import Method, Workplace
 from vlabench.training.rollouts import Collector, Rollout
 from vlabench.training.samples import Samples
 from vlabench.training.trial import trial
-from vlabench.types import EpisodeSpec, Task
+from vlabench.types import EpisodeSpec, Task, won
 
 STATE, SAMPLER = "state.pt", "sampler"
 
@@ -244,7 +244,7 @@ class Online(Method):
             return {}
         rates: dict[str, list[bool]] = {}
         for episode in played:
-            rates.setdefault(f"trial {episode.spec.task.task_set}", []).append(episode.success_once)
+            rates.setdefault(f"trial {episode.spec.task.task_set}", []).append(won(episode))
         return {name: float(np.mean(outcomes)) for name, outcomes in rates.items()}
 
     def _card(self, course: Course, name: str, content: bytes, form: Literal["adapter", "weights"],

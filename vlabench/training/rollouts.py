@@ -18,7 +18,7 @@ from vlabench.episode import Bools, Keeper, Played
 from vlabench.perturbations.base import Perturbation
 from vlabench.progress import Progress
 from vlabench.runner import default_time_limit
-from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome
+from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome, won
 from vlabench.worker import Done, Job
 
 Floats32 = npt.NDArray[np.float32]
@@ -104,7 +104,7 @@ class RolloutKeeper(Keeper):
                             if f"{kind}/{camera}" in columns} for kind in ("pictures", "clean"))
         self._rollout = Rollout(
             spec=self._spec, pictures=pictures, instruction=self._instruction, executed=np.array(self._executed),
-            success=played[0].success_once, realised=played[0].realised, clean=clean,
+            success=won(played[0]), realised=played[0].realised, clean=clean,
             joints=np.stack(self._joints) if self._joints else None,
             **{name: column.astype(np.float32) for name, column in columns.items()})
 

@@ -33,6 +33,7 @@ from vlabench.training.display import EpisodesShown
 from vlabench.training.methods.base import Method, Workplace
 from vlabench.training.objectives.cloning import CloningWeights, cloning
 from vlabench.training.trial import trial
+from vlabench.types import won
 
 STATE = "state.pt"
 LOG = 50
@@ -187,7 +188,7 @@ class Sft(Method):
             return
         rates: dict[str, list[bool]] = {}
         for episode in played:
-            rates.setdefault(f"success {episode.spec.task.task_set}", []).append(episode.success_once)
+            rates.setdefault(f"success {episode.spec.task.task_set}", []).append(won(episode))
         means = {name: sum(outcomes) / len(outcomes) for name, outcomes in rates.items()}
         place.curves.add(step, means)
         place.curves.draw()
