@@ -32,7 +32,14 @@ def state(result: Result) -> dict[str, str]:
     return {rest.strip().partition("  ")[0]: mark for mark, _, rest in lines}
 
 
-@pytest.mark.parametrize(("version", "mark"), [("3.3.7", "ok"), ("3.8.1", "absent")])
+@pytest.mark.parametrize("version", ["3.2.7", "3.3.5"])
+def test_a_mujoco_whose_last_bits_differ_is_pointed_out(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: version)
+    (check,) = doctor._mujoco()
+    assert check.mark == "absent" and "before 3.3.6" in check.found and "mujoco>=3.3.6,<3.4" in check.mend
+
+
+@pytest.mark.parametrize(("version", "mark"), [("3.3.7", "ok"), ("3.3.6", "ok"), ("3.8.1", "absent")])
 def test_a_mujoco_that_changes_a_task_is_pointed_out(version: str, mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.metadata, "version", lambda name: version)
     (check,) = doctor._mujoco()

@@ -21,15 +21,17 @@ import pytest
 
 from tests.conftest import PLUGIN
 from tests.factories import install
-from vlabench import cards, plan, registry
+from vlabench import cards, plan, plots, registry, tables
 from vlabench.errors import AuditError, OptionError, StoreError, WorkerError
 from vlabench.evaluation import evaluate
+from vlabench.gate import play as gate
+from vlabench.gate.compare import Choice, compare
 from vlabench.plan import Options, Plan
 from vlabench.progress import Progress
 from vlabench.recorder import Recording, recording_path
 from vlabench.runner import RunSummary, default_time_limit, default_workers, run
 from vlabench.store import Store
-from vlabench.types import EpisodeRecord
+from vlabench.types import EpisodeRecord, Success, won
 from vlabench.worker import ENVIRONMENT, LONGEST, Ended, Worker, told
 
 ROOT = Path(__file__).parent.parent
@@ -396,6 +398,37 @@ def test_a_message_without_end_is_cut() -> None:
     assert len(told(ValueError("x" * 10**6))) < LONGEST + 100 and told(ValueError("x" * 10**6)).startswith("xxx")
     assert "(1000000 characters)" in told(ValueError("x" * 10**6))
     assert told(ValueError("short")) == "short"
+
+
+@pytest.mark.parametrize("counts", ["once", "end"])
+def test_what_a_suite_counts_is_counted_everywhere(
+        counts: Success, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A simulator that plays every episode to its end; under noise a point that came near the goal may leave it."""
+    monkeypatch.setenv("TOY_SUCCESS", "end")  # for the workers
+    monkeypatch.setattr(registry.simulator("toy"), "success", "end")
+    card = tmp_path / "counted.toml"
+    card.write_text(f'title = "t"\nsource = "s"\nsimulator = "toy"\ntask_sets = ["toy_points"]\nepisodes = 4\n'
+                    f'success = "{counts}"\n[conditions]\nwild = [{{ perturbation = "toy_jolt", sigma = 1.0 }}]\n')
+    shown = Notes()
+    done = evaluate("toy-seeker", str(card), tmp_path / "r", workers=1, progress=shown)
+    assert {record.steps for record in done.records} == {20} and all(
+        (record.status == "success") == record.success_at_end for record in done.records)
+    once, end = (sum(getattr(record, name) for record in done.records) for name in ("success_once", "success_at_end"))
+    assert once > end
+    wins = once if counts == "once" else end
+    assert done.summary.successes == wins == sum(tally.successes for tally in shown.tallies.values())
+    frame = tables.summary(done.records, counts=done.counts)
+    assert frame["successes"].sum() == wins
+    data = plots.load([tmp_path / "r"], str(card))
+    assert sum(sum(outcomes.values()) for side in data.sides for outcomes in side.outcomes.values()) == wins
+    choice = Choice(suite=str(card))
+    for report in (compare("toy-seeker", "toy-seeker", choice, tmp_path / "r"),
+                   gate.play("toy-seeker", "toy-seeker", choice, tmp_path / "r")):
+        for finding in report.findings:
+            rounds = finding.pairs // 3
+            expected = sum(won(record, counts) for record in done.records
+                           if record.condition == finding.condition and record.index < rounds)
+            assert rounds and round(finding.candidate.rate * finding.pairs) == expected
 
 
 def test_few_errors_do_not_fail_a_run(truth: Path, tmp_path: Path, mischief: Any) -> None:

@@ -95,6 +95,9 @@ def _mujoco() -> list[Check]:
         version = importlib.metadata.version("mujoco")
     except importlib.metadata.PackageNotFoundError:
         return []
+    if package.drifts(version):
+        return [Check("MuJoCo", False, f"{version}: before 3.3.6, episodes differ from robosuite's in the last bits",
+                      "pip install 'mujoco>=3.3.6,<3.4'", needed=False)]
     if not package.stirs(version):
         return [Check("MuJoCo", True, f"{version}: contacts as in published evaluations")]
     found = f"{version}: from 3.4 on, on the official pack, {', and '.join(package.STIRRED.values())}"

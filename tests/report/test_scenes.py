@@ -105,10 +105,11 @@ def test_another_version_of_the_policy_is_not_shown_but_what_it_would_see_is(
 def test_conditions_that_no_suite_has_any_more_are_named(toy_results: Path, tmp_path: Path) -> None:
     old = change(toy_results, tmp_path / "old")
     for path in old.rglob("dark.jsonl"):
-        path.write_text(path.read_text().replace('"condition_digest": "', '"condition_digest": "0'))
+        path.with_name("gone.jsonl").write_text(path.read_text().replace('"condition": "dark"', '"condition": "gone"'))
+        path.unlink()
     data = plots.load([old])
     found = scenes(data, standing(data, data.sides[0]), 1, True, lambda text: None)
-    assert found.notes[0].endswith("no suite has them as they were played: dark.")
+    assert found.notes[0].endswith("no suite has them as they were played: gone.")
     assert found.looks == [] and found.films[0][1] and found.films[0][1].spec.condition == "jolt"
 
 

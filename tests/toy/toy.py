@@ -23,7 +23,7 @@ from vlabench.errors import UnknownName
 from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import Draws, generator
 from vlabench.simulators.base import Scene, Simulator
-from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome, Task
+from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome, Success, Task
 
 SIZE = 16
 STEP = 0.1
@@ -134,6 +134,7 @@ class Toy(Simulator):
     packs = ("plain",)
     cameras = ("top", "side")
     offers = frozenset({"point"})
+    success: ClassVar[Success] = "end" if os.environ.get("TOY_SUCCESS") == "end" else "once"
 
     def __init__(self, assets: str) -> None:
         super().__init__(assets)

@@ -4,6 +4,9 @@ intermittent: time is cut into windows of `window` control steps, as many whole 
 camera is lost for the share `share` of the looks, in one stretch that begins anywhere; in the first window for one look
 at least, so that short episodes meet the fault as well. A share of 1 loses it for the whole episode. onset: it is lost
 from a step on that is uniform in 0 … `latest`, to the end. No published benchmark has it.
+
+A policy that looks every 40 steps or less often has one or two looks in a window: then the one that is always lost in
+the first makes more than the share, and may be the very first look of all (black; frozen pictures have nothing before).
 """
 
 from __future__ import annotations

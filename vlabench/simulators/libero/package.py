@@ -41,8 +41,18 @@ TASK_SETS = ("libero_spatial", "libero_object", "libero_goal", "libero_10")
 
 def stirs(mujoco: str) -> bool:
     """Whether this version of MuJoCo stirs what lay still in those that LIBERO was made with."""
-    numbers = tuple(int(part) for part in mujoco.split(".")[:2] if part.isdigit())
-    return numbers >= MUJOCO
+    return _numbers(mujoco)[:2] >= MUJOCO
+
+
+def drifts(mujoco: str) -> bool:
+    """Whether in this version a forward pass moves the solver's starting point: before 3.3.6. Our scenes make one where
+    robosuite makes three, so that their last bits differ.
+    """
+    return _numbers(mujoco) < (3, 3, 6)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:3] if part.isdigit())
 
 
 @lru_cache
