@@ -22,7 +22,7 @@ import pytest
 from tests.conftest import PLUGIN
 from tests.factories import install
 from vlabench import cards, plan, plots, registry, tables
-from vlabench.errors import AuditError, OptionError, StoreError, WorkerError
+from vlabench.errors import AuditError, OptionError, StoreError, UnknownName, WorkerError
 from vlabench.evaluation import evaluate
 from vlabench.gate import play as gate
 from vlabench.gate.compare import Choice, compare
@@ -429,6 +429,15 @@ def test_what_a_suite_counts_is_counted_everywhere(
             expected = sum(won(record, counts) for record in done.records
                            if record.condition == finding.condition and record.index < rounds)
             assert rounds and round(finding.candidate.rate * finding.pairs) == expected
+
+
+def test_a_card_that_was_trained_on_nobody_knows_what_is_refused_before_anything_is_played(tmp_path: Path) -> None:
+    card = tmp_path / "mine.toml"
+    card.write_text('title = "t"\nsource = "s"\nadapter = "toy_seeker"\nassets = ["plain"]\ncameras = ["top"]\n'
+                    'image_size = 16\nreplan = 4\ntrained_on = ["bridge_v2"]\n')
+    with pytest.raises(UnknownName, match="'bridge_v2' in .*mine.toml: trained_on"):
+        evaluate(str(card), "toy", tmp_path / "r", workers=1)
+    assert not (tmp_path / "r").exists()
 
 
 def test_few_errors_do_not_fail_a_run(truth: Path, tmp_path: Path, mischief: Any) -> None:

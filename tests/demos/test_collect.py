@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from vlabench import lookup
 from vlabench.demos import collect as collecting
+from vlabench.demos import layout
 from vlabench.demos.collect import Recipe, collect
 from vlabench.demos.layout import file_name
 from vlabench.errors import DataError, OptionError, UnknownName
@@ -84,6 +87,12 @@ def test_where_a_point_is_in_the_picture(shelf: Path) -> None:
         picture = np.rot90(group["obs/agentview_rgb"][0], 2).astype(float).mean(-1)
         column, row = ((group["vlabench/pixels"][0, 0, 0] + 1) * 32).astype(int)
         assert picture[row - 1 : row + 2, column - 1 : column + 2].min() < 60 < picture[row, column - 10]
+
+
+def test_a_folder_of_an_earlier_protocol_is_not_gone_on_with(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps({"layout": layout.VERSION, "recipe": asdict(RECIPE)}))
+    with pytest.raises(DataError, match="made otherwise: protocol 1 of the simulator, now 2"):
+        collect([TASK], 1, tmp_path, RECIPE)
 
 
 def test_a_folder_holds_one_recipe(shelf: Path) -> None:

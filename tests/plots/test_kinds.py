@@ -137,6 +137,14 @@ def test_every_kind_is_written_as_the_same_svg_twice_and_as_a_picture(kind: str,
     assert any("Measured on primitive assets." in word.replace("\n", " ") for word in words)
 
 
+def test_a_folder_that_is_played_in_part_has_its_legend(tmp_path: Path) -> None:
+    """The first panel, clean on the first task set, may be empty."""
+    part = [*episodes("kitchen/0", "dark", "sf"), *episodes("garage/0", "clean", "ss"),
+            *episodes("garage/0", "dark", "sf")]
+    figure = drawn("time", plots.load([write_records(tmp_path, part)]))
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["random"]
+
+
 def test_series_can_be_told_apart_without_colour() -> None:
     """Luminance (Rec. 709) of the first four differs by an eighth or more, and no two share a marker or dashes."""
     def luminance(colour: str) -> float:
