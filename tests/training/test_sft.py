@@ -116,7 +116,7 @@ def test_a_trial_that_was_killed_is_made_up_for_and_one_that_fails_costs_no_more
     write(tmp_path, TINY.replace("STEPS", "50").replace("trial = 0", "trial = 1"))
     answers: list[BaseException | list[SimpleNamespace]] = [
         KeyboardInterrupt(), WorkerError("no worker lives"),
-        [SimpleNamespace(spec=EpisodeSpec(TASK, "clean", 0), success_once=True)]]
+        [SimpleNamespace(spec=EpisodeSpec(TASK, "clean", 0), status="success", success_once=True)]]
 
     def trial(*_: object, **__: object) -> list[SimpleNamespace]:
         answer = answers.pop(0)
