@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from vlabench import arithmetic, registry
+from vlabench import arithmetic, cards, registry
 from vlabench.errors import RenderingError, VlabenchError
 from vlabench.simulators.libero import gl, packs
 
@@ -44,3 +44,13 @@ def toy_plugin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     registry.refresh()
     yield
     registry.refresh()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty checkout, which is also the current directory."""
+    for folder in ("suites", "policies"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.setattr(cards, "_home", lambda: tmp_path)
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path

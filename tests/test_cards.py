@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,16 +36,6 @@ NOISE = {f"action_noise-{level}" for level in (0.1, 0.2, 0.3)}
 CONTROLS = {"wrong_instruction"}
 """Perturbations that show whether a policy reads, not how robust it is."""
 EVERY = {f"{name}-s{k}" for name in set(registry.names("perturbation")) - CONTROLS for k in range(1, 6)}
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty checkout, which is also the current directory."""
-    for folder in ("suites", "policies"):
-        (tmp_path / folder).mkdir()
-    monkeypatch.setattr(cards, "_home", lambda: tmp_path)
-    monkeypatch.chdir(tmp_path)
-    yield tmp_path
 
 
 def refused(kind: type[Exception], load: object, name: str) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,16 +16,6 @@ from vlabench.explain import explain
 from vlabench.lineage import Seen, familiar, held, seen
 
 FIVE = ("shift", "rotation", "color_jitter", "occlusion", "erasing")
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty checkout, which is also the current directory."""
-    for folder in ("suites", "policies"):
-        (tmp_path / folder).mkdir()
-    monkeypatch.setattr(cards, "_home", lambda: tmp_path)
-    monkeypatch.chdir(tmp_path)
-    yield tmp_path
 
 
 def policy(home: Path, name: str, options: str = "", method: str = "rloo", more: str = "") -> PolicyCard:
