@@ -17,7 +17,7 @@ from vlabench.conditions import CLEAN
 from vlabench.errors import OptionError, UnknownName, UnsupportedError
 from vlabench.probe import MEND, Floats32, Probe, Trace, load_current
 from vlabench.problems import shown
-from vlabench.stats.clusters import Clusters
+from vlabench.stats import LEVEL, Tasks
 from vlabench.stats.distances import mean_distances, paired_energy
 from vlabench.types import Floats
 
@@ -209,9 +209,16 @@ def _answer(trace: Trace) -> float:
 
 
 def _interval(traces: Sequence[Trace], scores: Floats) -> tuple[float, float] | tuple[None, None]:
-    """Of the mean of a score, which is a distance, of each trace, over tasks."""
-    clusters = Clusters([trace.task for trace in traces])
-    return clusters.interval_of_mean(scores, within=(0.0, math.inf)) or (None, None)
+    """Of the mean of a score, which is a distance, of each trace: Student's t over the tasks' means."""
+    from scipy.stats import t
+
+    means = Tasks([trace.task for trace in traces]).means(scores)
+    if len(means) < 2:
+        means = scores
+    if len(means) < 2:
+        return None, None
+    half = t.isf((1 - LEVEL) / 2, len(means) - 1) * means.std(ddof=1) / math.sqrt(len(means))
+    return max(0.0, float(scores.mean() - half)), float(scores.mean() + half)
 
 
 def _among_clean(traces: Sequence[Trace]) -> tuple[float | None, float | None]:

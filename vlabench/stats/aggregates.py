@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from vlabench.stats.clusters import LEVEL
 from vlabench.stats.rates import NOTHING, Estimate
+from vlabench.stats.tasks import LEVEL
 
 RESAMPLES = 2_000
 Floats = npt.NDArray[np.float64]
@@ -41,8 +41,8 @@ def stratified_bootstrap(
     tasks: per task the scores of its episodes [n_t], success or any number. statistic: of T means along an axis;
     by default their mean, in which each task counts the same. Percentile interval; in each task n_t − 1 of n_t
     episodes are drawn, with replacement, which gives the mean its unbiased variance (McCarthy and Snowden 1985).
-    It does not say what other tasks would give: `paired_difference` resamples tasks. NaN ends where no task's scores
-    vary: the bootstrap knows nothing there.
+    It is for figures that `rate` and `difference` do not give; for the mean itself theirs are better. NaN ends where
+    no task's scores vary: the bootstrap knows nothing there.
     """
     n = sum(len(scores) for scores in tasks)
     if n == 0 or not all(len(scores) for scores in tasks):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vlabench.stats.clusters import LEVEL
+from vlabench.stats.tasks import LEVEL
 
 Floats = npt.NDArray[np.float64]
 PRIOR = 0.5

@@ -1,4 +1,4 @@
-"""Success rates, paired differences and their tests."""
+"""Success rates over tasks, with the interval of either question, and Holm's correction."""
 
 from __future__ import annotations
 
@@ -9,24 +9,17 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from vlabench.stats.clusters import LEVEL, RESAMPLES, Clusters
+from vlabench.stats.tasks import LEVEL, Tasks, TasksAs, Worth
 
 Key = TypeVar("Key", bound=Hashable)
 Bools = npt.NDArray[np.bool_]
 
 
-class Rate(NamedTuple):
-    """Successes among n attempts; rate, low and high are fractions, NaN for n = 0."""
-
-    n: int
-    successes: int
-    rate: float
-    low: float
-    high: float
-
-
 class Estimate(NamedTuple):
-    """A figure from n episodes (of each side, where two are compared) with its interval; NaN for n = 0."""
+    """A figure from n different episodes (of each side, where two are compared) with its interval.
+
+    NaN for n = 0; the interval alone is NaN where the question has no answer (tasks like these, from one task).
+    """
 
     n: int
     value: float
@@ -37,20 +30,43 @@ class Estimate(NamedTuple):
 NOTHING = Estimate(0, math.nan, math.nan, math.nan)
 
 
-def success_rate(outcomes: Bools, level: float = LEVEL) -> Rate:
-    """The rate of bool [N] with Wilson's interval."""
-    n, successes = len(outcomes), int(np.sum(outcomes))
-    if n == 0:
-        return Rate(0, 0, math.nan, math.nan, math.nan)
-    return Rate(n, successes, successes / n, *wilson(successes, n, level))
+def rate(
+    outcomes: npt.NDArray[Any],
+    tasks: Sequence[Hashable],
+    tasks_as: TasksAs = "fixed",
+    level: float = LEVEL,
+    weights: Sequence[float] | None = None,
+) -> Estimate:
+    """The mean over tasks, each with the same weight, of their success rates.
+
+    outcomes: bool [N], or [C, N] under C conditions, whose rates are averaged (or weighted by `weights` [C], which add
+    up to 1); floats with NaN stand for episodes without an outcome. tasks: [N], the task of each episode. The interval
+    is Agresti and Coull's (1998) for as many independent episodes as these are worth (`Tasks.worth`).
+    """
+    rows = as_rows(outcomes, tasks)
+    there = np.asarray(~np.isnan(rows).all(axis=0))
+    n = int(there.sum())
+    if not n:
+        return NOTHING
+    known = Tasks([task for task, present in zip(tasks, there.tolist(), strict=True) if present])
+    scores = known.combined(rows[:, there], weights)
+    value = float(known.means(scores).mean())
+    if math.isnan(value):
+        return NOTHING._replace(n=n)
+    return Estimate(n, value, *agresti_coull(value, known.worth(scores, value * (1 - value), tasks_as), level))
 
 
-def wilson(successes: float, n: float, level: float = LEVEL) -> tuple[float, float]:
-    """Wilson's interval of a share of n > 0; wide enough for a mean of values in [0, 1] with sum `successes`."""
+def agresti_coull(share: float, worth: Worth, level: float = LEVEL) -> tuple[float, float]:
+    """The interval of a share of so many independent episodes; NaN where there is no answer."""
+    from scipy.stats import norm
     from statsmodels.stats.proportion import proportion_confint
 
-    low, high = proportion_confint(successes, n, alpha=1 - level, method="wilson")
-    return float(low), float(high)
+    if math.isnan(worth.episodes):
+        return math.nan, math.nan
+    alpha = 2 * norm.sf(worth.quantile((1 - level) / 2))
+    n = worth.episodes
+    low, high = proportion_confint(min(max(share, 0.0), 1.0) * n, n, alpha=alpha, method="agresti_coull")
+    return max(float(low), 0.0), min(float(high), 1.0)
 
 
 def pair(first: Mapping[Key, bool], second: Mapping[Key, bool]) -> tuple[list[Key], Bools, Bools]:
@@ -61,70 +77,11 @@ def pair(first: Mapping[Key, bool], second: Mapping[Key, bool]) -> tuple[list[Ke
     return keys, a, b
 
 
-def paired_difference(
-    first: Bools,
-    second: Bools,
-    clusters: Sequence[Hashable],
-    level: float = LEVEL,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> Estimate:
-    """mean(second − first) over N paired episodes, with a bootstrap interval that resamples whole clusters.
-
-    clusters: [N] labels, the task of each episode: episodes of one task stand or fall together, so tasks are what is
-    resampled (`Clusters`). Where every resample gives the same difference (no pair disagrees, or all do), the
-    bootstrap would claim certainty; Newcombe's interval takes its place.
-    """
-    n = len(first)
-    if not n == len(second) == len(clusters):
-        raise ValueError(f"{n} first outcomes, {len(second)} second ones and {len(clusters)} labels are not pairs")
-    if n == 0:
-        return NOTHING
-    differences = second.astype(np.int64) - first.astype(np.int64)
-    interval = Clusters(clusters, resamples, seed).interval_of_mean(differences, level, (-1.0, 1.0))
-    return Estimate(n, float(differences.mean()), *(interval or newcombe_paired(first, second, level)))
-
-
-def newcombe_paired(first: Bools, second: Bools, level: float = LEVEL) -> tuple[float, float]:
-    """The interval of mean(second − first) from Wilson's limits of both rates and their correlation.
-
-    Newcombe (1998), Statistics in Medicine 17:2635, method 10: with Yates-like correction of the correlation.
-    """
-    n = len(first)
-    (rate_a, a_low, a_high), (rate_b, b_low, b_high) = (
-        (int(np.sum(side)) / n, *wilson(int(np.sum(side)), n, level)) for side in (first, second))
-    phi = correlation(first, second)
-    down, up = rate_b - b_low, a_high - rate_a
-    below = math.sqrt(max(down**2 - 2 * phi * down * up + up**2, 0.0))
-    down, up = rate_a - a_low, b_high - rate_b
-    above = math.sqrt(max(down**2 - 2 * phi * down * up + up**2, 0.0))
-    return rate_b - rate_a - below, rate_b - rate_a + above
-
-
-def correlation(first: Bools, second: Bools) -> float:
-    """Of paired outcomes [N], with Newcombe's Yates-like correction if positive; 0 where either never varies."""
-    n = len(first)
-    both, neither = int(np.sum(first & second)), int(np.sum(~first & ~second))
-    only_first, only_second = int(np.sum(first & ~second)), int(np.sum(~first & second))
-    a, b = both + only_first, both + only_second
-    margins = math.sqrt(float(a) * (n - a) * b * (n - b))
-    excess = float(both * neither - only_first * only_second)
-    if excess > 0:
-        excess = max(excess - n / 2, 0.0)
-    return excess / margins if margins else 0.0
-
-
-def mcnemar(first: Bools, second: Bools) -> float:
-    """The exact two-sided p-value of "both rates are equal" over paired outcomes [N]; NaN for N = 0."""
-    from statsmodels.stats.contingency_tables import mcnemar as test
-
-    if len(first) == 0:
-        return math.nan
-    table: list[list[Any]] = [
-        [np.sum(first & second), np.sum(first & ~second)],
-        [np.sum(~first & second), np.sum(~first & ~second)],
-    ]
-    return float(test(table, exact=True).pvalue)
+def as_rows(outcomes: npt.NDArray[Any], tasks: Sequence[Hashable]) -> npt.NDArray[np.float64]:
+    """As floats [C, N]. Raises ValueError unless there is a label for each episode."""
+    if outcomes.shape[-1] != len(tasks):
+        raise ValueError(f"{outcomes.shape[-1]} outcomes and {len(tasks)} labels are not pairs")
+    return np.asarray(outcomes, dtype=np.float64).reshape(math.prod(outcomes.shape[:-1]), len(tasks))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

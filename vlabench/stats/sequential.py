@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vlabench.stats.clusters import LEVEL
+from vlabench.stats.tasks import LEVEL
 
 Verdict = Literal["regression", "no regression", "undecided"]
 NODES = 64
@@ -89,6 +89,16 @@ def log_evalue(
     stake = _STAKES / (1 + mean)
     capital = up * np.log1p(stake * (1 - mean)) + same * np.log1p(-stake * mean) + down * np.log1p(-_STAKES)
     return np.asarray(logsumexp(capital, axis=-1) - math.log(NODES), dtype=np.float64)
+
+
+def task_evalues(lost: npt.ArrayLike, gained: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """For each task, the e-value against "nothing was lost", from its discordant pairs alone; counts of any shape.
+
+    A discordant pair that was lost multiplies a stake's capital by 1 + θ, one that was gained by 1 − θ. It may be
+    looked at after any pair; over M tasks an e-value of M/α has an error of α for all of them together.
+    """
+    up, down = (np.asarray(count, dtype=np.float64)[..., None] for count in (lost, gained))
+    return np.asarray(np.exp(up * np.log1p(_STAKES) + down * np.log1p(-_STAKES)).mean(axis=-1), dtype=np.float64)
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
@@ -14,7 +14,7 @@ from vlabench import stats
 from vlabench.conditions import CLEAN
 from vlabench.gather import Gathered, Owner
 from vlabench.lineage import Seen, familiar, on_record
-from vlabench.stats import Bools
+from vlabench.stats import TasksAs
 from vlabench.types import Success, won
 
 Episode = tuple[str, int, int]
@@ -30,6 +30,7 @@ class Side:
 
     idle: the episodes in which the condition changed nothing. seen: what the policy was trained on, None where its card
     is not here in the version of the records. familiar: the conditions that hold a perturbation from its training.
+    tasks_as: the question that its figures answer.
     """
 
     owner: Owner
@@ -38,6 +39,7 @@ class Side:
     idle: Mapping[Leaf, Set[Episode]] = field(default_factory=dict)
     seen: Seen | None = None
     familiar: Sequence[str] = ()
+    tasks_as: TasksAs = "fixed"
 
     @property
     def conditions(self) -> list[str]:
@@ -105,27 +107,18 @@ def _counted(sentence: str, counts: Mapping[Owner, int]) -> list[str]:
 
 
 def rate(side: Side, leaves: Sequence[Leaf]) -> Cell | None:
-    """The mean rate over conditions × task sets, each with the same weight; None unless there are outcomes for all.
+    """The mean over conditions of the mean over tasks, each with the same weight; None unless every leaf has outcomes.
 
-    Wilson's interval, for as many episodes as there are different ones: several conditions of one episode count as one
-    (they resemble each other), and where task sets differ in size, as many as equally weighted ones would be worth
-    (Kish's effective number). So it is wide enough, and the plain Wilson interval for a single condition.
+    The interval answers the side's question (`stats.tasks`). Several conditions of one episode are one score.
     """
-    weights: dict[Episode, float] = defaultdict(float)
-    value = 0.0
-    for leaf in leaves:
-        outcomes = side.outcomes.get(leaf)
-        if not outcomes:
-            return None
-        value += sum(outcomes.values()) / len(outcomes) / len(leaves)
-        share = 1 / len(outcomes) / len(leaves)
-        for key in outcomes:
-            weights[key] += share
-    if not weights:
+    if not leaves or not all(side.outcomes.get(leaf) for leaf in leaves):
         return None
-    worth = 1 / sum(weight * weight for weight in weights.values())
-    low, high = stats.wilson(value * worth, worth)
-    return Cell(value, low, high, len(weights), sum(side.errors.get(leaf, 0) for leaf in leaves),
+    by_condition: dict[str, list[str]] = {}
+    for condition, task_set in dict.fromkeys(leaves):
+        by_condition.setdefault(condition, []).append(task_set)
+    tasks, outcomes = _block([side.merged(*each) for each in by_condition.items()])
+    found = stats.rate(outcomes, tasks, side.tasks_as)
+    return Cell(found.value, found.low, found.high, found.n, sum(side.errors.get(leaf, 0) for leaf in leaves),
                 acted=_acted(side, leaves), familiar=any(condition in side.familiar for condition, _ in leaves))
 
 
@@ -137,38 +130,54 @@ def _acted(side: Side, leaves: Sequence[Leaf]) -> int | None:
     return sum(len(side.outcomes[leaf].keys() - side.idle.get(leaf, ())) for leaf in leaves)
 
 
-def outcomes_of(side: Side, condition: str, task_sets: Iterable[str]) -> Bools:
-    """The outcomes [N] of a condition over several task sets."""
-    return np.array(list(side.merged(condition, task_sets).values()), dtype=np.bool_)
-
-
 def drop(side: Side, condition: str, task_sets: Sequence[str], control: str = CLEAN) -> Cell | None:
-    """The paired difference condition − control, with its exact McNemar p; None without a pair."""
+    """The paired difference condition − control; None without a pair."""
     if condition == control:
         return None
-    return _difference(side.merged(control, task_sets), side.merged(condition, task_sets))
+    return _cell(lost(side.merged(control, task_sets), side.merged(condition, task_sets), side.tasks_as))
 
 
 def contrast(first: Side, second: Side, condition: str, task_sets: Sequence[str]) -> Cell | None:
     """The paired difference second − first of two policies under a condition; None without a pair or a second one."""
     if first.owner == second.owner:
         return None
-    return _difference(first.merged(condition, task_sets), second.merged(condition, task_sets))
+    return _cell(lost(first.merged(condition, task_sets), second.merged(condition, task_sets), first.tasks_as))
 
 
-def _difference(one: Outcomes, other: Outcomes) -> Cell | None:
+def lost(one: Outcomes, other: Outcomes, tasks_as: TasksAs) -> stats.Difference:
+    """other − one, on the episodes that both have."""
     keys, first, second = stats.pair(one, other)
-    if not keys:
-        return None
-    found = stats.paired_difference(first, second, [task for task, _, _ in keys])
-    return Cell(found.value, found.low, found.high, found.n, p=stats.mcnemar(first, second))
+    return stats.difference(first, second, [task for task, _, _ in keys], tasks_as)
+
+
+def mean_difference(pairs: Sequence[tuple[Outcomes, Outcomes]], tasks_as: TasksAs) -> stats.Difference:
+    """The mean over several pairs of outcomes of second − first, on the episodes that both have.
+
+    Each pair that has any episode in common has the same weight.
+    """
+    joined = [stats.pair(first, second) for first, second in pairs]
+    joined = [each for each in joined if each[0]]
+    if not joined:
+        return stats.NO_DIFFERENCE
+    place = {key: number for number, key in enumerate(dict.fromkeys(key for keys, _, _ in joined for key in keys))}
+    sides = np.full((2, len(joined), len(place)), math.nan)
+    for row, (keys, first, second) in enumerate(joined):
+        sides[:, row, [place[key] for key in keys]] = first, second
+    return stats.difference(*sides, [task for task, _, _ in place], tasks_as)
+
+
+def _cell(found: stats.Difference) -> Cell | None:
+    return Cell(found.value, found.low, found.high, found.n, p=found.p) if found.n else None
 
 
 def block(
     side: Side, conditions: Sequence[str], task_sets: Sequence[str]
 ) -> tuple[list[str], npt.NDArray[np.float64]]:
     """The tasks [N] and outcomes [C, N] of all episodes under C conditions; NaN where an episode has no outcome."""
-    tables = [side.merged(condition, task_sets) for condition in conditions]
+    return _block([side.merged(condition, task_sets) for condition in conditions])
+
+
+def _block(tables: Sequence[Outcomes]) -> tuple[list[str], npt.NDArray[np.float64]]:
     keys = list(dict.fromkeys(key for table in tables for key in table))
     outcomes = np.array([[table.get(key, math.nan) for key in keys] for table in tables], dtype=np.float64)
     return [task for task, _, _ in keys], outcomes.reshape(len(tables), len(keys))
