@@ -46,8 +46,14 @@ def test_exit_status_is_the_verdict(here: Path) -> None:
         assert done.exit_code == status and said in done.stdout, done.output
     narrow = runner.invoke(app, ["gate", "--baseline", "a", "--candidate", "bb", "--conditions", "clean,dark"])
     assert narrow.exit_code == 0 and "jolt" not in narrow.stdout
-    wide = runner.invoke(app, ["gate", "--baseline", "a", "--candidate", "bb", "--margin", "80"])
+    wide = runner.invoke(app, ["gate", "--baseline", "a", "--candidate", "bb", "--margin", "80",
+                               "--task-margin", "80"])
     assert wide.exit_code == 0
+    tasks = runner.invoke(app, ["gate", "--baseline", "a", "--candidate", "bb", "--margin", "80"])
+    assert tasks.exit_code == 1
+    assert "jolt: flagged: toy_points/0 −50 points (20 lost, 0 gained of 40; p " in tasks.stdout
+    sample = runner.invoke(app, ["gate", "--baseline", "a", "--candidate", "a", "--tasks-as", "sample"])
+    assert sample.exit_code == 3 and "tasks cannot show that tasks like these lost less" in sample.stdout
     unknown = runner.invoke(app, ["gate", "--baseline", "a", "--candidate", "dd"])
     assert unknown.exit_code == 2 and "unknown policy 'dd'" in unknown.stderr
 

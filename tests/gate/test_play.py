@@ -18,8 +18,9 @@ from vlabench import stats
 from vlabench.cli import app
 from vlabench.errors import OptionError, WorkerError
 from vlabench.gate.compare import Choice
-from vlabench.gate.play import Contest, Match, play
+from vlabench.gate.play import Match, play
 from vlabench.gate.player import Interrupted, Player
+from vlabench.gate.sequential import Trial
 from vlabench.progress import Progress
 from vlabench.types import EpisodeRecord
 
@@ -80,12 +81,13 @@ def failing(share: float, where: str = "", seed: int = 0) -> Outcome:
     return outcome
 
 
-def match(baseline: Fake, candidate: Fake, *conditions: str, margin: float = 5.0, alpha: float = 0.05) -> Match:
-    choice = Choice(suite="toy", margin=margin, alpha=alpha)
-    contests = [Contest(name, stats.PairedSequence(choice.loss, 2 * alpha), min(baseline.limit, candidate.limit))
-                for name in conditions]
+def match(baseline: Fake, candidate: Fake, *conditions: str, margin: float = 5.0, alpha: float = 0.05,
+          tasks_as: stats.TasksAs = "fixed") -> Match:
+    choice = Choice(suite="toy", margin=margin, alpha=alpha, tasks_as=tasks_as)
+    limits = dict.fromkeys(conditions, min(baseline.limit, candidate.limit))
+    trial = Trial.of(limits, [f"kitchen/{task}" for task in range(TASKS)], choice.terms)
     players = cast("tuple[Player, Player]", (baseline, candidate))
-    return Match(players, contests, choice, TASKS, None, Progress(), None)
+    return Match(players, trial, choice, None, Progress(), None)
 
 
 def test_equal_policies_pass_after_the_pairs_that_the_test_needs() -> None:
@@ -149,6 +151,31 @@ def test_ctrl_c_ends_it_in_order() -> None:
     assert report.interrupted and report.exit_code == 130 and report.verdict == "undecided"
 
 
+def test_one_task_that_collapses_is_named_as_soon_as_the_evidence_is_there() -> None:
+    """Of 4 tasks: the e-value must reach 2 · 4 / 0.05 = 160, which takes 10 lost episodes (E[(1 + θ)^10] = 186)."""
+    def collapsing(task: int, condition: str, number: int) -> str:
+        return "failure" if task == 2 else "success"
+
+    wide = match(Fake(always), Fake(collapsing), "clean", margin=25).report()
+    (finding,) = wide.findings
+    assert wide.exit_code == 1 and [each.task for each in finding.flagged] == ["kitchen/2"]
+    assert finding.flagged[0].lost == finding.pairs / TASKS == 10
+    narrow = match(Fake(always), Fake(collapsing), "clean").report()
+    assert narrow.exit_code == 1 and narrow.findings[0].pairs <= 40
+
+
+def test_tasks_like_these_are_judged_once_when_all_is_played() -> None:
+    first, second = Fake(always, limit=9), Fake(failing(0.9), limit=9)
+    report = match(first, second, "clean", "dark", tasks_as="sample").report()
+    assert first.played == second.played == 2 * 9 * TASKS and not report.sequential
+    assert report.exit_code == 1 and [each.pairs for each in report.findings] == [9 * TASKS] * 2
+    equal = match(Fake(always, limit=9), Fake(always, limit=9), "clean", tasks_as="sample").report()
+    assert equal.exit_code == 3 and equal.findings[0].why == (
+        "4 tasks cannot show that tasks like these lost less than the margin, 59 could")
+    broken = match(Fake(always, limit=9), Fake(always, limit=9, stop_at=20), "clean", tasks_as="sample").report()
+    assert broken.interrupted and broken.exit_code == 130 and broken.findings[0].pairs == 20
+
+
 @pytest.mark.slow
 def test_errors_stay_below_alpha_however_often_it_looks() -> None:
     """A loss of exactly the margin, until it is decided or 20 rounds are over."""
@@ -182,7 +209,7 @@ def test_real_episodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert failed.exit_code == 1 and "REGRESSION: shaky" in failed.stdout
     # from the records alone, with a test that looks once
     fixed = CliRunner().invoke(app, [*one, "shaky", "--margin", "30"])
-    assert fixed.exit_code == 1 and "clustered by task" in fixed.stdout
+    assert fixed.exit_code == 1 and "valid at every look" not in fixed.stdout
 
 
 def test_playing_takes_a_suite_and_terms_that_can_be(toy_plugin: None) -> None:
@@ -205,7 +232,7 @@ def test_workers_that_die_are_no_verdict(monkeypatch: pytest.MonkeyPatch) -> Non
 def batches(match_: Match) -> Any:
     """The sizes of the batches of the first condition."""
     sizes = []
-    contest = match_.contests[0]
+    contest = match_.trial.contests[0]
     while batch := match_._batch(contest):
         sizes.append(len(batch))
         for player in match_.players:

@@ -11,7 +11,7 @@ from vlabench import cards, stats
 from vlabench.card_types import SuiteCard
 from vlabench.errors import OptionError, UnknownName
 from vlabench.gate.sides import Side, address, sides
-from vlabench.gate.verdicts import EXIT, Finding, judge, overall, paired
+from vlabench.gate.verdicts import EXIT, Finding, Terms, judge, overall, paired
 from vlabench.gather import superseded
 from vlabench.store import listed
 from vlabench.types import EpisodeRecord
@@ -23,7 +23,8 @@ class Choice:
 
     suite: its conditions and tasks, else all that both sides have. tasks, conditions: patterns, empty for all. seed:
     of the episodes; other_seed: of the candidate's, where it is another: pairs then share the start state alone.
-    margin: the loss that is put up with, in points, 0 … 100. alpha: the chance of a wrong verdict, in (0, 0.5).
+    margin, task_margin: the mean loss over tasks and the loss of a single one that are put up with, in points, 0 … 100.
+    alpha: the chance of a wrong verdict, in (0, 0.5). tasks_as: the question (`stats.TasksAs`).
     """
 
     suite: str | None = None
@@ -34,15 +35,18 @@ class Choice:
     other_seed: int | None = None
     margin: float = 5.0
     alpha: float = 0.05
+    task_margin: float = 30.0
+    tasks_as: stats.TasksAs = "fixed"
 
     @property
-    def loss(self) -> float:
-        """The margin as a fraction. Raises OptionError."""
-        if not 0 <= self.margin < 100:
-            raise OptionError(f"--margin {self.margin:g}: must be 0 or more points, and below 100")
+    def terms(self) -> Terms:
+        """As fractions. Raises OptionError."""
+        for option, points in (("margin", self.margin), ("task-margin", self.task_margin)):
+            if not 0 <= points < 100:
+                raise OptionError(f"--{option} {points:g}: must be 0 or more points, and below 100")
         if not 0 < self.alpha < 0.5:
             raise OptionError(f"--alpha {self.alpha:g}: must lie between 0 and 0.5")
-        return self.margin / 100
+        return Terms(self.margin / 100, self.task_margin / 100, self.alpha, self.tasks_as)
 
     @property
     def candidate_seed(self) -> int:
@@ -84,7 +88,7 @@ def compare(baseline: str, candidate: str, choice: Choice, results: Path = Path(
     baseline, candidate: as `sides.address` reads them. Raises OptionError, UnknownName and CardError for sides, names
     and terms that cannot be, StoreError for records that cannot be read.
     """
-    loss = choice.loss
+    terms = choice.terms
     first, second = sides(address(baseline, results), address(candidate, results), choice.assets)
     digests, notes = _conditions(first, second, choice)
     mine, theirs = (_chosen(side.read(digests), choice, seed)
@@ -101,7 +105,7 @@ def compare(baseline: str, candidate: str, choice: Choice, results: Path = Path(
         if any(each.alone):
             notes.append(f"condition {each.condition!r}: {each.alone[0]} episodes of the baseline and {each.alone[1]} "
                          f"of the candidate have no counterpart and are left out")
-    findings = tuple(judge(pairs, loss, choice.alpha))
+    findings = tuple(judge(pairs, terms))
     return Report(first.label, second.label, first.assets, choice, findings, tuple(notes))
 
 

@@ -1,9 +1,10 @@
 """`vlabench gate --run`: plays paired episodes, cheapest first, only until the verdict is there.
 
-Episodes come in rounds, one of each task, in the order of their index; a sequential test (`stats.PairedSequence`) looks
-at the end of every round, so that the errors stay what alpha says however often it looks. What is on record already is
-looked at first and costs nothing. Then the condition whose next batch of rounds has the fewest steps to play gets it,
-until all conditions are decided or one is a regression, which decides the whole.
+Episodes come in rounds, one of each task, in the order of their index; sequential tests (`gate.sequential`) look at the
+end of every round, so that the errors stay what alpha says however often they look. What is on record already is looked
+at first and costs nothing. Then the condition whose next batch of rounds has the fewest steps to play gets it, until
+all conditions are decided or one is a regression, which decides the whole. About tasks like these further rounds say
+little, and there is no such test: all rounds are played, and judged once.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlabench import plan, stats
+from vlabench import plan
 from vlabench.cards import load_suite
 from vlabench.errors import OptionError
 from vlabench.gate.compare import Choice, Report, difference_notes
-from vlabench.gate.needs import further_rounds
 from vlabench.gate.player import Interrupted, Player
+from vlabench.gate.sequential import Contest, Trial
 from vlabench.gate.sides import Side, address, sides
-from vlabench.gate.verdicts import Finding, Pairs, finding_of, paired
+from vlabench.gate.verdicts import Finding, Pairs, finding_of, judge, paired
 from vlabench.plan import Options, Plan
 from vlabench.progress import Progress
 from vlabench.types import Success
@@ -27,17 +28,6 @@ from vlabench.types import Success
 FIRST_PAIRS = 32
 """Pairs of a condition's first batch, in whole rounds: fewer seldom decide, and each batch starts workers anew. A later
 one doubles the rounds so far, or has as many as it will take if things go on as they went, if these are fewer."""
-
-
-@dataclass
-class Contest:
-    """A condition under test: `rounds` of it were looked at, of `limit` that there can be."""
-
-    condition: str
-    sequence: stats.PairedSequence
-    limit: int
-    rounds: int = 0
-    verdict: stats.Verdict = "undecided"
 
 
 def play(baseline: str, candidate: str, choice: Choice, results: Path = Path("results"), *,
@@ -52,7 +42,7 @@ def play(baseline: str, candidate: str, choice: Choice, results: Path = Path("re
     """
     if choice.suite is None:
         raise OptionError("--run plays a suite\n  mend: --suite S")
-    loss = choice.loss
+    terms = choice.terms
     first, second = sides(address(baseline, results), address(candidate, results), choice.assets, playing=True)
     whole = _planned(second, choice, choice.candidate_seed, episodes)
     progress = progress or Progress()
@@ -60,9 +50,9 @@ def play(baseline: str, candidate: str, choice: Choice, results: Path = Path("re
         progress.note(f"note: {warning}")
     own = _planned(first, choice, choice.seed, episodes) if first.card else None
     players = Player(first, own, whole, choice.seed), Player(second, whole, whole, choice.candidate_seed)
-    contests = [Contest(name, stats.PairedSequence(loss, 2 * choice.alpha),
-                        min(player.rounds(name) for player in players)) for name in whole.conditions]
-    return Match(players, contests, choice, len(whole.tasks), workers, progress, whole.success).report()
+    limits = {name: min(player.rounds(name) for player in players) for name in whole.conditions}
+    trial = Trial.of(limits, [task.key for task in whole.tasks], terms)
+    return Match(players, trial, choice, workers, progress, whole.success).report()
 
 
 def _planned(side: Side, choice: Choice, seed: int, episodes: int | None) -> Plan:
@@ -78,69 +68,71 @@ class Match:
     """Both sides and all conditions under test."""
 
     players: tuple[Player, Player]
-    contests: list[Contest]
+    trial: Trial
     choice: Choice
-    tasks: int
     workers: int | None
     progress: Progress
     counts: Success | None
 
     def report(self) -> Report:
         """Look at what is there, play what is needed, and judge."""
-        lacking = sum(self._lacking(contest, range(contest.limit)) for contest in self.contests)
+        contests = self.trial.contests
+        lacking = sum(self._lacking(contest, range(contest.limit)) for contest in contests)
+        once = self.trial.terms.tasks_as == "sample"
         interrupted = False
         try:
-            for contest in self.contests:
-                self._look(contest)
-            while not self._lost and (cheapest := self._cheapest()) is not None:
-                batch = self._batch(cheapest)
-                for player in self.players:
-                    player.play(cheapest.condition, batch, self.workers, self.progress)
-                self._look(cheapest)
+            if once:
+                self._play_all()
+            else:
+                self._play_until_decided()
         except Interrupted:
             interrupted = True
         first, second = self.players
-        looked = [{contest.condition: player.of_rounds(contest.condition, contest.rounds) for contest in self.contests}
+        looked = [{contest.condition: player.of_rounds(contest.condition, contest.rounds) for contest in contests}
                   for player in self.players]
-        return Report(first.side.label, second.side.label, second.side.assets, self.choice,
-                      tuple(self._finding(contest) for contest in self.contests),
+        pairs = [self._pairs(contest) for contest in contests]
+        findings = judge(pairs, self.trial.terms) if once else map(self._finding, contests, pairs)
+        return Report(first.side.label, second.side.label, second.side.assets, self.choice, tuple(findings),
                       tuple(difference_notes(first.side, second.side, *looked)), self._effort(lacking),
-                      sequential=True, interrupted=interrupted)
+                      sequential=not once, interrupted=interrupted)
 
-    @property
-    def _lost(self) -> bool:
-        return any(contest.verdict == "regression" for contest in self.contests)
+    def _play_until_decided(self) -> None:
+        for contest in self.trial.contests:
+            self._look(contest)
+        while not self.trial.lost and (cheapest := self._cheapest()) is not None:
+            batch = self._batch(cheapest)
+            for player in self.players:
+                player.play(cheapest.condition, batch, self.workers, self.progress)
+            self._look(cheapest)
+
+    def _play_all(self) -> None:
+        """Every round, looked at as far as both sides have it."""
+        try:
+            for contest in self.trial.contests:
+                for player in self.players:
+                    player.play(contest.condition, range(contest.limit), self.workers, self.progress)
+        finally:
+            for contest in self.trial.contests:
+                contest.rounds = next((number for number in range(contest.limit) if self._lacking(
+                    contest, range(number, number + 1))), contest.limit)
 
     def _look(self, contest: Contest) -> None:
         """Weigh every round that both sides have, one by one, until it is decided."""
-        while contest.verdict == "undecided" and contest.rounds < contest.limit and not self._lost:
+        while contest.verdict == "undecided" and contest.rounds < contest.limit and not self.trial.lost:
             if any(player.lacking(contest.condition, range(contest.rounds, contest.rounds + 1))
                    for player in self.players):
                 break
-            contest.rounds += 1
-            for first, second in zip(*(player.outcomes(contest.condition, contest.rounds - 1)
-                                       for player in self.players), strict=True):
-                if first is not None and second is not None:
-                    contest.sequence.add(first, second)
-            contest.sequence.look()
-            self._judge(contest)
+            first, second = (player.outcomes(contest.condition, contest.rounds) for player in self.players)
+            contest.add(first, second)
+            self.trial.look(contest, lambda: self._pairs(contest).too_many_errors)
         state = contest.sequence.state
         if state.n:
             self.progress.note(f"{contest.condition}: {contest.verdict} after {contest.rounds} rounds, difference "
                                f"{100 * state.value:+.1f} points")
 
-    def _judge(self, contest: Contest) -> None:
-        accused = stats.holm([each.sequence.p_regression for each in self.contests])
-        for each, p in zip(self.contests, accused, strict=True):
-            if p <= self.choice.alpha and each.verdict == "undecided":
-                each.verdict = "regression"
-        passed = contest.sequence.p_no_regression <= self.choice.alpha
-        if contest.verdict == "undecided" and passed and not self._pairs(contest).too_many_errors:
-            contest.verdict = "no regression"
-
     def _cheapest(self) -> Contest | None:
         """The undecided condition whose next batch has the fewest steps to play."""
-        open_ones = [contest for contest in self.contests if self._batch(contest)]
+        open_ones = [contest for contest in self.trial.contests if self._batch(contest)]
         return min(open_ones, default=None, key=lambda contest: sum(
             player.steps(contest.condition, self._batch(contest)) for player in self.players))
 
@@ -148,14 +140,9 @@ class Match:
         """The rounds to play next; none if it is decided or at its end."""
         if contest.verdict != "undecided":
             return range(0)
-        size = min(contest.rounds, self._further(contest) or contest.rounds) or math.ceil(FIRST_PAIRS / self.tasks)
+        first = math.ceil(FIRST_PAIRS / len(contest.tasks))
+        size = min(contest.rounds, self.trial.further(contest) or contest.rounds) or first
         return range(contest.rounds, min(contest.limit, contest.rounds + size))
-
-    def _further(self, contest: Contest) -> int | None:
-        """The rounds that it will take if things go on as they went."""
-        sequence = contest.sequence
-        return further_rounds(sequence.first_better, sequence.second_better, sequence.ties, self.tasks,
-                              self.choice.loss, self.choice.alpha, len(self.contests))
 
     def _lacking(self, contest: Contest, rounds: range) -> int:
         return sum(len(player.lacking(contest.condition, rounds)) for player in self.players)
@@ -164,19 +151,18 @@ class Match:
         first, second = (player.of_rounds(contest.condition, contest.rounds) for player in self.players)
         return paired(contest.condition, first, second, self.counts)
 
-    def _finding(self, contest: Contest) -> Finding:
-        state, pairs = contest.sequence.state, self._pairs(contest)
-        difference = stats.Estimate(state.n, state.value, state.low, state.high)
+    def _finding(self, contest: Contest, pairs: Pairs) -> Finding:
         why, further = "", None
-        if contest.verdict == "undecided" and self._lost:
+        if contest.verdict == "undecided" and self.trial.lost:
             why = "not looked into further: another condition is a regression"
         elif contest.verdict == "undecided":
-            further = self._further(contest)
-        return finding_of(pairs, contest.verdict, difference, why, further)
+            further = self.trial.further(contest)
+        return finding_of(pairs, contest.verdict, self.trial.difference(contest), self.trial.flagged(contest), why,
+                          further, self.trial.visible(contest))
 
     def _effort(self, lacking: int) -> str:
         played = sum(player.played for player in self.players)
-        looked = sum(contest.rounds for contest in self.contests) * self.tasks
+        looked = sum(contest.rounds * len(contest.tasks) for contest in self.trial.contests)
         saved = f", {100 * (1 - played / lacking):.0f} % saved" if lacking else ""
         return (f"played {played} of the {lacking} episodes that were not on record{saved}; the verdict rests on "
                 f"{looked} pairs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
@@ -12,7 +13,8 @@ from rich.text import Text
 from vlabench import stats
 from vlabench.errors import OptionError, StoreError
 from vlabench.gate.compare import Report
-from vlabench.gate.verdicts import Finding
+from vlabench.gate.power import POWER
+from vlabench.gate.verdicts import Finding, TaskLoss
 
 WORDS = {"no regression": "no regression", "regression": "REGRESSION", "undecided": "inconclusive"}
 """Verdict → what is said."""
@@ -29,29 +31,32 @@ def headline(report: Report) -> str:
 
 
 def terms(report: Report) -> str:
-    """What was compared and how, in one or two sentences."""
+    """What was compared and how, in a few sentences."""
     choice = report.choice
     what = f"suite {choice.suite}, " if choice.suite else ""
     seeds = f" of seed {choice.seed}" if choice.seed or choice.candidate_seed else ""
     if choice.candidate_seed != choice.seed:
         seeds = f" of seed {choice.seed} against {choice.candidate_seed}, which share start states alone"
-    kind = "confidence sequence, valid at every look" if report.sequential else "interval clustered by task"
     count = len(report.findings)
-    return (f"{what}{report.assets} assets; the same episodes{seeds}; margin {choice.margin:g} points, alpha "
-            f"{choice.alpha:g}. The difference (candidate − baseline, in points) comes with a "
-            f"{100 * (1 - 2 * choice.alpha):g} % {kind}: no regression if it lies above −{choice.margin:g}, a "
-            f"regression if below{f', by Holm over {count} conditions' if count > 1 else ''}.")
+    many = f", corrected for {count} conditions" if count > 1 else ""
+    looks = ", both valid at every look" if report.sequential else ""
+    return (f"{what}{report.assets} assets; the same episodes{seeds}; margin {choice.margin:g} points, of a single "
+            f"task {choice.task_margin:g}, alpha {choice.alpha:g}. The difference is candidate − baseline in points, "
+            f"the mean over tasks; the lower end of its interval has an error of {choice.alpha:g}, the upper end one "
+            f"of {choice.alpha / 2:g}{many}{looks}. No regression: it lies above −{choice.margin:g}, and no task is "
+            f"flagged. A regression: it lies below, or a task is flagged, because it certainly lost something and "
+            f"{choice.task_margin:g} points or more.")
 
 
 def rows(report: Report) -> tuple[list[str], list[list[str]]]:
     """Header and a row per condition, the bad news first."""
     header = ["condition", "verdict", "pairs", "baseline %", "candidate %", "difference", "lost", "gained",
-              "further episodes per task"]
+              "tasks flagged", "further episodes per task"]
     order = {"regression": 0, "undecided": 1, "no regression": 2}
     found = sorted(report.findings, key=lambda finding: order[finding.verdict])
     return header, [[each.condition, WORDS[each.verdict], str(each.pairs), _percent(each.baseline),
-                     _percent(each.candidate), points(each.difference), str(each.lost), str(each.gained), needed(each)]
-                    for each in found]
+                     _percent(each.candidate), points(each.difference), str(each.lost), str(each.gained),
+                     f"{len(each.flagged)} of {each.tasks}" if each.tasks else "–", needed(each)] for each in found]
 
 
 def needed(finding: Finding) -> str:
@@ -69,11 +74,37 @@ def notes(report: Report) -> list[str]:
     """Sentences below the table."""
     found = [report.effort] if report.effort else []
     for finding in report.findings:
-        if finding.verdict == "regression" and finding.worst:
-            tasks = ", ".join(f"{task} {100 * mean:+.0f} ({pairs})".replace("-", "−")
-                              for task, mean, pairs in finding.worst)
-            found.append(f"{finding.condition} lost most in (points, pairs): {tasks}")
-    return found + list(report.notes)
+        if finding.flagged:
+            found.append(f"{finding.condition}: flagged: {', '.join(map(loss, finding.flagged))}")
+        elif finding.verdict == "regression" and finding.worst:
+            found.append(f"{finding.condition} lost most in: {', '.join(map(loss, finding.worst))}")
+    tasks = max((finding.tasks for finding in report.findings), default=0)
+    often = f"in {100 * (1 - 1.5 * report.choice.alpha):g} % of cases"
+    asked = stats.question(report.choice.tasks_as, tasks, often) if tasks else []
+    return found + sight(report) + asked + list(report.notes)
+
+
+def loss(task: TaskLoss) -> str:
+    """`libero_goal/3 −80 points (16 lost, 0 gained of 20; p 0.0006)`."""
+    text = f"{task.task} {100 * task.difference:+.0f} points".replace("-", "−")
+    return f"{text} ({task.lost} lost, {task.gained} gained of {task.pairs}" + (
+        f"; p {task.p:.2g})" if task.p < 1 else ")")
+
+
+def sight(report: Report) -> list[str]:
+    """What loss of a single task these episodes can show."""
+    seen = min((each.visible for each in report.findings if each.visible), default=None,
+               key=lambda each: each.episodes)
+    if seen is None:
+        return []
+    unit = "rounds" if report.sequential else "episodes a task"
+    if seen.lost is None:
+        return [f"{seen.episodes} {unit} cannot show that a single task collapsed; {seen.enough} could"]
+    share = 100 * seen.lost / seen.episodes
+    likely = "" if seen.likely is None else (f"; one that loses {100 * seen.likely:.0f} points is found in "
+                                             f"{100 * POWER:.0f} % of such gates")
+    return [f"with {seen.episodes} {unit}, a task is flagged once it loses {seen.lost} of them ({share:.0f} points), "
+            f"none gained{likely}"]
 
 
 def to_rich(report: Report) -> Table:
@@ -114,7 +145,9 @@ def to_junit(report: Report) -> str:
         text = f"difference {points(finding.difference)} points over {finding.pairs} pairs; baseline " \
                f"{_percent(finding.baseline)} %, candidate {_percent(finding.candidate)} %"
         if finding.verdict == "regression":
-            ElementTree.SubElement(case, "failure", {"message": text, "type": "regression"}).text = terms(report)
+            flagged = f"; flagged: {', '.join(map(loss, finding.flagged))}" if finding.flagged else ""
+            ElementTree.SubElement(case, "failure", {"message": text + flagged, "type": "regression"}).text = terms(
+                report)
         elif finding.verdict == "undecided":
             ElementTree.SubElement(case, "skipped", {"message": f"inconclusive: {text}; further episodes per task: "
                                                                 f"{needed(finding)}"})
@@ -123,10 +156,12 @@ def to_junit(report: Report) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
 
 
-def points(difference: stats.Estimate) -> str:
-    """`−3.5 [−8.0, +1.0]`, or a dash."""
+def points(difference: stats.Estimate | stats.Difference) -> str:
+    """`−3.5 [−8.0, +1.0]`, or a dash; no interval where there is none."""
     if not difference.n:
         return "–"
+    if math.isnan(difference.low):
+        return f"{100 * difference.value:+.1f}".replace("-", "−")
     value, low, high = (f"{100 * number + 0.0:+.1f}".replace("+0.0", "0.0").replace("-0.0", "0.0")
                         for number in (difference.value, difference.low, difference.high))
     return f"{value} [{low}, {high}]".replace("-", "−")
@@ -154,8 +189,8 @@ def write(report: Report, summary: Path | None, junit: Path | None) -> None:
                 raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
 
 
-def _percent(rate: stats.Rate) -> str:
-    return f"{100 * rate.rate:.1f}" if rate.n else "–"
+def _percent(rate: stats.Estimate) -> str:
+    return f"{100 * rate.value:.1f}" if rate.n else "–"
 
 
 def _cell(text: str) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 import numpy as np
 
 from vlabench import stats
-from vlabench.gate.needs import further_episodes
+from vlabench.gate.power import Visible, further_episodes, tasks_needed, visible
 from vlabench.runner import MAX_ERRORS
 from vlabench.types import EpisodeRecord, Success, won
 
@@ -18,6 +19,23 @@ Episode = tuple[str, int]
 """(task, index): what both sides' seeds have in common."""
 WORST = 3
 """Tasks that a finding names."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """By what is judged. margin: the mean loss over tasks that is put up with, task_margin: that of a single task;
+    fractions. alpha: the chance of a wrong verdict, in each direction. tasks_as: the question (`stats.TasksAs`).
+    """
+
+    margin: float = 0.05
+    task_margin: float = 0.30
+    alpha: float = 0.05
+    tasks_as: stats.TasksAs = "fixed"
+
+    @property
+    def accusing(self) -> float:
+        """The error of either accusation, by the mean and by a task: half of alpha for all conditions together."""
+        return self.alpha / 2
 
 
 @dataclass(frozen=True)
@@ -45,30 +63,63 @@ class Pairs:
         """More than MAX_ERRORS of either side's common episodes ended in errors."""
         return max(self.errors) > MAX_ERRORS * (len(self.keys) + max(self.errors))
 
+    def by_task(self) -> list[TaskLoss]:
+        """What each task lost and gained, without a judgement."""
+        counts: dict[str, list[int]] = {}
+        for task, first, second in zip(self.tasks, self.first.tolist(), self.second.tolist(), strict=True):
+            tally = counts.setdefault(task, [0, 0, 0])
+            tally[0] += first and not second
+            tally[1] += second and not first
+            tally[2] += 1
+        return [TaskLoss(task, *tally) for task, tally in counts.items()]
+
+
+@dataclass(frozen=True)
+class TaskLoss:
+    """One task under one condition: of its pairs, those that only the baseline and only the candidate solved.
+
+    p: the corrected p value of "it lost nothing", or 1 / e for a test that was looked at while playing.
+    """
+
+    task: str
+    lost: int
+    gained: int
+    pairs: int
+    p: float = 1.0
+
+    @property
+    def difference(self) -> float:
+        """Candidate − baseline, a fraction."""
+        return (self.gained - self.lost) / self.pairs
+
 
 @dataclass(frozen=True)
 class Finding:
     """The verdict on a condition. Differences are candidate − baseline, as fractions.
 
-    difference: with the interval that `method` names, two-sided at 1 − 2 alpha. lost, gained: pairs of which only the
-    baseline's or only the candidate's succeeded. further: episodes per task that would probably decide it, None where
-    none would. why: for an inconclusive one. worst: the tasks that lost most, with their difference and pairs.
+    difference: its lower end holds at alpha, its upper end at what an accusation takes, so that the verdict by the mean
+    can be read off it. lost, gained: pairs of which only the baseline's or only the candidate's succeeded. flagged: the
+    tasks that certainly lost something, and more than the task margin. further: episodes per task that would probably
+    decide it, None where none would. why: for an inconclusive one. worst: the tasks that lost most. visible: what loss
+    of one task would have been flagged.
     """
 
     condition: str
     verdict: stats.Verdict
     pairs: int
     tasks: int
-    baseline: stats.Rate
-    candidate: stats.Rate
+    baseline: stats.Estimate
+    candidate: stats.Estimate
     difference: stats.Estimate
     lost: int
     gained: int
     errors: tuple[int, int]
     alone: tuple[int, int]
+    flagged: tuple[TaskLoss, ...] = ()
     further: int | None = None
     why: str = ""
-    worst: tuple[tuple[str, float, int], ...] = ()
+    worst: tuple[TaskLoss, ...] = ()
+    visible: Visible | None = None
 
 
 def paired(condition: str, baseline: Iterable[EpisodeRecord], candidate: Iterable[EpisodeRecord],
@@ -84,62 +135,100 @@ def paired(condition: str, baseline: Iterable[EpisodeRecord], candidate: Iterabl
                  alone=(len(mine) - len(common), len(theirs) - len(common)))
 
 
-def judge(conditions: Sequence[Pairs], margin: float, alpha: float) -> list[Finding]:
-    """The findings, in the same order, from intervals of the paired difference that resample whole tasks.
+def judge(conditions: Sequence[Pairs], terms: Terms) -> list[Finding]:
+    """The findings, in the same order, by tests that look once.
 
-    margin: the loss that is put up with, a fraction. A regression's upper limit lies below −margin at the one-sided
-    level alpha / k, k counting the conditions on which nothing is decided in Holm's order; the lower limit of one
-    without regression lies above −margin at alpha.
+    A condition passes if "it lost the margin or more on average" is rejected at alpha, and no task of it is flagged. It
+    is a regression if "it lost no more than the margin" is rejected, by Holm over all conditions at alpha / 2, or if a
+    task is flagged: if "this task lost nothing" is rejected, corrected for all tasks and conditions at alpha / 2, and
+    the observed loss is at least the task margin.
     """
     judged = [pairs for pairs in conditions if pairs.keys]
-    accused: set[str] = set()
-    while True:
-        left = [pairs for pairs in judged if pairs.condition not in accused]
-        worse = {pairs.condition for pairs in left if _interval(pairs, alpha / len(left)).high < -margin}
-        if not worse:
-            break
-        accused |= worse
+    found = {pairs.condition: stats.difference(pairs.first, pairs.second, pairs.tasks, terms.tasks_as)
+             for pairs in judged}
+    accused, levels = _accused(found, terms)
+    losses, seen = _losses(judged, terms)
     findings = []
     for pairs in conditions:
-        difference = _interval(pairs, alpha)
-        verdict: stats.Verdict = "undecided"
-        if pairs.condition in accused:
-            verdict = "regression"
-        elif difference.low > -margin and not pairs.too_many_errors:
-            verdict = "no regression"
-        need = None
-        if verdict == "undecided" and pairs.keys:
-            need = further_episodes(pairs.first, pairs.second, pairs.tasks, margin, alpha, len(judged))
-        findings.append(finding_of(pairs, verdict, difference, further=need))
+        if not pairs.keys:
+            findings.append(finding_of(pairs, "undecided", stats.NOTHING))
+            continue
+        name, change = pairs.condition, found[pairs.condition]
+        flagged = tuple(loss for loss in losses[name] if is_flagged(loss, terms))
+        verdict: stats.Verdict = "regression" if name in accused or flagged else "undecided"
+        why = _open(change, len(losses[name]), terms)
+        if not flagged and name not in accused and change.p_no_worse(terms.margin) <= terms.alpha and not why:
+            verdict = "undecided" if pairs.too_many_errors else "no regression"
+        further = None
+        if verdict == "undecided" and not why:
+            further = further_episodes(change, len(pairs.keys) / len(losses[name]), terms.margin, terms.alpha,
+                                       levels[name])
+        difference = stats.Estimate(change.n, change.value, change.lower(terms.alpha), change.upper(levels[name]))
+        findings.append(finding_of(pairs, verdict, difference, flagged, why if verdict == "undecided" else "", further,
+                                   seen, terms.tasks_as))
     return findings
 
 
-def finding_of(pairs: Pairs, verdict: stats.Verdict, difference: stats.Estimate, why: str = "",
-               further: int | None = None) -> Finding:
+def is_flagged(loss: TaskLoss, terms: Terms) -> bool:
+    """Whether a task certainly lost something, and lost the task margin."""
+    return loss.p <= terms.accusing and loss.difference <= -terms.task_margin + 1e-9
+
+
+def finding_of(pairs: Pairs, verdict: stats.Verdict, difference: stats.Estimate, flagged: Sequence[TaskLoss] = (),
+               why: str = "", further: int | None = None, seen: Visible | None = None,
+               tasks_as: stats.TasksAs = "fixed") -> Finding:
     """The finding on these pairs. why: it is undecided, where that is not for want of episodes."""
     if not pairs.keys and not why:
         why = f"no episode that both sides finished ({_counted(pairs)})"
     elif pairs.too_many_errors and verdict == "undecided":
         why = f"too many episodes ended in errors ({_counted(pairs)})"
-    rates = stats.success_rate(pairs.first), stats.success_rate(pairs.second)
-    lost, gained = int(np.sum(pairs.first & ~pairs.second)), int(np.sum(~pairs.first & pairs.second))
-    return Finding(pairs.condition, verdict, len(pairs.keys), len(set(pairs.tasks)), *rates, difference, lost, gained,
-                   pairs.errors, pairs.alone, None if why else further, why, _worst(pairs))
+    rates = stats.rate(pairs.first, pairs.tasks, tasks_as), stats.rate(pairs.second, pairs.tasks, tasks_as)
+    tasks = pairs.by_task()
+    worst = sorted((each for each in tasks if each.difference < 0), key=lambda each: (each.difference, each.task))
+    return Finding(pairs.condition, verdict, len(pairs.keys), len(tasks), *rates, difference,
+                   sum(each.lost for each in tasks), sum(each.gained for each in tasks), pairs.errors, pairs.alone,
+                   tuple(sorted(flagged, key=lambda each: each.difference)), None if why else further, why,
+                   tuple(worst[:WORST]), seen)
 
 
-def _interval(pairs: Pairs, alpha: float) -> stats.Estimate:
-    """Of the paired difference, two-sided at 1 − 2 alpha: each limit holds at the one-sided level alpha."""
-    return stats.paired_difference(pairs.first, pairs.second, pairs.tasks, level=1 - 2 * alpha)
+def _accused(found: Mapping[str, stats.Difference], terms: Terms) -> tuple[set[str], dict[str, float]]:
+    """The conditions that are a regression by their mean, and the error at which each was tested at last, by Holm."""
+    p = {name: 1.0 if math.isnan(p := each.p_worse(terms.margin)) else p for name, each in found.items()}
+    order = sorted(p, key=lambda name: p[name])
+    accused, levels = set[str](), dict[str, float]()
+    for place, name in enumerate(order):
+        error = terms.accusing / (len(order) - place)
+        if p[name] > error:
+            return accused, levels | dict.fromkeys(order[place:], error)
+        accused.add(name)
+        levels[name] = error
+    return accused, levels
 
 
-def _worst(pairs: Pairs) -> tuple[tuple[str, float, int], ...]:
-    """The tasks that lost, most first."""
-    difference: Counter[str] = Counter()
-    for task, first, second in zip(pairs.tasks, pairs.first, pairs.second, strict=True):
-        difference[task] += int(second) - int(first)
-    sizes = Counter(pairs.tasks)
-    lost = sorted((total / sizes[task], task) for task, total in difference.items() if total < 0)
-    return tuple((task, mean, sizes[task]) for mean, task in lost[:WORST])
+def _losses(judged: Sequence[Pairs], terms: Terms) -> tuple[dict[str, list[TaskLoss]], Visible | None]:
+    """By condition, its tasks with p corrected for all tasks of all conditions; and what would have been flagged."""
+    cells = [(pairs.condition, loss) for pairs in judged for loss in pairs.by_task()]
+    if not cells:
+        return {}, None
+    corrected = stats.discrete_holm([loss.lost for _, loss in cells], [loss.gained for _, loss in cells])
+    found: dict[str, list[TaskLoss]] = {}
+    for (name, loss), p in zip(cells, corrected, strict=True):
+        found.setdefault(name, []).append(TaskLoss(loss.task, loss.lost, loss.gained, loss.pairs, p))
+    episodes = int(median(loss.pairs for _, loss in cells))
+    return found, visible([loss.lost + loss.gained for _, loss in cells], episodes, terms.accusing, terms.task_margin)
+
+
+def _open(change: stats.Difference, tasks: int, terms: Terms) -> str:
+    """Why tasks like these cannot be said to have lost less than the margin, if that is the question."""
+    if terms.tasks_as == "fixed":
+        return ""
+    if tasks == 1:
+        return "one task says nothing about tasks like it"
+    needed = tasks_needed(terms.margin, terms.alpha)
+    if needed is None or tasks < needed:
+        could = "no number could" if needed is None else f"{needed} could"
+        return f"{tasks} tasks cannot show that tasks like these lost less than the margin, {could}"
+    return "" if change.p_no_worse(terms.margin) <= terms.alpha else "more episodes do not help, more tasks do"
 
 
 def _counted(pairs: Pairs) -> str:

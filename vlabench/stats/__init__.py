@@ -21,11 +21,11 @@ from vlabench.stats.sequential import (
     sequential_paired,
     task_evalues,
 )
-from vlabench.stats.tasks import FEW, LEVEL, TASKS_AS, Tasks, TasksAs, Worth
+from vlabench.stats.tasks import FEW, LEVEL, TASKS_AS, Tasks, TasksAs, Worth, question
 
 __all__ = [
     "FEW", "LEVEL", "NOTHING", "NO_DIFFERENCE", "TASKS_AS", "Bools", "Difference", "Estimate", "PairedSequence",
     "Sequential", "Strengths", "Tasks", "TasksAs", "Verdict", "Worth", "attainable", "bradley_terry", "difference",
-    "discrete_holm", "holm", "iqm", "log_evalue", "loss_p", "mce", "pair", "probability_of_improvement", "rate",
-    "retention", "sequential_paired", "severity_area", "stratified_bootstrap", "task_evalues",
+    "discrete_holm", "holm", "iqm", "log_evalue", "loss_p", "mce", "pair", "probability_of_improvement", "question",
+    "rate", "retention", "sequential_paired", "severity_area", "stratified_bootstrap", "task_evalues",
 ]  # fmt: skip

@@ -110,3 +110,19 @@ class Tasks:
         between = float(means.var(ddof=1)) / self.count
         spread = float(squares.mean() - means.mean() ** 2)
         return Worth(whole * independent / (max(whole**2 * between, whole * spread) + PSEUDO), self.count - 1)
+
+
+def question(tasks_as: TasksAs, tasks: int, often: str = "19 times out of 20") -> list[str]:
+    """What figures about so many tasks say and do not say, for people. often: how often the interval holds."""
+    if tasks_as == "fixed":
+        return [f"These figures are about exactly the tasks played: the true value over all start states lies in the "
+                f"interval {often}. They say nothing about a task that was not played."]
+    said = ["These figures treat the tasks played as a sample of the tasks that you might give the robot, so their "
+            "intervals also cover the luck of which tasks were picked. They get narrower with more tasks and hardly "
+            "with more episodes, and assume that no rare kind of task, one absent here, behaves quite differently."]
+    if tasks < 2:
+        return [*said, "One task says nothing about tasks like it: there is no interval."]
+    share = 100 * (1 - 0.05 ** (1 / tasks))
+    missing = (f"A kind of task that makes up less than {share:.2g} % of all may be missing among these {tasks}; if "
+               f"such a kind collapses, the intervals do not show it.")
+    return [*said, missing, *(["More episodes do not help, more tasks do."] if tasks < FEW else [])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,13 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+class Question(str, Enum):
+    """`stats.TasksAs`, for the command line."""
+
+    fixed = "fixed"
+    sample = "sample"
+
 
 WIDTH = 160
 """Columns of a table that goes to a file or a pipe, unless COLUMNS says otherwise."""
@@ -25,6 +33,8 @@ Conditions = Annotated[list[str] | None, typer.Option(
 Assets = Annotated[str | None, typer.Option(
     "--assets", metavar="PACK", help="primitive or official; by default the first on the policy's card.")]
 Seed = Annotated[int, typer.Option("--seed", help="Of every random draw.")]
+TasksAs = Annotated[Question, typer.Option(
+    "--tasks-as", help="fixed: about these very tasks; sample: about tasks like these, of which they are a sample.")]
 Cameras = Annotated[list[str] | None, typer.Option("--camera", metavar="NAME", help="Repeat for several.")]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vlabench.errors import VlabenchError
-from vlabench.verbs.common import Assets, Results, Tasks, console, split
+from vlabench.verbs.common import Assets, Question, Results, Tasks, TasksAs, console, split
 
 SIDE = "FOLDER, FOLDER:POLICY or POLICY (in --results); @DIGEST names one of several versions."
 
@@ -16,10 +16,12 @@ SIDE = "FOLDER, FOLDER:POLICY or POLICY (in --results); @DIGEST names one of sev
 def gate(
     baseline: Annotated[str, typer.Option("--baseline", metavar="A", help=SIDE)],
     candidate: Annotated[str, typer.Option("--candidate", metavar="B", help="In the same way.")],
-    margin: Annotated[float, typer.Option(help="Points of success that may be lost.")] = 5.0,
+    margin: Annotated[float, typer.Option(help="Points of success that may be lost, the mean over tasks.")] = 5.0,
+    task_margin: Annotated[float, typer.Option(help="Points that a single task may lose.")] = 30.0,
     alpha: Annotated[float, typer.Option(help="The chance of a wrong verdict.")] = 0.05,
     suite: Annotated[str | None, typer.Option(
         "--suite", metavar="S", help="Compare its conditions; by default all that both sides have.")] = None,
+    tasks_as: TasksAs = Question.fixed,
     assets: Assets = None,
     tasks: Tasks = None,
     conditions: Annotated[list[str] | None, typer.Option(
@@ -48,7 +50,8 @@ def gate(
     from vlabench.progress import progress
 
     reports.check_paths([summary, junit])
-    choice = Choice(suite, assets, split(tasks), split(conditions), seed, candidate_seed, margin, alpha)
+    choice = Choice(suite, assets, split(tasks), split(conditions), seed, candidate_seed, margin,
+                    alpha, task_margin, tasks_as.value)
     try:
         if play:
             found = play_it(baseline, candidate, choice, results, episodes=episodes, workers=workers,
