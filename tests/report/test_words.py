@@ -14,13 +14,14 @@ from vlabench.report.standing import comparison, standing
 
 @pytest.mark.parametrize(("perturbed", "sentence"), [
     ({}, "random was played without perturbations: how robust it is, these episodes do not say."),
-    ({"far": "f" * 40}, "random loses more than 5 points of success under 1 of 1 perturbed condition."),
+    ({"far": "f" * 40},
+     "random loses more than 5 points of success, or 30 points in one task, under 1 of 1 perturbed condition."),
     ({"near": "s" * 40}, "random withstands 1 of 1 perturbed condition."),
     ({"near": "s" * 40, "far": "f" * 40, "odd": "s" * 38 + "ff"},
-     "random loses more than 5 points of success under 1 of 3 perturbed conditions and withstands 1; on 1 the episodes "
-     "do not decide."),
+     "random loses more than 5 points of success, or 30 points in one task, under 1 of 3 perturbed conditions and "
+     "withstands 1; on 1 the episodes do not decide."),
     ({"clean": "f" * 39 + "s", "near": "f" * 40},
-     "random succeeds in 2.5 % [1.0, 6.3] of clean episodes: it has nothing to lose to perturbations."),
+     "random succeeds in 2.5 % [0.7, 6.5] of clean episodes: it has nothing to lose to perturbations."),
     ({"odd": "s" * 38 + "ff"}, "Whether random withstands any of 1 perturbed condition, its episodes do not decide."),
 ])  # fmt: skip
 def test_the_verdict(perturbed: dict[str, str], sentence: str, tmp_path: Path) -> None:
@@ -42,7 +43,7 @@ def test_the_figures(both: plots.Data, hero: plots.Data) -> None:
     said = words.figures(standing(both, both.sides[0]))
     assert said.startswith("It succeeds in 100.0 % [67.6, 100.0] of clean episodes. Under perturbation it succeeds in ")
     assert "62.5 % [" in said and "(the mean of 4 conditions): −37.5 [" in said
-    assert "The worst is shift-s2: 25.0 % [" in said
+    assert "The lowest rate is that under shift-s2: 25.0 % [" in said
     assert words.title(both) == "hero and rival under perturbation"
     assert words.measured(both) == ("3 tasks of garage and kitchen, 5 conditions, 42 episodes of hero and 38 episodes "
                                     "of rival, on primitive assets.")

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from vlabench import stats
 from vlabench.markup import Html, page, tag, together
 from vlabench.plots import Data
 from vlabench.report import origins
 from vlabench.report.pictures import film, look
 from vlabench.report.scenes import Scenes, Shot
-from vlabench.report.standing import ALPHA, Comparison, Standing
+from vlabench.report.standing import TERMS, Comparison, Standing
 from vlabench.report.tables import conditions_table, policies_table, sheet_table, tasks_table
-from vlabench.report.words import LOSS, against, figures, measured, title, verdict
+from vlabench.report.words import LOSS, TASK_LOSS, against, figures, measured, title, verdict
 from vlabench.tables.sheet import Sheet
 
 STYLE = """
@@ -139,16 +140,20 @@ def _caption(shot: Shot) -> Html:
 
 def _reading(content: Content) -> list[Html]:
     """What the numbers and the verdicts mean."""
-    said = ["Success rates come with Wilson’s 95 % interval. Differences pair the same episodes, which share start "
-            "state and random draws; their 95 % interval resamples whole tasks, since episodes of one task stand or "
-            "fall together. Episodes that ended in errors enter no rate."]
+    data = content.data
+    said = [" ".join(["Rates and differences are means over tasks, each with the same weight, with 95 % intervals.",
+                      *stats.question(data.sides[0].tasks_as, len(data.tasks)),
+                      "Differences pair the same episodes, which share start state and random draws. Episodes that "
+                      "ended in errors enter no rate."])]
     if any(each.findings for each in content.standings):
         said.append(
             f"A policy withstands a condition that costs it at most {LOSS} of success, and loses under one that costs "
-            f"it more; undecided means that the episodes do not say (the pointer on the word tells how many would). "
-            f"The rule is that of vlabench gate with clean as the baseline: over all conditions together, the chance "
-            f"that a loss is claimed wrongly is at most {100 * ALPHA:g} %, by Holm; for each condition that is said to "
-            f"be withstood, the chance of an error is as much.")
+            f"it more, or {TASK_LOSS} in a single task; undecided means that the episodes do not say (the pointer on "
+            f"the word tells how many would). The rule is that of vlabench gate with clean as the baseline: over all "
+            f"conditions together, the chance that a loss is claimed wrongly is at most {100 * TERMS.alpha:g} %; for "
+            f"each condition that is said to be withstood, the chance of an error is as much. The interval of a "
+            f"difference beside a verdict is the one that it was read off: its lower end has an error of "
+            f"{100 * TERMS.alpha:g} %, its upper end {100 * TERMS.accusing:g} % for all conditions together.")
     if any((rate := each.rate(name)) and rate.acted is not None and rate.acted < rate.n
            for each in content.standings for name in each.side.conditions):
         said.append("Where a condition acted in fewer episodes than were played, the others gave it no occasion to "

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from vlabench import stats
 from vlabench.conditions import CLEAN
-from vlabench.gate.verdicts import Finding, Pairs, judge
+from vlabench.gate.verdicts import Finding, Pairs, Terms, judge
 from vlabench.gather import Owner
 from vlabench.plots import Data
-from vlabench.tables.sides import Cell, Episode, Outcomes, Side, contrast, drop, outcomes_of, rate
+from vlabench.tables.sides import Cell, Outcomes, Side, contrast, drop, mean_difference, rate
 
-MARGIN, ALPHA = 0.05, 0.05
-"""The loss that is put up with, and the chance of a wrong verdict: what `vlabench gate` takes unless told otherwise."""
+TERMS = Terms()
+"""By which conditions are judged: those of `vlabench gate`, unless it is told others."""
 Judged = tuple[str, Outcomes, Outcomes]
 """A condition, and the outcomes of the two sides that are compared."""
 
@@ -25,9 +22,10 @@ Judged = tuple[str, Outcomes, Outcomes]
 class Standing:
     """One policy's figures.
 
-    clean: its rate. perturbed, cost: the mean over `averaged`, and the paired difference of that to clean. averaged:
-    the perturbed conditions that it played on all of `task_sets`, or all if there are none. costs: condition → paired
-    difference to clean. findings: condition → what the gate would say if clean were the baseline.
+    clean: its rate over `task_sets`. perturbed, cost: the mean over `averaged`, and the paired difference of that to
+    clean. averaged: the perturbed conditions that it played on any of these task sets. worst: that with the lowest
+    rate. costs: condition → paired difference to clean. findings: condition → what the gate would say if clean were
+    the baseline.
     """
 
     side: Side
@@ -35,15 +33,15 @@ class Standing:
     averaged: tuple[str, ...]
     clean: Cell | None
     perturbed: Cell | None
-    cost: stats.Estimate | None
-    worst: stats.Worst | None
+    cost: stats.Difference | None
+    worst: str | None
     costs: Mapping[str, Cell]
     findings: Mapping[str, Finding]
 
     @property
     def hopeless(self) -> bool:
         """Whether it cannot lose more than the margin, because it hardly ever succeeds."""
-        return self.clean is not None and self.clean.value <= MARGIN
+        return self.clean is not None and self.clean.value <= TERMS.margin
 
     @property
     def perturbations(self) -> list[str]:
@@ -72,7 +70,7 @@ class Comparison:
     side: Side
     averaged: tuple[str, ...]
     clean: Cell | None
-    perturbed: stats.Estimate | None
+    perturbed: stats.Difference | None
     differences: Mapping[str, Cell]
     findings: Mapping[str, Finding]
 
@@ -81,18 +79,19 @@ def standing(data: Data, side: Side) -> Standing:
     """The figures of one policy, over the task sets that all policies have (its own, where they share none)."""
     task_sets = tuple(data.task_sets or side.task_sets)
     perturbed = [name for name in side.conditions if name != CLEAN]
-    averaged = [name for name in perturbed if all((name, each) in side.outcomes for each in task_sets)] or perturbed
-    leaves = [(name, each) for name in averaged for each in task_sets if (name, each) in side.outcomes]
-    controls = [(side.outcomes.get((CLEAN, each), {}), side.outcomes[name, each]) for name, each in leaves]
+    leaves = [(name, each) for name in perturbed for each in task_sets if (name, each) in side.outcomes]
+    averaged = tuple(dict.fromkeys(name for name, _ in leaves))
+    controls = [(side.merged(CLEAN, task_sets), side.merged(name, task_sets)) for name in averaged]
     costs = {name: cell for name in perturbed if (cell := drop(side, name, side.task_sets))}
-    return Standing(
-        side=side, task_sets=task_sets, averaged=tuple(averaged),
+    found = Standing(
+        side=side, task_sets=task_sets, averaged=averaged,
         clean=rate(side, [(CLEAN, each) for each in task_sets if (CLEAN, each) in side.outcomes]),
-        perturbed=rate(side, leaves), cost=mean_difference(controls),
-        worst=_worst(side, averaged, task_sets) if leaves else None, costs=costs,
+        perturbed=rate(side, leaves), cost=_mean(controls, side), worst=None, costs=costs,
         findings=_findings([(name, side.merged(CLEAN, side.task_sets), side.merged(name, side.task_sets))
-                            for name in costs], data, side.owner, side.owner),
+                            for name in costs], data, side, side),
     )  # fmt: skip
+    rates = {name: cell.value for name in averaged if (cell := found.rate(name))}
+    return replace(found, worst=min(rates, key=lambda name: rates[name], default=None))
 
 
 def comparison(data: Data, baseline: Side, side: Side) -> Comparison:
@@ -101,14 +100,17 @@ def comparison(data: Data, baseline: Side, side: Side) -> Comparison:
     task_sets = [each for each in baseline.task_sets if each in side.task_sets]
     leaves = [(name, each) for name in common if name != CLEAN for each in task_sets
               if (name, each) in baseline.outcomes and (name, each) in side.outcomes]
+    by_condition: dict[str, list[str]] = {}
+    for name, each in leaves:
+        by_condition.setdefault(name, []).append(each)
     differences = {name: cell for name in common if (cell := contrast(baseline, side, name, task_sets))}
     return Comparison(
-        baseline=baseline, side=side, averaged=tuple(dict.fromkeys(name for name, _ in leaves)),
+        baseline=baseline, side=side, averaged=tuple(by_condition),
         clean=differences.get(CLEAN),
-        perturbed=mean_difference([(baseline.outcomes[leaf], side.outcomes[leaf]) for leaf in leaves]),
+        perturbed=_mean([(baseline.merged(*each), side.merged(*each)) for each in by_condition.items()], side),
         differences=differences,
         findings=_findings([(name, baseline.merged(name, task_sets), side.merged(name, task_sets))
-                            for name in differences], data, baseline.owner, side.owner),
+                            for name in differences], data, baseline, side),
     )  # fmt: skip
 
 
@@ -117,48 +119,24 @@ def played_on(side: Side, condition: str) -> list[str]:
     return [each for each in side.task_sets if (condition, each) in side.outcomes]
 
 
-def mean_difference(pairs: Sequence[tuple[Outcomes, Outcomes]]) -> stats.Estimate | None:
-    """The mean over several pairs of outcomes of second − first, on the episodes that both have; None without any.
-
-    Each pair has the same weight. The 95 % interval resamples whole tasks; where all resamples agree, and the
-    bootstrap would claim certainty, the mean of Newcombe's limits takes its place.
-    """
-    joined = [stats.pair(first, second) for first, second in pairs]
-    joined = [each for each in joined if each[0]]
-    if not joined:
-        return None
-    if len(joined) == 1:
-        ((keys, first, second),) = joined
-        return stats.paired_difference(first, second, [task for task, _, _ in keys])
-    shares: dict[Episode, float] = defaultdict(float)
-    for keys, first, second in joined:
-        for key, change in zip(keys, second.astype(np.int64) - first, strict=True):
-            shares[key] += int(change) / (len(keys) * len(joined))
-    values = np.array(list(shares.values()))
-    drawn = stats.Clusters([task for task, _, _ in shares])
-    interval = drawn.interval_of_mean(values * len(values), within=(-1.0, 1.0))
-    if interval is None:
-        low, high = np.mean([stats.newcombe_paired(first, second) for _, first, second in joined], axis=0)
-        interval = float(low), float(high)
-    return stats.Estimate(len(values), float(values.sum()), *interval)
+def _mean(pairs: Sequence[tuple[Outcomes, Outcomes]], side: Side) -> stats.Difference | None:
+    found = mean_difference(pairs, side.tasks_as)
+    return found if found.n else None
 
 
-def _worst(side: Side, conditions: Sequence[str], task_sets: Sequence[str]) -> stats.Worst:
-    return stats.worst_condition({name: outcomes_of(side, name, task_sets) for name in conditions})
-
-
-def _findings(judged: Sequence[Judged], data: Data, first: Owner, second: Owner) -> dict[str, Finding]:
+def _findings(judged: Sequence[Judged], data: Data, first: Side, second: Side) -> dict[str, Finding]:
     """The gate's verdicts on all conditions together."""
     pairs = []
     for name, one, other in judged:
         keys, before, after = stats.pair(one, other)
-        control = CLEAN if first == second else name
-        errors = (_counted(data.errors.get((first, control), 0.0), len(keys)),
-                  _counted(data.errors.get((second, name), 0.0), len(keys)))
+        control = CLEAN if first.owner == second.owner else name
+        errors = (_errors(data, first.owner, control, len(keys)), _errors(data, second.owner, name, len(keys)))
         pairs.append(Pairs(name, tuple((task, index) for task, index, _ in keys), before, after, errors))
-    return {finding.condition: finding for finding in judge(pairs, MARGIN, ALPHA)} if pairs else {}
+    terms = replace(TERMS, tasks_as=second.tasks_as)
+    return {finding.condition: finding for finding in judge(pairs, terms)} if pairs else {}
 
 
-def _counted(share: float, episodes: int) -> int:
-    """Errors beside so many episodes with an outcome, at a share of all."""
+def _errors(data: Data, owner: Owner, condition: str, episodes: int) -> int:
+    """Beside so many episodes with an outcome, at the share of all."""
+    share = data.errors.get((owner, condition), 0.0)
     return round(share / (1 - share) * episodes) if share < 1 else episodes

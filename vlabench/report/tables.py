@@ -11,11 +11,11 @@ from vlabench.gate.report import points
 from vlabench.gate.verdicts import Finding
 from vlabench.markup import Html, cell, drawn, sortable, tag, together
 from vlabench.plots import Data
-from vlabench.report.standing import Comparison, Standing, mean_difference
-from vlabench.report.words import COMPARED, HOPELESS, WITHSTOOD, estimate, percent, why_undecided
+from vlabench.report.standing import Comparison, Standing
+from vlabench.report.words import COMPARED, HOPELESS, WITHSTOOD, estimate, percent, why
 from vlabench.tables.render import TRAINED, grid
 from vlabench.tables.sheet import Mark, Sheet
-from vlabench.tables.sides import Cell, Side, rate
+from vlabench.tables.sides import Cell, Side, mean_difference, rate
 
 ROOM = 16
 """A table with more rows scrolls in a box of its own."""
@@ -58,28 +58,29 @@ def conditions_table(found: Sequence[Standing], compared: Sequence[Comparison]) 
         for each in found:
             row += _of_policy(each, name, several, costs)
         for other in compared:
-            row += [difference_cell(other.differences.get(name)), _verdict(other.findings, name, COMPARED)]
+            row += [_judged(other.findings, other.differences, name), _verdict(other.findings, name, COMPARED)]
         rows.append(row)
     return boxed(header, rows)
 
 
 def policies_table(found: Sequence[Standing], compared: Sequence[Comparison], about: Mapping[str, Html]) -> Html:
-    """A row for each policy: rates clean and perturbed, what perturbations cost, the worst, and the difference to the
-    one that the others are compared with. about: what else is to be said of a policy.
+    """A row for each policy: rates clean and perturbed, what perturbations cost, the lowest rate, and the difference to
+    the one that the others are compared with. about: what else is to be said of a policy.
     """
     differences = {each.side.owner.policy: each.perturbed or each.clean and estimate(each.clean) for each in compared}
     perturbed = any(each.perturbations for each in found)
     header = ["policy", ">clean, %", ">"]
-    header += [">perturbed, %", ">", ">− clean, points", "worst condition"] if perturbed else []
+    header += [">perturbed, %", ">", ">− clean, points", "lowest"] if perturbed else []
     header += [f">− {compared[0].baseline.owner.policy}, points"] if compared else []
     rows = []
     for each in found:
         policy = each.side.owner.policy
-        worst = each.worst and f"{each.worst.condition} {percent(each.worst)}"
+        worst = each.rate(each.worst) if each.worst else None
+        lowest = f"{each.worst} {percent(worst)}" if worst else "–"
         row = [cell(policy, tag("b", policy), tag("div", about.get(policy, Html("")), class_="soft")),
                *rate_cells(each.clean)]
         row += [*rate_cells(each.perturbed), difference_cell(each.cost),
-                tag("td", worst or "–", class_="words", data_value=each.worst.rate if each.worst else ""),
+                tag("td", lowest, class_="words", data_value=worst.value if worst else ""),
                 ] if perturbed else []
         rows.append(row + ([difference_cell(differences.get(policy))] if compared else []))
     return boxed(header, rows)
@@ -103,8 +104,8 @@ def tasks_table(data: Data, found: Sequence[Standing], instructions: Mapping[str
             if each.averaged:
                 leaves = [leaf for condition in each.averaged if (leaf := (condition, name)) in split.outcomes]
                 clean = split.outcomes.get((CLEAN, name), {})
-                row += [rate_cells(rate(split, leaves))[0],
-                        difference_cell(mean_difference([(clean, split.outcomes[leaf]) for leaf in leaves]))]
+                lost = mean_difference([(clean, split.outcomes[leaf]) for leaf in leaves], each.side.tasks_as)
+                row += [rate_cells(rate(split, leaves))[0], difference_cell(lost)]
         rows.append(row)
     return boxed(header, rows)
 
@@ -115,7 +116,7 @@ def by_task(side: Side) -> Side:
     for (condition, _), outcomes in side.outcomes.items():
         for key, won in outcomes.items():
             split.setdefault((condition, key[0]), {})[key] = won
-    return Side(side.owner, split)
+    return Side(side.owner, split, tasks_as=side.tasks_as)
 
 
 def rate_cells(figure: Cell | None) -> list[Html]:
@@ -130,12 +131,13 @@ def rate_cells(figure: Cell | None) -> list[Html]:
     met = tag("span", TRAINED, title="with a perturbation that it was trained under") if figure.familiar else None
     return [tag("td", shown, met, *interval, acted, class_="number", data_value=figure.value,
                 title=f"{figure.n:,} episodes{errors}"),
+            cell(figure.value) if math.isnan(figure.low) else
             cell(figure.value, drawn(figure.value, figure.low, figure.high, said))]
 
 
-def difference_cell(figure: Cell | stats.Estimate | None) -> Html:
+def difference_cell(figure: Cell | stats.Estimate | stats.Difference | None) -> Html:
     """A paired difference in points with its interval."""
-    if figure is None:
+    if figure is None or not figure.n:
         return cell(None, "–")
     found = estimate(figure) if isinstance(figure, Cell) else figure
     return tag("td", *_split(points(found)), class_="number", data_value=found.value, title=f"{found.n:,} pairs")
@@ -149,8 +151,14 @@ def boxed(header: list[str], rows: list[list[Html]]) -> Html:
 def _of_policy(each: Standing, name: str, several: bool, costs: bool) -> list[Html]:
     figure, interval = rate_cells(each.rate(name))
     words = HOPELESS if each.hopeless else WITHSTOOD
-    judged = [difference_cell(each.costs.get(name)), _verdict(each.findings, name, words)] if costs else []
+    judged = [_judged(each.findings, each.costs, name), _verdict(each.findings, name, words)] if costs else []
     return [figure, *([] if several else [interval]), *judged]
+
+
+def _judged(findings: Mapping[str, Finding], differences: Mapping[str, Cell], name: str) -> Html:
+    """A difference with the interval by which it was judged, so that no interval belies the verdict beside it."""
+    finding = findings.get(name)
+    return difference_cell(finding.difference if finding and finding.pairs else differences.get(name))
 
 
 def _verdict(findings: Mapping[str, Finding], name: str, words: Mapping[stats.Verdict, str]) -> Html:
@@ -160,7 +168,7 @@ def _verdict(findings: Mapping[str, Finding], name: str, words: Mapping[stats.Ve
     said = words[finding.verdict]
     fine = "mark" if words is HOPELESS else "mark fine"
     mark = {"regression": "mark warn", "no regression": fine, "undecided": "mark"}[finding.verdict]
-    return cell(said, tag("span", said, class_=mark, title=why_undecided(finding) or None))
+    return cell(said, tag("span", said, class_=mark, title=why(finding) or None))
 
 
 def _where(found: Sequence[Standing], name: str) -> Html | None:

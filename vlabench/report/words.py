@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from vlabench import stats
 from vlabench.conditions import CLEAN
-from vlabench.gate.report import points
+from vlabench.gate.report import loss, points
 from vlabench.gate.verdicts import Finding
 from vlabench.plots import Data
-from vlabench.report.standing import MARGIN, Comparison, Standing
+from vlabench.report.standing import TERMS, Comparison, Standing
 from vlabench.tables.sides import Cell, Side
 
 WITHSTOOD: Mapping[stats.Verdict, str] = {
@@ -20,7 +21,7 @@ HOPELESS: Mapping[stats.Verdict, str] = {**WITHSTOOD, "no regression": "nothing 
 """The same of a policy that hardly ever succeeds."""
 COMPARED: Mapping[stats.Verdict, str] = {"regression": "worse", "no regression": "no worse", "undecided": "undecided"}
 """The gate's verdict on a policy against another."""
-LOSS = f"{100 * MARGIN:g} points"
+LOSS, TASK_LOSS = (f"{100 * margin:g} points" for margin in (TERMS.margin, TERMS.task_margin))
 
 
 def title(data: Data) -> str:
@@ -54,7 +55,7 @@ def verdict(found: Standing) -> str:
     total = f" of {counted(len(found.findings), 'perturbed condition')}"
     if not lost and not held:
         return f"Whether {name} withstands any{total}, its episodes do not decide."
-    said = [f"loses more than {LOSS} of success under {lost}{total}"] if lost else []
+    said = [f"loses more than {LOSS} of success, or {TASK_LOSS} in one task, under {lost}{total}"] if lost else []
     said += [f"withstands {held}{'' if lost else total}"] if held else []
     return f"{name} {' and '.join(said)}{f'; on {open_} the episodes do not decide' if open_ else ''}."
 
@@ -65,11 +66,11 @@ def figures(found: Standing) -> str:
     if found.clean:
         said.append(f"It succeeds in {percent(found.clean)} of clean episodes.")
     if found.perturbed:
-        over = f" (the mean of {len(found.averaged)} conditions)" if len(found.averaged) > 1 else ""
+        over = _over(found.averaged, len(found.perturbations))
         cost = f": {points(found.cost)} points on the same episodes" if found.cost else ""
         said.append(f"Under perturbation it succeeds in {percent(found.perturbed)}{over}{cost}.")
-    if found.worst and len(found.averaged) > 1:
-        said.append(f"The worst is {found.worst.condition}: {percent(found.worst)}.")
+    if found.worst and len(found.averaged) > 1 and (worst := found.rate(found.worst)):
+        said.append(f"The lowest rate is that under {found.worst}: {percent(worst)}.")
     return " ".join(said)
 
 
@@ -80,7 +81,7 @@ def against(found: Comparison) -> str:
     if found.clean:
         said.append(f"{points(estimate(found.clean))} points of success when clean")
     if found.perturbed:
-        over = f" (the mean of {len(found.averaged)} conditions)" if len(found.averaged) > 1 else ""
+        over = _over(found.averaged, len([name for name in found.differences if name != CLEAN]))
         said.append(f"{points(found.perturbed)} under perturbation{over}")
     if not said:
         return f"{name} and {other} have no episodes in common."
@@ -100,10 +101,26 @@ def why_undecided(finding: Finding) -> str:
     return "no number of episodes would decide" if further is None else f"about {further} further episodes per task"
 
 
-def percent(figure: Cell | stats.Worst) -> str:
-    """`71.3 % [69.0, 73.5]`."""
-    value = figure.rate if isinstance(figure, stats.Worst) else figure.value
-    return f"{100 * value:.1f} % [{100 * figure.low:.1f}, {100 * figure.high:.1f}]"
+def why(finding: Finding) -> str:
+    """What a verdict rests on, where its word alone does not say it: flagged tasks, or what it would take to decide."""
+    if finding.flagged:
+        return f"tasks that lost most: {', '.join(map(loss, finding.flagged))}"
+    return why_undecided(finding)
+
+
+def _over(averaged: Sequence[str], conditions: int) -> str:
+    """Of how many conditions a figure is the mean, of all that there are."""
+    if len(averaged) < 2:
+        return ""
+    some = "" if len(averaged) == conditions else f" of {conditions}, those on task sets that all policies have"
+    return f" (the mean of {len(averaged)} conditions{some})"
+
+
+def percent(figure: Cell) -> str:
+    """`71.3 % [69.0, 73.5]`; without an interval where there is none."""
+    if math.isnan(figure.low):
+        return f"{100 * figure.value:.1f} %"
+    return f"{100 * figure.value:.1f} % [{100 * figure.low:.1f}, {100 * figure.high:.1f}]"
 
 
 def estimate(cell: Cell) -> stats.Estimate:
