@@ -34,7 +34,7 @@ class Moved:
 
     twin: mean Euclidean distance of a look's embedding to its twin's. between: of two clean looks at two tasks, all
     pairs of tasks alike; None with a single task. within: of two clean looks in two episodes of one task; None if no
-    task has two. ratio: twin / between, with its 95 % interval, which resamples tasks and takes `between` as given.
+    task has two. ratio: twin / between, with its 95 % interval over tasks (Student's t), which takes `between` as given.
     by_task: task → its own ratio.
     """
 
@@ -215,7 +215,7 @@ def _interval(traces: Sequence[Trace], scores: Floats) -> tuple[float, float] | 
     means = Tasks([trace.task for trace in traces]).means(scores)
     if len(means) < 2:
         means = scores
-    if len(means) < 2:
+    if len(means) < 2 or not means.any():
         return None, None
     half = t.isf((1 - LEVEL) / 2, len(means) - 1) * means.std(ddof=1) / math.sqrt(len(means))
     return max(0.0, float(scores.mean() - half)), float(scores.mean() + half)
