@@ -324,6 +324,6 @@ def test_fewer_demonstrations_than_asked_for_are_no_success(short: dict[str, int
     from vlabench.demos import collect
 
     monkeypatch.setattr(collect, "collect", lambda *_, **__: collect.Collected(1, 10, 6, 1.0, interrupted, short))
-    done = runner.invoke(app, ["demos", "--out", "d", "--tasks", "libero_goal/7", "--per-task", "2"])
+    done = CliRunner().invoke(app, ["demos", "--out", "d", "--tasks", "libero_goal/7", "--per-task", "2"])
     assert done.exit_code == status
     assert ("libero_goal/7: only 1 of 2 demonstrations" in done.stdout) == bool(short)
