@@ -94,7 +94,7 @@ def _record(policy: PolicyCard, definition: Definition, task: Task, condition: s
             versions: Mapping[str, str]) -> EpisodeRecord:
     meant = definition.card.conditions[condition]
     channels = sorted({channel for kind in meant.perturbations for channel in kind.channels(policy.cameras)})
-    unique = hashlib.sha256(f"{task.key} {condition} {index}".encode()).hexdigest()
+    unique = hashlib.sha256(f"{policy.digest} {task.key} {condition} {index}".encode()).hexdigest()
     start = hashlib.sha256(f"{task.key} {index}".encode()).hexdigest()
     return EpisodeRecord(
         task=task.key, condition=condition, index=index, seed=0, status="success" if won else "failure",

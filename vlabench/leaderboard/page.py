@@ -11,6 +11,7 @@ from vlabench.leaderboard.words import (
     PUBLISHED,
     columns,
     figures,
+    heading,
     log_odds,
     marks,
     percent,
@@ -18,6 +19,7 @@ from vlabench.leaderboard.words import (
     published_columns,
     rank,
     size,
+    verified,
 )
 from vlabench.markup import Html, cell, drawn, page, sortable, tag, together
 
@@ -51,7 +53,7 @@ def _track(suite: Table, track: Table) -> list[Html]:
         values = [cell(figure["value"], points(figure, sign)) for _, figure, sign in figures(suite, each)]
         rows.append([cell(each["rank"]["best"] if each["rank"] else None, rank(each["rank"])), _who(each), values[0],
                      cell(each["score"]["value"], _drawn(each["score"])), *values[1:], _evidence(each)])
-    parts = [tag("h3", f"{track['assets']} assets"), sortable(header, rows)]
+    parts = [tag("h3", heading(track)), sortable(header, rows)]
     return parts if len(columns(suite)) == len(suite["conditions"]) else [*parts, _conditions(suite, entries)]
 
 
@@ -80,7 +82,7 @@ def _overall(table: Table) -> list[Html]:
              cell(each["policy"], tag("b", each["policy"]), " ", tag("code", each["policy_digest"][:8])),
              cell(each["strength"]["value"], log_odds(each["strength"])),
              cell(", ".join(each["entries"]), ", ".join(each["entries"]))] for each in table["entries"]]
-    return [tag("h2", f"Across suites, {table['assets']} assets"), tag("p", OVERALL, class_="soft"),
+    return [tag("h2", f"Across suites, {heading(table)}"), tag("p", OVERALL, class_="soft"),
             sortable([">rank", "policy", ">strength", "entries"], rows)]
 
 
@@ -93,8 +95,10 @@ def _who(each: Table) -> Html:
 
 def _evidence(each: Table) -> Html:
     folder = each["evidence"]
+    said, one = verified(each)
     return cell(each["created"], tag("a", "episodes", href=f"{folder}/records/"), ", ",
                 tag("a", "manifest", href=f"{folder}/submission.json"),
+                tag("div", tag("a", said, href=one["file"]) if one else said),
                 tag("div", f"{each['created']}, {each['contact']}", class_="soft"))
 
 
