@@ -29,14 +29,33 @@ def ranks(outcomes: npt.NDArray[np.bool_]) -> list[Rank]:
     The paired differences of all entries on these very tasks, with the p values of `stats.difference` in closed form
     for all pairs at once, and Holm's correction for the number of pairs: all ranks hold together at the 95 % level.
     """
-    return _places(*_compared(outcomes))
+    return _places(*compared(outcomes))
 
 
-def pair_p(outcomes: npt.NDArray[np.bool_]) -> Floats:
-    """The uncorrected two-sided p values [K, K] that `ranks` goes by."""
-    from scipy.stats import norm
+def compared(outcomes: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """How far each of K entries is ahead of each other one, and in how many standard errors, [K, K] each.
 
-    return np.asarray(2 * norm.sf(np.abs(_compared(outcomes)[1])), dtype=np.float64)
+    The names are those of stats/tasks.py and of `stats.Difference.z` for the question about these tasks.
+    """
+    count, conditions, tasks, episodes = outcomes.shape
+    whole = tasks * episodes
+    ahead_alone = np.zeros((count, count), dtype=np.float64)
+    scores = np.zeros((count, tasks, episodes))
+    for number in range(conditions):  # one at a time, for the sake of memory
+        won = outcomes[:, number].reshape(count, whole).astype(np.float32)
+        ahead_alone += won @ (1 - won).T
+        scores += outcomes[:, number]
+    ahead_alone /= conditions * whole
+    ahead, discordant = ahead_alone - ahead_alone.T, ahead_alone + ahead_alone.T
+    worth = np.full((count, count), float(whole))
+    if episodes > 1:
+        apart = ((scores - scores.mean(axis=2, keepdims=True)) / conditions).reshape(count, whole)
+        common = apart @ apart.T
+        squares = np.diag(common)[:, None] + np.diag(common)[None, :] - 2 * common
+        within = np.clip(squares, 0, None) / (episodes - 1) / episodes / tasks**2
+        independent = whole * (discordant - ahead**2) + PSEUDO
+        worth /= np.minimum(1.0, (whole**2 * within + PSEUDO) / independent)
+    return ahead, ahead * np.sqrt(worth / np.where(discordant > 0, discordant, 1.0))
 
 
 def strengths(met: Met) -> tuple[stats.Strengths, list[Rank]]:
@@ -61,32 +80,6 @@ def acquainted(met: Met) -> list[list[int]]:
 def among(met: Met, chosen: Sequence[int]) -> Met:
     """The same for some of the policies; episodes that none of them played are left out."""
     return {key: (played[chosen], won[chosen]) for key, (played, won) in met.items() if played[chosen].any()}
-
-
-def _compared(outcomes: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """How far each of K entries is ahead of each other one, and in how many standard errors, [K, K] each.
-
-    The names are those of stats/tasks.py and of `stats.Difference.z` for the question about these tasks.
-    """
-    count, conditions, tasks, episodes = outcomes.shape
-    whole = tasks * episodes
-    ahead_alone = np.zeros((count, count), dtype=np.float64)
-    scores = np.zeros((count, tasks, episodes))
-    for number in range(conditions):  # one at a time, for the sake of memory
-        won = outcomes[:, number].reshape(count, whole).astype(np.float32)
-        ahead_alone += won @ (1 - won).T
-        scores += outcomes[:, number]
-    ahead_alone /= conditions * whole
-    ahead, discordant = ahead_alone - ahead_alone.T, ahead_alone + ahead_alone.T
-    worth = np.full((count, count), float(whole))
-    if episodes > 1:
-        apart = ((scores - scores.mean(axis=2, keepdims=True)) / conditions).reshape(count, whole)
-        common = apart @ apart.T
-        squares = np.diag(common)[:, None] + np.diag(common)[None, :] - 2 * common
-        within = np.clip(squares, 0, None) / (episodes - 1) / episodes / tasks**2
-        independent = whole * (discordant - ahead**2) + PSEUDO
-        worth /= np.minimum(1.0, (whole**2 * within + PSEUDO) / independent)
-    return ahead, ahead * np.sqrt(worth / np.where(discordant > 0, discordant, 1.0))
 
 
 def _places(ahead: Floats, z: Floats) -> list[Rank]:
