@@ -84,7 +84,8 @@ def counted(tasks: list[stats.Met]) -> tuple[Floats, Floats, list[tuple[int, int
 
 def errors(found: stats.Strengths) -> Floats:
     """Of the differences to the last policy."""
-    return np.sqrt(np.diag(found.covariance) + found.covariance[-1, -1] - 2 * found.covariance[-1])[:-1]
+    variance = np.diag(found.covariance) + found.covariance[-1, -1] - 2 * found.covariance[-1]
+    return np.asarray(np.sqrt(variance[:-1]))
 
 
 def test_episodes_of_one_task_have_the_clustered_errors_of_statsmodels() -> None:
@@ -138,7 +139,8 @@ def test_one_that_always_wins_needs_a_prior() -> None:
     assert alone.high[2] - alone.low[2] > alone.high[0] - alone.low[0]
 
 
-@pytest.mark.parametrize("wins", [np.ones((2, 3)), np.ones(3), np.ones((2, 2, 2)), -np.ones((2, 2)), np.full((2, 2), math.nan)])
+@pytest.mark.parametrize("wins", [
+    np.ones((2, 3)), np.ones(3), np.ones((2, 2, 2)), -np.ones((2, 2)), np.full((2, 2), math.nan)])
 def test_what_is_no_table_of_wins_is_refused(wins: npt.NDArray[np.float64]) -> None:
     with pytest.raises(ValueError, match="wins must be"):
         stats.bradley_terry(wins)

@@ -87,7 +87,7 @@ class VerificationForm(Form):
             if (self.share, self.band) != (share, BAND):
                 problem = f"share and band are {self.share} and {self.band}, where {share} and {BAND} belong"
         if problem:
-            raise ValueError(f"it does not show that the entry can be {self.what}: {problem}")
+            raise ValueError(f"it does not make the entry {self.what}: {problem}")
         return self
 
 
