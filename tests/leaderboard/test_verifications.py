@@ -78,8 +78,9 @@ def test_the_best_that_was_shown_counts_and_all_of_it_is_told(entry: Path) -> No
     assert [(each["by"], each["what"], each["file"]) for each in found["verified"]] == [
         ("first", "replayed", "verifications/mine/a.json"), ("later", "reproduced", "verifications/mine/b.json")]
     texts = board.texts(entry.parent.parent)
-    assert "[replayed by first, 2025-01-02: 36 of 36](verifications/mine/a.json)" in texts["board.md"]
-    assert '<a href="verifications/mine/a.json">replayed by first, 2025-01-02: 36 of 36</a>' in texts["index.html"]
+    assert "[36 of 36 episodes replayed](verifications/mine/a.json) by first, 2025-01-02" in texts["board.md"]
+    assert '<a href="verifications/mine/a.json">36 of 36 episodes replayed</a>' in texts["index.html"]
+    assert ">by first, 2025-01-02<" in texts["index.html"] and "later" not in texts["index.html"]
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {

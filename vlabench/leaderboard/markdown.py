@@ -64,9 +64,9 @@ def _track(suite: Table, entries: Sequence[Table]) -> str:
         said = "; ".join(escaped(text) for text, _ in marks(each))
         who = f"[{escaped(each['name'])}]({each['evidence']}/submission.json): {escaped(each['title'])} ({said})"
         values = [points(figure, sign) for _, figure, sign in figures(suite, each)]
-        seen, one = verified(each)
+        seen, signed, file = verified(each)
         rows.append([rank(each["rank"]), who, *values, each["created"],
-                     f"[{escaped(seen)}]({one['file']})" if one else escaped(seen)])
+                     f"[{escaped(seen)}]({file}) {escaped(signed)}" if file else escaped(seen)])
     names = [name for name, _, _ in figures(suite, entries[0])]
     return _table(["rank", "entry", *names, "submitted", "verified"], rows)
 

@@ -47,12 +47,14 @@ def render(board: Table) -> str:
 def _track(suite: Table, track: Table) -> list[Html]:
     entries = track["entries"]
     names = [f">{name}" for name, _, _ in figures(suite, entries[0])]
-    header = [">rank", "entry", names[0], ">", *names[1:], "evidence"]
+    header = [">rank", "entry", *names, "evidence"]
     rows = []
     for each in entries:
-        values = [cell(figure["value"], points(figure, sign)) for _, figure, sign in figures(suite, each)]
-        rows.append([cell(each["rank"]["best"] if each["rank"] else None, rank(each["rank"])), _who(each), values[0],
-                     cell(each["score"]["value"], _drawn(each["score"])), *values[1:], _evidence(each)])
+        # the first column is the score, drawn below its number
+        values = [cell(figure["value"], points(figure, sign), None if number else _drawn(each["score"]))
+                  for number, (_, figure, sign) in enumerate(figures(suite, each))]
+        rows.append([cell(each["rank"]["best"] if each["rank"] else None, rank(each["rank"])), _who(each), *values,
+                     _evidence(each)])
     parts = [tag("h3", heading(track)), sortable(header, rows)]
     return parts if len(columns(suite)) == len(suite["conditions"]) else [*parts, _conditions(suite, entries)]
 
@@ -95,11 +97,12 @@ def _who(each: Table) -> Html:
 
 def _evidence(each: Table) -> Html:
     folder = each["evidence"]
-    said, one = verified(each)
+    seen, signed, file = verified(each)
     return cell(each["created"], tag("a", "episodes", href=f"{folder}/records/"), ", ",
                 tag("a", "manifest", href=f"{folder}/submission.json"),
-                tag("div", tag("a", said, href=one["file"]) if one else said),
-                tag("div", f"{each['created']}, {each['contact']}", class_="soft"))
+                tag("div", tag("a", seen, href=file) if file else seen),
+                tag("div", signed, class_="soft") if signed else None,
+                tag("div", f"submitted {each['created']} by {each['contact']}", class_="soft"))
 
 
 def _drawn(score: Mapping[str, float]) -> Html:

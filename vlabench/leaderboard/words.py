@@ -91,13 +91,14 @@ def heading(table: Mapping[str, Any]) -> str:
     return f"{table['assets']} assets, {table['class']}"
 
 
-def verified(entry: Mapping[str, Any]) -> tuple[str, Mapping[str, Any] | None]:
-    """Who saw what of an entry, and when; and the latest verification that makes its class, if any."""
+def verified(entry: Mapping[str, Any]) -> tuple[str, str, str]:
+    """What others saw of an entry, by whom and when, and the file that says so; of the latest that makes its class."""
     one = next((each for each in reversed(entry["verified"]) if each["what"] == entry["class"]), None)
     if one is None:
-        return "not rerun", None
-    rerun = f", rerun − submitted {points(one['rerun'], '+')}" if one["rerun"] else ""
-    return f"{one['what']} by {one['by']}, {one['when'][:10]}: {one['sample']} of {one['total']}{rerun}", one
+        return "not rerun", "", ""
+    seen = f"{one['sample']} of {one['total']} episodes {one['what']}"
+    rerun = f", rerun − submitted {points(one['rerun'], '+')} points" if one["rerun"] else ""
+    return seen + rerun, f"by {one['by']}, {one['when'][:10]}", one["file"]
 
 
 def marks(entry: Mapping[str, Any]) -> list[tuple[str, bool]]:
