@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +38,7 @@ def bradley_terry(wins: npt.ArrayLike, prior: float = PRIOR, level: float = LEVE
     table, and with prior 0 if some never lost to any of the others (no finite maximum: Ford 1957).
     """
     table, value = _fitted(wins, prior)
-    return _around_mean(value, _inverse(_information(table, value, prior), prior), level)
+    return _around_mean(value, np.linalg.inv(_regular(_information(table, value, prior), prior)), level)
 
 
 def strengths(tasks: Sequence[Met], prior: float = PRIOR, level: float = LEVEL) -> Strengths:
@@ -53,7 +53,7 @@ def strengths(tasks: Sequence[Met], prior: float = PRIOR, level: float = LEVEL) 
     others = np.sum([played @ played.T for played in (each[0].astype(np.float32) for each in tasks)], axis=0) > 0
     met = others.sum(axis=1) - 1.0
     table, value = _fitted(np.sum([_wins(each) for each in tasks], axis=0), prior * met)
-    bread = _inverse(_information(table, value, prior * met), prior * met)
+    bread = np.linalg.inv(_regular(_information(table, value, prior * met), prior * met))
     filling = np.diag(prior * met**2 / 2)
     chance = _expit(value[:, None] - value[None, :])
     for each in tasks:
@@ -76,7 +76,7 @@ def _fitted(wins: npt.ArrayLike, prior: float | Floats) -> tuple[Floats, Floats]
     return table, _likeliest(table, prior)
 
 
-def _around_mean(value: Floats, covariance: Floats, level: float) -> Strengths:
+def _around_mean(value: Floats, covariance: npt.NDArray[Any], level: float) -> Strengths:
     from scipy.stats import norm
 
     centre = np.eye(len(value)) - 1 / len(value)
@@ -111,7 +111,7 @@ def _likeliest(wins: Floats, prior: float | Floats) -> Floats:
     """Newton's method, shortened to strides of at most 1: the likelihood is concave."""
     value = np.zeros(len(wins))
     for _ in range(1000):
-        step = _inverse(_information(wins, value, prior), prior) @ _score(wins, value, prior)
+        step = np.linalg.solve(_regular(_information(wins, value, prior), prior), _score(wins, value, prior))
         value = value + step / max(1.0, float(np.abs(step).max(initial=0)))
         if np.abs(step).max(initial=0) < 1e-10:
             break
@@ -132,10 +132,9 @@ def _information(wins: Floats, value: Floats, prior: float | Floats) -> Floats:
     return np.asarray(np.diag(own) - weight)
 
 
-def _inverse(information: Floats, prior: float | Floats) -> Floats:
+def _regular(information: Floats, prior: float | Floats) -> Floats:
     """Without a prior, strengths are known up to a shift: that direction is filled in, which changes no difference."""
-    filled = 0.0 if np.all(prior) else np.diag(information).mean() / len(information)
-    return np.asarray(np.linalg.inv(information + filled), dtype=np.float64)
+    return information + (0.0 if np.all(prior) else np.diag(information).mean() / len(information))
 
 
 def _expit(x: Floats) -> Floats:
