@@ -167,7 +167,8 @@ def rival_table(cells: Sequence[Cell]) -> Iterator[str]:
     """The plain alternatives on the same data sets."""
     yield "## What else could be used\n"
     yield text("""The lowest coverage of each method on the same data sets, in %, and its largest mean width as a
-        multiple of ours; tasks like these without the populations in which a rare kind carries the difference.""") + "\n"
+        multiple of ours; tasks like these without the populations in which a rare kind carries the
+        difference.""") + "\n"
     rows = []
     for figure in FIGURES:
         for name in next(cell for cell in cells if cell.figure == figure).methods:
