@@ -152,8 +152,9 @@ def wide_table(cells: Sequence[Cell]) -> Iterator[str]:
     if not wide:
         return
     yield "## Much wider than the oracle's\n"
-    yield text("""Where the episodes of all tasks together hold fewer than two of the rarer events on average, no
-        interval that holds can be as narrow: coverage in % · mean width in points, beside what others give.""") + "\n"
+    yield text("""Where all episodes together hold fewer than two of the rarer events on average, often none of them is
+        seen, and an interval has to allow for that. Coverage in % · mean width in points, beside what others give. The
+        bootstrap and Student's t have no width where nothing varies, which holds only if the truth is 0.""") + "\n"
     for figure in FIGURES:
         here = [cell for cell in wide if cell.figure == figure]
         if here:
