@@ -354,7 +354,7 @@ def test_proprioception_that_is_not_finite_is_an_error_of_its_episodes(
 
 
 @pytest.mark.parametrize(("episodes", "errors", "status"), [
-    (20, 1, 0), (20, 2, 1), (100, 5, 0), (100, 6, 1), (40, 2, 0), (39, 2, 1), (1, 0, 0), (1, 1, 1)])
+    (20, 1, 0), (20, 2, 1), (100, 5, 0), (100, 6, 1), (1000, 50, 0), (1000, 51, 1), (39, 2, 1), (1, 0, 0), (1, 1, 1)])
 def test_a_run_fails_with_more_than_one_error_in_twenty(episodes: int, errors: int, status: int) -> None:
     """Of the episodes of the plan, whatever was on record before."""
     summary = RunSummary(episodes, episodes - errors, 0, 0, errors, (("act: ValueError: no", errors),), 1.0, False)
