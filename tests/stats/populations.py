@@ -31,11 +31,11 @@ class Design(NamedTuple):
 @dataclass(frozen=True)
 class Population:
     """Tasks of one kind or several. kinds: from two uniform numbers [..., 2] a task's chances [..., 4] of the four
-    kinds of pairs. rare: a kind of task that a suite may miss altogether carries the whole difference."""
+    kinds of pairs. rare: the share of all tasks that carries the whole difference, where these are few."""
 
     name: str
     kinds: Callable[[Floats], Floats]
-    rare: bool = False
+    rare: float = 0.0
 
     def suite(self, tasks: int) -> Floats:
         """The chances [T, 4] of a suite in which the population is represented as evenly as it can be."""
@@ -106,8 +106,8 @@ POPULATIONS = (
     Population("broad, change −5 ± 10", _broad(0.55, 0.25, -0.05, 0.1)),
     Population("broad, change −5 ± 20", _broad(0.50, 0.10, -0.05, 0.2)),
     Population("similar policies, 3 % discordant", _even(0.015, 0.015, 0.80)),
-    Population("a fifth of tasks loses 80", _collapse(0.2), rare=True),
-    Population("a tenth of tasks loses 80", _collapse(0.1), rare=True),
+    Population("a fifth of tasks loses 80", _collapse(0.2), rare=0.2),
+    Population("a tenth of tasks loses 80", _collapse(0.1), rare=0.1),
     Population("both rates 2 %", _same(0.02)),
     Population("both rates 96 %", _same(0.96)),
     Population("both rates 99 %", _same(0.99)),
