@@ -18,6 +18,7 @@ from vlabench.plots.panels import curve, legend, outer_labels, panels
 from vlabench.plots.style import INK, SOFT, canvas, footnote, look, styled
 from vlabench.tables.severity import sweeps, swept
 from vlabench.tables.sides import Cell, Side, drop, rate
+from vlabench.tables.suite import corrected
 from vlabench.types import won
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def severity(data: Data) -> Figure:
         axes.set_xticklabels(["clean", *map(str, SEVERITIES)])
     outer_labels(grid, "severity", "success, %")
     legend(figure, grid[0])
-    footnote(figure, [f"Success rates over {', '.join(task_sets)}; bands: Wilson's 95 %.", data.caption])
+    footnote(figure, [f"Success rates over {', '.join(task_sets)}; bands: {data.intervals}.", data.caption])
     return figure
 
 
@@ -90,8 +91,8 @@ def drops(data: Data) -> Figure:
     for line in np.arange(0.5, len(names) - 1):
         axes.axhline(line, color="#eeeeee", linewidth=0.6, zorder=0)
     legend(figure, axes)
-    footnote(figure, ["Paired on the same episodes; 95 % bootstrap intervals clustered by task. Filled: p < 0.05, "
-                      "exact McNemar, corrected after Holm over the conditions.", data.caption])
+    footnote(figure, [f"Paired on the same episodes; {data.intervals}. Filled: p < 0.05, corrected after Holm over the "
+                      f"conditions.", data.caption])
     return figure
 
 
@@ -215,7 +216,7 @@ def iterations(data: Data) -> Figure:
     outer_labels(grid, "iteration", "success, %")
     legend(figure, grid[0])
     level = ["Level lines: policies that are no training's."] if still else []
-    footnote(figure, [f"Success rates over {', '.join(data.task_sets)}; bands: Wilson's 95 %.", *level, data.caption])
+    footnote(figure, [f"Success rates over {', '.join(data.task_sets)}; bands: {data.intervals}.", *level, data.caption])
     return figure
 
 
@@ -240,10 +241,7 @@ def _grouped(conditions: Sequence[str]) -> dict[str, list[str]]:
 
 def _drops(side: Side, data: Data) -> dict[str, Cell]:
     """condition → paired difference, p corrected after Holm."""
-    found = {name: cell for name in side.conditions if (cell := drop(side, name, data.task_sets))}
-    corrected = stats.holm([float(cell.p or 0) for cell in found.values()])
-    return {name: Cell(cell.value, cell.low, cell.high, cell.n, p=p)
-            for (name, cell), p in zip(found.items(), corrected, strict=True)}
+    return corrected({name: cell for name in side.conditions if (cell := drop(side, name, data.task_sets))})
 
 
 def _by_task(side: Side, names: Sequence[str], groups: Mapping[str, Sequence[str]]) -> npt.NDArray[np.float64]:
