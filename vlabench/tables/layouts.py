@@ -81,7 +81,10 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
     if choice.versus and choice.versus not in {owner.policy for owner in gathered.records}:
         raise UnknownName("policy", choice.versus, {owner.policy for owner in gathered.records}, where="--versus")
     cut, notes = sides(gathered, counts, choice.tasks_as, together=choice.versus is not None)
-    notes = [*gathered.notes, *notes]
+    absent = ", ".join(str(side.owner) for side in cut if not side.outcomes and not side.errors
+                       and not any(note.startswith(f"{side.owner}:") for note in gathered.notes))
+    cut = sorted((side for side in cut if side.outcomes or side.errors), key=lambda side: side.owner.assets)
+    notes = [*gathered.notes, *notes, *([f"Without an episode here: {absent}."] if absent else [])]
     if counts == "end":
         notes.insert(0, "Success has to hold at the end of the episode.")
     sheet = _sheet(choice, paper, cut, notes)

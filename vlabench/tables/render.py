@@ -62,9 +62,13 @@ class Grid:
         return found
 
     def only(self, columns: Sequence[int]) -> Grid:
-        """Some of the columns, all words among them."""
-        return Grid([self.groups[i] for i in columns], [self.header[i] for i in columns],
-                    [[row[i] for i in columns] for row in self.rows], self.left, self.rules)
+        """Some of the columns, all words among them; without the rows that have nothing there."""
+        rows = [number for number, row in enumerate(self.rows)
+                if len(columns) <= self.left or any(row[i] for i in columns if i >= self.left)]
+        kept = [[self.rows[number][i] for i in columns] for number in rows]
+        rules = {place for place, number in enumerate(rows)
+                 if place and any(rows[place - 1] < rule <= number for rule in self.rules)}
+        return Grid([self.groups[i] for i in columns], [self.header[i] for i in columns], kept, self.left, rules)
 
 
 def rendered(sheet: Sheet, kind: str, intervals: bool = True) -> str:
@@ -115,19 +119,23 @@ def to_markdown(sheet: Sheet, intervals: bool = True) -> str:
         return {Mark.best: f"**{text}**", Mark.second: f"<u>{text}</u>", Mark.none: text}[mark]
 
     found = grid(sheet, style, intervals)
-    lines = [[cell.replace("|", "\\|") for cell in row] for row in [found.names, *found.rows]]
-    widths = [max(3, *(len(line[i]) for line in lines)) for i in range(len(found.header))]
+    widths = [max(3, *(len(_piped(line[i])) for line in [found.names, *found.rows])) for i in range(len(found.header))]
     notes = "".join(f"- {note}\n" for note in sheet.notes)
-    tables = [_pipes(lines, widths, found.left, block) for block in found.blocks([w + 3 for w in widths], WIDE - 1)]
+    tables = [_pipes(found.only(block), [widths[column] for column in block])
+              for block in found.blocks([width + 3 for width in widths], WIDE - 1)]
     return f"**{title(sheet)}**\n\n" + "\n".join(tables) + (f"\n{notes}" if notes else "")
 
 
-def _pipes(lines: Sequence[Sequence[str]], widths: Sequence[int], left: int, columns: Sequence[int]) -> str:
-    """A table of some of the columns; numbers to the right."""
-    rule = ["-" * w if i < left else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
-    padded = [[cell.ljust(w) if i < left else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths,
-               strict=True))] for line in lines]
-    return "".join("| " + " | ".join(line[i] for i in columns) + " |\n" for line in [padded[0], rule, *padded[1:]])
+def _pipes(found: Grid, widths: Sequence[int]) -> str:
+    """A table of Markdown; numbers to the right."""
+    rule = ["-" * w if i < found.left else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
+    lines = [[_piped(cell).ljust(w) if i < found.left else _piped(cell).rjust(w)
+              for i, (cell, w) in enumerate(zip(line, widths, strict=True))] for line in [found.names, *found.rows]]
+    return "".join("| " + " | ".join(line) + " |\n" for line in [lines[0], rule, *lines[1:]])
+
+
+def _piped(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def to_latex(sheet: Sheet, intervals: bool = True) -> str:

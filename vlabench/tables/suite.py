@@ -69,20 +69,20 @@ def _rates(of: Rate, conditions: Sequence[str], task_sets: Sequence[str]) -> lis
         return [*found.values(), *[None] * len(_beside(conditions))]
     worst = min(perturbed, key=lambda name: perturbed[name].value)
     return [*found.values(), of([(name, each) for name in perturbed for each in task_sets]),
-            replace(perturbed[worst], label=worst)]
+            replace(perturbed[worst], label=worst, acted=None)]
 
 
 def _differences(
     side: Side, conditions: Sequence[str], task_sets: Sequence[str], versus: str | None, rival: Side | None
 ) -> list[Cell | str | None]:
-    """To the control, or to a rival; p corrected after Holm over the conditions."""
+    """To the control, or to a rival; p corrected after Holm over the conditions. Empty where nothing is to compare."""
     found: dict[str, Cell] = {}
     for name in conditions:
         if all((name, each) in side.outcomes for each in task_sets):
             cell = drop(side, name, task_sets) if versus is None else rival and contrast(rival, side, name, task_sets)
             found |= {name: cell} if cell else {}
     cells = corrected(found)
-    return [*(cells.get(name) for name in conditions), *[None] * len(_beside(conditions))]
+    return [*(cells.get(name, "") for name in conditions), *[""] * len(_beside(conditions))]
 
 
 def corrected(found: dict[str, Cell]) -> dict[str, Cell]:

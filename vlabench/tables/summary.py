@@ -138,9 +138,10 @@ def to_rich(frame: pandas.DataFrame, title: str = "", control: str = CLEAN) -> B
 
     header, rows = grid(frame, control)
     left = sum(name in WORDS for name in header)
-    plain = Grid([""] * len(header), header, rows, left, set())
-    marked = [[f"[bold]{escape(cell)}[/bold]" if row[0] == TOTAL else escape(cell) for cell in row] for row in rows]
-    return Blocks(title, plain, marked, stats.question("fixed", 1))
+    marked = [[f"[bold]{escape(cell)}[/bold]" if cell and row[0] == TOTAL else escape(cell) for cell in row]
+              for row in rows]
+    plain, shown = (Grid([""] * len(header), header, each, left, set()) for each in (rows, marked))
+    return Blocks(title, plain, shown, stats.question("fixed", 1))
 
 
 def _rows(records: Sequence[EpisodeRecord], control: str, counts: Success | None,

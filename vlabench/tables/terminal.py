@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vlabench.tables.render import Grid, grid, title
@@ -17,18 +17,22 @@ AROUND = 3
 """Columns of the terminal that a column of a table takes beside its text; the table's edge takes one more."""
 NARROWEST = 8
 """Names are not folded to less than this."""
+SHARE = 0.4
+"""Of the terminal's width that names take before they are folded."""
+HEADER = 20
+"""Longer headers are folded between words."""
 
 
 @dataclass(frozen=True)
 class Blocks:
     """A table that fits the console it is printed on; to be printed with crop=False, lest a wide column be cut off.
 
-    marked: the rows of the grid with rich's markup. notes: sentences below.
+    plain, marked: without and with rich's markup. notes: sentences below.
     """
 
     title: str
     plain: Grid
-    marked: Sequence[Sequence[str]]
+    marked: Grid
     notes: Sequence[str] = ()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -38,7 +42,7 @@ class Blocks:
             yield Text(self.title, style="bold")
         widths = self._widths(options.max_width)
         for block in self.plain.blocks([width + AROUND for width in widths], options.max_width - 1):
-            yield self._table(block, [widths[column] for column in block])
+            yield _table(self.marked.only(block), [widths[column] for column in block])
         for note in self.notes:
             yield Text(f"- {note}")
 
@@ -48,10 +52,11 @@ class Blocks:
 
         found = self.plain
         rows = [[*map(cell_len, row)] for row in found.rows]
-        heads = [max([1, *map(cell_len, name.split())]) for name in found.names]
+        heads = [max([min(cell_len(name), HEADER), *map(cell_len, name.split())]) for name in found.names]
         widths = [max([head, *(row[column] for row in rows)]) for column, head in enumerate(heads)]
-        least = [*widths[: found.left], max([0, *widths[found.left :]])]
-        over = sum(width + AROUND for width in least) + 1 - room
+        words = sum(width + AROUND for width in widths[: found.left])
+        figure = max([0, *widths[found.left :]]) + AROUND + 1
+        over = words - max(min(int(room * SHARE), room - figure), 0)
         while over > 0 and found.left:
             longest = max(range(found.left), key=lambda column: widths[column])
             if widths[longest] <= NARROWEST:
@@ -59,20 +64,20 @@ class Blocks:
             widths[longest], over = widths[longest] - 1, over - 1
         return widths
 
-    def _table(self, columns: Sequence[int], widths: Sequence[int]) -> Table:
-        from rich.markup import escape
-        from rich.table import Table
 
-        found = self.plain
-        table = Table(width=sum(width + AROUND for width in widths) + 1)
-        for column, width in zip(columns, widths, strict=True):
-            table.add_column(escape(found.names[column]), justify="left" if column < found.left else "right",
-                             width=width, overflow="fold")
-        for number, row in enumerate(self.marked):
-            if number in found.rules:
-                table.add_section()
-            table.add_row(*(row[column] for column in columns))
-        return table
+def _table(marked: Grid, widths: Sequence[int]) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(width=sum(width + AROUND for width in widths) + 1)
+    for column, (name, width) in enumerate(zip(marked.names, widths, strict=True)):
+        table.add_column(escape(name), justify="left" if column < marked.left else "right", width=width,
+                         overflow="fold")
+    for number, row in enumerate(marked.rows):
+        if number in marked.rules:
+            table.add_section()
+        table.add_row(*row)
+    return table
 
 
 def to_rich(sheet: Sheet, intervals: bool = True) -> Blocks:
@@ -85,4 +90,4 @@ def to_rich(sheet: Sheet, intervals: bool = True) -> Blocks:
 
     plain, marked = grid(sheet, lambda text, _: text, intervals), grid(sheet, style, intervals)
     rows = [[*map(escape, row[: plain.left]), *row[plain.left :]] for row in marked.rows]
-    return Blocks(title(sheet), plain, rows, sheet.notes)
+    return Blocks(title(sheet), plain, replace(marked, rows=rows), sheet.notes)
