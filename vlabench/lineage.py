@@ -9,6 +9,7 @@ three are heeded among an adapter's options, too: there `base` is what a LoRA ad
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from pydantic import ValidationError
 
 from vlabench import cards, registry
 from vlabench.card_types import PolicyCard, Training
+from vlabench.conditions import digest_of
 from vlabench.errors import CardError, UnknownName, VlabenchError
 from vlabench.problems import one_line_each, shown
 
@@ -75,7 +77,16 @@ def seen(card: PolicyCard, *, paths: bool = True) -> Seen:
 
 
 def on_record(policy: str, digest: str, results: Path) -> Seen | None:
-    """What a policy of some records in the folder `results` was trained on; None if no card here is of its version.
+    """What a policy of some records in the folder `results` was trained on; None if no card here is of its version."""
+    card = recorded(policy, digest, results)
+    try:
+        return seen(card) if card else None
+    except VlabenchError:
+        return None
+
+
+def recorded(policy: str, digest: str, results: Path) -> PolicyCard | None:
+    """The card of a policy of some records in the folder `results`, in their version.
 
     A card that lies in that folder, of a policy whose weights were not kept, has no version and is taken at its word.
     """
@@ -84,10 +95,24 @@ def on_record(policy: str, digest: str, results: Path) -> Seen | None:
         try:
             card = cards.load_policy(name)
             if card.digest == digest or (name != policy and card.training and not card.weights):
-                return seen(card)
+                return card
         except VlabenchError:
             continue
     return None
+
+
+def recipe(card: PolicyCard) -> tuple[str, int] | None:
+    """What a training is but for its seed, and the seed: policies with one recipe and other seeds are repetitions.
+
+    None for a policy that was not trained by its card, or by an unknown seed. Where no weights were kept, the seed is
+    that of the command that makes them.
+    """
+    told = re.search(r"--seed[ =](\d+)", card.train or "")
+    seed = card.made.seed if card.made else int(told[1]) if told else None
+    if card.training is None or seed is None:
+        return None
+    incidental = {"name", "path", "title", "source", "weights", "train", "made"}
+    return digest_of(card.model_dump(mode="json", exclude=incidental)), seed
 
 
 def familiar(holds: Mapping[str, Collection[str]], perturbations: Collection[str]) -> tuple[str, ...]:

@@ -12,8 +12,14 @@ from vlabench import cards
 from vlabench.conditions import CLEAN
 from vlabench.errors import OptionError
 from vlabench.gather import Origin, Owner, Played, gather
+from vlabench.stats import TasksAs
 from vlabench.tables.sides import Side, sides
 from vlabench.types import Success
+
+ABOUT: Mapping[TasksAs, str] = {
+    "fixed": "exactly these tasks, over all start states",
+    "sample": "tasks like these, of which they are taken as a sample",
+}
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,16 @@ class Data:
         """For small print."""
         packs = sorted({side.owner.assets for side in self.sides})
         return f"Measured on {' and '.join(packs)} assets."
+
+    @property
+    def tasks_as(self) -> TasksAs:
+        """The question that the figures answer."""
+        return self.sides[0].tasks_as
+
+    @property
+    def intervals(self) -> str:
+        """What their intervals are, for small print."""
+        return f"95 % intervals about {ABOUT[self.tasks_as]}"
 
     @property
     def conditions(self) -> list[str]:
@@ -73,11 +89,12 @@ def load(
     policies: Sequence[str] = (),
     assets: str | None = None,
     at_end: bool = False,
+    tasks_as: TasksAs = "fixed",
 ) -> Data:
     """The records below some folders, cut to the episodes that all policies of a pack have an outcome for.
 
-    conditions: patterns of names; the control is always there. Raises what `gather` and `cards.load_suite` raise, and
-    OptionError if no record is left.
+    conditions: patterns of names; the control is always there. tasks_as: the question that figures answer. Raises what
+    `gather`, `cards.load_suite` and `sides` raise, and OptionError if no record is left.
     """
     card = cards.load_suite(suite) if suite else None
     digests = {name: each.digest for name, each in card.conditions.items()} if card else None
@@ -86,7 +103,7 @@ def load(
     kept = {owner: [record for record in records if _wanted(record.condition, conditions)]
             for owner, records in gathered.records.items()}
     counts: Success | None = "end" if at_end else card.success if card else None
-    cut, notes = sides(replace(gathered, records=kept), counts)
+    cut, notes = sides(replace(gathered, records=kept), counts, tasks_as, together=True)
     cut = [side for side in cut if side.outcomes]
     if not cut:
         under = f" under {', '.join(conditions)}" if conditions else ""

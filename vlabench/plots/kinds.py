@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from vlabench import stats
 from vlabench.conditions import CLEAN, SEVERITIES
 from vlabench.errors import OptionError, UnknownName
 from vlabench.plots.data import Data
 from vlabench.plots.panels import curve, legend, outer_labels, panels
 from vlabench.plots.style import INK, SOFT, canvas, footnote, look, styled
+from vlabench.plots.times import time
 from vlabench.tables.severity import sweeps, swept
 from vlabench.tables.sides import Cell, Side, drop, rate
-from vlabench.types import won
+from vlabench.tables.suite import corrected
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 CELLS = 900
 """Up to this many cells of a heat map have their figure written in."""
-BANDS = 3
-"""Up to this many policies a crowded figure has bands."""
 KEPT = re.compile(r"(.+)-(\d+)")
 """`robustvla-8`: the policy that a training kept after its eighth iteration."""
 MANY = 24
@@ -61,7 +59,7 @@ def severity(data: Data) -> Figure:
         axes.set_xticklabels(["clean", *map(str, SEVERITIES)])
     outer_labels(grid, "severity", "success, %")
     legend(figure, grid[0])
-    footnote(figure, [f"Success rates over {', '.join(task_sets)}; bands: Wilson's 95 %.", data.caption])
+    footnote(figure, [f"Success rates over {', '.join(task_sets)}; bands: {data.intervals}.", data.caption])
     return figure
 
 
@@ -90,8 +88,8 @@ def drops(data: Data) -> Figure:
     for line in np.arange(0.5, len(names) - 1):
         axes.axhline(line, color="#eeeeee", linewidth=0.6, zorder=0)
     legend(figure, axes)
-    footnote(figure, ["Paired on the same episodes; 95 % bootstrap intervals clustered by task. Filled: p < 0.05, "
-                      "exact McNemar, corrected after Holm over the conditions.", data.caption])
+    footnote(figure, [f"Paired on the same episodes; {data.intervals}. Filled: p < 0.05, corrected after Holm over the "
+                      f"conditions.", data.caption])
     return figure
 
 
@@ -161,31 +159,6 @@ def radar(data: Data) -> Figure:
     return figure
 
 
-def time(data: Data) -> Figure:
-    """The success rate that a shorter step limit would give: task sets beside each other, clean above perturbed."""
-    perturbed = [name for name in data.conditions if name != CLEAN]
-    kinds = [("clean", [CLEAN])] * (CLEAN in data.conditions) + [("perturbed", perturbed)] * bool(perturbed)
-    figure = canvas(max(3.6, 0.9 + 2.5 * len(data.task_sets)), 1.1 + 1.9 * len(kinds))
-    grid = figure.subplots(len(kinds), len(data.task_sets), squeeze=False, sharey=True, sharex="col")
-    for row, (what, conditions) in zip(grid, kinds, strict=True):
-        for axes, task_set in zip(row, data.task_sets, strict=True):
-            steps = [_steps(data, side, conditions, task_set) for side in data.sides]
-            for number, side in enumerate(data.sides):
-                if len(steps[number][0]):
-                    _solved(axes, *steps[number], number, data.label(side), len(data.sides) <= BANDS)
-            axes.set(xlim=(0, max((int(each.max()) for each, _ in steps if len(each)), default=1)), ylim=(0, 100),
-                     yticks=range(0, 101, 25))
-        row[0].set_ylabel(f"{what}: success, %")
-    for task_set, top, bottom in zip(data.task_sets, grid[0], grid[-1], strict=True):
-        top.set_title(task_set)
-        bottom.set_xlabel("step limit")
-    legend(figure, max(grid.flat, key=lambda axes: len(axes.get_legend_handles_labels()[1])))
-    bands = ["Bands: Wilson's 95 %, at each step by itself."] if len(data.sides) <= BANDS else []
-    footnote(figure, ["Episodes that succeed within so many steps; perturbed: all conditions but clean.", *bands,
-                      data.caption])
-    return figure
-
-
 def iterations(data: Data) -> Figure:
     """Success over a training's iterations: a line through the policies that it kept, a panel for each condition."""
     kept: dict[str, dict[int, Side]] = {}
@@ -215,7 +188,8 @@ def iterations(data: Data) -> Figure:
     outer_labels(grid, "iteration", "success, %")
     legend(figure, grid[0])
     level = ["Level lines: policies that are no training's."] if still else []
-    footnote(figure, [f"Success rates over {', '.join(data.task_sets)}; bands: Wilson's 95 %.", *level, data.caption])
+    footnote(figure, [f"Success rates over {', '.join(data.task_sets)}; bands: {data.intervals}.", *level,
+                      data.caption])
     return figure
 
 
@@ -240,10 +214,7 @@ def _grouped(conditions: Sequence[str]) -> dict[str, list[str]]:
 
 def _drops(side: Side, data: Data) -> dict[str, Cell]:
     """condition → paired difference, p corrected after Holm."""
-    found = {name: cell for name in side.conditions if (cell := drop(side, name, data.task_sets))}
-    corrected = stats.holm([float(cell.p or 0) for cell in found.values()])
-    return {name: Cell(cell.value, cell.low, cell.high, cell.n, p=p)
-            for (name, cell), p in zip(found.items(), corrected, strict=True)}
+    return corrected({name: cell for name in side.conditions if (cell := drop(side, name, data.task_sets))})
 
 
 def _by_task(side: Side, names: Sequence[str], groups: Mapping[str, Sequence[str]]) -> npt.NDArray[np.float64]:
@@ -256,30 +227,6 @@ def _by_task(side: Side, names: Sequence[str], groups: Mapping[str, Sequence[str
     table = [[[rates[task, name] for name in members if (task, name) in rates] for members in groups.values()]
              for task in names]
     return np.array([[np.mean(found) if found else math.nan for found in row] for row in table])
-
-
-def _steps(
-    data: Data, side: Side, conditions: Sequence[str], task_set: str
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Steps [N] of the episodes of some conditions on a task set, and whether they succeeded [N]."""
-    chosen = [record for record in data.records[side.owner]
-              if record.condition in conditions and record.task_set == task_set]
-    return (np.array([record.steps for record in chosen], dtype=np.int64),
-            np.array([won(record, data.counts) for record in chosen], dtype=np.bool_))
-
-
-def _solved(
-    axes: Axes, steps: npt.NDArray[np.int64], won: npt.NDArray[np.bool_], number: int, label: str, band: bool
-) -> None:
-    """The share of N episodes that is solved within each number of steps, from the first success to the last step."""
-    at = np.append(np.unique(steps[won]), steps.max())
-    solved = np.searchsorted(np.sort(steps[won]), at, side="right")
-    style = look(number)
-    axes.step(np.append(0, at), 100 * np.append(0, solved / len(steps)), where="post", color=style.color,
-              linestyle=style.dashes, label=label)
-    if band:
-        low, high = np.array([stats.wilson(int(each), len(steps)) for each in solved]).T
-        axes.fill_between(at, 100 * low, 100 * high, step="post", color=style.color, linewidth=0, alpha=0.13)
 
 
 def _bar(axes: Axes, cell: Cell, y: float, number: int) -> None:

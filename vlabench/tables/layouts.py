@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vlabench import cards, published
 from vlabench.card_types import SuiteCard
 from vlabench.errors import OptionError, UnknownName
 from vlabench.gather import Gathered, gather
+from vlabench.published import Paper, PublishedTable
+from vlabench.stats import TasksAs
+from vlabench.tables.notes import apart
 from vlabench.tables.paper import paper_sheet
 from vlabench.tables.severity import severity_sheet
 from vlabench.tables.sheet import Sheet
-from vlabench.tables.sides import sides
+from vlabench.tables.sides import Side, sides
 from vlabench.tables.suite import suite_sheet
 from vlabench.types import Success
 
@@ -27,7 +30,8 @@ class Choice:
     suite: whose conditions are shown, as its card has them now. published: add the paper's own rows. partial: average
     over the task sets that are there, where a policy lacks some. by_task_set: rows for each task set, too. at_end:
     success has to hold at the end. reference: the policy whose failures the mCE is relative to. versus: the policy
-    that differences are to, instead of the clean condition.
+    to compare with on the same episodes; a suite's differences are to it, instead of to the clean condition. tasks_as:
+    the question that the figures answer.
     """
 
     layout: str = SUITE
@@ -40,6 +44,7 @@ class Choice:
     at_end: bool = False
     reference: str | None = None
     versus: str | None = None
+    tasks_as: TasksAs = "fixed"
 
 
 def names() -> list[str]:
@@ -61,7 +66,7 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
                           f"{', '.join(published.layouts())}")
     if paper and choice.suite:
         raise OptionError(f"--layout {choice.layout} is of the suite {paper[1].suite}: leave --suite out")
-    for option, value, layout in (("reference", choice.reference, SEVERITY), ("versus", choice.versus, SUITE),
+    for option, value, layout in (("reference", choice.reference, SEVERITY),
                                   ("by-task-set", choice.by_task_set, SUITE)):  # fmt: skip
         if value and choice.layout != layout:
             raise OptionError(f"--{option} goes with --layout {layout}")
@@ -73,15 +78,28 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
         raise OptionError("\n  ".join([f"no episode{what} is on record as it is played now", *gathered.notes,
                                        "mend: vlabench run --policy P --suite S plays them"]))
     counts: Success | None = "end" if choice.at_end else card.success if card else None
-    cut, notes = sides(gathered, counts)
-    notes = [*gathered.notes, *notes]
+    if choice.versus and choice.versus not in {owner.policy for owner in gathered.records}:
+        raise UnknownName("policy", choice.versus, {owner.policy for owner in gathered.records}, where="--versus")
+    cut, notes = sides(gathered, counts, choice.tasks_as, together=choice.versus is not None)
+    absent = ", ".join(str(side.owner) for side in cut if not side.outcomes and not side.errors
+                       and not any(note.startswith(f"{side.owner}:") for note in gathered.notes))
+    cut = sorted((side for side in cut if side.outcomes or side.errors), key=lambda side: side.owner.assets)
+    notes = [*gathered.notes, *notes, *([f"Without an episode here: {absent}."] if absent else [])]
     if counts == "end":
         notes.insert(0, "Success has to hold at the end of the episode.")
+    sheet = _sheet(choice, paper, cut, notes)
+    return replace(sheet, notes=[*sheet.notes, *apart(sheet, choice.versus is not None)])
+
+
+def _sheet(choice: Choice, paper: tuple[Paper, PublishedTable] | None, cut: Sequence[Side], notes: Sequence[str],
+           ) -> Sheet:
+    """The layout's, a suite's with policies in rows."""
     if paper:
         return paper_sheet(*paper, cut, notes, choice.published, choice.partial)
     if choice.layout == SEVERITY:
         return severity_sheet(cut, notes, choice.reference)
-    return suite_sheet(choice.suite, cut, notes, choice.by_task_set, choice.partial, choice.versus)
+    sheet = suite_sheet(choice.suite, cut, notes, choice.by_task_set, choice.partial, choice.versus)
+    return replace(sheet.by_group(), transposed=False, grouping="task set")
 
 
 def _gathered(places: Sequence[Path], card: SuiteCard | None, choice: Choice) -> Gathered:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from vlabench.errors import OptionError
 from vlabench.published import Paper, PublishedTable
-from vlabench.tables.notes import AVERAGING, acted, common, counts, trained
+from vlabench.tables.notes import AVERAGING, TRAININGS, acted, common, counts, question, trained
 from vlabench.tables.sheet import MEASURED, PUBLISHED, Head, Line, Sheet
-from vlabench.tables.sides import Cell, Side, rate
+from vlabench.tables.sides import Cell, Side, mean_rate, rate
+from vlabench.tables.trainings import with_trainings
 
 
 def paper_sheet(
@@ -18,14 +19,13 @@ def paper_sheet(
 
     Raises OptionError if no policy fills any column.
     """
-    lines, said = [], list(notes)
     there = common(cut) if partial else None
-    for side in cut:
-        cells = [rate(side, [leaf for leaf in table.leaves(column) if there is None or leaf[1] in there])
-                 for column in table.columns]
-        lines.append(Line(side.owner.policy, MEASURED, side.owner.assets, cells))
-        said += _gaps(side, table, there)
-    lines = [line for line in lines if any(line.cells)]
+    leaves = [[leaf for leaf in table.leaves(column) if there is None or leaf[1] in there] for column in table.columns]
+    own = [(side, Line(side.owner.policy, MEASURED, side.owner.assets, [rate(side, each) for each in leaves]))
+           for side in cut]
+    said = [*notes, *(gap for side in cut for gap in _gaps(side, table, there))]
+    lines, several = with_trainings([(side, line) for side, line in own if any(line.cells)], cut,
+                                    lambda members: [mean_rate(members, each) for each in leaves])
     if not lines:
         raise OptionError(f"nothing on record fills a column of {paper.name} table {table.number}\n"
                           f"  mend: vlabench run --policy P --suite {table.suite}, or --partial where task sets are "
@@ -33,7 +33,8 @@ def paper_sheet(
     if published:
         lines += _published_lines(paper, table)
         said += _published_notes(paper, table)
-    said += [AVERAGING, *trained(cut, lines), *acted(lines), *counts(cut, lines)]
+    said += [question(cut[0].tasks_as, lines), AVERAGING, *([TRAININGS] if several else []), *trained(cut, lines),
+             *acted(lines), *counts(cut, lines)]
     return Sheet(table.title, [Head(column.name, column.group) for column in table.columns], lines, said,
                  table.transposed)
 

@@ -1,4 +1,4 @@
-"""Sheets as text: Markdown, LaTeX (booktabs), CSV and a table for the terminal."""
+"""Sheets as text: Markdown and LaTeX (booktabs), in blocks of columns where they are wide, and CSV."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from vlabench.tables.sheet import PUBLISHED, Line, Mark, Sheet
 from vlabench.tables.sides import Cell
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
 SIGNIFICANT = 0.05
+WIDE = 120
+"""Characters of a line of Markdown; more columns are another block."""
+ACROSS = 7
+"""Columns of figures that a page in LaTeX has room for."""
 TRAINED = "†"
 """Beside a figure: under a perturbation that the policy was trained under."""
 TEX = {"−": "$-$", "π": r"$\pi$", "±": r"$\pm$", "×": r"$\times$", "σ": r"$\sigma$", "–": "--", "†": r"$\dagger$",
@@ -40,6 +40,36 @@ class Grid:
     left: int
     rules: set[int]
 
+    @property
+    def names(self) -> list[str]:
+        """Of the columns, with their groups'."""
+        return [_joined(group, name) for group, name in zip(self.groups, self.header, strict=True)]
+
+    def blocks(self, sizes: Sequence[int], room: int) -> list[list[int]]:
+        """The columns that stand together in `room`, the words in every block; a single one may be larger.
+
+        sizes: what each column takes.
+        """
+        words = list(range(self.left))
+        taken = sum(sizes[: self.left])
+        found, used = [list(words)], taken
+        for column in range(self.left, len(self.header)):
+            if used + sizes[column] > room and len(found[-1]) > self.left:
+                found.append(list(words))
+                used = taken
+            found[-1].append(column)
+            used += sizes[column]
+        return found
+
+    def only(self, columns: Sequence[int]) -> Grid:
+        """Some of the columns, all words among them; without the rows that have nothing there."""
+        rows = [number for number, row in enumerate(self.rows)
+                if len(columns) <= self.left or any(row[i] for i in columns if i >= self.left)]
+        kept = [[self.rows[number][i] for i in columns] for number in rows]
+        rules = {place for place, number in enumerate(rows)
+                 if place and any(rows[place - 1] < rule <= number for rule in self.rules)}
+        return Grid([self.groups[i] for i in columns], [self.header[i] for i in columns], kept, self.left, rules)
+
 
 def rendered(sheet: Sheet, kind: str, intervals: bool = True) -> str:
     """The sheet as `md`, `latex` or `csv`."""
@@ -56,8 +86,9 @@ def grid(sheet: Sheet, style: Callable[[str, Mark], str], intervals: bool = True
     if sheet.transposed:
         return _transposed(sheet, cells)
     with_group = any(line.group for line in sheet.lines)
-    words = ([sheet.grouping] if with_group else []) + ["policy", "from"]
-    rows = [([line.group] if with_group else []) + [line.name, origin(line), *row]
+    alike = _alike(sheet)
+    words = ([sheet.grouping] if with_group else []) + ["policy"] + ([] if alike else ["from"])
+    rows = [([line.group] if with_group else []) + [line.name, *([] if alike else [origin(line)]), *row]
             for line, row in zip(sheet.lines, cells, strict=True)]
     if with_group:
         _blank_repeats(rows)
@@ -74,8 +105,12 @@ def origin(line: Line) -> str:
 
 def title(sheet: Sheet) -> str:
     """The sheet's, with the origin of its lines where no column or heading says it."""
-    origins = list(dict.fromkeys(origin(line) for line in sheet.lines))
-    return f"{sheet.title}; {origins[0]}" if sheet.transposed and len(origins) == 1 else sheet.title
+    return f"{sheet.title}; {origin(sheet.lines[0])}" if _alike(sheet) else sheet.title
+
+
+def _alike(sheet: Sheet) -> bool:
+    """Whether all lines have one origin, which the title says then."""
+    return len({origin(line) for line in sheet.lines}) == 1
 
 
 def to_markdown(sheet: Sheet, intervals: bool = True) -> str:
@@ -84,31 +119,47 @@ def to_markdown(sheet: Sheet, intervals: bool = True) -> str:
         return {Mark.best: f"**{text}**", Mark.second: f"<u>{text}</u>", Mark.none: text}[mark]
 
     found = grid(sheet, style, intervals)
-    header = [_joined(group, name) for group, name in zip(found.groups, found.header, strict=True)]
-    lines = [[cell.replace("|", "\\|") for cell in row] for row in [header, *found.rows]]
-    widths = [max(3, *(len(line[i]) for line in lines)) for i in range(len(header))]
-    rule = ["-" * w if i < found.left else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
-    lines = [[cell.ljust(w) if i < found.left else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths,
-              strict=True))] for line in lines]
-    table = "".join("| " + " | ".join(line) + " |\n" for line in [lines[0], rule, *lines[1:]])
+    widths = [max(3, *(len(_piped(line[i])) for line in [found.names, *found.rows])) for i in range(len(found.header))]
     notes = "".join(f"- {note}\n" for note in sheet.notes)
-    return f"**{title(sheet)}**\n\n{table}" + (f"\n{notes}" if notes else "")
+    tables = [_pipes(found.only(block), [widths[column] for column in block])
+              for block in found.blocks([width + 3 for width in widths], WIDE - 1)]
+    return f"**{title(sheet)}**\n\n" + "\n".join(tables) + (f"\n{notes}" if notes else "")
+
+
+def _pipes(found: Grid, widths: Sequence[int]) -> str:
+    """A table of Markdown; numbers to the right."""
+    rule = ["-" * w if i < found.left else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
+    lines = [[_piped(cell).ljust(w) if i < found.left else _piped(cell).rjust(w)
+              for i, (cell, w) in enumerate(zip(line, widths, strict=True))] for line in [found.names, *found.rows]]
+    return "".join("| " + " | ".join(line) + " |\n" for line in [lines[0], rule, *lines[1:]])
+
+
+def _piped(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def to_latex(sheet: Sheet, intervals: bool = True) -> str:
-    """A `table` for booktabs; the notes as comments. Needs no other package."""
+    """A `table` for booktabs, or several; the notes as comments. Needs no other package."""
     def style(text: str, mark: Mark) -> str:
         figure, _, interval = tex(text).partition(" [")
         shown = {Mark.best: rf"\textbf{{{figure}}}", Mark.second: rf"\underline{{{figure}}}", Mark.none: figure}[mark]
         return shown + (rf" {{\scriptsize [{interval}}}" if interval else "")
 
     found = grid(sheet, style, intervals)
+    blocks = found.blocks([int(i >= found.left) for i in range(len(found.header))], ACROSS)
+    captions = [title(sheet) + (f" ({n} of {len(blocks)})" if len(blocks) > 1 else "")
+                for n in range(1, len(blocks) + 1)]
+    parts = [_booktabs(found.only(block), caption) for block, caption in zip(blocks, captions, strict=True)]
+    return "\n".join([*(f"% {note}" for note in sheet.notes), *parts])
+
+
+def _booktabs(found: Grid, caption: str) -> str:
     rows = [" & ".join([*(tex(cell) for cell in row[: found.left]), *row[found.left :]]) + r" \\" for row in found.rows]
     for number in sorted(found.rules, reverse=True):
         rows.insert(number, r"\midrule")
     head = [] if not any(found.groups) else [_spanning(found)]
     return "\n".join([
-        *(f"% {note}" for note in sheet.notes), r"\begin{table}[t]", r"\centering", rf"\caption{{{tex(title(sheet))}}}",
+        r"\begin{table}[t]", r"\centering", rf"\caption{{{tex(caption)}}}",
         rf"\begin{{tabular}}{{{'l' * found.left}{'r' * (len(found.header) - found.left)}}}", r"\toprule", *head,
         " & ".join(map(tex, found.header)) + r" \\", r"\midrule", *rows, r"\bottomrule", r"\end{tabular}",
         r"\end{table}", "",
@@ -127,30 +178,11 @@ def to_csv(sheet: Sheet) -> str:
                 figures = [cell.value, cell.low, cell.high]
                 writer.writerow([*start, *("" if math.isnan(x) else f"{x:.6f}" for x in figures), cell.n or "",
                                  cell.errors, "" if cell.acted is None else cell.acted, int(cell.familiar),
-                                 "" if cell.p is None else f"{cell.p:.6g}", ""])
+                                 "" if cell.p is None else f"{cell.p:.6g}",
+                                 cell.label if cell.spread is None else f"{cell.label} ± {cell.spread:.6f}".strip()])
             else:
                 writer.writerow([*start, *[""] * 8, cell or ""])
     return out.getvalue()
-
-
-def to_rich(sheet: Sheet, intervals: bool = True) -> Table:
-    """The table for a terminal, the notes below it."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    def style(text: str, mark: Mark) -> str:
-        tag = {Mark.best: "bold", Mark.second: "underline", Mark.none: ""}[mark]
-        return f"[{tag}]{escape(text)}[/{tag}]" if tag else escape(text)
-
-    found = grid(sheet, style, intervals)
-    table = Table(title=escape(title(sheet)), caption=escape("\n".join(sheet.notes)), caption_justify="left")
-    for number, (group, name) in enumerate(zip(found.groups, found.header, strict=True)):
-        table.add_column(escape(_joined(group, name)), justify="left" if number < found.left else "right")
-    for number, row in enumerate(found.rows):
-        if number in found.rules:
-            table.add_section()
-        table.add_row(*(escape(cell) for cell in row[: found.left]), *row[found.left :])
-    return table
 
 
 def tex(text: str) -> str:
@@ -173,12 +205,16 @@ def _text(
         return style(f"{points:.1f}" if math.isclose(points, round(points, 1), abs_tol=1e-9) else f"{points:.2f}", mark)
     sign = "+" if cell.p is not None else ""
     star = "*" if cell.p is not None and cell.p < SIGNIFICANT else ""
-    text = f"{points:{sign}.1f}{star}{TRAINED if cell.familiar else ''}"
+    text = f"{cell.label} " if cell.label else ""
+    figures = f"{points:{sign}.1f}{star}{TRAINED if cell.familiar else ''}"
+    if cell.spread is not None:
+        figures += f" ± {100 * cell.spread:.1f}"
     if intervals and not math.isnan(cell.low):
-        text += f" [{100 * cell.low:{sign}.1f}, {100 * cell.high:{sign}.1f}]"
+        figures += f" [{100 * cell.low:{sign}.1f}, {100 * cell.high:{sign}.1f}]"
+    text += re.sub(r"[-+](?=0\.0(?!\d))", "", figures).replace("-", "−").replace("inf", "∞")
     if cell.acted is not None and cell.acted < cell.n:
         text += f"; acted {cell.acted}/{cell.n}"
-    return style(re.sub(r"[-+](?=0\.0(?!\d))", "", text).replace("-", "−"), mark)
+    return style(text, mark)
 
 
 def _transposed(sheet: Sheet, cells: Sequence[Sequence[str]]) -> Grid:
@@ -189,8 +225,7 @@ def _transposed(sheet: Sheet, cells: Sequence[Sequence[str]]) -> Grid:
     rules = {i for i in range(1, len(rows)) if sheet.columns[i].group != sheet.columns[i - 1].group}
     if with_group:
         _blank_repeats(rows)
-    alike = len({origin(line) for line in sheet.lines}) == 1  # said in the title then
-    return Grid([""] * len(words) + ["" if alike else origin(line) for line in sheet.lines],
+    return Grid([""] * len(words) + ["" if _alike(sheet) else origin(line) for line in sheet.lines],
                 words + [_joined(line.group, line.name) for line in sheet.lines], rows, len(words), rules)
 
 

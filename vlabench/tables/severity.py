@@ -11,16 +11,16 @@ import numpy as np
 from vlabench import stats
 from vlabench.conditions import CLEAN, SEVERITIES
 from vlabench.errors import OptionError, UnknownName
-from vlabench.tables.notes import acted, counts, trained
+from vlabench.tables.notes import AVERAGING, acted, counts, question, trained
 from vlabench.tables.sheet import MEASURED, Head, Line, Sheet
-from vlabench.tables.sides import Cell, Side, block, rate
+from vlabench.tables.sides import Cell, Side, block, identity, rate
 
 ALL = "all of them"
 SWEPT = re.compile(rf"(.+)-s([{SEVERITIES[0]}-{SEVERITIES[-1]}])")
 """`rotation-s3`: the condition of a perturbation at a severity."""
 NOTE = (
     "area: mean success rate from clean to severity {last} (trapezoids); retention: the mean over severities as a "
-    "share of the clean rate; their intervals resample tasks. Those of rates are Wilson's; all at 95 %."
+    "share of the clean rate."
 )  # fmt: skip
 
 
@@ -56,7 +56,8 @@ def severity_sheet(cut: Sequence[Side], notes: Sequence[str], reference: str | N
     task_sets = swept(cut)
     lines = [_line(side, name, [name], known[side.owner][name], task_sets) for name in perturbations for side in cut
              if name in known[side.owner]]
-    said = [*notes, f"Over {', '.join(task_sets)}.", NOTE.format(last=SEVERITIES[-1])]
+    said = [*notes, f"Over {', '.join(task_sets)}.", question(cut[0].tasks_as, lines), AVERAGING,
+            NOTE.format(last=SEVERITIES[-1])]
     shared = _shared(cut, perturbations)
     if len(perturbations) > 1 and shared:
         lines += [_line(side, ALL, shared, list(SEVERITIES), task_sets) for side in cut]
@@ -92,9 +93,11 @@ def _areas(
         return [None, None]
     perturbed = outcomes[1:].reshape(len(perturbations), len(severities), -1)
     clean = np.broadcast_to(outcomes[:1], (len(perturbations), 1, len(tasks)))
-    area = stats.severity_area(np.concatenate([clean, perturbed], axis=1), [0, *severities], tasks)
-    kept = stats.retention(outcomes[0], outcomes[1:], tasks)
-    return [Cell(area.value, area.low, area.high, area.n), Cell(kept.value, kept.low, kept.high, kept.n)]
+    area = stats.severity_area(np.concatenate([clean, perturbed], axis=1), [0, *severities], tasks, side.tasks_as)
+    kept = stats.retention(outcomes[0], outcomes[1:], tasks, side.tasks_as)
+    same = identity(side, [(name, each) for name in conditions for each in task_sets])
+    return [Cell(found.value, found.low, found.high, found.n, tasks=len(set(tasks)), played=same)
+            for found in (area, kept)]
 
 
 def _shared(cut: Sequence[Side], perturbations: Sequence[str]) -> list[str]:
@@ -114,12 +117,14 @@ def _mce(
     if not rivals:
         return ""
     names = [f"{name}-s{k}" for name in shared for k in SEVERITIES]
-    theirs = 1 - np.nanmean(block(rivals[0], names, task_sets)[1], axis=1).reshape(len(shared), len(SEVERITIES))
+    others, failed = block(rivals[0], names, task_sets)
+    theirs = np.array([1 - stats.rate(row, others).value for row in failed]).reshape(len(shared), len(SEVERITIES))
     tasks, outcomes = block(side, names, task_sets)
     by_name = dict(zip(shared, outcomes.reshape(len(shared), len(SEVERITIES), -1), strict=True))
     failing = [name for name, failures in zip(shared, theirs, strict=True) if failures.sum() > 0]
     if not failing:
         return "–"
     found = stats.mce({name: by_name[name] for name in failing},
-                      {name: list(theirs[shared.index(name)]) for name in failing}, tasks)
-    return Cell(found.value, found.low, found.high, found.n)
+                      {name: list(theirs[shared.index(name)]) for name in failing}, tasks, side.tasks_as)
+    return Cell(found.value, found.low, found.high, found.n, tasks=len(set(tasks)),
+                played=identity(side, [(name, each) for name in names for each in task_sets]))

@@ -1,9 +1,8 @@
-"""Records → outcomes that can be compared: episodes that all policies of a pack have, and rates over task sets."""
+"""Records → outcomes of each policy, and the figures over task sets and conditions that tables are made of."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
@@ -12,9 +11,11 @@ import numpy.typing as npt
 
 from vlabench import stats
 from vlabench.conditions import CLEAN
+from vlabench.errors import VlabenchError
 from vlabench.gather import Gathered, Owner
-from vlabench.lineage import Seen, familiar, on_record
+from vlabench.lineage import Seen, familiar, recipe, recorded, seen
 from vlabench.stats import TasksAs
+from vlabench.tables.cutting import counted, cut
 from vlabench.types import Success, won
 
 Episode = tuple[str, int, int]
@@ -22,6 +23,8 @@ Episode = tuple[str, int, int]
 Leaf = tuple[str, str]
 """(condition, task set)"""
 Outcomes = dict[Episode, bool]
+ENGINE = "mujoco"
+"""The package that computes contacts, of which versions differ."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class Side:
 
     idle: the episodes in which the condition changed nothing. seen: what the policy was trained on, None where its card
     is not here in the version of the records. familiar: the conditions that hold a perturbation from its training.
-    tasks_as: the question that its figures answer.
+    tasks_as: the question that its figures answer. played: a number for the set of episodes that were played, errors
+    included. recipe: see `lineage.recipe`.
     """
 
     owner: Owner
@@ -40,6 +44,8 @@ class Side:
     seen: Seen | None = None
     familiar: Sequence[str] = ()
     tasks_as: TasksAs = "fixed"
+    played: Mapping[Leaf, int] = field(default_factory=dict)
+    recipe: tuple[str, int] | None = None
 
     @property
     def conditions(self) -> list[str]:
@@ -59,10 +65,13 @@ class Side:
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure of a table: fractions. n: different episodes behind it. p: of a difference, corrected after Holm.
+    """A figure of a table: fractions. n, tasks: different episodes and tasks behind it. p: of a difference, corrected
+    after Holm.
 
     acted: of the rate under one perturbed condition, in how many of its episodes that changed anything. familiar: some
-    condition holds a perturbation that the policy was trained under.
+    condition holds a perturbation that the policy was trained under. played: a number for the episodes that it stands
+    on, errors included; only figures with the same are fit to compete. spread: the standard deviation between
+    trainings. label: what the figure is of, where the column does not say.
     """
 
     value: float
@@ -73,37 +82,41 @@ class Cell:
     p: float | None = None
     acted: int | None = None
     familiar: bool = False
+    tasks: int = 0
+    played: int = 0
+    spread: float | None = None
+    label: str = ""
 
 
-def sides(gathered: Gathered, counts: Success | None = None) -> tuple[list[Side], list[str]]:
-    """The sides, cut to the episodes that all policies of the same pack have an outcome for, and what that cost.
+def sides(
+    gathered: Gathered, counts: Success | None = None, tasks_as: TasksAs = "fixed", together: bool = False
+) -> tuple[list[Side], list[str]]:
+    """The sides, and sentences about what is not in them.
 
-    counts: the success that counts (`types.won`). Task by task, index by index: policies are
-    compared under a condition on the same episodes or not at all. A policy that has not played a condition on a task
-    set at all takes no part there.
+    counts: the success that counts (`types.won`). tasks_as: the question that their figures answer. together: only the
+    episodes that all policies of a pack have an outcome for (`cutting.cut`, which see for errors); otherwise each has
+    its own.
     """
-    made = [_side(owner, gathered, counts) for owner in gathered.records]
-    common: dict[tuple[str, Leaf], set[Episode]] = {}
-    for side in made:
-        for leaf, outcomes in side.outcomes.items():
-            key = (side.owner.assets, leaf)
-            common[key] = common[key] & outcomes.keys() if key in common else set(outcomes)
-    cut, lost = [], dict[Owner, int]()
-    for side in made:
-        kept = {leaf: {key: good for key, good in outcomes.items() if key in common[side.owner.assets, leaf]}
-                for leaf, outcomes in side.outcomes.items()}
-        lost[side.owner] = sum(map(len, side.outcomes.values())) - sum(map(len, kept.values()))
-        cut.append(replace(side, outcomes={leaf: outcomes for leaf, outcomes in kept.items() if outcomes}))
-    notes = _counted("Policies of one pack are compared on the same episodes. Left out, because another one has no "
-                     "outcome for them: {} (--policies chooses who takes part).", lost)
-    notes += _counted("Ended in errors, which enter no rate: {}.", {s.owner: sum(s.errors.values()) for s in cut})
-    return cut, notes
+    made = [replace(_side(owner, gathered, counts), tasks_as=tasks_as) for owner in gathered.records]
+    made, notes = cut(made) if together else (made, [])
+    notes += counted("Ended in errors, which enter no rate: {}.", {s.owner: sum(s.errors.values()) for s in made})
+    return made, [*notes, *engines(gathered)]
 
 
-def _counted(sentence: str, counts: Mapping[Owner, int]) -> list[str]:
-    """The sentence with the owners of which the number is not 0, if there are any."""
-    listed = ", ".join(f"{count} of {owner}" for owner, count in counts.items() if count)
-    return [sentence.format(listed)] if listed else []
+def engines(gathered: Gathered) -> list[str]:
+    """A sentence for each pack whose records were not all played with one version of the physics engine."""
+    said = []
+    for assets in dict.fromkeys(owner.assets for owner in gathered.records):
+        found = {owner.policy: origin.versions.get(ENGINE, ()) for owner, origin in gathered.origins.items()
+                 if owner.assets == assets and gathered.records.get(owner)}
+        if len({version for versions in found.values() for version in versions}) > 1:
+            by_version: dict[str, list[str]] = {}
+            for policy, versions in found.items():
+                by_version.setdefault(" and ".join(versions) or "an unknown version", []).append(policy)
+            listed = "; ".join(f"{', '.join(policies)} with {versions}" for versions, policies in by_version.items())
+            said.append(f"On {assets} assets not all was played with one version of MuJoCo, to which part of a "
+                        f"difference may be due: {listed}.")
+    return said
 
 
 def rate(side: Side, leaves: Sequence[Leaf]) -> Cell | None:
@@ -113,13 +126,40 @@ def rate(side: Side, leaves: Sequence[Leaf]) -> Cell | None:
     """
     if not leaves or not all(side.outcomes.get(leaf) for leaf in leaves):
         return None
-    by_condition: dict[str, list[str]] = {}
-    for condition, task_set in dict.fromkeys(leaves):
-        by_condition.setdefault(condition, []).append(task_set)
-    tasks, outcomes = _block([side.merged(*each) for each in by_condition.items()])
+    tasks, outcomes = _block(_by_condition(side, leaves))
     found = stats.rate(outcomes, tasks, side.tasks_as)
     return Cell(found.value, found.low, found.high, found.n, sum(side.errors.get(leaf, 0) for leaf in leaves),
-                acted=_acted(side, leaves), familiar=any(condition in side.familiar for condition, _ in leaves))
+                acted=_acted(side, leaves), familiar=any(condition in side.familiar for condition, _ in leaves),
+                tasks=len(set(tasks)), played=identity(side, leaves))
+
+
+def mean_rate(members: Sequence[Side], leaves: Sequence[Leaf]) -> Cell | None:
+    """The mean of several sides' rates, with their standard deviation; None unless each has one.
+
+    An episode has one score, its mean over the sides: the interval is about episodes, as that of one rate.
+    """
+    each = [rate(side, leaves) for side in members]
+    known = [cell for cell in each if cell]
+    if len(known) < len(members) or len(members) < 2:
+        return None
+    tasks, outcomes = _block([table for side in members for table in _by_condition(side, leaves)])
+    found = stats.rate(outcomes, tasks, members[0].tasks_as)
+    return Cell(found.value, found.low, found.high, found.n, sum(cell.errors for cell in known),
+                familiar=any(cell.familiar for cell in known), tasks=len(set(tasks)),
+                spread=float(np.std([cell.value for cell in known], ddof=1)))
+
+
+def identity(side: Side, leaves: Iterable[Leaf]) -> int:
+    """The same number for the same episodes under the same conditions."""
+    return hash(tuple(sorted((leaf, side.played.get(leaf, 0)) for leaf in set(leaves))))
+
+
+def _by_condition(side: Side, leaves: Iterable[Leaf]) -> list[Outcomes]:
+    """The outcomes under each condition, over its task sets."""
+    found: dict[str, list[str]] = {}
+    for condition, task_set in dict.fromkeys(leaves):
+        found.setdefault(condition, []).append(task_set)
+    return [side.merged(*each) for each in found.items()]
 
 
 def _acted(side: Side, leaves: Sequence[Leaf]) -> int | None:
@@ -134,14 +174,14 @@ def drop(side: Side, condition: str, task_sets: Sequence[str], control: str = CL
     """The paired difference condition − control; None without a pair."""
     if condition == control:
         return None
-    return _cell(lost(side.merged(control, task_sets), side.merged(condition, task_sets), side.tasks_as))
+    return _cell(side.merged(control, task_sets), side.merged(condition, task_sets), side.tasks_as)
 
 
 def contrast(first: Side, second: Side, condition: str, task_sets: Sequence[str]) -> Cell | None:
     """The paired difference second − first of two policies under a condition; None without a pair or a second one."""
     if first.owner == second.owner:
         return None
-    return _cell(lost(first.merged(condition, task_sets), second.merged(condition, task_sets), first.tasks_as))
+    return _cell(first.merged(condition, task_sets), second.merged(condition, task_sets), first.tasks_as)
 
 
 def lost(one: Outcomes, other: Outcomes, tasks_as: TasksAs) -> stats.Difference:
@@ -163,11 +203,13 @@ def mean_difference(pairs: Sequence[tuple[Outcomes, Outcomes]], tasks_as: TasksA
     sides = np.full((2, len(joined), len(place)), math.nan)
     for row, (keys, first, second) in enumerate(joined):
         sides[:, row, [place[key] for key in keys]] = first, second
-    return stats.difference(*sides, [task for task, _, _ in place], tasks_as)
+    return stats.difference(sides[0], sides[1], [task for task, _, _ in place], tasks_as)
 
 
-def _cell(found: stats.Difference) -> Cell | None:
-    return Cell(found.value, found.low, found.high, found.n, p=found.p) if found.n else None
+def _cell(one: Outcomes, other: Outcomes, tasks_as: TasksAs) -> Cell | None:
+    found = lost(one, other, tasks_as)
+    tasks = {key[0] for key in one.keys() & other.keys()}
+    return Cell(found.value, found.low, found.high, found.n, p=found.p, tasks=len(tasks)) if found.n else None
 
 
 def block(
@@ -185,18 +227,25 @@ def _block(tables: Sequence[Outcomes]) -> tuple[list[str], npt.NDArray[np.float6
 
 def _side(owner: Owner, gathered: Gathered, counts: Success | None) -> Side:
     outcomes: dict[Leaf, Outcomes] = {}
-    errors: Counter[Leaf] = Counter()
+    failed: dict[Leaf, list[Episode]] = {}
     idle: dict[Leaf, set[Episode]] = {}
     for record in gathered.records[owner]:
-        leaf = (record.condition, record.task_set)
+        leaf, key = (record.condition, record.task_set), (record.task, record.index, record.seed)
         if record.status == "error":
-            errors[leaf] += 1
+            failed.setdefault(leaf, []).append(key)
         else:
-            key = (record.task, record.index, record.seed)
             outcomes.setdefault(leaf, {})[key] = won(record, counts)
             if not record.acted:
                 idle.setdefault(leaf, set()).add(key)
+    errors = {leaf: len(keys) for leaf, keys in failed.items()}
+    played = {leaf: hash(frozenset([*each, *failed.get(leaf, ())])) for leaf, each in outcomes.items()}
+    side = Side(owner, outcomes, errors, idle, played=played)
     origin = gathered.origins.get(owner)
-    seen = on_record(owner.policy, origin.policy, origin.folder.parent.parent) if origin else None
-    met = familiar(origin.holds, seen.perturbations) if origin and seen else ()
-    return Side(owner, outcomes, errors, idle, seen, met)
+    card = recorded(owner.policy, origin.policy, origin.folder.parent.parent) if origin else None
+    if origin is None or card is None:
+        return side
+    try:
+        known = seen(card)
+    except VlabenchError:
+        return side
+    return replace(side, seen=known, familiar=familiar(origin.holds, known.perturbations), recipe=recipe(card))

@@ -1,80 +1,94 @@
-"""The layout of a suite: every condition, with paired differences to the clean one or to another policy."""
+"""The layout of a suite: every condition, the mean of the perturbed ones, the worst, and paired differences."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from vlabench import stats
 from vlabench.conditions import CLEAN
-from vlabench.errors import UnknownName
-from vlabench.tables.notes import AVERAGING, acted, common, counts, trained
+from vlabench.tables.notes import AVERAGING, DIFFERENCES, TRAININGS, WORST, acted, common, counts, question, trained
 from vlabench.tables.sheet import MEASURED, Head, Line, Sheet
-from vlabench.tables.sides import Cell, Side, contrast, drop, outcomes_of, rate
+from vlabench.tables.sides import Cell, Leaf, Side, contrast, drop, mean_rate, rate
+from vlabench.tables.trainings import with_trainings
 
-EXTRA = ("mean of perturbed", "worst")
-"""Rows of a suite's table below its conditions."""
-DIFFERENCES = ("Differences pair the same episodes, with a 95 % bootstrap interval clustered by task; * marks p < "
-               "0.05, exact McNemar, corrected after Holm over the conditions.")  # fmt: skip
+MEAN, LOWEST = EXTRA = ("mean of perturbed", "worst")
+"""Columns beside the conditions."""
+Rate = Callable[[Sequence[Leaf]], Cell | None]
 
 
 def suite_sheet(
     suite: str | None, cut: Sequence[Side], notes: Sequence[str], by_task_set: bool, partial: bool, versus: str | None
 ) -> Sheet:
-    """Rates and paired differences of all conditions, the mean of the perturbed ones and the worst; lines as columns.
+    """Rates and paired differences of all conditions, the mean of the perturbed ones and the worst.
 
-    Differences are to the control, or to the policy `versus` under the same condition. Raises UnknownName for one that
-    is not there.
+    by_task_set: columns in groups, one for each task set and one for all. Lines are to be shown as columns, as suits a
+    page that scrolls. Differences are to the control, or to the policy `versus` under the same condition.
     """
-    if versus and versus not in {side.owner.policy for side in cut}:
-        raise UnknownName("policy", versus, {side.owner.policy for side in cut}, where="--versus")
     conditions = list(dict.fromkeys(name for side in cut for name in side.conditions))
     conditions.sort(key=lambda name: name != CLEAN)
     every = common(cut) if partial else list(dict.fromkeys(name for side in cut for name in side.task_sets))
-    groups = [[name] for name in every] if by_task_set and len(every) > 1 else []
-    lines = []
+    groups = [*([name] for name in every), every] if by_task_set and len(every) > 1 else [every]
+    own: list[tuple[Side, Line]] = []
     for side in cut:
-        cells = [cell for each in [*groups, every] for cell in _summary_cells(side, conditions, each)]
-        lines.append(Line(side.owner.policy, MEASURED, side.owner.assets, cells))
-        rival = next((one for one in cut if one.owner == (versus, side.owner.assets)), None)
-        cells = [cell for each in [*groups, every] for cell in _differences(side, conditions, each, versus, rival)]
-        if any(cells):
-            name = f"{side.owner.policy} − {versus or CLEAN}"
-            lines.append(Line(name, MEASURED, side.owner.assets, cells, ranked=False))
-    labels = [*(group[0] for group in groups), "all task sets"] if groups else [""]
+        own += [(side, line) for line in _lines(side, cut, conditions, groups, versus)]
+    lines, several = with_trainings(own, cut, lambda members: [
+        cell for each in groups for cell in _rates(lambda leaves: mean_rate(members, leaves), conditions, each)])
+    labels = [*(group[0] for group in groups[:-1]), "all task sets"] if len(groups) > 1 else [""]
     heads = [Head(name, group) for group in labels for name in [*conditions, *_beside(conditions)]]
     over = [f"Over {', '.join(every)}."]
     if any((name, each) not in side.outcomes for side in cut for name in conditions for each in every):
         over.append("–: not played on all of these task sets; --by-task-set shows each, --suite S narrows to a "
                     "suite's, --partial to those that all policies have.")
     title = f"Success rate (%) on {suite}" if suite else "Success rate (%)"
-    over += [AVERAGING, *([DIFFERENCES] if any(not line.ranked for line in lines) else [])]
+    over += [question(cut[0].tasks_as, lines), AVERAGING, *([WORST] if _beside(conditions) else []),
+             *([DIFFERENCES] if any(cell.p is not None for line in lines for cell in line.cells
+                                    if isinstance(cell, Cell)) else []), *([TRAININGS] if several else [])]
     over += [*trained(cut, lines), *acted(lines), *counts(cut, lines)]
     return Sheet(title, heads, lines, [*notes, *over], transposed=True)
 
 
-def _summary_cells(side: Side, conditions: Sequence[str], task_sets: Sequence[str]) -> list[Cell | str | None]:
-    found: list[Cell | str | None] = [rate(side, [(name, each) for each in task_sets]) for name in conditions]
-    perturbed = [name for name, cell in zip(conditions, found, strict=True) if cell and name != CLEAN]
+def _lines(side: Side, cut: Sequence[Side], conditions: Sequence[str], groups: Sequence[Sequence[str]],
+           versus: str | None) -> list[Line]:
+    """A policy's rates, and differences if there are any."""
+    owner = side.owner
+    cells = [cell for each in groups for cell in _rates(lambda leaves: rate(side, leaves), conditions, each)]
+    rival = next((one for one in cut if one.owner == (versus, owner.assets)), None)
+    differences = [cell for each in groups for cell in _differences(side, conditions, each, versus, rival)]
+    found = [Line(owner.policy, MEASURED, owner.assets, cells)]
+    if any(differences):
+        found.append(Line(f"{owner.policy} − {versus or CLEAN}", MEASURED, owner.assets, differences, ranked=False))
+    return found
+
+
+def _rates(of: Rate, conditions: Sequence[str], task_sets: Sequence[str]) -> list[Cell | str | None]:
+    """One figure for each condition, the mean of the perturbed ones, and again that of the worst."""
+    found = {name: of([(name, each) for each in task_sets]) for name in conditions}
+    perturbed = {name: cell for name, cell in found.items() if cell and name != CLEAN}
     if not perturbed or not _beside(conditions):
-        return found + [None] * len(_beside(conditions))
-    worst = stats.worst_condition({name: outcomes_of(side, name, task_sets) for name in perturbed})
-    return [*found, rate(side, [(name, each) for name in perturbed for each in task_sets]),
-            f"{worst.condition} {100 * worst.rate:.1f} [{100 * worst.low:.1f}, {100 * worst.high:.1f}]"]
+        return [*found.values(), *[None] * len(_beside(conditions))]
+    worst = min(perturbed, key=lambda name: perturbed[name].value)
+    return [*found.values(), of([(name, each) for name in perturbed for each in task_sets]),
+            replace(perturbed[worst], label=worst, acted=None)]
 
 
 def _differences(
     side: Side, conditions: Sequence[str], task_sets: Sequence[str], versus: str | None, rival: Side | None
 ) -> list[Cell | str | None]:
-    """To the control, or to a rival; p corrected after Holm over the conditions."""
+    """To the control, or to a rival; p corrected after Holm over the conditions. Empty where nothing is to compare."""
     found: dict[str, Cell] = {}
     for name in conditions:
         if all((name, each) in side.outcomes for each in task_sets):
             cell = drop(side, name, task_sets) if versus is None else rival and contrast(rival, side, name, task_sets)
             found |= {name: cell} if cell else {}
-    corrected = stats.holm([float(cell.p or 0) for cell in found.values()])
-    cells = {name: replace(cell, p=p) for (name, cell), p in zip(found.items(), corrected, strict=True)}
-    return [*(cells.get(name) for name in conditions), *[None] * len(_beside(conditions))]
+    cells = corrected(found)
+    return [*(cells.get(name, "") for name in conditions), *[""] * len(_beside(conditions))]
+
+
+def corrected(found: dict[str, Cell]) -> dict[str, Cell]:
+    """The same differences, p corrected for their number after Holm."""
+    raised = stats.holm([1.0 if cell.p is None else cell.p for cell in found.values()])
+    return {name: replace(cell, p=p) for (name, cell), p in zip(found.items(), raised, strict=True)}
 
 
 def _beside(conditions: Sequence[str]) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
-"""The summary of a run: episode records → one data frame → rich table, Markdown, CSV.
+"""The summary of a run: episode records → one data frame → a table for the terminal, Markdown, CSV.
 
-One row of the frame is a task set (or `total`) under a condition. Episodes that ended in an error are counted apart
-and enter no rate. Differences to the control pair the episodes of one task, index and seed; episodes that only one of
-the two conditions has are in its rate, but in no difference.
+One row of the frame is a task set (or `total`) under a condition. All figures are about exactly these tasks, of which
+each has the same weight. Episodes that ended in an error are counted apart and enter no rate. Differences to the
+control pair the episodes of one task, index and seed; episodes that only one of the two conditions has are in its rate,
+but in no difference.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from vlabench.audit import acted
 from vlabench.conditions import CLEAN
 from vlabench.errors import OptionError, StoreError
 from vlabench.lineage import familiar, held
-from vlabench.tables.render import TRAINED
+from vlabench.tables.render import TRAINED, Grid
+from vlabench.tables.terminal import Blocks
 from vlabench.types import EpisodeRecord, Success, won
 
 if TYPE_CHECKING:
     import pandas
-    from rich.table import Table
 
 Episode = tuple[str, int, int]
 """(task, index, seed): what all conditions of an episode share."""
@@ -46,11 +47,11 @@ def summary(records: Iterable[EpisodeRecord], control: str = CLEAN, by_task: boo
     With `by_task`, each task has a row of its own, named in the column of the task sets (`libero_goal/3`). counts: the
     success that counts (`types.won`).
 
-    rate, low, high: fractions, Wilson's 95 % interval. acted: of the n episodes, those in which the condition changed
-    anything. familiar: whether it holds one of the perturbations `trained`, those of the policy's training. difference:
-    condition − control over `pairs` paired episodes, with a 95 % bootstrap interval clustered by task. p: exact
-    McNemar; p_holm: corrected for the number of conditions in the row's task set. All records must be of one policy on
-    one asset pack (ValueError): others share no table.
+    rate, low, high: the mean over tasks with its 95 % interval, as fractions. acted: of the n episodes, those in which
+    the condition changed anything. familiar: whether it holds one of the perturbations `trained`, those of the policy's
+    training. difference: condition − control over `pairs` paired episodes, with a 95 % interval. p: of that; p_holm:
+    corrected for the number of conditions in the row's task set. All records must be of one policy on one asset pack
+    (ValueError): others share no table.
     """
     import pandas
 
@@ -131,17 +132,16 @@ def write(frame: pandas.DataFrame, path: Path, control: str = CLEAN) -> None:
         raise StoreError(f"cannot write the table {path}: {error}\n  mend: name another file with --table") from error
 
 
-def to_rich(frame: pandas.DataFrame, title: str = "", control: str = CLEAN) -> Table:
-    """The table for a terminal."""
-    from rich.table import Table
+def to_rich(frame: pandas.DataFrame, title: str = "", control: str = CLEAN) -> Blocks:
+    """The table for a terminal, the total in bold, and what its figures are about."""
+    from rich.markup import escape
 
     header, rows = grid(frame, control)
-    table = Table(title=title or None)
-    for number, name in enumerate(header):
-        table.add_column(name, justify="left" if name in WORDS else "right", no_wrap=not number)
-    for row in rows:
-        table.add_row(*row, style="bold" if row[0] == TOTAL else None)
-    return table
+    left = sum(name in WORDS for name in header)
+    marked = [[f"[bold]{escape(cell)}[/bold]" if cell and row[0] == TOTAL else escape(cell) for cell in row]
+              for row in rows]
+    plain, shown = (Grid([""] * len(header), header, each, left, set()) for each in (rows, marked))
+    return Blocks(title, plain, shown, stats.question("fixed", 1))
 
 
 def _rows(records: Sequence[EpisodeRecord], control: str, counts: Success | None,
@@ -163,13 +163,17 @@ def _row(records: Sequence[EpisodeRecord], outcomes: Mapping[Episode, bool],
          reference: Mapping[Episode, bool] | None, trained: Collection[str]) -> dict[str, Any]:
     import numpy as np
 
-    rate = stats.success_rate(np.array(list(outcomes.values()), dtype=np.bool_))
+    rate = stats.rate(np.array(list(outcomes.values()), dtype=np.bool_), [task for task, _, _ in outcomes])
     keys, first, second = stats.pair(reference or {}, outcomes)
-    difference = stats.paired_difference(first, second, [task for task, _, _ in keys])
+    difference = stats.difference(first, second, [task for task, _, _ in keys])
     name = records[0].condition
     return {
         "condition": name,
-        **rate._asdict(),
+        "n": rate.n,
+        "successes": sum(outcomes.values()),
+        "rate": rate.value,
+        "low": rate.low,
+        "high": rate.high,
         "errors": sum(record.status == "error" for record in records),
         "acted": sum(record.status != "error" and acted(record.changed) for record in records),
         "familiar": bool(familiar({name: set().union(*(held(record.realised) for record in records))}, trained)),
@@ -177,7 +181,7 @@ def _row(records: Sequence[EpisodeRecord], outcomes: Mapping[Episode, bool],
         "difference": difference.value,
         "difference_low": difference.low,
         "difference_high": difference.high,
-        "p": stats.mcnemar(first, second),
+        "p": difference.p,
     }
 
 

@@ -10,7 +10,7 @@ import typer
 
 from vlabench.errors import UnknownName
 from vlabench.verbs import probing
-from vlabench.verbs.common import Conditions, console, split
+from vlabench.verbs.common import Conditions, Question, TasksAs, console, split
 
 PLACES = "Folders that runs wrote to, or a policy's in one; by default results."
 Places = Annotated[list[Path] | None, typer.Argument(metavar="RESULTS…", help=PLACES)]
@@ -49,17 +49,20 @@ def table(
     reference: Annotated[str | None, typer.Option(
         metavar="P", help="The policy whose failures the mCE is relative to (layout severity).")] = None,
     versus: Annotated[str | None, typer.Option(
-        metavar="P", help="Differences to this policy instead of the clean condition (layout suite).")] = None,
+        metavar="P", help="Compare with this policy: only episodes that all have, and differences to it (layout suite)."
+    )] = None,
+    tasks_as: TasksAs = Question.fixed,
 ) -> None:
-    """Compare policies on the same episodes: rates, intervals, paired drops; best in bold, second underlined."""
+    """Show policies' success rates, intervals, paired drops; best in bold, second underlined."""
     from vlabench import tables
-    from vlabench.tables.render import to_rich
+    from vlabench.tables.terminal import to_rich
 
     kind = tables.check_target(out, form.value if form else None)
     sheet = tables.make(results or [Path("results")], tables.Choice(
-        layout, suite, split(policies), assets, published, partial, by_task_set, at_end, reference, versus))
+        layout, suite, split(policies), assets, published, partial, by_task_set, at_end, reference, versus,
+        tasks_as.value))
     if kind == "rich":
-        console().print(to_rich(sheet, intervals))
+        console().print(to_rich(sheet, intervals), crop=False)
     elif out is None:
         typer.echo(tables.rendered(sheet, kind, intervals), nl=False)
     else:
@@ -82,6 +85,7 @@ def plot(
     policies: Policies = None,
     assets: Pack = None,
     at_end: AtEnd = False,
+    tasks_as: TasksAs = Question.fixed,
 ) -> None:
     """Draw severity curves, a forest plot of paired drops, a heat map by task, a radar, times to success, or what
     a training kept over its iterations; of probes, embeddings or actions, clean and perturbed."""
@@ -95,7 +99,8 @@ def plot(
         return
     if kind not in plots.KINDS:
         raise UnknownName("kind of plot", kind, {*plots.KINDS, *probes.KINDS})
-    data = plots.load(results or [Path("results")], suite, split(conditions), split(policies), assets, at_end)
+    data = plots.load(results or [Path("results")], suite, split(conditions), split(policies), assets, at_end,
+                      tasks_as.value)
     for note in data.notes:
         typer.echo(f"note: {note}", err=True)
     for file in plots.save(plots.draw(kind, data), out):

@@ -43,7 +43,7 @@ def run(
         title = f"{first.policy} on {suite}, {first.assets} assets"
         seen = lineage.seen(cards.load_policy(policy))
         frame = tables.summary(done.records, by_task=by_task, counts=done.counts, trained=seen.perturbations)
-        console().print(tables.to_rich(frame, title))
+        console().print(tables.to_rich(frame, title), crop=False)
         if frame["familiar"].any():
             typer.echo(f"†: with a perturbation that {first.policy} was trained under "
                        f"({', '.join(sorted(seen.perturbations))})")

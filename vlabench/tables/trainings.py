@@ -1,0 +1,48 @@
+"""Policies that one recipe made with several seeds: which they are, and the line that sums them up."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+
+from vlabench.tables.sheet import MEASURED, Line
+from vlabench.tables.sides import Cell, Side
+
+Fill = Callable[[Sequence[Side]], list[Cell | str | None]]
+"""The cells of a line about some sides."""
+
+
+def trainings(cut: Sequence[Side]) -> list[list[Side]]:
+    """The sides on one pack that differ in nothing but the seed of their training, two or more.
+
+    Where two have the same seed, they are what one training kept of its course: nothing is summed up.
+    """
+    found: dict[tuple[str, str], list[Side]] = {}
+    for side in cut:
+        if side.recipe:
+            found.setdefault((side.owner.assets, side.recipe[0]), []).append(side)
+    return [members for members in found.values()
+            if 1 < len(members) == len({side.recipe[1] for side in members if side.recipe})]
+
+
+def with_trainings(lines: Sequence[tuple[Side, Line]], cut: Sequence[Side], fill: Fill) -> tuple[list[Line], bool]:
+    """The sides' lines, and below those of several trainings one about all of them; whether there is any."""
+    last = {members[-1].owner: members for members in trainings(cut)}
+    found, any_of_them = list[Line](), False
+    for number, (side, line) in enumerate(lines):
+        found.append(line)
+        ends = number + 1 == len(lines) or lines[number + 1][0] is not side
+        if ends and (members := last.get(side.owner)):
+            cells = fill(members)
+            if any(isinstance(cell, Cell) for cell in cells):
+                name = f"{_name(members)}, {len(members)} trainings"
+                found.append(Line(name, MEASURED, side.owner.assets, cells, ranked=False))
+                any_of_them = True
+    return found, any_of_them
+
+
+def _name(members: Sequence[Side]) -> str:
+    """What the policies' names begin with, without a seed."""
+    names = [side.owner.policy for side in members]
+    return re.sub(r"([-_.]?(seed|s))?[-_.]?$", "", os.path.commonprefix(names)) or names[0]
