@@ -28,12 +28,20 @@ def run(*arguments: str, status: int = 0) -> str:
 def test_a_table_goes_to_the_terminal_or_to_a_file(results: Path, tmp_path: Path) -> None:
     assert "mean of perturbed" in run("table", str(results))
     markdown = run("table", str(results), "--format", "md", "--no-intervals")
-    assert re.search(r"\| far +\| +25\.0 \|", markdown)
+    assert re.search(r"\| policy +\| clean \| +far \|", markdown)
+    assert re.search(r"\| random +\| 100\.0 \| +25\.0 \|", markdown)
     for suffix in ("md", "tex", "csv"):
         out = tmp_path / f"t.{suffix}"
         assert f"{out}: 2 lines" in run("table", str(results), "--out", str(out))
         assert "random" in out.read_text()
     assert "note: Ended in errors" in run("table", str(results), "--format", "csv")
+
+
+def test_the_question_is_chosen(results: Path) -> None:
+    fixed, sample = run("table", str(results)), run("table", str(results), "--tasks-as", "sample")
+    assert "about exactly the tasks played" in fixed and "as a sample of the tasks" in sample
+    assert "there is no interval" in " ".join(sample.split())
+    assert "tasks-as" in run("table", str(results), "--tasks-as", "all", status=2)
 
 
 def test_a_plot_is_written(results: Path, tmp_path: Path) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.factories import episodes, write_records
-from vlabench import plots, stats
+from tests.factories import episodes, record, write_records
+from tests.tables.conftest import agresti_coull, p_of
+from vlabench import plots
 from vlabench.errors import OptionError, StoreError, UnknownName
 from vlabench.plots.kinds import group_of
 from vlabench.plots.style import LOOKS, look
+from vlabench.plots.times import STEPS
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +57,7 @@ def test_severity_curves_go_through_the_rates(results: Path) -> None:
     assert axes.get_title(loc="left") == "shift"
     assert lines(axes, "hero") == [([0, 1, 2, 3, 4, 5], [100, 75, 50, 25, 0, 0])]
     assert lines(axes, "still") == [([0, 1, 2, 3, 4, 5], [50, 0, 0, 0, 0, 0])]
-    low, high = (100 * end for end in stats.wilson(2, 8))
+    low, high = (100 * end for end in agresti_coull(0.25, 8))
     band = axes.collections[0].get_paths()[0].vertices
     assert {round(y, 6) for x, y in band if x == 3} == {round(low, 6), round(high, 6)}
 
@@ -67,8 +69,21 @@ def test_the_forest_has_a_row_for_each_condition_the_hardest_first(results: Path
         "shift-s4", "shift-s5", "shift-s3", "shift-s2", "shift-s1"]
     markers = [line for line in axes.get_lines() if line.get_marker() == "o" and len(line.get_xdata()) == 1]
     assert [line.get_xdata()[0] for line in markers] == [-100, -100, -75, -50, -25]
-    # p of 8, 8, 6, 4, 2 discordant pairs, after Holm over five: the first two are below 0.05
-    assert [line.get_markerfacecolor() != "white" for line in markers] == [True, True, False, False, False]
+    # p of 8, 8, 6, 4, 2 discordant pairs, after Holm over five: the first three are below 0.05
+    assert [p_of(n) * k < 0.05 for n, k in ((8, 5), (8, 4), (6, 3), (4, 2), (2, 1))] == [True] * 3 + [False] * 2
+    assert [line.get_markerfacecolor() != "white" for line in markers] == [True, True, True, False, False]
+    assert "about exactly these tasks" in figure.get_supxlabel().replace("\n", " ")
+    other = drawn("drops", plots.load([results], conditions=["shift-*"], tasks_as="sample"))
+    assert "about tasks like these" in other.get_supxlabel().replace("\n", " ")
+
+
+def test_policies_are_drawn_on_common_episodes(results: Path, tmp_path: Path) -> None:
+    odd = [*episodes("kitchen/0", "clean", "ssss", policy="odd"), *episodes("kitchen/0", "clean", "sf")]
+    data = plots.load([write_records(tmp_path, odd)])
+    assert [len(side.outcomes["clean", "kitchen"]) for side in data.sides] == [2, 2]
+    write_records(tmp_path, episodes("kitchen/0", "clean", "s", policy="other", seed=3))
+    with pytest.raises(OptionError, match=r"without other \(1 episodes\) there are 2 in common\n  mend: --policies"):
+        plots.load([tmp_path])
 
 
 def test_the_heat_map_has_a_cell_for_each_task_and_condition(results: Path) -> None:
@@ -120,6 +135,17 @@ def test_times_count_successes_within_so_many_steps(results: Path) -> None:
     # shift-s1: 6 of 8 in 10 steps, shift-s2: 4 of 8 in 20
     assert lines(perturbed, "hero") == [([0, 10, 20, 20], [0, 37.5, 62.5, 62.5])]
     assert perturbed.get_xlim() == (0, 20)
+    # both conditions of an episode are one score: in the 10 steps of shift-s1 ½, ½, ½, 0 on both tasks
+    band = clean.collections[1].get_paths()[0].vertices
+    assert {round(y, 6) for _, y in band} == {round(100 * end, 6) for end in agresti_coull(0.5, 8)}
+
+
+def test_a_curve_over_time_has_no_more_points_than_it_needs(tmp_path: Path) -> None:
+    many = [record(index=index, steps=index + 1) for index in range(300)]
+    (axes,) = drawn("time", plots.load([write_records(tmp_path, many)])).axes
+    ((steps, solved),) = lines(axes, "random")
+    assert len(steps) <= STEPS + 3 and steps[-1] == 300
+    assert [y for x, y in zip(steps, solved, strict=True)] == pytest.approx([100 * x / 300 for x in steps])
 
 
 @pytest.mark.parametrize("kind", plots.KINDS)

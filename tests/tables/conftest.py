@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,20 @@ HERO = {"clean": "ssss", "shift": "sfff", "rotation": "ssff", "color_jitter": "s
         "erasing": "ssss", "joint": "ssff"}  # fmt: skip
 RIVAL = {"clean": "sssf", "shift": "ssff", "rotation": "ssff", "color_jitter": "ssff", "occlusion": "sssf",
          "erasing": "ssse", "joint": "sfff"}  # fmt: skip
+
+
+def agresti_coull(share: float, n: float) -> tuple[float, float]:
+    """The 95 % interval of a share of n, written out: two successes and two failures more, as it were."""
+    z = 1.959963984540054
+    more = n + z * z
+    middle = (share * n + z * z / 2) / more
+    half = z * math.sqrt(middle * (1 - middle) / more)
+    return max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+def p_of(discordant: float) -> float:
+    """The p value of so many pairs of which only the one side succeeded, none of the others only the other."""
+    return math.erfc(math.sqrt(discordant / 2))
 
 
 def played(policy: str, outcomes: dict[str, str], task_sets: tuple[str, ...] = TASK_SETS) -> Iterator[EpisodeRecord]:

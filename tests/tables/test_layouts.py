@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.factories import episodes, write_records
-from tests.tables.conftest import HERO, RIVAL, TASK_SETS, played
-from vlabench import cards, published, stats, tables
+from tests.tables.conftest import HERO, RIVAL, TASK_SETS, agresti_coull, p_of, played
+from vlabench import cards, published, tables
 from vlabench.errors import OptionError, UnknownName
 from vlabench.tables import Choice, Sheet, make
 from vlabench.tables.sheet import MEASURED, PUBLISHED, Head, Line
@@ -26,7 +26,7 @@ def line(sheet: Sheet, name: str) -> Line:
 
 
 def test_robustvla_1_has_the_papers_columns_and_both_policies_on_the_same_episodes(robust: Path) -> None:
-    sheet = make([robust], Choice("robustvla-1"))
+    sheet = make([robust], Choice("robustvla-1", versus="hero"))
     assert [head.name for head in sheet.columns] == ["Shift", "Rotation", "Color", "Occlusions", "Erasing", "Avg."]
     # The rival's fourth episode under erasing is an error: for both, three episodes a task are left there.
     assert points(line(sheet, "hero")) == [25.0, 50.0, 75.0, 100.0, 100.0, 70.0]
@@ -34,15 +34,50 @@ def test_robustvla_1_has_the_papers_columns_and_both_policies_on_the_same_episod
     assert line(sheet, "hero").source == "primitive"
     assert "8 of hero on primitive" in sheet.notes[0] and "8 of rival on primitive" in sheet.notes[1]
     shift = line(sheet, "hero").cells[0]
-    assert isinstance(shift, Cell) and shift.n == 32 and shift.low == pytest.approx(stats.wilson(8, 32)[0])
+    assert isinstance(shift, Cell) and shift.n == 32 and shift.low == pytest.approx(agresti_coull(0.25, 32)[0])
     assert sheet.notes[-1] == ("Tasks played: libero_spatial 2, libero_object 2, libero_goal 2, libero_10 2. "
                                "Episodes behind a figure: 24 to 32.")
 
 
-def test_alone_a_policy_has_all_its_episodes(robust: Path) -> None:
-    sheet = make([robust], Choice("robustvla-1", policies=["hero"]))
-    assert [cell.n for cell in sheet.lines[0].cells if isinstance(cell, Cell)] == [32] * 6
-    assert [note for note in sheet.notes if "Left out" in note or "errors" in note] == []
+def test_a_policy_has_all_its_episodes_unless_it_is_compared(robust: Path) -> None:
+    sheet = make([robust], Choice("robustvla-1"))
+    assert [cell.n for cell in line(sheet, "hero").cells if isinstance(cell, Cell)] == [32] * 6
+    assert [cell.n for cell in line(sheet, "rival").cells if isinstance(cell, Cell)] == [32] * 4 + [24, 32]
+    assert [note for note in sheet.notes if "Left out" in note or "different episodes" in note] == []
+    # errors apart, they stand on the same episodes
+    assert [mark.value for mark in sheet.marks()[0]] == ["none", "none", "best", "best", "none", "best"]
+
+
+def test_no_best_among_figures_on_different_episodes(tmp_path: Path) -> None:
+    records = [each for policy, far in (("hero", "ssss"), ("rival", "ff"))
+               for name, letters in (("clean", "ssse" if policy == "hero" else "ffff"), ("far", far))
+               for each in episodes("kitchen/0", name, letters, policy=policy)]
+    results = write_records(tmp_path, records)
+    sheet = make([results], Choice())
+    best = {each.name: [mark.value for mark in row] for each, row in zip(sheet.lines, sheet.marks(), strict=True)}
+    assert best["hero"] == ["best", "none"]
+    assert sheet.notes[-1] == ("In far the policies stand on different episodes or conditions, and none is marked as "
+                               "the best; --versus P compares them with P on the same ones.")
+    cut = make([results], Choice(versus="rival"))
+    assert [mark.value for mark in cut.marks()[0]] == ["best", "best"]
+    assert not any("different episodes" in note for note in cut.notes)
+
+
+def test_tables_say_which_question_they_answer(robust: Path, tmp_path: Path) -> None:
+    for layout in ("suite", "robustvla-1"):
+        fixed, sample = (make([robust], Choice(layout, tasks_as=tasks_as)) for tasks_as in ("fixed", "sample"))
+        assert sum(note.startswith("These figures are about exactly the tasks played") for note in fixed.notes) == 1
+        (about,) = (note for note in sample.notes if note.startswith("These figures treat the tasks played as a"))
+        assert "less than 31 % of all may be missing among these 8" in about  # 1 − 0.05^(1/8)
+        one, other = (next(cell for cell in sheet.lines[0].cells if isinstance(cell, Cell) and cell.value < 1)
+                      for sheet in (fixed, sample))
+        assert one.value == other.value and other.low < one.low < one.high < other.high
+    parts = make([robust], Choice("robustvla-3", tasks_as="sample")).notes
+    assert any("among these 2;" in note and "about the fewest tasks, 2; others are about up to 8" in note
+               for note in parts)
+    alone = make([write_records(tmp_path, episodes("kitchen/0", "clean", "sf"))], Choice(tasks_as="sample"))
+    assert any("there is no interval" in note for note in alone.notes)
+    assert "| random |  50.0 |\n" in tables.rendered(alone, "md")
 
 
 def test_robustvla_3_and_4_split_by_task_set(robust: Path) -> None:
@@ -110,7 +145,7 @@ def test_missing_task_sets_leave_averages_empty_unless_partial_is_asked_for(tmp_
     assert [each.name for each in strict.lines] == ["hero"]
     partial = make([results], Choice("robustvla-1", partial=True))
     assert points(line(partial, "rival")) == [50.0, 50.0, 50.0, 75.0, 100.0, 65.0]
-    assert [cell.n for cell in line(partial, "hero").cells if isinstance(cell, Cell)] == [16, 16, 16, 16, 12, 16]
+    assert [cell.n for cell in line(partial, "hero").cells if isinstance(cell, Cell)] == [16] * 6
     assert any("rival on primitive lacks" in note and "averages are over libero_spatial, libero_object" in note
                for note in partial.notes)
     joint = make([results], Choice("robustvla-3"))
@@ -123,22 +158,25 @@ def test_the_suite_has_drops_and_the_worst_condition(robust: Path) -> None:
         "clean", "shift", "rotation", "color_jitter", "occlusion", "erasing", "mean of perturbed", "worst"]
     rates, drops = sheet.lines
     assert (rates.name, drops.name, drops.ranked) == ("hero", "hero − clean", False)
-    assert points(rates) == [100.0, 25.0, 50.0, 75.0, 100.0, 100.0, 70.0, None]
+    assert points(rates) == [100.0, 25.0, 50.0, 75.0, 100.0, 100.0, 70.0, 25.0]
     # libero-observation has no joint: the worst is shift
-    low, high = stats.wilson(8, 32)[0], stats.wilson(8, 32, level=0.99)[1]
-    assert rates.cells[-1] == f"shift 25.0 [{100 * low:.1f}, {100 * high:.1f}]"
+    worst = rates.cells[-1]
+    assert isinstance(worst, Cell) and worst.label == "shift" and isinstance(rates.cells[1], Cell)
+    assert (worst.value, worst.low, worst.high) == (0.25, rates.cells[1].low, rates.cells[1].high)
     assert points(drops) == [None, -75.0, -50.0, -25.0, 0.0, 0.0, None, None]
     p = [cell.p for cell in drops.cells if isinstance(cell, Cell)]
     # 24, 16, 8, 0 and 0 of 32 pairs disagree; Holm over five
-    assert p == pytest.approx([2 / 2**24 * 5, 2 / 2**16 * 4, 2 / 2**8 * 3, 1, 1])
+    assert p == pytest.approx([p_of(24) * 5, p_of(16) * 4, p_of(8) * 3, 1, 1])
 
 
 def test_the_suite_by_task_set_has_a_group_for_each_and_one_for_all(robust: Path) -> None:
     sheet = make([robust], Choice(suite="libero-joint", by_task_set=True))
-    assert [head.group for head in sheet.columns] == [name for name in [*TASK_SETS, "all task sets"] for _ in range(2)]
-    assert [each.name for each in sheet.lines] == ["hero", "hero − clean", "rival", "rival − clean"]
-    assert points(sheet.lines[0]) == [100.0, 50.0] * 5
-    assert points(sheet.lines[3]) == [None, -50.0] * 5
+    assert [head.name for head in sheet.columns] == ["clean", "joint"] and sheet.grouping == "task set"
+    assert [(each.group, each.name) for each in sheet.lines] == [
+        (group, name) for group in [*TASK_SETS, "all task sets"]
+        for name in ("hero", "hero − clean", "rival", "rival − clean")]
+    assert [points(each) for each in sheet.lines[::4]] == [[100.0, 50.0]] * 5
+    assert [points(each) for each in sheet.lines[3::4]] == [[None, -50.0]] * 5
 
 
 def test_how_often_a_condition_acted_stands_beside_its_rate(tmp_path: Path) -> None:
@@ -152,7 +190,7 @@ def test_how_often_a_condition_acted_stands_beside_its_rate(tmp_path: Path) -> N
     sheet = make([tmp_path], Choice())
     assert [head.name for head in sheet.columns][:3] == ["clean", "noise", "stuck"]
     figures = [cell for cell in sheet.lines[0].cells if isinstance(cell, Cell)]
-    assert [(cell.acted, cell.n) for cell in figures] == [(None, 6), (4, 4), (3, 6), (None, 6)]
+    assert [(cell.acted, cell.n) for cell in figures] == [(None, 6), (4, 4), (3, 6), (None, 6), (None, 6)]
     text = tables.rendered(sheet, "md")
     assert text.count("; acted 3/6") == text.count("; acted 2/6") == 1 and text.count("; acted") == 2
     assert sum(note.startswith("acted k/n: in k of n episodes") for note in sheet.notes) == 1
@@ -177,13 +215,13 @@ def test_what_was_seen_in_training_is_marked_where_the_card_is_that_of_the_recor
     sheet = make([tmp_path], Choice())
     marked = {line.name: [cell.familiar for cell in line.cells if isinstance(cell, Cell)] for line in sheet.lines}
     assert [head.name for head in sheet.columns] == ["clean", "joint", "turned", "mean of perturbed", "worst"]
-    assert marked["nano-sft"] == [False] * 3  # an older version, of which nothing is known
-    assert marked["ript"] == [False, True, False, True] and marked["robustvla"] == [False, True, True, True]
+    assert marked["nano-sft"] == [False] * 4  # an older version, of which nothing is known
+    assert marked["ript"] == [False, True, False, True, True] and marked["robustvla"] == [False, True, True, True, True]
     note = next(note for note in sheet.notes if note.startswith("†"))
     assert "(ript: action_noise; robustvla: action_noise, color_jitter, " in note
     assert note.endswith("Of nano-sft no card of this version is here to say.")
     text = tables.rendered(sheet, "md")
-    assert text.count("50.0† [9.5, 90.5]") == 5 and r"50.0$\dagger$ {\scriptsize" in tables.rendered(sheet, "latex")
+    assert text.count("50.0† [9.5, 90.5]") == 7 and r"50.0$\dagger$ {\scriptsize" in tables.rendered(sheet, "latex")
     lines = tables.rendered(sheet, "csv").splitlines()
     row = next(line for line in lines if line.startswith("ript,") and ",joint," in line)
     assert row.split(",")[9:13] == ["2", "0", "2", "1"]
@@ -194,7 +232,7 @@ def test_versus_pairs_policies_under_the_same_condition(robust: Path) -> None:
     assert [each.name for each in sheet.lines] == ["hero", "hero − rival", "rival"]
     assert points(sheet.lines[1]) == [25.0, 25.0]
     # the rival lost one of four where the hero did not, in 8 tasks, under both conditions
-    assert [cell.p for cell in sheet.lines[1].cells if isinstance(cell, Cell)] == pytest.approx([2 * 2 / 2**8] * 2)
+    assert [cell.p for cell in sheet.lines[1].cells if isinstance(cell, Cell)] == pytest.approx([2 * p_of(8)] * 2)
 
 
 def test_without_a_suite_everything_is_shown_and_gaps_are_explained(tmp_path: Path) -> None:
@@ -221,7 +259,6 @@ def test_packs_have_rows_and_rankings_of_their_own(tmp_path: Path) -> None:
     (Choice("suite", published=True), OptionError, "no paper has a table like --layout suite"),
     (Choice("robustvla-1", suite="libero-clean"), OptionError, "leave --suite out"),
     (Choice("suite", reference="hero"), OptionError, "--reference goes with --layout severity"),
-    (Choice("severity", versus="hero"), OptionError, "--versus goes with --layout suite"),
     (Choice("robustvla-1", by_task_set=True), OptionError, "--by-task-set goes with --layout suite"),
     (Choice(versus="hera"), UnknownName, "unknown policy 'hera' in --versus: did you mean 'hero'"),
     (Choice("robustvla-2"), OptionError, "vlabench run --policy P --suite libero-action"),

@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from tests.factories import episodes, record
+from tests.tables.conftest import agresti_coull, p_of
 from vlabench import tables
 from vlabench.errors import OptionError, StoreError
 
@@ -40,7 +41,9 @@ def test_counts_are_those_of_the_hand_and_errors_enter_no_rate() -> None:
         ("total", "clean", 10, 8, 1),
         ("total", "joint", 7, 3, 1),
     ]
+    # kitchen/0 4 of 4, kitchen/1 2 of 4, garage/0 2 of 2: every task weighs the same
     assert row(frame, "kitchen", "clean")["rate"] == 0.75
+    assert row(frame, "total", "clean")["rate"] == pytest.approx(2.5 / 3)
     assert set(frame.policy) == {"random"} and set(frame.assets) == {"primitive"}
 
 
@@ -61,7 +64,8 @@ def test_conditions_with_what_was_seen_in_training_are_marked() -> None:
     records = [*episodes("kitchen/0", "clean", "ss"), *turned, *both]
     frame = tables.summary(records, trained={"jpeg", "shift"})
     assert dict(zip(frame.condition, frame.familiar, strict=True)) == {"clean": False, "turned": False, "both": True}
-    assert tables.grid(frame)[1][0][1:6:2] == ["100.0 [34.2, 100.0]", "50.0 [9.5, 90.5]", "0.0† [0.0, 65.8]"]
+    assert tables.grid(frame)[1][0][1:6:2] == [
+        "100.0 [29.0, 100.0]", "50.0 [9.5, 90.5]", "0.0† [0.0, 71.0]"]
     assert not any(tables.summary(records).familiar)
 
 
@@ -71,9 +75,9 @@ def test_differences_pair_only_what_both_have() -> None:
     kitchen = row(frame, "kitchen", "joint")
     assert (kitchen["pairs"], kitchen["difference"]) == (4, -0.75)
     assert kitchen["difference_low"] < -0.75 < kitchen["difference_high"]
-    assert kitchen["p"] == kitchen["p_holm"] == pytest.approx(2 * 0.5**3)
+    assert kitchen["p"] == kitchen["p_holm"] == pytest.approx(p_of(3))
     total = row(frame, "total", "joint")
-    assert (total["pairs"], total["difference"]) == (5, -0.8)
+    assert (total["pairs"], total["difference"]) == (5, pytest.approx((-0.75 - 1) / 2))
     clean = row(frame, "kitchen", "clean")
     assert clean["pairs"] == 0 and math.isnan(clean["difference"]) and math.isnan(clean["p"])
 
@@ -83,8 +87,8 @@ def test_holm_counts_the_conditions_of_a_row() -> None:
     others = [each for name, outcomes in (("a", "f" * 8), ("b", "f" * 6 + "ss")) for each in
               episodes("kitchen/0", name, outcomes)]
     frame = tables.summary(clean + others)
-    assert row(frame, "kitchen", "a")["p_holm"] == pytest.approx(2 * 2 / 2**8)
-    assert row(frame, "kitchen", "b")["p_holm"] == pytest.approx(2 / 2**6)
+    assert row(frame, "kitchen", "a")["p_holm"] == pytest.approx(2 * p_of(8))
+    assert row(frame, "kitchen", "b")["p_holm"] == pytest.approx(p_of(6))
     assert "total" not in set(frame.task_set)
 
 
@@ -104,8 +108,9 @@ def test_markdown_has_conditions_side_by_side_and_real_minus_signs() -> None:
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert cells[0] == ["task set", "clean % [95 %]", "n", "joint % [95 %]", "n", "joint − clean [95 %]"]
     assert [line[0] for line in cells[2:]] == ["kitchen", "garage", "total"]
-    # Wilson for 6 of 8 and 3 of 6
-    assert cells[2][1:5] == ["75.0 [40.9, 92.9]", "8 (+1 errors)", "50.0 [18.8, 81.2]", "6"]
+    # Of two tasks, of which one always succeeds, eight episodes are worth more: 8 · 3.5 / (8² · 0.25 / 12 + 2)
+    low, high = agresti_coull(0.75, 8.4)
+    assert cells[2][1:5] == [f"75.0 [{100 * low:.1f}, {100 * high:.1f}]", "8 (+1 errors)", "50.0 [18.8, 81.2]", "6"]
     assert cells[2][5].startswith("−75.0 [−")
     assert len({len(line) for line in lines}) == 1
     assert set(cells[1][0]) == {"-"} and all(cell.endswith("-:") for cell in cells[1][1:])
@@ -126,7 +131,7 @@ def test_a_condition_missing_in_one_set_leaves_empty_cells() -> None:
 def test_without_a_control_there_are_rates_only() -> None:
     header, rows = tables.grid(tables.summary(episodes("kitchen/0", "joint", "ef")))
     assert header == ["task set", "joint % [95 %]", "n"]
-    assert rows == [["kitchen", "0.0 [0.0, 79.3]", "1 (+1 errors)"]]
+    assert rows == [["kitchen", "0.0 [0.0, 83.3]", "1 (+1 errors)"]]
 
 
 def test_nothing_but_errors_is_a_dash() -> None:
@@ -147,14 +152,17 @@ def test_csv_reads_back_as_the_frame() -> None:
     pandas.testing.assert_frame_equal(again, frame, check_dtype=False, atol=1e-6, rtol=0)
 
 
-def test_the_terminal_shows_what_markdown_shows() -> None:
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_the_terminal_shows_what_markdown_shows(width: int) -> None:
     frame = tables.summary(RECORDS)
     out = io.StringIO()
-    Console(file=out, width=200).print(tables.to_rich(frame, "random on primitive"))
+    Console(file=out, width=width).print(tables.to_rich(frame, "random on primitive"), crop=False)
     shown = out.getvalue()
-    assert "random on primitive" in shown
+    assert "random on primitive" in shown and "about exactly the tasks played" in shown.replace("\n", " ")
+    cells = [part.strip() for line in shown.splitlines() for part in line.split("│")]
     for line in tables.grid(frame)[1]:
-        assert all(cell in shown for cell in line)
+        assert all(cell in cells for cell in line)
+    assert max(map(len, shown.splitlines())) <= width
 
 
 def test_a_row_for_each_task_and_a_file_by_its_suffix(tmp_path: Path) -> None:

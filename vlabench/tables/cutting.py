@@ -71,7 +71,8 @@ def _check(sides: Sequence[Side], common: Mapping[Leaf, set[Episode]]) -> None:
     emptied = _emptied(sides, common)
     if not emptied:
         return
-    rest, gone = list(sides), list[Side]()
+    rest = list(sides)
+    gone: list[Side] = []
     while _emptied(rest, _common(rest)):
         without = {side.owner: [other for other in rest if other is not side] for side in rest}
         gone.append(min(rest, key=lambda side: (len(_emptied(without[side.owner], _common(without[side.owner]))),

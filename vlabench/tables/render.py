@@ -21,7 +21,7 @@ ACROSS = 7
 TRAINED = "†"
 """Beside a figure: under a perturbation that the policy was trained under."""
 TEX = {"−": "$-$", "π": r"$\pi$", "±": r"$\pm$", "×": r"$\times$", "σ": r"$\sigma$", "–": "--", "†": r"$\dagger$",
-       "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}  # fmt: skip
+       "∞": r"$\infty$", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}  # fmt: skip
 CSV_COLUMNS = ("name", "kind", "source", "group", "column_group", "column", "value", "low", "high", "n", "errors",
                "acted", "familiar", "p", "text")  # fmt: skip
 
