@@ -451,7 +451,7 @@ def test_what_a_suite_counts_is_counted_everywhere(
             rounds = finding.pairs // 3
             expected = sum(won(record, counts) for record in done.records
                            if record.condition == finding.condition and record.index < rounds)
-            assert rounds and round(finding.candidate.rate * finding.pairs) == expected
+            assert rounds and round(finding.candidate.value * finding.pairs) == expected
 
 
 def test_a_card_that_was_trained_on_nobody_knows_what_is_refused_before_anything_is_played(tmp_path: Path) -> None:

@@ -214,7 +214,7 @@ def _interval(traces: Sequence[Trace], scores: Floats) -> tuple[float, float] | 
 
     means = Tasks([trace.task for trace in traces]).means(scores)
     if len(means) < 2:
-        means = scores
+        means = np.asarray(scores, dtype=np.float64)
     if len(means) < 2 or not means.any():
         return None, None
     half = t.isf((1 - LEVEL) / 2, len(means) - 1) * means.std(ddof=1) / math.sqrt(len(means))

@@ -118,7 +118,9 @@ def test_a_flag_takes_evidence_and_a_loss_of_the_task_margin(lost: int, flagged:
     """2⁻⁵ = 0.031 is above alpha / 2, 2⁻⁶ below; of 21 episodes, 6 are less than 30 points."""
     assert len(judge([collapsed(lost, 20)], Terms())[0].flagged) == flagged
     assert not judge([collapsed(lost, 21)], Terms())[0].flagged
-    assert judge([collapsed(lost, 20)], Terms())[0].visible == (20, 6, pytest.approx(0.366459), 6)
+    seen = judge([collapsed(lost, 20)], Terms())[0].visible
+    assert seen and (seen.episodes, seen.lost, seen.enough) == (20, 6, 6)
+    assert seen.likely == pytest.approx(0.366459)
 
 
 def test_a_flag_is_corrected_for_the_tasks_of_all_conditions() -> None:

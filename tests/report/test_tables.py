@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.factories import episodes, write_records
 from vlabench import cards, plots
 from vlabench.markup import Html
-from vlabench.report import tables
+from vlabench.report import tables, words
 from vlabench.report.standing import comparison, standing
 from vlabench.tables.severity import severity_sheet
 from vlabench.tables.sheet import MEASURED, Head, Line, Sheet
@@ -58,6 +58,39 @@ def test_conditions_of_one_policy(hero: plots.Data) -> None:
     assert found.rows["clean"][2:] == ["–", ""] and found.rows["nearon kitchen"][3] == "undecided"
     assert [row[1] for row in found.values if row] == ["1.0", "0.5", "1.0", "0.75", "0.25"]
     assert found.values[2][3] == "-0.5"
+
+
+def test_no_interval_belies_the_verdict_beside_it(tmp_path: Path) -> None:
+    """40 conditions that lose 0 to 39 of 200 episodes, evenly over tasks: where it says undecided, the interval that is
+    shown holds −5 points, although many a plain 95 % interval lies below."""
+    records = [each for task in range(10) for each in episodes(f"kitchen/{task}", "clean", "s" * 20)]
+    for lost in range(40):
+        for task in range(10):
+            own = lost // 10 + (task < lost % 10)
+            records += episodes(f"kitchen/{task}", f"c{lost:02}", "f" * own + "s" * (20 - own))
+    data = plots.load([write_records(tmp_path, records)])
+    found = standing(data, data.sides[0])
+    shown = Reader(tables.conditions_table([found], []))
+    plain = 0
+    for name, row in shown.rows.items():
+        if name != "clean":
+            low, high = (float(end.replace("−", "-")) for end in row[2].partition("[")[2].strip("]").split(", "))
+            assert {"withstands": low > -5, "undecided": low <= -5 <= high, "loses": high < -5}[row[3]], row
+            plain += row[3] == "undecided" and found.costs[name].high < -0.05
+    assert {row[3] for row in shown.rows.values()} == {"", "withstands", "undecided", "loses"} and plain > 0
+    said = words.figures(found)
+    assert "(the mean of 40 conditions)" in said and "of 40 perturbed conditions" in words.verdict(found)
+    rate = shown.rows["c39"][0].partition("acted")[0]
+    assert f"The lowest rate is that under c39: {rate.replace(' [', ' % [')}." in said
+
+
+def test_tasks_like_these_have_wider_intervals_and_a_single_task_none(both: plots.Data, results: Path) -> None:
+    sample = plots.load([results], tasks_as="sample")
+    for one, other in zip(both.sides, sample.sides, strict=True):
+        mine, theirs = (standing(data, side) for data, side in ((both, one), (sample, other)))
+        assert mine.perturbed and theirs.perturbed and theirs.perturbed.low < mine.perturbed.low
+    alone = Reader(tables.tasks_table(sample, [standing(sample, side) for side in sample.sides], {}))
+    assert alone.rows["kitchen/0"][0] == "100.0"
 
 
 def test_conditions_of_several_policies(both: plots.Data) -> None:

@@ -19,6 +19,7 @@ from vlabench.report.page import Content, render
 from vlabench.report.scenes import scenes
 from vlabench.report.standing import comparison, standing
 from vlabench.report.words import counted, episodes_of
+from vlabench.stats import TasksAs
 from vlabench.tables.severity import severity_sheet
 from vlabench.tables.sheet import Sheet
 from vlabench.tables.suite import suite_sheet
@@ -33,7 +34,8 @@ MOST = 20
 class Choice:
     """What `vlabench report` can be told.
 
-    suite, conditions, policies, assets, at_end: which records, as for tables and plots. versus: the policy that the
+    suite, conditions, policies, assets, at_end: which records, as for tables and plots. tasks_as: the question that
+    figures answer (`stats.TasksAs`). versus: the policy that the
     others are compared with, and whose episodes are shown; by default the first by name. episodes: pairs to be shown.
     preview: show what the policy sees under each kind of condition.
     """
@@ -46,6 +48,7 @@ class Choice:
     versus: str | None = None
     episodes: int = EPISODES
     preview: bool = True
+    tasks_as: TasksAs = "fixed"
 
 
 def write(places: Sequence[Path], out: Path, choice: Choice, say: Callable[[str], None] = lambda text: None) -> int:
@@ -60,7 +63,8 @@ def write(places: Sequence[Path], out: Path, choice: Choice, say: Callable[[str]
     _check_records(places, choice)
     _check_target(out)
     say("reading records")
-    data = _ordered(plots.load(places, choice.suite, choice.conditions, choice.policies, choice.assets, choice.at_end),
+    data = _ordered(plots.load(places, choice.suite, choice.conditions, choice.policies, choice.assets, choice.at_end,
+                               choice.tasks_as),
                     choice.versus)
     whose = ", ".join(side.owner.policy for side in data.sides)
     say(f"{counted(sum(map(episodes_of, data.sides)), 'episode')} of {whose}: drawing")

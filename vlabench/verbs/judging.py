@@ -115,6 +115,7 @@ def report(
     policies: Policies = None,
     assets: Pack = None,
     at_end: AtEnd = False,
+    tasks_as: TasksAs = Question.fixed,
     versus: Annotated[str | None, typer.Option(
         metavar="P", help="The policy to compare the others with and to show; by default the first.")] = None,
     episodes: Annotated[int, typer.Option(
@@ -125,6 +126,7 @@ def report(
     """Write one HTML page with everything: verdicts, tables, plots, pictures, episodes, how to reproduce it."""
     from vlabench.report.make import Choice, write
 
-    choice = Choice(suite, split(conditions), split(policies), assets, at_end, versus, episodes, preview)
+    choice = Choice(suite, split(conditions), split(policies), assets, at_end, versus, episodes, preview,
+                    tasks_as.value)
     size = write(results or [Path("results")], out, choice, lambda text: typer.echo(text, err=True))
     typer.echo(f"{out}: {size / 1e6:.1f} MB")
