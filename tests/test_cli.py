@@ -315,3 +315,15 @@ def test_show_explains_every_name_there_is() -> None:
         assert shown.exit_code == 0 and name in shown.stdout.splitlines()[0]
     check_refused(vlabench("show", "rotaton"), 2, "unknown name 'rotaton': did you mean 'rotation'",
                   "mend: vlabench list")
+
+
+@pytest.mark.parametrize(("short", "interrupted", "status"), [({}, False, 0), ({"libero_goal/7": 1}, False, 1),
+                                                              ({"libero_goal/7": 1}, True, 130)])
+def test_fewer_demonstrations_than_asked_for_are_no_success(short: dict[str, int], interrupted: bool, status: int,
+                                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    from vlabench.demos import collect
+
+    monkeypatch.setattr(collect, "collect", lambda *_, **__: collect.Collected(1, 10, 6, 1.0, interrupted, short))
+    done = CliRunner().invoke(app, ["demos", "--out", "d", "--tasks", "libero_goal/7", "--per-task", "2"])
+    assert done.exit_code == status
+    assert ("libero_goal/7: only 1 of 2 demonstrations" in done.stdout) == bool(short)

@@ -18,7 +18,8 @@ from vlabench.simulators.libero import gl, packs
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is drawn unless a test asks for it."""
-    monkeypatch.setattr(doctor, "_drawing", lambda: Check("drawing", True, "assumed"))
+    for name in ("drawing", "scene"):
+        monkeypatch.setattr(doctor, f"_{name}", lambda name=name: Check(name, True, "assumed"))
 
 
 def ask(*args: str) -> Result:
@@ -53,7 +54,7 @@ def test_here_a_run_works(tmp_path: Path) -> None:
     assert result.exit_code == 0 and "a run would work here" in result.stdout
     assert {mark for name, mark in state(result).items() if name not in (
         "extra train", "assets official", "GPU")} == {"ok"}
-    assert len(state(result)) == 12 and list(tmp_path.iterdir()) == []
+    assert len(state(result)) == 13 and list(tmp_path.iterdir()) == []
 
 
 def test_a_real_picture_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,6 +68,16 @@ def test_a_real_picture_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "exit status -6" in doctor._drawing().found
     monkeypatch.setattr(gl, "loads", lambda backend: False)
     assert doctor._drawing().mend == gl.INSTALL and not doctor._drawing().works
+
+
+@pytest.mark.slow
+def test_a_real_scene_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("libero", reason="needs the extra `libero`")
+    monkeypatch.undo()
+    assert doctor._scene() == Check("scene", True, "the first look of libero_spatial/0")
+    monkeypatch.setattr(doctor, "_LOOK", "raise PermissionError(13, 'Permission denied', '/tmp/x.log')")
+    found = doctor._scene()
+    assert not found.works and found.found == "PermissionError: [Errno 13] Permission denied: '/tmp/x.log'"
 
 
 def test_missing_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -496,6 +496,40 @@ def test_a_perturbation_that_breaks_its_contract_is_named(kind: Perturbation, ph
     assert caught.value.phase == phase
 
 
+class Numb(Dark):
+    """Loses proprioception from the third step on."""
+
+    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
+        return frozenset({"proprio"})
+
+    def observation(self, obs: Observation, step: int, rng: Draws) -> Observation:
+        return obs.replace(proprio=obs.proprio * np.float32(np.nan)) if step == 3 else obs
+
+
+@pytest.mark.parametrize(("copy", "value"), [(1, np.nan), (0, np.inf), (1, -np.inf)])
+def test_proprioception_that_is_not_finite_never_reaches_a_policy(copy: int, value: float) -> None:
+    class Broken(Points):
+        def observe(self) -> Observation:
+            obs = super().observe()
+            obs.proprio[copy, 1] = value if self.steps >= 3 else 0.0
+            return obs
+
+    policy = Still(batch=2)
+    with pytest.raises(EpisodeError, match="the simulator returned 1 values of proprioception that are not finite "
+                                           "at step 3") as caught:
+        play(Broken(TASK, 2, CAMERAS), policy, [spec(), spec(1)], [{}, {}], replan=1, cameras=CAMERAS)
+    assert caught.value.phase == "observe"
+    assert len(policy.seen) == 3 and all(np.isfinite(obs.proprio).all() for obs in policy.seen)
+
+
+def test_nor_does_what_a_perturbation_makes_of_it() -> None:
+    policy = Still()
+    with pytest.raises(EpisodeError, match="perturbation 'n' returned 2 values of proprioception that are not finite "
+                                           "at step 3") as caught:
+        one(policy, chain={"n": Numb()})
+    assert caught.value.phase == "observe" and len(policy.seen) == 3
+
+
 def test_a_batched_scene_without_views_refuses_scene_perturbations(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Points, "slot", Scene.slot)
     with pytest.raises(EpisodeError, match="Points offers no view of a single copy"):

@@ -70,6 +70,27 @@ def test_a_folder_has_one_process_at_work_until_it_dies(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_a_fork_of_a_killed_process_has_no_hold_on_its_folder(tmp_path: Path) -> None:
+    code = ("import os, sys, time\nfrom pathlib import Path\nfrom vlabench.files import held\n"
+            "with held(Path(sys.argv[1])):\n    child = os.fork()\n    if not child:\n        time.sleep(60)\n"
+            "        os._exit(0)\n    print(child, flush=True)\n    time.sleep(60)\n")
+    root = Path(__file__).parent.parent
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "out")], cwd=root, stdout=subprocess.PIPE,
+                          text=True) as other:
+        assert other.stdout is not None
+        child = int(other.stdout.readline())
+        with pytest.raises(DataError), held(tmp_path / "out"):
+            pass  # the fork let go; its parent did not
+        other.kill()
+        other.wait()
+        try:
+            with held(tmp_path / "out"):
+                os.kill(child, 0)  # it is alive all the while
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     out = tmp_path / "file" / "out"
     out.parent.write_text("")

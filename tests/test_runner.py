@@ -340,6 +340,29 @@ def test_errors_are_recorded_the_run_goes_on_and_the_next_one_retries(
     assert records(tmp_path) == records(truth)
 
 
+def test_proprioception_that_is_not_finite_is_an_error_of_its_episodes(
+        truth: Path, tmp_path: Path, mischief: Any) -> None:
+    mischief(_0_1="numb")
+    summary = playing(tmp_path, planned(tasks=("toy_points/0",)))
+    assert (summary.played, summary.errors) == (12, 3)
+    for condition in ("clean", "dark", "jolt"):
+        found = error_of(tmp_path, 1, condition)
+        assert (found.phase, found.error) == ("observe", "ValueError")
+        assert "the simulator returned 2 values of proprioception that are not finite at step 0" in found.message
+    assert all(record == records(truth)[identity] for identity, record in records(tmp_path).items()
+               if record.status != "error")
+
+
+@pytest.mark.parametrize(("episodes", "errors", "status"), [
+    (20, 1, 0), (20, 2, 1), (100, 5, 0), (100, 6, 1), (1000, 50, 0), (1000, 51, 1), (39, 2, 1), (1, 0, 0), (1, 1, 1)])
+def test_a_run_fails_with_more_than_one_error_in_twenty(episodes: int, errors: int, status: int) -> None:
+    """Of the episodes of the plan, whatever was on record before."""
+    summary = RunSummary(episodes, episodes - errors, 0, 0, errors, (("act: ValueError: no", errors),), 1.0, False)
+    assert (summary.exit_code, summary.too_many_errors) == (status, bool(status))
+    assert ("that is more than 5 %: this run failed" in str(summary)) == bool(status)
+    assert dataclasses.replace(summary, interrupted=True).exit_code == 130
+
+
 @pytest.mark.parametrize(("kind", "error", "how"), [
     ("segfault", "WorkerDied", "was killed by SIGSEGV"),
     ("exit", "WorkerDied", "ended with exit status 7"),

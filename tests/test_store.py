@@ -235,6 +235,38 @@ def test_what_a_killed_writer_had_reported_is_there(store: Store) -> None:
     assert indices(read(store)) == [*found, 10**6]
 
 
+def test_every_record_is_written_and_then_synced_before_it_counts_as_recorded(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order of what is asked of the system: a record in a new file, one more, a note of the run."""
+    asked: list[tuple[str, str]] = []
+    folders = {"kitchen", "primitive"}
+
+    def watched(name: str) -> None:
+        real = getattr(os, name)
+
+        def call(handle: int, *rest: Any) -> Any:
+            file = Path(os.readlink(f"/proc/self/fd/{handle}")).name
+            if file.endswith(".jsonl") or file in folders:
+                asked.append((name, file))
+            return real(handle, *rest)
+
+        monkeypatch.setattr(os, name, call)
+
+    for name in ("write", "fsync", "close"):
+        watched(name)
+    with store.writer() as writer:
+        for index in range(2):
+            writer.append(record(index=index))
+            asked.append(("recorded", str(index)))
+        writer.note_run({"host": "h"})
+    first = [(name, "clean.jsonl") for name in ("write", "fsync", "close")]
+    folder = [(name, "kitchen") for name in ("fsync", "close")]  # a new file's name is to last, too
+    noted = [(name, "runs.jsonl") for name in ("write", "fsync", "close")]
+    root = [(name, "primitive") for name in ("fsync", "close")]
+    assert asked == [*first, *folder, ("recorded", "0"), *first, ("recorded", "1"), *noted, *root]
+
+
 def test_a_full_disk_leaves_whole_lines_and_says_so(store: Store) -> None:
     path = fill(store, record(index=0), record(index=1))
     whole = path.read_bytes()

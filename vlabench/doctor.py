@@ -21,7 +21,7 @@ LEAST = 50 * 2**20
 """Bytes below which no run should begin."""
 OPENCVS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
 """The packages that put OpenCV into one and the same folder, `cv2`; the last one installed is the one that is there."""
-DRAWING_LIMIT = 120.0  # seconds for importing MuJoCo and drawing one picture
+DRAWING_LIMIT = 120.0  # seconds for importing MuJoCo and drawing one picture, or for opening a scene
 _DRAW = """
 from vlabench.simulators.libero import gl
 backend = gl.activate()
@@ -34,6 +34,18 @@ with mujoco.Renderer(model, 32, 32) as renderer:
     renderer.update_scene(data)
     assert renderer.render().max() > 50, "the picture is black"
 print(backend)
+"""
+_LOOK = """
+from vlabench import registry
+simulator = registry.simulator("libero")("primitive")
+task = simulator.tasks(simulator.task_sets[0])[0]
+scene = simulator.open(task, 1, simulator.cameras, 64)
+from vlabench.types import EpisodeSpec
+scene.reset([EpisodeSpec(task, "clean", 0)])
+seen = scene.observe()
+assert all(picture.std() > 5 for picture in seen.images.values()), "a picture of one colour"
+print(f"the first look of {task.key}")
+scene.close()
 """
 
 
@@ -55,8 +67,8 @@ class Check:
 
 def diagnose(results: Path) -> list[Check]:
     """Try everything, which takes a few seconds. results: the folder that a run would write to."""
-    return [_python(), _package(), _arithmetic(), *_libero(), _train(), _opencv(), _drawing(), *_assets(), _gpu(),
-            _disk(results)]
+    return [_python(), _package(), _arithmetic(), *_libero(), _train(), _opencv(), _drawing(), _scene(), *_assets(),
+            _gpu(), _disk(results)]
 
 
 def would_run(checks: Sequence[Check]) -> bool:
@@ -156,19 +168,28 @@ def _opencv() -> Check:
 
 def _drawing() -> Check:
     """In a process of its own: a broken driver may take the process along."""
+    return _apart("drawing", _DRAW, "a picture was drawn with {}")
+
+
+def _scene() -> Check:
+    """One real scene, as a run opens it."""
+    return _apart("scene", _LOOK, "{}")
+
+
+def _apart(name: str, script: str, said: str) -> Check:
+    """Run a script in a process of its own; said: how the last line that it prints is put."""
     from vlabench.simulators.libero import gl
 
-    name = "drawing"
     try:
         gl.choose()
-        done = subprocess.run([sys.executable, "-c", _DRAW], capture_output=True, text=True, timeout=DRAWING_LIMIT,
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=DRAWING_LIMIT,
                               check=False)
     except VlabenchError as error:
         return _failed(name, error)
     except subprocess.TimeoutExpired:
-        return Check(name, False, f"no picture within {DRAWING_LIMIT:g} s", gl.INSTALL)
+        return Check(name, False, f"not done within {DRAWING_LIMIT:g} s", gl.INSTALL)
     if done.returncode == 0:
-        return Check(name, True, f"a picture was drawn with {done.stdout.split()[-1]}")
+        return Check(name, True, said.format(done.stdout.strip().splitlines()[-1]))
     last = (done.stderr.strip().splitlines() or [f"ended with exit status {done.returncode}"])[-1]
     mend = "pip install 'vlabench[libero]'" if "ModuleNotFoundError" in last else gl.INSTALL
     return Check(name, False, last, mend)

@@ -13,6 +13,8 @@ from vlabench.errors import DataError
 from vlabench.problems import shown
 
 LOCK = ".lock"
+_handles: set[int] = set()
+"""Of the locks that this process has."""
 
 
 class InUse(Exception):
@@ -27,6 +29,7 @@ def locked(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    _handles.add(handle)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -36,7 +39,19 @@ def locked(folder: Path) -> Iterator[None]:
         os.write(handle, f"process {os.getpid()} on {os.uname().nodename}\n".encode())
         yield
     finally:
-        os.close(handle)
+        if handle in _handles:  # not in a fork, which let go of it
+            _handles.remove(handle)
+            os.close(handle)
+
+
+def _let_go() -> None:
+    """A forked process would keep the lock of a parent that was killed."""
+    while _handles:
+        os.close(_handles.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
 
 
 @contextmanager

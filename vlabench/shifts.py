@@ -34,7 +34,7 @@ class Moved:
 
     twin: mean Euclidean distance of a look's embedding to its twin's. between: of two clean looks at two tasks, all
     pairs of tasks alike; None with a single task. within: of two clean looks in two episodes of one task; None if no
-    task has two. ratio: twin / between, with its 95 % interval over tasks (Student's t), which takes `between` as given.
+    task has two. ratio: twin / between, with its 95 % interval over tasks, which takes `between` as given.
     by_task: task → its own ratio.
     """
 

@@ -78,9 +78,11 @@ class Slot:
     def perturbed(self, clean: Observation, step: int) -> tuple[Observation, set[str]]:
         """What the policy would see (B = 1), and the channels on which it would see an older moment.
 
-        Raises ValueError if a perturbation takes a camera away or changes a shape or type; one that writes into
-        the arrays that it was given fails too, since they are read-only here.
+        Raises ValueError if a perturbation takes a camera away or changes a shape or type, and for proprioception that
+        is not finite, which no policy is made for; one that writes into the arrays that it was given fails too, since
+        they are read-only here.
         """
+        _check_finite(clean, "the simulator", step)
         obs = clean.replace(images={c: _locked(v) for c, v in clean.images.items()}, proprio=_locked(clean.proprio),
                             instruction=(self.instruction,))
         stale: set[str] = set()
@@ -91,6 +93,8 @@ class Slot:
             if _layout(obs) != _layout(before):
                 raise ValueError(f"perturbation {link.name!r} changed the layout of the observation from "
                                  f"{_layout(before)} to {_layout(obs)}")
+            if obs.proprio is not before.proprio:
+                _check_finite(obs, f"perturbation {link.name!r}", step)
         return obs, stale
 
     def look(self, clean: Observation, step: int) -> Observation:
@@ -183,6 +187,13 @@ def _same(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> bool:
     if a.ctypes.data == b.ctypes.data and a.strides == b.strides:
         return True
     return bool(np.array_equal(a, b, equal_nan=a.dtype.kind == "f"))
+
+
+def _check_finite(obs: Observation, whose: str, step: int) -> None:
+    finite = np.isfinite(obs.proprio)
+    if not finite.all():
+        raise ValueError(f"{whose} returned {int((~finite).sum())} values of proprioception that are not finite "
+                         f"at step {step}")
 
 
 def _layout(obs: Observation) -> dict[str, str]:

@@ -8,7 +8,6 @@ when the pipe ends, and on Linux with its parent whatever that died of.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import faulthandler
 import json
 import os
@@ -28,6 +27,7 @@ from vlabench import arithmetic, registry
 from vlabench.card_types import PolicyCard
 from vlabench.episode import EpisodeError, Keeper, Played, play
 from vlabench.errors import VlabenchError
+from vlabench.offspring import die_with
 from vlabench.perturbations.base import Perturbation
 from vlabench.simulators.base import Scene
 from vlabench.types import EpisodeSpec, Phase, Task
@@ -44,7 +44,6 @@ LONGEST = 2000
 """Characters of an error's message that are kept: some libraries put whole arrays into theirs."""
 _BOOT = ("import json, sys; sys.path[:] = json.loads(sys.argv[3]); "
          "from vlabench.worker import main; main(int(sys.argv[1]), int(sys.argv[2]))")
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @dataclass(frozen=True)
@@ -147,7 +146,7 @@ class Stage:
 
 def main(handle: int, parent: int) -> None:
     """The life of a worker process. handle: its end of the pipe. parent: the runner's process id."""
-    _die_with(parent)
+    die_with(parent)
     own = os.getpid()
     os.set_inheritable(handle, False)  # what the policy may start must not keep the pipe open
     faulthandler.enable()
@@ -285,11 +284,3 @@ def told(error: BaseException) -> str:
     if isinstance(error, VlabenchError) or not frames:
         return text
     return f"{text} [{Path(frames[-1].filename).name}:{frames[-1].lineno}]"
-
-
-def _die_with(parent: int) -> None:
-    """End this process when its parent ends, also in mid-episode, where the end of the pipe goes unnoticed."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before we could ask
-        os._exit(1)

@@ -179,3 +179,14 @@ def test_errors_stay_below_alpha_at_the_margin() -> None:
     for verdict, error in (("no regression", 0.1), ("regression", 0.05)):
         assert count[verdict] <= gates * error + 2.6 * np.sqrt(gates * error * (1 - error))
         assert count[verdict] > 4  # nor is the gate deaf
+
+
+@pytest.mark.parametrize(("finished", "errors", "too_many"), [
+    (19, (1, 0), False), (19, (0, 1), False), (18, (2, 0), True), (18, (0, 2), True), (95, (5, 5), False),
+    (94, (0, 6), True), (950, (50, 0), False), (949, (0, 51), True), (20, (0, 0), False),
+])  # fmt: skip
+def test_more_than_one_error_in_twenty_on_either_side_is_too_many(
+        finished: int, errors: tuple[int, int], too_many: bool) -> None:
+    keys = tuple(("kitchen/0", index) for index in range(finished))
+    fine = np.ones(finished, dtype=np.bool_)
+    assert Pairs("c", keys, fine, fine, errors=errors).too_many_errors == too_many

@@ -44,10 +44,13 @@ def policy_card(folder: Path, name: str, noise: float = 0.2, title: str = "Seeks
 
 
 def whole_suite(policy: PolicyCard, definition: Definition, outcome: Outcome,
-                versions: Mapping[str, str] = VERSIONS) -> list[EpisodeRecord]:
-    """A record of every episode of a suite, with all that a run would have left in it."""
+                versions: Mapping[str, str] = VERSIONS, ends: str = "") -> list[EpisodeRecord]:
+    """A record of every episode of a suite, with all that a run would have left in it.
+
+    ends: episodes of the same `ends` end in the same states; by default each policy's in its own.
+    """
     return [_record(policy, definition, task, condition, index, outcome(task.key, condition, index),
-                    {**versions, **policy.versions()})
+                    {**versions, **policy.versions()}, ends or policy.digest)
             for task in definition.tasks.values() for condition in definition.card.conditions
             for index in range(definition.card.episodes)]
 
@@ -60,12 +63,12 @@ def written(results: Path, records: list[EpisodeRecord]) -> Path:
     return results
 
 
-def submission(folder: Path, name: str, outcome: Outcome, suite: str = "toy", pack: str = "plain",
+def submission(folder: Path, name: str, outcome: Outcome, suite: str = "toy", pack: str = "plain", ends: str = "",
                **card: Any) -> Submission:
     """A submission `folder/leaderboard/submissions/<name>` of a policy of its own."""
     path = policy_card(folder / "policies", f"policy-{name}", **card)
     policy = cards.load_policy(str(path))
-    records = whole_suite(policy, Definitions().of(suite, pack), outcome)
+    records = whole_suite(policy, Definitions().of(suite, pack), outcome, ends=ends)
     results = written(folder / "results", records)
     out = folder / "leaderboard" / "submissions" / name
     return submit(results, str(path), suite, name=name, contact="team@example.org", out=out, assets=pack)
@@ -91,10 +94,10 @@ def altered(source: Path, change: Callable[[Path, dict[str, Any]], None], reseal
 
 
 def _record(policy: PolicyCard, definition: Definition, task: Task, condition: str, index: int, won: bool,
-            versions: Mapping[str, str]) -> EpisodeRecord:
+            versions: Mapping[str, str], ends: str) -> EpisodeRecord:
     meant = definition.card.conditions[condition]
     channels = sorted({channel for kind in meant.perturbations for channel in kind.channels(policy.cameras)})
-    unique = hashlib.sha256(f"{task.key} {condition} {index}".encode()).hexdigest()
+    unique = hashlib.sha256(f"{ends} {task.key} {condition} {index}".encode()).hexdigest()
     start = hashlib.sha256(f"{task.key} {index}".encode()).hexdigest()
     return EpisodeRecord(
         task=task.key, condition=condition, index=index, seed=0, status="success" if won else "failure",

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from statsmodels.stats.proportion import proportion_confint
 from typer.testing import CliRunner
 
 from tests.leaderboard import made
-from vlabench import cards
+from vlabench import cards, stats
 from vlabench.cli import app
 from vlabench.errors import OptionError, OutdatedError, SubmissionError
 from vlabench.leaderboard import board, standings
@@ -52,13 +54,25 @@ def test_figures_are_those_of_the_hand(folder: Path) -> None:
     assert list(found) == ["strong", "weak"]
     assert found["strong"]["rates"]["jolt"] | {"low": 0, "high": 0} == {
         "episodes": 12, "successes": 11, "value": 0.91667, "low": 0, "high": 0}
-    # Wilson for 3 of 12
+    # Agresti and Coull's for 3 of 12: within the tasks, each 1 of 4, episodes differ as much as independent ones
     assert (found["weak"]["rates"]["dark"]["low"], found["weak"]["rates"]["dark"]["high"]) == pytest.approx(
-        (0.0889, 0.5323), abs=1e-4)
+        proportion_confint(3, 12, method="agresti_coull"), abs=1e-5)
     assert found["strong"]["score"]["value"] == round(23 / 24, 5) and found["weak"]["score"]["value"] == 3 / 24
     assert found["strong"]["drop"]["value"] == round(-1 / 24, 5) and found["weak"]["drop"]["value"] == -21 / 24
     assert found["strong"]["rank"] == {"best": 1, "worst": 1} and found["weak"]["rank"] == {"best": 2, "worst": 2}
     assert found["weak"]["evidence"] == "submissions/weak"
+    assert found["weak"]["class"] == "reported" and found["weak"]["verified"] == []
+
+
+def test_figures_are_about_these_tasks(folder: Path) -> None:
+    """Of two conditions: the mean over both, and its difference to clean, of episodes within their tasks."""
+    wins = np.array([[[strong(f"toy_points/{task}", condition, index) for index in range(4)] for task in range(3)]
+                     for condition in ("clean", "dark", "jolt")]).reshape(3, 12)
+    tasks = [task for task in range(3) for _ in range(4)]
+    for name, figure in (("score", stats.rate(wins[1:], tasks, "fixed")),
+                         ("drop", stats.difference(wins[[0, 0]], wins[1:], tasks, "fixed").estimate)):
+        assert rows(folder)["strong"][name] == pytest.approx(
+            {"value": figure.value, "low": figure.low, "high": figure.high}, abs=1e-5)
 
 
 def test_who_was_trained_on_what_is_marked_for_the_conditions_that_hold_it(folder: Path) -> None:

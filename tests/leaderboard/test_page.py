@@ -23,7 +23,11 @@ def entry(name: str, value: float, **changes: Any) -> dict[str, Any]:
             "created": "2025-01-01", "sees": "top", "privileged": False, "trained_on": [], "contaminated": [],
             "unknown_origin": [], "rank": {"best": 1, "worst": 2}, "score": figure, "drop": figure, "versions": {},
             "rates": {"clean": figure, "dark": figure, "jolt": figure}, "evidence": f"submissions/{name}",
-            "manifest_sha256": "cd" * 32} | changes
+            "manifest_sha256": "cd" * 32, "class": "reproduced", "verified": [
+                {"what": "reproduced", "by": EVIL, "when": "2025-02-03T04:05:06+00:00", "sample": 4, "total": 12,
+                 "rerun": {"value": 0.01, "low": -0.02, "high": 0.04}, "file": f"verifications/{name}/x.json"},
+                {"what": "replayed", "by": "nobody", "when": "2025-02-04T04:05:06+00:00", "sample": 4, "total": 12,
+                 "rerun": None, "file": "verifications/other/x.json"}]} | changes
 
 
 BOARD: dict[str, Any] = {
@@ -31,11 +35,11 @@ BOARD: dict[str, Any] = {
     "suites": [{
         "suite": "toy", "simulator": "toy", "title": EVIL, "source": EVIL, "tasks": 3, "episodes": 4,
         "conditions": ["clean", "dark", "jolt"], "scored": ["dark", "jolt"],
-        "tracks": [{"assets": "plain", "entries": [
+        "tracks": [{"assets": "plain", "class": "reproduced", "entries": [
             entry("b-high", 0.9), entry("a-middle", 0.55, contaminated=["dark"], unknown_origin=[EVIL]),
-            entry("c-low", 0.06, rank=None, privileged=True)]}],
+            entry("c-low", 0.06, rank=None, privileged=True, verified=[])]}],
         "published": [{"method": EVIL, "source": EVIL, "rates": {"dark": 0.5}}]}],
-    "overall": [{"simulator": "toy", "assets": "plain", "entries": [
+    "overall": [{"simulator": "toy", "assets": "plain", "class": "reported", "entries": [
         {"policy": EVIL, "policy_digest": "ab" * 32, "rank": {"best": 1, "worst": 1}, "entries": [EVIL],
          "strength": {"value": 1.0, "low": 0.5, "high": 1.5}}]}],
     "outdated": [{"name": "old", "why": EVIL}],
@@ -66,7 +70,7 @@ def test_what_comes_from_outside_is_text_on_the_page() -> None:
     assert not [name for name, _ in reader.attributes if name.startswith("on")]
     assert reader.text.count(EVIL) >= 9
     links = [value for name, value in reader.attributes if name in ("href", "src")]
-    assert links and all(str(link).startswith("submissions/") for link in links)
+    assert links and all(str(link).startswith(("submissions/", "verifications/")) for link in links)
     assert "http" not in STYLE and "url(" not in STYLE
 
 
@@ -82,7 +86,9 @@ def test_both_say_the_same() -> None:
     reader = Reader()
     reader.feed(page.render(BOARD))
     for said in ("90.0 [80.0, 100.0]", "1–2", "+1.00 [+0.50, +1.50]", "trained on a perturbation of dark",
-                 "reads top", "3 tasks × 3 conditions × 4 episodes."):
+                 "reads top", "plain assets, reproduced", "Across suites, plain assets, reported", "not rerun",
+                 ", 2025-02-03", "4 of 12 episodes reproduced, rerun − submitted +1.0",
+                 "3 tasks × 3 conditions × 4 episodes."):
         assert said in reader.text and said in markdown.render(BOARD)
 
 
@@ -95,7 +101,7 @@ def test_many_conditions_fold_away() -> None:
         each["rates"] = {name: each["score"] for name in names}
     text = page.render(board)
     assert "all 13 conditions" in text and text.count(">c7<") == 1
-    assert markdown.render(board).count("| rank | entry | score | clean | drop | submitted |") == 1
+    assert markdown.render(board).count("| rank | entry | score | clean | drop | submitted | verified |") == 1
 
 
 @pytest.mark.slow

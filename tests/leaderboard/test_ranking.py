@@ -1,64 +1,97 @@
-"""Ranks against scipy's paired t test, and strengths of policies that met."""
+"""Ranks against the paired differences and Holm's correction of `stats`, and by simulation; strengths by hand."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+import numpy.typing as npt
 import pytest
-from scipy.stats import ttest_rel
+from scipy.stats import norm
 
 from vlabench import stats
-from vlabench.leaderboard.ranking import Rank, acquainted, among, ranks, strengths
+from vlabench.leaderboard.ranking import Rank, acquainted, among, compared, ranks, strengths
+
+Floats = npt.NDArray[np.float64]
 
 
-def drawn(rates: list[float], tasks: int, episodes: int, seed: int = 0) -> stats.Bools:
-    """Outcomes [K, T, N] in which tasks differ, and policies by their rates."""
+def drawn(rates: list[float], conditions: int, tasks: int, episodes: int, seed: int = 0) -> stats.Bools:
+    """Outcomes [K, C, T, N] in which tasks and start states differ, and policies by their rates."""
     rng = np.random.default_rng(seed)
-    ease = rng.normal(size=(1, tasks, 1))
-    logits = np.log(np.array(rates) / (1 - np.array(rates)))[:, None, None] + ease
-    return np.asarray(rng.random((len(rates), tasks, episodes)) < 1 / (1 + np.exp(-logits)))
+    ease = rng.normal(size=(1, conditions, tasks, 1)) + rng.normal(size=(1, 1, tasks, episodes))
+    logits = np.log(np.array(rates) / (1 - np.array(rates)))[:, None, None, None] + ease
+    return np.asarray(rng.random((len(rates), conditions, tasks, episodes)) < 1 / (1 + np.exp(-logits)))
 
 
-def test_places_are_those_that_paired_t_tests_over_tasks_leave() -> None:
-    outcomes = drawn([0.9, 0.85, 0.5, 0.5, 0.45, 0.1], tasks=10, episodes=20)
-    means = outcomes.mean(axis=2)
+def pairs(outcomes: stats.Bools) -> dict[tuple[int, int], stats.Difference]:
+    """(i, j) → how far j is ahead of i, one pair after another."""
+    count, conditions, tasks, episodes = outcomes.shape
+    flat = outcomes.reshape(count, conditions, -1)
+    labels = np.repeat(np.arange(tasks), episodes).tolist()
+    return {(i, j): stats.difference(flat[i], flat[j], labels) for i in range(count) for j in range(i + 1, count)}
+
+
+@pytest.mark.parametrize(("conditions", "tasks", "episodes"), [(1, 10, 20), (3, 6, 9), (2, 1, 30), (2, 12, 1)])
+def test_places_are_those_that_paired_differences_leave(conditions: int, tasks: int, episodes: int) -> None:
+    outcomes = drawn([0.9, 0.88, 0.5, 0.5, 0.45, 0.1], conditions, tasks, episodes)
+    outcomes[3] = outcomes[2]  # which never differ
+    found = pairs(outcomes)
+    ahead, z = compared(outcomes)
+    for (i, j), each in found.items():
+        assert ahead[j, i] == pytest.approx(each.value, abs=1e-7)
+        assert 2 * norm.sf(abs(z[j, i])) == pytest.approx(each.p, rel=1e-5)
+    corrected = dict(zip(found, stats.holm([each.p for each in found.values()]), strict=True))
+    certain = [(j, i) if found[i, j].value > 0 else (i, j) for (i, j), p in corrected.items() if p <= 0.05]
+    assert len(certain) > 1
     for k, place in enumerate(ranks(outcomes)):
-        tests = [ttest_rel(means[k], means[j]) for j in range(6) if j != k]
-        certain = [(test.statistic, test.pvalue) for test in tests if test.pvalue < 0.05]
-        assert place.best == 1 + sum(statistic < 0 for statistic, _ in certain)
-        assert place.worst == 6 - sum(statistic > 0 for statistic, _ in certain)
+        assert place.best == 1 + sum(worse == k for _, worse in certain)
+        assert place.worst == 6 - sum(better == k for better, _ in certain)
 
 
 def test_equal_entries_share_all_places() -> None:
-    same = np.repeat(drawn([0.7], 5, 10), 3, axis=0)
+    same = np.repeat(drawn([0.7], 2, 5, 10), 3, axis=0)
     assert ranks(same) == [Rank(1, 3)] * 3
     assert ranks(same[:1]) == [Rank(1, 1)]
 
 
 def test_a_difference_that_is_the_same_in_all_tasks_is_not_certain_for_that() -> None:
-    """8 of 8 against 6 of 8, 75 % in both tasks: Newcombe's interval includes 0; for ten times as many it does not."""
-    small = np.array([np.ones((2, 4)), np.tile([1, 1, 1, 0], (2, 1))], dtype=np.bool_)
-    assert stats.newcombe_paired(small[1].ravel(), small[0].ravel())[0] < 0
+    """8 of 8 against 6 of 8, 75 % in both tasks; for ten times as many it is."""
+    small = np.array([np.ones((2, 4)), np.tile([1, 1, 1, 0], (2, 1))], dtype=np.bool_)[:, None]
     assert ranks(small) == [Rank(1, 2)] * 2
-    assert ranks(np.tile(small, (1, 1, 10))) == [Rank(1, 1), Rank(2, 2)]
+    assert ranks(np.tile(small, (1, 1, 1, 10))) == [Rank(1, 1), Rank(2, 2)]
 
 
-def test_a_single_task_is_judged_by_its_episodes() -> None:
-    outcomes = drawn([0.8, 0.3], tasks=1, episodes=60, seed=3)
-    test = ttest_rel(*outcomes[:, 0].astype(float))
-    assert test.pvalue < 0.01 and ranks(outcomes) == [Rank(1, 1), Rank(2, 2)]
-    assert ranks(outcomes[:, :, :1]) == [Rank(1, 2)] * 2
+def held(places: list[Rank], truth: Floats) -> bool:
+    """Whether every entry's true places, whatever the order of equal ones, are among those that its rank leaves."""
+    return all(place.best <= 1 + np.sum(truth > mine + 1e-9)
+               and place.worst >= len(truth) - np.sum(truth < mine - 1e-9)
+               for place, mine in zip(places, truth, strict=True))
+
+
+def test_all_ranks_of_a_board_hold_together() -> None:
+    """15 entries, many of them equal over all tasks though not on each: 400 boards of 10 tasks × 10 episodes."""
+    rng = np.random.default_rng(5)
+    truth = np.array([0.9] + [0.7] * 2 + [0.6] * 11 + [0.2])
+    together = alone = 0
+    for _ in range(400):
+        tilt = rng.uniform(-0.1, 0.1, size=(15, 5))
+        rates = truth[:, None] + np.concatenate([tilt, -tilt], axis=1)  # the mean over tasks stays what it is
+        luck = norm.cdf(0.6 * rng.normal(size=(1, 10, 10)) + 0.8 * rng.normal(size=(15, 10, 10)))
+        outcomes = (luck < rates[:, :, None])[:, None]
+        together += held(ranks(outcomes), truth)
+        ahead, z = compared(outcomes)
+        better = (2 * norm.sf(np.abs(z)) < 0.05) & (ahead > 0)
+        alone += held([Rank(1 + int(better[:, k].sum()), 15 - int(better[k].sum())) for k in range(15)], truth)
+    assert together >= 0.93 * 400
+    assert alone < 0.4 * 400  # what each pair by itself would claim
 
 
 def test_strength_is_the_log_odds_of_winning_and_loners_have_none() -> None:
     # of 40 episodes in each of two tasks, 0 alone succeeds in 30 and 1 alone in 10; policy 2 played elsewhere
     first, second = np.arange(40) < 30, np.arange(40) >= 30
-    played, won = np.zeros((3, 40), bool), np.zeros((3, 40), bool)
-    played[:2], won[0], won[1] = True, first, second
-    alone = np.zeros((3, 5), bool)
-    alone[2] = True
-    met = {"a/0": (played, won), "a/1": (played, won), "b/0": (alone, alone)}
+    won = np.array([first, second, np.zeros(40)], bool)[:, None]
+    met = {"a/0": (np.array([[1], [1], [0]], bool), won), "a/1": (np.array([[1], [1], [0]], bool), won),
+           "b/0": (np.array([[0], [0], [1]], bool), np.ones((3, 1, 5), bool))}
     assert acquainted(met) == [[0, 1]]
     found, places = strengths(among(met, [0, 1]))
     # the prior pulls towards 0, by little
@@ -69,4 +102,17 @@ def test_strength_is_the_log_odds_of_winning_and_loners_have_none() -> None:
 def test_acquaintance_is_passed_on() -> None:
     chain = np.zeros((4, 3), bool)
     chain[0, 0] = chain[1, 0] = chain[1, 1] = chain[2, 1] = chain[3, 2] = True
-    assert acquainted({"a/0": (chain, chain)}) == [[0, 1, 2]]
+    assert acquainted({"a/0": (chain, np.ones((4, 3, 5), bool))}) == [[0, 1, 2]]
+
+
+def test_equal_policies_are_not_told_apart_by_their_strengths() -> None:
+    """200 boards of 8 equal policies that hardly ever fail, on 10 tasks of 10 episodes; and one that always does."""
+    rng = np.random.default_rng(6)
+    false = 0
+    for _ in range(200):
+        won = rng.random((9, 10, 1, 10)) < 0.97
+        won[8] = False
+        _, places = strengths({str(task): (np.ones((9, 1), bool), won[:, task]) for task in range(10)})
+        assert places[8] == Rank(9, 9)
+        false += any(place != Rank(1, 8) for place in places[:8])
+    assert false <= 0.08 * 200

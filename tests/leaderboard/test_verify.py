@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from tests.leaderboard.made import altered, policy_card
-from vlabench import cards, plan, registry, runner
+from vlabench import cards, plan, provenance, registry, runner, stats
 from vlabench.cli import app
 from vlabench.errors import OptionError, OutdatedError, SubmissionError
 from vlabench.leaderboard.reading import read
 from vlabench.leaderboard.submit import submit
-from vlabench.leaderboard.verify import Verification, compare, verify
+from vlabench.leaderboard.verify import Difference, Verification, compare, verify
 from vlabench.store import Store
 
 CLEAN = "records/seeker/plain/toy_points/clean.jsonl"
@@ -28,6 +31,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.conftest import PLUGIN
 
     folder = tmp_path_factory.mktemp("played")
+    entry = folder / "board" / "submissions" / "mine"
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(PLUGIN))
         registry.refresh()
@@ -35,18 +39,18 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
         policy, suite = cards.load_policy(str(path)), cards.load_suite("toy")
         planned = plan.make(suite, policy, registry.simulator("toy")("plain"))
         runner.run(planned, policy, "toy", Store(folder / "results", "seeker", "plain"), workers=1)
-        submit(folder / "results", str(path), "toy", name="mine", contact="me", out=folder / "board" / "mine")
+        submit(folder / "results", str(path), "toy", name="mine", contact="me", out=entry)
     registry.refresh()
-    return folder / "board" / "mine"
+    return entry
 
 
-def check(folder: Path, card: Path, sample: int = 5, **options: Any) -> Verification:
-    return verify(folder, sample, policy_name=str(card), workers=1, **options)
+def check(folder: Path, card: Path, sample: int | str = 5, **options: Any) -> Verification:
+    return verify(folder, str(sample), policy_name=str(card), workers=1, **options)
 
 
 @pytest.fixture
 def card(played: Path) -> Path:
-    return played.parent.parent / "policies" / "seeker.toml"
+    return played.parents[2] / "policies" / "seeker.toml"
 
 
 @pytest.mark.slow
@@ -118,8 +122,72 @@ def test_what_is_not_here_cannot_be_replayed(played: Path, tmp_path: Path) -> No
     other = policy_card(tmp_path, "seeker", noise=0.4)
     with pytest.raises(SubmissionError, match="policy 'seeker' is another one: its card, adapter or weights"):
         check(played, other)
-    with pytest.raises(OptionError, match="--sample 0: at least 1"):
-        check(played, other, sample=0)
+
+
+@pytest.mark.parametrize("sample", ["0", "-1", "some", "0%", "101%", "%", "nan%", "1.5"])
+def test_samples_that_cannot_be(sample: str, played: Path, card: Path) -> None:
+    with pytest.raises(OptionError, match=f"--sample {sample}: at least 1 episode is needed, .*\n  mend:"):
+        check(played, card, sample)
+
+
+@pytest.mark.slow
+def test_a_sample_may_be_a_share(played: Path, card: Path) -> None:
+    """12.5 % of 36 are 4.5 episodes: 5."""
+    found = check(played, card, "12.5%")
+    assert (found.sample, found.agreed, found.exit_code) == (5, 5, 0)
+
+
+@pytest.mark.slow
+def test_success_is_compared_where_episodes_differ(played: Path, card: Path) -> None:
+    """One submitted failure that succeeds here: a 36th, too few episodes to be sure of 5 points."""
+    def worse(folder: Path, manifest: dict[str, Any]) -> None:
+        lines = [json.loads(line) for line in (folder / CLEAN).read_text().splitlines()]
+        first = next(line for line in lines if line["status"] == "success")
+        first |= {"status": "failure", "success_once": False, "success_at_end": False, "steps": 20}
+        (folder / CLEAN).write_text("".join(json.dumps(line) + "\n" for line in lines))
+        clean = manifest["rates"]["clean"]
+        manifest["rates"]["clean"] |= {"successes": clean["successes"] - 1,
+                                       "rate": round((clean["successes"] - 1) / 12, 6)}
+
+    found = check(altered(played, worse), card, "100%")
+    assert found.rerun.n == 12 and found.rerun.value == pytest.approx(1 / 36) and found.rerun.lost == 0
+    assert found.exit_code == 1 and found.shows is None
+    assert "success, rerun − submitted: +2.8 [" in str(found) and "points: not within ±5" in str(found)
+    assert "1 of 36 episodes did not come out equal to the bit; nor is it reproduced: the" in found.why_not_shown
+
+
+def rerun(sample: int, gained: int, total: int = 2000, failed: int = 0, interrupted: bool = False) -> Verification:
+    """A verification in which every episode differed and so many, of as many in each of 10 tasks, now succeed."""
+    first = np.zeros(sample, dtype=np.bool_)
+    second = np.arange(sample) < gained
+    return Verification(
+        "mine", "0" * 64, 1, sample, total, (Difference("t/0 clean 0", "state", "a", "b"),) * (sample - failed),
+        ("t/0 clean 0: step",) * failed, ("toy 0.1 for 0.0",),
+        stats.difference(first, second, [n % 10 for n in range(sample)]), {"toy": "0.1"}, interrupted)
+
+
+def test_a_rerun_within_the_band_is_reproduced_and_says_so() -> None:
+    found = rerun(400, 8)
+    assert found.rerun.high < 0.05 and found.exit_code == 0 and found.shows == "reproduced"
+    assert "success, rerun − submitted: +2.0 [+" in str(found)
+    assert "reproduced within ±5, but not replayed: not equal to the bit" in str(found)
+    form = found.form("me")
+    assert (form.what, form.share, form.band, form.agreed) == ("reproduced", 0.2, 0.05, 0)
+    assert form.rerun is not None and form.rerun.value == pytest.approx(0.02)
+    assert form.revision == provenance.revision(Path(provenance.__file__).parent)
+
+
+@pytest.mark.parametrize(("found", "reason"), [
+    (rerun(399, 8), "399 of 2000 episodes were played again, 20 % are needed"),
+    (rerun(400, 14), "the rerun's difference, .* to .* points, does not lie within ±5"),
+    (rerun(400, 0, failed=1), "1 of 400 episodes could not be replayed"),
+    (rerun(400, 0, interrupted=True), "could not be replayed"),
+])
+def test_what_is_no_reproduction(found: Verification, reason: str) -> None:
+    assert found.exit_code in (3, 130) and found.shows is None
+    assert re.search(reason, found.why_not_shown)
+    with pytest.raises(ValidationError):
+        found.form("me")
 
 
 def test_the_submitted_card_is_never_made_into_a_policy(played: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +217,7 @@ def test_the_submissions_here_are_played_again_to_the_last_bit(name: str) -> Non
     pytest.importorskip("libero", reason="needs the extra `libero`")
     pytest.importorskip("torch", reason="needs the extra `train`")
     try:
-        found = verify(Path(__file__).parents[2] / "leaderboard" / "submissions" / name, sample=3, seed=0, workers=2)
+        found = verify(Path(__file__).parents[2] / "leaderboard" / "submissions" / name, sample="3", seed=0, workers=2)
     except OutdatedError as error:
         pytest.skip(str(error).partition("\n")[0])
     if found.versions:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import statsmodels.api as sm
+from scipy.stats import norm
 
 from vlabench import stats
+
+Floats = npt.NDArray[np.float64]
 
 # Baseball 1987, American League East: Agresti (1990), Categorical Data Analysis, table 10.10; wins of row over column.
 TEAMS = ("Milwaukee", "Detroit", "Toronto", "New York", "Boston", "Cleveland", "Baltimore")
@@ -59,21 +63,67 @@ def test_a_prior_is_a_game_against_an_average_opponent() -> None:
             [np.array(row) @ fit.cov_params() @ np.array(row) for row in np.eye(5) - 0.2], abs=1e-6)
 
 
-def test_tables_by_task_have_the_clustered_errors_of_statsmodels() -> None:
-    rng = np.random.default_rng(1)
-    tables = rng.integers(1, 9, size=(12, 4, 4)) * (1 - np.eye(4))
-    rows = [games(table) for table in tables]
-    design, counts = np.vstack([r[0] for r in rows])[:, :-1], np.vstack([r[1] for r in rows])  # the last one is 0
-    labels = np.repeat(np.arange(12), [len(r[0]) for r in rows])
-    fit = sm.GLM(counts, design, family=sm.families.Binomial()).fit(tol=1e-12)
-    robust = sm.GLM(counts, design, family=sm.families.Binomial()).fit(
-        tol=1e-12, cov_type="cluster", cov_kwds={"groups": labels, "use_correction": False})
-    found = stats.bradley_terry(tables, prior=0)
+def played(rng: np.random.Generator, tasks: int, episodes: int) -> list[stats.Met]:
+    """Episodes of 4 policies under 2 conditions; the last policy plays the first condition only."""
+    there = np.array([[True, True]] * 3 + [[True, False]])
+    return [(there, rng.random((4, 2, episodes)) < rng.uniform(0.2, 0.8, (4, 1, 1))) for _ in range(tasks)]
+
+
+def counted(tasks: list[stats.Met]) -> tuple[Floats, Floats, list[tuple[int, int]]]:
+    """Each game by itself, counted by hand: design [G, 3] (policy 3 is 0), whether the first won, (task, episode)."""
+    design, won, labels = [], [], []
+    for task, (there, outcomes) in enumerate(tasks):
+        for c, n in np.ndindex(outcomes.shape[1:]):
+            for i, j in itertools.combinations(range(4), 2):
+                if there[i, c] and there[j, c] and outcomes[i, c, n] != outcomes[j, c, n]:
+                    design.append(np.eye(4)[i] - np.eye(4)[j])
+                    won.append(float(outcomes[i, c, n]))
+                    labels.append((task, n))
+    return np.array(design)[:, :-1], np.array(won), labels
+
+
+def errors(found: stats.Strengths) -> Floats:
+    """Of the differences to the last policy."""
+    variance = np.diag(found.covariance) + found.covariance[-1, -1] - 2 * found.covariance[-1]
+    return np.asarray(np.sqrt(variance[:-1]))
+
+
+def test_episodes_of_one_task_have_the_clustered_errors_of_statsmodels() -> None:
+    """The slopes of one task add up to 0 at the maximum: to take their mean away changes nothing."""
+    tasks = played(np.random.default_rng(1), tasks=1, episodes=60)
+    design, won, labels = counted(tasks)
+    fit = sm.GLM(won, design, family=sm.families.Binomial()).fit(
+        tol=1e-12, cov_type="cluster", cov_kwds={"groups": [n for _, n in labels], "use_correction": False})
+    found = stats.strengths(tasks, prior=0)
     assert found.value - found.value[-1] == pytest.approx([*fit.params, 0], abs=1e-6)
-    difference = np.diag(found.covariance) + found.covariance[-1, -1] - 2 * found.covariance[-1]
-    assert np.sqrt(difference[:-1]) == pytest.approx(robust.bse * math.sqrt(12 / 11), rel=1e-5)
-    # Student's t with 11 degrees of freedom
-    assert (found.high - found.low) / 2 == pytest.approx(2.200985 * np.sqrt(np.diag(found.covariance)), rel=1e-6)
+    assert errors(found) == pytest.approx(fit.bse * math.sqrt(60 / 59), rel=1e-5)
+    assert (found.high - found.low) / 2 == pytest.approx(1.959964 * np.sqrt(np.diag(found.covariance)), rel=1e-6)
+
+
+def test_of_several_tasks_only_what_varies_within_them_counts() -> None:
+    """Against slopes and curvature from statsmodels, put together here; between tasks, policies differ a lot."""
+    tasks = played(np.random.default_rng(2), tasks=5, episodes=30)
+    design, won, labels = counted(tasks)
+    fit = sm.GLM(won, design, family=sm.families.Binomial()).fit(tol=1e-12)
+    sums = np.zeros((5, 30, 3))
+    for label, slope in zip(labels, fit.model.score_obs(fit.params), strict=True):
+        sums[label] += slope
+    within = sum(30 * np.cov(each, rowvar=False) for each in sums)
+    found = stats.strengths(tasks, prior=0)
+    assert errors(found) == pytest.approx(np.sqrt(np.diag(fit.cov_params() @ within @ fit.cov_params())), rel=1e-5)
+    plain = sm.GLM(won, design, family=sm.families.Binomial()).fit(
+        tol=1e-12, cov_type="cluster", cov_kwds={"groups": [30 * t + n for t, n in labels]})
+    assert (errors(found) < 0.97 * plain.bse).all()
+
+
+def test_the_prior_of_episodes_is_games_against_all_that_were_met() -> None:
+    tasks = played(np.random.default_rng(3), tasks=2, episodes=5)
+    design, won, _ = counted(tasks)
+    wins = np.zeros((4, 4))
+    for row, first in zip(np.column_stack([design, -design.sum(axis=1)]), won, strict=True):
+        pair = int(np.argmax(row)), int(np.argmin(row))
+        wins[pair if first else pair[::-1]] += 1
+    assert stats.strengths(tasks).value == pytest.approx(stats.bradley_terry(wins, prior=0.5 * 3).value, abs=1e-8)
 
 
 def test_one_that_always_wins_needs_a_prior() -> None:
@@ -89,30 +139,39 @@ def test_one_that_always_wins_needs_a_prior() -> None:
     assert alone.high[2] - alone.low[2] > alone.high[0] - alone.low[0]
 
 
-@pytest.mark.parametrize("wins", [np.ones((2, 3)), np.ones(3), -np.ones((2, 2)), np.full((2, 2), math.nan)])
+@pytest.mark.parametrize("wins", [
+    np.ones((2, 3)), np.ones(3), np.ones((2, 2, 2)), -np.ones((2, 2)), np.full((2, 2), math.nan)])
 def test_what_is_no_table_of_wins_is_refused(wins: npt.NDArray[np.float64]) -> None:
     with pytest.raises(ValueError, match="wins must be"):
         stats.bradley_terry(wins)
 
 
-def test_intervals_cover_the_truth() -> None:
-    """2,000 tournaments of 4 policies, 60 games a pair; then 500 of them in 20 tasks that favour one or the other."""
+def test_wald_intervals_cover_the_truth_of_independent_games() -> None:
+    """2,000 tournaments of 4 policies, 60 games a pair."""
     rng, truth = np.random.default_rng(2), np.array([0.9, 0.3, -0.4, -0.8])
-    upper = np.triu_indices(4, 1)
+    first, second = np.triu_indices(4, 1)
 
-    def tournament(shift: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
-        chance = 1 / (1 + np.exp(-(truth + shift)[upper[0]] + (truth + shift)[upper[1]]))
+    def tournament() -> Floats:
         wins = np.zeros((4, 4))
-        wins[upper] = rng.binomial(count, chance)
-        wins.T[upper] = count - wins[upper]
+        wins[first, second] = rng.binomial(60, 1 / (1 + np.exp(truth[second] - truth[first])))
+        wins[second, first] = 60 - wins[first, second]
         return wins
 
     inside = [(found.low <= truth) & (truth <= found.high) for found in
-              (stats.bradley_terry(tournament(np.zeros(4), 60)) for _ in range(2000))]
+              (stats.bradley_terry(tournament()) for _ in range(2000))]
     assert np.mean(inside) == pytest.approx(0.95, abs=0.015)
-    plain, clustered = list[npt.NDArray[np.bool_]](), list[npt.NDArray[np.bool_]]()
-    for _ in range(500):
-        tables = np.stack([tournament(rng.normal(0, 0.5, 4), 10) for _ in range(20)])
-        for hits, found in ((plain, stats.bradley_terry(tables.sum(axis=0))), (clustered, stats.bradley_terry(tables))):
-            hits.append((found.low <= 0.95 * truth) & (0.95 * truth <= found.high))  # tasks' spread shrinks them a bit
-    assert np.mean(clustered) > 0.92 and np.mean(plain) < np.mean(clustered) - 0.05
+
+
+@pytest.mark.parametrize("rates", [np.linspace(0.1, 0.9, 10), np.full(10, 0.97)])
+def test_intervals_cover_the_truth_of_episodes(rates: Floats) -> None:
+    """6 equally good policies on 10 tasks of 5 episodes under 2 conditions that share a start, which helps or hinders
+    all of them; tasks that are hard and easy, or rare failures. By symmetry all strengths are 0."""
+    rng = np.random.default_rng(4)
+
+    def episodes() -> list[stats.Met]:
+        luck = 0.6 * rng.normal(size=(10, 1, 1, 5)) + 0.5 * rng.normal(size=(10, 6, 1, 5))
+        good = norm.cdf(luck / math.sqrt(0.61) + 0.3 * rng.normal(size=(10, 6, 2, 5))) < rates[:, None, None, None]
+        return [(np.ones((6, 2), bool), each) for each in good]
+
+    found = [stats.strengths(episodes()) for _ in range(400)]
+    assert 0.935 < np.mean([(each.low <= 0) & (0 <= each.high) for each in found]) < 0.985

@@ -1,4 +1,4 @@
-"""Intervals and tests against closed forms, other libraries, published examples and simulation."""
+"""Rates with their intervals against closed forms, statsmodels, worked examples and the binomial law."""
 
 from __future__ import annotations
 
@@ -10,31 +10,91 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
 
+from tests.stats.vectors import NAMES, PAIRS, VECTORS, Vector, data
 from vlabench import stats
-from vlabench.stats import Bools
+from vlabench.stats import Tasks, TasksAs, Worth
+from vlabench.stats.rates import agresti_coull
 
-PAIRS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
+Z = 1.959963984540054
 
 
-def table(both: int, only_first: int, only_second: int, neither: int) -> tuple[Bools, Bools]:
-    first = np.repeat([True, True, False, False], [both, only_first, only_second, neither])
-    second = np.repeat([True, False, True, False], [both, only_first, only_second, neither])
-    return first, second
+def ends_by_hand(share: float, n: float, z: float = Z) -> tuple[float, float]:
+    """Agresti and Coull (1998): z²/2 successes and failures are added."""
+    middle = (share * n + z * z / 2) / (n + z * z)
+    half = z * math.sqrt(middle * (1 - middle) / (n + z * z))
+    return max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=NAMES)
+def test_rates_of_the_worked_examples(vector: Vector) -> None:
+    _, second, labels = data(PAIRS[vector.name])
+    found = stats.rate(second, labels, vector.tasks_as)
+    assert found == pytest.approx((len(second), *vector.rate[:3]), abs=1e-6)
+    worth = Tasks(labels).worth(second.astype(float), found.value * (1 - found.value), vector.tasks_as)
+    assert worth.episodes == pytest.approx(vector.rate.worth, abs=1e-6)
 
 
 @given(st.integers(0, 50), st.integers(0, 50))
-def test_the_rate_has_the_wilson_interval_of_the_closed_form(successes: int, failures: int) -> None:
-    n = successes + failures
-    found = stats.success_rate(np.repeat([True, False], [successes, failures]))
+def test_one_task_has_agresti_and_coulls_interval(successes: int, failures: int) -> None:
+    outcomes = np.repeat([True, False], [successes, failures])
+    found, n = stats.rate(outcomes, [0] * len(outcomes)), successes + failures
     if n == 0:
-        assert found.n == 0 and math.isnan(found.rate) and math.isnan(found.low) and math.isnan(found.high)
+        assert found.n == 0 and all(math.isnan(each) for each in found[1:])
         return
-    p, z = successes / n, 1.959963984540054
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    assert found[:3] == (n, successes, p)
-    assert found[3:] == pytest.approx((max(centre - half, 0), min(centre + half, 1)), abs=1e-12)
+    assert found == pytest.approx((n, successes / n, *ends_by_hand(successes / n, n)), abs=1e-12)
+    theirs = proportion_confint(successes, n, method="agresti_coull")
+    assert found[2:] == pytest.approx((max(theirs[0], 0), min(theirs[1], 1)), abs=1e-12)
+
+
+@pytest.mark.parametrize(("worth", "level"), [(Worth(37.5, math.inf), 0.9), (Worth(12.25, 4), 0.95)])
+def test_broken_numbers_and_other_quantiles_are_as_good(worth: Worth, level: float) -> None:
+    z = scipy_stats.norm.isf((1 - level) / 2) if math.isinf(worth.freedom) else scipy_stats.t.isf((1 - level) / 2, 4)
+    assert agresti_coull(0.3, worth, level) == pytest.approx(ends_by_hand(0.3, worth.episodes, z))
+
+
+def test_the_interval_covers_every_rate_of_one_task() -> None:
+    """Exactly, by the binomial law at n = 50: Agresti and Coull (1998) say nowhere much below 95 %."""
+    ends = np.array([stats.rate(np.arange(50) < k, [0] * 50)[2:] for k in range(51)])
+    rates = np.linspace(0.005, 0.995, 199)
+    chances = scipy_stats.binom.pmf(np.arange(51)[:, None], 50, rates)
+    covered = (chances * ((ends[:, :1] <= rates) & (rates <= ends[:, 1:]))).sum(axis=0)
+    assert covered.min() > 0.93 and 0.95 < covered.mean() < 0.97
+
+
+@pytest.mark.parametrize(("tasks_as", "low"), [("fixed", 0.914784), ("sample", 0.889468)])
+def test_no_certainty_where_all_succeed(tasks_as: TasksAs, low: float) -> None:
+    labels = [i // 5 for i in range(50)]
+    assert stats.rate(np.ones(50, bool), labels, tasks_as) == pytest.approx((50, 1, low, 1), abs=1e-6)
+    assert stats.rate(np.zeros(50, bool), labels, tasks_as) == pytest.approx((50, 0, 0, 1 - low), abs=1e-6)
+
+
+def test_every_task_weighs_the_same_whatever_its_episodes() -> None:
+    outcomes, labels = np.array([1, 1, 1, 1, 1, 1, 0, 0], bool), [0] * 6 + [1] * 2
+    assert stats.rate(outcomes, labels).value == pytest.approx(0.5)
+    assert stats.rate(outcomes, [i % 2 for i in range(8)]).value == pytest.approx(6 / 8)
+
+
+def test_rates_over_conditions_are_averaged_or_weighted() -> None:
+    rows, labels = np.array([[1, 1, 1, 0], [1, 0, 0, 0]]), [0, 0, 1, 1]
+    assert stats.rate(rows, labels).value == pytest.approx(0.5)
+    assert stats.rate(rows, labels, weights=[0.8, 0.2]).value == pytest.approx(0.8 * 0.75 + 0.2 * 0.25)
+    same = np.stack([rows[0], rows[0]])
+    assert stats.rate(same, labels) == pytest.approx(stats.rate(rows[0], labels))  # no news, no narrower
+    missing = np.array([[1, 1, 1, math.nan], [1, 0, 0, math.nan]])
+    found = stats.rate(missing, labels)
+    assert found.n == 3 and found.value == pytest.approx((1 + 0.25) / 2)
+
+
+def test_what_cannot_be_answered_is_not_a_number() -> None:
+    alone = stats.rate(np.array([True, False]), [0, 0], "sample")
+    assert (alone.n, alone.value) == (2, 0.5) and math.isnan(alone.low) and math.isnan(alone.high)
+    nothing = stats.rate(np.array([[1, 0], [math.nan, math.nan]]), [0, 1])
+    assert nothing.n == 2 and all(math.isnan(each) for each in nothing[1:])
+    assert stats.rate(np.zeros((3, 0), bool), []).n == 0
+    with pytest.raises(ValueError, match="3 outcomes and 2 labels are not pairs"):
+        stats.rate(np.ones(3, bool), [0, 0])
 
 
 def test_only_what_both_have_is_paired() -> None:
@@ -43,18 +103,6 @@ def test_only_what_both_have_is_paired() -> None:
     keys, one, other = stats.pair(first, second)
     assert (keys, one.tolist(), other.tolist()) == (["a", "c"], [True, True], [True, False])
     assert [len(part) for part in stats.pair({}, second)] == [0, 0, 0]
-
-
-@given(PAIRS)
-def test_mcnemar_is_the_binomial_test_on_the_pairs_that_disagree(pairs: list[tuple[bool, bool]]) -> None:
-    first, second = (np.array(side) for side in zip(*pairs, strict=True))
-    losses, gains = int(np.sum(first & ~second)), int(np.sum(~first & second))
-    expected = scipy_stats.binomtest(gains, gains + losses).pvalue if gains + losses else 1.0
-    assert stats.mcnemar(first, second) == pytest.approx(expected)
-
-
-def test_mcnemar_of_nothing_is_not_a_number() -> None:
-    assert math.isnan(stats.mcnemar(np.zeros(0, bool), np.zeros(0, bool)))
 
 
 def test_holm_multiplies_the_smallest_by_all_and_never_falls() -> None:
@@ -69,114 +117,3 @@ def test_holm_multiplies_the_smallest_by_all_and_never_falls() -> None:
 def test_holm_is_that_of_statsmodels(count: int) -> None:
     p_values = np.random.default_rng(count).random(count) ** 4
     assert stats.holm(list(p_values)) == pytest.approx(multipletests(p_values, method="holm")[1], abs=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("counts", "low", "high"),
-    [
-        ((36, 12, 2, 0), -0.3404, -0.0569),  # Newcombe (1998), table II, method 10, first − second there
-        ((36, 2, 12, 0), 0.0569, 0.3404),
-    ],
-)
-def test_newcombe_gives_the_published_interval(counts: tuple[int, int, int, int], low: float, high: float) -> None:
-    assert stats.newcombe_paired(*table(*counts)) == pytest.approx((low, high), abs=5e-5)
-
-
-@given(PAIRS)
-def test_newcombe_holds_the_difference_and_turns_with_the_order(pairs: list[tuple[bool, bool]]) -> None:
-    first, second = (np.array(side) for side in zip(*pairs, strict=True))
-    low, high = stats.newcombe_paired(first, second)
-    assert -1 <= low <= np.mean(second) - np.mean(first) + 1e-12
-    assert np.mean(second) - np.mean(first) - 1e-12 <= high <= 1
-    assert stats.newcombe_paired(second, first) == pytest.approx((-high, -low))
-    assert low < high
-
-
-def test_the_difference_of_equal_clusters_is_that_of_the_rates() -> None:
-    first, second = table(30, 12, 4, 14)
-    found = stats.paired_difference(first, second, [i % 6 for i in range(60)])
-    assert found.n == 60
-    assert found.value == pytest.approx((4 - 12) / 60)
-    assert found.low < found.value < found.high
-
-
-def test_without_clusters_the_interval_is_scipys_bootstrap() -> None:
-    first, second = table(60, 30, 10, 100)
-    found = stats.paired_difference(first, second, ["one task"] * 200)
-    change = (second.astype(float) - first.astype(float),)
-    theirs = scipy_stats.bootstrap(change, np.mean, n_resamples=10_000, method="percentile", rng=0).confidence_interval
-    # 200 episodes: the expansion for few clusters is under 1 % of the width; the rest is Monte Carlo.
-    assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high), abs=0.011)
-
-
-def test_one_task_that_changes_as_a_whole_widens_the_interval() -> None:
-    first, second = table(90, 10, 0, 0)
-    together = stats.paired_difference(first, second, [i // 10 for i in range(100)])
-    spread = stats.paired_difference(first, second, [i % 10 for i in range(100)][::-1])
-    alone = stats.paired_difference(first, second, [0] * 100)
-    assert together.high - together.low > 1.5 * (alone.high - alone.low)
-    assert (together.value, spread.value) == (-0.1, -0.1)
-
-
-@pytest.mark.parametrize("counts", [(20, 0, 0, 0), (0, 0, 0, 20), (10, 0, 0, 10), (0, 20, 0, 0), (1, 0, 0, 0)])
-def test_no_certainty_where_no_pair_or_every_pair_disagrees(counts: tuple[int, int, int, int]) -> None:
-    first, second = table(*counts)
-    for tasks in ([0] * len(first), list(range(len(first)))):
-        found = stats.paired_difference(first, second, tasks)
-        assert found[2:] == stats.newcombe_paired(first, second)
-        assert found.low < found.high
-
-
-@pytest.mark.parametrize("drop", [0.0, 0.2])
-def test_intervals_cover_the_truth_as_often_as_they_say(drop: float) -> None:
-    """2,000 comparisons over 10 tasks of 20 episodes, each task with a drop of its own around the true one.
-
-    Without a drop, the intervals that miss 0 are false alarms. The standard error of the share is 0.5 %.
-    """
-    rng = np.random.default_rng(1)
-    tasks = np.repeat(np.arange(10), 20)
-    labels, hits = tasks.tolist(), 0
-    for _ in range(2000):
-        drops = rng.uniform(drop - 0.2, drop + 0.2, 10)[tasks]
-        first, second = rng.random(200) < 0.6, rng.random(200) < 0.6 - drops
-        found = stats.paired_difference(first, second, labels, resamples=1000)
-        hits += found.low <= -drop <= found.high
-    assert 0.935 <= hits / 2000 <= 0.975
-
-
-def test_mcnemar_holds_its_level_and_holm_that_of_the_family() -> None:
-    """2,000 families of 5 comparisons of equal policies on 100 episodes: one or more of 5 significant in ≤ 5 %."""
-    rng = np.random.default_rng(2)
-    single = family = 0
-    for _ in range(2000):
-        alike = rng.random((5, 100)) < 0.7
-        first, second = (np.where(alike, rng.random((5, 100)) < 0.9, rng.random((5, 100)) < 0.5) for _ in range(2))
-        p = [stats.mcnemar(a, b) for a, b in zip(first, second, strict=True)]
-        single, family = single + (p[0] <= 0.05), family + (min(stats.holm(p)) <= 0.05)
-    assert single / 2000 <= 0.05 + 0.01 and family / 2000 <= 0.05 + 0.01
-    assert single > 0 and family > 0
-
-
-def test_wilsons_interval_covers_every_rate() -> None:
-    """Exactly, by the binomial law at n = 50: 95 % on average, nowhere much below (Brown, Cai and DasGupta 2001)."""
-    ends = np.array([stats.wilson(successes, 50) for successes in range(51)])
-    rates = np.linspace(0.005, 0.995, 199)
-    chances = scipy_stats.binom.pmf(np.arange(51)[:, None], 50, rates)
-    covered = (chances * ((ends[:, :1] <= rates) & (rates <= ends[:, 1:]))).sum(axis=0)
-    assert covered.mean() == pytest.approx(0.95, abs=0.01) and covered.min() > 0.85
-
-
-def test_the_same_data_give_the_same_interval_whatever_the_global_state() -> None:
-    first, second = table(30, 12, 4, 14)
-    np.random.seed(1)
-    one = stats.paired_difference(first, second, [i % 6 for i in range(60)])
-    np.random.seed(2)
-    assert stats.paired_difference(first, second, [i % 6 for i in range(60)]) == one
-
-
-def test_nothing_paired_is_not_a_number_and_unequal_lengths_are_refused() -> None:
-    nothing = np.zeros(0, bool)
-    found = stats.paired_difference(nothing, nothing, [])
-    assert found.n == 0 and math.isnan(found.value) and math.isnan(found.low) and math.isnan(found.high)
-    with pytest.raises(ValueError, match="3 first outcomes, 2 second ones and 3 labels are not pairs"):
-        stats.paired_difference(np.ones(3, bool), np.ones(2, bool), [0, 0, 0])

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate
+from scipy import stats as scipy_stats
 
+from tests.stats.vectors import PAIRS
 from vlabench import stats
 
 COUNTS = st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(0, 200))
@@ -138,3 +140,40 @@ def test_certain_twins_pass_after_a_fixed_number_of_pairs() -> None:
 def test_impossible_counts_and_margins_are_refused(wrong: tuple[int, int, int, float]) -> None:
     with pytest.raises(ValueError, match="out of range"):
         stats.sequential_paired(*wrong)
+
+
+TASK_PAIRS = st.tuples(st.integers(0, 40), st.integers(0, 40))
+
+
+@given(TASK_PAIRS)
+def test_a_tasks_evalue_is_the_mean_capital_over_the_stakes(counts: tuple[int, int]) -> None:
+    """Beta(½, ½) by θ = sin² φ, integrated by SciPy."""
+    lost, gained = counts
+    expected = integrate.quad(lambda angle: (1 + math.sin(angle) ** 2) ** lost * math.cos(angle) ** (2 * gained),
+                              0, math.pi / 2, limit=400)[0] / (math.pi / 2)
+    assert float(stats.task_evalues(lost, gained)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("name", "expected"), [
+    ("V1", [0.5, 1, 74.110443, 0.625, 1, 1.5, 1, 0.5, 1.5, 1]), ("V3", [1, 2.375, 0.625, 6.773438]),
+])  # fmt: skip
+def test_evalues_of_the_worked_examples(name: str, expected: list[float]) -> None:
+    lost, gained = ([pairs[kind] for pairs in PAIRS[name]] for kind in (1, 2))
+    assert stats.task_evalues(lost, gained).tolist() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("chance", [0.5, 0.4, 0.1])
+@pytest.mark.parametrize("pairs", [1, 5, 40])
+def test_a_tasks_evalue_is_one_on_average_where_nothing_is_lost(pairs: int, chance: float) -> None:
+    """All outcomes of so many discordant pairs, each lost with a chance of ½ at the most."""
+    lost = np.arange(pairs + 1)
+    mean = float(stats.task_evalues(lost, pairs - lost) @ scipy_stats.binom.pmf(lost, pairs, chance))
+    assert mean == pytest.approx(1) if chance == 0.5 else 0 < mean < 1
+
+
+def test_tasks_are_accused_wrongly_no_more_often_than_alpha_whenever_one_looks() -> None:
+    """4,000 suites of 10 tasks, a look after each of 200 discordant pairs: any e-value of 10 / α is one too many."""
+    lost = (np.random.default_rng(8).random((4000, 10, 200)) < 0.5).cumsum(axis=-1, dtype=np.int16)
+    seen, totals = np.unique(np.arange(1, 201) * 1000 + lost, return_inverse=True)
+    evalues = stats.task_evalues(seen % 1000, seen // 1000 - seen % 1000)[totals].reshape(lost.shape)
+    assert 0 < (evalues >= 10 / 0.05).any(axis=(1, 2)).mean() <= 0.05

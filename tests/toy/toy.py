@@ -1,8 +1,9 @@
 """A plug-in for tests: a point on a plane seeks a goal, with 16 × 16 cameras and with mischief on demand.
 
 The environment variable TOY_MISCHIEF holds JSON that says what goes wrong: "<task number>/<index>" → one of `reset`,
-`observe`, `act`, `step` (raise there), `nan` (an action that is none), `segfault`, `exit`, `hang`, `fork`; and
-"open/<task number>", "construct" → `raise`, `exit` or `hang`. "pause" → seconds that every reset takes.
+`observe`, `act`, `step` (raise there), `nan` (an action that is none), `numb` (proprioception that is none),
+`segfault`, `exit`, `hang`, `fork`; and "open/<task number>", "construct" → `raise`, `exit` or `hang`. "pause" → seconds
+that every reset takes.
 """
 
 from __future__ import annotations
@@ -86,10 +87,11 @@ class Points(Scene):
         self._fail("observe")
         self.renders += 1
         batch = len(self.points)
+        felt = np.full_like(self.points, np.nan) if self._mischief == "numb" else self.points
         return Observation(
             images={camera: np.stack([self._picture(camera, point) for point in self.points])
                     for camera in self.cameras},
-            proprio=self.points.astype(np.float32), instruction=(self.task.instruction,) * batch, step=self.steps)
+            proprio=felt.astype(np.float32), instruction=(self.task.instruction,) * batch, step=self.steps)
 
     def step(self, actions: Floats) -> Outcome:
         self._fail("step")

@@ -39,6 +39,16 @@ def data(tmp_path: Path) -> DemoData:
     return DemoData([tmp_path], image_size=16, chunk=8)
 
 
+@pytest.mark.parametrize("place", [".training/p/round-0/demos", ".cache/x", "plain"])
+def test_folders_above_may_be_hidden_those_below_are_not_looked_into(tmp_path: Path, place: str,
+                                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf(tmp_path / place, TASK, [demo(0, 30)])
+    shelf(tmp_path / place / ".parts", OTHER, [demo(2, 20)])
+    monkeypatch.chdir(tmp_path)
+    for folder in (tmp_path / place, Path(place), Path("..") / tmp_path.name / place):
+        assert DemoData([folder], image_size=16, chunk=8).instructions == ["put the bowl on the stove"]
+
+
 def test_samples_are_what_the_files_hold(data: DemoData) -> None:
     assert data.instructions == ["put the bowl on the stove", "turn on the stove"] and data.frames == 60
     moved = tensors(data.batch(200, 7), torch.device("cpu"))

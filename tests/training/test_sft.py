@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -109,6 +114,44 @@ def test_a_killed_training_resumes_to_the_same_curve_and_weights(card: Path, sho
     parts = training.train(str(card), tmp_path / "parts", data=[shown], device="cpu")
     assert parts.sha256 == whole.sha256
     assert Curves(tmp_path / "parts").rows() == Curves(tmp_path / "whole").rows()
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from vlabench.training import run
+from vlabench.training.methods.sft import Sft
+
+def step(self, learner, *given, before=Sft._step):
+    if learner.step == 20:
+        os.kill(os.getpid(), int(sys.argv[4]))
+    return before(self, learner, *given)
+
+Sft._step = step
+run.train(sys.argv[1], Path(sys.argv[2]), data=[Path(sys.argv[3])], device="cpu")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_a_training_whose_process_alone_is_killed_goes_on_at_once(card: Path, shown: Path, tmp_path: Path,
+                                                                  by: signal.Signals,
+                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its loader of batches is a fork of it, which must neither live on nor keep the folder."""
+    whole = training.train(str(card), tmp_path / "whole", data=[shown], device="cpu")
+    root = Path(__file__).parent.parent.parent
+    done = subprocess.run([sys.executable, "-c", KILLED, card, tmp_path / "out", shown, str(int(by))], cwd=root,
+                          check=False)
+    assert done.returncode == -by
+    began, steps, step = time.monotonic(), list[float](), sft.Sft._step
+
+    def timed(self: sft.Sft, *given: Any) -> Any:
+        steps.append(time.monotonic() - began)
+        return step(self, *given)
+
+    monkeypatch.setattr(sft.Sft, "_step", timed)
+    assert training.train(str(card), tmp_path / "out", data=[shown], device="cpu").sha256 == whole.sha256
+    assert len(steps) == 150 and steps[0] < 10
 
 
 def test_a_trial_that_was_killed_is_made_up_for_and_one_that_fails_costs_no_more_than_itself(

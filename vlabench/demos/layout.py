@@ -37,6 +37,12 @@ def file_name(task: Task) -> str:
     return f"{task.name}_demo.hdf5"
 
 
+def files(folder: Path, pattern: str = "*.hdf5") -> list[Path]:
+    """The files of demonstrations below a folder, sorted; not those in hidden folders in it, as of a collection."""
+    return sorted(path for path in folder.rglob(pattern)
+                  if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+
+
 @contextmanager
 def opened(path: Path, mode: str = "r") -> Iterator[h5py.File]:
     """An HDF5 file. Raises MissingExtra, and DataError for a file that is absent, damaged or something else."""

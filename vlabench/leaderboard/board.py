@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ from vlabench.card_types import SuiteCard
 from vlabench.conditions import CLEAN
 from vlabench.errors import OptionError, StoreError
 from vlabench.leaderboard import markdown, page
-from vlabench.leaderboard.manifest import SCHEMA, schema
-from vlabench.leaderboard.ranking import Met, Rank, acquainted, among, ranks, strengths
-from vlabench.leaderboard.standings import SUBMISSIONS, Standing, standings
+from vlabench.leaderboard.manifest import SCHEMA, SUBMISSIONS, schema
+from vlabench.leaderboard.overall import groups
+from vlabench.leaderboard.ranking import Rank, ranks
+from vlabench.leaderboard.standings import Standing, standings
+from vlabench.leaderboard.verifications import CLASSES, Verified
 from vlabench.problems import shown
 
 JSON, MARKDOWN, PAGE = "board.json", "board.md", "index.html"
@@ -66,37 +68,36 @@ def board(folder: Path) -> Table:
     """The board as board.json has it. Raises SubmissionError."""
     found, outdated = standings(folder)
     suites: dict[str, list[Standing]] = {}
-    packs: dict[tuple[str, str], list[Standing]] = {}
     for each in found:
         suites.setdefault(each.manifest.suite, []).append(each)
-        packs.setdefault((each.manifest.simulator, each.manifest.assets), []).append(each)
-    overall = [table for key, entries in sorted(packs.items()) for table in _overall(*key, entries)]
-    return {"format": 1, "suites": [_suite(entries) for _, entries in sorted(suites.items())], "overall": overall,
-            "outdated": [{"name": each.name, "why": each.why} for each in outdated]}
+    return {"format": 2, "suites": [_suite(entries) for _, entries in sorted(suites.items())],
+            "overall": _overall(found), "outdated": [{"name": each.name, "why": each.why} for each in outdated]}
 
 
 def _suite(entries: Sequence[Standing]) -> Table:
-    """All entries of one suite, a track an asset pack, and what papers report for its conditions."""
+    """All entries of one suite, a track an asset pack and class, and what papers report for its conditions."""
     manifest = entries[0].manifest
     card = cards.load_suite(manifest.suite)
     names = list(manifest.conditions)
     scored = [number for number, condition in enumerate(manifest.conditions.values()) if condition.parts] or [0]
-    tracks: dict[str, list[Standing]] = {}
+    tracks: dict[tuple[str, str], list[Standing]] = {}
     for each in entries:
-        tracks.setdefault(each.manifest.assets, []).append(each)
+        tracks.setdefault((each.manifest.assets, each.known_as), []).append(each)
+    packs = sorted({pack for pack, _ in tracks})
     return {"suite": manifest.suite, "simulator": manifest.simulator, "title": card.title, "source": card.source,
             "tasks": len(manifest.tasks), "episodes": manifest.episodes, "conditions": names,
             "scored": [names[number] for number in scored],
-            "tracks": [{"assets": pack, "entries": _track(tracks[pack], scored)} for pack in sorted(tracks)],
+            "tracks": [{"assets": pack, "class": known, "entries": _track(tracks[pack, known], scored)}
+                       for pack in packs for known in CLASSES if (pack, known) in tracks],
             "published": _published(card)}
 
 
 def _track(entries: Sequence[Standing], scored: Sequence[int]) -> list[Table]:
-    """All entries on one pack, the best first; those that read the simulator's state have no rank."""
+    """All entries of one class on one pack, the best first; those that read the simulator's state have no rank."""
     ranked = [each for each in entries if not each.privileged]
     places: dict[str, Rank] = {}
     if ranked:
-        outcomes = np.stack([np.concatenate(each.outcomes[list(scored)], axis=1) for each in ranked])
+        outcomes = np.stack([each.outcomes[list(scored)] for each in ranked])
         places = dict(zip((each.manifest.name for each in ranked), ranks(outcomes), strict=True))
     rows = [_entry(each, scored, places.get(each.manifest.name)) for each in entries]
     return sorted(rows, key=lambda row: (-row["score"]["value"], row["name"]))
@@ -112,98 +113,75 @@ def _published(card: SuiteCard) -> list[Table]:
 
 def _entry(each: Standing, scored: Sequence[int], rank: Rank | None) -> Table:
     manifest, outcomes = each.manifest, each.outcomes
-    rates = {name: _rate(outcomes[number]) for number, name in enumerate(manifest.conditions)}
+    rates = {name: _rate(each, outcomes[number]) for number, name in enumerate(manifest.conditions)}
     return {
         "name": manifest.name, "title": each.title, "policy": manifest.policy, "policy_digest": manifest.policy_digest,
         "contact": manifest.contact, "notes": manifest.notes, "created": manifest.created, "sees": each.sees,
         "privileged": each.privileged, "trained_on": list(each.trained_on), "contaminated": list(each.contaminated),
         "unknown_origin": list(each.unknown),
         "rank": rank and rank._asdict(), "score": _score(each, scored), "drop": _drop(each, scored), "rates": rates,
+        "class": each.known_as, "verified": [_verified(one) for one in each.verified],
         "versions": manifest.versions, "evidence": f"{SUBMISSIONS}/{manifest.name}", "manifest_sha256": each.digest,
     }  # fmt: skip
 
 
-def _rate(outcomes: stats.Bools) -> Table:
-    """Of a condition's episodes, with Wilson's interval."""
-    rate = stats.success_rate(outcomes.ravel())
-    return {"episodes": rate.n, "successes": rate.successes, **_interval(rate.rate, rate.low, rate.high)}
+def _verified(one: Verified) -> Table:
+    form = one.form
+    return {"what": form.what, "by": form.by, "when": form.when, "sample": form.sample, "total": form.total,
+            "agreed": form.agreed, "seed": form.seed, "vlabench": form.vlabench, "revision": form.revision,
+            "rerun": form.rerun and _interval(form.rerun.value, form.rerun.low, form.rerun.high), "file": one.file}
+
+
+def _rate(each: Standing, outcomes: stats.Bools) -> Table:
+    """Of a condition's episodes [T, N], on these tasks."""
+    found = stats.rate(outcomes.ravel(), _labels(each))
+    return {"episodes": outcomes.size, "successes": int(outcomes.sum()),
+            **_interval(found.value, found.low, found.high)}
 
 
 def _score(each: Standing, scored: Sequence[int]) -> Table:
-    """The mean over the scored conditions; of a single one, its rate, else with an interval that resamples tasks."""
-    outcomes = each.outcomes[list(scored)]
-    rate = stats.success_rate(outcomes.ravel())
-    interval = None
-    if len(scored) > 1:
-        labels = _labels(each, len(scored))
-        interval = stats.Clusters(labels).interval_of_mean(outcomes.ravel(), within=(0.0, 1.0))
-    return _interval(rate.rate, *(interval or (rate.low, rate.high)))
-
-
-def _drop(each: Standing, scored: Sequence[int]) -> Table | None:
-    """Scored conditions − clean, on the same episodes, with an interval that resamples tasks; None for clean alone."""
-    clean = list(each.manifest.conditions).index(CLEAN)
-    if clean in scored:
-        return None
-    control = np.repeat(each.outcomes[[clean]], len(scored), axis=0)
-    found = stats.paired_difference(control.ravel(), each.outcomes[list(scored)].ravel(), _labels(each, len(scored)))
+    """The mean over the scored conditions, on these tasks."""
+    found = stats.rate(_flat(each, scored), _labels(each))
     return _interval(found.value, found.low, found.high)
 
 
-def _overall(simulator: str, assets: str, entries: Sequence[Standing]) -> list[Table]:
-    """One table of strengths for each group of policies that met, directly or through others, on some episode."""
-    policies: dict[tuple[str, str], list[Standing]] = {}
+def _drop(each: Standing, scored: Sequence[int]) -> Table | None:
+    """Scored conditions − clean, on the same episodes of these tasks; None for clean alone."""
+    clean = list(each.manifest.conditions).index(CLEAN)
+    if clean in scored:
+        return None
+    found = stats.difference(_flat(each, [clean] * len(scored)), _flat(each, scored), _labels(each))
+    return _interval(found.value, found.low, found.high)
+
+
+def _flat(each: Standing, conditions: Sequence[int]) -> stats.Bools:
+    """The outcomes under some conditions, [C, T × N]."""
+    return each.outcomes[list(conditions)].reshape(len(conditions), -1)
+
+
+def _labels(each: Standing) -> list[str]:
+    """The task of each episode of a condition."""
+    return [task for task in each.manifest.tasks for _ in range(each.manifest.episodes)]
+
+
+def _overall(entries: Sequence[Standing]) -> list[Table]:
+    """Strengths over all suites: a table for each simulator, asset pack and class, and each group of policies that met.
+    """
+    packs: dict[tuple[str, str, int], list[Standing]] = {}
     for each in entries:
         if not each.privileged:
-            policies.setdefault((each.manifest.policy, each.manifest.policy_digest), []).append(each)
-    if len(policies) < 2:
-        return []
-    met = _met(list(policies.values()))
-    keys = list(policies)
-    tables: list[Table] = []
-    for group in acquainted(met):
-        found, places = strengths(among(met, group))
-        rows: list[Table] = [{"policy": keys[k][0], "policy_digest": keys[k][1], "rank": place._asdict(),
-                 "entries": [each.manifest.name for each in policies[keys[k]]],
-                 "strength": _interval(found.value[n], found.low[n], found.high[n])}
-                for n, (k, place) in enumerate(zip(group, places, strict=True))]
-        rows.sort(key=lambda row: (-row["strength"]["value"], row["policy"], row["policy_digest"]))
-        tables.append({"simulator": simulator, "assets": assets, "entries": rows})
+            key = each.manifest.simulator, each.manifest.assets, CLASSES.index(each.known_as)
+            packs.setdefault(key, []).append(each)
+    tables = []
+    for (simulator, assets, known), members in sorted(packs.items()):
+        for group in groups(members):
+            rows: list[Table] = [
+                {"policy": one.entries[0].manifest.policy, "policy_digest": one.entries[0].manifest.policy_digest,
+                 "rank": one.rank._asdict(), "entries": [each.manifest.name for each in one.entries],
+                 "strength": _interval(*one.strength)} for one in group]
+            rows.sort(key=lambda row: (-row["strength"]["value"], row["policy"], row["policy_digest"]))
+            tables.append({"simulator": simulator, "assets": assets, "class": CLASSES[known], "entries": rows})
     return tables
-
-
-def _met(policies: Sequence[Sequence[Standing]]) -> Met:
-    """Task → (played, won) [K, N] over all conditions; where a policy submitted an episode twice, the first counts."""
-    sizes: dict[str, dict[str, int]] = {}
-    for each in (each for group in policies for each in group):
-        for task in each.manifest.tasks:
-            for condition in each.manifest.conditions:
-                known = sizes.setdefault(task, {})
-                known[condition] = max(known.get(condition, 0), each.manifest.episodes)
-    met = {}
-    for task, conditions in sizes.items():
-        starts = dict(zip(conditions, np.cumsum([0, *conditions.values()]).tolist(), strict=False))
-        played = np.zeros((len(policies), sum(conditions.values())), dtype=np.bool_)
-        won = np.zeros_like(played)
-        for k, group in enumerate(policies):
-            for each in reversed(group):
-                _fill(played[k], won[k], each, task, starts)
-        met[task] = (played, won)
-    return met
-
-
-def _fill(played: stats.Bools, won: stats.Bools, each: Standing, task: str, starts: Mapping[str, int]) -> None:
-    if task not in each.manifest.tasks:
-        return
-    number = each.manifest.tasks.index(task)
-    for row, condition in enumerate(each.manifest.conditions):
-        here = slice(starts[condition], starts[condition] + each.manifest.episodes)
-        played[here], won[here] = True, each.outcomes[row, number]
-
-
-def _labels(each: Standing, conditions: int) -> list[str]:
-    """The task of each outcome of so many conditions, flattened."""
-    return [task for _ in range(conditions) for task in each.manifest.tasks for _ in range(each.manifest.episodes)]
 
 
 def _interval(value: float, low: float, high: float) -> Table:

@@ -23,6 +23,8 @@ cameras = ["agentview"]
 options = {{chunk = {number}}}
 """
 VERSIONS = {"made-up": "1"}
+STATE = "STATE:"
+"""Stands for a policy's own number at the head of its final states: no two policies end alike."""
 Lines = dict[str, list[tuple[bytes, bytes]]]
 """Task set → for each episode its line if it fails and if it succeeds."""
 
@@ -51,7 +53,8 @@ def _member(place: Path, number: int, definition: Definition, assets: str, lines
         successes += sum(won)
         text = b"".join(pair[success] for pair, success in zip(pairs, won, strict=True))
         texts[f"records/{policy}/{assets}/{task_set}/{CLEAN}.jsonl"] = text.replace(
-            b'"POLICY"', f'"{policy}"'.encode()).replace(b'"DIGEST"', f'"{digest}"'.encode())
+            b'"POLICY"', f'"{policy}"'.encode()).replace(b'"DIGEST"', f'"{digest}"'.encode()).replace(
+            STATE.encode(), f"{number:04x}".encode())
     episodes = len(definition.tasks) * definition.card.episodes
     write(place, Manifest(
         format=1, name=place.name, contact="nobody", created="2025-01-01", policy=policy, policy_digest=digest,
@@ -74,7 +77,7 @@ def _pair(definition: Definition, assets: str, task: Task, index: int) -> tuple[
     failure = EpisodeRecord(
         task=task.key, condition=CLEAN, index=index, seed=0, status="failure", success_once=False,
         success_at_end=False, steps=task.step_limit, seconds=1.0, instruction=task.instruction, realised={},
-        changed={"action/asked": 1.0}, changed_first=(), frame={"agentview": start[:16]}, state=start[16:32],
+        changed={"action/asked": 1.0}, changed_first=(), frame={"agentview": start[:16]}, state=STATE + start[16:28],
         policy="POLICY", assets=assets, policy_digest="DIGEST",
         condition_digest=definition.card.conditions[CLEAN].digest, versions=VERSIONS)
     success = dataclasses.replace(failure, status="success", success_once=True, success_at_end=True,

@@ -16,6 +16,9 @@ from vlabench.slot import named
 from vlabench.types import EpisodeRecord, Success, Task, won
 
 MEND = "mend: play the suite as it is here, and submit again"
+LAST_STEP, FEW = 0.1, 5
+"""The share of an entry's successes that may come with the very last step that was allowed, or fewer than so many: they
+come when the goal is reached, and failures that were turned into successes end there."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,10 @@ def check_plausible(records: Iterable[EpisodeRecord], policy: PolicyCard, defini
     streams = {name: named(condition).keys() for name, condition in conditions.items()}
     worded = {name for name, condition in conditions.items() if _may_reword(condition, policy)}
     ends: dict[tuple[str, str, str], int] = {}
+    rule = definition.card.engine.success
     for record in records:
         task = definition.tasks[record.task]
-        problem = _contradiction(record, task.step_limit, definition.card.engine.success)
+        problem = _contradiction(record, task.step_limit, rule)
         if record.condition not in worded and record.instruction != task.instruction:
             problem = f"has the instruction {record.instruction[:80]!r}, not the task's"
         elif record.realised.keys() != streams[record.condition]:
@@ -96,9 +100,23 @@ def check_plausible(records: Iterable[EpisodeRecord], policy: PolicyCard, defini
             problem = f"ends in the very physical state of episode {twin}: a copy"
         if problem:
             raise SubmissionError(f"{where}: {record.task} {record.condition} {record.index} {problem}")
+    if rule == "once":
+        _check_last_steps(records, definition, where)
     findings = audit(records, conditions, policy.cameras)
     if findings:
         raise SubmissionError(f"{where}: {findings[0]}")
+
+
+def _check_last_steps(records: Iterable[EpisodeRecord], definition: Definition, where: str) -> None:
+    """Raises SubmissionError for too many successes at the step limit, where episodes end with their first success."""
+    successes = [record for record in records if won(record)]
+    last = [record for record in successes if record.steps == definition.tasks[record.task].step_limit]
+    if len(last) >= FEW and len(last) > LAST_STEP * len(successes):
+        first = f"{last[0].task} {last[0].condition} {last[0].index}"
+        raise SubmissionError(
+            f"{where}: {len(last)} of {len(successes)} successes end at exactly the step limit, as {first} does; at "
+            f"most {100 * LAST_STEP:.0f} % may: failures that were turned into successes look like this\n"
+            f"  mend: submit the records as they were played")
 
 
 def _contradiction(record: EpisodeRecord, limit: int, rule: Success) -> str:

@@ -22,6 +22,8 @@ from vlabench.conditions import condition_digest
 from vlabench.types import Success
 
 MANIFEST = "submission.json"
+SUBMISSIONS = "submissions"
+"""The folder of a leaderboard that they lie in."""
 SCHEMA = "submission.schema.json"
 SEED = 0
 """Of the board's episodes: all entries of a track played the same ones."""

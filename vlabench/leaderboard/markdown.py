@@ -12,6 +12,7 @@ from vlabench.leaderboard.words import (
     OVERALL,
     PUBLISHED,
     figures,
+    heading,
     log_odds,
     marks,
     percent,
@@ -19,10 +20,11 @@ from vlabench.leaderboard.words import (
     published_columns,
     rank,
     size,
+    verified,
 )
 
 Table = Mapping[str, Any]
-WORDS = ("entry", "policy", "entries", "submitted", "source")
+WORDS = ("entry", "policy", "entries", "submitted", "verified", "source")
 """Headers of columns that hold words; all others hold numbers and are set to the right."""
 
 
@@ -33,12 +35,12 @@ def render(board: Table) -> str:
     for suite in board["suites"]:
         parts += [f"## {escaped(suite['suite'])}", f"{escaped(suite['title'])}. {size(suite)}"]
         for track in suite["tracks"]:
-            parts += [f"### {escaped(track['assets'])} assets", _track(suite, track["entries"])]
+            parts += [f"### {escaped(heading(track))}", _track(suite, track["entries"])]
         parts += _published(suite)
     for table in board["overall"]:
         rows = [[rank(each["rank"]), f"**{escaped(each['policy'])}** `{each['policy_digest'][:8]}`",
                  log_odds(each["strength"]), escaped(", ".join(each["entries"]))] for each in table["entries"]]
-        parts += [f"## Across suites, {escaped(table['assets'])} assets", OVERALL,
+        parts += [f"## Across suites, {escaped(heading(table))}", OVERALL,
                   _table(["rank", "policy", "strength", "entries"], rows)]
     if board["outdated"]:
         parts += ["## Outdated", "Played on an earlier definition of their suite:",
@@ -62,8 +64,11 @@ def _track(suite: Table, entries: Sequence[Table]) -> str:
         said = "; ".join(escaped(text) for text, _ in marks(each))
         who = f"[{escaped(each['name'])}]({each['evidence']}/submission.json): {escaped(each['title'])} ({said})"
         values = [points(figure, sign) for _, figure, sign in figures(suite, each)]
-        rows.append([rank(each["rank"]), who, *values, each["created"]])
-    return _table(["rank", "entry", *(name for name, _, _ in figures(suite, entries[0])), "submitted"], rows)
+        seen, signed, file = verified(each)
+        rows.append([rank(each["rank"]), who, *values, each["created"],
+                     f"[{escaped(seen)}]({file}) {escaped(signed)}" if file else escaped(seen)])
+    names = [name for name, _, _ in figures(suite, entries[0])]
+    return _table(["rank", "entry", *names, "submitted", "verified"], rows)
 
 
 def _published(suite: Table) -> list[str]:

@@ -11,6 +11,7 @@ from vlabench.leaderboard.words import (
     PUBLISHED,
     columns,
     figures,
+    heading,
     log_odds,
     marks,
     percent,
@@ -18,6 +19,7 @@ from vlabench.leaderboard.words import (
     published_columns,
     rank,
     size,
+    verified,
 )
 from vlabench.markup import Html, cell, drawn, page, sortable, tag, together
 
@@ -45,13 +47,15 @@ def render(board: Table) -> str:
 def _track(suite: Table, track: Table) -> list[Html]:
     entries = track["entries"]
     names = [f">{name}" for name, _, _ in figures(suite, entries[0])]
-    header = [">rank", "entry", names[0], ">", *names[1:], "evidence"]
+    header = [">rank", "entry", *names, "evidence"]
     rows = []
     for each in entries:
-        values = [cell(figure["value"], points(figure, sign)) for _, figure, sign in figures(suite, each)]
-        rows.append([cell(each["rank"]["best"] if each["rank"] else None, rank(each["rank"])), _who(each), values[0],
-                     cell(each["score"]["value"], _drawn(each["score"])), *values[1:], _evidence(each)])
-    parts = [tag("h3", f"{track['assets']} assets"), sortable(header, rows)]
+        # the first column is the score, drawn below its number
+        values = [cell(figure["value"], points(figure, sign), None if number else _drawn(each["score"]))
+                  for number, (_, figure, sign) in enumerate(figures(suite, each))]
+        rows.append([cell(each["rank"]["best"] if each["rank"] else None, rank(each["rank"])), _who(each), *values,
+                     _evidence(each)])
+    parts = [tag("h3", heading(track)), sortable(header, rows)]
     return parts if len(columns(suite)) == len(suite["conditions"]) else [*parts, _conditions(suite, entries)]
 
 
@@ -80,7 +84,7 @@ def _overall(table: Table) -> list[Html]:
              cell(each["policy"], tag("b", each["policy"]), " ", tag("code", each["policy_digest"][:8])),
              cell(each["strength"]["value"], log_odds(each["strength"])),
              cell(", ".join(each["entries"]), ", ".join(each["entries"]))] for each in table["entries"]]
-    return [tag("h2", f"Across suites, {table['assets']} assets"), tag("p", OVERALL, class_="soft"),
+    return [tag("h2", f"Across suites, {heading(table)}"), tag("p", OVERALL, class_="soft"),
             sortable([">rank", "policy", ">strength", "entries"], rows)]
 
 
@@ -93,9 +97,12 @@ def _who(each: Table) -> Html:
 
 def _evidence(each: Table) -> Html:
     folder = each["evidence"]
+    seen, signed, file = verified(each)
     return cell(each["created"], tag("a", "episodes", href=f"{folder}/records/"), ", ",
                 tag("a", "manifest", href=f"{folder}/submission.json"),
-                tag("div", f"{each['created']}, {each['contact']}", class_="soft"))
+                tag("div", tag("a", seen, href=file) if file else seen),
+                tag("div", signed, class_="soft") if signed else None,
+                tag("div", f"submitted {each['created']} by {each['contact']}", class_="soft"))
 
 
 def _drawn(score: Mapping[str, float]) -> Html:

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from vlabench import stats
+from vlabench.stats.tasks import PSEUDO
 
 Floats = npt.NDArray[np.float64]
-Met = Mapping[str, tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]
-"""Task → (played, won), both bool [K, N]: which of K policies played the task's N episodes, and which succeeded."""
+Met = Mapping[str, stats.Met]
+"""Episodes that were all played by the same policies → who of K played them, and who succeeded."""
 
 
 class Rank(NamedTuple):
@@ -23,48 +24,47 @@ class Rank(NamedTuple):
 
 
 def ranks(outcomes: npt.NDArray[np.bool_]) -> list[Rank]:
-    """Ranks of K entries by their mean success over [K, T, N]: T tasks, N episodes of each, the same for all.
+    """Ranks of K entries by their mean success over [K, C, T, N]: C conditions, T tasks, N episodes of each.
 
-    One entry is certainly better than another if the 95 % interval of their difference lies above 0: Student's t of
-    the T differences between the tasks' means (of the N differences between episodes, for a single task), what
-    `stats.paired_difference` gives by resampling tasks, in closed form for all pairs at once. Where the difference is
-    the same in all tasks, which would make it certain, Newcombe's interval decides.
+    The paired differences of all entries on these very tasks, with the p values of `stats.difference` in closed form
+    for all pairs at once, and Holm's correction for the number of pairs: all ranks hold together at the 95 % level.
     """
-    from scipy.stats import t
+    return _places(*compared(outcomes))
 
-    count, tasks = outcomes.shape[:2]
-    units = outcomes.mean(axis=2) if tasks > 1 else outcomes[:, 0].astype(np.float64)
-    means, number = units.mean(axis=1), units.shape[1]
-    difference = means[:, None] - means[None, :]
-    if number > 1:
-        residual = units - means[:, None]
-        covariance = residual @ residual.T / (number - 1)
-        spread = np.diag(covariance)[:, None] + np.diag(covariance)[None, :] - 2 * covariance
-        error = np.sqrt(np.clip(spread, 0, None) / number)
-        better = difference > t.ppf((1 + stats.LEVEL) / 2, number - 1) * error
-    else:
-        error, better = np.zeros_like(difference), difference > 0
-    flat = outcomes.reshape(count, -1)
-    for i, j in np.argwhere((error < 1e-12) & (difference > 1e-12)):
-        better[i, j] = stats.newcombe_paired(flat[j], flat[i])[0] > 0
-    return [Rank(1 + int(better[:, k].sum()), count - int(better[k].sum())) for k in range(count)]
+
+def compared(outcomes: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """How far each of K entries is ahead of each other one, and in how many standard errors, [K, K] each.
+
+    The names are those of stats/tasks.py and of `stats.Difference.z` for the question about these tasks.
+    """
+    count, conditions, tasks, episodes = outcomes.shape
+    whole = tasks * episodes
+    ahead_alone = np.zeros((count, count), dtype=np.float64)
+    scores = np.zeros((count, tasks, episodes))
+    for number in range(conditions):  # one at a time, for the sake of memory
+        won = outcomes[:, number].reshape(count, whole).astype(np.float32)
+        ahead_alone += won @ (1 - won).T
+        scores += outcomes[:, number]
+    ahead_alone /= conditions * whole
+    ahead, discordant = ahead_alone - ahead_alone.T, ahead_alone + ahead_alone.T
+    worth = np.full((count, count), float(whole))
+    if episodes > 1:
+        apart = ((scores - scores.mean(axis=2, keepdims=True)) / conditions).reshape(count, whole)
+        common = apart @ apart.T
+        squares = np.diag(common)[:, None] + np.diag(common)[None, :] - 2 * common
+        within = np.clip(squares, 0, None) / (episodes - 1) / episodes / tasks**2
+        independent = whole * (discordant - ahead**2) + PSEUDO
+        worth /= np.minimum(1.0, (whole**2 * within + PSEUDO) / independent)
+    return ahead, ahead * np.sqrt(worth / np.where(discordant > 0, discordant, 1.0))
 
 
 def strengths(met: Met) -> tuple[stats.Strengths, list[Rank]]:
-    """Bradley–Terry strengths of K ≥ 2 policies from all episodes that two of them played, and their ranks.
-
-    A policy wins against another by succeeding in an episode in which that one fails. Variances are between tasks.
-    """
-    from scipy.stats import norm, t
-
-    tables = np.stack([_wins(played, won) for played, won in met.values()])
-    found = stats.bradley_terry(tables if len(tables) > 1 else tables[0])
-    quantile = t.ppf((1 + stats.LEVEL) / 2, len(tables) - 1) if len(tables) > 1 else norm.ppf((1 + stats.LEVEL) / 2)
+    """Bradley–Terry strengths of K ≥ 2 policies from all episodes that two of them played, and their ranks."""
+    found = stats.strengths(list(met.values()))
     variance = np.diag(found.covariance)
-    error = np.sqrt(np.clip(variance[:, None] + variance[None, :] - 2 * found.covariance, 0, None))
-    better = found.value[:, None] - found.value[None, :] > np.maximum(quantile * error, 1e-12)
-    count = len(variance)
-    return found, [Rank(1 + int(better[:, k].sum()), count - int(better[k].sum())) for k in range(count)]
+    error = np.sqrt(np.clip(variance[:, None] + variance[None, :] - 2 * found.covariance, 1e-24, None))
+    ahead = found.value[:, None] - found.value[None, :]
+    return found, _places(ahead, ahead / error)
 
 
 def acquainted(met: Met) -> list[list[int]]:
@@ -78,10 +78,18 @@ def acquainted(met: Met) -> list[list[int]]:
 
 
 def among(met: Met, chosen: Sequence[int]) -> Met:
-    """The same for some of the policies; tasks that none of them played are left out."""
-    return {task: (played[chosen], won[chosen]) for task, (played, won) in met.items() if played[chosen].any()}
+    """The same for some of the policies; episodes that none of them played are left out."""
+    return {key: (played[chosen], won[chosen]) for key, (played, won) in met.items() if played[chosen].any()}
 
 
-def _wins(played: npt.NDArray[np.bool_], won: npt.NDArray[np.bool_]) -> Floats:
-    """[K, K]: in how many episodes of a task i succeeded and j failed."""
-    return (played & won).astype(np.float64) @ (played & ~won).astype(np.float64).T
+def _places(ahead: Floats, z: Floats) -> list[Rank]:
+    """The places that are left when the pairs that z tells apart, among all pairs, are put in order."""
+    from scipy.stats import norm
+
+    count = len(z)
+    first, second = np.triu_indices(count, 1)
+    p = stats.holm(2 * norm.sf(np.abs(z[first, second])))
+    certain = np.zeros((count, count), dtype=np.bool_)
+    certain[first, second] = certain[second, first] = np.asarray(p) <= 1 - stats.LEVEL
+    better = certain & (ahead > 0)
+    return [Rank(1 + int(better[:, k].sum()), count - int(better[k].sum())) for k in range(count)]

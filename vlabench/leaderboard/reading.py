@@ -110,9 +110,9 @@ def rates(records: Iterable[EpisodeRecord], manifest: Manifest) -> dict[str, Cla
 
 def _manifest(folder: Path) -> tuple[bytes, Manifest]:
     path = folder / MANIFEST
-    _check_file(path, MAX_MANIFEST)
+    check_file(path, MAX_MANIFEST)
     content = path.read_bytes()
-    _check_numbers(path, content)
+    check_numbers(path, content)
     try:
         manifest = Manifest.model_validate_json(content)
     except ValidationError as error:
@@ -142,7 +142,7 @@ def _check_layout(folder: Path, manifest: Manifest) -> None:
             raise SubmissionError(f"{shown(folder)}: {path!r} does not belong there: a submission holds the plain "
                                   f"files that its manifest lists, and nothing else")
     for path, count in expected.items():
-        _check_file(folder / path, count * MAX_LINE or MAX_CARD)
+        check_file(folder / path, count * MAX_LINE or MAX_CARD)
         size = (folder / path).lstat().st_size
         if size != listed[path].size:
             raise SubmissionError(f"{shown(folder / path)}: {size} bytes, but the manifest says {listed[path].size}: "
@@ -163,7 +163,7 @@ def _walk(folder: Path, prefix: str = "") -> Iterator[str]:
         yield prefix
 
 
-def _check_file(path: Path, most: int) -> None:
+def check_file(path: Path, most: int) -> None:
     """Raises SubmissionError unless it is a plain file of at most so many bytes."""
     try:
         found = path.lstat()
@@ -207,7 +207,7 @@ def _policy(folder: Path, manifest: Manifest) -> PolicyCard:
 
 def _records(path: Path, content: bytes, count: int, manifest: Manifest) -> Iterator[EpisodeRecord]:
     """The episodes of a file, each of them of the file's task set and condition and the manifest's everything."""
-    _check_numbers(path, content)
+    check_numbers(path, content)
     lines = content.split(b"\n")
     if lines.pop() != b"" or len(lines) != count:
         raise SubmissionError(f"{shown(path)}: {len(lines)} lines, where {count} episodes belong")
@@ -247,7 +247,7 @@ def _check_whole(records: list[EpisodeRecord], manifest: Manifest, where: str) -
             raise SubmissionError(f"{where}: {record.task} {record.condition} {record.index}: {record.seconds} seconds")
 
 
-def _check_numbers(path: Path, content: bytes) -> None:
+def check_numbers(path: Path, content: bytes) -> None:
     """Raises SubmissionError for NaN and infinities, which JSON has not but its readers take."""
     if b"NaN" in content or b"Infinity" in content:
         for number, line in enumerate(content.split(b"\n") if path.suffix == ".jsonl" else [content], 1):

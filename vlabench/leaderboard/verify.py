@@ -12,17 +12,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vlabench import __version__, cards, plan, runner
+import numpy as np
+
+from vlabench import __version__, cards, plan, provenance, runner, stats
 from vlabench.card_types import PolicyCard
 from vlabench.errors import CardError, OptionError, SubmissionError, UnknownName, VlabenchError
 from vlabench.evaluation import of_plan
 from vlabench.leaderboard.definitions import Definitions
 from vlabench.leaderboard.manifest import Manifest
 from vlabench.leaderboard.reading import Submission, read
+from vlabench.leaderboard.verifications import (
+    BAND,
+    DIGITS,
+    SHARE,
+    Rerun,
+    Shown,
+    VerificationForm,
+    why_not_replayed,
+    why_not_reproduced,
+)
 from vlabench.plan import Plan
 from vlabench.progress import Progress
 from vlabench.store import Store
-from vlabench.types import EpisodeRecord
+from vlabench.types import EpisodeRecord, won
 
 COMPARED = (
     "status", "success_once", "success_at_end", "steps", "state", "frame", "instruction", "realised", "changed",
@@ -48,20 +60,23 @@ class Difference:
 
 @dataclass(frozen=True)
 class Verification:
-    """What replaying came to. sample: the episodes drawn. seed: draws the same sample again.
+    """What replaying came to. sample: the episodes drawn. seed: draws the same sample again. digest: the manifest's.
 
     differences: of episodes that came out otherwise. failed: episodes that ended in an error here, and in which.
     versions: what is installed here in another version than the submission was played with, and both versions.
-    interrupted: Ctrl-C ended it early.
+    rerun: the paired difference of success, rerun − submitted. here: all versions here. interrupted: Ctrl-C ended it.
     """
 
     name: str
+    digest: str
     seed: int
     sample: int
     total: int
     differences: tuple[Difference, ...]
     failed: tuple[str, ...]
     versions: tuple[str, ...]
+    rerun: stats.Difference
+    here: Mapping[str, str]
     interrupted: bool = False
 
     @property
@@ -70,16 +85,55 @@ class Verification:
         return self.sample - len(self.differences) - len(self.failed)
 
     @property
-    def exit_code(self) -> int:
-        """0 if all agree; 1 if any differs though the versions are the same; else 3: it cannot be judged here.
+    def whole(self) -> bool:
+        """Whether every episode of the sample was played to its end here."""
+        return not self.failed and not self.interrupted
 
-        130 after Ctrl-C, whatever was found before.
+    @property
+    def exit_code(self) -> int:
+        """0 if all agree or the result is reproduced; 1 if any differs though the versions are the same; else 3: it
+        cannot be judged here. 130 after Ctrl-C, whatever was found before.
         """
         if self.interrupted:
             return 130
-        if self.agreed == self.sample:
+        if self.agreed == self.sample or not self.why_not_reproduced:
             return 0
         return 1 if self.differences and not self.versions else 3
+
+    @property
+    def why_not_reproduced(self) -> str:
+        """Empty if the sample shows that the result came out within the band."""
+        if not self.whole:
+            return f"{len(self.failed)} of {self.sample} episodes could not be replayed"
+        return why_not_reproduced(self.sample, self.total, (self.rerun.low, self.rerun.high))
+
+    @property
+    def shows(self) -> Shown | None:
+        """The class of entries that this makes it one of, if any."""
+        if self.whole and not why_not_replayed(self.sample, self.total, self.agreed):
+            return "replayed"
+        return "reproduced" if self.agreed < self.sample and not self.why_not_reproduced else None
+
+    @property
+    def why_not_shown(self) -> str:
+        """Why it does not show anything that could be recorded; empty if it does."""
+        if self.shows:
+            return ""
+        reason = why_not_replayed(self.sample, self.total, self.agreed)
+        return reason if self.agreed == self.sample else f"{reason}; nor is it reproduced: {self.why_not_reproduced}"
+
+    def form(self, by: str) -> VerificationForm:
+        """What is recorded of it. Raises pydantic's ValidationError if nothing was shown, or for a name of no one."""
+        more: dict[str, Any] = {}
+        if self.shows == "reproduced":
+            more = {"share": round(self.sample / self.total, DIGITS), "band": BAND,
+                    "rerun": Rerun(value=round(self.rerun.value, DIGITS), low=round(self.rerun.low, DIGITS),
+                                   high=round(self.rerun.high, DIGITS))}
+        return VerificationForm.model_validate({
+            "what": self.shows, "name": self.name, "manifest_sha256": self.digest, "when": provenance.now(), "by": by,
+            "format": 1, "vlabench": __version__, "revision": provenance.revision(Path(__file__).resolve().parents[1]),
+            "versions": dict(self.here), "seed": self.seed, "sample": self.sample, "total": self.total,
+            "agreed": self.agreed, **more})
 
     def __str__(self) -> str:
         lines = [f"{self.name}: {self.agreed} of {self.sample} replayed episodes agree in every respect "
@@ -89,6 +143,11 @@ class Verification:
         if self.versions:
             lines.append(f"other versions here: {', '.join(self.versions)}"
                          + ("; episodes may end otherwise with them" if self.differences else ""))
+        if self.differences and self.whole and self.sample >= SHARE * self.total:
+            found = [100 * each for each in (self.rerun.value, self.rerun.low, self.rerun.high)]
+            lines.append(f"success, rerun − submitted: {found[0]:+.1f} [{found[1]:+.1f}, {found[2]:+.1f}] points: "
+                         + (f"not within ±{100 * BAND:.0f}" if self.why_not_reproduced else
+                            f"reproduced within ±{100 * BAND:.0f}, but not replayed: not equal to the bit"))
         if not self.failed and not self.differences:
             most = 1 - 0.05 ** (1 / self.sample)
             lines.append(f"if more than {100 * most:.0f} % of its episodes were not what they claim, such a sample "
@@ -97,32 +156,33 @@ class Verification:
         return "\n".join(lines)
 
 
-def verify(folder: Path, sample: int = 20, *, seed: int | None = None, policy_name: str | None = None,
+def verify(folder: Path, sample: str = "20", *, seed: int | None = None, policy_name: str | None = None,
            workers: int | None = None, progress: Progress | None = None) -> Verification:
-    """Check a submission, then play `sample` of its episodes again and compare all that a record holds but times.
+    """Check a submission, then play a sample of its episodes again and compare all that a record holds but times.
 
-    seed: of the draw, by default a new one, so that nobody knows the sample beforehand. policy_name: a card here, by
-    default the one of the submission's policy's name; the submitted card is never made into a policy.
+    sample: a number of episodes, or a share such as `20%`. seed: of the draw, by default a new one, so that nobody
+    knows the sample beforehand. policy_name: a card here, by default the one of the submission's policy's name; the
+    submitted card is never made into a policy.
 
     Raises what `reading.read` raises, OptionError; SubmissionError if nothing can be replayed, because the policy,
     its weights, adapter or asset pack are not here, or not the same: the message says which.
     """
-    if sample < 1:
-        raise OptionError(f"--sample {sample}: at least 1 is needed")
+    wanted = _wanted(sample)
     known = Definitions()
     submission = read(folder, known)
+    manifest, total = submission.manifest, len(submission.records)
     policy = _policy(submission, policy_name)
-    definition = known.of(submission.manifest.suite, submission.manifest.assets)
-    simulator = definition.card.engine(submission.manifest.assets)
+    definition = known.of(manifest.suite, manifest.assets)
+    simulator = definition.card.engine(manifest.assets)
     seed = secrets.randbelow(2**32) if seed is None else seed
-    number = min(sample, len(submission.records))
+    number = min(math.ceil(round(wanted * total, 6)) if isinstance(wanted, float) else wanted, total)
     drawn = random.Random(seed).sample(submission.records, number)
     whole = plan.make(definition.card, policy, simulator)
     chosen = {record.identity for record in drawn}
     part = dataclasses.replace(
         whole, specs=tuple(spec for spec in whole.specs if spec.identity in chosen),
         tasks=tuple(task for task in whole.tasks if task.key in {record.task for record in drawn}))
-    replayed, interrupted = _replay(part, policy, submission.manifest, workers, progress)
+    replayed, interrupted = _replay(part, policy, manifest, workers, progress)
     differences = [found for record in drawn if record.identity in replayed
                    and replayed[record.identity].status != "error"
                    and (found := compare(record, replayed[record.identity]))]
@@ -131,8 +191,36 @@ def verify(folder: Path, sample: int = 20, *, seed: int | None = None, policy_na
     failed += [f"{record.task} {record.condition} {record.index}: interrupted" for record in drawn
                if record.identity not in replayed]
     here = {"vlabench": __version__, **simulator.versions(), **policy.versions()}
-    return Verification(submission.manifest.name, seed, number, len(submission.records), tuple(differences),
-                        tuple(failed), tuple(_other_versions(submission.manifest.versions, here)), interrupted)
+    return Verification(
+        manifest.name, submission.digest, seed, number, total, tuple(differences), tuple(failed),
+        tuple(_other_versions(manifest.versions, here)), _rerun(drawn, replayed, manifest), here, interrupted)
+
+
+def _wanted(sample: str) -> int | float:
+    """A number of episodes, or a share of them between 0 and 1. Raises OptionError."""
+    text, percent = sample.removesuffix("%"), sample.endswith("%")
+    try:
+        number = float(text) / 100 if percent else int(text)
+    except ValueError:
+        number = 0
+    if not (0 < number <= 1 if percent else number >= 1):
+        raise OptionError(f"--sample {sample}: at least 1 episode is needed, and at most 100%\n"
+                          f"  mend: a number of episodes such as 20, or a share such as 20%")
+    return number
+
+
+def _rerun(drawn: Sequence[EpisodeRecord], replayed: Mapping[Any, EpisodeRecord],
+           manifest: Manifest) -> stats.Difference:
+    """Success replayed − submitted of the sample, on these tasks."""
+    conditions = {name: number for number, name in enumerate(manifest.conditions)}
+    starts = {start: n for n, start in enumerate(dict.fromkeys((record.task, record.index) for record in drawn))}
+    sides = np.full((2, len(conditions), len(starts)), math.nan)
+    for record in drawn:
+        again = replayed.get(record.identity)
+        if again and again.status != "error":
+            place = conditions[record.condition], starts[record.task, record.index]
+            sides[(0, *place)], sides[(1, *place)] = won(record, manifest.success), won(again, manifest.success)
+    return stats.difference(sides[0], sides[1], [task for task, _ in starts])
 
 
 def compare(submitted: EpisodeRecord, replayed: EpisodeRecord) -> Difference | None:

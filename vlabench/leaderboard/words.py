@@ -8,13 +8,18 @@ from typing import Any
 MANY = 8
 """Up to so many conditions of a suite have columns of their own."""
 HOW = (
-    "Success in %, with 95 % intervals: Wilson’s for one condition. A suite’s <b>score</b> is the mean over its "
-    "perturbed conditions, <b>drop</b> the difference to clean on the same episodes; both intervals resample tasks.",
+    "Success in %, with 95 % intervals. Every figure is about exactly the tasks of its suite: 19 times out of 20, the "
+    "true value over all start states of these tasks lies in the interval. It says nothing about a task that is not in "
+    "the suite. A suite’s <b>score</b> is the mean over its perturbed conditions, <b>drop</b> the difference to clean "
+    "on the same episodes.",
     "All entries of a table played the same episodes. A <b>rank</b> such as 2–4 says which places are possible: one "
-    "entry is above another only if the interval of their paired difference, clustered by task, says so; entries whose "
-    "places overlap are tied. Policies that read the simulator’s state are shown as a line to compare with, unranked.",
-    "Every entry can be checked: <code>vlabench verify leaderboard/submissions/NAME</code> plays a random sample of "
-    "its episodes again.",
+    "entry is above another only if their paired difference shows it, corrected for the number of pairs (Holm), so "
+    "that 19 times out of 20 all ranks of a table hold together; entries whose places overlap are tied. Policies that "
+    "read the simulator’s state are shown as a line to compare with, unranked.",
+    "Entries are ranked apart by what others saw of them. <b>Replayed</b>: a random sample was played again and came "
+    "out equal to the bit. <b>Reproduced</b>: another machine’s rerun of at least 20 % of the episodes came out within "
+    "±5 points. <b>Reported</b>: the files are whole, nobody reran them. <code>vlabench verify "
+    "leaderboard/submissions/NAME</code> plays a sample again, for anyone.",
 )
 """The only sentences that are HTML; they hold nothing from outside."""
 PUBLISHED = (
@@ -23,7 +28,8 @@ PUBLISHED = (
 )
 OVERALL = (
     "Bradley–Terry strength: the log odds that a policy succeeds in an episode in which only one of two does, over all "
-    "episodes that they both played, of whatever suite; 95 % intervals between tasks, the average policy at 0."
+    "episodes that they both played, of whatever suite; the average policy at 0. Its 95 % intervals and ranks are "
+    "about exactly these tasks, too."
 )
 
 
@@ -78,6 +84,21 @@ def rank(place: Mapping[str, int] | None) -> str:
     if place is None:
         return "–"
     return str(place["best"]) if place["best"] == place["worst"] else f"{place['best']}–{place['worst']}"
+
+
+def heading(table: Mapping[str, Any]) -> str:
+    """`primitive assets, replayed`."""
+    return f"{table['assets']} assets, {table['class']}"
+
+
+def verified(entry: Mapping[str, Any]) -> tuple[str, str, str]:
+    """What others saw of an entry, by whom and when, and the file that says so; of the latest that makes its class."""
+    one = next((each for each in reversed(entry["verified"]) if each["what"] == entry["class"]), None)
+    if one is None:
+        return "not rerun", "", ""
+    seen = f"{one['sample']} of {one['total']} episodes {one['what']}"
+    rerun = f", rerun − submitted {points(one['rerun'], '+')} points" if one["rerun"] else ""
+    return seen + rerun, f"by {one['by']}, {one['when'][:10]}", one["file"]
 
 
 def marks(entry: Mapping[str, Any]) -> list[tuple[str, bool]]:

@@ -10,7 +10,7 @@ Every figure comes with its interval, at the 95 % level unless another is asked 
 from vlabench.stats.aggregates import iqm, probability_of_improvement, stratified_bootstrap
 from vlabench.stats.by_task import attainable, discrete_holm, loss_p
 from vlabench.stats.differences import NO_DIFFERENCE, Difference, difference
-from vlabench.stats.ranking import Strengths, bradley_terry
+from vlabench.stats.ranking import Met, Strengths, bradley_terry, strengths
 from vlabench.stats.rates import NOTHING, Bools, Estimate, holm, pair, rate
 from vlabench.stats.robustness import mce, retention, severity_area
 from vlabench.stats.sequential import (
@@ -24,8 +24,9 @@ from vlabench.stats.sequential import (
 from vlabench.stats.tasks import FEW, LEVEL, TASKS_AS, Tasks, TasksAs, Worth, question
 
 __all__ = [
-    "FEW", "LEVEL", "NOTHING", "NO_DIFFERENCE", "TASKS_AS", "Bools", "Difference", "Estimate", "PairedSequence",
+    "FEW", "LEVEL", "NOTHING", "NO_DIFFERENCE", "TASKS_AS", "Bools", "Difference", "Estimate", "Met", "PairedSequence",
     "Sequential", "Strengths", "Tasks", "TasksAs", "Verdict", "Worth", "attainable", "bradley_terry", "difference",
     "discrete_holm", "holm", "iqm", "log_evalue", "loss_p", "mce", "pair", "probability_of_improvement", "question",
-    "rate", "retention", "sequential_paired", "severity_area", "stratified_bootstrap", "task_evalues",
+    "rate", "retention", "sequential_paired", "severity_area", "stratified_bootstrap", "strengths",
+    "task_evalues",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vlabench.stats.rates import Estimate, as_rows
+from vlabench.stats.rates import DIGITS, Estimate, as_rows
 from vlabench.stats.tasks import LEVEL, Tasks, TasksAs, Worth
 
 EDGE = 1 - 1e-9
@@ -130,5 +130,5 @@ def difference(
                     for side in (before * (1 - after), after * (1 - before)))
     if np.isnan(lost).any():
         return NO_DIFFERENCE
-    less, more = float(known.means(lost).mean()), float(known.means(gained).mean())
+    less, more = (round(float(known.means(each).mean()), DIGITS) for each in (lost, gained))
     return Difference(n, less, more, known.worth(gained - lost, less + more - (more - less) ** 2, tasks_as), level)

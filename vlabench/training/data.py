@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from vlabench.adapters.demonstrator import EXPERT
 from vlabench.demos import layout
 from vlabench.demos.keeper import CAMERAS
 from vlabench.errors import DataError
+from vlabench.offspring import die_with
 from vlabench.problems import shown
 from vlabench.seeding import generator
 
@@ -80,7 +83,7 @@ class DemoData:
     def __post_init__(self) -> None:
         self.files: list[Path] = []
         for folder in self.folders:
-            found = sorted(path for path in folder.rglob("*.hdf5") if not any(p.startswith(".") for p in path.parts))
+            found = layout.files(folder)
             if not found:
                 raise DataError(f"{shown(folder)}: no demonstrations (*.hdf5) in this folder\n  mend: vlabench demos")
             for path in found:
@@ -195,7 +198,7 @@ def batches(data: DemoData, size: int, seed: int, steps: range, workers: int = 1
         return
     loader: DataLoader[Batch] = DataLoader(
         _Steps(data, size, seed, steps), batch_size=None, num_workers=workers, prefetch_factor=4,
-        multiprocessing_context="fork", collate_fn=_as_is)
+        multiprocessing_context="fork", collate_fn=_as_is, worker_init_fn=partial(_begin, os.getpid()))
     yield from loader
 
 
@@ -214,6 +217,11 @@ class _Steps(Dataset[Batch]):
 
 def _as_is(batch: Any) -> Any:
     return batch
+
+
+def _begin(parent: int, _: int) -> None:
+    """A loader that outlived a killed training would wait for ever to hand on its next batch."""
+    die_with(parent)
 
 
 def tensors(batch: Batch, device: torch.device) -> dict[str, Any]:

@@ -173,7 +173,7 @@ def key_frames(gripper: Floats64, joints: Floats64) -> list[int]:
 def load(folders: Sequence[Path], names: Sequence[str], image_size: int) -> dict[str, list[SubGoals]]:
     """Task's name → sub-goals of its demonstrations, successes alone. Raises DataError if a task has none."""
     found: dict[str, list[SubGoals]] = {name: [] for name in names}
-    for path in sorted(path for folder in folders for path in folder.rglob("*_demo.hdf5")):
+    for path in sorted(path for folder in folders for path in layout.files(folder, "*_demo.hdf5")):
         name = path.name.removesuffix("_demo.hdf5")
         if name in found:
             with layout.opened(path) as file:

@@ -36,23 +36,36 @@ def submit(
 
 def verify(
     submission: Annotated[Path, typer.Argument(help="leaderboard/submissions/NAME")],
-    sample: Annotated[int, typer.Option(help="Episodes to play again.")] = 20,
+    sample: Annotated[str, typer.Option(help="Episodes to play again: a number, or a share such as 20%.")] = "20",
     seed: Annotated[int | None, typer.Option(help="Of the draw of episodes; by default a new one.")] = None,
     policy: Annotated[str | None, typer.Option(
         "--policy", metavar="P", help="The policy's card, where it has another name here.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; by default one per core.")] = None,
+    record: Annotated[bool, typer.Option("--record", help="Put what was shown beside the submissions.")] = False,
+    by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who verified; shown on the board.")] = None,
+    board: Board = Path("leaderboard"),
 ) -> None:
     """Check a submission's files and play a random sample of its episodes again; all must end exactly as submitted.
 
-    Exit status: 0 all agree; 1 some do not; 2 the submission is refused, or nothing of it can be replayed here; 3 the
-    sample cannot be judged here: other versions are installed, or episodes end in errors.
+    Exit status: 0 all agree, or at least 20 % were played again and success came out within ±5 points, which is said; 1
+    some do not; 2 the submission is refused, nothing of it can be replayed here, or nothing was shown that could be
+    recorded; 3 the sample cannot be judged here: other versions are installed, or episodes end in errors.
     """
+    from vlabench.leaderboard.recording import signer, write
     from vlabench.leaderboard.verify import verify as play_again
+    from vlabench.problems import shown
     from vlabench.progress import progress
 
+    signed = signer(submission, record, by, board)
     found = play_again(submission, sample, seed=seed, policy_name=policy, workers=workers,
                        progress=progress(console(stderr=True)))
     typer.echo(str(found))
+    if signed:
+        reason = found.why_not_shown
+        if reason:
+            typer.echo(f"{found.name}: nothing is recorded: {reason}", err=True)
+            raise typer.Exit(found.exit_code or 2)
+        typer.echo(f"{shown(write(board, found.form(signed)))}: recorded; next: vlabench board build")
     raise typer.Exit(found.exit_code)
 
 

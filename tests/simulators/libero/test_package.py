@@ -53,6 +53,23 @@ def test_tasks_instructions_and_init_states_are_hf_liberos(tmp_path: Path) -> No
             assert hashlib.sha256(states.tobytes()).hexdigest() == digest
 
 
+OPENED = """
+import sys
+sys.addaudithook(lambda event, given: event == "open" and "robosuite.log" in str(given[0]) and print("OPENED"))
+from vlabench.simulators.libero import gl, package, packs
+gl.activate()
+package.make_environment("libero_goal", package.task_names("libero_goal")[0], packs.primitive())
+import logging
+print("AFTER", logging.FileHandler.__name__)
+"""
+
+
+def test_robosuites_log_of_another_user_is_not_opened() -> None:
+    """It lies in /tmp under one name for all; who did not make it may not write to it."""
+    done = subprocess.run([sys.executable, "-c", OPENED], capture_output=True, text=True, check=True)
+    assert "OPENED" not in done.stdout and done.stdout.endswith("AFTER FileHandler\n")
+
+
 def test_every_task_has_its_file() -> None:
     for task_set in package.TASK_SETS:
         assert all(package.bddl_file(task_set, name).is_file() for name in package.task_names(task_set))

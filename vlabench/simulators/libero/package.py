@@ -21,6 +21,8 @@ import sys
 import tempfile
 import warnings
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -133,6 +135,21 @@ def give_memory_back() -> None:
         trim(0)
 
 
+@contextmanager
+def _without_log_file() -> Iterator[None]:
+    """robosuite opens /tmp/robosuite.log when it is imported; where another user made that file, the import fails."""
+    before = logging.FileHandler
+
+    def opened(*_: object, **__: object) -> logging.Handler:
+        return logging.NullHandler()
+
+    logging.FileHandler = opened  # type: ignore[assignment,misc]
+    try:
+        yield
+    finally:
+        logging.FileHandler = before  # type: ignore[misc]
+
+
 _configured = False
 
 
@@ -148,7 +165,7 @@ def make_environment(task_set: str, name: str, assets: Path) -> Any:
         # robosuite's advice, three lines at its import, to write a file of private settings
         logging.getLogger("robosuite_logs").addFilter(lambda entry: "macro" not in entry.getMessage())
         _configured = True
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _without_log_file():
         warnings.simplefilter("ignore")
         try:
             import libero.libero as libero

@@ -1,0 +1,47 @@
+"""Writes verifications beside the submissions, where the board finds them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vlabench.errors import OptionError, StoreError
+from vlabench.leaderboard.manifest import SUBMISSIONS, plain
+from vlabench.leaderboard.verifications import VERIFICATIONS, VerificationForm
+from vlabench.problems import shown
+
+
+def signer(submission: Path, record: bool, by: str | None, board: Path) -> str | None:
+    """Whose name a verification will bear, None if it is not recorded. Raises OptionError before anything is played."""
+    if not record:
+        if by is not None:
+            raise OptionError(f"--by {by!r}: only what is recorded bears a name\n"
+                              f"  mend: add --record, or leave --by out")
+        return None
+    if by is None:
+        raise OptionError("--record: whoever verified must be named\n  mend: --record --by NAME")
+    try:
+        good = 0 < len(plain(by)) <= 200
+    except ValueError:
+        good = False
+    if not good:
+        raise OptionError(f"--by {by[:80]!r}: must be one line of printable text, 1 to 200 characters\n"
+                          f"  mend: --by NAME")
+    entry = board / SUBMISSIONS / submission.absolute().name
+    if not entry.exists() or not submission.exists() or not entry.samefile(submission):
+        raise OptionError(f"--record: {shown(submission)} is no submission of the leaderboard {shown(board)}, where "
+                          f"its verification would lie\n  mend: --board DIR names the leaderboard of the submission")
+    return by
+
+
+def write(board: Path, form: VerificationForm) -> Path:
+    """Put a verification beside the submissions; returns its file. Raises StoreError."""
+    stamp = form.when.removesuffix("+00:00").replace(":", "").replace("-", "")
+    path = board / VERIFICATIONS / form.name / f"{stamp}Z-{form.what}.json"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(form.model_dump_json(indent=1) + "\n")
+    except OSError as error:
+        raise StoreError(f"{shown(path)}: the verification cannot be written: {error.strerror}\n"
+                         f"  mend: name another leaderboard with --board") from error
+    return path
