@@ -61,7 +61,7 @@ def test_trainings_of_one_recipe_are_summed_up_below_their_rows(results: Path) -
     assert isinstance(clean, Cell) and (clean.value, clean.spread) == (1, 0)
     # 100, 66.7 and 33.3 %: 66.7 ± 33.3; each episode's mean over the trainings is 1, 2/3, 1/3
     assert isinstance(far, Cell) and far.n == 3
-    assert (far.value, far.spread) == (pytest.approx(2 / 3), pytest.approx(1 / 3))
+    assert far.value == pytest.approx(2 / 3) and far.spread == pytest.approx(1 / 3)
     text = tables.rendered(sheet, "md")
     assert "| 66.7 ± 33.3 [" in text and text.count("- k trainings: one recipe with k seeds") == 1
     assert [mark.value for mark in sheet.marks()[6]] == ["none", "none"]
@@ -82,12 +82,12 @@ def test_a_papers_table_has_the_row_too(tmp_path: Path) -> None:
     sheet = make([tmp_path], Choice("robustvla-1", published=True))
     assert [line.name for line in sheet.lines][:3] == ["hero", "hero-s1", "hero, 2 trainings"]
     shift = sheet.lines[2].cells[0]
-    assert isinstance(shift, Cell) and (shift.value, shift.spread) == (0.375, pytest.approx(0.25 / 2**0.5))
+    assert isinstance(shift, Cell) and shift.value == 0.375 and shift.spread == pytest.approx(0.25 / 2**0.5)
 
 
 def test_a_recipe_is_all_but_the_seed_and_what_came_of_it(tmp_path: Path) -> None:
-    def of(name: str, *arguments: int, **changes: bool) -> tuple[str, int] | None:
-        trained(tmp_path, name, *arguments, **changes)
+    def of(name: str, seed: int, epochs: int = 3, made: bool = True) -> tuple[str, int] | None:
+        trained(tmp_path, name, seed, epochs, made)
         return recipe(cards.load_policy(str(tmp_path / f"{name}.toml")))
 
     first, told, longer = of("a", 0), of("b", 7, made=False), of("c", 0, 5)

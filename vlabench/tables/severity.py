@@ -66,7 +66,8 @@ def severity_sheet(cut: Sequence[Side], notes: Sequence[str], reference: str | N
     if reference:
         heads.append(Head("mCE", lower=True))
         lines = [replace(line, cells=[*line.cells, _mce(line, cut, shared, task_sets, reference)]) for line in lines]
-        said.append(f"mCE: failures relative to those of {reference}, averaged over perturbations; 100 = as many.")
+        said.append(f"mCE: failures relative to those of {reference}, which are taken as exact, averaged over "
+                    f"perturbations; 100 = as many.")
     said += [*trained(cut, lines), *acted(lines), *counts(cut, lines)]
     return Sheet("Success rate (%) by severity", heads, lines, said, grouping="perturbation")
 
