@@ -163,8 +163,8 @@ def test_the_suite_has_drops_and_the_worst_condition(robust: Path) -> None:
     worst = rates.cells[-1]
     assert isinstance(worst, Cell) and worst.label == "shift" and isinstance(rates.cells[1], Cell)
     assert (worst.value, worst.low, worst.high) == (0.25, rates.cells[1].low, rates.cells[1].high)
-    assert points(drops) == [None, -75.0, -50.0, -25.0, 0.0, 0.0, None, None]
-    p = [cell.p for cell in drops.cells if isinstance(cell, Cell)]
+    assert points(drops) == [None, -75.0, -50.0, -25.0, 0.0, 0.0, -30.0, None]  # at last their mean
+    p = [cell.p for cell in drops.cells[:6] if isinstance(cell, Cell)]
     # 24, 16, 8, 0 and 0 of 32 pairs disagree; Holm over five
     assert p == pytest.approx([p_of(24) * 5, p_of(16) * 4, p_of(8) * 3, 1, 1])
 

@@ -12,7 +12,7 @@ from vlabench.tables.sides import Cell, Side
 AVERAGING = ("In a mean every task has the same weight, and so has every condition; the outcomes of one episode under "
              "several conditions are one score.")  # fmt: skip
 DIFFERENCES = ("Differences pair the same episodes; * marks p < 0.05, after Holm's correction for the number of "
-               "conditions.")  # fmt: skip
+               "conditions (that of a mean by itself).")  # fmt: skip
 WORST = ("worst: the condition with the lowest rate, with that condition's own interval; picked for being the lowest, "
          "it looks somewhat worse than it is.")  # fmt: skip
 TRAININGS = ("k trainings: one recipe with k seeds, the mean ± the standard deviation between trainings; the interval "

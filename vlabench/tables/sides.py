@@ -174,14 +174,14 @@ def drop(side: Side, condition: str, task_sets: Sequence[str], control: str = CL
     """The paired difference condition − control; None without a pair."""
     if condition == control:
         return None
-    return _cell(side.merged(control, task_sets), side.merged(condition, task_sets), side.tasks_as)
+    return _difference(side.merged(control, task_sets), side.merged(condition, task_sets), side.tasks_as)
 
 
 def contrast(first: Side, second: Side, condition: str, task_sets: Sequence[str]) -> Cell | None:
     """The paired difference second − first of two policies under a condition; None without a pair or a second one."""
     if first.owner == second.owner:
         return None
-    return _cell(first.merged(condition, task_sets), second.merged(condition, task_sets), first.tasks_as)
+    return _difference(first.merged(condition, task_sets), second.merged(condition, task_sets), first.tasks_as)
 
 
 def lost(one: Outcomes, other: Outcomes, tasks_as: TasksAs) -> stats.Difference:
@@ -206,10 +206,13 @@ def mean_difference(pairs: Sequence[tuple[Outcomes, Outcomes]], tasks_as: TasksA
     return stats.difference(sides[0], sides[1], [task for task, _, _ in place], tasks_as)
 
 
-def _cell(one: Outcomes, other: Outcomes, tasks_as: TasksAs) -> Cell | None:
-    found = lost(one, other, tasks_as)
-    tasks = {key[0] for key in one.keys() & other.keys()}
-    return Cell(found.value, found.low, found.high, found.n, p=found.p, tasks=len(tasks)) if found.n else None
+def difference_cell(found: stats.Difference, tasks: int = 0) -> Cell | None:
+    """A difference as a table's figure; None without a pair. tasks: how many are behind it."""
+    return Cell(found.value, found.low, found.high, found.n, p=found.p, tasks=tasks) if found.n else None
+
+
+def _difference(one: Outcomes, other: Outcomes, tasks_as: TasksAs) -> Cell | None:
+    return difference_cell(lost(one, other, tasks_as), len({key[0] for key in one.keys() & other.keys()}))
 
 
 def block(

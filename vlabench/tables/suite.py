@@ -9,7 +9,18 @@ from vlabench import stats
 from vlabench.conditions import CLEAN
 from vlabench.tables.notes import AVERAGING, DIFFERENCES, TRAININGS, WORST, acted, common, counts, question, trained
 from vlabench.tables.sheet import MEASURED, Head, Line, Sheet
-from vlabench.tables.sides import Cell, Leaf, Side, contrast, drop, mean_rate, rate
+from vlabench.tables.sides import (
+    Cell,
+    Leaf,
+    Outcomes,
+    Side,
+    contrast,
+    difference_cell,
+    drop,
+    mean_difference,
+    mean_rate,
+    rate,
+)
 from vlabench.tables.trainings import with_trainings
 
 MEAN, LOWEST = EXTRA = ("mean of perturbed", "worst")
@@ -77,12 +88,18 @@ def _differences(
 ) -> list[Cell | str | None]:
     """To the control, or to a rival; p corrected after Holm over the conditions. Empty where nothing is to compare."""
     found: dict[str, Cell] = {}
+    pairs: list[tuple[Outcomes, Outcomes]] = []
     for name in conditions:
         if all((name, each) in side.outcomes for each in task_sets):
             cell = drop(side, name, task_sets) if versus is None else rival and contrast(rival, side, name, task_sets)
             found |= {name: cell} if cell else {}
+            if cell and name != CLEAN:
+                before = side.merged(CLEAN, task_sets) if versus is None or rival is None else rival.merged(
+                    name, task_sets)
+                pairs.append((before, side.merged(name, task_sets)))
     cells = corrected(found)
-    return [*(cells.get(name, "") for name in conditions), *[""] * len(_beside(conditions))]
+    mean = difference_cell(mean_difference(pairs, side.tasks_as)) if len(pairs) > 1 else None
+    return [*(cells.get(name, "") for name in conditions), *[mean or "", ""][: len(_beside(conditions))]]
 
 
 def corrected(found: dict[str, Cell]) -> dict[str, Cell]:

@@ -137,7 +137,7 @@ def give_memory_back() -> None:
 
 @contextmanager
 def _without_log_file() -> Iterator[None]:
-    """robosuite opens /tmp/robosuite.log when it is imported; where another user made that file, the import fails."""
+    """At its import robosuite opens a log in the temporary folder; where another user made that file, it fails."""
     before = logging.FileHandler
 
     def opened(*_: object, **__: object) -> logging.Handler:
