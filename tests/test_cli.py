@@ -327,3 +327,15 @@ def test_fewer_demonstrations_than_asked_for_are_no_success(short: dict[str, int
     done = CliRunner().invoke(app, ["demos", "--out", "d", "--tasks", "libero_goal/7", "--per-task", "2"])
     assert done.exit_code == status
     assert ("libero_goal/7: only 1 of 2 demonstrations" in done.stdout) == bool(short)
+
+
+@pytest.mark.parametrize(("args", "said"), [
+    (["run", "--policy", "random", "--suite", "libero-smoke", "--tasks", ""], "--tasks is ''"),
+    (["run", "--policy", "random", "--suite", "libero-smoke", "--conditions="], "--conditions is ''"),
+    (["run", "--policy", "random", "--suite", "libero-smoke", "--results", " "], "--results is ' '"),
+    (["table", ""], "an argument is ''"), (["board", "check", "--board", ""], "--board is ''"),
+    (["run", "--policy", "random", "--suite", "libero-smoke", "--tasks", ","], "--tasks ',': names nothing"),
+])  # fmt: skip
+def test_an_unset_shell_variable_starts_nothing(args: list[str], said: str, here: Path) -> None:
+    done = vlabench(*args)
+    assert done.exit_code == 2 and said in done.stderr and "mend: leave" in done.stderr and not list(here.iterdir())

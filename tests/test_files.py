@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from vlabench.errors import DataError
-from vlabench.files import held, replacing, write_data
+from vlabench.files import Scratch, held, replacing, write_data
 
 
 def test_the_new_file_takes_the_old_one_s_place_at_the_end(tmp_path: Path) -> None:
@@ -96,3 +96,24 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     out.parent.write_text("")
     with pytest.raises(DataError, match="file/out: cannot be written: Not a directory"), held(out):
         pass
+
+
+def test_a_temporary_folder_of_a_killed_process_goes_with_the_next_one(tmp_path: Path,
+                                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    code = ("import sys, time\nfrom vlabench.files import Scratch\nmade = Scratch('x')\n"
+            "(made.path / 'big').write_text('x')\nprint(made.path, flush=True)\ntime.sleep(60)\n")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "vlabench-being-made").mkdir()
+    with subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent.parent, stdout=subprocess.PIPE,
+                          text=True, env={**os.environ, "TMPDIR": str(tmp_path)}) as other:
+        assert other.stdout is not None
+        theirs = Path(other.stdout.readline().strip())
+        Scratch("y").cleanup()
+        assert (theirs / "big").exists()  # its process lives
+        other.kill()
+        other.wait()
+    mine = Scratch("y")
+    assert {path.name for path in tmp_path.iterdir()} == {"vlabench-being-made", mine.path.name}
+    mine.cleanup()
+    mine.cleanup()
+    assert not mine.path.exists()

@@ -111,6 +111,13 @@ def test_half_a_line_at_the_end_does_no_harm(results: Path) -> None:
     assert found.notes[0].startswith("hero on primitive: 1 record left out: half a line at the end of ")
 
 
+def test_a_file_without_an_episode_is_named(results: Path) -> None:
+    (file,) = results.glob("hero/primitive/kitchen/clean.jsonl")
+    (file.parent / "far.jsonl").write_text("")
+    assert any(note.endswith("far.jsonl") and "no whole line of an episode in" in note
+               for note in gather([results]).notes)
+
+
 def test_task_sets_come_in_the_order_of_the_cards(tmp_path: Path) -> None:
     names = ["libero_10", "garage", "libero_goal", "libero_spatial"]
     written = [record(task=f"{name}/0", condition="own") for name in names]

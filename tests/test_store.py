@@ -171,13 +171,25 @@ def test_a_strange_line_in_the_middle_is_counted_and_the_rest_is_read(store: Sto
     assert warning.startswith(f"1 record left out: {why}")
 
 
-@pytest.mark.parametrize(("field", "value"), [("steps", "many"), ("status", "maybe"), ("unheard_of", 1)])
-def test_a_line_with_other_fields_or_types_is_left_out(store: Store, field: str, value: object) -> None:
+@pytest.mark.parametrize(("field", "value", "why"), [
+    ("steps", "many", "damaged in {}: a field holds what it never does"),
+    ("status", "maybe", "damaged in {}: a field holds what it never does"),
+    ("unheard_of", 1, "written by another version of vlabench in {}")])
+def test_a_line_with_other_fields_or_types_is_left_out(store: Store, field: str, value: object, why: str) -> None:
     path = fill(store, record())
     path.write_text(json.dumps({**json.loads(path.read_text()), field: value}) + "\n")
     assert read(store).warnings() == [
-        "1 record left out: written by another version of vlabench in results/random/primitive/kitchen/clean.jsonl"
-    ]
+        f"1 record left out: {why.format('results/random/primitive/kitchen/clean.jsonl')}"]
+
+
+def test_an_empty_file_and_a_pipe_are_said_and_not_waited_for(store: Store) -> None:
+    path = fill(store, record())
+    path.write_text("\n")
+    assert read(store).warnings() == ["no episode in results/random/primitive/kitchen/clean.jsonl, which is empty"]
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(StoreError, match=r"clean.jsonl: is no plain file\n  mend: remove it"):
+        read(store)
 
 
 def test_a_later_format_is_refused(store: Store) -> None:

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from vlabench.errors import VlabenchError
+from vlabench.errors import OptionError, VlabenchError
 from vlabench.verbs import board, gating, judging, learning, look, play, probing
 
+MAY_BE_EMPTY = ("--notes",)
 FAULT = 70
 """EX_SOFTWARE of sysexits.h. Python's own status for an exception, 1, would be a verdict to whoever runs `gate`."""
 
@@ -26,8 +28,15 @@ FAULT = 70
 class _Verbs(TyperGroup):
     """Says a user's mistake in its own words, without a traceback, and exits with its status."""
 
+    given: Sequence[str] = ()
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        self.given = tuple(args)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: Any) -> Any:
         try:
+            _check_given(self.given)
             return super().invoke(ctx)
         except VlabenchError as error:
             typer.echo(f"vlabench: {error}", err=True)
@@ -35,6 +44,18 @@ class _Verbs(TyperGroup):
         except KeyboardInterrupt:  # of which click would make the status 1
             typer.echo("vlabench: interrupted", err=True)
             raise typer.Exit(130) from None
+
+
+def _check_given(given: Sequence[str]) -> None:
+    """Raises OptionError for an empty option or argument: an unset shell variable, which must not start everything or
+    write into the folder here.
+    """
+    for before, text in zip(["", *given], given, strict=False):
+        option, equals, value = text.partition("=") if text.startswith("--") else (before, "=", text)
+        if equals and not value.strip() and option not in MAY_BE_EMPTY:
+            what = option if option.startswith("-") else "an argument"
+            raise OptionError(f"{what} is {value!r}: an unset shell variable?\n  mend: leave it out, or give it a "
+                              f"value")
 
 
 app = typer.Typer(cls=_Verbs, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,8 @@ from vlabench.errors import DataError
 from vlabench.problems import shown
 
 LOCK = ".lock"
+SCRATCH = "vlabench-"
+"""What the names of temporary folders begin with."""
 _handles: set[int] = set()
 """Of the locks that this process has."""
 
@@ -52,6 +56,29 @@ def _let_go() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_let_go)
+
+
+class Scratch:
+    """A temporary folder that goes with this process: if it is killed, with the next one that makes such a folder."""
+
+    def __init__(self, kind: str) -> None:
+        _sweep()
+        self.path = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{kind}-"))
+        self._lock = contextlib.ExitStack()
+        self._lock.enter_context(locked(self.path))
+
+    def cleanup(self) -> None:
+        """Remove it; once more does no harm."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        self._lock.close()
+
+
+def _sweep() -> None:
+    """Remove the folders of processes that were killed: those whose lock nobody has. One without is being made."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):
+        if (folder / LOCK).exists():
+            with contextlib.suppress(InUse, OSError), locked(folder):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

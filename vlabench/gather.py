@@ -23,7 +23,7 @@ from vlabench.errors import OptionError, StoreError, UnknownName, VlabenchError
 from vlabench.lineage import held
 from vlabench.litter import uncollected
 from vlabench.problems import shown
-from vlabench.store import RUNS, Reading, Store, listed
+from vlabench.store import RUNS, Reading, Store, content_of, listed
 from vlabench.types import EpisodeRecord, Status
 
 
@@ -155,7 +155,8 @@ def _read(
     owner: Owner, folder: Path, conditions: Mapping[str, str] | None
 ) -> tuple[list[Played], list[str], Origin]:
     files = sorted(file for file in folder.glob("*/*.jsonl") if conditions is None or file.stem in conditions)
-    last = sorted(((file.stem, line) for file in files if (line := _last_line(file))),
+    lines = {file: _last_line(file) for file in files}
+    last = sorted(((file.stem, line) for file, line in lines.items() if line),
                   key=lambda entry: str(entry[1].get("finished", "")))
     digests = {name: str(line.get("condition_digest", "")) for name, line in last}
     digests = dict(conditions) if conditions is not None else dict(sorted(digests.items()))
@@ -179,7 +180,8 @@ def _read(
             for record in reading.records.values():
                 for package, number in record.versions.items():
                     versions.setdefault(package, set()).add(number)
-    warnings = whole.warnings()
+    warnings = [*whole.warnings(), *(f"no whole line of an episode in {shown(file)}" for file, line in lines.items()
+                                     if line is None and conditions is None)]
     if old:
         warnings.append(f"left out, played under other parameters or an earlier protocol of the simulator than the "
                         f"suites here have: {listed(old)}; --suite S names another suite")
@@ -217,11 +219,7 @@ def _order() -> dict[str, int]:
 
 def _last_line(path: Path) -> dict[str, Any] | None:
     """The last line of a file that is whole."""
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise StoreError(f"{shown(path)}: {error.strerror}") from error
-    for line in reversed(lines):
+    for line in reversed(content_of(path).splitlines()):
         try:
             content = json.loads(line)
         except ValueError:

@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -45,7 +46,8 @@ _OPTIONAL = {f.name for f in dataclasses.fields(EpisodeRecord)
 
 @dataclass
 class Reading:
-    """The records that hold, by identity, and why other lines were left out (reason → number of lines).
+    """The records that hold, by identity, and why other lines were left out (reason → number of lines; 0 for a file
+    without any).
 
     outdated: condition → lines of episodes under that name which were something else, by their condition's digest.
     """
@@ -66,7 +68,7 @@ class Reading:
             what = f"condition{'s' if len(self.outdated) > 1 else ''} {listed(self.outdated)}"
             why = f"{what} had other parameters then, or the simulator an earlier protocol"
             reasons.insert(0, (why, self.outdated.total()))
-        return [f"{n} record{'s' if n > 1 else ''} left out: {why}" for why, n in reasons]
+        return [f"{n} record{'s' if n > 1 else ''} left out: {why}" if n else why for why, n in reasons]
 
 
 @dataclass(frozen=True)
@@ -197,11 +199,12 @@ def _mend_tail(handle: int) -> None:
 
 def _records(path: Path, ignored: Counter[str]) -> Iterator[EpisodeRecord]:
     """The records of a file in order; lines that are none are counted in `ignored`."""
-    with _explained(path, READING):
-        try:
-            lines = path.read_bytes().split(b"\n")
-        except FileNotFoundError:
-            return
+    try:
+        lines = content_of(path).split(b"\n")
+    except FileNotFoundError:
+        return
+    if not any(line.strip() for line in lines):
+        ignored[f"no episode in {shown(path)}, which is empty"] += 0
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -216,20 +219,38 @@ def _records(path: Path, ignored: Counter[str]) -> Iterator[EpisodeRecord]:
                 f"{shown(path)}, line {number}: format {written}, written by a later vlabench; this one reads up to "
                 f"format {FORMAT}\n  mend: upgrade vlabench, or choose another folder with --results DIR"
             )
-        record = _record(content) if written == FORMAT else None
-        if record is None:
+        if written != FORMAT or not _FIELDS - _OPTIONAL <= content.keys() <= _FIELDS:
             ignored[f"written by another version of vlabench in {shown(path)}"] += 1
+            continue
+        record = _record(content)
+        if record is None:
+            ignored[f"damaged in {shown(path)}: a field holds what it never does"] += 1
         else:
             yield record
 
 
 def _record(content: dict[str, Any]) -> EpisodeRecord | None:
-    if not (_FIELDS - _OPTIONAL <= content.keys() <= _FIELDS):
-        return None
     try:
         return _RECORD.validate_python(content)
     except ValidationError:
         return None
+
+
+def content_of(path: Path) -> bytes:
+    """What is in a file beside records. Raises FileNotFoundError, and StoreError for one that cannot be read: also a
+    pipe, which would be waited for.
+    """
+    with _explained(path, READING):
+        try:
+            mode = path.stat().st_mode
+        except FileNotFoundError:
+            mode = None
+        if mode is not None and not stat.S_ISREG(mode):
+            raise StoreError(f"{shown(path)}: is no plain file\n  mend: remove it from the results folder")
+        content = None if mode is None else path.read_bytes()
+    if content is None:
+        raise FileNotFoundError(path)
+    return content
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:

@@ -27,6 +27,7 @@ from vlabench import arithmetic, registry
 from vlabench.card_types import PolicyCard
 from vlabench.episode import EpisodeError, Keeper, Played, play
 from vlabench.errors import VlabenchError
+from vlabench.files import Scratch
 from vlabench.offspring import die_with
 from vlabench.perturbations.base import Perturbation
 from vlabench.simulators.base import Scene
@@ -196,7 +197,7 @@ class Worker:
         self._took = 0.0
         self.last_words = ""
         self._log = tempfile.TemporaryFile()  # closed in kill()
-        self._folder = tempfile.TemporaryDirectory(prefix="vlabench-worker-", ignore_cleanup_errors=True)
+        self._folder = Scratch("worker")
         ours, theirs = Pipe()
         self.connection: Connection[Job | EpisodeSpec, Answer] = ours
         with theirs:
@@ -204,7 +205,7 @@ class Worker:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _BOOT, str(theirs.fileno()), str(os.getpid()), json.dumps(sys.path)],
                 pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
-                env={**os.environ, **arithmetic.environment(), **ENVIRONMENT, "TMPDIR": self._folder.name},
+                env={**os.environ, **arithmetic.environment(), **ENVIRONMENT, "TMPDIR": str(self._folder.path)},
                 start_new_session=True)
         self._send(job, time_limit)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from vlabench import cards
 from vlabench.card_types import PolicyCard
-from vlabench.errors import OptionError, StoreError, UnknownName
+from vlabench.errors import OptionError, UnknownName
 from vlabench.problems import shown
-from vlabench.store import RUNS, Store
+from vlabench.store import RUNS, Store, content_of
 from vlabench.types import EpisodeRecord
 
 _VERSION = re.compile("@([0-9a-f]{4,64})$")
@@ -106,11 +106,7 @@ def holdings(root: Path) -> list[Holding]:
         holding = found.setdefault((policy, assets), Holding(policy, assets))
         holding.task_sets.setdefault(task_set)
         meant = holding.conditions.setdefault(path.stem, Counter())
-        try:
-            lines = path.read_bytes().splitlines()
-        except OSError as error:
-            raise StoreError(f"{shown(path)}: {error.strerror}, when reading") from error
-        for line in lines:
+        for line in content_of(path).splitlines():
             digests = _digests(line)
             if digests is not None:
                 holding.versions[digests[0]] += 1

@@ -8,7 +8,7 @@ from typing import Any
 
 from vlabench import __version__, cards, lineage, provenance
 from vlabench.conditions import CLEAN, Condition
-from vlabench.errors import StoreError, VlabenchError
+from vlabench.errors import VlabenchError
 from vlabench.gather import Origin, Owner
 from vlabench.markup import Html, cell, tag, together
 from vlabench.plots import Data
@@ -16,7 +16,7 @@ from vlabench.preview import described
 from vlabench.problems import shown
 from vlabench.report.tables import boxed
 from vlabench.report.words import versions
-from vlabench.store import RUNS
+from vlabench.store import RUNS, content_of
 
 MANY = 30
 """Runs that are listed of a policy: the latest."""
@@ -64,11 +64,9 @@ def runs(origin: Origin) -> list[dict[str, Any]]:
     """The lines that runs left beside the records. Raises StoreError."""
     path = origin.folder / RUNS
     try:
-        lines = path.read_bytes().splitlines()
+        lines = content_of(path).splitlines()
     except FileNotFoundError:
         return []
-    except OSError as error:
-        raise StoreError(f"{shown(path)}: {error.strerror}, when reading") from error
     found = []
     for line in lines:
         try:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vlabench.errors import OptionError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -24,6 +26,14 @@ class Question(str, Enum):
 WIDTH = 160
 """Columns of a table that goes to a file or a pipe, unless COLUMNS says otherwise."""
 
+def split(values: Sequence[str] | None, option: str) -> tuple[str, ...]:
+    """`--tasks a,b --tasks c` → a, b, c. Raises OptionError for an option that is given and names nothing."""
+    parts = tuple(part.strip() for value in values or () for part in value.split(",") if part.strip())
+    if values and not parts:
+        raise OptionError(f"{option} {','.join(values)!r}: names nothing\n  mend: leave {option} out for all of them")
+    return parts
+
+
 Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Where records lie.")]
 Suite = Annotated[str, typer.Option("--suite", metavar="S", help="A suite's name, or the path of a card (.toml).")]
 Tasks = Annotated[list[str] | None, typer.Option(
@@ -36,11 +46,6 @@ Seed = Annotated[int, typer.Option("--seed", help="Of every random draw.")]
 TasksAs = Annotated[Question, typer.Option(
     "--tasks-as", help="fixed: about these very tasks; sample: about tasks like these, of which they are a sample.")]
 Cameras = Annotated[list[str] | None, typer.Option("--camera", metavar="NAME", help="Repeat for several.")]
-
-
-def split(values: Sequence[str] | None) -> tuple[str, ...]:
-    """`--tasks a,b --tasks c` → a, b, c."""
-    return tuple(part for value in values or () for part in value.split(",") if part)
 
 
 def console(stderr: bool = False) -> Console:

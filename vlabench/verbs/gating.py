@@ -50,8 +50,8 @@ def gate(
     from vlabench.progress import progress
 
     reports.check_paths([summary, junit])
-    choice = Choice(suite, assets, split(tasks), split(conditions), seed, candidate_seed, margin,
-                    alpha, task_margin, tasks_as.value)
+    choice = Choice(suite, assets, split(tasks, "--tasks"), split(conditions, "--conditions"), seed,
+                    candidate_seed, margin, alpha, task_margin, tasks_as.value)
     try:
         if play:
             found = play_it(baseline, candidate, choice, results, episodes=episodes, workers=workers,

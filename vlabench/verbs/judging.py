@@ -59,7 +59,8 @@ def table(
 
     kind = tables.check_target(out, form.value if form else None)
     sheet = tables.make(results or [Path("results")], tables.Choice(
-        layout, suite, split(policies), assets, published, partial, by_task_set, at_end, reference, versus,
+        layout, suite, split(policies, "--policies"), assets, published, partial, by_task_set, at_end, reference,
+        versus,
         tasks_as.value))
     if kind == "rich":
         console().print(to_rich(sheet, intervals), crop=False)
@@ -95,12 +96,13 @@ def plot(
     plots.check_target(out)
     if kind in probes.KINDS:
         given = {"--suite": suite, "--policies": policies, "--assets": assets, "--at-end": at_end}
-        probing.draw(kind, results or (), out, split(conditions), [name for name, value in given.items() if value])
+        senseless = [name for name, value in given.items() if value]
+        probing.draw(kind, results or (), out, split(conditions, "--conditions"), senseless)
         return
     if kind not in plots.KINDS:
         raise UnknownName("kind of plot", kind, {*plots.KINDS, *probes.KINDS})
-    data = plots.load(results or [Path("results")], suite, split(conditions), split(policies), assets, at_end,
-                      tasks_as.value)
+    data = plots.load(results or [Path("results")], suite, split(conditions, "--conditions"),
+                      split(policies, "--policies"), assets, at_end, tasks_as.value)
     for note in data.notes:
         typer.echo(f"note: {note}", err=True)
     for file in plots.save(plots.draw(kind, data), out):
@@ -126,7 +128,8 @@ def report(
     """Write one HTML page with everything: verdicts, tables, plots, pictures, episodes, how to reproduce it."""
     from vlabench.report.make import Choice, write
 
-    choice = Choice(suite, split(conditions), split(policies), assets, at_end, versus, episodes, preview,
+    choice = Choice(suite, split(conditions, "--conditions"), split(policies, "--policies"), assets, at_end, versus,
+                    episodes, preview,
                     tasks_as.value)
     size = write(results or [Path("results")], out, choice, lambda text: typer.echo(text, err=True))
     typer.echo(f"{out}: {size / 1e6:.1f} MB")

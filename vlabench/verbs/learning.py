@@ -37,7 +37,7 @@ def demos(
     recipe = Recipe(assets, image_size, seed, noise, kicks)
     if with_policy:
         recipe = with_learner(recipe, with_policy, mix)
-    chosen = find_tasks("libero", split(task_set), split(tasks))
+    chosen = find_tasks("libero", split(task_set, "--task-set"), split(tasks, "--tasks"))
     done = collect(chosen, per_task, out, recipe, workers=workers, progress=progress(console(stderr=True)))
     rate = done.frames / max(done.seconds, 1e-9)
     typer.echo(f"{done.tries} episodes in {done.seconds:.1f} s, {done.frames} frames ({rate:.0f}/s)")

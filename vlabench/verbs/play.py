@@ -35,7 +35,7 @@ def run(
 
     if table:
         tables.check_path(table)
-    options = Options(episodes, split(tasks), split(conditions), control, seed)
+    options = Options(episodes, split(tasks, "--tasks"), split(conditions, "--conditions"), control, seed)
     done = evaluate(policy, suite, results, assets=assets, options=options, workers=workers, record=record,
                     time_limit=time_limit, progress=progress(console(stderr=True)))
     if done.records:
@@ -68,8 +68,9 @@ def preview(
     """Draw what a policy sees first: tasks (by default one of each set) in rows, conditions in columns."""
     from vlabench.preview import preview as draw
 
-    cells = draw(suite, out, assets=assets, tasks=split(tasks), conditions=split(conditions), index=index, seed=seed,
-                 cameras=split(camera), size=size)
+    cells = draw(suite, out, assets=assets, tasks=split(tasks, "--tasks"),
+                 conditions=split(conditions, "--conditions"), index=index, seed=seed,
+                 cameras=split(camera, "--camera"), size=size)
     typer.echo(f"{out}: {len(cells)} pictures")
 
 
@@ -90,6 +91,6 @@ def replay(
     from vlabench.film import replay as play_again
 
     film = play_again(policy, task, condition, index, results=results, out=out, assets=assets, seed=seed, suite=suite,
-                      cameras=split(camera), size=size)
+                      cameras=split(camera, "--camera"), size=size)
     typer.echo(f"{out}: {film.frames} frames, {film.played.status} after {film.played.steps} steps; the final state is "
                f"the recorded one ({film.played.state})")

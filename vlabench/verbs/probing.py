@@ -31,7 +31,7 @@ def probe(
     from vlabench.probe import probe as play
     from vlabench.progress import progress
 
-    options = Options(episodes, split(tasks), split(conditions), seed=seed)
+    options = Options(episodes, split(tasks, "--tasks"), split(conditions, "--conditions"), seed=seed)
     try:
         done = play(policy, suite, out, assets=assets, options=options, workers=workers,
                     progress=progress(console(stderr=True)))

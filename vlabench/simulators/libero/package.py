@@ -16,9 +16,7 @@ import logging
 import os
 import pickle
 import runpy
-import shutil
 import sys
-import tempfile
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -31,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vlabench.errors import AssetsError, MissingExtra
+from vlabench.files import Scratch
 
 MUJOCO = (3, 4)
 """The first version in which boxes that overlap are pushed apart twice as hard: on LIBERO's own assets four tasks then
@@ -116,8 +115,9 @@ def init_states(task_set: str, name: str) -> npt.NDArray[np.float64]:
 
 def _write_config(assets: Path) -> None:
     """A complete config in a folder of this process, so that the import asks nothing and touches no home folder."""
-    folder = Path(tempfile.mkdtemp(prefix="vlabench-libero-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    scratch = Scratch("libero")
+    atexit.register(scratch.cleanup)
+    folder = scratch.path
     paths = {"benchmark_root": root(), "bddl_files": root() / "bddl_files", "init_states": root() / "init_files",
              "datasets": folder / "datasets", "assets": assets}
     (folder / "config.yaml").write_text("".join(f"{k}: {str(v)!r}\n" for k, v in paths.items()))
