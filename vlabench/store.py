@@ -241,16 +241,9 @@ def content_of(path: Path) -> bytes:
     pipe, which would be waited for.
     """
     with _explained(path, READING):
-        try:
-            mode = path.stat().st_mode
-        except FileNotFoundError:
-            mode = None
-        if mode is not None and not stat.S_ISREG(mode):
+        if not stat.S_ISREG(path.stat().st_mode):
             raise StoreError(f"{shown(path)}: is no plain file\n  mend: remove it from the results folder")
-        content = None if mode is None else path.read_bytes()
-    if content is None:
-        raise FileNotFoundError(path)
-    return content
+        return path.read_bytes()
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
@@ -298,8 +291,10 @@ def _sync_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _explained(path: Path, doing: str) -> Iterator[None]:
-    """Turn an OSError inside into a StoreError; `doing` is WRITING or READING."""
+    """Turn an OSError inside into a StoreError; `doing` is WRITING or READING, where there need not be any file."""
     try:
         yield
     except OSError as error:
+        if doing is READING and isinstance(error, FileNotFoundError):
+            raise
         raise StoreError(f"{shown(path)}: {error.strerror or error}, {doing}") from error
