@@ -105,3 +105,15 @@ def test_a_broken_plug_in_is_named(site: Path, value: str, message: str) -> None
     with pytest.raises(PluginError) as caught:
         registry.adapter("odd")
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(("code", "message"), [
+    ("x = 1\ndef f(:\n", "SyntaxError: "), ("x = 1\ny = undefined\n", "NameError: name 'undefined' is not defined"),
+    ("x = 1\nraise RuntimeError('no licence')\n", "RuntimeError: no licence")])
+def test_a_mistake_in_a_plug_ins_module_is_told_with_file_and_line(site: Path, code: str, message: str) -> None:
+    install(site, "odd", {"vlabench.adapters": {"odd": "oddest:Odd"}}, {"oddest.py": code})
+    with pytest.raises(PluginError) as caught:
+        registry.adapter("odd")
+    said = str(caught.value)
+    assert said.startswith(f"adapter 'odd' (oddest:Odd) cannot be imported: {message}")
+    assert said.endswith("oddest.py:2]")

@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.metadata
+import traceback
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -78,12 +79,22 @@ def load(kind: Kind, name: str) -> type[Any]:
     module_name, _, attribute = where.partition(":")
     try:
         found = getattr(importlib.import_module(module_name), attribute, None)
-    except ImportError as error:
-        raise PluginError(f"{kind} {name!r} ({where}) cannot be imported: {error}") from error
+    except Exception as error:  # whatever the module does while it is imported
+        raise PluginError(f"{kind} {name!r} ({where}) cannot be imported: {_mistake(error)}") from error
     base = getattr(importlib.import_module(f"vlabench.{FOLDERS[kind]}.base"), BASES[kind])
     if not (isinstance(found, type) and issubclass(found, base)):
         raise PluginError(f"{kind} {name!r}: {where} is not a subclass of {base.__module__}:{base.__name__}")
     return found
+
+
+def _mistake(error: Exception) -> str:
+    """What is wrong with a module, with the file and line unless it is that something is not installed."""
+    if isinstance(error, SyntaxError):
+        return f"{type(error).__name__}: {error.msg} [{error.filename}:{error.lineno}]"
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, ImportError) or not frames:
+        return str(error)
+    return f"{type(error).__name__}: {error} [{frames[-1].filename}:{frames[-1].lineno}]"
 
 
 def refresh() -> None:
