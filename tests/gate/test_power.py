@@ -29,14 +29,17 @@ def test_cells_with_discordant_pairs_of_their_own_take_more() -> None:
 
 
 def test_the_number_is_that_after_which_the_very_rates_would_decide() -> None:
-    """Equal pairs: z grows with the root of what they are worth, and must be 1.645 + 0.842."""
+    """Equal pairs do not scatter: it is enough that z, which grows with the root of their number, is 1.645."""
     wins = np.ones(40, dtype=np.bool_)
     found = stats.difference(wins, wins, [k % 4 for k in range(40)])
     further = further_episodes(found, 10, 0.05, 0.05, 0.025)
     assert further is not None
     # Tango's z at −0.05 without discordant pairs: √(n · 0.05 / 0.95)
     assert found.z(-0.05) == pytest.approx(np.sqrt(40 * 0.05 / 0.95))
-    assert 10 + further == int(np.ceil((1.644854 + 0.841621) ** 2 * 0.95 / 0.05 / 4))
+    assert 10 + further == int(np.ceil(1.644854**2 * 0.95 / 0.05 / 4))
+    more = np.ones(4 * (10 + further), dtype=np.bool_)
+    assert stats.difference(more, more, [k % 4 for k in range(len(more))]).p_no_worse(0.05) <= 0.05
+    assert stats.difference(more[4:], more[4:], [k % 4 for k in range(len(more) - 4)]).p_no_worse(0.05) > 0.05
 
 
 def test_the_number_gives_the_power_it_promises() -> None:

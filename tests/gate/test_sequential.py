@@ -7,7 +7,7 @@ import pytest
 from scipy.special import beta as beta_function
 
 from vlabench import stats
-from vlabench.gate.sequential import SUSPECT, Contest, Trial
+from vlabench.gate.sequential import SEEN, SUSPECT, Contest, Trial
 from vlabench.gate.verdicts import Terms
 
 TASKS = [f"kitchen/{task}" for task in range(10)]
@@ -69,10 +69,25 @@ def test_a_pass_waits_for_a_task_under_suspicion() -> None:
     play(found, found.contests[0], {7: 1.0})
     assert found.contests[0].verdict == "regression" and found.contests[0].sequence.p_no_regression <= 0.05
     assert [each.task for each in found.flagged(found.contests[0])] == ["kitchen/7"]
-    # at its end it waits no longer: the mean passed, and no task is certain
+    # nor at its end: nobody knows
     short = trial(tasks=40, limit=8, terms=Terms(margin=0.1))
     play(short, short.contests[0], {7: 1.0})
-    assert short.contests[0].rounds == 8 and short.contests[0].verdict == "no regression"
+    assert short.contests[0].rounds == 8 and short.contests[0].verdict == "undecided"
+    assert [each.task for each in short.suspects(short.contests[0])] == ["kitchen/7"]
+
+
+def test_no_pass_before_a_collapsed_task_would_be_suspect() -> None:
+    """Equal policies on 40 tasks pass by the mean after 3 rounds, 82 pairs; a task that loses 80 points has lost 3 or
+    more of 6 episodes with a chance of 98 %."""
+    from scipy.stats import binom
+
+    assert binom.sf(2, SEEN, 0.8) > 0.98 > binom.sf(2, SEEN - 1, 0.8)
+    found = trial(tasks=40)
+    play(found, found.contests[0], {})
+    assert found.contests[0].rounds == SEEN and found.contests[0].verdict == "no regression"
+    short = trial(tasks=40, limit=4)
+    play(short, short.contests[0], {})
+    assert short.contests[0].verdict == "no regression"  # the suite has no more
 
 
 def test_errors_are_no_outcomes_and_keep_it_from_passing() -> None:

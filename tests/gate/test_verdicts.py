@@ -158,6 +158,24 @@ def test_errors_keep_a_condition_from_passing_but_not_from_failing() -> None:
     assert judge([Pairs("c", bad.keys, bad.first, bad.second, errors=(0, 99))], Terms())[0].verdict == "regression"
 
 
+def test_a_task_that_only_errors_or_is_not_there_keeps_its_condition_from_passing() -> None:
+    """1 of 40 tasks is 2.5 %: below the share of errors that is put up with, and yet a collapse may hide there."""
+    everywhere = [record(task=f"kitchen/{task}", index=index) for task in range(40) for index in range(20)]
+
+    def spoilt(status: str, of: int) -> list[EpisodeRecord]:
+        return [record(task=f"kitchen/{task}", index=index, status=status if task == 7 and index < of else "success")
+                for task in range(40) for index in range(20)]
+
+    assert judge([paired("c", everywhere, everywhere)], Terms())[0].verdict == "no regression"
+    for of, said in ((20, "(20 of 20)"), (6, "(6 of 20)")):
+        (finding,) = judge([paired("c", everywhere, spoilt("error", of))], Terms())
+        assert finding.verdict == "undecided" and finding.why == f"errors hide what happens in kitchen/7 {said}"
+    assert judge([paired("c", everywhere, spoilt("error", 5))], Terms())[0].verdict == "no regression"
+    without = [each for each in everywhere if each.task != "kitchen/7"]
+    (finding,) = judge([paired("c", everywhere, without)], Terms())
+    assert finding.verdict == "undecided" and finding.why == "only one side has kitchen/7; --tasks compares the others"
+
+
 def test_a_condition_without_pairs_is_undecided_and_leaves_all_undecided() -> None:
     empty = paired("dark", side("ss"), side("--ss"))
     findings = judge([losing(0.0), empty], Terms())

@@ -52,7 +52,7 @@ class Reader(HTMLParser):
 
 def test_conditions_of_one_policy(hero: plots.Data) -> None:
     found = Reader(tables.conditions_table([standing(hero, hero.sides[0])], []))
-    assert found.header == ["condition", "success, %", "", "− clean, points", "verdict"]
+    assert found.header == ["condition", "success, %", "", "− clean, points [as judged]", "verdict"]
     assert list(found.rows) == ["clean", "far", "nearon kitchen", "shift-s1on kitchen", "shift-s2on kitchen"]
     assert found.rows["far"][0].startswith("50.0 [") and found.rows["far"][2].startswith("−50.0 [")
     assert found.rows["clean"][2:] == ["–", ""] and found.rows["nearon kitchen"][3] == "undecided"
@@ -97,8 +97,8 @@ def test_conditions_of_several_policies(both: plots.Data) -> None:
     standings = [standing(both, side) for side in both.sides]
     found = Reader(tables.conditions_table(standings, [comparison(both, *both.sides)]))
     assert found.header == [
-        "condition", "hero: success, %", "hero: − clean, points", "hero: verdict", "rival: success, %",
-        "rival: − clean, points", "rival: verdict", "rival − hero, points", "verdict"]
+        "condition", "hero: success, %", "hero: − clean, points [as judged]", "hero: verdict", "rival: success, %",
+        "rival: − clean, points [as judged]", "rival: verdict", "rival − hero, points [as judged]", "verdict"]
     near = found.rows["nearon kitchen"]
     assert near[0].startswith("100.0 [") and near[3].startswith("100.0 [") and near[6].startswith("0.0 [")
     assert found.rows["clean"][6].startswith("−25.0 [")

@@ -102,6 +102,9 @@ def compare(baseline: str, candidate: str, choice: Choice, results: Path = Path(
             f"{choice.seed} against {choice.candidate_seed})", *dict.fromkeys(left_out)]))
     notes += difference_notes(first, second, mine, theirs)
     for each in pairs:
+        if any(each.errors):
+            notes.append(f"condition {each.condition!r}: {each.errors[0]} episodes of the baseline and "
+                         f"{each.errors[1]} of the candidate ended in errors and are left out")
         if any(each.alone):
             notes.append(f"condition {each.condition!r}: {each.alone[0]} episodes of the baseline and {each.alone[1]} "
                          f"of the candidate have no counterpart and are left out")

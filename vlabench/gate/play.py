@@ -18,7 +18,7 @@ from vlabench.cards import load_suite
 from vlabench.errors import OptionError
 from vlabench.gate.compare import Choice, Report, difference_notes
 from vlabench.gate.player import Interrupted, Player
-from vlabench.gate.sequential import Contest, Trial
+from vlabench.gate.sequential import SEEN, Contest, Trial
 from vlabench.gate.sides import Side, address, sides
 from vlabench.gate.verdicts import Finding, Pairs, finding_of, judge, paired
 from vlabench.plan import Options, Plan
@@ -26,8 +26,9 @@ from vlabench.progress import Progress
 from vlabench.types import Success
 
 FIRST_PAIRS = 32
-"""Pairs of a condition's first batch, in whole rounds: fewer seldom decide, and each batch starts workers anew. A later
-one doubles the rounds so far, or has as many as it will take if things go on as they went, if these are fewer."""
+"""Pairs of a condition's first batch, in whole rounds, SEEN at least: fewer seldom decide, and each batch starts
+workers anew. A later one doubles the rounds so far, or has as many as it will take if things go on as they went, if
+these are fewer."""
 
 
 def play(baseline: str, candidate: str, choice: Choice, results: Path = Path("results"), *,
@@ -124,7 +125,7 @@ class Match:
                 break
             first, second = (player.outcomes(contest.condition, contest.rounds) for player in self.players)
             contest.add(first, second)
-            self.trial.look(contest, lambda: self._pairs(contest).too_many_errors)
+            self.trial.look(contest, lambda: bool(self._pairs(contest).unfit(self.trial.terms.task_margin)))
         state = contest.sequence.state
         if state.n:
             self.progress.note(f"{contest.condition}: {contest.verdict} after {contest.rounds} rounds, difference "
@@ -140,7 +141,7 @@ class Match:
         """The rounds to play next; none if it is decided or at its end."""
         if contest.verdict != "undecided":
             return range(0)
-        first = math.ceil(FIRST_PAIRS / len(contest.tasks))
+        first = max(SEEN, math.ceil(FIRST_PAIRS / len(contest.tasks)))
         size = min(contest.rounds, self.trial.further(contest) or contest.rounds) or first
         return range(contest.rounds, min(contest.limit, contest.rounds + size))
 
@@ -155,7 +156,10 @@ class Match:
         why, further = "", None
         if contest.verdict == "undecided" and self.trial.lost:
             why = "not looked into further: another condition is a regression"
-        elif contest.verdict == "undecided":
+        elif contest.verdict == "undecided" and contest.rounds:
+            why = pairs.unfit(self.trial.terms.task_margin)
+            if suspects := self.trial.suspects(contest):
+                why = why or f"{', '.join(each.task for each in suspects)} may have collapsed"
             further = self.trial.further(contest)
         return finding_of(pairs, contest.verdict, self.trial.difference(contest), self.trial.flagged(contest), why,
                           further, self.trial.visible(contest))

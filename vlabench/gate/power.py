@@ -59,14 +59,17 @@ def further_episodes(found: stats.Difference, each: float, margin: float, error:
     """Episodes per task, beyond the `each` that are there, after which a verdict has the chance POWER; None for none.
 
     found: the difference of a condition so far. error: of "it lost less than the margin"; an accusation takes
-    `correction`. What these episodes are worth grows with their number, and z with its root.
+    `correction`. The test's standard error is that under the margin, the difference scatters by what was observed; both
+    fall with the root of the number.
     """
-    z = found.z(-margin)
-    if z == 0:
+    z, gap = found.z(-margin), abs(found.value + margin)
+    if z == 0 or gap < 1e-12:
         return None
-    needed = found.worth.quantile(error if z > 0 else correction) + found.worth.quantile(1 - POWER)
-    number = each * ((needed / z) ** 2 - 1)
-    return max(1, math.ceil(number)) if number <= MOST else None
+    tested = gap * math.sqrt(found.worth.episodes) / abs(z)
+    scatter = math.sqrt(max(found.lost + found.gained - found.value**2, 0.0))
+    quantile, power = found.worth.quantile(error if z > 0 else correction), found.worth.quantile(1 - POWER)
+    number = each * (((quantile * tested + power * scatter) / gap) ** 2 / found.worth.episodes - 1)
+    return max(1, math.ceil(number - 1e-9)) if number <= MOST else None
 
 
 def further_rounds(lost: int, gained: int, ties: int, tasks: int, margin: float, error: float,

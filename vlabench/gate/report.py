@@ -13,7 +13,7 @@ from rich.text import Text
 from vlabench import stats
 from vlabench.errors import OptionError, StoreError
 from vlabench.gate.compare import Report
-from vlabench.gate.power import POWER
+from vlabench.gate.power import POWER, Visible
 from vlabench.gate.verdicts import Finding, TaskLoss
 
 WORDS = {"no regression": "no regression", "regression": "REGRESSION", "undecided": "inconclusive"}
@@ -37,13 +37,13 @@ def terms(report: Report) -> str:
     seeds = f" of seed {choice.seed}" if choice.seed or choice.candidate_seed else ""
     if choice.candidate_seed != choice.seed:
         seeds = f" of seed {choice.seed} against {choice.candidate_seed}, which share start states alone"
-    count = len(report.findings)
+    count, bound = len(report.findings), f"−{choice.margin:g}" if choice.margin else "0"
     many = f", corrected for {count} conditions" if count > 1 else ""
     looks = ", both valid at every look" if report.sequential else ""
     return (f"{what}{report.assets} assets; the same episodes{seeds}; margin {choice.margin:g} points, of a single "
             f"task {choice.task_margin:g}, alpha {choice.alpha:g}. The difference is candidate − baseline in points, "
             f"the mean over tasks; the lower end of its interval has an error of {choice.alpha:g}, the upper end one "
-            f"of {choice.alpha / 2:g}{many}{looks}. No regression: it lies above −{choice.margin:g}, and no task is "
+            f"of {choice.alpha / 2:g}{many}{looks}. No regression: it lies above {bound}, and no task is "
             f"flagged. A regression: it lies below, or a task is flagged, because it certainly lost something and "
             f"{choice.task_margin:g} points or more.")
 
@@ -75,7 +75,8 @@ def notes(report: Report) -> list[str]:
     found = [report.effort] if report.effort else []
     for finding in report.findings:
         if finding.flagged:
-            found.append(f"{finding.condition}: flagged: {', '.join(map(loss, finding.flagged))}")
+            about = ", which is about these very tasks" if report.choice.tasks_as == "sample" else ""
+            found.append(f"{finding.condition}: flagged{about}: {', '.join(map(loss, finding.flagged))}")
         elif finding.verdict == "regression" and finding.worst:
             found.append(f"{finding.condition} lost most in: {', '.join(map(loss, finding.worst))}")
     tasks = max((finding.tasks for finding in report.findings), default=0)
@@ -92,19 +93,24 @@ def loss(task: TaskLoss) -> str:
 
 
 def sight(report: Report) -> list[str]:
-    """What loss of a single task these episodes can show."""
-    seen = min((each.visible for each in report.findings if each.visible), default=None,
-               key=lambda each: each.episodes)
-    if seen is None:
-        return []
-    unit = "rounds" if report.sequential else "episodes a task"
+    """What loss of a single task these episodes can show; by condition, where they differ in that."""
+    found: dict[Visible, list[str]] = {}
+    for finding in report.findings:
+        if finding.visible and finding.visible.episodes:
+            found.setdefault(finding.visible, []).append(finding.condition)
+    unit = "round" if report.sequential else "episode"
+    return [(f"{', '.join(names)}: " if len(found) > 1 else "") + _sight(seen, unit) for seen, names in found.items()]
+
+
+def _sight(seen: Visible, unit: str) -> str:
+    number = f"{seen.episodes} {unit}{'' if seen.episodes == 1 else 's'}{' a task' if unit == 'episode' else ''}"
     if seen.lost is None:
-        return [f"{seen.episodes} {unit} cannot show that a single task collapsed; {seen.enough} could"]
+        return f"{number} cannot show that a single task collapsed; {seen.enough} could"
     share = 100 * seen.lost / seen.episodes
     likely = "" if seen.likely is None else (f"; one that loses {100 * seen.likely:.0f} points is found in "
                                              f"{100 * POWER:.0f} % of such gates")
-    return [f"with {seen.episodes} {unit}, a task is flagged once it loses {seen.lost} of them ({share:.0f} points), "
-            f"none gained{likely}"]
+    return (f"with {number}, a task is flagged once it loses {seen.lost} of them ({share:.0f} points), none gained"
+            f"{likely}")
 
 
 def to_rich(report: Report) -> Table:
@@ -161,7 +167,7 @@ def points(difference: stats.Estimate | stats.Difference) -> str:
     if not difference.n:
         return "–"
     if math.isnan(difference.low):
-        return f"{100 * difference.value:+.1f}".replace("-", "−")
+        return f"{100 * difference.value + 0.0:+.1f}".replace("+0.0", "0.0").replace("-", "−")
     value, low, high = (f"{100 * number + 0.0:+.1f}".replace("+0.0", "0.0").replace("-0.0", "0.0")
                         for number in (difference.value, difference.low, difference.high))
     return f"{value} [{low}, {high}]".replace("-", "−")

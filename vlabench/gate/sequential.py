@@ -17,9 +17,11 @@ from vlabench.gate.power import MOST, Visible, further_rounds
 from vlabench.gate.verdicts import TaskLoss, Terms, is_flagged
 
 SUSPECT = 3.5
-"""A condition does not pass yet while a task that has lost the task margin has an e-value like this (3 episodes lost,
-none gained): the mean over many tasks may be decided before the one that collapsed was played often enough. It only
-ever delays a pass."""
+"""A condition does not pass while a task that has lost the task margin has an e-value like this (3 episodes lost, none
+gained): the mean over many tasks may be decided before the one that collapsed was played often enough."""
+SEEN = 6
+"""Nor before so many rounds, in which a task that loses 80 points becomes suspect with a chance of 98 %. Neither can
+make the gate accuse or pass more often: both only delay a pass."""
 
 
 @dataclass
@@ -100,7 +102,7 @@ class Trial:
         if contest.verdict == "undecided" and self.flagged(contest):
             contest.verdict = "regression"
         passed = contest.sequence.p_no_regression <= self.terms.alpha
-        waiting = contest.rounds < contest.limit and self._suspects(contest)
+        waiting = contest.rounds < min(SEEN, contest.limit) or self.suspects(contest)
         if contest.verdict == "undecided" and passed and not waiting and not errors():
             contest.verdict = "no regression"
 
@@ -117,9 +119,12 @@ class Trial:
 
     def further(self, contest: Contest) -> int | None:
         """The rounds that it will take if things go on as they went."""
-        sequence = contest.sequence
-        return further_rounds(sequence.first_better, sequence.second_better, sequence.ties, len(contest.tasks),
-                              self.terms.margin, self.terms.alpha, self.terms.accusing / len(self.contests))
+        sequence, suspects = contest.sequence, self.suspects(contest)
+        number = further_rounds(sequence.first_better, sequence.second_better, sequence.ties, len(contest.tasks),
+                                self.terms.margin, self.terms.alpha, self.terms.accusing / len(self.contests))
+        if suspects:
+            return max(1, self.visible(contest).enough - max(each.lost for each in suspects))
+        return number and max(number, SEEN - contest.rounds)
 
     def visible(self, contest: Contest) -> Visible:
         """The loss of one task that would have been flagged after the rounds so far."""
@@ -128,5 +133,7 @@ class Trial:
         lost = max(enough, int(np.ceil(self.terms.task_margin * contest.rounds - 1e-9)))
         return Visible(contest.rounds, lost if lost <= contest.rounds else None, None, enough)
 
-    def _suspects(self, contest: Contest) -> bool:
-        return any(loss.p <= 1 / SUSPECT and loss.difference <= -self.terms.task_margin for loss in contest.losses(1))
+    def suspects(self, contest: Contest) -> list[TaskLoss]:
+        """The tasks that may have collapsed, but are not flagged yet."""
+        return [loss for loss in contest.losses(1)
+                if loss.p <= 1 / SUSPECT and loss.difference <= -self.terms.task_margin]

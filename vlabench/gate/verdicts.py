@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -43,7 +44,8 @@ class Pairs:
     """What both sides did under one condition.
 
     keys: the N episodes that both finished; first, second: the baseline's and the candidate's outcomes bool [N].
-    errors, alone: per side, episodes that ended in errors, and that the other side did not play.
+    errors, alone: per side, episodes that ended in errors, and that the other side did not play. common: task → the
+    episodes that both sides have on record, errors included. absent: tasks that only one side has.
     """
 
     condition: str
@@ -52,6 +54,8 @@ class Pairs:
     second: stats.Bools = field(repr=False)
     errors: tuple[int, int] = (0, 0)
     alone: tuple[int, int] = (0, 0)
+    common: Mapping[str, int] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
 
     @property
     def tasks(self) -> list[str]:
@@ -62,6 +66,19 @@ class Pairs:
     def too_many_errors(self) -> bool:
         """More than MAX_ERRORS of either side's common episodes ended in errors."""
         return max(self.errors) > MAX_ERRORS * (len(self.keys) + max(self.errors))
+
+    def unfit(self, task_margin: float) -> str:
+        """Why it cannot pass, whatever the pairs say; "" if it can. A task may have collapsed where nobody looks."""
+        if self.too_many_errors:
+            return f"too many episodes ended in errors ({_counted(self)})"
+        pairs = Counter(self.tasks)
+        hidden = [f"{task} ({number - pairs[task]} of {number})" for task, number in self.common.items()
+                  if number - pairs[task] >= task_margin * number and number > pairs[task]]
+        if hidden:
+            return f"errors hide what happens in {', '.join(hidden)}"
+        if self.absent:
+            return f"only one side has {_few(self.absent)}; --tasks compares the others"
+        return ""
 
     def by_task(self) -> list[TaskLoss]:
         """What each task lost and gained, without a judgement."""
@@ -127,12 +144,15 @@ def paired(condition: str, baseline: Iterable[EpisodeRecord], candidate: Iterabl
     """The pairs of two sides' records of one condition, one seed each; `counts`: which success counts."""
     mine, theirs = ({(record.task, record.index): record for record in side} for side in (baseline, candidate))
     common = [key for key in mine if key in theirs]
+    shared = Counter(task for task, _ in common)
+    absent = sorted({task for task, _ in (*mine, *theirs)} - set(shared))
     keys = tuple(sorted(key for key in common if "error" not in (mine[key].status, theirs[key].status)))
     first, second = (np.array([won(side[key], counts) for key in keys], dtype=np.bool_) for side in (mine, theirs))
     return Pairs(condition, keys, first, second,
                  errors=(sum(mine[key].status == "error" for key in common),
                          sum(theirs[key].status == "error" for key in common)),
-                 alone=(len(mine) - len(common), len(theirs) - len(common)))
+                 alone=(len(mine) - len(common), len(theirs) - len(common)), common=dict(shared),
+                 absent=tuple(absent))
 
 
 def judge(conditions: Sequence[Pairs], terms: Terms) -> list[Finding]:
@@ -158,7 +178,8 @@ def judge(conditions: Sequence[Pairs], terms: Terms) -> list[Finding]:
         verdict: stats.Verdict = "regression" if name in accused or flagged else "undecided"
         why = _open(change, len(losses[name]), terms)
         if not flagged and name not in accused and change.p_no_worse(terms.margin) <= terms.alpha and not why:
-            verdict = "undecided" if pairs.too_many_errors else "no regression"
+            why = pairs.unfit(terms.task_margin)
+            verdict = "undecided" if why else "no regression"
         further = None
         if verdict == "undecided" and not why:
             further = further_episodes(change, len(pairs.keys) / len(losses[name]), terms.margin, terms.alpha,
@@ -181,7 +202,7 @@ def finding_of(pairs: Pairs, verdict: stats.Verdict, difference: stats.Estimate,
     if not pairs.keys and not why:
         why = f"no episode that both sides finished ({_counted(pairs)})"
     elif pairs.too_many_errors and verdict == "undecided":
-        why = f"too many episodes ended in errors ({_counted(pairs)})"
+        why = pairs.unfit(1.0)
     rates = stats.rate(pairs.first, pairs.tasks, tasks_as), stats.rate(pairs.second, pairs.tasks, tasks_as)
     tasks = pairs.by_task()
     worst = sorted((each for each in tasks if each.difference < 0), key=lambda each: (each.difference, each.task))
@@ -229,6 +250,10 @@ def _open(change: stats.Difference, tasks: int, terms: Terms) -> str:
         could = "no number could" if needed is None else f"{needed} could"
         return f"{tasks} tasks cannot show that tasks like these lost less than the margin, {could}"
     return "" if change.p_no_worse(terms.margin) <= terms.alpha else "more episodes do not help, more tasks do"
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:WORST]) + (f" and {len(names) - WORST} more" if len(names) > WORST else "")
 
 
 def _counted(pairs: Pairs) -> str:

@@ -87,7 +87,8 @@ def _headline(content: Content) -> list[Html]:
 def _conditions(content: Content) -> list[Html]:
     parts = [conditions_table(content.standings, content.comparisons), *_drawn(content.plots, "drops")]
     if content.by_task_set:
-        parts.insert(1, tag("details", tag("summary", "The same for each task set"), sheet_table(content.by_task_set),
+        parts.insert(1, tag("details", tag("summary", "The same for each task set, with 95 % intervals"),
+                         sheet_table(content.by_task_set),
                          _notes(content.by_task_set)))
     return parts
 

@@ -49,9 +49,9 @@ def conditions_table(found: Sequence[Standing], compared: Sequence[Comparison]) 
     for each in found:
         policy = f"{each.side.owner.policy}: " if several else ""
         header += [f">{policy}success, %", *([] if several else [">"])]
-        header += [f">{policy}− clean, points", f"{policy}verdict"] if costs else []
+        header += [f">{policy}− clean, points [as judged]", f"{policy}verdict"] if costs else []
     for other in compared:
-        header += [f">{other.side.owner.policy} − {other.baseline.owner.policy}, points", "verdict"]
+        header += [f">{other.side.owner.policy} − {other.baseline.owner.policy}, points [as judged]", "verdict"]
     rows = []
     for name in names:
         row = [cell(name, name, _where(found, name))]
