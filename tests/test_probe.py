@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -29,7 +31,7 @@ from vlabench.evaluation import evaluate
 from vlabench.perturbations.action_noise import ActionNoise
 from vlabench.perturbations.rotation import Rotation
 from vlabench.plan import Options
-from vlabench.probe import Probe, ProbeKeeper, Trace, load_current
+from vlabench.probe import Probe, Probed, ProbeKeeper, Trace, load_current
 from vlabench.probe import probe as play_probe
 from vlabench.simulators.base import Scene
 from vlabench.types import EpisodeSpec
@@ -160,6 +162,12 @@ def test_a_probe_comes_back_from_disk(here: Path) -> None:
             assert type(value) is type(getattr(other, name)), name
             assert not isinstance(value, np.ndarray) or value.dtype == getattr(other, name).dtype
     assert load_current(here / "p.npz")[1] == []
+
+
+@pytest.mark.parametrize(("traces", "failed", "status"), [(19, 1, 0), (18, 1, 1), (95, 5, 0), (94, 6, 1), (20, 0, 0)])
+def test_more_than_one_failed_episode_in_twenty_is_too_many(traces: int, failed: int, status: int) -> None:
+    made = cast("Probe", SimpleNamespace(traces=[None] * traces))
+    assert Probed(made, ("x",) * failed, 1.0).exit_code == status
 
 
 def test_episodes_that_fail_are_left_out_and_counted(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
