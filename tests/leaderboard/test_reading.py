@@ -116,6 +116,10 @@ def bomb() -> bytes:
 
 
 HOSTILE: dict[str, tuple[Change, str]] = {
+    "a date before its episodes": (says("created", value="2024-12-31"),
+                                   r"created: 2024-12-31 is before the last of its episodes was .*\(2025-01-01\)"),
+    "episodes after its date": (fields(3, finished="2999-01-01T00:00:00+00:00"), r"created: .*\(2999-01-01\)"),
+    "an hour that is no time": (fields(3, finished="yesterday"), "finished at 'yesterday', which is no time"),
     "html in the name": (says("name", value="<script>alert(1)</script>"), "name: must match pattern"),
     "html as a condition": (says("conditions", "<b>", value={"digest": "0" * 64, "parts": []}), "match pattern"),
     "a name of another folder": (says("name", value="other"), "lies in a folder of another name"),

@@ -28,7 +28,7 @@ def verification(entry: Path, **changes: Any) -> dict[str, Any]:
     """Of all 36 episodes, which came out equal to the bit."""
     digest = hashlib.sha256((entry / "submission.json").read_bytes()).hexdigest()
     return {"format": 1, "what": "replayed", "name": entry.name, "manifest_sha256": digest,
-            "when": "2025-01-02T03:04:05+00:00", "by": "someone", "vlabench": "0.1.0", "revision": None,
+            "when": "2025-01-02T03:04:05+00:00", "by": "someone", "vlabench": "0.1.0", "revision": "0" * 40,
             "versions": {"toy": "0.1"}, "seed": 3, "sample": 36, "total": 36, "agreed": 36, "share": None, "band": None,
             "rerun": None} | changes
 
@@ -103,6 +103,14 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
                         r"-4.0 to \+5.1 points, does not lie within ±5"),
     "no interval": (REPRODUCED | {"rerun": None}, "does not lie within ±5"),
     "a band of its own": (REPRODUCED | {"band": 0.5}, "share and band are 1.0 and 0.5, where 1.0 and 0.05 belong"),
+    "tomorrow": ({"when": "2999-01-02T03:04:05+00:00"}, "when: 2999-01-02T03:04:05.00:00 is in the future"),
+    "no revision": ({"revision": None}, "revision: "),
+    "no versions": ({"versions": {}}, "versions: "),
+    "ends the wrong way round": (REPRODUCED | {"rerun": {"value": 0.0, "low": 0.04, "high": -0.04}},
+                                 "rerun: .* does not lie within 0.04 to -0.04"),
+    "a value outside": (REPRODUCED | {"rerun": {"value": 0.045, "low": -0.04, "high": 0.04}},
+                        "rerun: .*a difference of 0.045 does not lie within -0.04 to 0.04"),
+    "reproduced though equal": (REPRODUCED | {"agreed": 36}, "all 36 episodes came out equal to the bit"),
     "both": ({"band": 0.05}, "share, band and rerun are of what was reproduced"),
 }
 
@@ -199,6 +207,7 @@ def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     submit(tmp_path / "results", str(path), "toy", name="mine", contact="me",
            out=tmp_path / "board" / "submissions" / "mine")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("vlabench.provenance.revision", lambda folder: "0" * 40)  # also where there is no git
     return tmp_path / "board"
 
 
@@ -210,13 +219,14 @@ def command(*more: str, sample: str = "60%") -> Any:
 @pytest.mark.slow
 def test_what_was_shown_is_recorded_and_makes_the_entry_replayed(played: Path) -> None:
     assert list(tracks(played / "submissions" / "mine")) == ["reported"]
-    done = command("--record", "--by", "vlabench's own", "--board", "board", "--seed", "5")
+    done = command("--record", "--by", "vlabench's own", "--board", "board")
     assert done.exit_code == 0, done.output
     (path,) = (played / "verifications" / "mine").iterdir()
     assert f"board/verifications/mine/{path.name}: recorded; next: vlabench board build" in done.stdout
     found = json.loads(path.read_text())
-    assert (found["what"], found["by"], found["seed"], found["sample"], found["total"], found["agreed"]) == (
-        "replayed", "vlabench's own", 5, 22, 36, 22)
+    assert (found["what"], found["by"], found["sample"], found["total"], found["agreed"]) == (
+        "replayed", "vlabench's own", 22, 36, 22)
+    assert f"--seed {found['seed']})" in done.stdout
     assert found["versions"]["toy"] == "0.1" and found["when"].endswith("+00:00")
     assert list(tracks(played / "submissions" / "mine")) == ["replayed"]
     # the entry, submitted anew, has not been seen by anyone
@@ -238,7 +248,8 @@ def test_what_shows_nothing_is_not_recorded(played: Path) -> None:
     (["--record"], "--record: whoever verified must be named"),
     (["--by", "me"], "--by 'me': only what is recorded bears a name"),
     (["--record", "--by", "a\nb", "--board", "board"], "must be one line of printable text"),
-    (["--record", "--by", "", "--board", "board"], "must be one line of printable text"),
+    (["--record", "--by", "", "--board", "board"], "--by is ''"),
+    (["--record", "--by", "me", "--board", "board", "--seed", "5"], "--seed 5: the sample of what is recorded must"),
     (["--record", "--by", "me"], "board/submissions/mine is no submission of the leaderboard leaderboard"),
     (["--record", "--by", "me", "--board", "policies"], "is no submission of the leaderboard policies"),
 ])
@@ -247,3 +258,10 @@ def test_records_need_a_name_and_a_board_before_anything_is_played(played: Path,
     monkeypatch.setattr(runner, "run", lambda *_, **__: pytest.fail("played"))
     found = command(*more)
     assert found.exit_code == 2 and reason in " ".join(found.stderr.split()) and "mend: " in found.stderr
+
+
+def test_code_without_a_revision_records_nothing(played: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "run", lambda *_, **__: pytest.fail("played"))
+    monkeypatch.setattr("vlabench.provenance.revision", lambda folder: None)
+    found = command("--record", "--by", "me", "--board", "board")
+    assert found.exit_code == 2 and "this vlabench is not in a git checkout" in " ".join(found.stderr.split())

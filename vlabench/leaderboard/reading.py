@@ -15,6 +15,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
@@ -87,6 +88,7 @@ def _read(folder: Path, known: Definitions) -> Submission:
     records = [record for path, count in manifest.expected_files().items() if count
                for record in _records(folder / path, texts[path], count, manifest)]
     _check_whole(records, manifest, shown(folder))
+    _check_created(records, manifest, shown(folder / MANIFEST))
     if rates(records, manifest) != manifest.rates:
         claimed, given = manifest.rates, rates(records, manifest)
         name = next(name for name in [*given, *claimed] if given.get(name) != claimed.get(name))
@@ -245,6 +247,21 @@ def _check_whole(records: list[EpisodeRecord], manifest: Manifest, where: str) -
             raise SubmissionError(f"{where}: {record.task} {record.condition} {record.index} ended in an error")
         if not math.isfinite(record.seconds):
             raise SubmissionError(f"{where}: {record.task} {record.condition} {record.index}: {record.seconds} seconds")
+
+
+def _check_created(records: Iterable[EpisodeRecord], manifest: Manifest, where: str) -> None:
+    """A submission is not older than its episodes. `finished` may be empty, but no other text than a time."""
+    days = [manifest.created]
+    for finished in {record.finished for record in records} - {""}:
+        try:
+            time = datetime.fromisoformat(finished)
+            days.append((time.astimezone(timezone.utc) if time.tzinfo else time).date().isoformat())
+        except (ValueError, OverflowError):
+            raise SubmissionError(f"{where}: an episode was finished at {finished[:80]!r}, which is no time\n"
+                                  f"  mend: submit the records as the run wrote them") from None
+    if max(days) > manifest.created:
+        raise SubmissionError(f"{where}: created: {manifest.created} is before the last of its episodes was finished "
+                              f"({max(days)})\n  mend: submit it anew; vlabench submit dates it")
 
 
 def check_numbers(path: Path, content: bytes) -> None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vlabench import provenance
 from vlabench.errors import OptionError, StoreError
 from vlabench.leaderboard.manifest import SUBMISSIONS, plain
 from vlabench.leaderboard.verifications import VERIFICATIONS, VerificationForm
 from vlabench.problems import shown
 
 
-def signer(submission: Path, record: bool, by: str | None, board: Path) -> str | None:
+def signer(submission: Path, record: bool, by: str | None, board: Path, seed: int | None = None) -> str | None:
     """Whose name a verification will bear, None if it is not recorded. Raises OptionError before anything is played."""
     if not record:
         if by is not None:
             raise OptionError(f"--by {by!r}: only what is recorded bears a name\n"
                               f"  mend: add --record, or leave --by out")
         return None
+    if seed is not None:
+        raise OptionError(f"--seed {seed}: the sample of what is recorded must not be chosen\n"
+                          f"  mend: leave --seed out; the one that is drawn is recorded")
     if by is None:
         raise OptionError("--record: whoever verified must be named\n  mend: --record --by NAME")
     try:
@@ -30,6 +34,9 @@ def signer(submission: Path, record: bool, by: str | None, board: Path) -> str |
     if not entry.exists() or not submission.exists() or not entry.samefile(submission):
         raise OptionError(f"--record: {shown(submission)} is no submission of the leaderboard {shown(board)}, where "
                           f"its verification would lie\n  mend: --board DIR names the leaderboard of the submission")
+    if provenance.revision(Path(__file__).resolve().parents[1]) is None:
+        raise OptionError("--record: this vlabench is not in a git checkout, so that it cannot be said which code "
+                          "verified\n  mend: run it from a clone of its repository, where git is installed")
     return by
 
 

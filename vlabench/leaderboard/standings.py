@@ -70,7 +70,7 @@ def standings(folder: Path) -> tuple[list[Standing], list[Outdated]]:
     """All submissions of a leaderboard's folder, by name, and those that are no longer comparable.
 
     Raises SubmissionError that names everything wrong with any of them or of their verifications, and if one policy is
-    twice in a track, or an entry a copy of another policy's.
+    twice in a track, or an entry ends as other policies do.
     """
     places = sorted((folder / SUBMISSIONS).iterdir()) if (folder / SUBMISSIONS).is_dir() else []
     found, outdated, problems = list[Standing](), list[Outdated](), list[str]()
@@ -82,8 +82,8 @@ def standings(folder: Path) -> tuple[list[Standing], list[Outdated]]:
         else:
             problems.append(each)
     problems += _twice(folder, [each.manifest for each in found])
-    problems += [f"{shown(folder / SUBMISSIONS / name)}: {why}"
-                 for name, why in copies([(each.manifest, each.states) for each in found])]
+    problems += [f"{shown(folder / SUBMISSIONS)}: {why}"
+                 for _, why in copies([(each.manifest, each.states) for each in found])]
     known = {each.manifest.name: Known(each.digest, each.outcomes.size) for each in found}
     known |= {each.name: each.known for each in outdated}
     verified, wrong = read_all(folder, known, {place.name for place in places})

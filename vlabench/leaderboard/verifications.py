@@ -36,6 +36,8 @@ BAND = 0.05
 """Within which the interval of a rerun's difference must lie; a fraction."""
 MAX_SIZE, MAX_FILES = 2**14, 100
 DIGITS = 6
+LEEWAY = datetime.timedelta(minutes=10)
+"""By which the clock of another machine may be fast."""
 MEND = "mend: remove the file; vlabench verify … --record writes another"
 
 
@@ -46,12 +48,18 @@ class Rerun(Form):
     low: float = Field(ge=-1, le=1)
     high: float = Field(ge=-1, le=1)
 
+    @model_validator(mode="after")
+    def _lies_in_its_interval(self) -> Self:
+        if not self.low <= self.value <= self.high:
+            raise ValueError(f"a difference of {self.value:g} does not lie within {self.low:g} to {self.high:g}")
+        return self
+
 
 class VerificationForm(Form):
     """What a verification showed. manifest_sha256: of the entry's manifest then; seed: draws the same sample again.
 
     sample: the episodes played again, of `total`; agreed: those that came out equal to the bit. by: who played them;
-    versions: of what. share, band, rerun: for `reproduced` only.
+    versions: of what; revision: of vlabench's code. share, band, rerun: for `reproduced` only.
     """
 
     format: Literal[1] = 1
@@ -61,8 +69,8 @@ class VerificationForm(Form):
     when: str = Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\+00:00$")
     by: Text
     vlabench: Text
-    revision: Text | None
-    versions: dict[Name, Text]
+    revision: Text
+    versions: dict[Name, Text] = Field(min_length=1)
     seed: int = Field(ge=0)
     sample: int = Field(ge=1)
     total: int = Field(ge=1)
@@ -73,7 +81,9 @@ class VerificationForm(Form):
 
     @model_validator(mode="after")
     def _shows_what_it_says(self) -> Self:
-        datetime.datetime.fromisoformat(self.when)  # raises ValueError for a 13th month
+        when = datetime.datetime.fromisoformat(self.when)  # raises ValueError for a 13th month
+        if when > datetime.datetime.now(datetime.timezone.utc) + LEEWAY:
+            raise ValueError(f"when: {self.when} is in the future")
         if self.sample > self.total or self.agreed > self.sample:
             raise ValueError(f"{self.agreed} agreed of {self.sample} of {self.total} episodes cannot be")
         if self.what == "replayed":
@@ -83,6 +93,8 @@ class VerificationForm(Form):
         else:
             interval = (self.rerun.low, self.rerun.high) if self.rerun else None
             problem = why_not_reproduced(self.sample, self.total, interval)
+            if self.agreed == self.sample:
+                problem = f"all {self.sample} episodes came out equal to the bit: it is replayed"
             share = round(self.sample / self.total, DIGITS)
             if (self.share, self.band) != (share, BAND):
                 problem = f"share and band are {self.share} and {self.band}, where {share} and {BAND} belong"

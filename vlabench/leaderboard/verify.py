@@ -91,8 +91,8 @@ class Verification:
 
     @property
     def exit_code(self) -> int:
-        """0 if all agree or the result is reproduced; 1 if any differs though the versions are the same; else 3: it
-        cannot be judged here. 130 after Ctrl-C, whatever was found before.
+        """0 if all agree or, under other versions, the result is reproduced; 1 if any differs though the versions are
+        the same; else 3: it cannot be judged here. 130 after Ctrl-C, whatever was found before.
         """
         if self.interrupted:
             return 130
@@ -102,9 +102,15 @@ class Verification:
 
     @property
     def why_not_reproduced(self) -> str:
-        """Empty if the sample shows that the result came out within the band."""
+        """Empty if the sample shows that the result came out within the band, computed by something else."""
         if not self.whole:
             return f"{len(self.failed)} of {self.sample} episodes could not be replayed"
+        if not self.versions:
+            return "all versions here are those that it was submitted with, with which episodes end equal to the bit"
+        return self._why_not_within
+
+    @property
+    def _why_not_within(self) -> str:
         return why_not_reproduced(self.sample, self.total, (self.rerun.low, self.rerun.high))
 
     @property
@@ -146,7 +152,9 @@ class Verification:
         if self.differences and self.whole and self.sample >= SHARE * self.total:
             found = [100 * each for each in (self.rerun.value, self.rerun.low, self.rerun.high)]
             lines.append(f"success, rerun − submitted: {found[0]:+.1f} [{found[1]:+.1f}, {found[2]:+.1f}] points: "
-                         + (f"not within ±{100 * BAND:.0f}" if self.why_not_reproduced else
+                         + (f"not within ±{100 * BAND:.0f}" if self._why_not_within else
+                            f"within ±{100 * BAND:.0f}, but with the very same versions nothing may differ"
+                            if self.why_not_reproduced else
                             f"reproduced within ±{100 * BAND:.0f}, but not replayed: not equal to the bit"))
         if not self.failed and not self.differences:
             most = 1 - 0.05 ** (1 / self.sample)

@@ -37,7 +37,8 @@ def submit(
 def verify(
     submission: Annotated[Path, typer.Argument(help="leaderboard/submissions/NAME")],
     sample: Annotated[str, typer.Option(help="Episodes to play again: a number, or a share such as 20%.")] = "20",
-    seed: Annotated[int | None, typer.Option(help="Of the draw of episodes; by default a new one.")] = None,
+    seed: Annotated[int | None, typer.Option(
+        help="Of the draw of episodes; by default a new one; not with --record.")] = None,
     policy: Annotated[str | None, typer.Option(
         "--policy", metavar="P", help="The policy's card, where it has another name here.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; by default one per core.")] = None,
@@ -47,16 +48,17 @@ def verify(
 ) -> None:
     """Check a submission's files and play a random sample of its episodes again; all must end exactly as submitted.
 
-    Exit status: 0 all agree, or at least 20 % were played again and success came out within ±5 points, which is said; 1
-    some do not; 2 the submission is refused, nothing of it can be replayed here, or nothing was shown that could be
-    recorded; 3 the sample cannot be judged here: other versions are installed, or episodes end in errors.
+    Exit status: 0 all agree, or with other versions at least 20 % were played again and success came out within ±5
+    points, which is said; 1 some do not; 2 the submission is refused, nothing of it can be replayed here, or nothing
+    was shown that could be recorded; 3 the sample cannot be judged here: other versions are installed, or
+    episodes end in errors.
     """
     from vlabench.leaderboard.recording import signer, write
     from vlabench.leaderboard.verify import verify as play_again
     from vlabench.problems import shown
     from vlabench.progress import progress
 
-    signed = signer(submission, record, by, board)
+    signed = signer(submission, record, by, board, seed)
     found = play_again(submission, sample, seed=seed, policy_name=policy, workers=workers,
                        progress=progress(console(stderr=True)))
     typer.echo(str(found))
