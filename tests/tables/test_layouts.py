@@ -26,13 +26,15 @@ def line(sheet: Sheet, name: str) -> Line:
 
 
 def test_robustvla_1_has_the_papers_columns_and_both_policies_on_the_same_episodes(robust: Path) -> None:
-    sheet = make([robust], Choice("robustvla-1", versus="hero"))
+    sheet = make([robust], Choice("robustvla-1", versus="rival"))
     assert [head.name for head in sheet.columns] == ["Shift", "Rotation", "Color", "Occlusions", "Erasing", "Avg."]
     # The rival's fourth episode under erasing is an error: for both, three episodes a task are left there.
     assert points(line(sheet, "hero")) == [25.0, 50.0, 75.0, 100.0, 100.0, 70.0]
     assert points(line(sheet, "rival")) == [50.0, 50.0, 50.0, 75.0, 100.0, 65.0]
     assert line(sheet, "hero").source == "primitive"
     assert "8 of hero on primitive" in sheet.notes[0] and "8 of rival on primitive" in sheet.notes[1]
+    other = make([robust], Choice("robustvla-1", versus="hero"))
+    assert [cell.n for cell in other.lines[0].cells if isinstance(cell, Cell)] == [32] * 6  # its own
     shift = line(sheet, "hero").cells[0]
     assert isinstance(shift, Cell) and shift.n == 32 and shift.low == pytest.approx(agresti_coull(0.25, 32)[0])
     assert sheet.notes[-1] == ("Tasks played: libero_spatial 2, libero_object 2, libero_goal 2, libero_10 2. "
@@ -243,6 +245,66 @@ def test_without_a_suite_everything_is_shown_and_gaps_are_explained(tmp_path: Pa
     assert any(note.startswith("–: not played on all of these task sets") for note in sheet.notes)
     only = write_records(tmp_path / "only", episodes("kitchen/0", "clean", "ss"))
     assert [head.name for head in make([only], Choice()).columns] == ["clean"]
+
+
+def strayed(tmp_path: Path) -> Path:
+    """Two policies in the kitchen, and one that played five episodes in the garage."""
+    return write_records(tmp_path, [*(each for policy, far in (("hero", "ssff"), ("rival", "sfff"))
+                                      for name, letters in (("clean", "ssss"), ("far", far))
+                                      for each in episodes("kitchen/0", name, letters, policy=policy)),
+                                    *episodes("garage/0", "clean", "sssff", policy="stray")])  # fmt: skip
+
+
+def test_a_policy_on_another_task_set_blanks_no_other(tmp_path: Path) -> None:
+    results = strayed(tmp_path)
+    sheet = make([results], Choice())
+    assert [(each.name, points(each)) for each in sheet.lines] == [
+        ("hero", [100.0, 50.0]), ("hero − clean", [None, -50.0]), ("rival", [100.0, 25.0]),
+        ("rival − clean", [None, -75.0]), ("stray", [60.0, None])]
+    assert [[mark.value for mark in row] for row in sheet.marks()[::2]] == [
+        ["none", "best"], ["none", "none"], ["none", "none"]]
+    assert ("Each policy is over the task sets that it played, and these are not the same: hero, rival: kitchen; "
+            "stray: garage.") in sheet.notes
+    parts = make([results], Choice(by_task_set=True))
+    assert {(each.group, each.name): points(each) for each in parts.lines if each.ranked} == {
+        ("garage", "hero"): [None, None], ("garage", "rival"): [None, None], ("garage", "stray"): [60.0, None],
+        ("kitchen", "hero"): [100.0, 50.0], ("kitchen", "rival"): [100.0, 25.0], ("kitchen", "stray"): [None, None],
+        ("all task sets", "hero"): [100.0, 50.0], ("all task sets", "rival"): [100.0, 25.0],
+        ("all task sets", "stray"): [60.0, None]}
+    alone = make([results], Choice(policies=["hero", "rival"]))
+    assert "Over kitchen." in alone.notes and not any("not the same" in note for note in alone.notes)
+    with pytest.raises(OptionError, match=r"no task set that all policies have played\n  mend: leave --partial out"):
+        make([results], Choice(partial=True))
+
+
+def test_partial_is_over_the_task_sets_that_all_have(tmp_path: Path) -> None:
+    results = write_records(tmp_path, [*episodes("kitchen/0", "clean", "ss", policy="hero"),
+                                       *episodes("garage/0", "clean", "ff", policy="hero"),
+                                       *episodes("kitchen/0", "clean", "sf", policy="rival"),
+                                       *episodes("attic/0", "clean", "e", policy="broken")])  # fmt: skip
+    assert [points(each) for each in make([results], Choice()).lines] == [[None], [50.0], [50.0]]
+    sheet = make([results], Choice(partial=True))
+    assert [points(each) for each in sheet.lines] == [[None], [100.0], [50.0]] and "Over kitchen." in sheet.notes
+
+
+def test_versus_differences_stand_on_all_pairs_with_that_policy(tmp_path: Path) -> None:
+    made = {"base": "ssssssff", "hero": "sfssssss", "short": "ff"}
+    results = write_records(tmp_path, [each for policy, letters in made.items()
+                                       for each in episodes("kitchen/0", "clean", letters, policy=policy)])
+    sheet = make([results], Choice(versus="base"))
+    assert {each.name: [(cell.n, cell.value) for cell in each.cells if isinstance(cell, Cell)]
+            for each in sheet.lines} == {
+        "base": [(8, 0.75)], "hero": [(8, 0.875)], "hero − base": [(8, 0.125)], "short": [(2, 0.0)],
+        "short − base": [(2, -1.0)]}
+    with pytest.raises(OptionError, match=r"--versus stray: no episode that stray .* of hero on primitive, rival on"):
+        make([strayed(tmp_path / "strayed")], Choice(versus="stray"))
+
+
+def test_versus_a_policy_of_old_records_says_so(tmp_path: Path) -> None:
+    results = write_records(tmp_path, [*played("hero", HERO), *episodes(
+        "libero_goal/0", "shift", "ss", policy="old", condition_digest="older")])
+    with pytest.raises(OptionError, match=r"old has no outcome here.*\n  old on primitive: .*\n  mend: vlabench run"):
+        make([results], Choice(suite="libero-observation", versus="old"))
 
 
 def test_packs_have_rows_and_rankings_of_their_own(tmp_path: Path) -> None:

@@ -78,6 +78,10 @@ def test_differences_have_signs_stars_and_no_negative_nothing() -> None:
     found = rows(render.to_markdown(DROPS))
     assert found[2] == ["hero − clean", "−20.0* [−30.0, −10.0]", "0.0 [−4.0, 0.0]"]
     assert found[3][1:] == ["−10.0 [−20.0, 0.0]", "+5.0 [−5.0, +15.0]"]
+    nothing = Sheet("", [Head("x")], [Line("a", MEASURED, "p", [cell(0.0004, low=-1e-9, high=1e-9, p=0.01)])])
+    assert rows(render.to_markdown(nothing))[2][1] == "0.0* [0.0, 0.0]"
+    assert r"0.0* {\scriptsize [0.0, 0.0]}" in render.to_latex(nothing)
+    assert ",0.000400,0.000000,0.000000," in render.to_csv(nothing)
 
 
 def test_figures_of_several_trainings_of_the_worst_and_without_an_end() -> None:

@@ -81,7 +81,8 @@ def test_a_condition_without_a_common_episode_is_named() -> None:
                for each in episodes("kitchen/0", name, letters, policy=policy)]
     both, notes = sides(gathered(*records), together=True)
     assert [each.conditions for each in both] == [["clean"], ["clean"]]
-    assert notes[-1] == "No episode in common, and so no figure: far on kitchen."
+    assert notes[-1] == ("No episode in common, and so no figure; in brackets who has to be left out for one: "
+                         "far on kitchen (hero or rival).")
 
 
 def test_figures_know_whether_they_stand_on_the_same_episodes_but_for_errors() -> None:
@@ -177,3 +178,58 @@ def test_the_mean_of_trainings_has_their_spread_beside_the_interval_over_episode
     worth = 4 * (4 * 0.625 * 0.375 + 2) / (4 * squares + 2)
     assert (cell.low, cell.high) == pytest.approx(agresti_coull(0.625, max(4, worth)))
     assert mean_rate(found[:1], [LEAF]) is None and mean_rate(found, [("far", "kitchen")]) is None
+
+
+def test_those_who_empty_a_condition_are_named() -> None:
+    far = {"hero": "ss--", "rival": "sf--", "stranger": "--ss"}
+    records = [each for policy, letters in far.items() for name, outcomes in (("clean", "ss"), ("far", letters))
+               for each in episodes("kitchen/0", name, outcomes, policy=policy)]
+    assert "far on kitchen (stranger)." in sides(gathered(*records), together=True)[1][-1]
+    more = [*records, *episodes("kitchen/0", "clean", "ss", policy="far-off"),
+            *episodes("kitchen/0", "far", "----s", policy="far-off")]
+    note = sides(gathered(*more), together=True)[1][-1]
+    assert "far on kitchen (" in note and " and " in note.split("(")[1] and "stranger" in note and "far-off" in note
+
+
+def test_versus_cuts_each_to_what_it_shares_with_one_policy() -> None:
+    made = {"base": "ssss", "long": "sfssss", "short": "s", "late": "---fs"}
+    found, notes = sides(gathered(*(each for policy, letters in made.items()
+                                    for each in episodes("kitchen/0", "clean", letters, policy=policy))), versus="base")
+    assert {each.owner.policy: [index for _, index, _ in each.outcomes[LEAF]] for each in found} == {
+        "base": [0, 1, 2, 3], "long": [0, 1, 2, 3], "short": [0], "late": [3]}
+    assert notes == ["Each policy is compared with base on the episodes that the two share. Left out, because base has "
+                     "no outcome for them: 1 of late on primitive, 2 of long on primitive."]
+    stands = {each.owner.policy: each.played[LEAF] for each in found}
+    assert stands["base"] == stands["long"] and len(set(stands.values())) == 3
+
+
+def test_versus_tells_which_condition_a_policy_does_not_share() -> None:
+    made = [("base", "kitchen/0", "clean", "ss"), ("base", "kitchen/0", "far", "ss"),
+            ("base", "garage/0", "clean", "s"), ("hero", "kitchen/0", "clean", "ss"),
+            ("hero", "kitchen/0", "far", "--ss"), ("hero", "attic/0", "clean", "s"),
+            ("whole", "kitchen/0", "clean", "ss")]
+    records = [each for policy, task, name, letters in made for each in episodes(task, name, letters, policy=policy)]
+    _, notes = sides(gathered(*records), versus="base")
+    assert notes[1:] == ["No episode shared with base, and so no figure: hero under far, clean on attic."]
+
+
+@pytest.mark.parametrize(("records", "said"), [
+    ([*episodes("kitchen/0", "clean", "ee", policy="base"), *episodes("kitchen/0", "clean", "ss", policy="hero")],
+     "--versus base: base has no outcome here, and nothing to compare with\n  base on primitive: 2 episodes ended in "
+     "errors\n  mend: vlabench run --policy base --suite S plays them; or name another policy with --versus"),
+    ([*episodes("kitchen/0", "clean", "ss", policy="base"), *episodes("kitchen/0", "clean", "ss", policy="hero"),
+      *episodes("kitchen/0", "clean", "ss", policy="other", seed=1)],
+     "--versus base: no episode that base has an outcome for is on record of other on primitive\n"
+     "  mend: --policies base,hero"),
+    ([*episodes("kitchen/0", "clean", "ss", policy="base"), *episodes("kitchen/0", "clean", "ss", policy="hero"),
+      *episodes("kitchen/0", "clean", "ss", policy="hero", assets="official")],
+     "--versus base: no episode that base has an outcome for is on record of hero on official\n"
+     "  mend: --assets primitive"),
+    ([*episodes("kitchen/0", "clean", "ss", policy="base"), *episodes("garage/0", "clean", "ss", policy="hero")],
+     "--versus base: no episode that base has an outcome for is on record of hero on primitive\n"
+     "  mend: name another policy with --versus"),
+])  # fmt: skip
+def test_versus_nothing_is_explained(records: list[EpisodeRecord], said: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        sides(gathered(*records), versus="base")
+    assert str(caught.value) == said

@@ -104,7 +104,8 @@ def test_packs_and_policies_never_share_a_table() -> None:
 
 
 def test_markdown_has_conditions_side_by_side_and_real_minus_signs() -> None:
-    lines = tables.to_markdown(tables.summary(RECORDS)).splitlines()
+    *lines, empty, note = tables.to_markdown(tables.summary(RECORDS)).splitlines()
+    assert empty == "" and note.startswith("- These figures are about exactly the tasks played")
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert cells[0] == ["task set", "clean % [95 %]", "n", "joint % [95 %]", "n", "joint − clean [95 %]"]
     assert [line[0] for line in cells[2:]] == ["kitchen", "garage", "total"]

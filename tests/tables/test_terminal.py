@@ -91,3 +91,10 @@ def test_marks_groups_and_notes_are_there() -> None:
     shown = out.getvalue()
     assert "\x1b[1m50.0 [0.0, 100.0]\x1b[0m" in shown and "\x1b[1m25.0" not in shown
     assert "left: A" in shown and "Rates; measured, p" in shown and "- A [note]." in shown
+
+
+def test_a_condition_longer_than_the_terminal_is_folded() -> None:
+    name = "a_condition_with_a_name_of_more_characters_than_sixty_columns_have_room_for"
+    shown = printed(Sheet("Rates", [Head(name)], [Line("hero", MEASURED, "p", [Cell(0.5, 0.25, 0.75, 10)])]), 60)
+    assert max(map(cell_len, shown)) <= 60 and "50.0 [25.0, 75.0]" in figures(shown)
+    assert "".join(line.split("┃")[2].strip() for line in shown if line.startswith("┃")) == name

@@ -75,6 +75,20 @@ def test_one_training_alone_is_no_row_and_no_note(results: Path) -> None:
     assert not any("trainings" in line.name for line in sheet.lines)
 
 
+def test_trainings_that_share_a_seed_are_named_and_not_summed_up(results: Path) -> None:
+    trained(results, "hero-seed-2", 1)
+    sheet = make([results], Choice(policies=["hero*"]))
+    assert not any("trainings" in line.name for line in sheet.lines)
+    note = ("Not summed up with other trainings of the recipe: hero-seed-1, hero-seed-2, of which each has seed 1; "
+            "--policies chooses one of them.")
+    assert note in sheet.notes
+    trained(results, "lone", 7)
+    sheet = make([results], Choice(policies=["hero*", "lone"]))
+    (both,) = (line for line in sheet.lines if "trainings" in line.name)
+    assert both.name.endswith(", 2 trainings") and note in sheet.notes
+    assert isinstance(both.cells[1], Cell) and both.cells[1].value == 1
+
+
 def test_a_papers_table_has_the_row_too(tmp_path: Path) -> None:
     for seed, name in enumerate(("hero", "hero-s1")):
         trained(tmp_path, name, seed)

@@ -1,4 +1,5 @@
-"""Cuts policies to the episodes that all of a pack have an outcome for, and says which policy leaves none."""
+"""Cuts policies to the episodes that all of a pack, or each and a given one, have an outcome for, and says who leaves
+none."""
 
 from __future__ import annotations
 
@@ -32,11 +33,37 @@ def cut(made: Sequence[Side]) -> tuple[list[Side], list[str]]:
             for side, rest in zip(made, kept, strict=True)}
     notes = counted("Policies of one pack are compared on the same episodes. Left out, because another one has no "
                     "outcome for them: {} (--policies chooses who takes part).", lost)
-    none = [f"{leaf[0]} on {leaf[1]}" for each in common.values() for leaf, keys in each.items() if not keys]
+    none = [f"{leaf[0]} on {leaf[1]} ({_blamed(leaf, [side for side in made if side.owner.assets == assets])})"
+            for assets in packs for leaf, keys in common[assets].items() if not keys]
     if none:
-        more = f" and {len(none) - NAMED} more" if len(none) > NAMED else ""
-        notes.append(f"No episode in common, and so no figure: {', '.join(none[:NAMED])}{more}.")
+        notes.append(f"No episode in common, and so no figure; in brackets who has to be left out for one: "
+                     f"{_first(none)}.")
     return kept, notes
+
+
+def against(made: Sequence[Side], versus: str, remarks: Sequence[str] = ()) -> tuple[list[Side], list[str]]:
+    """The sides with the episodes that each shares with the policy `versus` on its pack, and what that cost.
+
+    That policy keeps its own. remarks: what was left out of the records, one sentence each, beginning with the owner.
+    Raises OptionError where it has no outcome, and where another one shares none with it.
+    """
+    rivals = {side.owner.assets: side for side in made if side.owner.policy == versus and side.outcomes}
+    if not rivals:
+        raise OptionError("\n  ".join([
+            f"--versus {versus}: {versus} has no outcome here, and nothing to compare with",
+            *(note for note in remarks if note.startswith(f"{versus} on ")),
+            *(f"{side.owner}: {sum(side.errors.values())} episodes ended in errors" for side in made
+              if side.owner.policy == versus and side.errors),
+            f"mend: vlabench run --policy {versus} --suite S plays them; or name another policy with --versus"]))
+    kept = [_shared(side, rivals.get(side.owner.assets)) for side in made]
+    _check_shared(made, kept, versus, [*rivals])
+    lost = {side.owner: sum(map(len, side.outcomes.values())) - sum(map(len, rest.outcomes.values()))
+            for side, rest in zip(made, kept, strict=True)}
+    notes = counted(f"Each policy is compared with {versus} on the episodes that the two share. Left out, because "
+                    f"{versus} has no outcome for them: {{}}.", lost)
+    none = [f"{side.owner.policy} under {_first(gone)}" for side, rest in zip(made, kept, strict=True)
+            if (gone := _gone(side, rest))]
+    return kept, notes + [f"No episode shared with {versus}, and so no figure: {each}." for each in none]
 
 
 def counted(sentence: str, counts: Mapping[Owner, int]) -> list[str]:
@@ -59,6 +86,64 @@ def _kept(side: Side, common: Mapping[Leaf, set[Episode]]) -> Side:
             for leaf, outcomes in side.outcomes.items()}
     kept = {leaf: outcomes for leaf, outcomes in kept.items() if outcomes}
     return replace(side, outcomes=kept, played={leaf: hash(frozenset(each)) for leaf, each in kept.items()})
+
+
+def _shared(side: Side, rival: Side | None) -> Side:
+    """The side with the episodes that the rival has an outcome for, standing on those that both played."""
+    if rival is None:
+        return replace(side, outcomes={}, played={})
+    if rival is side:
+        return side
+    kept = {leaf: {key: good for key, good in outcomes.items() if key in rival.outcomes.get(leaf, ())}
+            for leaf, outcomes in side.outcomes.items()}
+    kept = {leaf: outcomes for leaf, outcomes in kept.items() if outcomes}
+    return replace(side, outcomes=kept, played={leaf: hash(_tried(side, leaf) & _tried(rival, leaf)) for leaf in kept})
+
+
+def _tried(side: Side, leaf: Leaf) -> frozenset[Episode]:
+    """Its episodes, with those that ended in errors."""
+    return frozenset([*side.outcomes.get(leaf, ()), *side.failed.get(leaf, ())])
+
+
+def _check_shared(made: Sequence[Side], kept: Sequence[Side], versus: str, packs: Sequence[str]) -> None:
+    """Raises OptionError where a policy with outcomes has none left. packs: those that `versus` has outcomes on."""
+    strangers = [side.owner for side, rest in zip(made, kept, strict=True) if side.outcomes and not rest.outcomes]
+    if not strangers:
+        return
+    rest = list(dict.fromkeys(side.owner.policy for side in kept if side.outcomes))
+    elsewhere = all(owner.assets not in packs for owner in strangers)
+    mend = f"--assets {packs[0]}" if elsewhere else f"--policies {','.join(rest)}"
+    if len(rest) == 1:
+        mend = "name another policy with --versus"
+    elif not elsewhere and any(owner.policy in rest or owner.assets not in packs for owner in strangers):
+        mend += f" --assets {packs[0]}"
+    raise OptionError(f"--versus {versus}: no episode that {versus} has an outcome for is on record of "
+                      f"{', '.join(map(str, strangers))}\n  mend: {mend}")
+
+
+def _gone(side: Side, rest: Side) -> list[str]:
+    """The conditions of which nothing is left, with the task set where something is left on another."""
+    lost = [leaf for leaf, outcomes in side.outcomes.items() if outcomes and leaf not in rest.outcomes]
+    return list(dict.fromkeys(f"{name} on {task_set}" if name in rest.conditions else name for name, task_set in lost))
+
+
+def _blamed(leaf: Leaf, sides: Sequence[Side]) -> str:
+    """Whom to leave out for an episode in common: any one of some, or several."""
+    rest = [side for side in sides if leaf in side.outcomes]
+    alone = [side.owner.policy for side in rest if _common([one for one in rest if one is not side])[leaf]]
+    if alone:
+        return " or ".join(alone)
+    gone: list[Side] = []
+    while not _common(rest)[leaf]:
+        without = {side.owner: [one for one in rest if one is not side] for side in rest}
+        gone.append(min(rest, key=lambda side: (-len(_common(without[side.owner])[leaf]), len(side.outcomes[leaf]))))
+        rest = without[gone[-1].owner]
+    return " and ".join(side.owner.policy for side in gone)
+
+
+def _first(names: Sequence[str]) -> str:
+    """The first few of them."""
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def _emptied(sides: Sequence[Side], common: Mapping[Leaf, set[Episode]]) -> list[Side]:

@@ -28,10 +28,10 @@ class Choice:
     """What `vlabench table` can be told.
 
     suite: whose conditions are shown, as its card has them now. published: add the paper's own rows. partial: average
-    over the task sets that are there, where a policy lacks some. by_task_set: rows for each task set, too. at_end:
+    over the task sets that all have, where a policy lacks some. by_task_set: rows for each task set, too. at_end:
     success has to hold at the end. reference: the policy whose failures the mCE is relative to. versus: the policy
-    to compare with on the same episodes; a suite's differences are to it, instead of to the clean condition. tasks_as:
-    the question that the figures answer.
+    that each is compared with, on the episodes that the two share; a suite's differences are to it, instead of to the
+    clean condition. tasks_as: the question that the figures answer.
     """
 
     layout: str = SUITE
@@ -80,7 +80,7 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
     counts: Success | None = "end" if choice.at_end else card.success if card else None
     if choice.versus and choice.versus not in {owner.policy for owner in gathered.records}:
         raise UnknownName("policy", choice.versus, {owner.policy for owner in gathered.records}, where="--versus")
-    cut, notes = sides(gathered, counts, choice.tasks_as, together=choice.versus is not None)
+    cut, notes = sides(gathered, counts, choice.tasks_as, versus=choice.versus)
     absent = ", ".join(str(side.owner) for side in cut if not side.outcomes and not side.errors
                        and not any(note.startswith(f"{side.owner}:") for note in gathered.notes))
     cut = sorted((side for side in cut if side.outcomes or side.errors), key=lambda side: side.owner.assets)

@@ -68,7 +68,22 @@ def trained(cut: Sequence[Side], lines: Iterable[Line]) -> list[str]:
 
 def common(cut: Sequence[Side]) -> list[str]:
     """The task sets that all policies have played anything on."""
-    return [name for name in cut[0].task_sets if all(name in side.task_sets for side in cut)] if cut else []
+    having = [side for side in cut if side.outcomes]
+    return [name for name in having[0].task_sets if all(name in side.task_sets for side in having)] if having else []
+
+
+def over(cut: Sequence[Side], task_sets: Sequence[str] | None) -> str:
+    """The task sets that figures are over. task_sets: the same for all policies; None, where each has its own."""
+    if task_sets is not None:
+        return f"Over {', '.join(task_sets)}."
+    packs = {side.owner.assets for side in cut}
+    who: dict[str, list[str]] = {}
+    for side in cut:
+        if side.outcomes:
+            name = side.owner.policy if len(packs) == 1 else str(side.owner)
+            who.setdefault(", ".join(sorted(side.task_sets)), []).append(name)
+    listed = "; ".join(f"{', '.join(names)}: {sets}" for sets, names in who.items())
+    return f"Each policy is over the task sets that it played, and these are not the same: {listed}."
 
 
 def counts(cut: Sequence[Side], lines: Iterable[Line]) -> list[str]:

@@ -9,7 +9,7 @@ from vlabench.published import Paper, PublishedTable
 from vlabench.tables.notes import AVERAGING, TRAININGS, acted, common, counts, question, trained
 from vlabench.tables.sheet import MEASURED, PUBLISHED, Head, Line, Sheet
 from vlabench.tables.sides import Cell, Side, mean_rate, rate
-from vlabench.tables.trainings import with_trainings
+from vlabench.tables.trainings import same_seed, with_trainings
 
 
 def paper_sheet(
@@ -33,8 +33,8 @@ def paper_sheet(
     if published:
         lines += _published_lines(paper, table)
         said += _published_notes(paper, table)
-    said += [question(cut[0].tasks_as, lines), AVERAGING, *([TRAININGS] if several else []), *trained(cut, lines),
-             *acted(lines), *counts(cut, lines)]
+    said += [*same_seed(cut), question(cut[0].tasks_as, lines), AVERAGING, *([TRAININGS] if several else []),
+             *trained(cut, lines), *acted(lines), *counts(cut, lines)]
     return Sheet(table.title, [Head(column.name, column.group) for column in table.columns], lines, said,
                  table.transposed)
 

@@ -167,7 +167,7 @@ def _booktabs(found: Grid, caption: str) -> str:
 
 
 def to_csv(sheet: Sheet) -> str:
-    """One line per figure, with the columns CSV_COLUMNS; fractions to six places."""
+    """One line per figure, with the columns CSV_COLUMNS; fractions to six places, nothing without a sign."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
@@ -176,8 +176,9 @@ def to_csv(sheet: Sheet) -> str:
             start = [line.name, line.kind, line.source, line.group, head.group, head.name]
             if isinstance(cell, Cell):
                 figures = [cell.value, cell.low, cell.high]
-                writer.writerow([*start, *("" if math.isnan(x) else f"{x:.6f}" for x in figures), cell.n or "",
-                                 cell.errors, "" if cell.acted is None else cell.acted, int(cell.familiar),
+                shown = ("" if math.isnan(x) else f"{round(x, 6) + 0.0:.6f}" for x in figures)
+                writer.writerow([*start, *shown, cell.n or "", cell.errors,
+                                 "" if cell.acted is None else cell.acted, int(cell.familiar),
                                  "" if cell.p is None else f"{cell.p:.6g}",
                                  cell.label if cell.spread is None else f"{cell.label} ± {cell.spread:.6f}".strip()])
             else:

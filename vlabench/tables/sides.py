@@ -15,7 +15,7 @@ from vlabench.errors import VlabenchError
 from vlabench.gather import Gathered, Owner
 from vlabench.lineage import Seen, familiar, recipe, recorded, seen
 from vlabench.stats import TasksAs
-from vlabench.tables.cutting import counted, cut
+from vlabench.tables.cutting import against, counted, cut
 from vlabench.types import Success, won
 
 Episode = tuple[str, int, int]
@@ -34,7 +34,7 @@ class Side:
     idle: the episodes in which the condition changed nothing. seen: what the policy was trained on, None where its card
     is not here in the version of the records. familiar: the conditions that hold a perturbation from its training.
     tasks_as: the question that its figures answer. played: a number for the set of episodes that were played, errors
-    included. recipe: see `lineage.recipe`.
+    included. failed: the episodes that ended in errors. recipe: see `lineage.recipe`.
     """
 
     owner: Owner
@@ -45,6 +45,7 @@ class Side:
     familiar: Sequence[str] = ()
     tasks_as: TasksAs = "fixed"
     played: Mapping[Leaf, int] = field(default_factory=dict)
+    failed: Mapping[Leaf, Set[Episode]] = field(default_factory=dict)
     recipe: tuple[str, int] | None = None
 
     @property
@@ -89,16 +90,21 @@ class Cell:
 
 
 def sides(
-    gathered: Gathered, counts: Success | None = None, tasks_as: TasksAs = "fixed", together: bool = False
+    gathered: Gathered, counts: Success | None = None, tasks_as: TasksAs = "fixed", together: bool = False,
+    versus: str | None = None,
 ) -> tuple[list[Side], list[str]]:
     """The sides, and sentences about what is not in them.
 
     counts: the success that counts (`types.won`). tasks_as: the question that their figures answer. together: only the
-    episodes that all policies of a pack have an outcome for (`cutting.cut`, which see for errors); otherwise each has
-    its own.
+    episodes that all policies of a pack have an outcome for (`cutting.cut`, which see for errors). versus: only
+    those that each shares with this policy (`cutting.against`). Otherwise each has its own.
     """
     made = [replace(_side(owner, gathered, counts), tasks_as=tasks_as) for owner in gathered.records]
-    made, notes = cut(made) if together else (made, [])
+    notes: list[str] = []
+    if together:
+        made, notes = cut(made)
+    elif versus is not None:
+        made, notes = against(made, versus, gathered.notes)
     notes += counted("Ended in errors, which enter no rate: {}.", {s.owner: sum(s.errors.values()) for s in made})
     return made, [*notes, *engines(gathered)]
 
@@ -242,7 +248,7 @@ def _side(owner: Owner, gathered: Gathered, counts: Success | None) -> Side:
                 idle.setdefault(leaf, set()).add(key)
     errors = {leaf: len(keys) for leaf, keys in failed.items()}
     played = {leaf: hash(frozenset([*each, *failed.get(leaf, ())])) for leaf, each in outcomes.items()}
-    side = Side(owner, outcomes, errors, idle, played=played)
+    side = Side(owner, outcomes, errors, idle, played=played, failed={leaf: {*keys} for leaf, keys in failed.items()})
     origin = gathered.origins.get(owner)
     card = recorded(owner.policy, origin.policy, origin.folder.parent.parent) if origin else None
     if origin is None or card is None:

@@ -7,7 +7,19 @@ from dataclasses import replace
 
 from vlabench import stats
 from vlabench.conditions import CLEAN
-from vlabench.tables.notes import AVERAGING, DIFFERENCES, TRAININGS, WORST, acted, common, counts, question, trained
+from vlabench.errors import OptionError
+from vlabench.tables.notes import (
+    AVERAGING,
+    DIFFERENCES,
+    TRAININGS,
+    WORST,
+    acted,
+    common,
+    counts,
+    over,
+    question,
+    trained,
+)
 from vlabench.tables.sheet import MEASURED, Head, Line, Sheet
 from vlabench.tables.sides import (
     Cell,
@@ -21,11 +33,13 @@ from vlabench.tables.sides import (
     mean_rate,
     rate,
 )
-from vlabench.tables.trainings import with_trainings
+from vlabench.tables.trainings import same_seed, with_trainings
 
 MEAN, LOWEST = EXTRA = ("mean of perturbed", "worst")
 """Columns beside the conditions."""
 Rate = Callable[[Sequence[Leaf]], Cell | None]
+Group = Sequence[str] | None
+"""Task sets that figures are over; None: those that the policy has played."""
 
 
 def suite_sheet(
@@ -33,39 +47,63 @@ def suite_sheet(
 ) -> Sheet:
     """Rates and paired differences of all conditions, the mean of the perturbed ones and the worst.
 
-    by_task_set: columns in groups, one for each task set and one for all. Lines are to be shown as columns, as suits a
-    page that scrolls. Differences are to the control, or to the policy `versus` under the same condition.
+    Each policy stands on the task sets that it played, with `partial` on those that all have. by_task_set: columns in
+    groups, one for each task set and one for all. Lines are to be shown as columns, as suits a page that scrolls.
+    Differences are to the control, or to the policy `versus` under the same condition. Raises OptionError if there is
+    no task set for `partial`.
     """
     conditions = list(dict.fromkeys(name for side in cut for name in side.conditions))
     conditions.sort(key=lambda name: name != CLEAN)
     every = common(cut) if partial else list(dict.fromkeys(name for side in cut for name in side.task_sets))
-    groups = [*([name] for name in every), every] if by_task_set and len(every) > 1 else [every]
+    if not every and partial:
+        raise OptionError("--partial: there is no task set that all policies have played\n"
+                          "  mend: leave --partial out, or --policies P,Q chooses who takes part")
+    alike = partial or len({frozenset(side.task_sets) for side in cut if side.outcomes}) < 2
+    whole = every if partial else None
+    groups = [*([name] for name in every), whole] if by_task_set and len(every) > 1 else [whole]
     own: list[tuple[Side, Line]] = []
     for side in cut:
         own += [(side, line) for line in _lines(side, cut, conditions, groups, versus)]
     lines, several = with_trainings(own, cut, lambda members: [
-        cell for each in groups for cell in _rates(lambda leaves: mean_rate(members, leaves), conditions, each)])
-    labels = [*(group[0] for group in groups[:-1]), "all task sets"] if len(groups) > 1 else [""]
+        cell for each in groups for cell in _rates(lambda leaves: mean_rate(members, leaves), conditions,
+                                                   _task_sets(members, each))])
+    labels = [*every, "all task sets"] if len(groups) > 1 else [""]
     heads = [Head(name, group) for group in labels for name in [*conditions, *_beside(conditions)]]
-    over = [f"Over {', '.join(every)}."]
-    if any((name, each) not in side.outcomes for side in cut for name in conditions for each in every):
-        over.append("–: not played on all of these task sets; --by-task-set shows each, --suite S narrows to a "
-                    "suite's, --partial to those that all policies have.")
     title = f"Success rate (%) on {suite}" if suite else "Success rate (%)"
-    over += [question(cut[0].tasks_as, lines), AVERAGING, *([WORST] if _beside(conditions) else []),
-             *([DIFFERENCES] if any(cell.p is not None for line in lines for cell in line.cells
-                                    if isinstance(cell, Cell)) else []), *([TRAININGS] if several else [])]
-    over += [*trained(cut, lines), *acted(lines), *counts(cut, lines)]
-    return Sheet(title, heads, lines, [*notes, *over], transposed=True)
+    said = [*notes, over(cut, every if alike else None), *_gaps(lines), *same_seed(cut),
+            *_below(cut, lines, bool(_beside(conditions)), several)]
+    return Sheet(title, heads, lines, said, transposed=True)
 
 
-def _lines(side: Side, cut: Sequence[Side], conditions: Sequence[str], groups: Sequence[Sequence[str]],
+def _gaps(lines: Sequence[Line]) -> list[str]:
+    """What an empty figure means, where there is one."""
+    if not any(cell is None for line in lines for cell in line.cells):
+        return []
+    return ["–: not played on all of these task sets; --by-task-set shows each, --suite S narrows to a suite's, "
+            "--partial to those that all policies have."]
+
+
+def _below(cut: Sequence[Side], lines: Sequence[Line], beside: bool, several: bool) -> list[str]:
+    """What the figures are. beside: with columns that sum up conditions. several: with lines about trainings."""
+    paired = any(cell.p is not None for line in lines for cell in line.cells if isinstance(cell, Cell))
+    return [question(cut[0].tasks_as, lines), AVERAGING, *([WORST] if beside else []), *([DIFFERENCES] if paired else []
+            ), *([TRAININGS] if several else []), *trained(cut, lines), *acted(lines), *counts(cut, lines)]
+
+
+def _task_sets(members: Sequence[Side], group: Group) -> list[str]:
+    """Those of a group; the ones that any of the members has played, where it names none."""
+    return list(dict.fromkeys(name for side in members for name in side.task_sets) if group is None else group)
+
+
+def _lines(side: Side, cut: Sequence[Side], conditions: Sequence[str], groups: Sequence[Group],
            versus: str | None) -> list[Line]:
     """A policy's rates, and differences if there are any."""
     owner = side.owner
-    cells = [cell for each in groups for cell in _rates(lambda leaves: rate(side, leaves), conditions, each)]
+    cells = [cell for each in groups for cell in _rates(
+        lambda leaves: rate(side, leaves), conditions, _task_sets([side], each))]
     rival = next((one for one in cut if one.owner == (versus, owner.assets)), None)
-    differences = [cell for each in groups for cell in _differences(side, conditions, each, versus, rival)]
+    differences = [cell for each in groups for cell in _differences(
+        side, conditions, _task_sets([side], each), versus, rival)]
     found = [Line(owner.policy, MEASURED, owner.assets, cells)]
     if any(differences):
         found.append(Line(f"{owner.policy} − {versus or CLEAN}", MEASURED, owner.assets, differences, ranked=False))

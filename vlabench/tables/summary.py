@@ -98,19 +98,20 @@ def grid(frame: pandas.DataFrame, control: str = CLEAN) -> tuple[list[str], list
 
 
 def to_markdown(frame: pandas.DataFrame, control: str = CLEAN) -> str:
-    """A Markdown table, numbers to the right."""
+    """A Markdown table, numbers to the right, and below it what its figures are about."""
     header, rows = grid(frame, control)
     widths = [max(3, *(len(line[i]) for line in [header, *rows])) for i in range(len(header))]
     left = [name in WORDS for name in header]
     rule = ["-" * w if words else "-" * (w - 1) + ":" for words, w in zip(left, widths, strict=True)]
     lines = [[cell.ljust(w) if words else cell.rjust(w) for cell, words, w in zip(line, left, widths, strict=True)]
              for line in [header, *rows]]
-    return "".join("| " + " | ".join(line) + " |\n" for line in [lines[0], rule, *lines[1:]])
+    table = "".join("| " + " | ".join(line) + " |\n" for line in [lines[0], rule, *lines[1:]])
+    return table + "".join(f"\n- {note}\n" for note in stats.question("fixed", 1))
 
 
 def to_csv(frame: pandas.DataFrame) -> str:
     """The whole frame, fractions to six places."""
-    text: str = frame.to_csv(index=False, float_format="%.6f", lineterminator="\n")
+    text: str = frame.to_csv(index=False, float_format=lambda x: f"{round(x, 6) + 0.0:.6f}", lineterminator="\n")
     return text
 
 

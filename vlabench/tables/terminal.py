@@ -47,12 +47,15 @@ class Blocks:
             yield Text(f"- {note}")
 
     def _widths(self, room: int) -> list[int]:
-        """Of each column: its longest figure, or word of the header; names give way to the widest of the others."""
+        """Of each column: its longest figure, or word of the header if there is room; names give way to the widest of
+        the others."""
         from rich.cells import cell_len
 
         found = self.plain
         rows = [[*map(cell_len, row)] for row in found.rows]
         heads = [max([min(cell_len(name), HEADER), *map(cell_len, name.split())]) for name in found.names]
+        beside = room - 1 - AROUND - found.left * (NARROWEST + AROUND)
+        heads[found.left :] = [min(head, max(beside, NARROWEST)) for head in heads[found.left :]]
         widths = [max([head, *(row[column] for row in rows)]) for column, head in enumerate(heads)]
         words = sum(width + AROUND for width in widths[: found.left])
         figure = max([0, *widths[found.left :]]) + AROUND + 1

@@ -16,14 +16,28 @@ Fill = Callable[[Sequence[Side]], list[Cell | str | None]]
 def trainings(cut: Sequence[Side]) -> list[list[Side]]:
     """The sides on one pack that differ in nothing but the seed of their training, two or more.
 
-    Where two have the same seed, they are what one training kept of its course: nothing is summed up.
+    Where several have one seed, no one can say which of them stands for it, and none is among these: they may be what
+    one training kept of its course.
     """
-    found: dict[tuple[str, str], list[Side]] = {}
+    alone = [[members[0] for members in by_seed.values() if len(members) == 1] for by_seed in _recipes(cut)]
+    return [members for members in alone if len(members) > 1]
+
+
+def same_seed(cut: Sequence[Side]) -> list[str]:
+    """Who is in no line about several trainings of its recipe, as others of its seed are there."""
+    return [f"Not summed up with other trainings of the recipe: {', '.join(side.owner.policy for side in members)}, of "
+            f"which each has seed {seed}; --policies chooses one of them."
+            for by_seed in _recipes(cut) if len(by_seed) > 1 for seed, members in by_seed.items() if len(members) > 1]
+
+
+def _recipes(cut: Sequence[Side]) -> list[dict[int, list[Side]]]:
+    """For each pack and recipe: seed → sides, in the order of the sides."""
+    found: dict[tuple[str, str], dict[int, list[Side]]] = {}
     for side in cut:
         if side.recipe:
-            found.setdefault((side.owner.assets, side.recipe[0]), []).append(side)
-    return [members for members in found.values()
-            if 1 < len(members) == len({side.recipe[1] for side in members if side.recipe})]
+            name, seed = side.recipe
+            found.setdefault((side.owner.assets, name), {}).setdefault(seed, []).append(side)
+    return list(found.values())
 
 
 def with_trainings(lines: Sequence[tuple[Side, Line]], cut: Sequence[Side], fill: Fill) -> tuple[list[Line], bool]:

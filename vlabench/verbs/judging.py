@@ -49,7 +49,7 @@ def table(
     reference: Annotated[str | None, typer.Option(
         metavar="P", help="The policy whose failures the mCE is relative to (layout severity).")] = None,
     versus: Annotated[str | None, typer.Option(
-        metavar="P", help="Compare with this policy: only episodes that all have, and differences to it (layout suite)."
+        metavar="P", help="Compare each with this policy, on episodes that both have; differences to it (layout suite)."
     )] = None,
     tasks_as: TasksAs = Question.fixed,
 ) -> None:
