@@ -22,7 +22,7 @@ def words(page: str) -> dict[str, list[str]]:
     for part in re.split(r"^## ", page, flags=re.M)[1:]:
         title, *lines = part.split("\n")
         lines = [line for line in lines if line and not re.match("- |From|Bars missed|No bar", line)]
-        found[title] = [line.split("|")[1] if re.search(r"\d(\*\*)? \|", line) and "×" not in line else line
+        found[title] = [line.split("|")[1] if re.match(r"\|.*\d\.\d.*\|", line) else re.sub("[0-9,]+ gates", "", line)
                         for line in lines]
     found.pop("Much wider than the estimates scatter", None)  # which rows there are is up to the draws
     return found
