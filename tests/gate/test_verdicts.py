@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from vlabench.gate.verdicts import Pairs, TaskLoss, Terms, judge, overall, paire
 from vlabench.types import EpisodeRecord
 
 
-def pairs(first: stats.Bools, second: stats.Bools, condition: str = "c", **more: tuple[int, int]) -> Pairs:
+def pairs(first: stats.Bools, second: stats.Bools, condition: str = "c", **more: Any) -> Pairs:
     """Of outcomes [T, N]."""
     keys = tuple((f"kitchen/{task}", index) for task in range(first.shape[0]) for index in range(first.shape[1]))
     return Pairs(condition, keys, first.ravel(), second.ravel(), **more)
