@@ -123,6 +123,7 @@ class EpisodesShown(Progress):
     def record(self, record: EpisodeRecord) -> None:
         super().record(record)
         successes = sum(tally.successes for tally in self.tallies.values())
+        self._display.total = self.total  # more than at first, where episodes give no demonstration
         self._display.step(self.held + self.played, {"success": successes / self.played})
 
     def note(self, text: str) -> None:
