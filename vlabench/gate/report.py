@@ -167,7 +167,7 @@ def points(difference: stats.Estimate | stats.Difference) -> str:
     if not difference.n:
         return "–"
     if math.isnan(difference.low):
-        return f"{100 * difference.value + 0.0:+.1f}".replace("+0.0", "0.0").replace("-", "−")
+        return f"{100 * difference.value + 0.0:+.1f}".replace("+0.0", "0.0").replace("-0.0", "0.0").replace("-", "−")
     value, low, high = (f"{100 * number + 0.0:+.1f}".replace("+0.0", "0.0").replace("-0.0", "0.0")
                         for number in (difference.value, difference.low, difference.high))
     return f"{value} [{low}, {high}]".replace("-", "−")
