@@ -73,8 +73,8 @@ def test_a_folder_has_one_process_at_work_until_it_dies(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
 def test_a_fork_of_a_killed_process_has_no_hold_on_its_folder(tmp_path: Path) -> None:
     code = ("import os, sys, time\nfrom pathlib import Path\nfrom vlabench.files import held\n"
-            "with held(Path(sys.argv[1])):\n    child = os.fork()\n    if not child:\n        time.sleep(60)\n"
-            "        os._exit(0)\n    print(child, flush=True)\n    time.sleep(60)\n")
+            "with held(Path(sys.argv[1])):\n    child = os.fork()\n    if not child:\n"
+            "        print(os.getpid(), flush=True)\n    time.sleep(60)\n    os._exit(0)\n")
     root = Path(__file__).parent.parent
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "out")], cwd=root, stdout=subprocess.PIPE,
                           text=True) as other:
