@@ -111,9 +111,9 @@ def test_the_interval_is_what_decides() -> None:
 
 @pytest.mark.slow
 def test_a_task_that_lost_nothing_is_seldom_accused_and_one_that_lost_80_points_is_found() -> None:
-    """300 gates of 10 tasks with 20 % discordant pairs in 9 of them, where half are lost and half gained."""
+    """120 gates of 10 tasks with 20 % discordant pairs in 9 of them, where half are lost and half gained."""
     rng, accused, found_it, rounds = np.random.default_rng(1), 0, 0, list[int]()
-    for _ in range(300):
+    for _ in range(120):
         found = trial(limit=60)
         contest = found.contests[0]
         while contest.verdict == "undecided" and contest.rounds < 60:
@@ -126,4 +126,4 @@ def test_a_task_that_lost_nothing_is_seldom_accused_and_one_that_lost_80_points_
         accused += bool(names - {"kitchen/0"})
         found_it += "kitchen/0" in names
         rounds.append(contest.rounds)
-    assert accused / 300 <= 0.026 + 0.01 and found_it / 300 >= 0.9 and np.median(rounds) <= 20
+    assert accused <= 6 and found_it >= 108 and np.median(rounds) <= 20  # at 2.5 %, 7 or more come in 3 of 100 cases
