@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import io
 from pathlib import Path
 from xml.etree import ElementTree
@@ -15,6 +16,7 @@ from vlabench.errors import OptionError, StoreError
 from vlabench.gate import report as reports
 from vlabench.gate.compare import Choice, Report
 from vlabench.gate.verdicts import Pairs, Terms, judge
+from vlabench.verbs.gating import gate
 
 
 def outcomes(condition: str, lost: int, of: int = 100) -> Pairs:
@@ -127,3 +129,9 @@ def test_terms_that_cannot_be() -> None:
         with pytest.raises(OptionError, match="--alpha"):
             _ = Choice(alpha=alpha).terms
     assert Choice(margin=5, tasks_as="sample").terms == Terms(0.05, 0.3, 0.05, "sample")
+
+
+def test_the_command_takes_the_terms_that_everything_else_takes() -> None:
+    given = {name: parameter.default for name, parameter in inspect.signature(gate).parameters.items()}
+    assert Choice(margin=given["margin"], alpha=given["alpha"], task_margin=given["task_margin"],
+                  tasks_as=given["tasks_as"].value).terms == Choice().terms == Terms()

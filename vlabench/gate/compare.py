@@ -33,10 +33,10 @@ class Choice:
     conditions: tuple[str, ...] = ()
     seed: int = 0
     other_seed: int | None = None
-    margin: float = 5.0
-    alpha: float = 0.05
-    task_margin: float = 30.0
-    tasks_as: stats.TasksAs = "fixed"
+    margin: float = 100 * Terms.margin
+    alpha: float = Terms.alpha
+    task_margin: float = 100 * Terms.task_margin
+    tasks_as: stats.TasksAs = Terms.tasks_as
 
     @property
     def terms(self) -> Terms:
