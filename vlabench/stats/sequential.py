@@ -16,7 +16,7 @@ that differ make it smaller, never larger.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -52,8 +52,6 @@ class Sequential(NamedTuple):
             return "regression"
         return "no regression" if self.no_regression >= 1 / alpha else "undecided"
 
-
-_NOTHING = Sequential(0, math.nan, -1.0, 1.0, 1.0, 1.0, 1.0)
 
 
 def sequential_paired(
@@ -106,7 +104,7 @@ class PairedSequence:
     """Takes one pair at a time, for a loop that stops as soon as the verdict is there.
 
     margin: the loss that is put up with, a fraction. alpha: the error of each verdict. A verdict, once given, stands;
-    so do p values, the smallest of all looks. `state` is that of the last look.
+    so do p values, the smallest of all looks.
     """
 
     margin: float
@@ -117,7 +115,11 @@ class PairedSequence:
     verdict: Verdict = "undecided"
     p_regression: float = 1.0
     p_no_regression: float = 1.0
-    state: Sequential = field(default=_NOTHING, repr=False)
+
+    @property
+    def state(self) -> Sequential:
+        """Of all pairs so far, with the confidence sequence, which takes longer than to look."""
+        return sequential_paired(self.first_better, self.second_better, self.ties, self.margin, 1 - self.alpha)
 
     def add(self, first: bool, second: bool) -> None:
         """Both outcomes of one episode."""
@@ -127,11 +129,14 @@ class PairedSequence:
 
     def look(self) -> Verdict:
         """Weigh what was added: after any pair if their order is random, else after each round of one per task."""
-        self.state = sequential_paired(self.first_better, self.second_better, self.ties, self.margin, 1 - self.alpha)
-        self.p_regression = min(self.p_regression, 1 / max(self.state.regression, 1.0))
-        self.p_no_regression = min(self.p_no_regression, 1 / max(self.state.no_regression, 1.0))
-        if self.verdict == "undecided":
-            self.verdict = self.state.verdict(self.alpha)
+        worse = _exp(log_evalue(self.second_better, self.first_better, self.ties, self.margin))
+        no_worse = _exp(log_evalue(self.first_better, self.second_better, self.ties, -self.margin))
+        self.p_regression = min(self.p_regression, 1 / max(worse, 1.0))
+        self.p_no_regression = min(self.p_no_regression, 1 / max(no_worse, 1.0))
+        if self.verdict == "undecided" and self.p_regression <= self.alpha:
+            self.verdict = "regression"
+        elif self.verdict == "undecided" and self.p_no_regression <= self.alpha:
+            self.verdict = "no regression"
         return self.verdict
 
 
