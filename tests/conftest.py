@@ -17,7 +17,9 @@ from vlabench.simulators.libero import gl, packs
 with contextlib.suppress(RenderingError):  # tests that draw fail by themselves where there is nothing to draw with
     gl.activate()  # before anything imports MuJoCo, which reads the choice once
 
-settings.register_profile("patient", deadline=None)  # a busy machine is no reason for a property to fail
+# A busy machine is no reason for a property to fail, and a failure has to be one that the next run finds, too.
+settings.register_profile("patient", deadline=None, derandomize=True)
+settings.register_profile("searching", deadline=None, max_examples=2000)  # pytest --hypothesis-profile=searching
 settings.load_profile("patient")
 
 os.environ.update(arithmetic.environment())  # what tests compute themselves is to be what workers compute

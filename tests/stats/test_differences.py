@@ -97,10 +97,12 @@ def test_ends_are_where_the_estimate_is_a_quantile_away(
     found = stats.difference(*data(pairs), tasks_as, level)
     quantile = found.worth.quantile((1 - level) / 2)
     assert -1 <= found.low <= found.value <= found.high <= 1 and found.low < found.high
-    if found.low > -1:
-        assert found.z(found.low) == pytest.approx(quantile, rel=1e-4)
-    if found.high < 1:
-        assert found.z(found.high) == pytest.approx(-quantile, rel=1e-4)
+    # z falls as the truth rises, steeply near ±1: the ends are searched to 1e-9, so they are held to that, not their z.
+    step = 2e-9
+    if -1 + step < found.low:
+        assert found.z(found.low - step) >= quantile >= found.z(found.low + step)
+    if found.high < 1 - step:
+        assert found.z(found.high - step) >= -quantile >= found.z(found.high + step)
     assert (found.lower((1 - level) / 2), found.upper((1 - level) / 2)) == (found.low, found.high)
 
 
