@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Any
 
 import pytest
@@ -93,6 +94,14 @@ def test_wrong_types_and_ranges_are_one_line_each() -> None:
         'cards/x.toml: conditions.c.0: action_noise: sigma: must be a number, not "much"',
         "cards/x.toml: conditions.c.0: action_noise: clip: must be a boolean, not 1",
     ]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.usefixtures("toy_plugin")
+def test_a_parameter_without_limits_of_its_own_is_finite_all_the_same(value: float) -> None:
+    shaky = Condition("c", "toy", (Part.model_validate({"perturbation": "toy_jolt", "sigma": value}),), "card.toml: c")
+    with pytest.raises(CardError, match="card.toml: c.*sigma: must be a finite number"):
+        _ = shaky.perturbations
 
 
 def test_an_unknown_perturbation_names_the_place() -> None:

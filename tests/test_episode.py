@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from math import ceil
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.toy.toy import EVERY, STEP_LIMIT, Dark, Jolt, One, Points, Seeker, Toy
+from tests.toy.toy import EVERY, STEP_LIMIT, Dark, Jolt, Mute, One, Points, Seeker, Toy
 from vlabench.adapters.base import Policy
 from vlabench.episode import Bools, EpisodeError, Listener, Played, play
 from vlabench.perturbations.base import Perturbation
@@ -424,11 +425,23 @@ def test_an_exception_says_its_phase(phase: str, part: type, method: str, monkey
     assert str(caught.value) == f"{phase}: ZeroDivisionError: oh"
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)])
-def test_interrupts_pass_through(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Points, "step", failing("step", error))
-    with pytest.raises(type(error)):
+def test_interrupts_pass_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Points, "step", failing("step", KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
         one(Still())
+
+
+@pytest.mark.parametrize(("error", "message"), [
+    (SystemExit(3), "act: SystemExit: sys.exit(3) was called"),
+    (asyncio.CancelledError("gone"), "act: CancelledError: gone"),
+    (Mute(), "act: Mute: (a Mute that cannot be put into words)"),
+])
+def test_whatever_a_policy_throws_is_an_error_of_its_episode(
+        error: BaseException, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Still, "act", failing("act", error))
+    with pytest.raises(EpisodeError) as caught:
+        one(Still())
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(("answer", "message"), [
@@ -440,8 +453,13 @@ def test_interrupts_pass_through(error: BaseException, monkeypatch: pytest.Monke
     (np.zeros((1, 1, 3)), r"shape \[1, 1, 3\]"),
     (np.zeros((2, 2, 3)), r"shape \[2, 2, 3\]"),
     (np.zeros((1, 2, 7)), r"shape \[1, 2, 7\]"),
-    (None, r"shape \[\]"),
-    ("left", "could not convert"),
+    (None, "of type object; expected real numbers"),
+    ("left", "of type <U4; expected real numbers"),
+    (np.zeros((1, 2, 3), complex), "of type complex128; expected real numbers"),
+    (np.zeros((1, 2, 3), str), "of type <U1; expected real numbers"),
+    (np.zeros((1, 2, 3), bool), "of type bool; expected real numbers"),
+    (np.full((1, 2, 3), 1e300), "an action value of 1e.300 at step 0; no robot has a use for more than"),
+    (np.full((1, 2, 3), -2e6), "an action value of -2e.06 at step 0"),
 ])
 def test_an_unusable_action_is_an_error_of_the_policy(answer: Any, message: str) -> None:
     with pytest.raises(EpisodeError, match=message) as caught:

@@ -109,7 +109,8 @@ def test_a_broken_plug_in_is_named(site: Path, value: str, message: str) -> None
 
 @pytest.mark.parametrize(("code", "message"), [
     ("x = 1\ndef f(:\n", "SyntaxError: "), ("x = 1\ny = undefined\n", "NameError: name 'undefined' is not defined"),
-    ("x = 1\nraise RuntimeError('no licence')\n", "RuntimeError: no licence")])
+    ("x = 1\nraise RuntimeError('no licence')\n", "RuntimeError: no licence"),
+    ("import sys\nsys.exit('usage: oddest')\n", "SystemExit: sys.exit('usage: oddest') was called")])
 def test_a_mistake_in_a_plug_ins_module_is_told_with_file_and_line(site: Path, code: str, message: str) -> None:
     install(site, "odd", {"vlabench.adapters": {"odd": "oddest:Odd"}}, {"oddest.py": code})
     with pytest.raises(PluginError) as caught:

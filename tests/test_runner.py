@@ -353,6 +353,20 @@ def test_proprioception_that_is_not_finite_is_an_error_of_its_episodes(
                if record.status != "error")
 
 
+@pytest.mark.parametrize(("kind", "error", "message"), [
+    ("quit", "SystemExit", "sys.exit(3) was called [toy.py:"),
+    ("mute", "Mute", "(a Mute that cannot be put into words)"),
+])
+def test_neither_an_exit_nor_an_exception_without_words_costs_a_worker(
+        kind: str, error: str, message: str, tmp_path: Path, mischief: Any) -> None:
+    mischief(_0_1=kind)
+    notes = Notes()
+    summary = playing(tmp_path, planned(tasks=("toy_points/0",), conditions=("clean",)), progress=notes)
+    assert (summary.played, summary.errors, notes.notes) == (4, 1, [])
+    found = error_of(tmp_path, 1)
+    assert (found.phase, found.error) == ("act", error) and found.message.startswith(message)
+
+
 @pytest.mark.parametrize(("episodes", "errors", "status"), [
     (20, 1, 0), (20, 2, 1), (100, 5, 0), (100, 6, 1), (1000, 50, 0), (1000, 51, 1), (39, 2, 1), (1, 0, 0), (1, 1, 1)])
 def test_a_run_fails_with_more_than_one_error_in_twenty(episodes: int, errors: int, status: int) -> None:

@@ -23,6 +23,7 @@ CUDA context never recovers from a failed assertion)."""
 START_LIMIT = 900.0
 """Seconds that a worker may take to import its libraries and load its policy."""
 _POLL = 0.5  # seconds between looks at the clock and at dead processes whose pipe something else keeps open
+_LAST_BREATH = 2.0  # seconds for a worker whose pipe has ended to end itself, so that its own exit status is seen
 _GRACE = 5.0  # seconds that a worker gets to close its policy and scene when the work is done
 
 
@@ -165,7 +166,7 @@ class Crew:
     def _lose(self, worker: Worker, error: str) -> Iterator[Result]:
         """A worker died, or must."""
         spec, seconds = (worker.spec, worker.elapsed) if worker.spec else (None, 0.0)
-        how = self._dismiss(worker)
+        how = self._dismiss(worker, _LAST_BREATH if error == "WorkerDied" else 0.0)
         if error == "Timeout":
             how = f"gave no answer within {worker.time_limit:g} s and was stopped"
         elif error == "WrongEpisode":
@@ -177,9 +178,9 @@ class Crew:
             yield Result(spec, Failed("worker", error, f"the worker {how}"), seconds)
         self._count_loss(f"workers were lost; the last one {how} ({where})", words)
 
-    def _dismiss(self, worker: Worker) -> str:
+    def _dismiss(self, worker: Worker, grace: float = 0.0) -> str:
         self._workers.remove(worker)
-        return worker.kill()
+        return worker.kill(grace)
 
     def _count_loss(self, what: str, words: str) -> None:
         self._losses += 1

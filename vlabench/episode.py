@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vlabench.adapters.base import Policy
+from vlabench.errors import wording
 from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import choices
 from vlabench.simulators.base import Scene
@@ -21,13 +22,15 @@ from vlabench.slot import Slot
 from vlabench.types import EpisodeRecord, EpisodeSpec, Floats, Observation, Outcome, Phase, Status, Success
 
 Bools = npt.NDArray[np.bool_]
+LARGEST = 1e6
+"""Of an action's values. Beyond, it is the policy that fails, not a perturbation whose arithmetic overflows."""
 
 
 class EpisodeError(Exception):
     """An exception inside an episode, with the phase in which it happened; `__cause__` is the exception itself."""
 
     def __init__(self, phase: Phase, cause: BaseException) -> None:
-        super().__init__(f"{phase}: {type(cause).__name__}: {cause}")
+        super().__init__(f"{phase}: {type(cause).__name__}: {wording(cause)}")
         self.phase: Phase = phase
         self.cause = cause
 
@@ -120,7 +123,7 @@ def play(
     the others are done. `end`: every episode runs to the step limit, and what holds then decides.
 
     The scene is rendered once per executed chunk; beyond that only for a perturbation or a listener that asks.
-    Raises EpisodeError for whatever goes wrong on the way; KeyboardInterrupt and SystemExit pass through.
+    Raises EpisodeError for whatever goes wrong on the way, `sys.exit` in a policy included; KeyboardInterrupt passes.
     """
     attempt = Attempt(scene, specs, perturbations, replan=replan, cameras=cameras, success=success,
                       listeners=listeners, clock=clock)
@@ -197,11 +200,15 @@ class Attempt:
         return received
 
     def checked(self, answer: Floats) -> Floats:
-        """The policy's answer as float64 [B, T, D], finite where it will be executed. Raises ValueError.
+        """The policy's answer as float64 [B, T, D], real numbers within ±LARGEST where it will be executed.
 
-        A shorter chunk than agreed would bring looks forward, of which delays and drops have to know beforehand.
+        Raises ValueError. A shorter chunk than agreed would bring looks forward, of which delays and drops have to know
+        beforehand.
         """
-        chunk = np.array(answer, dtype=np.float64)
+        given = np.asarray(answer)
+        if given.dtype.kind not in "fiu":
+            raise ValueError(f"the policy returned actions of type {given.dtype}; expected real numbers")
+        chunk = np.array(given, dtype=np.float64)
         copies, size = len(self.slots), len(self.scene.null_action)
         if chunk.ndim != 3 or chunk.shape[0] != copies or chunk.shape[1] < self.due or chunk.shape[2] != size:
             raise ValueError(f"the policy returned actions of shape {list(chunk.shape)}; expected [B, T, D] with "
@@ -210,6 +217,9 @@ class Attempt:
         if not np.isfinite(due).all():
             raise ValueError(f"the policy returned {int((~np.isfinite(due)).sum())} action values that are not finite "
                              f"at step {self.steps}")
+        if np.abs(due).max(initial=0.0) > LARGEST:
+            raise ValueError(f"the policy returned an action value of {due.flat[np.abs(due).argmax()]:g} at step "
+                             f"{self.steps}; no robot has a use for more than ±{LARGEST:g}")
         return chunk
 
     def answer(self, received: Observation, chunk: Floats) -> None:
@@ -311,7 +321,7 @@ def _phase(name: Phase) -> Iterator[None]:
     """Exceptions inside become EpisodeErrors of this phase."""
     try:
         yield
-    except EpisodeError:
+    except (EpisodeError, KeyboardInterrupt, GeneratorExit):
         raise
-    except Exception as error:
+    except BaseException as error:  # SystemExit and the cancellations of event loops, too, are no `Exception`
         raise EpisodeError(name, error) from error

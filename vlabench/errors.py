@@ -30,6 +30,16 @@ class VlabenchError(Exception):
     exit_code = 2
 
 
+def wording(error: BaseException) -> str:
+    """What an error says, whatever it is: a class of a user's may fail at that, too."""
+    if isinstance(error, SystemExit):  # whose text is the bare status
+        return f"sys.exit({error.code!r}) was called"
+    try:
+        return str(error)
+    except Exception:
+        return f"(a {type(error).__name__} that cannot be put into words)"
+
+
 def near(name: str, valid: Iterable[str], limit: int = 12) -> str:
     """The end of a message about an unknown `name`: the closest valid names, else the first `limit` of them all."""
     names = sorted(set(valid))

@@ -78,7 +78,7 @@ class Facts(BaseModel):
     episodes that were left out because they ended in one. made: see `provenance.facts`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     format: Literal[1] = 1
     card: str

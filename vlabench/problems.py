@@ -55,7 +55,8 @@ def options_model(cls: type[Any], without: Collection[str] = ()) -> type[BaseMod
             annotation = Any if parameter.annotation is parameter.empty else parameter.annotation
             default = ... if parameter.default is parameter.empty else parameter.default
             fields[parameter.name] = (annotation, default)
-    config = ConfigDict(extra="allow" if extra == "allow" else "forbid", strict=True, arbitrary_types_allowed=True)
+    config = ConfigDict(extra="allow" if extra == "allow" else "forbid", strict=True, arbitrary_types_allowed=True,
+                        allow_inf_nan=False)
     return create_model(cls.__name__, __config__=config, **fields)
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from vlabench.errors import PluginError, UnknownName
+from vlabench.errors import PluginError, UnknownName, wording
 
 if TYPE_CHECKING:
     from vlabench.adapters.base import Policy
@@ -79,7 +79,7 @@ def load(kind: Kind, name: str) -> type[Any]:
     module_name, _, attribute = where.partition(":")
     try:
         found = getattr(importlib.import_module(module_name), attribute, None)
-    except Exception as error:  # whatever the module does while it is imported
+    except (Exception, SystemExit) as error:  # whatever the module does while it is imported
         raise PluginError(f"{kind} {name!r} ({where}) cannot be imported: {_mistake(error)}") from error
     base = getattr(importlib.import_module(f"vlabench.{FOLDERS[kind]}.base"), BASES[kind])
     if not (isinstance(found, type) and issubclass(found, base)):
@@ -87,14 +87,14 @@ def load(kind: Kind, name: str) -> type[Any]:
     return found
 
 
-def _mistake(error: Exception) -> str:
+def _mistake(error: BaseException) -> str:
     """What is wrong with a module, with the file and line unless it is that something is not installed."""
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg} [{error.filename}:{error.lineno}]"
     frames = traceback.extract_tb(error.__traceback__)
     if isinstance(error, ImportError) or not frames:
-        return str(error)
-    return f"{type(error).__name__}: {error} [{frames[-1].filename}:{frames[-1].lineno}]"
+        return wording(error)
+    return f"{type(error).__name__}: {wording(error)} [{frames[-1].filename}:{frames[-1].lineno}]"
 
 
 def refresh() -> None:

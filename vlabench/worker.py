@@ -26,7 +26,7 @@ from typing import Any
 from vlabench import arithmetic, registry
 from vlabench.card_types import PolicyCard
 from vlabench.episode import EpisodeError, Keeper, Played, play
-from vlabench.errors import VlabenchError
+from vlabench.errors import VlabenchError, wording
 from vlabench.files import Scratch
 from vlabench.offspring import die_with
 from vlabench.perturbations.base import Perturbation
@@ -116,7 +116,7 @@ class Stage:
         card = self.job.policy
         try:
             scene = self._open(spec.task)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self.close_scene()
             return Failed("open", type(error).__name__, told(error))
         keeper = self.job.keeper(self.policy, card.replan) if self.job.keeper else None
@@ -157,7 +157,7 @@ def main(handle: int, parent: int) -> None:
         assert isinstance(job, Job)
         try:
             stage = Stage(job)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             traceback.print_exc()
             connection.send(Unready(f"{type(error).__name__}: {told(error)}"))
             return
@@ -250,18 +250,20 @@ class Worker:
 
     def kill(self, grace: float = 0.0) -> str:
         """End the worker, and what it started, if it has not ended by itself in `grace` seconds; says how it died."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(grace)
+        try:
+            own = _death(self._process.wait(grace))
+        except subprocess.TimeoutExpired:
+            own = "gave no answer and was stopped"  # our signal, not that of a system short of memory
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self.connection.close()
-        code = self._process.wait()
+        self._process.wait()
         if not self._log.closed:
             self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - 4096))
             self.last_words = "\n".join(self._log.read().decode(errors="replace").splitlines()[-LAST_LINES:])
             self._log.close()
         self._folder.cleanup()  # a process that was killed could not clear away its temporary files
-        return _death(code)
+        return own
 
     def _send(self, message: Job | EpisodeSpec, time_limit: float) -> None:
         self.time_limit, self._since, self._busy = time_limit, time.monotonic(), True
@@ -278,7 +280,7 @@ def _death(code: int) -> str:
 
 def told(error: BaseException) -> str:
     """The message of an error, cut to LONGEST; unless it is one of ours, with the file and line that raised it."""
-    text = str(error)
+    text = wording(error)
     if len(text) > LONGEST:
         text = f"{text[:LONGEST]} … ({len(text)} characters)"
     frames = traceback.extract_tb(error.__traceback__)

@@ -1,9 +1,9 @@
 """A plug-in for tests: a point on a plane seeks a goal, with 16 × 16 cameras and with mischief on demand.
 
 The environment variable TOY_MISCHIEF holds JSON that says what goes wrong: "<task number>/<index>" → one of `reset`,
-`observe`, `act`, `step` (raise there), `nan` (an action that is none), `numb` (proprioception that is none),
-`segfault`, `exit`, `hang`, `fork`; and "open/<task number>", "construct" → `raise`, `exit` or `hang`. "pause" → seconds
-that every reset takes.
+`observe`, `act`, `step` (raise there), `nan` (an action that is none), `numb` (proprioception that is none), `quit`
+(sys.exit in the policy), `mute` (an exception without words), `segfault`, `exit`, `hang`, `fork`; and
+"open/<task number>", "construct" → `raise`, `exit` or `hang`. "pause" → seconds that every reset takes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -158,6 +159,13 @@ class Toy(Simulator):
         return {"toy": "0.1"}
 
 
+class Mute(Exception):
+    """Fails when asked what it says."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
 class Seeker(Policy):
     """Heads for the greenest spot of the `top` picture, with noise from its own stream. Chunks of `chunk` actions."""
 
@@ -192,6 +200,10 @@ class Seeker(Policy):
         kind = kinds[0] if kinds else None
         if kind == "act":
             raise KeyError("mischief at act")
+        if kind == "quit":
+            sys.exit(3)
+        if kind == "mute":
+            raise Mute
         return float("nan") if kind == "nan" else self.noise
 
 

@@ -27,7 +27,7 @@ class NanoConfig(BaseModel):
     proprio_mean, proprio_std: of the training data. words: the vocabulary. embedding: what the action head alone reads.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     cameras: tuple[str, ...] = ("agentview", "wrist")
     image_size: int = Field(default=128, ge=STRIDE, multiple_of=STRIDE)

@@ -24,7 +24,7 @@ class Perturbation(BaseModel):
     parameters, so that severities share their draws.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     needs: ClassVar[frozenset[str]] = frozenset()
     """What it asks of a simulator (`Simulator.offers`)."""

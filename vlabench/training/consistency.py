@@ -40,7 +40,7 @@ class ConsistencyOptions(BaseModel):
     of the oldest iterations going first.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     updates: int = Field(default=250, ge=1)
     rate: float = Field(default=1e-4, gt=0)

@@ -29,7 +29,7 @@ class Curriculum(BaseModel):
     `high` the levels rise by a step, below `low` they fall by one, within their ranges.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     every: int = Field(default=1, ge=1)
     average: float = Field(default=0.9, gt=0, le=1)
@@ -50,7 +50,7 @@ class Noise(BaseModel):
     itself, or all rollouts of a context share one draw, which leaves differences between them to the actions alone.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     observation: float = Field(default=0.0, ge=0, le=1)
     action: float = Field(default=0.0, ge=0, le=2)

@@ -34,7 +34,7 @@ class Lora(BaseModel):
     are RIPT-VLA's and RL4VLA's. Without it all parameters are trained.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     rank: int = Field(default=32, ge=1)
     alpha: int = Field(default=16, ge=1)
@@ -46,7 +46,7 @@ class JacobianOptions(BaseModel):
     so α was not rescaled; the curves `jacobian norm` and `share jacobian` say how it is elsewhere.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     weight: float = Field(default=0.005, ge=0)
     clamp: float = Field(default=100.0, gt=0)
@@ -67,7 +67,7 @@ class LearnerOptions(BaseModel):
     what it could do before (Wortsman et al. 2022, weight-space ensembles).
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     rate: float = Field(default=3e-5, gt=0)
     decay: float = Field(default=1e-4, ge=0)

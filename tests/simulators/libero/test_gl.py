@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Collection
 
 import pytest
@@ -55,6 +57,39 @@ def test_activating_tells_mujoco_and_pyopengl(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("PYOPENGL_PLATFORM", "x11")
     assert gl.activate() == "osmesa"
     assert os.environ["MUJOCO_GL"] == os.environ["PYOPENGL_PLATFORM"] == "osmesa"
+
+
+@pytest.mark.parametrize("variables", [
+    {"MUJOCO_EGL_DEVICE_ID": "0", "CUDA_VISIBLE_DEVICES": "1"}, {"MUJOCO_EGL_DEVICE_ID": "gpu"},
+    {"CUDA_VISIBLE_DEVICES": "GPU-5c1a"}, {"CUDA_VISIBLE_DEVICES": ""}])
+def test_a_gpu_that_robosuite_would_refuse_is_no_matter_where_nothing_draws_on_one(
+        variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Robosuite itself is asked, in a process of its own."""
+    machine(monkeypatch, ("osmesa",), gpu=False, asked=None)
+    code = "from vlabench.simulators.libero import gl; gl.activate(); import robosuite.utils.binding_utils"
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **variables}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("device", "visible", "message"), [
+    ("0", "1,2", "MUJOCO_EGL_DEVICE_ID='0', which is not among CUDA_VISIBLE_DEVICES='1,2'"),
+    ("gpu", None, "MUJOCO_EGL_DEVICE_ID='gpu', which is no number"),
+    (None, "GPU-5c1a", "CUDA_VISIBLE_DEVICES='GPU-5c1a'"), (None, "", "CUDA_VISIBLE_DEVICES=''"),
+    ("2", "1,2", ""), ("0", None, ""), ("0", "", ""), (None, "1,2", ""), (None, None, "")])
+def test_egl_on_a_gpu_that_robosuite_would_refuse_is_refused_before(
+        device: str | None, visible: str | None, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, ("egl",), gpu=True, asked=None)
+    for name, value in ((gl.DEVICE, device), ("CUDA_VISIBLE_DEVICES", visible)):
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+    if not message:
+        assert gl.choose() == "egl"
+        return
+    with pytest.raises(RenderingError) as caught:
+        gl.choose()
+    assert str(caught.value).startswith(message) and "\n  mend: " in str(caught.value)
 
 
 def test_a_library_that_is_absent_or_broken_does_not_load(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from vlabench.errors import RenderingError
 
 BACKENDS = ("egl", "osmesa")
+DEVICE = "MUJOCO_EGL_DEVICE_ID"
 INSTALL = "sudo apt-get install -y libosmesa6"
 """The line that makes software rendering work on Debian and Ubuntu."""
 
@@ -35,7 +36,8 @@ def has_gpu() -> bool:
 def choose() -> str:
     """The backend to use: `MUJOCO_GL` if it is set, else EGL where there is a GPU, else OSMesa, else EGL in software.
 
-    Raises RenderingError if neither library is there or `MUJOCO_GL` names something that cannot draw off screen.
+    Raises RenderingError if neither library is there, `MUJOCO_GL` names something that cannot draw off screen, or EGL
+    is to draw on a GPU that robosuite will not take.
     """
     asked = os.environ.get("MUJOCO_GL", "").lower()
     if asked and asked not in BACKENDS:
@@ -44,15 +46,33 @@ def choose() -> str:
     order = [asked] if asked else (["egl", "osmesa"] if has_gpu() else ["osmesa", "egl"])
     for backend in order:
         if loads(backend):
+            if backend == "egl":
+                _check_device()
             return backend
     raise RenderingError(f"no OpenGL library to draw with (tried {', '.join(order)})\n  mend: {INSTALL}")
+
+
+def _check_device() -> None:
+    """Raises RenderingError where robosuite 1.4 will not take what the environment says of the GPU to draw on."""
+    device, visible = os.environ.get(DEVICE), os.environ.get("CUDA_VISIBLE_DEVICES")
+    if device is not None and not (device.isdigit() and (not visible or device in visible)):
+        among = f", which is not among CUDA_VISIBLE_DEVICES={visible!r}" if visible else ", which is no number"
+        raise RenderingError(f"{DEVICE}={device!r}{among}: robosuite cannot draw on it\n  mend: unset {DEVICE}")
+    if device is None and visible is not None and not all(part.isdigit() for part in visible.split(",")):
+        raise RenderingError(f"CUDA_VISIBLE_DEVICES={visible!r}: robosuite draws with EGL on the GPU that it names, by "
+                             f"number\n  mend: export CUDA_VISIBLE_DEVICES=0, or MUJOCO_GL=osmesa to draw on the CPU")
 
 
 def activate() -> str:
     """Set `MUJOCO_GL` for this process, before MuJoCo and robosuite are imported; returns the backend.
 
+    OSMesa draws on no GPU: robosuite, which would refuse a number that is not among CUDA_VISIBLE_DEVICES even so, does
+    not get to see it.
+
     Robosuite loads the library when it is imported, so a run of a policy that reads no pictures needs it too.
     """
     backend = choose()
     os.environ["MUJOCO_GL"] = os.environ["PYOPENGL_PLATFORM"] = backend
+    if backend == "osmesa":
+        os.environ.pop(DEVICE, None)
     return backend

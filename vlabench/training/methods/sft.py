@@ -50,7 +50,7 @@ class Round(BaseModel):
     falls from `rate` by a cosine.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     tasks: tuple[str, ...] = ()
     per_task: int = Field(ge=1)
@@ -69,7 +69,7 @@ class SftOptions(BaseModel):
     after each round, from sampled starts, for the curve of success. every: steps between checkpoints.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     task_sets: tuple[str, ...]
     rounds: tuple[Round, ...] = Field(min_length=1)
