@@ -117,3 +117,26 @@ def test_a_temporary_folder_of_a_killed_process_goes_with_the_next_one(tmp_path:
     mine.cleanup()
     mine.cleanup()
     assert not mine.path.exists()
+
+
+def test_another_users_temporary_folders_are_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose contents cannot even be asked for; nobody is asked to be another user here, so the asking itself fails."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    theirs = Scratch("theirs")
+    theirs._lock.close()
+    exists = Path.exists
+
+    def refused(path: Path) -> bool:
+        if theirs.path in path.parents:
+            raise PermissionError(13, "Permission denied", str(path))
+        return exists(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "exists", refused)
+        Scratch("mine").cleanup()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "getuid", lambda: os.stat(tmp_path).st_uid + 1)
+        Scratch("mine").cleanup()
+    assert theirs.path.exists()
+    Scratch("mine").cleanup()
+    assert not theirs.path.exists()

@@ -74,11 +74,15 @@ class Scratch:
 
 
 def _sweep() -> None:
-    """Remove the folders of processes that were killed: those whose lock nobody has. One without is being made."""
+    """Remove this user's folders of processes that were killed: those whose lock nobody has.
+
+    One without a lock is being made. Another user's cannot even be looked into.
+    """
     for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):
-        if (folder / LOCK).exists():
-            with contextlib.suppress(InUse, OSError), locked(folder):
-                shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(InUse, OSError):
+            if folder.lstat().st_uid == os.getuid() and (folder / LOCK).exists():
+                with locked(folder):
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
