@@ -4,7 +4,7 @@ Exit status: 0 all is well; 1 too many episodes ended in errors, or `doctor` fou
 mistake that a message explains; 3 workers that do not live, or a condition that does not do what it says; 4 results
 that cannot be read or written, or a replay that ends elsewhere; 70 a fault of vlabench itself, with a traceback; 130
 after Ctrl-C. Verbs that judge have verdicts of their own: `gate` 1 regression, 3 inconclusive; `verify` 1 episodes that
-came out otherwise, 3 not to be judged here; `board check` 1 a stale board.
+came out otherwise, 3 not to be judged here; `board check` 1 a stale board; `check` 1 something is wrong.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ board_app = typer.Typer(no_args_is_help=True, help="The leaderboard: submissions
 app.command()(play.run)
 app.command("list")(look.list_)
 app.command()(look.show)
+app.command()(look.check)
 app.command()(look.doctor)
 app.command()(play.preview)
 app.command()(play.replay)

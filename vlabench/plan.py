@@ -57,12 +57,10 @@ def make(suite: SuiteCard, policy: PolicyCard, simulator: Simulator, options: Op
     perturbation's parameters) and UnsupportedError (what the simulator or the policy cannot do).
     """
     options = options or Options()
-    if suite.success == "end" and simulator.success == "once":
-        raise UnsupportedError(f"{shown(suite.path)}: success = 'end': simulator {type(simulator).__name__} ends an "
-                               f"episode when its goal first holds\n  mend: success = 'once', or leave it out")
+    check_success(suite, simulator)
     tasks = choose_tasks(suite, simulator, options.tasks)
     conditions = choose_conditions(suite, options)
-    episodes = _episodes(suite, tasks, options.episodes)
+    episodes = number_of_episodes(suite, tasks, options.episodes)
     check_fit(policy, conditions.values(), simulator)
     specs = tuple(
         EpisodeSpec(task, name, index, options.seed)
@@ -72,6 +70,13 @@ def make(suite: SuiteCard, policy: PolicyCard, simulator: Simulator, options: Op
     )
     return Plan(tasks, conditions, episodes, options.seed, specs, suite.success,
                 _warnings(policy, conditions.values(), simulator))
+
+
+def check_success(suite: SuiteCard, simulator: Simulator) -> None:
+    """Raises UnsupportedError if the suite counts a success that the simulator does not wait for."""
+    if suite.success == "end" and simulator.success == "once":
+        raise UnsupportedError(f"{shown(suite.path)}: success = 'end': simulator {type(simulator).__name__} ends an "
+                               f"episode when its goal first holds\n  mend: success = 'once', or leave it out")
 
 
 def choose_tasks(suite: SuiteCard, simulator: Simulator, patterns: Sequence[str] = ()) -> tuple[Task, ...]:
@@ -113,7 +118,8 @@ def matching(tasks: Sequence[Task], patterns: Sequence[str], where: str) -> list
     return [task for task in tasks if task.key in chosen]
 
 
-def _episodes(suite: SuiteCard, tasks: Sequence[Task], asked: int | None) -> int:
+def number_of_episodes(suite: SuiteCard, tasks: Sequence[Task], asked: int | None) -> int:
+    """Per task and condition: as many as asked for, else the suite's. Raises OptionError for more than start states."""
     episodes = suite.episodes if asked is None else asked
     where = f"suite {suite.name!r}" if asked is None else "--episodes"
     if episodes < 1:

@@ -21,6 +21,25 @@ Identity = tuple[str, str, int, int]
 
 
 @dataclass(frozen=True)
+class ActionSpace:
+    """What the D numbers of an action mean to a simulator.
+
+    names: of the dimensions. low, high: what the simulator clips to. unit: the size of one unit of perturbations and of
+    policies. null: the action that leaves the robot where it is. gripper: the dimension that moves it, and opens: the
+    value that opens it; None where there is no gripper. control_hz: actions a second.
+    """
+
+    names: tuple[str, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    unit: tuple[float, ...]
+    null: tuple[float, ...]
+    control_hz: float
+    gripper: int | None = None
+    opens: float | None = None
+
+
+@dataclass(frozen=True)
 class Task:
     """One goal in one scene of one simulator. `init_states` is the number of published start states."""
 

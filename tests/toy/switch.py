@@ -15,7 +15,7 @@ import numpy as np
 from vlabench.errors import UnknownName
 from vlabench.seeding import stream
 from vlabench.simulators.base import Scene, Simulator
-from vlabench.types import EpisodeSpec, Floats, Observation, Outcome, Task
+from vlabench.types import ActionSpace, EpisodeSpec, Floats, Observation, Outcome, Task
 
 SIZE = 16
 GAIN, GOAL, STEP_LIMIT = 0.9, 0.9, 6
@@ -61,6 +61,7 @@ class Switch(Simulator):
     task_sets: ClassVar[Sequence[str]] = ("switches",)
     packs: ClassVar[Sequence[str]] = ("plain",)
     cameras: ClassVar[Sequence[str]] = ("top",)
+    action_space = ActionSpace(("push", "nothing"), (-1.0,) * 2, (1.0,) * 2, (1.0,) * 2, (0.0,) * 2, 10)
 
     def __init__(self, assets: str) -> None:
         super().__init__(assets)

@@ -25,7 +25,7 @@ from vlabench.errors import UnknownName
 from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import Draws, generator
 from vlabench.simulators.base import Scene, Simulator
-from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome, Success, Task
+from vlabench.types import ActionSpace, EpisodeSpec, Floats, Image, Observation, Outcome, Success, Task
 
 SIZE = 16
 STEP = 0.1
@@ -136,6 +136,7 @@ class Toy(Simulator):
     task_sets = ("toy_points",)
     packs = ("plain",)
     cameras = ("top", "side")
+    action_space = ActionSpace(("right", "down", "nothing"), (-1.0,) * 3, (1.0,) * 3, (1.0,) * 3, (0.0, 0.0, -1.0), 10)
     offers = frozenset({"point"})
     success: ClassVar[Success] = "end" if os.environ.get("TOY_SUCCESS") == "end" else "once"
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
 from vlabench.errors import UnknownName
-from vlabench.types import EpisodeSpec, Floats, Observation, Outcome, Success, Task
+from vlabench.types import ActionSpace, EpisodeSpec, Floats, Observation, Outcome, Success, Task
 
 
 class Scene(ABC):
@@ -52,6 +52,7 @@ class Simulator(ABC):
     task_sets: ClassVar[Sequence[str]]
     packs: ClassVar[Sequence[str]]
     cameras: ClassVar[Sequence[str]]
+    action_space: ClassVar[ActionSpace]
     offers: ClassVar[frozenset[str]] = frozenset()
     revision: ClassVar[int] = 1
     """Part of every condition's digest: raised when the same episode comes to mean another one."""

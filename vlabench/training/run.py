@@ -48,6 +48,18 @@ def train(policy: str, out: Path, *, data: Sequence[Path] = (), device: str = "a
     user ends it.
     """
     card = load_policy(policy)
+    method = method_of(card)
+    chosen, crew = choose_device(device), processes(workers)
+    from vlabench.training.curves import Curves
+    from vlabench.training.methods.base import Workplace
+
+    place = Workplace(out, card, chosen, crew, seed, Curves(out), display or Display(), tuple(data))
+    with held(out):
+        return _trained(method, place)
+
+
+def method_of(card: PolicyCard) -> Method:
+    """The training method that a card names, with its options. Raises CardError, UnknownName, PluginError."""
     if card.training is None:
         raise CardError(f"{shown(card.path)}: policy {card.name!r} has no [training]: nothing says how to train it\n"
                         f"  mend: choose a policy that has an entry under `trained by` in vlabench list policies")
@@ -56,13 +68,7 @@ def train(policy: str, out: Path, *, data: Sequence[Path] = (), device: str = "a
         options = kind.Options.model_validate_json(json.dumps(card.training.options))
     except ValidationError as error:
         raise CardError(one_line_each(error, kind.Options, f"{shown(card.path)}: training.options")) from None
-    chosen, crew = choose_device(device), processes(workers)
-    from vlabench.training.curves import Curves
-    from vlabench.training.methods.base import Workplace
-
-    place = Workplace(out, card, chosen, crew, seed, Curves(out), display or Display(), tuple(data))
-    with held(out):
-        return _trained(kind(options), place)
+    return kind(options)
 
 
 def _trained(method: Method, place: Workplace) -> Trained:

@@ -35,6 +35,31 @@ def show(name: Annotated[str, typer.Argument(help="A suite, policy, perturbation
     console().print(explain(name))
 
 
+def check(
+    names: Annotated[list[str], typer.Argument(metavar="NAME|CARD…", help="Suites or policies, or paths of cards.")],
+    play: Annotated[bool, typer.Option("--play/--no-play", help="Let policies play two short episodes, twice.")] = True,
+    suite: Annotated[str | None, typer.Option("--suite", metavar="S", help="Play its tasks; by default any.")] = None,
+) -> None:
+    """Say what is wrong with cards, and how policies behave in two short episodes played in both orders.
+
+    Looked for in play: the shape and range of actions, seconds a look, the use of global random numbers, and what is
+    carried over from one episode to the next.
+
+    Exit status: 0 nothing is wrong, though there may be notes; 1 something is.
+    """
+    from vlabench.check import check as examine
+
+    wrong = False
+    for name in names:
+        findings = examine(name, play=play, suite=suite, say=lambda text: typer.echo(text, err=True))
+        wrong |= any(finding.wrong for finding in findings)
+        for finding in findings:
+            typer.echo(f"{name}: {'wrong' if finding.wrong else 'note'}: {finding.text}")
+        if not any(finding.wrong for finding in findings):
+            typer.echo(f"{name}: nothing wrong")
+    raise typer.Exit(int(wrong))
+
+
 def doctor(results: Results = Path("results")) -> None:
     """Try what a run needs on this machine; exits with 0 if a default run (LIBERO, primitive assets) would work."""
     from vlabench import doctor as physician

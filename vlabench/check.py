@@ -1,0 +1,151 @@
+"""`vlabench check`: what is wrong with a suite's or a policy's card, and how a policy behaves in a few episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vlabench import cards, lineage, plan, registry
+from vlabench.card_types import PolicyCard, SuiteCard
+from vlabench.errors import CardError, UnknownName, UnsupportedError, VlabenchError, near
+from vlabench.problems import shown
+
+if TYPE_CHECKING:
+    from vlabench.simulators.base import Simulator
+
+
+@dataclass(frozen=True)
+class Finding:
+    """wrong: a run would trip over it; otherwise it is worth knowing. mend: the command, where there is one."""
+
+    wrong: bool
+    text: str
+
+
+def check(name: str, *, play: bool = True, suite: str | None = None,
+          say: Callable[[str], None] = lambda text: None) -> list[Finding]:
+    """What there is to say of everything that has this name, or of the card at this path.
+
+    play: a policy whose card is sound plays two episodes, twice. suite: whose simulator and tasks; by default those of
+    the first simulator that shows what the policy looks at. Raises UnknownName.
+    """
+    names = {"suite": cards.suite_names(), "policy": cards.policy_names()}
+    if name.endswith(".toml"):
+        kinds = ["policy" if cards.is_policy(name) else "suite"]
+    else:
+        kinds = [kind for kind, known in names.items() if name in known]
+    if not kinds:
+        raise UnknownName("suite or policy", name, [each for known in names.values() for each in known],
+                          mend="mend: vlabench list suites|policies, or the path of a card (.toml)")
+    findings: list[Finding] = []
+    for kind in kinds:
+        findings += _suite(name) if kind == "suite" else _policy(name, play, suite, say)
+    return findings
+
+
+def simulators_for(card: PolicyCard, names: Iterable[str] | None = None) -> list[str]:
+    """The simulators (of `names`; by default all) that have the cameras which a policy looks at, those that also have
+    one of its asset packs before the others. Raises UnsupportedError if there is none.
+    """
+    kinds = {name: registry.simulator(name) for name in (registry.names("simulator") if names is None else names)}
+    fit = [name for name, kind in kinds.items() if set(card.cameras) <= set(kind.cameras)]
+    if not fit:
+        views = {camera for kind in kinds.values() for camera in kind.cameras}
+        blind = next(camera for camera in card.cameras if camera not in views) if not set(card.cameras) <= views else ""
+        raise UnsupportedError(
+            f"{shown(card.path)}: cameras: no simulator has {blind!r}: {near(blind, views)}" if blind else
+            f"{shown(card.path)}: cameras: no simulator has all of {', '.join(card.cameras)}")
+    return sorted(fit, key=lambda name: set(card.assets).isdisjoint(kinds[name].packs))
+
+
+@contextmanager
+def _noted(findings: list[Finding]) -> Iterator[None]:
+    """What goes wrong inside becomes a finding, so that one mistake does not hide the next."""
+    try:
+        yield
+    except VlabenchError as error:
+        findings.append(Finding(True, str(error)))
+
+
+def _suite(name: str) -> list[Finding]:
+    findings: list[Finding] = []
+    with _noted(findings):
+        suite = cards.load_suite(name)
+        for condition in suite.conditions.values():
+            with _noted(findings):
+                for perturbation in condition.perturbations:
+                    perturbation.check(())
+        with _noted(findings):
+            _on_its_simulator(suite, findings)
+    return list(dict.fromkeys(findings))
+
+
+def _on_its_simulator(suite: SuiteCard, findings: list[Finding]) -> None:
+    simulator = suite.engine(suite.engine.packs[0])
+    with _noted(findings):
+        plan.check_success(suite, simulator)
+    with _noted(findings):
+        plan.number_of_episodes(suite, plan.choose_tasks(suite, simulator), None)
+    for condition in suite.conditions.values():
+        try:
+            condition.perturbations  # noqa: B018  # what is wrong with them was said before
+        except VlabenchError:
+            continue
+        with _noted(findings):
+            plan.check_offered(condition, simulator)
+
+
+def _policy(name: str, play: bool, suite: str | None, say: Callable[[str], None]) -> list[Finding]:
+    findings: list[Finding] = []
+    with _noted(findings):
+        card = cards.load_policy(name)
+        for examine in (_options, lineage.seen, _training, _weights, simulators_for):
+            with _noted(findings):
+                examine(card)
+        if play and not findings:
+            findings += _rehearsed(card, suite, say)
+    return findings
+
+
+def _rehearsed(card: PolicyCard, suite: str | None, say: Callable[[str], None]) -> list[Finding]:
+    from vlabench.rehearsal import rehearse
+
+    try:
+        card.check()
+    except CardError as error:  # it is still to be trained, which is no mistake
+        return [Finding(False, f"nothing was played: {error}")]
+    return rehearse(card, _stage(card, suite), say)
+
+
+def _options(card: PolicyCard) -> None:
+    card.digest  # noqa: B018  # looks the adapter up and reads its options
+
+
+def _training(card: PolicyCard) -> None:
+    if card.training is not None:
+        from vlabench.training.run import method_of
+
+        method_of(card)
+
+
+def _weights(card: PolicyCard) -> None:
+    """What only a training can give is not missing on a card that says how to train it."""
+    try:
+        card.check()
+    except CardError:
+        if card.training is None or card.weights is not None:
+            raise
+
+
+def _stage(card: PolicyCard, suite: str | None) -> tuple[str, Simulator, tuple[str, ...]]:
+    """Where it plays: the simulator's name, the simulator on the policy's pack, and the task sets."""
+    if suite is not None:
+        chosen = cards.load_suite(suite)
+        (name,), sets = simulators_for(card, [chosen.simulator]), chosen.task_sets
+    else:
+        name, sets = simulators_for(card)[0], ()
+    kind = registry.simulator(name)
+    pack = next((pack for pack in card.assets if pack in kind.packs), kind.packs[0])
+    return name, kind(pack), sets or tuple(kind.task_sets)
