@@ -6,9 +6,9 @@ import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
-from vlabench.simulators.base import Scene, Simulator
+from vlabench.simulators.base import Scene, Simulator, Variant
 from vlabench.store import FORMAT
 from vlabench.types import EpisodeRecord, Task
 
@@ -27,13 +27,17 @@ def record(**changes: Any) -> EpisodeRecord:
     return EpisodeRecord(**(fields | changes))
 
 
+class Lighting(Protocol):
+    """A capability."""
+
+
 class Toy(Simulator):
     """A simulator that knows tasks and opens none: `kitchen` has three of 50 start states, `garage` one of 7."""
 
     task_sets: ClassVar[Sequence[str]] = ("kitchen", "garage")
     packs: ClassVar[Sequence[str]] = ("primitive", "official")
     cameras: ClassVar[Sequence[str]] = ("agentview", "wrist")
-    offers: ClassVar[frozenset[str]] = frozenset({"lighting"})
+    offers: ClassVar[frozenset[type]] = frozenset({Lighting})
 
     def check(self) -> None:
         return None
@@ -42,9 +46,8 @@ class Toy(Simulator):
         count, states = {"kitchen": (3, 50), "garage": (1, 7)}[task_set]
         return [Task("toy", task_set, n, f"{task_set} {n}", "do it", 100, states) for n in range(count)]
 
-    def open(
-        self, task: Task, batch: int = 1, cameras: Sequence[str] = (), image_size: int = 256, privileged: bool = False
-    ) -> Scene:
+    def open(self, task: Task, batch: int = 1, cameras: Sequence[str] = (), image_size: int = 256,
+             privileged: bool = False, variant: Variant = ()) -> Scene:
         raise AssertionError("a plan opens no scene")
 
     def versions(self) -> Mapping[str, str]:
@@ -66,8 +69,11 @@ def install(site: Path, name: str, points: Mapping[str, Mapping[str, str]], file
 RUST = """
 from vlabench.perturbations.base import Perturbation
 
+class JointFriction:
+    pass
+
 class Rust(Perturbation):
-    needs = frozenset({"joint-friction"})
+    needs = frozenset({JointFriction})
     severities = {k: {"friction": k / 10} for k in range(1, 6)}
     friction: float = 0.3
 

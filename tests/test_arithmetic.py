@@ -72,7 +72,7 @@ def test_workers_are_started_with_the_kernels(monkeypatch: pytest.MonkeyPatch) -
         return popen(command, **options)
 
     monkeypatch.setattr(subprocess, "Popen", noted)
-    Worker(Job("toy", "bare", load_policy("still"), {}), 5.0).kill()
+    Worker(Job("toy", "bare", load_policy("still").actor(), {}), 5.0).kill()
     assert given.items() >= arithmetic.KERNELS.items()
 
 

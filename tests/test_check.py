@@ -47,9 +47,12 @@ def test_all_mistakes_of_a_suite_are_told_at_once(tmp_path: Path) -> None:
 def test_what_a_simulator_does_not_offer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.toy.toy import Jolt
 
-    monkeypatch.setattr(Jolt, "needs", frozenset({"gravity"}))
+    class Gravity:
+        """A capability."""
+
+    monkeypatch.setattr(Jolt, "needs", frozenset({Gravity}))
     said = wrong(tmp_path, SUITE + '[conditions]\na = [{perturbation = "toy_jolt"}]\n')
-    assert "perturbation 'toy_jolt' needs gravity, which simulator Toy does not offer" in said
+    assert "perturbation 'toy_jolt' needs Gravity, which simulator Toy does not offer" in said
 
 
 @pytest.mark.parametrize(("text", "parts"), [

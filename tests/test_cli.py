@@ -208,8 +208,8 @@ def test_a_perturbation_that_the_simulator_cannot_offer(here: Path, monkeypatch:
     registry.refresh()
     (here / "rusty.toml").write_text(SUITE + '[conditions]\nrusty = [{perturbation = "rust"}]')
     check_refused(run("--policy", "toy-seeker", "--suite", "rusty.toml"), 2,
-            "condition 'rusty': perturbation 'rust' needs joint-friction, which simulator Toy does not offer",
-            "it offers: point")
+            "condition 'rusty': perturbation 'rust' needs JointFriction, which simulator Toy does not offer",
+            "it offers: Paints, Pushes")
 
 
 def test_opencv_without_its_libraries_stops_before_the_first_step(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

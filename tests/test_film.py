@@ -26,9 +26,9 @@ WHAT = ("toy-seeker", "toy_points/1", "dark", 3)
 def recorded(tmp_path: Path) -> Path:
     """Results with the recordings of one task."""
     policy = cards.load_policy("toy-seeker")
-    todo = plan.make(cards.load_suite("toy"), policy, registry.simulator("toy")("plain"),
-                     Options(tasks=("toy_points/1",), seed=2))
-    run(todo, policy, "toy", Store(tmp_path / "r", "toy-seeker", "plain"), workers=1, record=True)
+    engine = registry.simulator("toy")("plain")
+    todo = plan.make(cards.load_suite("toy"), policy, engine, Options(tasks=("toy_points/1",), seed=2))
+    run(todo, policy, engine, Store(tmp_path / "r", "toy-seeker", "plain"), workers=1, record=True)
     return tmp_path / "r"
 
 

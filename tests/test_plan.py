@@ -163,7 +163,7 @@ def test_what_the_simulator_does_not_offer_is_refused(tmp_path: Path, monkeypatc
     monkeypatch.undo()
     registry.refresh()
     assert message == (
-        "condition 'worn': perturbation 'rust' needs joint-friction, which simulator Toy does not offer\n"
+        "condition 'worn': perturbation 'rust' needs JointFriction, which simulator Toy does not offer\n"
         "  it offers: lighting"
     )
 

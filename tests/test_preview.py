@@ -12,10 +12,11 @@ import pytest
 from tests.toy.toy import Seeker, Toy
 from vlabench import cards, preview
 from vlabench.adapters.base import Policy
-from vlabench.episode import Bools, Listener, play
+from vlabench.episode import play
 from vlabench.errors import OptionError, StoreError, UnknownName
+from vlabench.listening import Bools, Listener
 from vlabench.slot import named
-from vlabench.types import EpisodeSpec, Floats, Observation
+from vlabench.types import Decision, EpisodeSpec, Observation
 
 pytestmark = pytest.mark.usefixtures("toy_plugin")
 
@@ -25,7 +26,7 @@ class FirstLook(Listener):
 
     seen: Observation | None = None
 
-    def on_look(self, step: int, received: Observation, chunk: Floats, running: Bools) -> None:
+    def on_look(self, step: int, received: Observation, decision: Decision, running: Bools) -> None:
         self.seen = self.seen or received
 
 

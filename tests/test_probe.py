@@ -308,8 +308,8 @@ def test_twins_on_real_physics(tmp_path: Path) -> None:
     card: PolicyCard = cards.load_policy(str(tmp_path / "tiny.toml"))
     task = replace(find_tasks("libero", patterns=["libero_goal/7"])[0], step_limit=20)
     chain = {"rotation": Rotation(), "action_noise": ActionNoise(sigma=0.1)}
-    stage = Stage(Job("libero", "primitive", card, {"joint": chain, "clean": {}}, ProbeKeeper))
-    joint, clean = (stage.play(EpisodeSpec(task, condition, 4)) for condition in ("joint", "clean"))
+    stage = Stage(Job("libero", "primitive", card.actor(), {"joint": chain, "clean": {}}, ProbeKeeper))
+    joint, clean = (stage.play((EpisodeSpec(task, condition, 4),))[0] for condition in ("joint", "clean"))
     assert isinstance(joint, Done) and isinstance(clean, Done)
     policy, scene = card.make(), stage.simulator.open(task, 1, card.cameras, 32)
     assert isinstance(policy, TrainablePolicy)

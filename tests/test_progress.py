@@ -26,7 +26,7 @@ def test_line_counts_rates_and_time_left() -> None:
     assert shown.line() == "40/500 episodes"
     for i in range(60):
         clock.now += 0.8
-        shown.record(record(status="error" if i % 30 == 0 else "success"))
+        shown.count("clean", record(status="error" if i % 30 == 0 else "success"))
     # 60 in 48 s are 1.25/s; 400 left take 320 s
     assert shown.line() == "100/500 episodes, 1.25/s, 0:05:20 left, 2 errors"
     clock.now += 3600 - 48
@@ -39,7 +39,7 @@ def test_elsewhere_than_on_a_terminal_a_line_every_ten_seconds() -> None:
     shown.start(100, 0)
     for i in range(21):
         clock.now += 1
-        shown.record(record(condition=("clean", "[b]dark")[i % 2], status=("success", "failure")[i % 4 == 1]))
+        shown.count(("clean", "[b]dark")[i % 2], record(status=("success", "failure")[i % 4 == 1]))
     shown.note("a worker died [/b]")
     shown.stop()
     assert out.getvalue().splitlines() == [
@@ -58,8 +58,8 @@ def test_on_a_terminal_a_bar_and_the_conditions_that_fit() -> None:
     assert isinstance(shown, LiveProgress)
     shown.start(40, 0)
     for i in range(20):
-        shown.record(record(condition=f"c{i:02}", status="failure"))
-    shown.record(record(condition="c19", status="error"))
+        shown.count(f"c{i:02}", record(status="failure"))
+    shown.count("c19", record(status="error"))
     shown.note("look here")
     shown.stop()
     with console.capture() as capture:

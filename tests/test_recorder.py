@@ -12,8 +12,9 @@ import pytest
 
 from tests.toy.toy import Dark, Jolt, Points, Seeker, Toy
 from vlabench.adapters.base import Policy
-from vlabench.episode import EpisodeError, Listener, Played, play
+from vlabench.episode import EpisodeError, Played, play
 from vlabench.errors import StoreError
+from vlabench.listening import Listener
 from vlabench.recorder import ActionRecorder, FrameRecorder, Recording, Replayed, recording_path
 from vlabench.types import EpisodeSpec
 

@@ -21,6 +21,7 @@ import pytest
 
 from tests.conftest import PLUGIN
 from tests.factories import install
+from tests.toy.toy import Toy
 from vlabench import cards, plan, plots, registry, tables
 from vlabench.errors import AuditError, OptionError, StoreError, UnknownName, WorkerError
 from vlabench.evaluation import evaluate
@@ -32,7 +33,7 @@ from vlabench.recorder import Recording, recording_path
 from vlabench.runner import RunSummary, default_time_limit, default_workers, run
 from vlabench.store import Store
 from vlabench.types import EpisodeRecord, Success, won
-from vlabench.worker import ENVIRONMENT, LONGEST, Ended, Worker, told
+from vlabench.worker import ENVIRONMENT, LONGEST, Batch, Ended, Worker, told
 
 ROOT = Path(__file__).parent.parent
 Records = Mapping[tuple[str, str, int, int], EpisodeRecord]
@@ -61,7 +62,8 @@ def store(results: Path) -> Store:
 
 
 def playing(results: Path, todo: Plan | None = None, **options: Any) -> RunSummary:
-    return run(todo or planned(), cards.load_policy("toy-seeker"), "toy", store(results), **{"workers": 1, **options})
+    engine = registry.simulator("toy")("plain")
+    return run(todo or planned(), cards.load_policy("toy-seeker"), engine, store(results), **{"workers": 1, **options})
 
 
 def records(results: Path, suite: str = "toy") -> Records:
@@ -123,6 +125,48 @@ def test_four_workers_and_another_order_make_the_same_records(truth: Path, tmp_p
     assert records(tmp_path) == records(truth)
 
 
+@pytest.fixture(params=[2, 7])
+def side_by_side(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """So many episodes are played side by side, of any task, here and in workers."""
+    monkeypatch.setenv("TOY_BATCH", str(request.param))
+    monkeypatch.setattr(Toy, "max_batch", request.param)
+    return int(request.param)
+
+
+def test_episodes_played_side_by_side_make_the_same_records(truth: Path, tmp_path: Path, side_by_side: int) -> None:
+    batches = []
+
+    class Counting(Worker):
+        def give(self, key: Any, batch: Batch, time_limit: float) -> None:
+            batches.append(len(batch))
+            super().give(key, batch, time_limit)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("vlabench.crew.Worker", Counting)
+        assert playing(tmp_path, workers=2, record=True).errors == 0
+    assert records(tmp_path) == records(truth)
+    assert sum(batches) == 36 and batches.count(side_by_side) == 36 // side_by_side
+    recorded = {path.stem: Recording.load(path) for path in tmp_path.rglob("clean/*.npz")}
+    assert len(recorded) == 12
+    for record in records(truth).values():
+        if record.condition == "clean":
+            recording = recorded[f"{record.task[-1]}-{record.index}-0"]
+            assert (recording.state, len(recording.actions)) == (record.state, record.steps)
+
+
+def test_errors_of_episodes_side_by_side_are_their_own(tmp_path: Path, mischief: Any, side_by_side: int) -> None:
+    kinds = [*IN_EPISODE, "numb", "quit", "exit"]
+    mischief(**{f"_{n % 3}_{n // 3}": kind for n, kind in enumerate(kinds)})
+    together, alone = tmp_path / "together", tmp_path / "alone"
+    playing(together, workers=2)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("TOY_BATCH", "1")
+        patched.setattr(Toy, "max_batch", 1)
+        playing(alone, workers=2)
+    assert records(together) == records(alone)
+    assert sum(record.status == "error" for record in records(together).values()) == 3 * len(kinds)
+
+
 def test_what_is_on_record_is_not_played_again(truth: Path, tmp_path: Path) -> None:
     playing(tmp_path, planned(episodes=1))
     before = {path: path.read_text() for path in tmp_path.rglob("*.jsonl")}
@@ -165,10 +209,11 @@ def test_an_old_folder_is_played_anew_after_a_revision_of_the_simulator(
 MINE = """
 import numpy as np
 from vlabench.adapters.base import Policy
+from vlabench.types import Decision
 
 class Mine(Policy):
     def reset(self, slots, draws): pass
-    def act(self, obs): return np.full((len(obs.proprio), 4, 3), %s)
+    def act(self, obs): return Decision(np.full((len(obs.proprio), 4, 3), %s))
 """
 
 

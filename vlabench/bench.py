@@ -32,7 +32,7 @@ from vlabench.report._cost import report_seconds
 from vlabench.simulators.base import Scene
 from vlabench.store import Store
 from vlabench.tables._cost import table_seconds
-from vlabench.types import EpisodeRecord, EpisodeSpec, Task
+from vlabench.types import Ended, EpisodeSpec, Task
 from vlabench.worker import ENVIRONMENT, Done, Job, Stage
 
 POLICY, SUITE, TASK_SET = "still", "libero-clean", "libero_spatial"
@@ -122,7 +122,7 @@ class Bench:
 
         def run() -> None:
             while attempt.going:
-                chunk = attempt.checked(self.policy.act(attempt.look()))
+                chunk = attempt.checked(self.policy.act(attempt.look())).actions
                 for t in range(attempt.due):
                     attempt.step(chunk[:, t])
 
@@ -177,7 +177,7 @@ def harness_overhead(bench: Bench) -> Iterator[Figure]:
             scene.reset([spec])
             step, done = 0, False
             while step < spec.task.step_limit and not done:
-                for action in policy.act(scene.observe())[0, : min(card.replan, spec.task.step_limit - step)]:
+                for action in policy.act(scene.observe()).actions[0, : min(card.replan, spec.task.step_limit - step)]:
                     done = bool(scene.step(action[None]).success[0])
                     step += 1
 
@@ -218,8 +218,8 @@ class Watch(Progress):
         super().__init__()
         self.ends: list[float] = []
 
-    def record(self, record: EpisodeRecord) -> None:
-        super().record(record)
+    def count(self, condition: str, episode: Ended | None) -> None:
+        super().count(condition, episode)
         self.ends.append(time.perf_counter())
 
 
@@ -239,11 +239,12 @@ def campaign(workers: int, tasks: int, episodes: int) -> tuple[float, float]:
     """Episodes per second of a run into an empty folder: once all workers have finished one, and from its start."""
     policy, suite = cards.load_policy(POLICY), cards.load_suite(SUITE)
     options = plan.Options(episodes, tuple(f"{TASK_SET}/{n}" for n in range(tasks)))
-    planned = plan.make(suite, policy, registry.simulator("libero")("primitive"), options)
+    engine = registry.simulator("libero")("primitive")
+    planned = plan.make(suite, policy, engine, options)
     watch = Watch()
     with tempfile.TemporaryDirectory(prefix="vlabench-bench-") as folder:
         begin = time.perf_counter()
-        runner.run(planned, policy, "libero", Store(Path(folder), POLICY, "primitive"), workers=workers, progress=watch)
+        runner.run(planned, policy, engine, Store(Path(folder), POLICY, "primitive"), workers=workers, progress=watch)
     steady = (len(watch.ends) - workers) / (watch.ends[-1] - watch.ends[workers - 1])
     return steady, len(watch.ends) / (watch.ends[-1] - begin)
 
@@ -295,10 +296,10 @@ def board_built() -> Iterator[Figure]:
 
 def peak_memory(pack: str) -> int:
     """Bytes that this process has held at most, after playing as a worker; to be called in a process of its own."""
-    stage = Stage(Job("libero", pack, cards.load_policy(POLICY), {"clean": {}}))
+    stage = Stage(Job("libero", pack, cards.load_policy(POLICY).actor(), {"clean": {}}))
     for task in stage.simulator.tasks(TASK_SET)[:2]:
         short: Task = dataclasses.replace(task, step_limit=60)
-        answer = stage.play(EpisodeSpec(short, "clean", 0))
+        (answer,) = stage.play((EpisodeSpec(short, "clean", 0),))
         assert isinstance(answer, Done), answer
     # not `getrusage`, whose maximum includes what the parent held when it started this process
     status = Path("/proc/self/status").read_text()

@@ -48,7 +48,7 @@ def decision() -> Figure:
     rng = np.random.default_rng(0)
     images = {camera: rng.integers(0, 256, (1, card.image_size, card.image_size, 3), dtype=np.uint8)
               for camera in card.cameras}
-    obs = Observation(images, np.zeros((1, 8), np.float32), ("put the bowl on the plate",), 0)
+    obs = Observation.now(images, np.zeros((1, 8), np.float32), ("put the bowl on the plate",), 0)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     policy.reset([0], [Draws((0, "libero_goal/8", 0, "policy"))])

@@ -21,7 +21,7 @@ from vlabench.errors import CardError, UnknownName
 from vlabench.problems import one_line_each, options_model, shown
 
 if TYPE_CHECKING:
-    from vlabench.adapters.base import Policy
+    from vlabench.adapters.base import Actor, Policy
     from vlabench.perturbations.base import Perturbation
     from vlabench.simulators.base import Simulator
 
@@ -216,6 +216,13 @@ class PolicyCard(CardFile):
         """The policy itself. Raises what `check` raises."""
         path = self.check()
         return self._adapter(**self.resolved_options, **({} if path is None else {"weights": path}))
+
+    def actor(self) -> Actor:
+        """Who acts in workers. Raises what `check` raises."""
+        from vlabench.adapters.base import Actor
+
+        self.check()
+        return Actor(self.make, self.cameras, self.image_size, self.replan, self.privileged)
 
     def check(self) -> Path | None:
         """The file of the weights, or None for a policy without. Raises CardError if the file is absent or not the one

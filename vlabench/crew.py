@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection
 from types import TracebackType
@@ -12,8 +12,8 @@ from types import TracebackType
 from typing_extensions import Self
 
 from vlabench.errors import WorkerError
-from vlabench.types import EpisodeSpec, Task
-from vlabench.worker import Done, Ended, Failed, Job, Ready, Unready, Worker
+from vlabench.types import EpisodeSpec
+from vlabench.worker import Batch, Done, Ended, Failed, Job, Ready, Unready, Worker
 
 LOSSES = 3
 """So many workers lost in a row, with no episode finished in between, end a run."""
@@ -37,37 +37,54 @@ class Result:
 
 
 class Agenda:
-    """The episodes still to be handed out, by task."""
+    """The episodes still to be handed out, in batches of at most `size` episodes that share a key."""
 
-    def __init__(self, specs: Sequence[EpisodeSpec]) -> None:
-        self._queues: dict[Task, deque[EpisodeSpec]] = {}
+    def __init__(self, specs: Sequence[EpisodeSpec], key: Callable[[EpisodeSpec], Hashable], size: int = 1) -> None:
+        self._queues: dict[Hashable, deque[EpisodeSpec]] = {}
+        self._single: set[EpisodeSpec] = set()
+        self._key, self._size = key, size
         self.add(specs)
 
     def add(self, specs: Sequence[EpisodeSpec]) -> None:
-        """More episodes, each after those of its task."""
+        """More episodes, each after those of its key."""
         for spec in specs:
-            self._queues.setdefault(spec.task, deque()).append(spec)
+            self._queues.setdefault(self._key(spec), deque()).append(spec)
+
+    def retry(self, batch: Batch) -> None:
+        """Episodes of a batch that went wrong, to be played next and one by one: to see which of them it was."""
+        self._single.update(batch)
+        self._queues.setdefault(self._key(batch[0]), deque()).extendleft(reversed(batch))
 
     def __len__(self) -> int:
         return sum(len(queue) for queue in self._queues.values())
 
-    def next(self, mine: Task | None, others: Collection[Task]) -> EpisodeSpec | None:
-        """The next episode for a worker that has the task `mine` open, while other workers have `others` open.
+    def batches(self) -> int:
+        """So many at least are left."""
+        return sum(-(-len(queue) // self._size) for queue in self._queues.values())
 
-        Of its own task while there are any; else of a task that nobody has open; else a share of the task that has
-        most left, unless that is a single episode, which its owner plays sooner than a second scene is open.
+    def next(self, mine: Hashable, others: Collection[Hashable]) -> tuple[Hashable, Batch] | None:
+        """The key and the next batch for a worker that has the scene of `mine` open, while others have `others` open.
+
+        Of its own key while there are any; else of a key that nobody has open; else a share of the one that has most
+        left, unless that is a single batch, which its owner plays sooner than a second scene is open.
         """
-        left = {task: queue for task, queue in self._queues.items() if queue}
+        left = {key: queue for key, queue in self._queues.items() if queue}
         if mine not in left:
-            free = [task for task in left if task not in others]
-            mine = free[0] if free else max(left, key=lambda task: len(left[task]), default=None)
-            if mine is None or (not free and len(left[mine]) == 1):
+            free = [key for key in left if key not in others]
+            mine = free[0] if free else max(left, key=lambda key: len(left[key]), default=None)
+            if mine is None or (not free and len(left[mine]) <= self._size):
                 return None
-        return left[mine].popleft()
+        return mine, self._take(left[mine])
 
-    def drop(self, task: Task) -> list[EpisodeSpec]:
-        """Take all that is left of a task."""
-        return list(self._queues.pop(task, ()))
+    def _take(self, queue: deque[EpisodeSpec]) -> Batch:
+        batch = [queue.popleft()]
+        while queue and len(batch) < self._size and not self._single & {batch[0], queue[0]}:
+            batch.append(queue.popleft())
+        return tuple(batch)
+
+    def drop(self, key: Hashable) -> list[EpisodeSpec]:
+        """Take all that is left of a key."""
+        return list(self._queues.pop(key, ()))
 
 
 class Crew:
@@ -79,7 +96,8 @@ class Crew:
     def __init__(self, job: Job, specs: Sequence[EpisodeSpec], size: int, time_limit: Callable[[EpisodeSpec], float],
                  note: Callable[[str], None]) -> None:
         self._job, self._size, self._time_limit, self._note = job, size, time_limit, note
-        self._agenda = Agenda(specs)
+        engine = job.engine()
+        self._agenda = Agenda(specs, lambda spec: job.key(engine, spec), job.side_by_side(engine))
         self._workers: list[Worker] = []
         self._losses = 0
 
@@ -103,7 +121,7 @@ class Crew:
 
         Raises WorkerError if a worker cannot start, or LOSSES in a row are lost.
         """
-        while len(self._agenda) or any(worker.spec for worker in self._workers):
+        while len(self._agenda) or any(worker.batch for worker in self._workers):
             self._hire()
             self._hand_out()
             ready = connection.wait([worker.connection for worker in self._workers], _POLL)
@@ -116,18 +134,19 @@ class Crew:
                     yield from self._lose(worker, "WorkerDied")
 
     def _hire(self) -> None:
-        idle = sum(worker.spec is None for worker in self._workers)
-        while len(self._workers) < self._size and idle < len(self._agenda):
+        idle = sum(not worker.batch for worker in self._workers)
+        while len(self._workers) < self._size and idle < self._agenda.batches():
             self._workers.append(Worker(self._job, START_LIMIT))
             idle += 1
 
     def _hand_out(self) -> None:
         for worker in self._workers:
-            if worker.ready and worker.spec is None:
-                others = {other.task for other in self._workers if other is not worker and other.task is not None}
-                spec = self._agenda.next(worker.task, others)
-                if spec is not None:
-                    worker.give(spec, self._time_limit(spec))
+            if worker.ready and not worker.batch:
+                others = {other.key for other in self._workers if other is not worker and other.key is not None}
+                found = self._agenda.next(worker.key, others)
+                if found is not None:
+                    key, batch = found
+                    worker.give(key, batch, sum(map(self._time_limit, batch)))
 
     def _hear(self, worker: Worker) -> Iterator[Result]:
         answer = worker.take()
@@ -137,44 +156,49 @@ class Crew:
             raise WorkerError(f"a worker could not start: {answer.message}")
         elif isinstance(answer, Ready):
             worker.ready = True
-        elif answer.spec != worker.spec:
+        elif answer.batch != worker.batch:
             yield from self._lose(worker, "WrongEpisode")
         else:
             yield from self._end(worker, answer)
 
     def _end(self, worker: Worker, answer: Ended) -> Iterator[Result]:
-        """An episode is over, one way or the other."""
-        (spec, seconds), result = worker.free(), answer.result
-        yield Result(spec, result, seconds)
-        if isinstance(result, Done):
-            worker.finished, worker.failures, self._losses = worker.finished + 1, 0, 0
-        elif result.phase == "open":
-            yield from self._give_up(spec.task, result)
-        else:
-            worker.failures += 1
-            if worker.finished and worker.failures >= FAILURES:
-                self._note(f"a worker is replaced after {worker.failures} errors in a row")
-                self._dismiss(worker)
+        """Episodes are over, one way or the other."""
+        batch, seconds = worker.free()
+        for spec, result in zip(batch, answer.results, strict=True):
+            yield Result(spec, result, seconds / len(batch))
+            if isinstance(result, Done):
+                worker.finished, worker.failures, self._losses = worker.finished + 1, 0, 0
+            elif result.phase != "open":
+                worker.failures += 1
+        closed = next((each for each in answer.results if isinstance(each, Failed) and each.phase == "open"), None)
+        if closed is not None:
+            yield from self._give_up(worker.key, batch[-1], closed)
+        elif worker.finished and worker.failures >= FAILURES:
+            self._note(f"a worker is replaced after {worker.failures} errors in a row")
+            self._dismiss(worker)
 
-    def _give_up(self, task: Task, why: Failed) -> Iterator[Result]:
-        """A scene that cannot be opened now cannot be opened for the task's other episodes either."""
-        self._note(f"{task.key} cannot be opened: {why.error}: {why.message}")
-        for spec in self._agenda.drop(task):
+    def _give_up(self, key: Hashable, last: EpisodeSpec, why: Failed) -> Iterator[Result]:
+        """A scene that cannot be opened now cannot be opened for the other episodes of its key either."""
+        self._note(f"{last.task.key} cannot be opened: {why.error}: {why.message}")
+        for spec in self._agenda.drop(key):
             yield Result(spec, why, 0.0)
         self._count_loss(f"tasks could not be opened, or their workers died; the last: {why.error}: {why.message}", "")
 
     def _lose(self, worker: Worker, error: str) -> Iterator[Result]:
         """A worker died, or must."""
-        spec, seconds = (worker.spec, worker.elapsed) if worker.spec else (None, 0.0)
+        batch, seconds = worker.batch, worker.elapsed
         how = self._dismiss(worker, _LAST_BREATH if error == "WorkerDied" else 0.0)
         if error == "Timeout":
             how = f"gave no answer within {worker.time_limit:g} s and was stopped"
         elif error == "WrongEpisode":
             how = "answered for an episode that it had not been given and was stopped (does the policy fork?)"
-        where = f"{spec.task.key} {spec.condition} {spec.index}" if spec else "starting"
+        where = ", ".join(f"{spec.task.key} {spec.condition} {spec.index}" for spec in batch) or "starting"
         words = worker.last_words
         self._note(f"a worker {how} ({where})" + (f"; its last words:\n{words}" if words else ""))
-        if spec is not None:
+        if len(batch) > 1:
+            self._agenda.retry(batch)
+            return
+        for spec in batch:
             yield Result(spec, Failed("worker", error, f"the worker {how}"), seconds)
         self._count_loss(f"workers were lost; the last one {how} ({where})", words)
 

@@ -1,11 +1,10 @@
-"""The only loop: play a batch of episodes of one task, for evaluation and for training alike."""
+"""The only loop: play a batch of episodes side by side in one scene, for evaluation and for training alike."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,13 +14,22 @@ import numpy.typing as npt
 
 from vlabench.adapters.base import Policy
 from vlabench.errors import wording
+from vlabench.listening import Bools, Listener
 from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import choices
 from vlabench.simulators.base import Scene
 from vlabench.slot import Slot
-from vlabench.types import EpisodeRecord, EpisodeSpec, Floats, Observation, Outcome, Phase, Status, Success
+from vlabench.types import (
+    Decision,
+    EpisodeRecord,
+    EpisodeSpec,
+    Floats,
+    Observation,
+    Phase,
+    Status,
+    Success,
+)
 
-Bools = npt.NDArray[np.bool_]
 LARGEST = 1e6
 """Of an action's values. Beyond, it is the policy that fails, not a perturbation whose arithmetic overflows."""
 
@@ -33,48 +41,6 @@ class EpisodeError(Exception):
         super().__init__(f"{phase}: {type(cause).__name__}: {wording(cause)}")
         self.phase: Phase = phase
         self.cause = cause
-
-
-class Listener:
-    """Hears what happens in the loop; every method may be left alone. It may keep the arrays it gets, not change them.
-
-    every_frame: render at every step, the last included, and call `on_frame`; costs what rendering costs.
-    """
-
-    every_frame = False
-
-    def on_start(self, specs: Sequence[EpisodeSpec]) -> None:
-        """The episodes have been reset and perturbed."""
-
-    def on_look(self, step: int, received: Observation, chunk: Floats, running: Bools) -> None:
-        """The policy got this observation and answered with `chunk` [B, T, D]; `running` [B]: not yet finished."""
-
-    def on_clean(self, step: int, clean: Observation) -> None:
-        """What the policy would have got at this look without any perturbation; follows `on_look`."""
-
-    def on_step(self, step: int, asked: Floats, executed: Floats, outcome: Outcome, running: Bools) -> None:
-        """A control step: actions [B, D] as the policy asked and as they reached the robot; `running` before it."""
-
-    def on_frame(self, step: int, clean: Observation) -> None:
-        """The unperturbed pictures of a step, if `every_frame`; at a look it follows `on_look`."""
-
-    def on_end(self, played: Sequence[Played]) -> None:
-        """The episodes are over."""
-
-
-class Keeper(Listener, ABC):
-    """A listener that brings something home from an episode: made anew for each, in the process that plays it.
-
-    policy: the one that acts. replan: how many of its actions are executed from one look to the next.
-    """
-
-    def __init__(self, policy: Policy, replan: int) -> None:
-        self.policy, self.replan = policy, replan
-
-    @property
-    @abstractmethod
-    def kept(self) -> Any:
-        """What to bring home, picklable; asked for after the episode."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +80,7 @@ def play(
     listeners: Sequence[Listener] = (),
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[Played]:
-    """Play B episodes of the task that `scene` has open, side by side, one per copy.
+    """Play B episodes side by side, one per copy of the scene; it was opened for their `Simulator.batch_key`.
 
     perturbations: per copy, name → perturbation, applied in this order; the name keys the random stream.
     replan: how many actions of a chunk are executed before the policy looks again; a chunk must have that many.
@@ -135,9 +101,9 @@ def play(
     while attempt.going:
         received = attempt.look()
         with _phase("act"):
-            chunk = attempt.checked(policy.act(received))
-        attempt.answer(received, chunk)
-        for asked in np.moveaxis(chunk[:, : attempt.due], 1, 0):
+            decision = attempt.checked(policy.act(received))
+        attempt.answer(received, decision)
+        for asked in np.moveaxis(decision.actions[:, : attempt.due], 1, 0):
             attempt.step(asked)
             if not attempt.going:
                 break
@@ -155,12 +121,12 @@ class Attempt:
     def __init__(self, scene: Scene, specs: Sequence[EpisodeSpec], perturbations: Sequence[Mapping[str, Perturbation]],
                  *, replan: int, cameras: Sequence[str], success: Success = "once",
                  listeners: Sequence[Listener] = (), clock: Callable[[], float] = time.perf_counter) -> None:
-        if not specs or len(perturbations) != len(specs) or replan < 1 or len({spec.task for spec in specs}) != 1:
-            raise ValueError("an attempt needs episodes of one task, perturbations for each of them, and replan ≥ 1")
+        if not specs or len(perturbations) != len(specs) or replan < 1:
+            raise ValueError("an attempt needs episodes, perturbations for each of them, and replan ≥ 1")
         self.scene, self.specs, self.replan, self.cameras = scene, specs, replan, cameras
         self.success, self.listeners, self.clock = success, listeners, clock
         self.filming = any(listener.every_frame for listener in listeners)
-        self.limit = specs[0].task.step_limit
+        self.limits = np.array([spec.task.step_limit for spec in specs])
         self.steps = self._next_look = 0
         self.running = np.ones(len(specs), dtype=bool)
         self.once, self.at_end = ~self.running, ~self.running
@@ -183,12 +149,17 @@ class Attempt:
         return self._next_look - self.steps
 
     def start(self) -> None:
-        """Reset the scene and set the perturbations up."""
+        """Place what the scenes hold, perturb them, and let them settle."""
         with _phase("reset"):
-            self.scene.reset(self.specs)
+            touched = [slot.touches_scene for slot in self.slots]
+            self.scene.renew(any(touched))
+            self.scene.place(self.specs)
             for slot in self.slots:
                 slot.begin(self.replan, self.cameras)
-            self._scene_hooks(range(len(self.slots)), at_start=True)
+            with self._moving(np.flatnonzero(touched), at_start=True):
+                for slot, view in zip(self.slots, self.views, strict=True):
+                    slot.set_up(view)
+            self.scene.settle()
 
     def look(self) -> Observation:
         """What the policy receives now: rendered, and perturbed for every copy that is still running."""
@@ -196,16 +167,18 @@ class Attempt:
             self._clean = self.scene.observe()
             received = _merged([slot.look(self._clean.slot(b), self.steps) if self.running[b] else self._clean.slot(b)
                                 for b, slot in enumerate(self.slots)], self.steps)
-        self._next_look = min(self.steps + self.replan, self.limit)
+        self._next_look = min(self.steps + self.replan, int(self.limits[self.running].max()))
         return received
 
-    def checked(self, answer: Floats) -> Floats:
-        """The policy's answer as float64 [B, T, D], real numbers within ±LARGEST where it will be executed.
+    def checked(self, answer: Decision) -> Decision:
+        """The policy's answer with actions float64 [B, T, D], real numbers within ±LARGEST where they will be executed.
 
-        Raises ValueError. A shorter chunk than agreed would bring looks forward, of which delays and drops have to know
-        beforehand.
+        Raises TypeError, ValueError. A shorter chunk than agreed would bring looks forward, of which delays and drops
+        have to know beforehand.
         """
-        given = np.asarray(answer)
+        if not isinstance(answer, Decision):
+            raise TypeError(f"the policy returned {type(answer).__name__}; expected vlabench.types.Decision(actions)")
+        given = np.asarray(answer.actions)
         if given.dtype.kind not in "fiu":
             raise ValueError(f"the policy returned actions of type {given.dtype}; expected real numbers")
         chunk = np.array(given, dtype=np.float64)
@@ -220,12 +193,12 @@ class Attempt:
         if np.abs(due).max(initial=0.0) > LARGEST:
             raise ValueError(f"the policy returned an action value of {due.flat[np.abs(due).argmax()]:g} at step "
                              f"{self.steps}; no robot has a use for more than ±{LARGEST:g}")
-        return chunk
+        return Decision(chunk, answer.extras)
 
-    def answer(self, received: Observation, chunk: Floats) -> None:
+    def answer(self, received: Observation, decision: Decision) -> None:
         """Tell the listeners what a look led to."""
         for listener in self.listeners:
-            listener.on_look(self.steps, received, chunk, self.running.copy())
+            listener.on_look(self.steps, received, decision, self.running.copy())
             listener.on_clean(self.steps, self._clean)
         self._film(self._clean)
 
@@ -254,8 +227,8 @@ class Attempt:
             for name, reached in outcome.milestones.items():
                 so_far = self.milestones.setdefault(name, np.zeros_like(before))
                 so_far |= before & np.asarray(reached, dtype=bool)
-            over = before & (self.once & (self.success == "once") | (self.steps >= self.limit))
-            self._scene_hooks(np.flatnonzero(before & ~over), at_start=False)
+            over = before & (self.once & (self.success == "once") | (self.steps >= self.limits))
+            self._tick(np.flatnonzero(before & ~over))
             self._finish(np.flatnonzero(over))
         for listener in self.listeners:
             listener.on_step(self.steps - 1, asked, executed, outcome, before)
@@ -291,23 +264,26 @@ class Attempt:
             if listener.every_frame:
                 listener.on_frame(self.steps, clean)
 
-    def _scene_hooks(self, copies: Iterable[int], *, at_start: bool) -> None:
-        """The perturbations' scene hooks or ticks; notes whether the scene moved where one says that it may move it."""
+    def _tick(self, copies: npt.NDArray[np.intp]) -> None:
+        """Events in mid-episode."""
+        with self._moving([b for b in copies if self.slots[b].may_move(self.steps)], at_start=False):
+            for b in copies:
+                self.slots[b].tick(self.views[b], self.steps)
+
+    @contextmanager
+    def _moving(self, copies: Sequence[int] | npt.NDArray[np.intp], *, at_start: bool) -> Iterator[None]:
+        """Notes which of these copies are in another state afterwards; without any, no digest is made."""
+        before = self.scene.state_digest() if len(copies) else ()
+        yield
+        after = self.scene.state_digest() if len(copies) else ()
         for b in copies:
-            slot, view = self.slots[b], self.views[b]
-            before = self.scene.state_digest()[b] if slot.touches_scene else ""
-            if at_start:
-                slot.set_up(view)
-            else:
-                slot.tick(view, self.steps)
-            if slot.touches_scene and self.scene.state_digest()[b] != before:
-                slot.scene_moved(at_start=at_start)
+            if before[b] != after[b]:
+                self.slots[b].scene_moved(at_start=at_start)
 
 
 def _merged(slots: Sequence[Observation], step: int) -> Observation:
-    """One observation of B copies, in fresh arrays. `step` is now, whatever the age of the pictures: the age may
-    differ between copies, and what a policy gets must not depend on which episodes share its batch."""
-    return Observation(
+    """One observation of B copies, in fresh arrays. The steps are those of now, whatever the age of the pictures."""
+    return Observation.now(
         images={c: np.concatenate([obs.images[c] for obs in slots]) for c in slots[0].images},
         proprio=np.concatenate([obs.proprio for obs in slots]),
         instruction=tuple(obs.instruction[0] for obs in slots),

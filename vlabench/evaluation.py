@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from vlabench import cards, lineage, plan, runner
-from vlabench.plan import Options, Plan
+from vlabench.plan import Options
 from vlabench.progress import Progress
 from vlabench.runner import RunSummary
 from vlabench.store import Store
-from vlabench.types import EpisodeRecord, Identity, Success
+from vlabench.types import EpisodeRecord, Success
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """records: of the whole plan, in its order, whenever they were played. folder: where they lie. counts: the success
-    that the suite counts (`types.won`).
-    """
+    """folder: where the records lie. counts: the success that the suite counts (`types.won`)."""
 
     summary: RunSummary
-    records: tuple[EpisodeRecord, ...]
     folder: Path
     counts: Success | None = None
+
+    @property
+    def records(self) -> tuple[EpisodeRecord, ...]:
+        """Of the whole plan, in its order, whenever they were played."""
+        return self.summary.records
 
 
 def evaluate(policy_name: str, suite_name: str, results: Path, *, assets: str | None = None,
@@ -38,18 +39,11 @@ def evaluate(policy_name: str, suite_name: str, results: Path, *, assets: str | 
     progress = progress or Progress()
     suite, policy = cards.load_suite(suite_name), cards.load_policy(policy_name)
     store = Store(results, policy.name, assets or policy.assets[0])
-    planned = plan.make(suite, policy, suite.engine(store.assets), options)
+    engine = suite.engine(store.assets)
+    planned = plan.make(suite, policy, engine, options)
     lineage.seen(policy)  # what tables mark; a card that names what is unknown is refused before anything is played
-    digests = {name: condition.digest for name, condition in planned.conditions.items()}
-    task_sets = list(dict.fromkeys(task.task_set for task in planned.tasks))
-    for warning in [*planned.warnings, *store.read(task_sets, digests, policy.digest).warnings()]:
+    for warning in planned.warnings:
         progress.note(f"note: {warning}")
-    summary = runner.run(planned, policy, suite.simulator, store, workers=workers, record=record,
-                         time_limit=time_limit, progress=progress)
-    held = store.read(task_sets, digests, policy.digest).records
-    return Evaluation(summary, of_plan(planned, held), store.folder, planned.success)
-
-
-def of_plan(planned: Plan, held: Mapping[Identity, EpisodeRecord]) -> tuple[EpisodeRecord, ...]:
-    """The records of a plan's episodes, in the plan's order; what is not on record is left out."""
-    return tuple(held[spec.identity] for spec in planned.specs if spec.identity in held)
+    summary = runner.run(planned, policy, engine, store, workers=workers, record=record, time_limit=time_limit,
+                         progress=progress)
+    return Evaluation(summary, store.folder, planned.success)

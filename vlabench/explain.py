@@ -98,8 +98,8 @@ def _made(made: Made | None) -> str:
 
 def _perturbation(name: str) -> Group:
     kind = registry.perturbation(name)
-    facts = {"group": kind.group, "class": registry.target("perturbation", name), "needs": ", ".join(kind.needs),
-             "revision": str(kind.revision)}
+    facts = {"group": kind.group, "class": registry.target("perturbation", name),
+             "needs": ", ".join(sorted(each.__name__ for each in kind.needs)), "revision": str(kind.revision)}
     fields = [[key, _type(field.annotation), _value(field.get_default(call_default_factory=True)),
                _range(field.metadata)] for key, field in kind.model_fields.items()]
     levels = [[f"{level}" + (" (published)" if level == kind.paper else ""), _values(changes)]

@@ -41,7 +41,8 @@ def perturbations() -> Table:
     for name in registry.names("perturbation"):
         kind = registry.perturbation(name)
         levels = "".join(f"{level}{'*' if level == kind.paper else ''} " for level in sorted(kind.severities))
-        rows.append([name, kind.group, levels.strip(), first_line(kind), ", ".join(sorted(kind.needs))])
+        needs = ", ".join(sorted(each.__name__ for each in kind.needs))
+        rows.append([name, kind.group, levels.strip(), first_line(kind), needs])
     made = table(["perturbation", "group", "severities", "what it does", "needs"], rows)
     made.caption, made.caption_justify = "* the published setting; the others go below or beyond it", "left"
     return made

@@ -11,7 +11,10 @@ from vlabench.conditions import CLEAN, Condition
 from vlabench.errors import OptionError, UnknownName, UnsupportedError, near
 from vlabench.problems import shown
 from vlabench.simulators.base import Simulator
-from vlabench.types import EpisodeSpec, Identity, Success, Task
+from vlabench.slot import named, variant_of
+from vlabench.types import EpisodeRecord, EpisodeSpec, Identity, Success, Task
+
+NOTHING = "nothing beyond stepping and looking"
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,10 @@ class Plan:
     def todo(self, held: Collection[Identity]) -> tuple[EpisodeSpec, ...]:
         """The episodes whose identity is not among `held`, in order."""
         return tuple(spec for spec in self.specs if spec.identity not in held)
+
+    def records(self, held: Mapping[Identity, EpisodeRecord]) -> tuple[EpisodeRecord, ...]:
+        """Those of its episodes, in order; what is not on record is left out."""
+        return tuple(held[spec.identity] for spec in self.specs if spec.identity in held)
 
 
 def make(suite: SuiteCard, policy: PolicyCard, simulator: Simulator, options: Options | None = None) -> Plan:
@@ -150,13 +157,14 @@ def check_fit(policy: PolicyCard, conditions: Collection[Condition], simulator: 
 def check_offered(condition: Condition, simulator: Simulator) -> None:
     """Raises UnsupportedError if the condition needs what the simulator cannot do."""
     for part, perturbation in zip(condition.parts, condition.perturbations, strict=True):
-        missing = sorted(perturbation.needs - simulator.offers)
+        missing = sorted(kind.__name__ for kind in perturbation.needs - simulator.offers)
         if missing:
             raise UnsupportedError(
                 f"condition {condition.name!r}: perturbation {part.perturbation!r} needs {', '.join(missing)}, "
                 f"which simulator {type(simulator).__name__} does not offer\n"
-                f"  it offers: {', '.join(sorted(simulator.offers)) or 'nothing beyond stepping and looking'}"
+                f"  it offers: {', '.join(sorted(kind.__name__ for kind in simulator.offers)) or NOTHING}"
             )
+    variant_of(named(condition))
 
 
 def _check_felt(policy: PolicyCard, conditions: Collection[Condition]) -> None:

@@ -25,7 +25,7 @@ from vlabench.plan import Options, choose_conditions, choose_tasks
 from vlabench.seeding import Draws
 from vlabench.simulators.base import Scene, Simulator
 from vlabench.slot import named
-from vlabench.types import EpisodeSpec, Floats, Image, Observation, Task
+from vlabench.types import Decision, EpisodeSpec, Floats, Image, Observation, Task
 
 COLUMNS = 6
 """More conditions than this go on in the next row of pictures."""
@@ -131,9 +131,9 @@ class _Eye(Policy):
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
         self.seen = None
 
-    def act(self, obs: Observation) -> Floats:
+    def act(self, obs: Observation) -> Decision:
         self.seen = self.seen or obs
-        return np.asarray(self._null)[None, None]
+        return Decision(self._null[None, None])
 
 
 def described(realised: Mapping[str, Any], letters: int) -> list[str]:

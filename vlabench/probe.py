@@ -21,15 +21,16 @@ from vlabench import __version__, cards, plan, provenance
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.card_types import PolicyCard, SuiteCard
 from vlabench.crew import Crew
-from vlabench.episode import Bools, Keeper, Played
+from vlabench.episode import Played
 from vlabench.errors import OptionError, StoreError, UnknownName, WorkerError
+from vlabench.listening import Bools, Keeper
 from vlabench.plan import Options, Plan
 from vlabench.problems import shown
 from vlabench.progress import Progress
 from vlabench.recorder import reading_arrays, write_arrays
 from vlabench.runner import MAX_ERRORS, default_time_limit, processes
 from vlabench.slot import named
-from vlabench.types import EpisodeSpec, Floats, Identity, Observation, Outcome, won
+from vlabench.types import Decision, EpisodeSpec, Floats, Identity, Observation, Outcome, won
 from vlabench.worker import Done, Job
 
 SUFFIX = ".npz"
@@ -141,7 +142,7 @@ class ProbeKeeper(Keeper):
         self._looks: list[dict[str, Any]] = []
         self._steps: list[tuple[Floats, Floats]] = []
 
-    def on_look(self, step: int, received: Observation, chunk: Floats, running: Bools) -> None:
+    def on_look(self, step: int, received: Observation, decision: Decision, running: Bools) -> None:
         self._looks.append({"looks": step, **self._made_of(received, "embedding", "mean")})
 
     def on_clean(self, step: int, clean: Observation) -> None:
@@ -223,7 +224,8 @@ def probe(policy_name: str, suite_name: str, out: Path, *, assets: str | None = 
 def _play(planned: Plan, policy: PolicyCard, simulator: str, assets: str, workers: int,
           progress: Progress) -> tuple[dict[Identity, Trace], list[str]]:
     """The traces of a plan, and what is to be said of the episodes that have none."""
-    job = Job(simulator, assets, policy, {name: named(each) for name, each in planned.conditions.items()}, ProbeKeeper)
+    chains = {name: named(each) for name, each in planned.conditions.items()}
+    job = Job(simulator, assets, policy.actor(), chains, ProbeKeeper)
     traces: dict[Identity, Trace] = {}
     failed: list[str] = []
     progress.start(len(planned.specs), 0)
@@ -232,8 +234,7 @@ def _play(planned: Plan, policy: PolicyCard, simulator: str, assets: str, worker
             for result in crew.results():
                 if isinstance(result.answer, Done):
                     traces[result.spec.identity] = result.answer.kept
-                    progress.record(result.answer.played.record(policy=policy.name, assets=assets, policy_digest="",
-                                                                condition_digest="", versions={}))
+                    progress.count(result.spec.condition, result.answer.played)
                 else:
                     where = " ".join(map(str, result.spec.identity[:3]))
                     failed.append(f"{where}: {result.answer.error}: {result.answer.message}")

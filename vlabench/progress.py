@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from vlabench.types import EpisodeRecord, Success, won
+from vlabench.types import Ended, Success, won
 
 FEW = 6
 """Up to this many conditions have their rates in a line of plain text; of more it would grow longer than a screen."""
@@ -48,11 +48,12 @@ class Progress:
         self.counts = counts
         self.total, self.held, self.played, self.tallies, self.began = total, held, 0, {}, self.clock()
 
-    def record(self, record: EpisodeRecord) -> None:
-        """An episode was recorded."""
+    def count(self, condition: str, episode: Ended | None) -> None:
+        """An episode is over; None for one that ended in an error."""
         self.played += 1
-        tally = self.tallies.setdefault(record.condition, Tally())
-        good, error = won(record, self.counts), record.status == "error"
+        tally = self.tallies.setdefault(condition, Tally())
+        error = episode is None or episode.status == "error"
+        good = not error and episode is not None and won(episode, self.counts)
         tally.successes += good
         tally.failures += not (good or error)
         tally.errors += error
@@ -94,8 +95,8 @@ class PlainProgress(Progress):
         super().start(total, held, counts)
         self._print()
 
-    def record(self, record: EpisodeRecord) -> None:
-        super().record(record)
+    def count(self, condition: str, episode: Ended | None) -> None:
+        super().count(condition, episode)
         if self.clock() - self._printed >= self.every:
             self._print()
 

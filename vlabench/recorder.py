@@ -15,11 +15,12 @@ import numpy.typing as npt
 from typing_extensions import Self
 
 from vlabench.adapters.base import Policy
-from vlabench.episode import Bools, Keeper, Listener, Played
+from vlabench.episode import Played
 from vlabench.errors import StoreError
 from vlabench.files import replacing
+from vlabench.listening import Bools, Keeper, Listener
 from vlabench.seeding import Draws
-from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome
+from vlabench.types import Decision, EpisodeSpec, Floats, Image, Observation, Outcome
 
 
 @dataclass(frozen=True)
@@ -103,12 +104,9 @@ class ActionRecorder(Keeper):
         return self.recording
 
     def on_start(self, specs: Sequence[EpisodeSpec]) -> None:
-        """Raises ValueError unless the batch is a single episode."""
-        if len(specs) != 1:
-            raise ValueError(f"a recording holds one episode, not {len(specs)}")
         self.recording, self._actions, self._looks = None, [], []
 
-    def on_look(self, step: int, received: Observation, chunk: Floats, running: Bools) -> None:
+    def on_look(self, step: int, received: Observation, decision: Decision, running: Bools) -> None:
         self._looks.append(step)
 
     def on_step(self, step: int, asked: Floats, executed: Floats, outcome: Outcome, running: Bools) -> None:
@@ -138,7 +136,7 @@ class FrameRecorder(Listener):
     def on_start(self, specs: Sequence[EpisodeSpec]) -> None:
         self.clean, self.seen = [], []
 
-    def on_look(self, step: int, received: Observation, chunk: Floats, running: Bools) -> None:
+    def on_look(self, step: int, received: Observation, decision: Decision, running: Bools) -> None:
         self._last = {camera: pictures[0] for camera, pictures in received.images.items()}
 
     def on_frame(self, step: int, clean: Observation) -> None:
@@ -159,13 +157,13 @@ class Replayed(Policy):
             raise ValueError(f"a recording holds one episode, not {len(slots)}")
         self._look = 0
 
-    def act(self, obs: Observation) -> Floats:
+    def act(self, obs: Observation) -> Decision:
         """The chunk [1, replan, D] of this look. Raises ValueError past the end: it is not the recorded episode."""
         if self._look >= len(self._chunks):
             raise ValueError(f"the recording ends after {len(self._chunks)} looks, but this episode goes on: "
                              f"it was recorded with another version, asset pack or condition")
         self._look += 1
-        return self._chunks[self._look - 1][None]
+        return Decision(self._chunks[self._look - 1][None])
 
 
 def _padded(chunk: npt.NDArray[np.float64], length: int) -> npt.NDArray[np.float64]:

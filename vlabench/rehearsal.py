@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,12 @@ from vlabench.card_types import PolicyCard
 from vlabench.check import Finding
 from vlabench.conditions import CLEAN
 from vlabench.crew import Crew
-from vlabench.episode import Bools, Keeper
 from vlabench.errors import VlabenchError
+from vlabench.listening import Bools, Keeper
 from vlabench.runner import default_time_limit
 from vlabench.seeding import Draws
 from vlabench.simulators.base import Simulator
-from vlabench.types import ActionSpace, EpisodeSpec, Floats, Observation, Outcome, Task
+from vlabench.types import ActionSpace, Decision, EpisodeSpec, Floats, Observation, Outcome, Task
 from vlabench.worker import Done, Failed, Job
 
 STEPS = 60
@@ -54,7 +55,7 @@ class Watched(Policy):
         with self._watching():
             self._policy.reset(slots, draws)
 
-    def act(self, obs: Observation) -> Floats:
+    def act(self, obs: Observation) -> Decision:
         with self._watching():
             began = time.perf_counter()
             answer = self._policy.act(obs)
@@ -72,11 +73,8 @@ class Watched(Policy):
         self.notes.drawn |= {name for name, state in before.items() if after[name] != state}
 
 
-class WatchedCard(PolicyCard):
-    """The card of a policy that is to be watched."""
-
-    def make(self) -> Policy:
-        return Watched(super().make())
+def _watched(make: Callable[[], Policy]) -> Policy:
+    return Watched(make())
 
 
 class Diary(Keeper):
@@ -134,7 +132,9 @@ def _short(task: Task) -> Task:
 def _played(card: PolicyCard, name: str, simulator: Simulator, order: Sequence[EpisodeSpec],
             say: Callable[[str], None]) -> Play:
     """By one worker, so that the order is the one given."""
-    job = Job(name, simulator.assets, WatchedCard.model_construct(**dict(card)), {CLEAN: {}}, Diary)
+    actor = card.actor()
+    watched = dataclasses.replace(actor, make=partial(_watched, actor.make))
+    job = Job(name, simulator.assets, watched, {CLEAN: {}}, Diary)
     found: Play = {}
     with Crew(job, order, 1, default_time_limit, say) as crew:
         for result in crew.results():

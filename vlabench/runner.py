@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from vlabench import __version__, provenance, registry
+from vlabench import __version__, provenance
 from vlabench.audit import ENOUGH, audit, check, unjudged
 from vlabench.card_types import PolicyCard
 from vlabench.crew import Crew, Result
@@ -16,6 +16,7 @@ from vlabench.errors import OptionError
 from vlabench.plan import Plan
 from vlabench.progress import Progress
 from vlabench.recorder import ActionRecorder, recording_path
+from vlabench.simulators.base import Simulator
 from vlabench.slot import named
 from vlabench.store import Store, Writer
 from vlabench.types import EpisodeRecord, EpisodeSpec, Identity, won
@@ -31,7 +32,8 @@ _WORKER_MEMORY = 2 * _GIB  # a LIBERO worker peaks below 1.5 GB on the official 
 class RunSummary:
     """How a run went. planned = held (on record before) + played (now) + what an interrupted run left over.
 
-    causes: `phase: class: message` → number of errors, most frequent first.
+    causes: `phase: class: message` → number of errors, most frequent first. records: of the plan's episodes, in its
+    order, whenever they were played.
     """
 
     planned: int
@@ -42,6 +44,7 @@ class RunSummary:
     causes: tuple[tuple[str, int], ...]
     seconds: float
     interrupted: bool
+    records: tuple[EpisodeRecord, ...] = field(default=(), repr=False)
 
     @property
     def played(self) -> int:
@@ -74,13 +77,13 @@ class RunSummary:
         return "\n".join(lines)
 
 
-def run(plan: Plan, policy: PolicyCard, simulator: str, store: Store, *, workers: int | None = None,
+def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, workers: int | None = None,
         record: bool = False, time_limit: float | None = None, progress: Progress | None = None) -> RunSummary:
     """Play what `store` does not hold of `plan`, append a record an episode, then audit all records of the plan.
 
-    simulator: a name for the registry; its asset pack is the store's. workers: see `processes`. record: keep the
+    engine: the simulator that the plan is of, on the store's asset pack. workers: see `processes`. record: keep the
     policy's actions too, beside the records. time_limit: seconds that an episode may take, by default
-    `default_time_limit`.
+    `default_time_limit`. What was left out of the records on hand is told by `progress.note`.
 
     Ctrl-C ends it early, in order; the summary says so. Raises OptionError; StoreError, when a record cannot be
     written; WorkerError, when workers do not start or do not live; AuditError, when a condition did not do what it
@@ -89,21 +92,20 @@ def run(plan: Plan, policy: PolicyCard, simulator: str, store: Store, *, workers
     workers = processes(workers)
     if time_limit is not None and not time_limit > 0:
         raise OptionError(f"--time-limit {time_limit:g}: must be above 0 seconds")
-    engine = registry.simulator(simulator)(store.assets)
     engine.check()
-    policy.check()
+    actor = policy.actor()
     for condition in plan.conditions.values():
         for perturbation in condition.perturbations:
             perturbation.check(policy.cameras)
     versions = {"vlabench": __version__, **engine.versions(), **policy.versions()}
     progress = progress or Progress()
-    job = Job(simulator, store.assets, policy, {name: named(c) for name, c in plan.conditions.items()},
+    job = Job(plan.tasks[0].simulator, store.assets, actor, {name: named(c) for name, c in plan.conditions.items()},
               ActionRecorder if record else None)
     with store.writer() as writer:
         reading = store.read(
             sorted({task.task_set for task in plan.tasks}), {n: c.digest for n, c in plan.conditions.items()},
             policy.digest)
-        for sentence in _aged(reading.records.values(), versions):
+        for sentence in [*reading.warnings(), *_aged(reading.records.values(), versions)]:
             progress.note(f"note: {sentence}")
         todo = plan.todo(reading.held)
         book = _Book(plan, policy, store, writer, versions, dict(reading.records), progress)
@@ -173,7 +175,7 @@ class _Book:
             result.answer.kept.save(path)
         self._writer.append(record)
         self.records[record.identity] = record
-        self._progress.record(record)
+        self._progress.count(record.condition, record)
         fresh = self._new.setdefault(record.condition, [])
         fresh.append(record)
         sound = [r for r in fresh if r.status != "error"]
@@ -188,7 +190,8 @@ class _Book:
         successes = sum(won(record, self._plan.success) for record in fresh)
         causes = Counter(f"{r.phase}: {r.error}: {r.message}" for r in fresh if r.status == "error")
         return RunSummary(len(self._plan.specs), held, successes, len(fresh) - successes - errors, errors,
-                          tuple(causes.most_common()), self._progress.clock() - self._progress.began, interrupted)
+                          tuple(causes.most_common()), self._progress.clock() - self._progress.began, interrupted,
+                          self._plan.records(self.records))
 
     def _record(self, result: Result) -> EpisodeRecord:
         spec, answer = result.spec, result.answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from vlabench.conditions import Condition
+from vlabench.errors import UnsupportedError
 from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import Draws, stream
-from vlabench.simulators.base import Scene
+from vlabench.simulators.base import Scene, Variant
 from vlabench.types import EpisodeSpec, Floats, Observation
 
 _T = TypeVar("_T", bound=np.generic)
@@ -66,6 +67,10 @@ class Slot:
         for link in self._links:
             self.instruction = link.perturbation.instruction(self.instruction, link.draws)
 
+    def may_move(self, step: int) -> bool:
+        """Whether a perturbation may move the scene after `step` control steps."""
+        return any("scene" in link.channels and link.perturbation.may_move(step) for link in self._links)
+
     def tick(self, scene: Scene, step: int) -> None:
         """Let events in mid-episode happen, after `step` control steps."""
         for link in self._links:
@@ -88,7 +93,7 @@ class Slot:
         stale: set[str] = set()
         for link in self._links:
             before, obs = obs, link.perturbation.observation(obs, step, link.draws)
-            if obs.step < before.step:
+            if obs.steps[0] < before.steps[0]:
                 stale |= {c for c in link.channels if c == "proprio" or c.startswith("images/")}
             if _layout(obs) != _layout(before):
                 raise ValueError(f"perturbation {link.name!r} changed the layout of the observation from "
@@ -168,6 +173,17 @@ def named(condition: Condition) -> dict[str, Perturbation]:
         earlier = sum(name.partition("#")[0] == part.perturbation for name in chain)
         chain[f"{part.perturbation}#{earlier + 1}" if earlier else part.perturbation] = perturbation
     return chain
+
+
+def variant_of(chain: Mapping[str, Perturbation]) -> Variant:
+    """What the scene under these perturbations must be built with. Raises UnsupportedError if two of them disagree."""
+    found: dict[str, Hashable] = {}
+    for name, perturbation in chain.items():
+        for key, value in perturbation.scene_variant().items():
+            if found.setdefault(key, value) != value:
+                raise UnsupportedError(f"perturbation {name!r} needs a scene with {key} = {value!r}, another one of "
+                                       f"the same condition {found[key]!r}")
+    return tuple(sorted(found.items()))
 
 
 def digest(array: npt.NDArray[Any]) -> str:

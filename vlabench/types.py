@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 Image = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.floating[Any]]
+Ints = npt.NDArray[np.int64]
 Status = Literal["success", "failure", "error"]
 Phase = Literal["open", "reset", "observe", "act", "step", "worker"]
 Success = Literal["once", "end"]
@@ -86,16 +87,33 @@ class Observation:
 
     images: camera name → uint8 [B, H, W, 3] in policy-facing orientation; empty for a policy that reads no camera.
     proprio: float32 [B, P]; LIBERO: end-effector position 3 (m), axis-angle 3 (rad), gripper joints 2 (m).
-    instruction: B strings. step: the control step. Among perturbations it is the one at which the pictures were taken
-    (a delay makes it lag behind); a policy gets that of now, so that its batch mates' delays are not its business.
+    instruction: B strings. steps: int [B], the control step of each episode. Among perturbations it is the one at which
+    the pictures were taken (a delay makes it lag behind); a policy gets that of now. slots: int [B], which of the
+    policy's slots (`Policy.reset`) each row belongs to: a batch need not hold all of them, nor in order.
     state: B privileged simulator states, only for policies whose card says `privileged`.
     """
 
     images: Mapping[str, Image]
     proprio: npt.NDArray[np.float32]
     instruction: tuple[str, ...]
-    step: int
+    steps: Ints
+    slots: Ints
     state: tuple[Any, ...] | None = None
+
+    @classmethod
+    def now(cls, images: Mapping[str, Image], proprio: npt.NDArray[np.float32], instruction: Sequence[str], step: int,
+            state: tuple[Any, ...] | None = None) -> Observation:
+        """Of B copies that are all at the same step, in the slots 0 … B − 1."""
+        copies = len(proprio)
+        return cls(images, proprio, tuple(instruction), np.full(copies, step), np.arange(copies), state)
+
+    def rows(self, chosen: Sequence[int]) -> Observation:
+        """Some rows, copied."""
+        return Observation(
+            images={camera: pictures[chosen] for camera, pictures in self.images.items()},
+            proprio=self.proprio[chosen], instruction=tuple(self.instruction[row] for row in chosen),
+            steps=self.steps[chosen], slots=self.slots[chosen],
+            state=None if self.state is None else tuple(self.state[row] for row in chosen))
 
     def slot(self, b: int) -> Observation:
         """The observation of one copy, with B = 1 (views, not copies)."""
@@ -103,13 +121,30 @@ class Observation:
             images={c: v[b : b + 1] for c, v in self.images.items()},
             proprio=self.proprio[b : b + 1],
             instruction=self.instruction[b : b + 1],
-            step=self.step,
+            steps=self.steps[b : b + 1],
+            slots=self.slots[b : b + 1],
             state=None if self.state is None else self.state[b : b + 1],
         )
 
     def replace(self, **changes: Any) -> Observation:
         """A copy with some fields changed."""
         return dataclasses.replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A policy's answer to an observation of B copies.
+
+    actions: float [B, T, D], the next T actions of each. extras: name → float [B, …], what else is to be known of them,
+    such as the log-probabilities of actions that were drawn.
+    """
+
+    actions: Floats
+    extras: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+
+    def slot(self, b: int) -> Decision:
+        """That of one copy, with B = 1 (views, not copies)."""
+        return Decision(self.actions[b : b + 1], {name: value[b : b + 1] for name, value in self.extras.items()})
 
 
 @dataclass(frozen=True)
@@ -123,6 +158,11 @@ class Outcome:
     success: npt.NDArray[np.bool_]
     terms: Mapping[str, Floats] = field(default_factory=dict)
     milestones: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
+
+    def slot(self, b: int) -> Outcome:
+        """That of one copy, with B = 1 (views, not copies)."""
+        return Outcome(self.success[b : b + 1], {name: value[b : b + 1] for name, value in self.terms.items()},
+                       {name: value[b : b + 1] for name, value in self.milestones.items()})
 
 
 class Ended(Protocol):

@@ -1,7 +1,7 @@
 """A worker process, both ends: `main` plays the episodes it is sent, `Worker` is the runner's handle on it.
 
 A worker is a fresh interpreter (OpenGL contexts made after a fork deadlock; a crash must not take the runner along)
-that talks over one pipe: it gets a Job, answers Ready, then answers every EpisodeSpec with Ended. It ends
+that talks over one pipe: it gets a Job, answers Ready, then answers every batch of EpisodeSpecs with Ended. It ends
 when the pipe ends, and on Linux with its parent whatever that died of.
 """
 
@@ -17,21 +17,23 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
 
 from vlabench import arithmetic, registry
-from vlabench.card_types import PolicyCard
-from vlabench.episode import EpisodeError, Keeper, Played, play
+from vlabench.adapters.base import Actor
+from vlabench.episode import EpisodeError, Played, play
 from vlabench.errors import VlabenchError, wording
 from vlabench.files import Scratch
+from vlabench.listening import Keeper, Keepers
 from vlabench.offspring import die_with
 from vlabench.perturbations.base import Perturbation
-from vlabench.simulators.base import Scene
-from vlabench.types import EpisodeSpec, Phase, Task
+from vlabench.simulators.base import Scene, Simulator, Variant
+from vlabench.slot import variant_of
+from vlabench.types import EpisodeSpec, Phase
 
 ENVIRONMENT = {
     **{name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
@@ -47,18 +49,40 @@ _BOOT = ("import json, sys; sys.path[:] = json.loads(sys.argv[3]); "
          "from vlabench.worker import main; main(int(sys.argv[1]), int(sys.argv[2]))")
 
 
+Batch = tuple[EpisodeSpec, ...]
+"""Episodes that are handed out together: played side by side, in one scene."""
+
+
 @dataclass(frozen=True)
 class Job:
     """What a worker needs to know before its first episode.
 
     chains: condition → stream name → perturbation. keeper: made for every episode; what it kept comes back with Done.
+    batch: so many episodes are played side by side at most; by default as many as the simulator can.
     """
 
     simulator: str
     assets: str
-    policy: PolicyCard
+    actor: Actor
     chains: Mapping[str, Mapping[str, Perturbation]]
     keeper: type[Keeper] | None = None
+    batch: int | None = None
+
+    def engine(self) -> Simulator:
+        """The simulator, which is cheap to make."""
+        return registry.simulator(self.simulator)(self.assets)
+
+    def side_by_side(self, engine: Simulator) -> int:
+        """How many episodes a batch has at most."""
+        return min(self.batch or engine.max_batch, engine.max_batch)
+
+    def variant(self, spec: EpisodeSpec) -> Variant:
+        """What the scene of an episode must be built with."""
+        return variant_of(self.chains[spec.condition])
+
+    def key(self, engine: Simulator, spec: EpisodeSpec) -> Hashable:
+        """Episodes with equal keys can be played in one scene, side by side or one after the other."""
+        return engine.batch_key(spec), self.variant(spec)
 
 
 @dataclass(frozen=True)
@@ -83,7 +107,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Failed:
-    """An episode ended in an error; phase `open` means that its task cannot be opened at all."""
+    """An episode ended in an error; phase `open` means that its scene cannot be opened at all."""
 
     phase: Phase
     error: str
@@ -92,10 +116,10 @@ class Failed:
 
 @dataclass(frozen=True)
 class Ended:
-    """What became of an episode that was handed out."""
+    """What became of a batch that was handed out, episode by episode."""
 
-    spec: EpisodeSpec
-    result: Done | Failed
+    batch: Batch
+    results: tuple[Done | Failed, ...]
 
 
 Answer = Ready | Unready | Ended
@@ -106,42 +130,51 @@ class Stage:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.simulator = registry.simulator(job.simulator)(job.assets)
-        self.policy = job.policy.make()
+        self.simulator = job.engine()
+        self.policy = job.actor.make()
         self._scene: Scene | None = None
-        self._task: Task | None = None
+        self._key: Hashable = None
 
-    def play(self, spec: EpisodeSpec) -> Done | Failed:
-        """Play an episode; opens its task's scene unless it is open already, or has just seen an error."""
-        card = self.job.policy
+    def play(self, batch: Batch) -> tuple[Done | Failed, ...]:
+        """Play episodes of one key side by side; opens their scene unless it is open, or has just seen an error.
+
+        What an error in a batch was the fault of nobody can tell: its episodes are then played again, one by one.
+        """
+        actor = self.job.actor
         try:
-            scene = self._open(spec.task)
+            scene = self._open(batch[0])
         except (Exception, SystemExit) as error:
             self.close_scene()
-            return Failed("open", type(error).__name__, told(error))
-        keeper = self.job.keeper(self.policy, card.replan) if self.job.keeper else None
+            return (Failed("open", type(error).__name__, told(error)),) * len(batch)
+        kind = self.job.keeper
+        keepers = [kind(self.policy, actor.replan) for _ in batch] if kind else []
         try:
-            (played,) = play(scene, self.policy, [spec], [self.job.chains[spec.condition]], replan=card.replan,
-                             cameras=card.cameras, success=self.simulator.success,
-                             listeners=[keeper] if keeper else [])
+            played = play(scene, self.policy, batch, [self.job.chains[spec.condition] for spec in batch],
+                          replan=actor.replan, cameras=actor.cameras, success=self.simulator.success,
+                          listeners=[Keepers(keepers)] if keepers else [])
         except EpisodeError as error:
             self.close_scene()
-            return Failed(error.phase, type(error.cause).__name__, told(error.cause))
-        return Done(played, keeper.kept if keeper else None)
+            if len(batch) > 1:
+                return tuple(result for spec in batch for result in self.play((spec,)))
+            return (Failed(error.phase, type(error.cause).__name__, told(error.cause)),)
+        return tuple(Done(each, keepers[b].kept if keepers else None) for b, each in enumerate(played))
 
     def close_scene(self) -> None:
         """Let the open scene go; one that an error left in an unknown state may fail to close, and need not."""
-        scene, self._scene, self._task = self._scene, None, None
+        scene, self._scene, self._key = self._scene, None, None
         with contextlib.suppress(Exception):
             if scene is not None:
                 scene.close()
 
-    def _open(self, task: Task) -> Scene:
-        if self._scene is None or task != self._task:
+    def _open(self, spec: EpisodeSpec) -> Scene:
+        key = self.job.key(self.simulator, spec)
+        if self._scene is None or key != self._key:
             self.close_scene()
-            card = self.job.policy
-            self._scene = self.simulator.open(task, 1, card.cameras, card.image_size, card.privileged)
-            self._task = task
+            actor = self.job.actor
+            self._scene = self.simulator.open(
+                spec.task, batch=self.job.side_by_side(self.simulator), variant=self.job.variant(spec),
+                cameras=actor.cameras, image_size=actor.image_size, privileged=actor.privileged)
+            self._key = key
         return self._scene
 
 
@@ -151,7 +184,7 @@ def main(handle: int, parent: int) -> None:
     own = os.getpid()
     os.set_inheritable(handle, False)  # what the policy may start must not keep the pipe open
     faulthandler.enable()
-    connection: Connection[Answer, EpisodeSpec | Job] = Connection(handle)
+    connection: Connection[Answer, Batch | Job] = Connection(handle)
     with contextlib.suppress(EOFError, BrokenPipeError):  # the runner closed its end: no more work
         job = connection.recv()
         assert isinstance(job, Job)
@@ -165,11 +198,11 @@ def main(handle: int, parent: int) -> None:
         connection.send(Ready())
         try:
             while True:
-                spec = connection.recv()
-                assert isinstance(spec, EpisodeSpec)
-                result = stage.play(spec)
+                batch = connection.recv()
+                assert isinstance(batch, tuple)
+                results = stage.play(batch)
                 _end_copies(own)
-                connection.send(Ended(spec, result))
+                connection.send(Ended(batch, results))
         finally:
             stage.close_scene()
             stage.policy.close()
@@ -184,22 +217,22 @@ def _end_copies(own: int) -> None:
 class Worker:
     """The runner's handle on one worker process.
 
-    ready: it answered Ready. task: the task it last played, whose scene it has open. spec: the episode in flight.
+    ready: it answered Ready. key: of the batch it last played, whose scene it has open. batch: the episodes in flight.
     finished: episodes it brought to an end. failures: errors in a row since. last_words: the end of what it printed,
     once it is killed.
     """
 
     def __init__(self, job: Job, time_limit: float) -> None:
         self.ready = False
-        self.task: Task | None = None
-        self.spec: EpisodeSpec | None = None
+        self.key: Hashable = None
+        self.batch: Batch = ()
         self.finished = self.failures = 0
         self._took = 0.0
         self.last_words = ""
         self._log = tempfile.TemporaryFile()  # closed in kill()
         self._folder = Scratch("worker")
         ours, theirs = Pipe()
-        self.connection: Connection[Job | EpisodeSpec, Answer] = ours
+        self.connection: Connection[Job | Batch, Answer] = ours
         with theirs:
             # Its own session: Ctrl-C reaches the runner alone, and `kill` reaches whatever the worker started.
             self._process = subprocess.Popen(
@@ -214,16 +247,15 @@ class Worker:
         """Seconds since it got its present work."""
         return time.monotonic() - self._since
 
-    def free(self) -> tuple[EpisodeSpec, float]:
-        """The episode that it has just answered for, and the seconds that took; none is in flight from now on."""
-        spec, self.spec = self.spec, None
-        assert spec is not None
-        return spec, self._took
+    def free(self) -> tuple[Batch, float]:
+        """The batch that it has just answered for, and the seconds that took; none is in flight from now on."""
+        batch, self.batch = self.batch, ()
+        return batch, self._took
 
-    def give(self, spec: EpisodeSpec, time_limit: float) -> None:
-        """Hand an episode out; the worker has `time_limit` seconds for it."""
-        self.task, self.spec = spec.task, spec
-        self._send(spec, time_limit)
+    def give(self, key: Hashable, batch: Batch, time_limit: float) -> None:
+        """Hand episodes out; the worker has `time_limit` seconds for all of them."""
+        self.key, self.batch = key, batch
+        self._send(batch, time_limit)
 
     def take(self) -> Answer | None:
         """The answer that has arrived, or None if the worker died instead of answering."""
@@ -265,7 +297,7 @@ class Worker:
         self._folder.cleanup()  # a process that was killed could not clear away its temporary files
         return own
 
-    def _send(self, message: Job | EpisodeSpec, time_limit: float) -> None:
+    def _send(self, message: Job | Batch, time_limit: float) -> None:
         self.time_limit, self._since, self._busy = time_limit, time.monotonic(), True
         with contextlib.suppress(ConnectionError):  # it died: `take` will say so
             self.connection.send(message)

@@ -26,16 +26,18 @@ class State:
 
 def observe(step: int) -> Observation:
     images = {camera: np.zeros((1, 128, 128, 3), np.uint8) for camera in ("agentview", "wrist")}
-    return Observation(images, np.zeros((1, 8), np.float32), ("turn on the stove",), step, (State(step),))
+    return Observation.now(images, np.zeros((1, 8), np.float32), ("turn on the stove",), step, (State(step),))
 
 
 def episode(policy: Demonstrator, index: int, steps: int = 200) -> tuple[list[Floats], list[int]]:
     policy.reset([0], [Draws((0, "task/0", index, "policy"))])
     actions, actors = [], []
     for step in range(steps):
-        actions.append(policy.act(observe(step))[0, 0])
-        actors.append(policy.actors[0])
-        assert policy.labels[0].tolist() == [step / 1000] * 7 and policy.points.shape == (1, 9)
+        decision = policy.act(observe(step))
+        actions.append(decision.actions[0, 0])
+        actors.append(decision.extras["actors"][0])
+        assert decision.extras["labels"].tolist() == [[step / 1000] * 7]
+        assert decision.extras["points"].shape == (1, 9)
     return actions, actors
 
 

@@ -34,7 +34,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def observe(size: int = 32, count: int = 2, step: int = 0) -> Observation:
     rng = np.random.default_rng(step)
     images = {camera: rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8) for camera in ("agentview", "wrist")}
-    return Observation(images, rng.standard_normal((count, 8)).astype(np.float32), ("bowl",) * count, step)
+    return Observation.now(images, rng.standard_normal((count, 8)).astype(np.float32), ("bowl",) * count, step)
 
 
 def made(weights: Path, **options: object) -> Nano:
@@ -44,7 +44,7 @@ def made(weights: Path, **options: object) -> Nano:
 
 
 def test_the_mean_closes_or_opens_the_hand_and_the_mode_is_a_bin(weights: Path) -> None:
-    mean, mode = made(weights).act(observe()), made(weights, decode="mode").act(observe())
+    mean, mode = (made(weights, decode=decode).act(observe()).actions for decode in ("mean", "mode"))
     assert mean.shape == mode.shape == (2, 8, 7) and mean.dtype == np.float64
     assert set(np.unique(mean[..., 6])) <= {-1.0, 1.0}
     assert np.abs(mode * 128 - np.floor(mode * 128) - 0.5).max() < 1e-4
@@ -53,17 +53,18 @@ def test_the_mean_closes_or_opens_the_hand_and_the_mode_is_a_bin(weights: Path) 
 
 
 def test_a_sample_is_its_episode_s_and_its_step_s(weights: Path) -> None:
-    first = made(weights, decode="sample").act(observe())
-    assert np.array_equal(first, made(weights, decode="sample").act(observe()))
-    assert not np.array_equal(first, made(weights, decode="sample").act(observe().replace(step=8)))
-    cold = made(weights, decode="sample", temperature=1e-4).act(observe())
-    assert (cold == made(weights, decode="mode").act(observe())).mean() > 0.95  # but where two bins are nearly alike
+    first = made(weights, decode="sample").act(observe()).actions
+    assert np.array_equal(first, made(weights, decode="sample").act(observe()).actions)
+    assert not np.array_equal(first, made(weights, decode="sample").act(observe(step=8)).actions)
+    cold = made(weights, decode="sample", temperature=1e-4).act(observe()).actions
+    mode = made(weights, decode="mode").act(observe()).actions
+    assert (cold == mode).mean() > 0.95  # but where two bins are nearly alike
 
 
 def test_the_same_input_gives_the_same_output_bit_for_bit(weights: Path) -> None:
     one, other = made(weights), made(weights)
     other.act(observe(step=3))
-    assert np.array_equal(one.act(observe(count=1)), other.act(observe(count=1)))
+    assert np.array_equal(one.act(observe(count=1)).actions, other.act(observe(count=1)).actions)
 
 
 def test_the_distribution_can_be_differentiated_by_the_embedding(weights: Path) -> None:
@@ -98,9 +99,10 @@ def test_its_weights_come_back_exactly_or_in_half_precision(weights: Path, tmp_p
 
 def test_what_a_sample_was_drawn_from_is_known_afterwards(weights: Path) -> None:
     policy = made(weights, decode="sample", temperature=2.0)
-    actions = torch.tensor(policy.act(observe()))
+    decision = policy.act(observe())
+    actions = torch.tensor(decision.actions)
     warm = policy.distribution(observe()).tempered(2.0).log_prob(actions)
-    assert torch.allclose(policy.acted.log_prob(actions), warm, atol=1e-5)
+    assert torch.allclose(torch.tensor(decision.extras["log_probs"]), warm, atol=1e-5)
     assert not torch.allclose(policy.distribution(observe()).log_prob(actions), warm, atol=1e-2)
 
 

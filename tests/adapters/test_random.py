@@ -11,7 +11,7 @@ from vlabench.types import Floats, Observation
 
 
 def looks(slots: int, step: int = 0) -> Observation:
-    return Observation({}, np.zeros((slots, 8), np.float32), ("do it",) * slots, step)
+    return Observation.now({}, np.zeros((slots, 8), np.float32), ("do it",) * slots, step)
 
 
 def draws(index: int) -> Draws:
@@ -21,7 +21,7 @@ def draws(index: int) -> Draws:
 def alone(index: int, number: int) -> list[Floats]:
     policy = Random()
     policy.reset([0], [draws(index)])
-    return [policy.act(looks(1))[0] for _ in range(number)]
+    return [policy.act(looks(1)).actions[0] for _ in range(number)]
 
 
 def test_actions_are_uniform_over_the_whole_space() -> None:
@@ -34,9 +34,9 @@ def test_actions_are_uniform_over_the_whole_space() -> None:
 def test_a_slot_plays_its_own_episode_whoever_shares_the_batch() -> None:
     policy = Random()
     policy.reset([0, 1], [draws(3), draws(4)])
-    first = policy.act(looks(2))
+    first = policy.act(looks(2)).actions
     policy.reset([0], [draws(5)])
-    second = policy.act(looks(2))
+    second = policy.act(looks(2)).actions
     np.testing.assert_array_equal(first[0], alone(3, 1)[0])
     np.testing.assert_array_equal(second[0], alone(5, 1)[0])
     np.testing.assert_array_equal([first[1], second[1]], alone(4, 2))
@@ -45,6 +45,6 @@ def test_a_slot_plays_its_own_episode_whoever_shares_the_batch() -> None:
 def test_no_look_repeats_the_actions_of_another() -> None:
     policy = Random(chunk=2, dimensions=3)
     policy.reset([0], [draws(0)])
-    chunks = [policy.act(looks(1, step=0)) for _ in range(3)]
+    chunks = [policy.act(looks(1, step=0)).actions for _ in range(3)]
     assert chunks[0].shape == (1, 2, 3)
     assert not np.array_equal(chunks[0], chunks[1]) and not np.array_equal(chunks[1], chunks[2])

@@ -13,16 +13,16 @@ from vlabench.types import Observation
 
 
 def looked(step: int) -> Observation:
-    return Observation(images={}, proprio=np.zeros((1, 8), np.float32), instruction=("go",), step=step)
+    return Observation.now(images={}, proprio=np.zeros((1, 8), np.float32), instruction=("go",), step=step)
 
 
 def test_each_stage_acts_in_its_steps() -> None:
     relay = Relay([("still", 2), ("random", 5), ("still", 0)])
     relay.reset([0], [Draws((0, "toy/0", 0, "policy"))])
-    still = Still().act(looked(0))[:, :1]
-    moved = [not np.array_equal(relay.act(looked(step)), still) for step in range(8)]
+    still = Still().act(looked(0)).actions[:, :1]
+    moved = [not np.array_equal(relay.act(looked(step)).actions, still) for step in range(8)]
     assert moved == [False, False, True, True, True, False, False, False]
-    assert relay.act(looked(3)).shape == (1, 1, 7)
+    assert relay.act(looked(3)).actions.shape == (1, 1, 7)
 
 
 @pytest.mark.parametrize("stages", [[], [("still", 5), ("random", 5), ("still", 0)], [("still", 0), ("random", 9)]])

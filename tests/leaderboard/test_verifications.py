@@ -202,7 +202,8 @@ def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A leaderboard with one submission that was really played, and is known here by its policy's name."""
     path = made.policy_card(tmp_path / "policies", "seeker")
     policy, suite = cards.load_policy(str(path)), cards.load_suite("toy")
-    runner.run(plan.make(suite, policy, registry.simulator("toy")("plain")), policy, "toy",
+    engine = registry.simulator("toy")("plain")
+    runner.run(plan.make(suite, policy, engine), policy, engine,
                Store(tmp_path / "results", "seeker", "plain"), workers=1)
     submit(tmp_path / "results", str(path), "toy", name="mine", contact="me",
            out=tmp_path / "board" / "submissions" / "mine")

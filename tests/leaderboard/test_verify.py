@@ -37,8 +37,9 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
         registry.refresh()
         path = policy_card(folder / "policies", "seeker")
         policy, suite = cards.load_policy(str(path)), cards.load_suite("toy")
-        planned = plan.make(suite, policy, registry.simulator("toy")("plain"))
-        runner.run(planned, policy, "toy", Store(folder / "results", "seeker", "plain"), workers=1)
+        engine = registry.simulator("toy")("plain")
+        planned = plan.make(suite, policy, engine)
+        runner.run(planned, policy, engine, Store(folder / "results", "seeker", "plain"), workers=1)
         submit(folder / "results", str(path), "toy", name="mine", contact="me", out=entry)
     registry.refresh()
     return entry

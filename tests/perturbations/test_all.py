@@ -56,7 +56,7 @@ class Played:
     def same(self, other: Played) -> bool:
         """Whether two episodes were alike to the last bit."""
         return self.realised == other.realised and all(map(np.array_equal, self.done, other.done)) and all(
-            a.step == b.step and np.array_equal(a.proprio, b.proprio) and a.instruction == b.instruction
+            a.steps == b.steps and np.array_equal(a.proprio, b.proprio) and a.instruction == b.instruction
             and all(np.array_equal(a.images[c], b.images[c]) for c in b.images)
             for a, b in zip(self.seen, other.seen, strict=True))
 

@@ -21,11 +21,11 @@ def stamps(perturbation: FrameDrop, rng: Draws, look: Look, steps: int, replan: 
     for step in range(steps):
         if step % replan == 0:
             seen = perturbation.observation(look(step), step, rng)
-            assert np.array_equal(seen.images["wrist"], look(seen.step).images["wrist"])
-            assert seen.proprio[0, 0] == seen.step
-            taken.append(seen.step)
+            assert np.array_equal(seen.images["wrist"], look(seen.steps[0]).images["wrist"])
+            assert seen.proprio[0, 0] == seen.steps[0]
+            taken.append(seen.steps[0])
         elif hidden:
-            assert perturbation.observation(look(step), step, rng).step == step
+            assert perturbation.observation(look(step), step, rng).steps == step
     return taken
 
 
@@ -65,4 +65,4 @@ def test_proprioception_can_still_arrive(draws: Callable[[int], Draws], look: Lo
     assert drop.channels(CAMERAS) == {"images/agentview", "images/wrist"}
     drop.begin(rng, 1, CAMERAS)
     seen = [drop.observation(look(step), step, rng) for step in range(3)][-1]
-    assert (seen.step, seen.proprio[0, 0], seen.state) == (0, 2, ("state 2",))
+    assert (seen.steps[0], seen.proprio[0, 0], seen.state) == (0, 2, ("state 2",))

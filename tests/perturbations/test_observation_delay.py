@@ -25,7 +25,7 @@ def test_shows_exactly_what_was_there(
     for step in range(41):
         if step % replan == 0:
             seen, expected = perturbation.observation(world[step], step, rng), world[max(0, step - delay)]
-            assert seen.step == max(0, step - delay)
+            assert seen.steps[0] == max(0, step - delay)
             assert all(np.array_equal(seen.images[c], expected.images[c]) for c in CAMERAS)
             assert np.array_equal(seen.proprio, expected.proprio) and seen.state == expected.state
         elif perturbation.wants_frame(step):
@@ -43,7 +43,7 @@ def test_proprioception_and_words_can_be_of_now(
     perturbation.begin(rng, 1, CAMERAS)
     for step in range(6):
         seen = perturbation.observation(look(step).replace(instruction=(f"words {step}",)), step, rng)
-    assert (seen.step, seen.instruction, seen.state) == (3, ("words 5",), ("state 5",))
+    assert (seen.steps[0], seen.instruction, seen.state) == (3, ("words 5",), ("state 5",))
     assert seen.proprio[0, 0] == 5 and np.array_equal(seen.images["wrist"], look(3).images["wrist"])
 
 

@@ -18,7 +18,7 @@ def disturbed(rng: Draws, level: int, step: int = 0, size: int = 256, **paramete
     perturbation = SensorNoise(**parameters)
     perturbation.begin(rng, 1, ("wrist",))
     grey = np.full((1, size, size, 3), level, np.uint8)
-    obs = Observation({"wrist": grey}, np.zeros((1, 8), np.float32), ("",), step)
+    obs = Observation.now({"wrist": grey}, np.zeros((1, 8), np.float32), ("",), step)
     noisy: Image = perturbation.observation(obs, step, rng).images["wrist"][0]
     return noisy
 

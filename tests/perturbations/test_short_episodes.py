@@ -40,10 +40,10 @@ def changed(perturbation: Perturbation, rng: Draws, replan: int, closes: int, st
             wanted = asked(step, closes)
             yield perturbation.action(np.array(wanted), step, rng).tolist() != wanted
         elif step % replan == 0 or perturbation.wants_frame(step):
-            obs = Observation(dict.fromkeys(CAMERAS, PICTURE), PROPRIO, ("",), step)
+            obs = Observation.now(dict.fromkeys(CAMERAS, PICTURE), PROPRIO, ("",), step)
             got = perturbation.observation(obs, step, rng)
             if step % replan == 0:
-                yield got.step != step or not all(image.any() for image in got.images.values())
+                yield got.steps[0] != step or not all(image.any() for image in got.images.values())
 
 
 @pytest.mark.parametrize("replan", [1, 8])

@@ -46,7 +46,8 @@ def toy_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.syspath_prepend(str(PLUGIN))
         registry.refresh()
         policy, suite = cards.load_policy("toy-seeker"), cards.load_suite("toy")
-        planned = plan.make(suite, policy, registry.simulator("toy")("plain"), Options(tasks=("toy_points/[01]",)))
-        run(planned, policy, "toy", Store(root, "toy-seeker", "plain"), workers=1, record=True)
+        engine = registry.simulator("toy")("plain")
+        planned = plan.make(suite, policy, engine, Options(tasks=("toy_points/[01]",)))
+        run(planned, policy, engine, Store(root, "toy-seeker", "plain"), workers=1, record=True)
     registry.refresh()
     return root

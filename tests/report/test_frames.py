@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from tests.toy.toy import Dark, Seeker, Toy
-from vlabench import cards
 from vlabench.adapters.base import Policy
-from vlabench.episode import Listener, Played, play
+from vlabench.episode import Played, play
 from vlabench.errors import StoreError
+from vlabench.listening import Listener
 from vlabench.recorder import ActionRecorder, Recording
-from vlabench.report.frames import EVERY, Again, Frames, Recorded
+from vlabench.report.frames import EVERY, Again, Frames, again_from
 from vlabench.types import EpisodeSpec
 
 CAMERAS = ("top", "side")
@@ -54,13 +54,13 @@ def test_recorded_episodes_are_done_again_each_by_its_own_actions(tmp_path: Path
         kept.append(tmp_path / f"{number}.npz")
         recorder.kept.save(kept[-1])
     assert ends[0].state != ends[1].state
-    card = Recorded(**cards.load_policy("toy-seeker").model_dump(), recordings=tuple(kept))
-    policy = card.make()
+    policy = again_from(kept)
     assert isinstance(policy, Again)
     for spec, end in [*zip(SPECS, ends, strict=True), (SPECS[0], ends[0])]:
         assert playing(policy, spec, Frames(policy, 3)).state == end.state
+    policy.reset([0], [])
     policy.take(EpisodeSpec(Toy("plain").tasks("toy_points")[2], "clean", 9))  # nobody recorded it: a first look
     look = Toy("plain").open(TASK, 1, CAMERAS).observe()
-    np.testing.assert_array_equal(policy.act(look)[0], Recording.load(kept[0]).chunks()[0])
+    np.testing.assert_array_equal(policy.act(look).actions[0], Recording.load(kept[0]).chunks()[0])
     with pytest.raises(StoreError, match="there is no such recording"):
-        Recorded(**cards.load_policy("toy-seeker").model_dump(), recordings=(tmp_path / "no.npz",)).make()
+        again_from([tmp_path / "no.npz"])

@@ -12,13 +12,14 @@ import pytest
 
 from tests.toy.toy import Seeker, Toy
 from vlabench import cards, plots, preview
-from vlabench.episode import Bools, Listener, play
+from vlabench.episode import play
+from vlabench.listening import Bools, Listener
 from vlabench.recorder import Recording, recording_path
 from vlabench.report import scenes as module
 from vlabench.report.scenes import Scenes, scenes
 from vlabench.report.standing import standing
 from vlabench.slot import named
-from vlabench.types import EpisodeSpec, Floats, Image, Observation
+from vlabench.types import Decision, EpisodeSpec, Image, Observation
 
 pytestmark = [pytest.mark.usefixtures("toy_plugin"), pytest.mark.slow]
 SUITE = "toy"
@@ -35,7 +36,7 @@ class Seen(Listener):
     def __init__(self) -> None:
         self.frames: list[Image] = []
 
-    def on_look(self, step: int, received: Observation, chunk: Floats, running: Bools) -> None:
+    def on_look(self, step: int, received: Observation, decision: Decision, running: Bools) -> None:
         self.frames.append(np.concatenate([received.images[camera][0] for camera in ("top", "side")], axis=1))
 
 

@@ -29,4 +29,5 @@ class Alone:
     def results(self) -> Iterator[Result]:
         while self.specs:
             spec = self.specs.pop()
-            yield Result(spec, self.stage.play(spec), 0.0)
+            (answer,) = self.stage.play((spec,))
+            yield Result(spec, answer, 0.0)

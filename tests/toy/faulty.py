@@ -8,7 +8,7 @@ import random
 import numpy as np
 
 from tests.toy.toy import Seeker
-from vlabench.types import Floats, Observation
+from vlabench.types import Decision, Observation
 
 
 class Faulty(Seeker):
@@ -24,8 +24,8 @@ class Faulty(Seeker):
 
             torch.manual_seed(0)
 
-    def act(self, obs: Observation) -> Floats:
-        chunk: Floats = super().act(obs)
+    def act(self, obs: Observation) -> Decision:
+        chunk = super().act(obs).actions
         self._looked += 1
         if self.fault == "global":
             chunk[..., 2] = np.random.random()  # noqa: NPY002
@@ -45,4 +45,4 @@ class Faulty(Seeker):
             chunk[:] = 0.25
         elif self.fault == "shape":
             chunk = chunk[0]
-        return chunk
+        return Decision(chunk)

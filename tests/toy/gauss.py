@@ -12,9 +12,9 @@ from torch import nn
 
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.models.bins import BinnedActions, centres
-from vlabench.models.exploration import explored
+from vlabench.models.exploration import drawn, explored
 from vlabench.seeding import Draws
-from vlabench.types import Floats, Observation
+from vlabench.types import Decision, Observation
 
 CHUNK, SIZE = 3, 2
 SIGMA = 0.6
@@ -39,19 +39,21 @@ class Gauss(TrainablePolicy):
         self.module = Network()
         self.module.load_state_dict(load_file(weights))
         self.decode, self.temperature = decode, temperature
-        self._draws: list[Draws] = []
+        self._draws: dict[int, Draws] = {}
 
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
-        self._draws = list(draws)
+        self._draws |= zip(slots, draws, strict=True)
 
-    def act(self, obs: Observation) -> Floats:
+    def act(self, obs: Observation) -> Decision:
         with torch.inference_mode():
             bins = self.distribution(obs)
             if self.decode == "mean":
-                return bins.mean.double().numpy()
-            self.acted = explored(bins, "normal" if self.decode == "normal" else "sample", self.temperature)
-            uniform = np.stack([draws.at(obs.step, "action").random((CHUNK, SIZE)) for draws in self._draws])
-            return self.acted.sample(uniform).double().numpy()
+                return Decision(bins.mean.double().numpy())
+            acted = explored(bins, "normal" if self.decode == "normal" else "sample", self.temperature)
+            uniform = np.stack([self._draws[int(slot)].at(int(step), "action").random((CHUNK, SIZE))
+                                for slot, step in zip(obs.slots, obs.steps, strict=True)])
+            sampled = acted.sample(uniform).double().numpy()
+            return Decision(sampled, drawn(acted, sampled))
 
     def embedding(self, obs: Observation) -> torch.Tensor:
         colour = obs.images["top"].reshape(len(obs.proprio), -1, 3).mean(1)[:, :2] / 255.0

@@ -14,7 +14,7 @@ import numpy as np
 
 from vlabench.errors import UnknownName
 from vlabench.seeding import stream
-from vlabench.simulators.base import Scene, Simulator
+from vlabench.simulators.base import Scene, Simulator, Variant
 from vlabench.types import ActionSpace, EpisodeSpec, Floats, Observation, Outcome, Task
 
 SIZE = 16
@@ -32,7 +32,7 @@ class Lamp(Scene):
     def __init__(self, task: Task, cameras: Sequence[str]) -> None:
         self.task, self.cameras = task, cameras
 
-    def reset(self, episodes: Sequence[EpisodeSpec]) -> None:
+    def place(self, episodes: Sequence[EpisodeSpec]) -> None:
         (spec,) = episodes
         if spec.index in json.loads(os.environ.get("SWITCH_MISCHIEF", "[]")):
             os._exit(9)
@@ -42,8 +42,8 @@ class Lamp(Scene):
     def observe(self) -> Observation:
         picture = np.zeros((1, SIZE, SIZE, 3), dtype=np.uint8)
         picture[..., self.colour] = 200
-        return Observation({camera: picture.copy() for camera in self.cameras}, np.array([[self.pushed]], np.float32),
-                           (self.task.instruction,), self.steps)
+        return Observation.now({camera: picture.copy() for camera in self.cameras},
+                               np.array([[self.pushed]], np.float32), (self.task.instruction,), self.steps)
 
     def step(self, actions: Floats) -> Outcome:
         push = float(np.clip(actions[0, 0], -1, 1))
@@ -75,7 +75,7 @@ class Switch(Simulator):
         return [Task("switch", task_set, n, f"lamp_{n}", "push", STEP_LIMIT, 2) for n in range(2)]
 
     def open(self, task: Task, batch: int = 1, cameras: Sequence[str] = (), image_size: int = SIZE,
-             privileged: bool = False) -> Lamp:
+             privileged: bool = False, variant: Variant = ()) -> Lamp:
         return Lamp(task, cameras)
 
     def versions(self) -> Mapping[str, str]:

@@ -15,8 +15,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -24,8 +24,8 @@ from vlabench.adapters.base import Policy
 from vlabench.errors import UnknownName
 from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import Draws, generator
-from vlabench.simulators.base import Scene, Simulator
-from vlabench.types import ActionSpace, EpisodeSpec, Floats, Image, Observation, Outcome, Success, Task
+from vlabench.simulators.base import Scene, Simulator, Variant
+from vlabench.types import ActionSpace, Decision, EpisodeSpec, Floats, Image, Observation, Outcome, Success, Task
 
 SIZE = 16
 STEP = 0.1
@@ -39,6 +39,12 @@ EVERY: Mapping[int, Mapping[str, Any]] = {severity: {} for severity in range(1, 
 def mischief(key: str) -> Any:
     """What goes wrong at `key`, if anything."""
     return json.loads(os.environ.get(MISCHIEF, "{}")).get(key)
+
+
+def goal(number: int) -> Floats:
+    """Where the goal of a task is."""
+    found: Floats = generator("toy goal", number).uniform(0.2, 0.8, 2)
+    return found
 
 
 def start(number: int, index: int) -> Floats:
@@ -70,52 +76,65 @@ class Points(Scene):
     null_action = np.array([0.0, 0.0, -1.0])
 
     def __init__(self, task: Task, batch: int, cameras: Sequence[str]) -> None:
-        self.task, self.cameras = task, tuple(cameras)
-        self.goal = generator("toy goal", task.number).uniform(0.2, 0.8, 2)
+        self.tasks, self.batch, self.cameras = [task] * batch, batch, tuple(cameras)
+        self.goals = np.array([goal(task.number)] * batch)
         self.points = np.zeros((batch, 2))
-        self.renders = self.steps = 0
-        self._mischief: Any = None
+        self.backdrop: Image = np.full(batch, 40, dtype=np.uint8)
+        self.renders = self.steps = self.digests = 0
+        self._mischief: list[Any] = [None] * batch
 
-    def reset(self, episodes: Sequence[EpisodeSpec]) -> None:
+    def place(self, episodes: Sequence[EpisodeSpec]) -> None:
         time.sleep(mischief("pause") or 0.0)
-        self._mischief = mischief(f"{self.task.number}/{episodes[0].index}")
-        misbehave(self._mischief)
+        if len(episodes) > self.batch:
+            raise ValueError(f"{len(episodes)} episodes for {self.batch} points")
+        self.tasks = [episode.task for episode in episodes]
+        self._mischief = [mischief(f"{episode.task.number}/{episode.index}") for episode in episodes]
+        for kind in self._mischief:
+            misbehave(kind)
         self._fail("reset")
-        self.points = np.array([start(self.task.number, e.index) for e in episodes])
+        self.points = np.array([start(e.task.number, e.index) for e in episodes])
+        self.goals = np.array([goal(e.task.number) for e in episodes])
         self.steps = 0
 
     def observe(self) -> Observation:
         self._fail("observe")
         self.renders += 1
-        batch = len(self.points)
-        felt = np.full_like(self.points, np.nan) if self._mischief == "numb" else self.points
-        return Observation(
-            images={camera: np.stack([self._picture(camera, point) for point in self.points])
+        numb = np.array([kind == "numb" for kind in self._mischief])
+        felt = np.where(numb[:, None], np.nan, self.points)
+        return Observation.now(
+            images={camera: np.stack([self._picture(camera, b) for b in range(len(self.points))])
                     for camera in self.cameras},
-            proprio=felt.astype(np.float32), instruction=(self.task.instruction,) * batch, step=self.steps)
+            proprio=felt.astype(np.float32), instruction=[task.instruction for task in self.tasks], step=self.steps)
 
     def step(self, actions: Floats) -> Outcome:
         self._fail("step")
         self.points = self.points + STEP * np.clip(actions[:, :2], -1, 1)
         self.steps += 1
-        away = np.linalg.norm(self.points - self.goal, axis=1)
+        away = np.linalg.norm(self.points - self.goals, axis=1)
         return Outcome(success=away < NEAR, milestones={"close": away < 2 * NEAR})
 
     def state_digest(self) -> tuple[str, ...]:
+        self.digests += 1
         return tuple(hashlib.blake2b(point.tobytes(), digest_size=8).hexdigest() for point in self.points)
 
     def slot(self, b: int) -> Scene:
         return One(self, b)
 
-    def _picture(self, camera: str, point: Floats) -> Image:
-        picture = np.full((SIZE, SIZE, 3), 40, dtype=np.uint8)
-        for where, colour in ((self.goal, 1), (point, 0)):
+    def save(self) -> Image:
+        return self.backdrop.copy()
+
+    def restore(self, saved: Image) -> None:
+        self.backdrop = saved.copy()
+
+    def _picture(self, camera: str, b: int) -> Image:
+        picture = np.full((SIZE, SIZE, 3), self.backdrop[b], dtype=np.uint8)
+        for where, colour in ((self.goals[b], 1), (self.points[b], 0)):
             column, row = np.clip((np.asarray(where) * SIZE).astype(int), 0, SIZE - 1)
             picture[row if camera == "top" else 0, column, colour] = 255
         return picture
 
     def _fail(self, phase: str) -> None:
-        if self._mischief == phase:
+        if phase in self._mischief:
             raise ValueError(f"mischief at {phase}")
 
 
@@ -129,15 +148,32 @@ class One(Points):
         """Move the point."""
         self.scene.points[self.b] += by
 
+    def paint(self, grey: int) -> None:
+        """Give what is behind the point another colour."""
+        self.scene.backdrop[self.b] = grey
+
+
+class Pushes(Protocol):
+    """A capability: the point can be moved."""
+
+    def push(self, by: Floats) -> None: ...
+
+
+class Paints(Protocol):
+    """A capability: what is behind the point can be painted."""
+
+    def paint(self, grey: int) -> None: ...
+
 
 class Toy(Simulator):
-    """Three tasks that differ in where the goal is."""
+    """Three tasks that differ in where the goal is; points of any of them can be side by side."""
 
     task_sets = ("toy_points",)
     packs = ("plain",)
     cameras = ("top", "side")
     action_space = ActionSpace(("right", "down", "nothing"), (-1.0,) * 3, (1.0,) * 3, (1.0,) * 3, (0.0, 0.0, -1.0), 10)
-    offers = frozenset({"point"})
+    offers = frozenset({Pushes, Paints})
+    max_batch = int(os.environ.get("TOY_BATCH", "1"))
     success: ClassVar[Success] = "end" if os.environ.get("TOY_SUCCESS") == "end" else "once"
 
     def __init__(self, assets: str) -> None:
@@ -152,9 +188,12 @@ class Toy(Simulator):
         return [Task("toy", task_set, n, f"seek_{n}", f"seek goal {n}", STEP_LIMIT, STARTS) for n in range(3)]
 
     def open(self, task: Task, batch: int = 1, cameras: Sequence[str] = (), image_size: int = SIZE,
-             privileged: bool = False) -> Points:
+             privileged: bool = False, variant: Variant = ()) -> Points:
         misbehave(mischief(f"open/{task.number}"))
         return Points(task, batch, cameras)
+
+    def batch_key(self, spec: EpisodeSpec) -> Hashable:
+        return "any" if self.max_batch > 1 else spec.task
 
     def versions(self) -> Mapping[str, str]:
         return {"toy": "0.1"}
@@ -180,15 +219,15 @@ class Seeker(Policy):
         for slot, own in zip(slots, draws, strict=True):
             self._draws[slot], self._looks[slot] = own, 0
 
-    def act(self, obs: Observation) -> Floats:
-        return np.stack([self._chunk(slot, obs) for slot in range(len(obs.proprio))])
+    def act(self, obs: Observation) -> Decision:
+        return Decision(np.stack([self._chunk(int(slot), obs.slot(b)) for b, slot in enumerate(obs.slots)]))
 
     def _chunk(self, slot: int, obs: Observation) -> Floats:
         look = self._looks[slot]
         self._looks[slot] = look + 1
-        green = obs.images["top"][slot, :, :, 1]
+        green = obs.images["top"][0, :, :, 1]
         row, column = np.unravel_index(int(green.argmax()), green.shape)
-        away = (np.array([column, row]) + 0.5) / SIZE - obs.proprio[slot]
+        away = (np.array([column, row]) + 0.5) / SIZE - obs.proprio[0]
         noise = self._noise(obs) * self._draws[slot].at(look).normal(size=(self.chunk, 2))
         heading = np.clip(away / (STEP * self.chunk), -1, 1) + noise
         return np.concatenate([heading, np.zeros((self.chunk, 1))], axis=1)

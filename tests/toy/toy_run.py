@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from vlabench import cards, plan, registry
+from vlabench import cards, plan
 from vlabench.errors import VlabenchError
 from vlabench.progress import progress
 from vlabench.runner import run
@@ -18,10 +18,11 @@ def main(results: str, suite: str, workers: str, time_limit: str = "60") -> int:
     """The exit status."""
     policy = cards.load_policy("toy-seeker")
     card = cards.load_suite(suite)
-    planned = plan.make(card, policy, registry.simulator(card.simulator)("plain"))
+    engine = card.engine("plain")
+    planned = plan.make(card, policy, engine)
     store = Store(Path(results), policy.name, "plain")
     try:
-        summary = run(planned, policy, card.simulator, store, workers=int(workers), time_limit=float(time_limit),
+        summary = run(planned, policy, engine, store, workers=int(workers), time_limit=float(time_limit),
                       progress=progress(Console(stderr=True)))
     except VlabenchError as error:
         print(error)

@@ -21,9 +21,9 @@ ROWS = 8
 def looks(first: int = 0, rows: int = ROWS) -> Observation:
     """Looks numbered from `first` on: the number is told by proprioception and by the instruction."""
     rng = np.random.default_rng(first)
-    return Observation({camera: rng.integers(0, 256, (rows, 32, 32, 3), dtype=np.uint8) for camera in ("top", "side")},
-                       np.arange(first, first + rows, dtype=np.float32)[:, None],
-                       tuple(f"push {number}" for number in range(first, first + rows)), 0)
+    images = {camera: rng.integers(0, 256, (rows, 32, 32, 3), dtype=np.uint8) for camera in ("top", "side")}
+    return Observation.now(images, np.arange(first, first + rows, dtype=np.float32)[:, None],
+                           [f"push {number}" for number in range(first, first + rows)], 0)
 
 
 def means(obs: Observation) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

@@ -12,7 +12,7 @@ def test_episodes_that_have_to_be_tried_again_are_counted_in() -> None:
     shown = EpisodesShown(display, "demonstrations")
     shown.start(4, 0)
     for index in range(4):
-        shown.record(record(index=index, status="failure" if index == 3 else "success"))
+        shown.count("clean", record(index=index, status="failure" if index == 3 else "success"))
     shown.total = 5
-    shown.record(record(index=4))
+    shown.count("clean", record(index=4))
     assert display.line() == "demonstrations: 5/5 episodes; success 0.8"

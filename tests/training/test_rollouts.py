@@ -102,7 +102,7 @@ def test_so_they_are_of_the_compact_policy_wherever_it_learns(
     assert isinstance(worker, TrainablePolicy) and isinstance(policy, TrainablePolicy)
     draws, count = np.random.default_rng(0), 32
     pictures = {name: draws.integers(0, 256, (count, 128, 128, 3), dtype=np.uint8) for name in card.cameras}
-    obs = Observation(pictures, draws.normal(size=(count, 8)).astype(np.float32), ("open the drawer",) * count, 0)
+    obs = Observation.now(pictures, draws.normal(size=(count, 8)).astype(np.float32), ("open the drawer",) * count, 0)
     with torch.inference_mode():
         played = explored(worker.distribution(obs), "normal", 0.1)
         actions = played.sample(draws.random(played.mean.shape)).float()
@@ -155,7 +155,7 @@ def test_the_origin_is_the_first_policy_s_answer_to_the_clean_picture(start: Pol
     learner = Learner(policy, options, "cpu")
     with torch.no_grad():
         next(policy.module.parameters()).add_(0.3)  # the policy has moved on
-    clean = Observation({"top": painted}, compared.proprio, ("push",) * len(seen), 0)
+    clean = Observation.now({"top": painted}, compared.proprio, ("push",) * len(seen), 0)
     now, then = (each.distribution(clean).tempered(HOT).mean.detach() for each in (policy, first))
     everything = consistency.clean([compared, plain])
     assert np.array_equal(everything.images["top"], np.concatenate([painted, plain.pictures["top"]]))

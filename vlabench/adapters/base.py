@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from vlabench.seeding import Draws
-from vlabench.types import Floats, Observation
+from vlabench.types import Decision, Observation
 
 if TYPE_CHECKING:
     import torch
 
     from vlabench.models.bins import BinnedActions
-    from vlabench.models.exploration import NormalActions
 
 
 class Policy(ABC):
@@ -26,18 +26,36 @@ class Policy(ABC):
 
     @abstractmethod
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
-        """These batch slots start a new episode; a policy that samples takes its numbers from `draws` alone."""
+        """These slots start a new episode, while others go on; a policy that samples takes its numbers from `draws`
+        alone. What it remembers of an episode it keeps by slot.
+        """
 
     @abstractmethod
-    def act(self, obs: Observation) -> Floats:
-        """T actions for each of B copies, float [B, T, D]; the loop executes the first `replan` (of the card) of them.
+    def act(self, obs: Observation) -> Decision:
+        """T actions for each of B rows, float [B, T, D]; the loop executes the first `replan` (of the card) of them.
 
-        T ≥ replan, except where the step limit comes first: perturbations rely on a look every `replan` steps.
+        `obs.slots` says which slot a row belongs to: not all need be there. T ≥ replan, except where the step limit
+        comes first: perturbations rely on a look every `replan` steps.
         """
 
     def close(self) -> None:
         """Let go of what the policy holds (a connection, a device)."""
         return None
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts in workers: `make` is called once in each, and must be picklable.
+
+    cameras: those it looks at. image_size: pixels per side. replan: actions executed from one look to the next.
+    privileged: it reads the simulator's state.
+    """
+
+    make: Callable[[], Policy]
+    cameras: tuple[str, ...] = ()
+    image_size: int = 256
+    replan: int = 1
+    privileged: bool = False
 
 
 class TrainablePolicy(Policy):
@@ -47,11 +65,11 @@ class TrainablePolicy(Policy):
     `temperature`: what they are drawn from, `models.exploration.explored` says. The methods keep the graph, so that
     what they return can be differentiated.
 
-    module: its parameters. acted: the distribution that the latest `act` took its actions from.
+    module: its parameters. Where actions are drawn, the decision's extras have `log_probs` and `means`, float32
+    [B, T, D], of the distribution that they were drawn from (`models.exploration.drawn`).
     """
 
     module: torch.nn.Module
-    acted: BinnedActions | NormalActions
 
     @property
     @abstractmethod

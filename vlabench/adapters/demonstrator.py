@@ -15,7 +15,7 @@ import numpy as np
 from vlabench.adapters.base import Policy
 from vlabench.errors import OptionError
 from vlabench.seeding import Draws
-from vlabench.types import Floats, Observation
+from vlabench.types import Decision, Floats, Observation
 
 EXPERT, KICK, LEARNER = 0, 1, 2
 """Who chose an action."""
@@ -38,7 +38,8 @@ class _Turn:
 
 
 class Demonstrator(Policy):
-    """One action for each copy; afterwards `labels`, `points` and `actors` hold what the expert says of the same state.
+    """One action for each row; the decision's extras are what the expert says of the same state: `labels` [B, D],
+    `points` [B, 9], and `actors` [B], who chose.
 
     noise: standard deviation, in units of the action space, of Gaussian noise on all but the gripper; the label stays
     the expert's action. kicks: share of steps at which a kick begins; with any, starts are displaced, too. learner: a
@@ -55,61 +56,63 @@ class Demonstrator(Policy):
 
             card = load_policy(learner)
             self._learner, self._replan = card.make(), card.replan
-        self._turns: list[_Turn] = []
-        self._draws: list[Draws] = []
-        self.labels: Floats = np.zeros((0, 7))
-        self.points: Floats = np.zeros((0, 9))
-        self.actors: list[int] = []
+        self._turns: dict[int, _Turn] = {}
+        self._draws: dict[int, Draws] = {}
 
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
-        """The batch's episodes start; all slots at once, as the loop does it."""
-        self._turns, self._draws = [_Turn() for _ in slots], list(draws)
+        """These episodes start with the expert's turn."""
+        self._turns |= {slot: _Turn() for slot in slots}
+        self._draws |= zip(slots, draws, strict=True)
         if self._learner is not None:
             self._learner.reset(slots, draws)
 
-    def act(self, obs: Observation) -> Floats:
+    def act(self, obs: Observation) -> Decision:
         """float [B, 1, D]; the observation must hold the simulator's state."""
         advice = [state.expert_advice() for state in obs.state or ()]
-        self.labels = np.stack([action for action, _ in advice])
-        self.points = np.stack([points for _, points in advice])
-        answers = []
-        for b, turn in enumerate(self._turns):
-            if obs.step >= turn.until:
-                self._next_turn(turn, obs.slot(b), b)
-            answers.append(self._action(turn, obs.step, b))
-        self.actors = [turn.who for turn in self._turns]
-        return np.stack(answers)[:, None]
+        labels = np.stack([action for action, _ in advice])
+        turns = [self._turns[slot] for slot in obs.slots.tolist()]
+        answers = [self._answer(turn, obs.slot(row), labels[row]) for row, turn in enumerate(turns)]
+        return Decision(np.stack(answers)[:, None], {
+            "labels": labels, "points": np.stack([points for _, points in advice]),
+            "actors": np.array([turn.who for turn in turns], dtype=np.uint8)})
 
     def close(self) -> None:
         """Close the learner."""
         if self._learner is not None:
             self._learner.close()
 
-    def _next_turn(self, turn: _Turn, obs: Observation, b: int) -> None:
-        rng = self._draws[b].at(obs.step, "turn")
-        turn.who, turn.began, turn.until = EXPERT, obs.step, obs.step + 1
-        start = obs.step == 0 and self._kicks > 0
+    def _answer(self, turn: _Turn, obs: Observation, label: Floats) -> Floats:
+        """The action of one slot (B = 1)."""
+        step, draws = int(obs.steps[0]), self._draws[int(obs.slots[0])]
+        if step >= turn.until:
+            self._next_turn(turn, obs, step, draws, label)
+        return self._action(turn, step, draws, label)
+
+    def _next_turn(self, turn: _Turn, obs: Observation, step: int, draws: Draws, label: Floats) -> None:
+        rng = draws.at(step, "turn")
+        turn.who, turn.began, turn.until = EXPERT, step, step + 1
+        start = step == 0 and self._kicks > 0
         if start or rng.random() < self._kicks:
             shortest, longest = (0, START_STEPS) if start else KICK_STEPS
             length = int(rng.integers(shortest, longest + 1))
             if length:
-                turn.who, turn.until, turn.actions = KICK, obs.step + length, self._kick(rng, self.labels[b])
+                turn.who, turn.until, turn.actions = KICK, step + length, self._kick(rng, label)
         elif self._learner is not None:
-            turn.until = obs.step + self._replan
+            turn.until = step + self._replan
             if rng.random() >= self._mix:
-                turn.who, turn.actions = LEARNER, self._learner.act(obs)[0]
+                turn.who, turn.actions = LEARNER, self._learner.act(obs).actions[0]
 
     def _kick(self, rng: np.random.Generator, label: Floats) -> Floats:
         action = rng.uniform(-1.0, 1.0, len(label))
         action[-1] = rng.choice([-1.0, 1.0]) if rng.random() < FUMBLE else label[-1]
         return action[None]
 
-    def _action(self, turn: _Turn, step: int, b: int) -> Floats:
+    def _action(self, turn: _Turn, step: int, draws: Draws, label: Floats) -> Floats:
         if turn.who != EXPERT:
             return np.asarray(turn.actions[min(step - turn.began, len(turn.actions) - 1)], dtype=np.float64)
-        noise: Floats = self._noise * self._draws[b].at(step, "noise").standard_normal((self.labels.shape[1],))
+        noise: Floats = self._noise * draws.at(step, "noise").standard_normal(label.shape)
         noise[-1] = 0.0
-        noisy: Floats = np.clip(self.labels[b] + noise, -1.0, 1.0)
+        noisy: Floats = np.clip(label + noise, -1.0, 1.0)
         return noisy
 
 

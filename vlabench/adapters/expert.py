@@ -9,7 +9,7 @@ import numpy as np
 from vlabench.adapters.base import Policy
 from vlabench.errors import UnsupportedError
 from vlabench.seeding import Draws
-from vlabench.types import Floats, Observation
+from vlabench.types import Decision, Observation
 
 
 class Expert(Policy):
@@ -22,9 +22,9 @@ class Expert(Policy):
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
         """Nothing to forget."""
 
-    def act(self, obs: Observation) -> Floats:
+    def act(self, obs: Observation) -> Decision:
         """One action for each copy, float [B, 1, D]."""
         if obs.state is None:
             raise UnsupportedError("the expert acts on the simulator's state, which this observation does not hold\n"
                                    "  mend: set `privileged = true` in the policy's card")
-        return np.stack([state.expert_action()[None] for state in obs.state])
+        return Decision(np.stack([state.expert_action()[None] for state in obs.state]))

@@ -11,7 +11,7 @@ import numpy as np
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.errors import CardError, DataError, MissingExtra, OptionError
 from vlabench.seeding import Draws
-from vlabench.types import Floats, Observation
+from vlabench.types import Decision, Observation
 
 if TYPE_CHECKING:
     import torch
@@ -45,32 +45,33 @@ class Nano(TrainablePolicy):
             raise OptionError(f"temperature {temperature:g}: must be above 0")
         self.decode, self.temperature = decode, temperature
         self.module = _adapted(weights, base, device) if base else checkpoint.load(weights, device)
-        self._draws: list[Draws] = []
+        self._draws: dict[int, Draws] = {}
 
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
         """Keep the episodes' streams, for samples."""
-        self._draws = list(draws)
+        self._draws |= zip(slots, draws, strict=True)
 
-    def act(self, obs: Observation) -> Floats:
+    def act(self, obs: Observation) -> Decision:
         """Chunks of actions, float64 [B, T, 7]."""
         import torch
 
-        from vlabench.models.exploration import explored
+        from vlabench.models.exploration import drawn, explored
 
         with torch.inference_mode():
-            self.acted = bins = self.distribution(obs)
+            bins = self.distribution(obs)
             if self.decode == "sample" or self.decode == "normal":
-                self.acted = explored(bins, self.decode, self.temperature)
-                shape = tuple(self.acted.mean.shape[1:])
-                uniform = np.stack([draws.at(obs.step, "action").random(shape) for draws in self._draws])
-                actions = self.acted.sample(uniform)
-            elif self.decode == "mode":
+                acted = explored(bins, self.decode, self.temperature)
+                shape = tuple(acted.mean.shape[1:])
+                uniform = np.stack([self._draws[slot].at(step, "action").random(shape)
+                                    for slot, step in zip(obs.slots.tolist(), obs.steps.tolist(), strict=True)])
+                sampled = acted.sample(uniform).double().cpu().numpy()
+                return Decision(sampled, drawn(acted, sampled))
+            if self.decode == "mode":
                 actions = bins.mode
             else:
                 actions = bins.mean
                 actions[..., -1] = torch.where(actions[..., -1] > SURE, 1.0, -1.0)
-        chosen: Floats = actions.double().cpu().numpy()
-        return chosen
+        return Decision(actions.double().cpu().numpy())
 
     def distribution(self, obs: Observation, embedding: torch.Tensor | None = None) -> BinnedActions:
         """Over chunks of actions [B, T, 7]."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from vlabench.adapters.base import Policy
 from vlabench.seeding import Draws
-from vlabench.types import Floats, Observation
+from vlabench.types import Decision, Floats, Observation
 
 
 class Random(Policy):
@@ -26,12 +26,12 @@ class Random(Policy):
             self._draws[slot] = own
             self._looks[slot] = 0
 
-    def act(self, obs: Observation) -> Floats:
+    def act(self, obs: Observation) -> Decision:
         """Float64 [B, chunk, dimensions] in [−1, 1]."""
-        return np.stack([self._chunk(slot) for slot in range(len(obs.instruction))])
+        return Decision(np.stack([self._chunk(slot) for slot in obs.slots.tolist()]))
 
     def _chunk(self, slot: int) -> Floats:
-        # Its own count of looks, not obs.step: its batch mates may be at other points of their episodes.
+        # Its own count of looks: how many steps lie between two of them is the card's business.
         look = self._looks[slot]
         self._looks[slot] = look + 1
         return self._draws[slot].at(look).uniform(-1.0, 1.0, (self.chunk, self.dimensions))

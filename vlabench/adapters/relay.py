@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from vlabench.adapters.base import Policy
 from vlabench.errors import OptionError
 from vlabench.registry import adapter
 from vlabench.seeding import Draws
-from vlabench.types import Floats, Observation
+from vlabench.types import Decision, Floats, Observation
 
 
 class Relay(Policy):
@@ -30,9 +32,13 @@ class Relay(Policy):
         for policy, _ in self._stages:
             policy.reset(slots, draws)
 
-    def act(self, obs: Observation) -> Floats:
-        """One action for each copy from the stage that `obs.step` falls into, float [B, 1, D]."""
-        for policy, end in self._stages[:-1]:
-            if obs.step < end:
-                return policy.act(obs)[:, :1]
-        return self._stages[-1][0].act(obs)[:, :1]
+    def act(self, obs: Observation) -> Decision:
+        """One action for each row from the stage that its step falls into, float [B, 1, D]."""
+        ends = [end for _, end in self._stages[:-1]]
+        stages = np.searchsorted(ends, obs.steps, side="right")
+        actions: list[Floats] = [np.zeros(0)] * len(stages)
+        for number in np.unique(stages):
+            rows = np.flatnonzero(stages == number).tolist()
+            for row, action in zip(rows, self._stages[number][0].act(obs.rows(rows)).actions, strict=True):
+                actions[row] = action[:1]
+        return Decision(np.stack(actions))

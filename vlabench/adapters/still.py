@@ -8,7 +8,7 @@ import numpy as np
 
 from vlabench.adapters.base import Policy
 from vlabench.seeding import Draws
-from vlabench.types import Floats, Observation
+from vlabench.types import Decision, Observation
 
 
 class Still(Policy):
@@ -24,6 +24,6 @@ class Still(Policy):
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
         """Nothing to forget."""
 
-    def act(self, obs: Observation) -> Floats:
+    def act(self, obs: Observation) -> Decision:
         """Float64 [B, chunk, dimensions]."""
-        return np.repeat(self._actions[None], len(obs.instruction), axis=0)
+        return Decision(np.repeat(self._actions[None], len(obs.instruction), axis=0))

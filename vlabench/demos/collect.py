@@ -7,12 +7,14 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from vlabench import __version__, cards, provenance, registry
-from vlabench.adapters.demonstrator import check_shares
-from vlabench.card_types import SIDES, PolicyCard
+from vlabench.adapters.base import Actor
+from vlabench.adapters.demonstrator import Demonstrator, check_shares
+from vlabench.card_types import SIDES
 from vlabench.conditions import CLEAN
 from vlabench.crew import Crew
 from vlabench.demos import layout
@@ -60,13 +62,10 @@ class Recipe:
         if not SIDES[0] <= self.image_size <= SIDES[1]:
             raise OptionError(f"--image-size {self.image_size}: must be in {SIDES[0]} … {SIDES[1]} pixels")
 
-    def teacher(self) -> PolicyCard:
-        """The card of who acts."""
-        options = {"noise": self.noise, "kicks": self.kicks, "learner": self.learner, "mix": self.mix}
-        return PolicyCard(title="Demonstrations", source="vlabench", name="demonstrator",
-                          path=Path("demonstrator.toml"), adapter="demonstrator", assets=(self.assets,),
-                          options=options, cameras=tuple(CAMERAS), image_size=self.image_size, replan=1,
-                          privileged=True)
+    def teacher(self) -> Actor:
+        """Who acts."""
+        return Actor(partial(Demonstrator, self.noise, self.kicks, self.learner, self.mix), tuple(CAMERAS),
+                     self.image_size, replan=1, privileged=True)
 
 
 @dataclass(frozen=True)
@@ -98,10 +97,9 @@ def collect(tasks: Sequence[Task], per_task: int, out: Path, recipe: Recipe, *, 
     progress = progress or Progress()
     engine = registry.simulator("libero")(recipe.assets)
     engine.check()
-    teacher = recipe.teacher()
     with held(out):
         shelf = _Shelf(out, recipe, {"vlabench": __version__, **engine.versions()}, engine.revision)
-        job = Job("libero", recipe.assets, teacher, {CLEAN: {}}, DemoKeeper)
+        job = Job("libero", recipe.assets, recipe.teacher(), {CLEAN: {}}, DemoKeeper)
         progress.start(per_task * len(tasks), sum(min(len(shelf.kept(task)), per_task) for task in tasks))
         frames = tries = 0
         interrupted = False
@@ -115,9 +113,7 @@ def collect(tasks: Sequence[Task], per_task: int, out: Path, recipe: Recipe, *, 
                             demo: Demo = result.answer.kept
                             frames += len(demo)
                             shelf.put(result.spec, demo)
-                            progress.record(result.answer.played.record(
-                                policy=teacher.name, assets=recipe.assets, policy_digest="", condition_digest="",
-                                versions={}))
+                            progress.count(CLEAN, result.answer.played)
                         else:
                             shelf.put(result.spec, None)
                             progress.note(f"{result.spec.task.key} {result.spec.index}: {result.answer.message}")

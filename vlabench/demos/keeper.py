@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vlabench.adapters.demonstrator import Demonstrator
-from vlabench.episode import Bools, Keeper, Played
-from vlabench.types import EpisodeSpec, Floats, Observation, Outcome, won
+from vlabench.episode import Played
+from vlabench.listening import Bools, Keeper
+from vlabench.types import Decision, EpisodeSpec, Floats, Observation, Outcome, won
 
 CAMERAS = {"agentview": "agentview_rgb", "wrist": "eye_in_hand_rgb"}
 """Our camera names → LIBERO's names of their pictures."""
@@ -51,24 +51,23 @@ class Demo:
 class DemoKeeper(Keeper):
     """Keeps a Demo of an episode in which a Demonstrator acts, one step at a time."""
 
-    policy: Demonstrator
-
     def on_start(self, specs: Sequence[EpisodeSpec]) -> None:
         (self._spec,) = specs
         self._rows: list[dict[str, Any]] = []
         self._executed: list[Floats] = []
         self._model = ""
 
-    def on_look(self, step: int, received: Observation, chunk: Floats, running: Bools) -> None:
+    def on_look(self, step: int, received: Observation, decision: Decision, running: Bools) -> None:
         (world,) = received.state or ()
         if not self._model:
             self._model = world.env.sim.model.get_xml()
         self._rows.append({
             **{f"frames/{camera}": received.images[camera][0].copy() for camera in received.images},
-            "proprio": received.proprio[0], "labels": self.policy.labels[0], "actors": np.uint8(self.policy.actors[0]),
-            "points": self.policy.points[0], "states": world.env.sim.get_state().flatten(),
+            "proprio": received.proprio[0],
+            **{name: decision.extras[name][0] for name in ("labels", "actors", "points")},
+            "states": world.env.sim.get_state().flatten(),
             "joints": world.arm, "quaternions": world.hand_quaternion,
-            "pixels": pixels(world, self.policy.points[0].reshape(-1, 3))})
+            "pixels": pixels(world, decision.extras["points"][0].reshape(-1, 3))})
 
     def on_step(self, step: int, asked: Floats, executed: Floats, outcome: Outcome, running: Bools) -> None:
         self._executed.append(executed[0].copy())

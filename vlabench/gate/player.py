@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
-from vlabench import runner
+from vlabench import registry, runner
 from vlabench.gate.sides import Side
 from vlabench.plan import Plan
 from vlabench.progress import Progress
@@ -55,8 +55,8 @@ class Player:
         specs = tuple(spec for spec in self._own.specs if (spec.task.key, spec.condition, spec.index) in wanted)
         part = dataclasses.replace(self._own, specs=specs, tasks=tuple(dict.fromkeys(spec.task for spec in specs)),
                                    conditions={condition: self._own.conditions[condition]})
-        summary = runner.run(part, self.side.card, specs[0].task.simulator, self.side.store, workers=workers,
-                             progress=progress)
+        engine = registry.simulator(specs[0].task.simulator)(self.side.store.assets)
+        summary = runner.run(part, self.side.card, engine, self.side.store, workers=workers, progress=progress)
         self.played += summary.played
         self._refresh()
         if summary.interrupted:

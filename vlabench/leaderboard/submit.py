@@ -17,7 +17,6 @@ from vlabench import cards, plan, provenance, registry, store
 from vlabench.card_types import PolicyCard
 from vlabench.cards import SAFE_NAME
 from vlabench.errors import OptionError, StoreError, SubmissionError
-from vlabench.evaluation import of_plan
 from vlabench.leaderboard.definitions import Definition, Definitions, check_plausible
 from vlabench.leaderboard.manifest import MANIFEST, FileForm, Manifest
 from vlabench.leaderboard.reading import Submission, rates, read
@@ -71,7 +70,7 @@ def _records(planned: Plan, policy: PolicyCard, results: Store, command: Sequenc
     """
     digests = {name: condition.digest for name, condition in planned.conditions.items()}
     reading = results.read(dict.fromkeys(task.task_set for task in planned.tasks), digests, policy.digest)
-    records = of_plan(planned, reading.records)
+    records = planned.records(reading.records)
     where = f"{shown(results.folder)}: policy {policy.name!r} on {results.assets!r}"
     lacking = planned.todo(reading.held)
     if lacking:

@@ -17,7 +17,6 @@ import numpy as np
 from vlabench import __version__, cards, plan, provenance, runner, stats
 from vlabench.card_types import PolicyCard
 from vlabench.errors import CardError, OptionError, SubmissionError, UnknownName, VlabenchError
-from vlabench.evaluation import of_plan
 from vlabench.leaderboard.definitions import Definitions
 from vlabench.leaderboard.manifest import Manifest
 from vlabench.leaderboard.reading import Submission, read
@@ -33,6 +32,7 @@ from vlabench.leaderboard.verifications import (
 )
 from vlabench.plan import Plan
 from vlabench.progress import Progress
+from vlabench.simulators.base import Simulator
 from vlabench.store import Store
 from vlabench.types import EpisodeRecord, won
 
@@ -190,7 +190,7 @@ def verify(folder: Path, sample: str = "20", *, seed: int | None = None, policy_
     part = dataclasses.replace(
         whole, specs=tuple(spec for spec in whole.specs if spec.identity in chosen),
         tasks=tuple(task for task in whole.tasks if task.key in {record.task for record in drawn}))
-    replayed, interrupted = _replay(part, policy, manifest, workers, progress)
+    replayed, interrupted = _replay(part, policy, manifest.name, simulator, workers, progress)
     differences = [found for record in drawn if record.identity in replayed
                    and replayed[record.identity].status != "error"
                    and (found := compare(record, replayed[record.identity]))]
@@ -259,20 +259,18 @@ def _policy(submission: Submission, name: str | None) -> PolicyCard:
     return policy
 
 
-def _replay(part: Plan, policy: PolicyCard, manifest: Manifest, workers: int | None,
+def _replay(part: Plan, policy: PolicyCard, name: str, simulator: Simulator, workers: int | None,
             progress: Progress | None) -> tuple[Mapping[Any, EpisodeRecord], bool]:
     """Identity → record of this plan's episodes, played into a folder that is removed afterwards; whether Ctrl-C came
     in between.
     """
     with tempfile.TemporaryDirectory(prefix="vlabench-verify-") as folder:
-        store = Store(Path(folder), policy.name, manifest.assets)
+        store = Store(Path(folder), policy.name, simulator.assets)
         try:
-            summary = runner.run(part, policy, manifest.simulator, store, workers=workers, progress=progress)
+            summary = runner.run(part, policy, simulator, store, workers=workers, progress=progress)
         except VlabenchError as error:
-            raise SubmissionError(f"{manifest.name}: cannot be replayed here: {error}") from error
-        digests = {name: condition.digest for name, condition in part.conditions.items()}
-        held = store.read({task.task_set for task in part.tasks}, digests, policy.digest).records
-        return {record.identity: record for record in of_plan(part, held)}, summary.interrupted
+            raise SubmissionError(f"{name}: cannot be replayed here: {error}") from error
+        return {record.identity: record for record in summary.records}, summary.interrupted
 
 
 def _other_versions(then: Mapping[str, str], now: Mapping[str, str]) -> Sequence[str]:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from vlabench.models.bins import BinnedActions
+from vlabench.types import Floats
 
 Exploration: TypeAlias = Literal["sample", "normal"]
 
@@ -47,3 +49,10 @@ def explored(bins: BinnedActions, how: Exploration, scale: float) -> BinnedActio
     standard deviation `scale`.
     """
     return NormalActions(bins.mean, scale) if how == "normal" else bins.tempered(scale)
+
+
+def drawn(acted: BinnedActions | NormalActions, actions: Floats) -> dict[str, npt.NDArray[np.float32]]:
+    """What a decision says of actions [B, T, D] that were drawn from `acted`: `log_probs` and `means`, [B, T, D]."""
+    with torch.inference_mode():
+        log_probs = acted.log_prob(torch.as_tensor(actions, dtype=torch.float32, device=acted.mean.device))
+        return {"log_probs": log_probs.float().cpu().numpy(), "means": acted.mean.float().cpu().numpy()}

@@ -38,7 +38,7 @@ def frame_cost(perturbation: Perturbation, size: int = 256, cameras: Sequence[st
     copy.begin(rng, 1, cameras)
     seconds = []
     for step in range(-5, looks):  # the first few fill caches
-        obs = Observation(images, proprio, ("lift the bowl",), step)
+        obs = Observation.now(images, proprio, ("lift the bowl",), step)
         start = time.process_time()
         copy.observation(obs, step, rng)
         copy.action(action, step, rng)

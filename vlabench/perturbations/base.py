@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -26,8 +26,8 @@ class Perturbation(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    needs: ClassVar[frozenset[str]] = frozenset()
-    """What it asks of a simulator (`Simulator.offers`)."""
+    needs: ClassVar[frozenset[type]] = frozenset()
+    """The capabilities that it asks of a scene, among `Simulator.offers`: Protocols, such as one with `push(by)`."""
     severities: ClassVar[Mapping[int, Mapping[str, Any]]]
     """1 … 5 → the parameters that differ from the defaults. `at(severity)` makes the instance."""
     paper: ClassVar[int | None] = None
@@ -74,8 +74,12 @@ class Perturbation(BaseModel):
         """Whether the observation of this step is needed later although the policy does not look now."""
         return False
 
+    def scene_variant(self) -> Mapping[str, Hashable]:
+        """What must be known before a scene is built, such as how many distractors it has: no draw of an episode's."""
+        return {}
+
     def scene(self, scene: Scene, rng: Draws) -> None:
-        """After reset, before the first observation."""
+        """After the start state is placed, before it settles and anything is observed."""
 
     def instruction(self, text: str, rng: Draws) -> str:
         """The instruction as the policy will read it."""
@@ -88,6 +92,13 @@ class Perturbation(BaseModel):
     def action(self, action: Floats, step: int, rng: Draws) -> Floats:
         """The action [D] that reaches the robot at `step`."""
         return action
+
+    def may_move(self, step: int) -> bool:
+        """Whether `tick` may move the scene after `step` control steps: there the states before and after are compared.
+
+        By default wherever there is a `tick`; one that acts at a few steps should say at which.
+        """
+        return type(self).tick is not Perturbation.tick
 
     def tick(self, scene: Scene, step: int, rng: Draws) -> None:
         """After each step: events in mid-episode."""

@@ -1,7 +1,7 @@
 """observation_delay: the policy sees and feels the world as it was some control steps ago.
 
 At a look at step t it gets exactly what was there at step t − delay, or at step 0 where that is before the start;
-`Observation.step` says when it was taken. Proprioception is as late as the pictures (and privileged state with it),
+`Observation.steps` says when it was taken. Proprioception is as late as the pictures (and privileged state with it),
 unless `proprio` is off. The instruction is never late. No published benchmark has it; the severities, 1 to 5 steps, are
 50 to 250 ms at 20 Hz.
 """
@@ -65,4 +65,4 @@ class ObservationDelay(Perturbation):
 def as_seen(now: Observation, then: Observation, proprio: bool) -> Observation:
     """What is seen now of an earlier observation: its pictures and step, and what is felt now or was felt then."""
     felt = then if proprio else now
-    return now.replace(images=then.images, step=then.step, proprio=felt.proprio, state=felt.state)
+    return now.replace(images=then.images, steps=then.steps, proprio=felt.proprio, state=felt.state)

@@ -38,7 +38,7 @@ def report_seconds() -> tuple[float, int]:
     with tempfile.TemporaryDirectory(prefix="vlabench-bench-") as folder:
         results, real = Path(folder) / "results", Path(folder) / "real"
         _made_up(results, policy, conditions, tasks)
-        runner.run(_shown(results, tasks), policy, suite.simulator, Store(real, POLICY, PACK))
+        runner.run(_shown(results, tasks), policy, simulator, Store(real, POLICY, PACK))
         for file in real.glob("*/*/*/*.jsonl"):
             with (results / file.relative_to(real)).open("a") as records:
                 records.write(file.read_text())

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from vlabench.adapters.base import Policy
-from vlabench.card_types import PolicyCard
-from vlabench.episode import Bools, Keeper
+from vlabench.listening import Bools, Keeper
 from vlabench.recorder import Recording, Replayed
 from vlabench.seeding import Draws
-from vlabench.types import EpisodeSpec, Floats, Identity, Image, Observation
+from vlabench.types import Decision, EpisodeSpec, Identity, Image, Observation
 
 EVERY = 4
 """Control steps from one picture to the next, at least: 0.2 s. A policy that looks less often is shown at its looks."""
@@ -24,31 +23,27 @@ class Again(Policy):
     def __init__(self, recordings: Sequence[Recording]) -> None:
         self._recordings: Mapping[Identity, Recording] = {
             (each.task, each.condition, each.index, each.seed): each for each in recordings}
-        self._now: Replayed | None = None
+        self._starting: list[int] = []
+        self._now: dict[int, Replayed] = {}
 
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
-        """Which episode it is, only `take` knows: draws are the same under all conditions."""
-        self._now = None
+        """Which episodes they are, only `take` knows: draws are the same under all conditions."""
+        self._starting = list(slots)
 
     def take(self, spec: EpisodeSpec) -> None:
-        """This episode begins."""
+        """This episode begins, in the next of the slots that start."""
         first = next(iter(self._recordings.values()))
-        self._now = Replayed(self._recordings.get(spec.identity, first))
+        self._now[self._starting.pop(0)] = Replayed(self._recordings.get(spec.identity, first))
 
-    def act(self, obs: Observation) -> Floats:
-        """The chunk [1, replan, D] of this look. Raises ValueError past the end."""
-        assert self._now is not None, "the keeper takes the episode before the first look"
-        return self._now.act(obs)
+    def act(self, obs: Observation) -> Decision:
+        """The chunks [B, replan, D] of this look. Raises ValueError past the end."""
+        return Decision(np.concatenate([self._now[slot].act(obs.slot(b)).actions
+                                        for b, slot in enumerate(obs.slots.tolist())]))
 
 
-class Recorded(PolicyCard):
-    """The card of a policy that does again what it did: it needs no weights, and no library to run them."""
-
-    recordings: tuple[Path, ...]
-
-    def make(self) -> Policy:
-        """Raises StoreError for a recording that cannot be read."""
-        return Again([Recording.load(path) for path in self.recordings])
+def again_from(recordings: Sequence[Path]) -> Policy:
+    """The policy that does what these recordings say. Raises StoreError for one that cannot be read."""
+    return Again([Recording.load(path) for path in recordings])
 
 
 class Frames(Keeper):
@@ -68,7 +63,7 @@ class Frames(Keeper):
         if isinstance(self.policy, Again):
             self.policy.take(specs[0])
 
-    def on_look(self, step: int, received: Observation, chunk: Floats, running: Bools) -> None:
+    def on_look(self, step: int, received: Observation, decision: Decision, running: Bools) -> None:
         if step >= self._due:
             self._frames.append(np.concatenate([pictures[0] for pictures in received.images.values()], axis=1))
             self._due = step + EVERY

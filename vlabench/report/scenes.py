@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from vlabench import cards, registry
+from vlabench.adapters.base import Actor
 from vlabench.card_types import PolicyCard
 from vlabench.conditions import Condition
 from vlabench.crew import Crew
@@ -21,7 +23,7 @@ from vlabench.plots import Data
 from vlabench.preview import described
 from vlabench.recorder import Recording
 from vlabench.report.choosing import Pair, conditions_of, engine, looks, pairs, recordings
-from vlabench.report.frames import Frames, Recorded
+from vlabench.report.frames import Frames, again_from
 from vlabench.report.standing import Standing
 from vlabench.report.words import counted, listed
 from vlabench.runner import default_workers
@@ -108,11 +110,12 @@ def scenes(data: Data, found: Standing, episodes: int, preview: bool, say: Say) 
     first = chosen[0].clean if chosen else EpisodeSpec(next(iter(where.tasks.values())), "clean", 0)
     first_looks = looks(found.side.conditions, where.conditions, where.simulator, first.task, first.index,
                         first.seed) if preview else []
-    card, recorded = _actor(where, chosen, origin.folder)
-    answers = _answers(where, card, [spec for pair in chosen for spec in pair.specs], first_looks, notes, say)
+    player = _player(where, chosen, origin.folder)
+    answers = _answers(where, player, [spec for pair in chosen for spec in pair.specs], first_looks, notes, say)
     films = [film for pair in chosen if (film := _film(pair, answers, origin, owner, notes))]
     return replace(told, films=films, looks=[shot for spec in first_looks if (shot := _shot(spec, answers, notes))],
-                 blind=bool(where.card and not where.card.cameras), recorded=recorded, notes=notes)
+                 blind=bool(where.card and not where.card.cameras), recorded=bool(player and player.recorded),
+                 notes=notes)
 
 
 def _set(found: Standing, origin: Origin, owner: Owner, notes: list[str]) -> _Set:
@@ -140,43 +143,53 @@ def _set(found: Standing, origin: Origin, owner: Owner, notes: list[str]) -> _Se
     return _Set(name, simulator, tasks, conditions, card)
 
 
-def _actor(where: _Set, chosen: Sequence[Pair], folder: Path) -> tuple[PolicyCard | None, bool]:
-    """The policy that plays the chosen episodes, by its recordings if all were kept; with cameras in any case."""
-    if where.card is None:
-        return None, False
-    changes = {} if where.card.cameras else {"cameras": tuple(where.simulator.cameras), "image_size": PIXELS}
-    card = where.card.model_copy(update=changes)
-    paths = recordings(folder, [spec for pair in chosen for spec in pair.specs])
+@dataclass(frozen=True)
+class _Player:
+    """Who plays the chosen episodes: `actor` raises what `PolicyCard.check` raises."""
+
+    name: str
+    actor: Callable[[], Actor]
+    recorded: bool = False
+
+
+def _player(where: _Set, chosen: Sequence[Pair], folder: Path) -> _Player | None:
+    """The policy of the chosen episodes, by its recordings if all were kept; with cameras in any case."""
+    card = where.card
+    if card is None:
+        return None
+    changes = {} if card.cameras else {"cameras": tuple(where.simulator.cameras), "image_size": PIXELS}
+    card = card.model_copy(update=changes)
+    paths = tuple(recordings(folder, [spec for pair in chosen for spec in pair.specs]))
     with contextlib.suppress(StoreError):
         if paths and all(Recording.load(path).replan == card.replan for path in paths):
-            return Recorded(**card.model_dump(), recordings=tuple(paths)), True
-    return card, False
+            again = Actor(partial(again_from, paths), card.cameras, card.image_size, card.replan)
+            return _Player(card.name, lambda: again, recorded=True)
+    return _Player(card.name, card.actor)
 
 
-def _answers(where: _Set, card: PolicyCard | None, episodes: Sequence[EpisodeSpec], first_looks: Sequence[EpisodeSpec],
+def _answers(where: _Set, player: _Player | None, episodes: Sequence[EpisodeSpec], first_looks: Sequence[EpisodeSpec],
              notes: list[str], say: Say) -> Answers:
     """What became of all of them; first looks are had from another policy where this one cannot be made."""
-    if card and (episodes or first_looks):
+    if player and (episodes or first_looks):
         try:
-            card.check()
-            return _played(where, card, [*episodes, *first_looks], say)
+            return _played(where, player, [*episodes, *first_looks], say)
         except VlabenchError as error:
             notes.append(f"No episodes are shown: {_told(error)}")
     if first_looks:
         try:
-            return _played(where, cards.load_policy(ONLOOKER), first_looks, say)
+            return _played(where, _Player(ONLOOKER, cards.load_policy(ONLOOKER).actor), first_looks, say)
         except VlabenchError as error:
             notes.append(f"No pictures: {_told(error)}")
     return {}
 
 
-def _played(where: _Set, card: PolicyCard, specs: Sequence[EpisodeSpec], say: Say) -> Answers:
-    job = Job(where.name, where.simulator.assets, card,
+def _played(where: _Set, player: _Player, specs: Sequence[EpisodeSpec], say: Say) -> Answers:
+    job = Job(where.name, where.simulator.assets, player.actor(),
               {spec.condition: named(where.conditions[spec.condition]) for spec in specs}, Frames)
     answers: Answers = {}
     long = [spec for spec in specs if spec.task.step_limit > 1]
     parts = [counted(len(long), "episode")] * bool(long) + ["first looks"] * (len(specs) > len(long))
-    say(f"playing {listed(parts)} with {card.name}")
+    say(f"playing {listed(parts)} with {player.name}")
     size = min(WORKERS, default_workers(), len({spec.task for spec in specs}))
     with Crew(job, specs, size, lambda spec: PATIENCE, say) as crew:
         for result in crew.results():

@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from vlabench.errors import UnknownName
 from vlabench.types import ActionSpace, EpisodeSpec, Floats, Observation, Outcome, Success, Task
 
+Variant = tuple[tuple[str, Hashable], ...]
+"""What must be known before a scene is built: sorted (name, value) pairs, the merged `Perturbation.variant`s."""
+
 
 class Scene(ABC):
-    """A batch of B copies of one task. A simulator's offers are methods of its scenes beside these."""
+    """B copies of tasks that share a `Simulator.batch_key`. Capabilities are methods of `slot(b)` beside these."""
 
     null_action: Floats
     """float [D]: the action that leaves the robot where it is; a finished copy gets it until the batch ends."""
 
     @abstractmethod
+    def place(self, episodes: Sequence[EpisodeSpec]) -> None:
+        """Put copies into their episodes' start states, not yet settled; as many copies at most as were opened.
+
+        What is observed and stepped from now on is that many copies. What capabilities changed is put back by `renew`.
+        """
+
+    def settle(self) -> None:
+        """Let things come to rest; afterwards the first observation may be taken."""
+        return None
+
     def reset(self, episodes: Sequence[EpisodeSpec]) -> None:
-        """Put each copy into its episode's start state, settled, ready for the first observation."""
+        """`place` and `settle`, for who perturbs no scene."""
+        self.place(episodes)
+        self.settle()
 
     @abstractmethod
     def observe(self) -> Observation:
@@ -38,6 +53,25 @@ class Scene(ABC):
             raise TypeError(f"{type(self).__name__} offers no view of a single copy")
         return self
 
+    def save(self) -> Any:
+        """All that its capabilities can change and `place` does not set: cameras, lights, colours, masses, …"""
+        return None
+
+    def restore(self, saved: Any) -> None:
+        """Put back what `save` kept."""
+        return None
+
+    def renew(self, touching: bool) -> None:
+        """New episodes begin, which change the scene itself or not (`touching`): nothing of those before is left."""
+        if self._touched:
+            self.restore(self._saved)
+        elif touching:
+            self._saved = self.save()
+        self._touched = touching
+
+    _saved: Any = None
+    _touched: bool = False
+
     def close(self) -> None:
         """Let go of what the scene holds."""
         return None
@@ -53,7 +87,10 @@ class Simulator(ABC):
     packs: ClassVar[Sequence[str]]
     cameras: ClassVar[Sequence[str]]
     action_space: ClassVar[ActionSpace]
-    offers: ClassVar[frozenset[str]] = frozenset()
+    offers: ClassVar[frozenset[type]] = frozenset()
+    """The capabilities of its scenes: Protocols that the views of `Scene.slot` satisfy."""
+    max_batch: int = 1
+    """How many episodes can be played side by side in one scene."""
     revision: ClassVar[int] = 1
     """Part of every condition's digest: raised when the same episode comes to mean another one."""
     success: ClassVar[Success] = "once"
@@ -74,8 +111,15 @@ class Simulator(ABC):
 
     @abstractmethod
     def open(self, task: Task, batch: int = 1, cameras: Sequence[str] = (), image_size: int = 256,
-             privileged: bool = False) -> Scene:
-        """A scene that observes these cameras at image_size × image_size pixels (none: nothing is rendered)."""
+             privileged: bool = False, variant: Variant = ()) -> Scene:
+        """A scene for up to `batch` episodes that share the task's `batch_key`, built as the `variant` says.
+
+        It observes these cameras at image_size × image_size pixels (none: nothing is rendered).
+        """
+
+    def batch_key(self, spec: EpisodeSpec) -> Hashable:
+        """Episodes with equal keys can be played side by side in one scene; by default those of one task."""
+        return spec.task
 
     @classmethod
     def remarks(cls, task_sets: Collection[str], assets: str, versions: Mapping[str, Collection[str]]) -> list[str]:

@@ -57,16 +57,10 @@ def distance(means: Tensor, wanted: Tensor) -> Tensor:
 def clean(rollouts: Sequence[Rollout]) -> Observation:
     """All looks of rollouts that have kept their clean pictures, with these."""
     cameras = rollouts[0].clean
-    return Observation(
+    return Observation.now(
         images={camera: np.concatenate([rollout.clean[camera] for rollout in rollouts]) for camera in cameras},
         proprio=np.concatenate([rollout.proprio for rollout in rollouts]),
         instruction=tuple(rollout.instruction for rollout in rollouts for _ in range(len(rollout))), step=0)
-
-
-def rows_of(obs: Observation, rows: Sequence[int]) -> Observation:
-    """Some rows of an observation."""
-    return Observation({camera: pictures[rows] for camera, pictures in obs.images.items()}, obs.proprio[rows],
-                       tuple(obs.instruction[row] for row in rows), obs.step)
 
 
 class Memory:
@@ -103,9 +97,9 @@ class Memory:
             rows = [int(row) - start for row in chosen if start <= row < start + len(known)]
             start += len(known)
             if rows:
-                observations.append(rows_of(obs, rows))
+                observations.append(obs.rows(rows))
                 means.append(known[rows])
-        joined = Observation({camera: np.concatenate([obs.images[camera] for obs in observations])
+        joined = Observation.now({camera: np.concatenate([obs.images[camera] for obs in observations])
                               for camera in observations[0].images},
                              np.concatenate([obs.proprio for obs in observations]),
                              tuple(text for obs in observations for text in obs.instruction), 0)
@@ -131,7 +125,7 @@ def _read(path: Path) -> tuple[Observation, Floats32]:
     try:
         with np.load(io.BytesIO(path.read_bytes())) as kept:
             images = {name.removeprefix(IMAGES): kept[name] for name in kept if name.startswith(IMAGES)}
-            return Observation(images, kept["proprio"], tuple(kept["instruction"].tolist()), 0), kept["means"]
+            return Observation.now(images, kept["proprio"], tuple(kept["instruction"].tolist()), 0), kept["means"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{shown(path)}: looks of this training that cannot be read: {error}\n"
                         f"  mend: train from the start, with another --out") from error
@@ -147,7 +141,7 @@ def redrawn(obs: Observation, noise: Noise, level: Level, *key: str | int) -> Ob
 
 def _perturbed(pictures: Mapping[str, Image], noise: Noise, level: Level, *key: str | int) -> Mapping[str, Image]:
     """Pictures [H, W, 3] as at the beginning of an episode under perturbations drawn for `key`."""
-    obs = Observation({camera: picture[None] for camera, picture in pictures.items()}, np.zeros((1, 0), np.float32),
+    obs = Observation.now({camera: picture[None] for camera, picture in pictures.items()}, np.zeros((1, 0), np.float32),
                       ("",), 0)
     for name, kind in draw(noise, level, *key).items():
         perturbation, draws = kind.fresh(), Draws((0, "/".join(map(str, key)), 0, name))

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vlabench.progress import Progress
-from vlabench.types import EpisodeRecord, Success
+from vlabench.types import Ended, Success
 
 
 class Display:
@@ -120,8 +120,8 @@ class EpisodesShown(Progress):
         super().start(total, held, counts)
         self._display.start(self._name, total, held, "episodes")
 
-    def record(self, record: EpisodeRecord) -> None:
-        super().record(record)
+    def count(self, condition: str, episode: Ended | None) -> None:
+        super().count(condition, episode)
         successes = sum(tally.successes for tally in self.tallies.values())
         self._display.total = self.total  # more than at first, where episodes give no demonstration
         self._display.step(self.held + self.played, {"success": successes / self.played})

@@ -15,7 +15,7 @@ from torch import Tensor
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.models import lora
 from vlabench.models.exploration import Exploration, explored
-from vlabench.training.consistency import ConsistencyOptions, distance, rows_of
+from vlabench.training.consistency import ConsistencyOptions, distance
 from vlabench.training.objectives.jacobian import jacobian, twice_differentiable
 from vlabench.training.objectives.policy_gradient import clipped, outside, value_loss
 from vlabench.training.objectives.smoothness import smoothness
@@ -246,7 +246,7 @@ class Learner:
         with self._replaced(self._start), torch.no_grad():
             for start in range(0, len(clean.proprio), self.options.batch):
                 rows = range(start, min(start + self.options.batch, len(clean.proprio)))
-                found.append(self._mean(rows_of(clean, rows)).float().cpu())
+                found.append(self._mean(clean.rows(rows)).float().cpu())
         return torch.cat(found).numpy()
 
     def follow(self, seen: Observation, means: Floats32) -> float:

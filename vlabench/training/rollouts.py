@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import Self
 
-from vlabench.adapters.base import TrainablePolicy
 from vlabench.card_types import PolicyCard
 from vlabench.crew import Crew
-from vlabench.episode import Bools, Keeper, Played
+from vlabench.episode import Played
+from vlabench.listening import Bools, Keeper
 from vlabench.perturbations.base import Perturbation
 from vlabench.progress import Progress
 from vlabench.runner import default_time_limit
-from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome, won
+from vlabench.types import Decision, EpisodeSpec, Floats, Image, Observation, Outcome, won
 from vlabench.worker import Done, Job
 
 Floats32 = npt.NDArray[np.float32]
@@ -73,24 +73,17 @@ class Rollout:
 class RolloutKeeper(Keeper):
     """Keeps a Rollout of an episode in which a TrainablePolicy samples its actions."""
 
-    policy: TrainablePolicy
-
     def on_start(self, specs: Sequence[EpisodeSpec]) -> None:
         (self._spec,) = specs
         self._looks: list[dict[str, Any]] = []
         self._executed: list[int] = []
         self._joints: list[Floats] = []
 
-    def on_look(self, step: int, received: Observation, chunk: Floats, running: Bools) -> None:
-        import torch
-
-        with torch.inference_mode():
-            acted = self.policy.acted
-            log_probs = acted.log_prob(torch.as_tensor(chunk, dtype=torch.float32, device=acted.mean.device))
-            looked = {"log_probs": log_probs.cpu().numpy()[0], "means": acted.mean.cpu().numpy()[0]}
+    def on_look(self, step: int, received: Observation, decision: Decision, running: Bools) -> None:
         self._instruction, self._cameras = received.instruction[0], list(received.images)
         self._looks.append({**{f"pictures/{camera}": picture[0] for camera, picture in received.images.items()},
-                            **looked, "proprio": received.proprio[0], "actions": chunk[0]})
+                            **{name: decision.extras[name][0] for name in ("log_probs", "means")},
+                            "proprio": received.proprio[0], "actions": decision.actions[0]})
         self._executed.append(0)
 
     def on_step(self, step: int, asked: Floats, executed: Floats, outcome: Outcome, running: Bools) -> None:
@@ -135,9 +128,9 @@ class Collector:
         for each in candidates:
             if chains.setdefault(each.spec.condition, each.chain) != each.chain:
                 raise ValueError(f"two sets of perturbations are called {each.spec.condition!r}")
-        self._card, self._assets, self._note = card, assets, note
+        self._note = note
         keeper = PairedKeeper if paired else RolloutKeeper
-        self._crew = Crew(Job(simulator, assets, card, chains, keeper), [], workers, default_time_limit, note)
+        self._crew = Crew(Job(simulator, assets, card.actor(), chains, keeper), [], workers, default_time_limit, note)
 
     def __enter__(self) -> Self:
         return self
@@ -158,8 +151,7 @@ class Collector:
                                f"{result.answer.message}")
                     continue
                 found[result.spec] = result.answer.kept
-                progress.record(result.answer.played.record(policy=self._card.name, assets=self._assets,
-                                                            policy_digest="", condition_digest="", versions={}))
+                progress.count(result.spec.condition, result.answer.played)
         finally:
             progress.stop()
         return {spec: found[spec] for spec in specs if spec in found}

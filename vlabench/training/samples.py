@@ -62,7 +62,7 @@ class Samples:
     def seen(self, rows: Sequence[int]) -> Observation:
         """What the policy received at some looks."""
         looks = [(self.rollouts[which], look) for which, look in (self._rows[row] for row in rows)]
-        return Observation(
+        return Observation.now(
             images={camera: np.stack([rollout.pictures[camera][look] for rollout, look in looks])
                     for camera in looks[0][0].pictures},
             proprio=np.stack([rollout.proprio[look] for rollout, look in looks]),

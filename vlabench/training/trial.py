@@ -23,7 +23,7 @@ def trial(policy: PolicyCard, simulator: str, assets: str, tasks: Sequence[Task]
     """Play `episodes` episodes of each task without perturbation. Raises WorkerError if one ends in an error."""
     progress = progress or Progress()
     specs = [EpisodeSpec(task, CLEAN, index, SEED, sampled=True) for task in tasks for index in range(episodes)]
-    job = Job(simulator, assets, policy, {CLEAN: {}})
+    job = Job(simulator, assets, policy.actor(), {CLEAN: {}})
     played: list[Played] = []
     progress.start(len(specs), 0)
     try:
@@ -32,8 +32,7 @@ def trial(policy: PolicyCard, simulator: str, assets: str, tasks: Sequence[Task]
                 if not isinstance(result.answer, Done):
                     raise WorkerError(f"{result.spec.task.key} {result.spec.index}: {result.answer.message}")
                 played.append(result.answer.played)
-                progress.record(result.answer.played.record(policy=policy.name, assets=assets, policy_digest="",
-                                                            condition_digest="", versions={}))
+                progress.count(result.spec.condition, result.answer.played)
     finally:
         progress.stop()
     return played

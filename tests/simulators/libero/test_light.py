@@ -18,9 +18,9 @@ from vlabench.types import EpisodeSpec
 from vlabench.worker import Done, Job, Stage
 
 condition = cards.load_suite("libero-rotation").conditions["rotation"]
-stage = Stage(Job("libero", "primitive", cards.load_policy("still"), {"rotation": named(condition)}))
+stage = Stage(Job("libero", "primitive", cards.load_policy("still").actor(), {"rotation": named(condition)}))
 task = dataclasses.replace(stage.simulator.tasks("libero_goal")[0], step_limit=2)
-answer = stage.play(EpisodeSpec(task, "rotation", 0))
+(answer,) = stage.play((EpisodeSpec(task, "rotation", 0),))
 assert isinstance(answer, Done), answer
 import cv2
 versions = stage.simulator.versions()

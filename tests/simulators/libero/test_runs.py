@@ -29,7 +29,7 @@ def short() -> Plan:
 def played(results: Path, todo: Plan, workers: int) -> dict[tuple[str, str, int, int], EpisodeRecord]:
     """The records of a run, without what may differ from one to the next."""
     store = Store(results, "random", "primitive")
-    summary = run(todo, cards.load_policy("random"), "libero", store, workers=workers)
+    summary = run(todo, cards.load_policy("random"), registry.simulator("libero")("primitive"), store, workers=workers)
     assert (summary.played, summary.errors) == (8, 0), summary
     reading = store.read({task.task_set for task in todo.tasks}, {n: c.digest for n, c in todo.conditions.items()})
     return {k: dataclasses.replace(r, seconds=0.0, finished="") for k, r in reading.records.items()}

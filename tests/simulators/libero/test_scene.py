@@ -105,7 +105,7 @@ def test_rendering_seldom_shows_the_same_as_rendering_always(pack: str, opened: 
 
     seldom, always = frames(8), frames(1)[::8]
     for mine, reference in zip(seldom, always, strict=True):
-        assert mine.step == reference.step
+        assert mine.steps == reference.steps
         for camera in CAMERAS:
             assert mine.images[camera].shape == (1, 128, 128, 3)
             np.testing.assert_array_equal(mine.images[camera], reference.images[camera])
@@ -169,10 +169,10 @@ def test_observation_of_a_policy_without_cameras_holds_no_pictures(opened: Open)
     scene = opened("primitive", *STOVE)
     scene.reset(episode(scene, 0))
     obs = scene.observe()
-    assert obs.images == {} and obs.step == 0 and obs.proprio.shape == (1, 8) and obs.proprio.dtype == np.float32
+    assert obs.images == {} and obs.steps[0] == 0 and obs.proprio.shape == (1, 8) and obs.proprio.dtype == np.float32
     assert obs.instruction == ("turn on the stove",)
     scene.step(NULL[None])
-    assert scene.observe().step == 1
+    assert scene.observe().steps == 1
 
 
 def test_the_digest_tells_states_apart(opened: Open) -> None:

@@ -86,8 +86,8 @@ class LiberoScene(Scene):
 
     # the contract
 
-    def reset(self, episodes: Sequence[EpisodeSpec]) -> None:
-        """Warm reset: the state that full resets, `set_init_state` and the settle steps lead to, bit for bit.
+    def place(self, episodes: Sequence[EpisodeSpec]) -> None:
+        """Warm reset: the state that full resets and `set_init_state` lead to; with `settle`, bit for bit.
 
         Episode k is the one that the published loop comes to after k + 1 resets. A `sampled` episode starts where
         LIBERO's own placement samplers put things.
@@ -100,9 +100,12 @@ class LiberoScene(Scene):
                            else (self._states[spec.index], self._fixtures[spec.index]))
         starts.put_fixtures(self.env, fixtures)
         self.set_state(state)
+        self._step_count = 0
+
+    def settle(self) -> None:
+        """The null actions before the first observation."""
         for _ in range(SETTLE_STEPS):
             self._advance(self.null_action)
-        self._step_count = 0
 
     def set_state(self, state: npt.NDArray[np.float64]) -> None:
         """Put the scene into a flattened MuJoCo state (time, qpos, qvel)."""
@@ -121,7 +124,7 @@ class LiberoScene(Scene):
     def observe(self) -> Observation:
         """Pictures of the scene's cameras, flipped on both axes; proprioception; the task's instruction."""
         images = {camera: self.render(camera, self.image_size)[None] for camera in self.cameras}
-        return Observation(images=images, proprio=self.proprio()[None], instruction=(self.task.instruction,),
+        return Observation.now(images=images, proprio=self.proprio()[None], instruction=(self.task.instruction,),
                            step=self._step_count, state=(self._world,) if self.privileged else None)
 
     def state_digest(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from vlabench import arithmetic
 from vlabench.errors import MissingExtra, OptionError, UnknownName
-from vlabench.simulators.base import Scene, Simulator
+from vlabench.simulators.base import Scene, Simulator, Variant
 from vlabench.simulators.libero import gl, package, packs
 from vlabench.types import ActionSpace, Task
 
@@ -46,10 +46,12 @@ class Libero(Simulator):
                 for number, name in enumerate(package.task_names(task_set))]
 
     def open(self, task: Task, batch: int = 1, cameras: Sequence[str] = (), image_size: int = 256,
-             privileged: bool = False) -> Scene:
-        """A scene of one copy: MuJoCo on a CPU scales by processes, not by batches."""
+             privileged: bool = False, variant: Variant = ()) -> Scene:
+        """A scene of one copy: MuJoCo on a CPU scales by processes, not by batches. There are no variants yet."""
         from vlabench.simulators.libero.scene import LiberoScene
 
+        if variant:
+            raise OptionError(f"LIBERO's scenes have no variants, such as {variant[0][0]} = {variant[0][1]!r}")
         if batch != 1:
             raise OptionError(f"LIBERO scenes hold one copy, not {batch}; use --workers for more")
         return LiberoScene(task, self.assets, cameras, image_size, privileged)
