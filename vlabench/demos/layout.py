@@ -7,7 +7,7 @@
     data/demo_0/states …         robot_states, rewards, dones
     data/demo_0/vlabench/…       ours: executed, actors, points, pixels; absent from LIBERO's own files
 
-The published demonstrations read the same, and LIBERO's and robomimic's tools read ours.
+The published demonstrations read the same (`demos.reading`), and LIBERO's and robomimic's tools read ours.
 """
 
 from __future__ import annotations
