@@ -10,6 +10,7 @@ VlabenchError
 ├── AssetsError       an asset pack that is absent or incomplete
 ├── UnsupportedError  a perturbation asks for what the simulator or the policy cannot offer
 ├── DataError         demonstrations that cannot be read, written or mixed
+├── DivergedError     a training whose loss is no longer a finite number
 ├── DeviceError       a GPU that is not there, or too little memory on one that is
 ├── StoreError        a results folder that cannot be read or written
 ├── WorkerError       workers that cannot start, or die again and again
@@ -96,6 +97,12 @@ class DataError(VlabenchError):
     """Demonstrations cannot be read or written, or are of another layout, size or version than is needed."""
 
     exit_code = 4
+
+
+class DivergedError(VlabenchError):
+    """A training's loss is NaN or infinite: its rate is too high for its data."""
+
+    exit_code = 3
 
 
 class DeviceError(VlabenchError):

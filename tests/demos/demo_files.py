@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from vlabench.demos import layout
@@ -21,6 +22,7 @@ def demo(index: int = 0, length: int = 12, size: int = 16, seed: int = 0, who: t
     actors[list(who)] = 1
     single = {name: rng.standard_normal((length, width)).astype(np.float32)
               for name, width in (("proprio", 8), ("labels", 7), ("points", 9))}
+    single["labels"] = np.tanh(single["labels"])  # in [−1, 1]
     return Demo(index=index, seed=seed, success=True, actors=actors,
                 frames={camera: rng.integers(0, 256, (length, size, size, 3), dtype=np.uint8) for camera in CAMERAS},
                 pixels=rng.uniform(-1, 1, (length, 2, 3, 2)).astype(np.float32),
@@ -42,3 +44,21 @@ def shelf(folder: Path, task: Task, demos: list[Demo]) -> Path:
         part.unlink()
     (folder / ".parts").rmdir()
     return path
+
+
+def spoil(path: Path, name: str, chunk: int) -> None:
+    """Overwrite some bytes of a stored chunk, as a bad disk would."""
+    with h5py.File(path) as file:
+        where = file[name].id.get_chunk_info(chunk)
+    with path.open("r+b") as raw:
+        raw.seek(where.byte_offset + where.size // 2)
+        raw.write(b"\xff" * 20)
+
+
+def turn(path: Path) -> None:
+    """Store the pictures as OpenCV has them, from the top down, and say so."""
+    with h5py.File(path, "a") as file:
+        file["data"].attrs["macros_image_convention"] = "opencv"
+        for demonstration in file["data"].values():
+            for name in CAMERAS.values():
+                demonstration[f"obs/{name}"][...] = demonstration[f"obs/{name}"][:][:, ::-1]

@@ -122,3 +122,10 @@ def test_ctrl_c_keeps_what_is_there_and_the_same_command_goes_on(tmp_path: Path,
     assert first.interrupted and len(list((tmp_path / ".parts").rglob("*.hdf5"))) == 1
     second = collect([TASK], 2, tmp_path, RECIPE, workers=1)
     assert (second.demos, second.tries, second.interrupted) == (2, 1, False)
+
+
+@pytest.mark.parametrize("text", ["[1]", '{"recipe": [1], "layout": 1}', "{"])
+def test_a_manifest_of_another_kind_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(DataError, match="manifest.json: cannot be read"):
+        collect([TASK], 1, tmp_path, RECIPE, workers=1)

@@ -68,6 +68,23 @@ def test_a_full_disk_leaves_no_torn_file(tmp_path: Path, monkeypatch: pytest.Mon
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
 
 
+def test_a_part_that_cannot_be_joined_is_named(tmp_path: Path) -> None:
+    """And what was there before stays whole."""
+    path = shelf(tmp_path, TASK, [demo(0), demo(2)])
+    before = path.read_bytes()
+    part = tmp_path / "1.hdf5"
+    layout.write_demo(part, demo(1, 5))
+    with h5py.File(part, "a") as file:
+        file.move("demo", "other")
+    with pytest.raises(DataError, match=f"1.hdf5: demo cannot be copied to .*{path.name}"):
+        layout.join(path, TASK, [(path, "data/demo_0"), (part, "demo")], {})
+    assert path.read_bytes() == before
+    with h5py.File(path, "a") as file:
+        file["data"].attrs["vlabench"] = "[1]"
+    with pytest.raises(DataError, match="not made by vlabench demos"):
+        layout.facts_of(path)
+
+
 def test_damaged_and_absent_files_are_refused(tmp_path: Path) -> None:
     path = shelf(tmp_path, TASK, [demo()])
     path.write_bytes(path.read_bytes()[:2000])

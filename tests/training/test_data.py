@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.demos.demo_files import OTHER, TASK, demo, shelf
+from tests.demos.demo_files import OTHER, TASK, demo, shelf, spoil, turn
 from vlabench.errors import DataError
 from vlabench.training.data import DemoData, batches, reliable, tensors
 
@@ -97,17 +97,51 @@ def test_proprioception_s_range_is_numpy_s(data: DemoData) -> None:
     assert np.allclose(mean, rows.mean(0), atol=1e-6) and np.allclose(std, rows.std(0) + 1e-3, atol=1e-6)
 
 
-def test_other_sizes_layouts_and_empty_folders_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="no demonstrations .* in this folder\n  mend: vlabench demos"):
+def test_what_cannot_be_learned_from_is_refused(tmp_path: Path) -> None:
+    """`tests.demos.test_reading` has the many ways; here, that it is asked."""
+    with pytest.raises(DataError, match="no such folder"):
         DemoData([tmp_path / "empty"], 16, 8)
     path = shelf(tmp_path / "a", TASK, [demo(0, 10)])
-    with pytest.raises(DataError, match=r"agentview_rgb is \[10, 16, 16, 3\], needed are 10 pictures of 128 × 128"):
+    with pytest.raises(DataError, match=r"agentview_rgb is uint8 \[10, 16, 16, 3\], needed is uint8 \[10, 128"):
         DemoData([tmp_path / "a"], 128, 8)
+    for name, what in (("actions", "actions holds nan in frame 3"), ("obs/ee_ori", "ee_ori holds nan in frame 3")):
+        with h5py.File(path, "a") as file:
+            before = file[f"data/demo_0/{name}"][3]
+            file[f"data/demo_0/{name}"][3] = np.nan
+        with pytest.raises(DataError, match=f"{path.name}: data/demo_0: .*{what}"):
+            DemoData([tmp_path / "a"], 16, 8)
+        with h5py.File(path, "a") as file:
+            file[f"data/demo_0/{name}"][3] = before
     with h5py.File(path, "a") as file:
-        del file["data/demo_0/obs/ee_pos"]
-    with pytest.raises(DataError, match="not LIBERO's layout of demonstrations"):
+        del file["data/demo_0/vlabench/actors"]
+        file["data/demo_0/vlabench/actors"] = np.zeros(9, np.uint8)
+    with pytest.raises(DataError, match=r"vlabench/actors is uint8 \[9\], needed are numbers \[10\]"):
         DemoData([tmp_path / "a"], 16, 8)
-    path.write_bytes(path.read_bytes()[:3000])
-    with pytest.raises(DataError, match="not an HDF5 file that can be read"):
-        DemoData([tmp_path / "a"], 16, 8)
+
+
+def test_pictures_from_the_top_down_are_turned_as_the_file_says(tmp_path: Path) -> None:
+    shelf(tmp_path / "opengl", TASK, [demo(0, 10)])
+    path = shelf(tmp_path / "opencv", TASK, [demo(0, 10)])
+    turn(path)
+    wanted, found = (DemoData([tmp_path / name], 16, 8).batch(20, 0) for name in ("opengl", "opencv"))
+    for camera, pictures in wanted.pictures.items():
+        assert np.array_equal(found.pictures[camera], pictures)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_picture_is_named_when_its_turn_comes(tmp_path: Path, workers: int) -> None:
+    path = shelf(tmp_path, TASK, [demo(0, 10), demo(1, 10)])
+    spoil(path, "data/demo_1/obs/eye_in_hand_rgb", 4)
+    data = DemoData([tmp_path], 16, 8)
+    with pytest.raises(DataError) as caught:
+        list(batches(data, 8, 0, range(20), workers))
+    told = str(caught.value)
+    assert f"{path.name}: data/demo_1/obs/eye_in_hand_rgb, frame 4: damaged" in told and "mend:" in told
+    assert "Traceback" not in told
+
+
+def test_the_demonstrations_of_a_batch_have_names(data: DemoData) -> None:
+    names, batch = data.names(30, 7), data.batch(30, 7)
+    for name, task in zip(names, batch.tasks, strict=True):
+        assert name.startswith("put_the_bowl" if task == 0 else "turn_on_the_stove_demo.hdf5 demo_0")
+    assert {name.split()[1] for name in names} == {"demo_0", "demo_1"}

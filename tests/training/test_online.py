@@ -12,12 +12,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load, save
 
 from tests.toy.gauss import Gauss, fresh
 from vlabench.card_types import PolicyCard, Weights
 from vlabench.cards import load_policy, write_policy
-from vlabench.errors import CardError, DataError, VlabenchError, WorkerError
+from vlabench.errors import CardError, DataError, DivergedError, VlabenchError, WorkerError
 from vlabench.files import held
 from vlabench.lineage import seen
 from vlabench.progress import Progress
@@ -95,6 +96,37 @@ def test_a_killed_training_resumes_to_the_same_weights_and_curves(
     assert Curves(tmp_path / "parts").rows() == Curves(tmp_path / "whole").rows()
     assert trained(path, tmp_path / "whole").sha256 == whole.sha256  # nothing is left to do
     assert not list(tmp_path.rglob("looks-*"))
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize(("method", "options", "call", "where"), [
+    ("rloo", RLOO, "update", r"iteration 2, update 2: .*policy nan.*\n  batch: \d+ samples of switches/\d #\d+"),
+    ("ppo", {**PPO, "warmup": 2}, "update", "iteration 2, update 2: .*value nan"),
+    ("rloo", CONSISTENT, "follow", r"iteration 2, update 2 towards consistency: .*consistency nan.*\n  batch: \d+ "),
+], ids=["rloo", "critic", "consistency"])
+def test_a_loss_that_is_not_finite_ends_the_training_and_keeps_what_there_was(
+        method: str, options: dict[str, Any], call: str, where: str, card: Card, tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the second update of the second iteration on, the policy and the critic say NaN."""
+    options = {**options, "iterations": 2, "contexts": 4, "rollouts": 2, "updates": 2}
+    made, calls = getattr(Learner, call), []
+
+    def spoilt(self: Learner, *given: Any) -> Any:
+        calls.append(1)
+        if len(calls) == (3 if call == "follow" else 2) + 2:
+            with torch.no_grad():
+                for parameter in self.policy.module.parameters():
+                    parameter.mul_(np.nan)
+        return made(self, *given)
+
+    monkeypatch.setattr(Learner, call, spoilt)
+    with pytest.raises(DivergedError, match=where):
+        trained(card(method, **options), tmp_path / "out")
+    rows = Curves(tmp_path / "out").rows()
+    assert (2, "success") in {row[:2] for row in rows} and all(np.isfinite(value) for *_, value in rows)
+    saved = checkpoints.load(tmp_path / "out/state.pt", "cpu")
+    assert saved and saved["stand"]["iteration"] == 1
+    assert all(tensor.isfinite().all() for tensor in saved["module"].values())
 
 
 def test_two_trainings_do_not_share_a_folder(card: Card, tmp_path: Path) -> None:

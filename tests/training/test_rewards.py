@@ -123,7 +123,7 @@ def test_sub_goals_come_from_demonstrations_turned_as_policies_see_them(tmp_path
     assert np.array_equal(goals.first["agentview"], one.frames["agentview"][0])
     with pytest.raises(DataError, match="none of absent\n  mend: vlabench demos"):
         rewards.load([tmp_path], [TASK.name, "absent"], 16)
-    with pytest.raises(DataError, match="pictures of 32 pixels a side"):
+    with pytest.raises(DataError, match=r"needed is uint8 \[20, 32, 32, 3\]"):
         rewards.load([tmp_path], [TASK.name], 32)
 
 

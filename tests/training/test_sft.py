@@ -19,13 +19,15 @@ import torch
 
 from tests.demos.demo_files import OTHER, TASK, demo, shelf
 from vlabench.cards import load_policy
-from vlabench.errors import CardError, DataError, DeviceError, OptionError, WorkerError
+from vlabench.errors import CardError, DataError, DeviceError, DivergedError, OptionError, WorkerError
 from vlabench.models import checkpoint
 from vlabench.training import checkpoints
 from vlabench.training import run as training
 from vlabench.training.curves import Curves
+from vlabench.training.data import DemoData
 from vlabench.training.methods import sft
 from vlabench.training.methods.sft import FLOOR, WARMUP, schedule
+from vlabench.training.objectives.cloning import cloning
 from vlabench.types import EpisodeSpec
 
 TINY = """
@@ -153,6 +155,36 @@ def test_a_training_whose_process_alone_is_killed_goes_on_at_once(shown: Path, t
         steps.clear()
         assert training.train(str(card), out, data=[shown], device="cpu").sha256 == whole.sha256
         assert len(steps) == 50 and steps[0] < 10
+
+
+def test_a_loss_that_is_not_finite_ends_the_training_and_keeps_what_there_was(
+        card: Path, shown: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After 5 of 6 steps, of which a checkpoint has 4."""
+    write(tmp_path, TINY.replace("STEPS", "6").replace("batch = 8", "batch = 2"))
+    steps: list[int] = []
+
+    def spoilt(*given: Any) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        loss, terms = cloning(*given)
+        steps.append(1)
+        return loss * (float("nan") if len(steps) > 5 else 1.0), terms
+
+    monkeypatch.setattr(sft, "cloning", spoilt)
+    monkeypatch.setattr(sft, "LOG", 2)
+    monkeypatch.setattr(sft.Sft, "__init__", lambda self, options: setattr(
+        self, "options", options.model_copy(update={"every": 4})))
+    monkeypatch.setattr(Curves, "draw", lambda _: None)
+    with pytest.raises(DivergedError) as caught:
+        training.train(str(card), tmp_path / "out", data=[shown], device="cpu")
+    told = str(caught.value)
+    assert "round 0, step 6 of 6: the loss is not finite (loss nan, gradient nan)" in told
+    drawn = DemoData([shown], 16, 8).names(2, 0, 5)
+    assert f"batch: 2 samples of {', '.join(sorted(set(drawn)))}\n" in told
+    kept = Curves(tmp_path / "out").series()["action"]
+    assert kept[0] == [2, 4, 5] and np.isfinite(kept[1]).all()
+    saved = torch.load(tmp_path / "out/round-0/state.pt")
+    assert saved["step"] == 4 and all(tensor.isfinite().all() for tensor in saved["network"].values())
+    monkeypatch.setattr(sft, "cloning", cloning)
+    assert training.train(str(card), tmp_path / "out", data=[shown], device="cpu").weights.exists()
 
 
 def test_a_trial_that_was_killed_is_made_up_for_and_one_that_fails_costs_no_more_than_itself(

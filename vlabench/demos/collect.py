@@ -152,7 +152,7 @@ class _Shelf:
             else:
                 facts = {**self._facts, **provenance.facts(self._facts["versions"])}
                 write_data(path, json.dumps(facts, indent=1).encode())
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{path}: cannot be read or written: {error}") from error
 
     def _folder(self, task: Task) -> Path:

@@ -7,7 +7,7 @@
     data/demo_0/states …         robot_states, rewards, dones
     data/demo_0/vlabench/…       ours: executed, actors, points, pixels; absent from LIBERO's own files
 
-The published demonstrations read the same, and LIBERO's and robomimic's tools read ours.
+The published demonstrations read the same (`demos.reading`), and LIBERO's and robomimic's tools read ours.
 """
 
 from __future__ import annotations
@@ -97,8 +97,13 @@ def join(path: Path, task: Task, groups: Sequence[tuple[Path, str]], facts: Mapp
         total = 0
         for number, (source_path, name) in enumerate(groups):
             with opened(source_path) as source:
-                source.copy(name, data, name=f"demo_{number}")
-                total += int(source[name].attrs["num_samples"])
+                try:
+                    source.copy(name, data, name=f"demo_{number}")
+                    total += len(data[f"demo_{number}/actions"])
+                except (KeyError, OSError, RuntimeError) as error:
+                    raise DataError(f"{source_path}: {name} cannot be copied to {path}: {error}\n"
+                                    f"  mend: space on the disk, or, if it is damaged, remove this file and make it "
+                                    f"again with vlabench demos") from error
         problem = {"problem_name": task.task_set, "domain_name": "robosuite", "language_instruction": task.instruction}
         data.attrs.update({
             "num_demos": len(groups), "total": total, "tag": "vlabench", "macros_image_convention": "opengl",
@@ -113,7 +118,7 @@ def facts_of(path: Path) -> dict[str, Any]:
     with opened(path) as file:
         try:
             return dict(json.loads(file["data"].attrs["vlabench"]))
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, TypeError, OSError, RuntimeError) as error:
             raise DataError(f"{path}: not made by vlabench demos: {error}") from None
 
 

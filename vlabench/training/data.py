@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,11 +15,10 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from vlabench.adapters.demonstrator import EXPERT
-from vlabench.demos import layout
+from vlabench.demos import reading
 from vlabench.demos.keeper import CAMERAS
 from vlabench.errors import DataError
 from vlabench.offspring import die_with
-from vlabench.problems import shown
 from vlabench.seeding import generator
 
 if TYPE_CHECKING:
@@ -28,7 +26,8 @@ if TYPE_CHECKING:
 
 Floats32 = npt.NDArray[np.float32]
 POINTS = 3
-ACTION_SIZE, PROPRIO_SIZE = 7, 8
+PROPRIO = {"ee_pos": 3, "ee_ori": 3, "gripper_states": 2}
+"""What proprioception is made of, and its sizes."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +35,13 @@ class Clip:
     """One demonstration's small arrays; T frames.
 
     reliable: int [T], how many labels of the chunk that starts at a frame are the expert's answer to what came before:
-    after somebody else's action the expert would have been elsewhere. points, pixels: NaN where unknown.
+    after somebody else's action the expert would have been elsewhere. points, pixels: NaN where unknown. upright:
+    whether the file has its pictures from the top down.
     """
 
     file: int
     group: str
+    upright: bool
     labels: Floats32
     proprio: Floats32
     points: Floats32
@@ -50,8 +51,8 @@ class Clip:
 
 @dataclass(frozen=True)
 class Batch:
-    """N samples. pictures: camera → uint8 [N, S, S, 3] as in the file, upside down and mirrored. tasks: indices into
-    `DemoData.instructions`.
+    """N samples. pictures: camera → uint8 [N, S, S, 3] as OpenGL draws them, upside down and mirrored. tasks: indices
+    into `DemoData.instructions`.
 
     actions: [N, chunk, 7]; mask: bool [N, chunk], which of them count. points: [N, 3, 3] (m). pixels: [N, 2, 3, 2].
     """
@@ -70,8 +71,8 @@ class DemoData:
     """All demonstrations below some folders: LIBERO's own files, or those of `vlabench demos`.
 
     Batches are drawn task by task, each as often as the square root of its frames says (a long task is harder, but not
-    as much as it is longer), then any of its frames. Raises DataError for files that
-    are damaged, of other layout, or whose pictures are not image_size × image_size.
+    as much as it is longer), then any of its frames. Raises DataError for files that are damaged, of other layout or of
+    other units (`demos.reading`), or whose pictures are not image_size × image_size.
     """
 
     folders: Sequence[Path]
@@ -83,10 +84,7 @@ class DemoData:
     def __post_init__(self) -> None:
         self.files: list[Path] = []
         for folder in self.folders:
-            found = layout.files(folder)
-            if not found:
-                raise DataError(f"{shown(folder)}: no demonstrations (*.hdf5) in this folder\n  mend: vlabench demos")
-            for path in found:
+            for path in reading.files(folder):
                 self._add(path)
         self._ends = [np.cumsum([len(clip.labels) for clip in clips]) for clips in self.clips]
         self._files: dict[int, h5py.File] = {}
@@ -103,24 +101,37 @@ class DemoData:
         return tuple(every.mean(0).tolist()), tuple((every.std(0) + 1e-3).tolist())
 
     def batch(self, size: int, *key: str | int) -> Batch:
-        """The batch of a key: equal keys give equal batches, in any order and any process."""
+        """The batch of a key: equal keys give equal batches, in any order and any process. Raises DataError."""
+        drawn = self._drawn(size, *key)
+        rows = [self._sample(clip, t) for _, clip, t in drawn]
+        columns = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        pictures = {camera: columns.pop(camera) for camera in CAMERAS}
+        return Batch(pictures=pictures, tasks=np.array([task for task, _, _ in drawn]), **columns)
+
+    def names(self, size: int, *key: str | int) -> list[str]:
+        """The demonstrations that the batch of a key is of: `put_the_bowl_on_the_plate_demo.hdf5 demo_3`."""
+        return [f"{self.files[clip.file].name} {clip.group.removeprefix('data/')}"
+                for _, clip, _ in self._drawn(size, *key)]
+
+    def _drawn(self, size: int, *key: str | int) -> list[tuple[int, Clip, int]]:
+        """The task, demonstration and frame of each sample."""
         rng = generator("batch", *key)
         shares = np.sqrt([float(ends[-1]) for ends in self._ends])
         tasks = rng.choice(len(shares), size=size, p=shares / shares.sum())
-        rows = [self._sample(int(task), rng.random()) for task in tasks]
-        columns = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-        pictures = {camera: columns.pop(camera) for camera in CAMERAS}
-        return Batch(pictures=pictures, tasks=tasks, **columns)
+        return [(int(task), *self._at(int(task), rng.random())) for task in tasks]
 
-    def _sample(self, task: int, place: float) -> dict[str, Any]:
+    def _at(self, task: int, place: float) -> tuple[Clip, int]:
         ends = self._ends[task]
         number = int(place * ends[-1])
         which = int(np.searchsorted(ends, number, side="right"))
         clip = self.clips[task][which]
-        t = number - int(ends[which] - len(clip.labels))
+        return clip, number - int(ends[which] - len(clip.labels))
+
+    def _sample(self, clip: Clip, t: int) -> dict[str, Any]:
         upto = clip.labels[t : t + self.chunk]
         actions = np.concatenate([upto, np.repeat(upto[-1:], self.chunk - len(upto), axis=0)])
-        pictures = {camera: self._pictures(clip, name)[t] for camera, name in CAMERAS.items()}
+        pictures = {camera: reading.picture(self._pictures(clip, name), t, clip.upright)
+                    for camera, name in CAMERAS.items()}
         return {**pictures, "proprio": clip.proprio[t], "actions": actions, "points": clip.points[t],
                 "pixels": clip.pixels[t], "mask": np.arange(self.chunk) < clip.reliable[t]}
 
@@ -136,42 +147,34 @@ class DemoData:
         return self._open[key]
 
     def _add(self, path: Path) -> None:
-        with layout.opened(path) as file:
-            try:
-                text = json.loads(file["data"].attrs["problem_info"])["language_instruction"]
-                text = " ".join(text) if isinstance(text, list) else str(text)
-                self.files.append(path)
-                clips = [_clip(len(self.files) - 1, f"data/{name}", group, self.image_size, self.chunk)
-                         for name, group in sorted(file["data"].items(), key=lambda item: int(item[0][5:]))]
-            except DataError as error:
-                raise DataError(f"{shown(path)}: {error}") from None
-            except (KeyError, ValueError, TypeError, OSError) as error:
-                raise DataError(f"{shown(path)}: not LIBERO's layout of demonstrations: {error}\n"
-                                f"  mend: make it with vlabench demos, or use LIBERO's own files") from error
-        text = text.strip().lower()
+        with reading.opened(path) as source:
+            clips = [_clip(len(self.files), source.upright, group, self.image_size, self.chunk)
+                     for group in source.groups.values()]
+        self.files.append(path)
+        text = source.instruction
         if text not in self.instructions:
             self.instructions.append(text)
             self.clips.append([])
         self.clips[self.instructions.index(text)] += clips
 
 
-def _clip(file: int, name: str, group: h5py.Group, image_size: int, chunk: int) -> Clip:
-    labels = np.asarray(group["actions"], dtype=np.float32)
+def _clip(file: int, upright: bool, group: h5py.Group, image_size: int, chunk: int) -> Clip:
+    labels = reading.actions(group).astype(np.float32)
     length = len(labels)
-    obs = group["obs"]
     for camera in CAMERAS.values():
-        shape = obs[camera].shape
-        if shape != (length, image_size, image_size, 3):
-            raise DataError(f"{name}: {camera} is {list(shape)}, needed are {length} pictures of {image_size} × "
-                            f"{image_size} pixels\n  mend: vlabench demos --image-size {image_size}")
-    proprio = np.concatenate([obs["ee_pos"], obs["ee_ori"], obs["gripper_states"]], axis=1).astype(np.float32)
-    if labels.shape != (length, ACTION_SIZE) or proprio.shape != (length, PROPRIO_SIZE):
-        raise DataError(f"{name}: actions are {list(labels.shape)}, proprioception {list(proprio.shape)}")
-    own = group.get("vlabench", {})
-    actors = np.asarray(own["actors"]) if "actors" in own else np.zeros(length, dtype=np.uint8)
-    points = np.asarray(own["points"]) if "points" in own else np.full((length, 3 * POINTS), np.nan)
-    pixels = np.asarray(own["pixels"]) if "pixels" in own else np.full((length, len(CAMERAS), POINTS, 2), np.nan)
-    return Clip(file, name, labels, proprio, points.reshape(-1, POINTS, 3).astype(np.float32),
+        reading.pictures(group, camera, length, image_size)
+    proprio = np.concatenate([reading.numbers(group, f"obs/{name}", (width,), length)
+                              for name, width in PROPRIO.items()], axis=1).astype(np.float32)
+    actors = np.zeros(length, dtype=np.uint8)
+    points = np.full((length, 3 * POINTS), np.nan)
+    pixels = np.full((length, len(CAMERAS), POINTS, 2), np.nan)
+    if "vlabench/actors" in group:
+        actors = reading.numbers(group, "vlabench/actors", (), length).astype(np.uint8)
+    if "vlabench/points" in group:
+        points = reading.numbers(group, "vlabench/points", points.shape[1:], length, known=False)
+    if "vlabench/pixels" in group:
+        pixels = reading.numbers(group, "vlabench/pixels", pixels.shape[1:], length, known=False)
+    return Clip(file, group.name.strip("/"), upright, labels, proprio, points.reshape(-1, POINTS, 3).astype(np.float32),
                 pixels.astype(np.float32), reliable(actors, chunk))
 
 
@@ -192,18 +195,24 @@ def reliable(actors: npt.NDArray[np.uint8], chunk: int) -> npt.NDArray[np.int64]
 
 
 def batches(data: DemoData, size: int, seed: int, steps: range, workers: int = 1) -> Iterator[Batch]:
-    """The batches of some training steps, in order, read ahead by `workers` processes."""
+    """The batches of some training steps, in order, read ahead by `workers` processes. Raises DataError."""
     if not workers:
         yield from (data.batch(size, seed, step) for step in steps)
         return
-    loader: DataLoader[Batch] = DataLoader(
+    loader: DataLoader[Batch | DataError] = DataLoader(
         _Steps(data, size, seed, steps), batch_size=None, num_workers=workers, prefetch_factor=4,
         multiprocessing_context="fork", collate_fn=_as_is, worker_init_fn=partial(_begin, os.getpid()))
-    yield from loader
+    for batch in loader:
+        if isinstance(batch, DataError):
+            raise batch
+        yield batch
 
 
-class _Steps(Dataset[Batch]):
-    """A training step's batch by its place in the range; what a DataLoader calls a dataset."""
+class _Steps(Dataset["Batch | DataError"]):
+    """A training step's batch by its place in the range; what a DataLoader calls a dataset.
+
+    Errors are handed over: of one that is raised, a DataLoader makes one whose message is a traceback.
+    """
 
     def __init__(self, data: DemoData, size: int, seed: int, steps: range) -> None:
         self._data, self._size, self._seed, self._steps = data, size, seed, steps
@@ -211,8 +220,11 @@ class _Steps(Dataset[Batch]):
     def __len__(self) -> int:
         return len(self._steps)
 
-    def __getitem__(self, place: int) -> Batch:
-        return self._data.batch(self._size, self._seed, self._steps[place])
+    def __getitem__(self, place: int) -> Batch | DataError:
+        try:
+            return self._data.batch(self._size, self._seed, self._steps[place])
+        except DataError as error:
+            return error
 
 
 def _as_is(batch: Any) -> Any:

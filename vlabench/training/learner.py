@@ -15,6 +15,7 @@ from torch import Tensor
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.models import lora
 from vlabench.models.exploration import Exploration, explored
+from vlabench.training import finite
 from vlabench.training.consistency import ConsistencyOptions, distance
 from vlabench.training.objectives.jacobian import jacobian, twice_differentiable
 from vlabench.training.objectives.policy_gradient import clipped, outside, value_loss
@@ -183,7 +184,10 @@ class Learner:
     # learning
 
     def update(self, samples: Samples, rows: Sequence[int], critic_alone: bool = False) -> dict[str, float]:
-        """One step down the gradient of a minibatch; the terms of its loss, and what else there is to see."""
+        """One step down the gradient of a minibatch; the terms of its loss, and what else there is to see.
+
+        Raises NotFinite instead of making a step that is not.
+        """
         total: dict[str, float] = {}
         weight = samples.weight(rows)
         self._optimizer.zero_grad()
@@ -194,6 +198,7 @@ class Learner:
             for name, part in {**terms, **shown}.items():
                 total[name] = total.get(name, 0.0) + float(part.detach())
         total["gradient"] = float(torch.nn.utils.clip_grad_norm_(self.parameters, self.options.clip))
+        finite.check({name: total[name] for name in (*terms, "gradient")})
         self._optimizer.step()
         if not critic_alone:
             self._warmup.step()
@@ -250,12 +255,17 @@ class Learner:
         return torch.cat(found).numpy()
 
     def follow(self, seen: Observation, means: Floats32) -> float:
-        """One step that takes the mean actions for N observations towards `means` [N, T, D]; their distance before."""
+        """One step that takes the mean actions for N observations towards `means` [N, T, D]; their distance before.
+
+        Raises NotFinite instead of making a step that is not.
+        """
         wanted = torch.from_numpy(means).to(self.device)
         loss = distance(self._mean(seen), wanted).mean()
         self._follower.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self._follower.param_groups[0]["params"], self.options.clip)  # not the critic's
+        followers = self._follower.param_groups[0]["params"]  # not the critic's
+        norm = torch.nn.utils.clip_grad_norm_(followers, self.options.clip)
+        finite.check({"consistency": loss.detach(), "gradient": norm})
         self._follower.step()
         self._averaging()
         return float(loss.detach())

@@ -11,6 +11,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -23,12 +24,12 @@ from vlabench import lookup, registry
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.card_types import PolicyCard, Weights
 from vlabench.cards import load_policy, write_policy
-from vlabench.errors import CardError, DataError, OptionError, WorkerError
+from vlabench.errors import CardError, DataError, DivergedError, OptionError, WorkerError
 from vlabench.files import write_data
 from vlabench.lineage import seen
 from vlabench.problems import shown
 from vlabench.seeding import generator
-from vlabench.training import checkpoints, rewards
+from vlabench.training import checkpoints, finite, rewards
 from vlabench.training.consistency import ConsistencyOptions, Memory, clean, redrawn
 from vlabench.training.contexts import Gathered, Group, Schedule, gather
 from vlabench.training.curriculum import Level, Noise, advance
@@ -153,12 +154,12 @@ class Online(Method):
                   "contexts kept": float(len(gathered.kept))}
         if self.options.noise:
             values |= {"observation noise": stand.level.observation, "action noise": stand.level.action}
-        if gathered.kept:
-            values |= self._learn(course, gathered, number)
-        else:
-            place.display.note(f"iteration {number}: no context whose rollouts differ; no rewards to learn from")
-        if self.options.consistency and gathered.played and not self.critic_alone(number):
-            values["consistency"] = self._agree(course, gathered, stand.level, number)
+        try:
+            values |= self._updates(course, gathered, stand.level, number)
+        except DivergedError:
+            place.curves.add(number, values)
+            place.curves.draw()
+            raise
         place.display.note(_pace(number, len(gathered.outcomes), played - began, place.display.clock() - played))
         if number == self.options.iterations or number % self.options.trial_every == 0:
             values |= self._try(course, number)
@@ -168,6 +169,17 @@ class Online(Method):
         noise = self.options.noise
         level = advance(stand.level, gathered.success, number, noise.curriculum if noise else None)
         return Stand(number, stand.context + gathered.tried, level)
+
+    def _updates(self, course: Course, gathered: Gathered, level: Level, number: int) -> dict[str, float]:
+        """All updates of an iteration, from rewards and towards consistency; what they show."""
+        values: dict[str, float] = {}
+        if gathered.kept:
+            values = self._learn(course, gathered, number)
+        else:
+            course.place.display.note(f"iteration {number}: no context whose rollouts differ; no rewards to learn from")
+        if self.options.consistency and gathered.played and not self.critic_alone(number):
+            values["consistency"] = self._agree(course, gathered, level, number)
+        return values
 
     def _learn(self, course: Course, gathered: Gathered, number: int) -> dict[str, float]:
         """The updates of an iteration; the means of what they show."""
@@ -182,7 +194,8 @@ class Online(Method):
                 order = generator("updates", place.seed, number, epoch).permutation(len(samples))
                 parts = [part.tolist() for part in np.array_split(order, min(options.updates, len(order)))]
                 for part in parts:
-                    seen.append(learner.update(samples, part, alone))
+                    with finite.ending(f"iteration {number}, update {len(seen) + 1}", partial(samples.names, part)):
+                        seen.append(learner.update(samples, part, alone))
                     place.display.step(len(seen), seen[-1])
         finally:
             place.display.stop()
@@ -202,7 +215,9 @@ class Online(Method):
                 key = ("consistency", place.seed, number, update)
                 obs, means = course.memory.some(options.batch, *key)
                 seen = redrawn(obs, options.noise, level, *key)
-                distances.append(course.learner.follow(seen, means))
+                where = f"iteration {number}, update {update + 1} towards consistency"
+                with finite.ending(where, partial(list, seen.instruction)):
+                    distances.append(course.learner.follow(seen, means))
                 place.display.step(update + 1, {"consistency": distances[-1]})
         finally:
             place.display.stop()

@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from vlabench.demos import layout
+from vlabench.demos import reading
 from vlabench.demos.keeper import CAMERAS
 from vlabench.errors import DataError
 from vlabench.training.rollouts import Rollout
@@ -40,6 +40,8 @@ NEAR = 0.1
 """Root mean square over the joints (rad) within which a sub-goal is reached: a few centimetres of the hand."""
 REST = 0.002
 """A joint change per step (rad, root mean square) below which the arm rests."""
+JOINTS = 7
+"""Of the arm in LIBERO's files."""
 APART = 5
 """Frames that lie between two sub-goals at least."""
 _PICTURES = {"agentview": "image", "wrist": "gripper_image"}
@@ -173,11 +175,11 @@ def key_frames(gripper: Floats64, joints: Floats64) -> list[int]:
 def load(folders: Sequence[Path], names: Sequence[str], image_size: int) -> dict[str, list[SubGoals]]:
     """Task's name → sub-goals of its demonstrations, successes alone. Raises DataError if a task has none."""
     found: dict[str, list[SubGoals]] = {name: [] for name in names}
-    for path in sorted(path for folder in folders for path in layout.files(folder, "*_demo.hdf5")):
-        name = path.name.removesuffix("_demo.hdf5")
-        if name in found:
-            with layout.opened(path) as file:
-                found[name] += [_sub_goals(group, path, image_size) for _, group in sorted(file["data"].items())
+    for path in (path for folder in folders for path in reading.files(folder)):
+        with reading.opened(path) as source:
+            task = next((name for name in source.names if name in found), None)
+            if task is not None:
+                found[task] += [_sub_goals(group, source.upright, image_size) for group in source.groups.values()
                                 if group.attrs.get("success", True)]
     for name, goals in found.items():
         if not goals:
@@ -186,16 +188,12 @@ def load(folders: Sequence[Path], names: Sequence[str], image_size: int) -> dict
     return found
 
 
-def _sub_goals(group: h5py.Group, path: Path, image_size: int) -> SubGoals:
-    try:
-        joints = np.asarray(group["obs/joint_states"], dtype=np.float64)
-        frames = key_frames(np.asarray(group["actions"])[:, -1], joints)
-        stored: dict[str, Any] = {camera: group[f"obs/{name}"] for camera, name in CAMERAS.items()}
-        if any(pictures.shape[1:3] != (image_size, image_size) for pictures in stored.values()):
-            raise DataError(f"{path}: the dense reward needs pictures of {image_size} pixels a side\n"
-                            f"  mend: vlabench demos --image-size {image_size}")
-        pictures = {camera: each[[0, *frames]][:, ::-1, ::-1] for camera, each in stored.items()}
-    except (KeyError, ValueError, TypeError, OSError) as error:
-        raise DataError(f"{path}: not LIBERO's layout of demonstrations: {error}") from error
+def _sub_goals(group: h5py.Group, upright: bool, image_size: int) -> SubGoals:
+    actions = reading.actions(group)
+    joints = reading.numbers(group, "obs/joint_states", (JOINTS,), len(actions))
+    frames = key_frames(actions[:, -1], joints)
+    stored = {camera: reading.pictures(group, name, len(actions), image_size) for camera, name in CAMERAS.items()}
+    pictures = {camera: np.stack([reading.picture(each, t, upright)[::-1, ::-1] for t in (0, *frames)])
+                for camera, each in stored.items()}
     return SubGoals(joints[frames], {camera: each[1:] for camera, each in pictures.items()},
                     {camera: each[0] for camera, each in pictures.items()})

@@ -44,8 +44,8 @@ def train(policy: str, out: Path, *, data: Sequence[Path] = (), device: str = "a
     data: folders of demonstrations to use in place of collecting the first ones. device: of torch, or auto.
 
     Raises UnknownName, CardError, OptionError, MissingExtra; DataError for data or a folder that do not fit, or where
-    another process trains; DeviceError if the device is absent or its memory is too small; KeyboardInterrupt when a
-    user ends it.
+    another process trains; DivergedError if the loss is not finite, and the last checkpoint stays; DeviceError if the
+    device is absent or its memory is too small; KeyboardInterrupt when a user ends it.
     """
     card = load_policy(policy)
     method = method_of(card)

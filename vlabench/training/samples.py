@@ -59,6 +59,11 @@ class Samples:
         picked = (self._rows[row] for row in rows)
         return float(sum(self._weights[which] * self.rollouts[which].executed[look] for which, look in picked))
 
+    def names(self, rows: Sequence[int]) -> list[str]:
+        """Which rollout each of some samples is a look of: `libero_goal/3 #17`, task and number of the start."""
+        specs = [self.rollouts[self._rows[row][0]].spec for row in rows]
+        return [f"{spec.task.key} #{spec.index}" for spec in specs]
+
     def seen(self, rows: Sequence[int]) -> Observation:
         """What the policy received at some looks."""
         looks = [(self.rollouts[which], look) for which, look in (self._rows[row] for row in rows)]

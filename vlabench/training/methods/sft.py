@@ -10,6 +10,7 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -21,13 +22,13 @@ from vlabench import lookup
 from vlabench.card_types import PolicyCard, Weights
 from vlabench.cards import write_policy
 from vlabench.demos.collect import Recipe, collect, with_learner
-from vlabench.errors import WorkerError
+from vlabench.errors import DivergedError, WorkerError
 from vlabench.files import write_data
 from vlabench.lineage import DEFAULTS, seen
 from vlabench.models import checkpoint
 from vlabench.models.nano import Inputs, NanoConfig, NanoVLA
 from vlabench.models.text import Vocabulary
-from vlabench.training import checkpoints
+from vlabench.training import checkpoints, finite
 from vlabench.training.data import DemoData, batches, tensors
 from vlabench.training.display import EpisodesShown
 from vlabench.training.methods.base import Method, Workplace
@@ -211,16 +212,23 @@ class Sft(Method):
         since = learner.step
         try:
             for batch in batches(data, options.batch, place.seed + number, range(learner.step, plan.steps)):
-                shown = self._step(learner, plan, tensors(batch, torch.device(place.device)), tokens)
+                names = partial(data.names, options.batch, place.seed + number, learner.step)
+                with finite.ending(f"round {number}, step {learner.step + 1} of {plan.steps}", names):
+                    shown = self._step(learner, plan, tensors(batch, torch.device(place.device)), tokens)
                 sums = {name: sums.get(name, 0.0) + float(value) for name, value in shown.items()}
                 if learner.step % LOG == 0 or learner.step == plan.steps:
-                    means = {name: total / (learner.step - since) for name, total in sums.items()}
+                    means = _means(sums, learner.step - since)
                     place.curves.add(before + learner.step, means)
                     place.display.step(learner.step, means)
                     sums, since = {}, learner.step
                     if learner.step % options.every == 0 or learner.step == plan.steps:
                         checkpoints.save(path, learner.state())
                         place.curves.draw()
+        except DivergedError:
+            if learner.step > since:
+                place.curves.add(before + learner.step, _means(sums, learner.step - since))
+            place.curves.draw()
+            raise
         finally:
             place.display.stop()
         learner.network.load_state_dict(learner.average)
@@ -250,7 +258,7 @@ class Sft(Method):
         return learner
 
     def _step(self, learner: _Learner, plan: Round, batch: dict[str, Any], tokens: Tensor) -> dict[str, Tensor]:
-        """One update; the terms of the loss."""
+        """One update; the terms of the loss. Raises NotFinite instead of making one that is not."""
         options, network = self.options, learner.network
         for group in learner.optimizer.param_groups:
             group["lr"] = plan.rate * schedule(learner.step, plan.steps)
@@ -263,6 +271,7 @@ class Sft(Method):
         learner.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(network.parameters(), options.clip)
+        finite.check({"loss": loss.detach(), "gradient": norm})
         learner.optimizer.step()
         learner.step += 1
         keep = min(options.average, learner.step / (learner.step + 10))
@@ -270,6 +279,10 @@ class Sft(Method):
             for name, tensor in network.state_dict().items():
                 learner.average[name].lerp_(tensor, 1.0 - keep)
         return {"loss": loss.detach(), **shown, "gradient": norm}
+
+
+def _means(sums: Mapping[str, float], steps: int) -> dict[str, float]:
+    return {name: total / steps for name, total in sums.items()}
 
 
 def schedule(step: int, steps: int) -> float:
