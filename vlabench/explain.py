@@ -72,7 +72,8 @@ def _policy(card: PolicyCard) -> Group:
     facts = {
         "source": card.source,
         "card": shown(card.path),
-        "adapter": f"{card.adapter} ({registry.target('adapter', card.adapter)})",
+        "adapter": f"{card.adapter} ({registry.target('adapter', card.adapter)})" if ":" not in card.adapter
+        else card.adapter,
         "options": _values(card.resolved_options),
         "sees": sees + (", and the simulator's state" if card.privileged else ""),
         "replan": f"looks again after {card.replan} action{'s' if card.replan > 1 else ''}",

@@ -18,12 +18,12 @@ import tempfile
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
 
-from vlabench import arithmetic, registry
+from vlabench import arithmetic, registry, weights
 from vlabench.card_types import PolicyCard
 from vlabench.episode import EpisodeError, Keeper, Played, play
 from vlabench.errors import VlabenchError
@@ -52,6 +52,7 @@ class Job:
     """What a worker needs to know before its first episode.
 
     chains: condition → stream name → perturbation. keeper: made for every episode; what it kept comes back with Done.
+    read: checksums of weights (`weights.known`), which a worker is not to compute again.
     """
 
     simulator: str
@@ -59,6 +60,7 @@ class Job:
     policy: PolicyCard
     chains: Mapping[str, Mapping[str, Perturbation]]
     keeper: type[Keeper] | None = None
+    read: Mapping[str, tuple[weights.Stamp, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,7 @@ def main(handle: int, parent: int) -> None:
     with contextlib.suppress(EOFError, BrokenPipeError):  # the runner closed its end: no more work
         job = connection.recv()
         assert isinstance(job, Job)
+        weights.believe(job.read)
         try:
             stage = Stage(job)
         except Exception as error:
@@ -190,6 +193,7 @@ class Worker:
     """
 
     def __init__(self, job: Job, time_limit: float) -> None:
+        job.policy.check()  # here once: what was read goes along
         self.ready = False
         self.task: Task | None = None
         self.spec: EpisodeSpec | None = None
@@ -207,7 +211,7 @@ class Worker:
                 pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
                 env={**os.environ, **arithmetic.environment(), **ENVIRONMENT, "TMPDIR": str(self._folder.path)},
                 start_new_session=True)
-        self._send(job, time_limit)
+        self._send(replace(job, read=weights.known()), time_limit)
 
     @property
     def elapsed(self) -> float:

@@ -153,6 +153,8 @@ HOSTILE: dict[str, tuple[Change, str]] = {
                                       "cannot be read"),
     "a card of another policy": (swap("noise = 0.2", "noise = 0.3", "cards/policies/policy-good.toml"),
                                  "policy-good.toml: the card's digest is"),
+    "a card that names a class": (swap('"toy_seeker"', '"tests.toy.toy:Seeker"', "cards/policies/policy-good.toml"),
+                                  "names a class, which this card may not: it lies in a submission, of which nothing"),
     "a title of two lines": (swap('"Seeks"', '"a\\nb"', "cards/policies/policy-good.toml"), "title: must be one line"),
     "a card trained on nothing known": (swap("[]", '["rotatoin"]', "cards/policies/policy-good.toml"),
                                         "unknown perturbation, suite or task set 'rotatoin'"),

@@ -112,6 +112,12 @@ def test_names_and_contacts_that_cannot_be(tmp_path: Path, card: Path, name: str
         attempt(tmp_path, card, suite="tooy")
 
 
+def test_a_class_that_a_card_names_itself_is_not_submitted(tmp_path: Path, card: Path) -> None:
+    card.write_text(card.read_text().replace('"toy_seeker"', '"tests.toy.toy:Seeker"'))
+    with pytest.raises(SubmissionError, match="mine.toml: adapter: 'tests.toy.toy:Seeker': nobody else finds"):
+        submit(tmp_path / "results", str(card), "toy", name="mine", contact="x", out=tmp_path / "board" / "mine")
+
+
 def test_nothing_is_overwritten(tmp_path: Path, card: Path) -> None:
     attempt(tmp_path, card)
     with pytest.raises(OptionError, match="mine: exists"):

@@ -189,12 +189,12 @@ def _of_policy(address: Address, playing: bool) -> list[Holding]:
 
 def _card(address: Address) -> PolicyCard:
     """The card of the side's policy. Raises UnknownName, CardError."""
-    return cards.load_policy(address.policy or holdings(address.root)[0].policy)
+    return cards.load_policy(address.policy or holdings(address.root)[0].policy, foreign=not address.policy)
 
 
 def _known_card(address: Address, policy: str) -> PolicyCard | None:
     try:
-        return cards.load_policy(address.policy or policy)
+        return cards.load_policy(address.policy or policy, foreign=not address.policy)
     except UnknownName:
         return None
 

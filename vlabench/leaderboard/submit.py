@@ -45,6 +45,10 @@ def submit(results: Path, policy_name: str, suite_name: str, *, name: str, conta
     if out.exists() or out.is_symlink():
         raise OptionError(f"--out {out}: exists\n  mend: remove it, or choose another --name")
     policy = cards.load_policy(policy_name)
+    if ":" in policy.adapter:
+        raise SubmissionError(f"{shown(policy.path)}: adapter: {policy.adapter!r}: nobody else finds this class by it\n"
+                              f"  mend: give it a name among the entry points vlabench.adapters of a package that can "
+                              f"be installed; the card names that, and its episodes are played anew")
     pack = assets or policy.assets[0]
     definition = Definitions().of(suite_name, pack)
     planned = plan.make(definition.card, policy, definition.card.engine(pack))

@@ -246,7 +246,7 @@ def _policy(submission: Submission, name: str | None) -> PolicyCard:
     manifest = submission.manifest
     where, mend = f"{manifest.name}: cannot be replayed here", "mend: --policy CARD names the policy's card"
     try:
-        policy = cards.load_policy(name or manifest.policy)
+        policy = cards.load_policy(name or manifest.policy, foreign=name is None)
     except UnknownName as error:
         raise SubmissionError(f"{where}: {error}\n  {mend}") from None
     if policy.digest != manifest.policy_digest:

@@ -43,7 +43,7 @@ def about(owner: Owner, origin: Origin) -> Html:
     """What the policy's card says, if it is the one that the records were played with."""
     version = tag("code", origin.policy[:8])
     try:
-        card = cards.load_policy(owner.policy)
+        card = cards.load_policy(owner.policy, foreign=True)
         if card.digest != origin.policy:
             return together("version ", version, ", whose card is not here")
         seen = lineage.seen(card)

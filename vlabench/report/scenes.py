@@ -130,7 +130,7 @@ def _set(found: Standing, origin: Origin, owner: Owner, notes: list[str]) -> _Se
         notes.append(f"Not shown in pictures, because no suite has them as they were played: {', '.join(lost)}.")
     card = None
     try:
-        card = cards.load_policy(owner.policy)
+        card = cards.load_policy(owner.policy, foreign=True)
         if card.digest != origin.policy:
             notes.append(f"No episodes are shown: the records are of {owner.policy} {origin.policy[:8]}, and its card "
                          f"is that of {card.digest[:8]} now.")

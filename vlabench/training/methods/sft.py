@@ -6,7 +6,6 @@ those of earlier rounds, and trains on all.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from vlabench import lookup
+from vlabench import lookup, weights
 from vlabench.card_types import PolicyCard, Weights
 from vlabench.cards import write_policy
 from vlabench.demos.collect import Recipe, collect, with_learner
@@ -165,7 +164,7 @@ class Sft(Method):
     def _card(self, place: Workplace, number: int) -> PolicyCard:
         """The card of a round's policy."""
         path = place.folder / f"round-{number}" / "weights.safetensors"
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = weights.digest(path)
         return place.card.model_copy(update={
             "name": "learner", "path": path.with_name("learner.toml"), "training": None,
             "trained_on": seen(place.card).names,
