@@ -244,12 +244,19 @@ class PolicyCard(CardFile):
             cards.load_policy(other)._own_weights()
         return self._own_weights()
 
+    @property
+    def ready(self) -> bool:
+        """Whether the weights that it needs are where the card says; if they are the right ones, only `check` knows."""
+        if self.weights is not None:
+            return (self.path.parent / self.weights.path).exists()
+        needed = inspect.signature(self._adapter).parameters.get("weights")
+        return needed is None or needed.default is not needed.empty
+
     def _own_weights(self) -> Path | None:
         mend = f"\n  mend: {self.train}" if self.train else ""
         if self.weights is not None:
             return self._checked_weights(self.weights, mend)
-        needed = inspect.signature(self._adapter).parameters.get("weights")
-        if needed is not None and needed.default is needed.empty:
+        if not self.ready:
             raise CardError(f"{shown(self.path)}: policy {self.name!r} has no weights yet{mend}")
         return None
 

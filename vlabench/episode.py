@@ -19,6 +19,7 @@ from vlabench.seeding import choices
 from vlabench.simulators.base import Scene
 from vlabench.slot import Slot
 from vlabench.types import EpisodeRecord, EpisodeSpec, Floats, Observation, Outcome, Phase, Status, Success
+from vlabench.wording import counted
 
 Bools = npt.NDArray[np.bool_]
 
@@ -208,8 +209,9 @@ class Attempt:
                              f"B = {copies}, T ≥ {self.due} (`replan` of its card is {self.replan}), D = {size}")
         due = chunk[self.running, : self.due]
         if not np.isfinite(due).all():
-            raise ValueError(f"the policy returned {int((~np.isfinite(due)).sum())} action values that are not finite "
-                             f"at step {self.steps}")
+            wrong = counted(int((~np.isfinite(due)).sum()), "action value that is not finite",
+                            "action values that are not finite")
+            raise ValueError(f"the policy returned {wrong} at step {self.steps}")
         return chunk
 
     def answer(self, received: Observation, chunk: Floats) -> None:

@@ -20,6 +20,7 @@ from vlabench.errors import StoreError
 from vlabench.files import replacing
 from vlabench.seeding import Draws
 from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome
+from vlabench.wording import counted
 
 
 @dataclass(frozen=True)
@@ -162,8 +163,8 @@ class Replayed(Policy):
     def act(self, obs: Observation) -> Floats:
         """The chunk [1, replan, D] of this look. Raises ValueError past the end: it is not the recorded episode."""
         if self._look >= len(self._chunks):
-            raise ValueError(f"the recording ends after {len(self._chunks)} looks, but this episode goes on: "
-                             f"it was recorded with another version, asset pack or condition")
+            raise ValueError(f"the recording ends after {counted(len(self._chunks), 'look')}, but this episode goes "
+                             f"on: it was recorded with another version, asset pack or condition")
         self._look += 1
         return self._chunks[self._look - 1][None]
 

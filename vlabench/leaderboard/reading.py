@@ -30,6 +30,7 @@ from vlabench.leaderboard.definitions import Definitions, check_current, check_p
 from vlabench.leaderboard.manifest import MANIFEST, SEED, Claim, Manifest, plain
 from vlabench.problems import one_line_each, shown
 from vlabench.types import EpisodeRecord, won
+from vlabench.wording import counted
 
 MAX_MANIFEST = 2**20
 LISTED = 100
@@ -214,7 +215,7 @@ def _records(path: Path, content: bytes, count: int, manifest: Manifest) -> Iter
     check_numbers(path, content)
     lines = content.split(b"\n")
     if lines.pop() != b"" or len(lines) != count:
-        raise SubmissionError(f"{shown(path)}: {len(lines)} lines, where {count} episodes belong")
+        raise SubmissionError(f"{shown(path)}: {counted(len(lines), 'line')}, where {counted(count, 'episode')} belong")
     known = {"format": store.FORMAT, "policy": manifest.policy, "assets": manifest.assets, "condition": path.stem,
              "seed": SEED, "policy_digest": manifest.policy_digest,
              "condition_digest": manifest.conditions[path.stem].digest, "versions": manifest.versions}

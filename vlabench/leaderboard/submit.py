@@ -25,6 +25,7 @@ from vlabench.plan import Plan
 from vlabench.problems import one_line_each, shown
 from vlabench.store import Store
 from vlabench.types import EpisodeRecord
+from vlabench.wording import counted
 
 NAMED = 5
 """Episodes that a message names."""
@@ -82,7 +83,8 @@ def _records(planned: Plan, policy: PolicyCard, results: Store, command: Sequenc
         errors = sum(record.status == "error" for record in records)
         named = ", ".join(f"{spec.task.key} {spec.condition} {spec.index}" for spec in lacking[:NAMED])
         reasons = "".join(f"\n  {warning}" for warning in reading.warnings())
-        raise SubmissionError(f"{where}: {len(lacking)} of {len(planned.specs)} episodes are lacking ({errors} of them "
+        raise SubmissionError(f"{where}: {len(lacking)} of {counted(len(planned.specs), 'episode')} "
+                              f"{'is' if len(lacking) == 1 else 'are'} lacking ({errors} of them "
                               f"ended in errors): {named}{', …' if len(lacking) > NAMED else ''}{reasons}\n"
                               f"  mend: {shlex.join([*command, '--results', str(results.root)])}")
     versions = Counter(json.dumps(record.versions, sort_keys=True) for record in records)

@@ -23,12 +23,13 @@ from vlabench.recorder import Recording
 from vlabench.report.choosing import Pair, conditions_of, engine, looks, pairs, recordings
 from vlabench.report.frames import Frames, Recorded
 from vlabench.report.standing import Standing
-from vlabench.report.words import counted, listed
+from vlabench.report.words import listed
 from vlabench.runner import default_workers
 from vlabench.simulators.base import Simulator
 from vlabench.slot import named
 from vlabench.store import Store
 from vlabench.types import EpisodeRecord, EpisodeSpec, Image, Task
+from vlabench.wording import counted
 from vlabench.worker import Done, Failed, Job
 
 WORKERS = 2

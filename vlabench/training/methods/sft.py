@@ -33,6 +33,7 @@ from vlabench.training.methods.base import Method, Workplace
 from vlabench.training.objectives.cloning import CloningWeights, cloning
 from vlabench.training.trial import trial
 from vlabench.types import won
+from vlabench.wording import counted
 
 STATE = "state.pt"
 LOG = 50
@@ -133,7 +134,8 @@ class Sft(Method):
         if place.data:
             later = f", those of later rounds from {starts}" if len(self.options.rounds) > 1 else ""
             starts = f"{'the first ' if later else ''}given with --data{later}"
-        return f"{demos} demonstrations of {len(data.instructions)} tasks, {data.frames} frames, {starts}"
+        return f"{counted(demos, 'demonstration')} of {counted(len(data.instructions), 'task')}, " \
+               f"{counted(data.frames, 'frame')}, {starts}"
 
     # demonstrations
 
@@ -205,7 +207,7 @@ class Sft(Method):
         place.curves.cut(before + learner.step)
         tokens = torch.tensor([learner.network.vocabulary.encode(text) for text in data.instructions])
         tokens = tokens.to(place.device)
-        place.display.start(f"round {number}: {data.frames} frames", plan.steps, learner.step)
+        place.display.start(f"round {number}: {counted(data.frames, 'frame')}", plan.steps, learner.step)
         sums: dict[str, float] = {}
         since = learner.step
         try:
