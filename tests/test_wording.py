@@ -24,8 +24,8 @@ def test_a_plural_of_its_own() -> None:
 
 @pytest.mark.parametrize(("value", "text"), [
     (3 * 0.15, "0.45"), (0.1 + 0.2, "0.3"), (1 - 0.9, "0.1"), (30.0, "30.0"), (1e-05, "1e-05"),
-    (1 / 3, "0.333333333333"), (True, "true"), (None, "null"), ((1, 2), "[1, 2]"), ({"low": 3 * 0.15, "of": [0.1 + 0.2, "0.30000000000000004"]},
-                                     '{"low": 0.45, "of": [0.3, "0.30000000000000004"]}')])
+    (1 / 3, "0.333333333333"), (True, "true"), (None, "null"), ((1, 2), "[1, 2]"),
+    ({"low": 3 * 0.15, "of": [0.1 + 0.2, "0.30000000000000004"]}, '{"low": 0.45, "of": [0.3, "0.30000000000000004"]}')])
 def test_numbers_are_without_the_noise_of_binary_arithmetic(value: object, text: str) -> None:
     assert json.dumps(exact(value)) == text
 

@@ -125,8 +125,8 @@ def _episodes(suite: SuiteCard, tasks: Sequence[Task], asked: int | None) -> int
     fewest = min(tasks, key=lambda task: task.init_states)
     if episodes > fewest.init_states:
         raise OptionError(
-            f"{where}: {counted(episodes, 'episode')}: {fewest.key} has "
-            f"{counted(fewest.init_states, 'published init state')}, "
+            f"{where}: {counted(episodes, 'episode')}: "
+            f"{counted(fewest.init_states, 'init state is', 'init states are')} published for {fewest.key}, "
             f"and an episode needs one of its own\n  mend: --episodes {fewest.init_states} or less"
         )
     return episodes

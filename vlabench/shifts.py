@@ -99,7 +99,8 @@ def gather(paths: Sequence[Path], conditions: Sequence[str] = ()) -> tuple[list[
     order = [trace.identity for trace in probes[0].traces
              if trace.identity in common and _wanted(trace.condition, conditions)]
     kept = [Probe(each.facts, each.only(order)) for each in probes]
-    notes += [f"{label(each)}: {counted(len(each.traces) - len(common), 'episode')} left out, which other policies lack"
+    lost = "episode that other policies lack is left out", "episodes that other policies lack are left out"
+    notes += [f"{label(each)}: {counted(len(each.traces) - len(common), *lost)}"
               for each in probes if len(each.traces) > len(common)]
     if not kept[0].traces:
         raise OptionError("the probes have no episode in common\n  mend: make them with the same --suite, --tasks, "

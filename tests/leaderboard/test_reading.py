@@ -212,7 +212,7 @@ IMPLAUSIBLE: dict[str, tuple[dict[str, Any], str]] = {
     "parameters": ({"realised": {}}, r"has drawn parameters of \[\], not of \['toy_jolt'\]"),
     "pictures": ({"frame": {}}, r"has first pictures of \[\], not of \['side', 'top'\]"),
     "nothing changed": ({"changed": {}, "changed_first": []}, "condition 'jolt', channel 'action': not changed at all"),
-    "time": ({"seconds": -1.0}, "took -1.0 seconds"),
+    "time": ({"seconds": -1.0}, "took -1 seconds"),
 }
 
 

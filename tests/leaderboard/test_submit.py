@@ -70,7 +70,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
                    r"toy_points/2 jolt 2, toy_points/2 jolt 3\n  mend: vlabench run --policy .*mine.toml --suite toy "
                    r"--assets plain --results .*results$"),
     "an error": (lambda records: [dataclasses.replace(records[0], status="error"), *records[1:]],
-                 r"1 of 36 episodes are lacking \(1 of them ended in errors\): toy_points/0 clean 0"),
+                 r"1 of 36 episodes is lacking \(1 of them ended in errors\): toy_points/0 clean 0"),
     "another card": (lambda records: [dataclasses.replace(records[0], policy_digest="0" * 64), *records[1:]],
                      "1 of 36 episodes .*\n  1 record left out: policy 'mine' had another card, other weights or other "
                      "code then"),
