@@ -347,6 +347,19 @@ def test_weights_are_checked_before_they_are_used(home: Path) -> None:
         load_policy("p").make()
 
 
+def test_weights_that_a_policy_builds_on_are_checked_with_its_own(home: Path) -> None:
+    card = POLICY.replace('"random"', '"nano"') + 'weights = {path = "%s", sha256 = "%s"}'
+    sound = hashlib.sha256(b"sound").hexdigest()
+    for name, wanted in (("base", "0" * 64), ("lora", sound)):
+        (home / "policies" / name).write_bytes(b"sound")
+        (home / "policies" / f"{name}.toml").write_text(card % (name, wanted))
+    (home / "policies" / "lora.toml").write_text(card % ("lora", sound) + '\n[options]\nbase = "base"')
+    with pytest.raises(CardError, match="policies/base.toml: weights.sha256: "):
+        load_policy("lora").check()
+    (home / "policies" / "base.toml").write_text(card % ("base", sound))
+    assert load_policy("lora").check() == home / "policies" / "lora"
+
+
 def test_a_policy_that_needs_weights_and_names_none_says_how_to_make_them(home: Path) -> None:
     needing = POLICY.replace('"random"', '"nano"')
     (home / "policies" / "p.toml").write_text('train = "vlabench train x"\n' + needing)

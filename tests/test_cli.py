@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.factories import RUST, install
-from vlabench import cards, registry
+from vlabench import __version__, cards, registry
 from vlabench.cli import app
 from vlabench.simulators.libero import gl, package
 from vlabench.store import FORMAT
@@ -44,6 +44,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def vlabench(*args: str) -> Result:
     return CliRunner().invoke(app, args)
+
+
+def test_the_version_is_said() -> None:
+    done = vlabench("--version")
+    assert (done.exit_code, done.output) == (0, f"vlabench {__version__}\n")
+    assert "--version" in vlabench("--help").output
 
 
 def run(*args: str) -> Result:

@@ -10,8 +10,10 @@ import pytest
 from rich.console import Console
 
 from vlabench import cards
+from vlabench.errors import OptionError, UnknownName
 from vlabench.explain import explain
 from vlabench.lookup import find_condition, find_task
+from vlabench.plan import Options, choose_conditions
 from vlabench.simulators.libero import package
 
 pytestmark = pytest.mark.usefixtures("toy_plugin")
@@ -39,6 +41,41 @@ def test_the_command_on_a_suites_page_names_a_policy_that_all_its_conditions_rea
     assert f"vlabench run --policy {policy} --suite {suite}" in words(suite)
     assert "vlabench run --policy expert --suite libero-action" in words("expert")
     assert "vlabench run --policy toy-seeker --suite toy" in words("toy-seeker")
+
+
+def test_what_has_no_page_says_which_suites_hold_it() -> None:
+    with pytest.raises(OptionError, match="^'jolt' is a condition of toy\n  mend: vlabench show toy$"):
+        explain("jolt")
+    with pytest.raises(OptionError, match="^'toy_points' is a task set of toy, toy-idle, toy-leak, toy-shy\n  mend: "):
+        explain("toy_points")
+    with pytest.raises(OptionError, match="^'rotation-s3' is a condition of libero-severity\n"):
+        explain("rotation-s3")
+    with pytest.raises(OptionError, match="^'clean' is a condition of .* and [0-9]+ more suites\n"):
+        explain("clean")
+
+
+def test_an_unknown_condition_says_which_suite_has_it() -> None:
+    with pytest.raises(UnknownName, match="in suite 'libero-clean': valid: clean\n  mend: --suite libero-joint"):
+        choose_conditions(cards.load_suite("libero-clean"), Options(conditions=("joint",)))
+    with pytest.raises(UnknownName, match="'jolt' in suite 'toy-shy': .*\n  mend: --suite toy, which has it"):
+        find_condition("jolt", "toy", "toy-shy")
+
+
+def test_the_command_on_a_policys_page_plays_a_suite_that_fits(tmp_path: Path) -> None:
+    card = tmp_path / "mine.toml"
+    text = cards.card_files("policies")["toy-seeker"].read_text()
+    card.write_text(text)
+    assert f"run it vlabench run --policy {card} --suite toy" in words(str(card))
+    card.write_text(text.replace('["plain"]', '["primitive"]'))
+    assert "run it no suite that is here fits it" in words(str(card))
+    card.write_text(text + f'train = "make it"\nweights = {{ path = "w", sha256 = "{"0" * 64}" }}')
+    assert "run it its weights are not here: make it makes them" in words(str(card))
+
+
+def test_numbers_are_shown_without_noise(tmp_path: Path) -> None:
+    card = tmp_path / "mine.toml"
+    card.write_text(cards.card_files("policies")["toy-seeker"].read_text().replace("0.2", "0.44999999999999996"))
+    assert "noise = 0.45, chunk = 4" in words(str(card))
 
 
 def test_a_policy_says_what_it_sees_and_where_it_may_run() -> None:

@@ -73,7 +73,7 @@ def test_another_end_than_the_recorded_one_is_an_error(recorded: Path) -> None:
 
 def test_actions_that_end_early_are_an_error(recorded: Path) -> None:
     change(recorded, actions=np.zeros((3, 3)), looks=np.array([0]))
-    with pytest.raises(StoreError, match="cannot be played again: the recording ends after 1 looks"):
+    with pytest.raises(StoreError, match="cannot be played again: the recording ends after 1 look,"):
         replay(recorded, "x.gif")
 
 

@@ -120,7 +120,7 @@ def test_policies_are_compared_on_what_all_of_them_played(tmp_path: Path) -> Non
     (hero, other), notes = gather([one, two], ["f*"])
     assert [t.identity[1:3] for t in hero.traces] == [t.identity[1:3] for t in other.traces] == [
         ("clean", 0), ("fog", 0)]
-    assert any("hero on plain: 1 episodes that other policies lack are left out" in note for note in notes)
+    assert any("hero on plain: 1 episode that other policies lack is left out" in note for note in notes)
     assert sum("is here to compare its digest" in note for note in notes) == 2
     with pytest.raises(UnknownName, match="unknown condition 'fogg' in .*one.npz"):
         gather([one, two], ["fogg"])

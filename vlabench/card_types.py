@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -19,6 +19,7 @@ from vlabench import registry
 from vlabench.conditions import CLEAN, Condition, Part, digest_of
 from vlabench.errors import CardError, UnknownName
 from vlabench.problems import one_line_each, options_model, shown
+from vlabench.weights import digest
 
 if TYPE_CHECKING:
     from vlabench.adapters.base import Actor, Policy
@@ -87,7 +88,9 @@ class SuiteCard:
 
 
 class Weights(BaseModel):
-    """A file beside the card (the path is relative to the card's folder) and its checksum."""
+    """A file or a folder beside the card (the path is relative to the card's folder), and its checksum as
+    `weights.digest` has it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -119,12 +122,14 @@ class Training(BaseModel):
 class PolicyCard(CardFile):
     """An adapter, what it needs to see, and where its weights come from.
 
-    options: what the adapter's constructor takes. cameras: those it looks at, empty if it reads no pictures.
-    image_size: pixels per side. replan: how many actions of a chunk are executed before the next look. privileged: it
-    reads the simulator's state. assets: the packs it may run on, the first by default. trained_on: the
-    perturbations, task sets or suites seen in training, by their names, beyond what `training` says (see `lineage`; the
-    board and tables mark the conditions that hold one of these perturbations, or of these suites'). train: the command
-    that makes the weights again. training: what that command does. made: how it went when these weights were made.
+    adapter: a name that `registry` knows; or `module:Class`, if the card is given by its path: the module lies beside
+    the card or where Python looks. options: what the adapter's constructor takes. cameras: those it looks at, empty if
+    it reads no pictures. image_size: pixels per side. replan: how many actions of a chunk are executed before the next
+    look. privileged: it reads the simulator's state. assets: the packs it may run on, the first by default. trained_on:
+    the perturbations, task sets or suites seen in training, by their names, beyond what `training` says (see `lineage`;
+    the board and tables mark the conditions that hold one of these perturbations, or of these suites'). train: the
+    command that makes the weights again. training: what that command does. made: how it went when these weights were
+    made.
     """
 
     name: str
@@ -142,9 +147,18 @@ class PolicyCard(CardFile):
     training: Training | None = None
     made: Made | None = None
 
+    def __getstate__(self) -> dict[Any, Any]:
+        """Without what was worked out: a class would be looked for by its name alone where it is unpickled."""
+        state = super().__getstate__()
+        return {**state, "__dict__": {key: value for key, value in state["__dict__"].items()
+                                      if key in type(self).model_fields}}
+
     @cached_property
     def _adapter(self) -> type[Policy]:
         try:
+            if ":" in self.adapter:
+                where = f"{shown(self.path)}: adapter"
+                return cast("type[Policy]", registry.class_at("adapter", self.adapter, where, self.path.parent))
             return registry.adapter(self.adapter)
         except UnknownName as error:
             valid = registry.names("adapter")
@@ -225,21 +239,38 @@ class PolicyCard(CardFile):
         return Actor(self.make, self.cameras, self.image_size, self.replan, self.privileged)
 
     def check(self) -> Path | None:
-        """The file of the weights, or None for a policy without. Raises CardError if the file is absent or not the one
-        of the checksum, or if the card names none although the adapter needs one.
+        """The file or folder of the weights, or None for a policy without; those of a policy that it builds on are
+        checked, too. They are read once in a process, and not by workers (`weights.believe`).
+
+        Raises CardError if the file is absent or not the one of the checksum, or if the card names none although the
+        adapter needs one; UnknownName for a policy that it builds on.
         """
+        from vlabench import cards
+
+        for other in filter(None, (self.resolved_options.get(key) for key in self._adapter.builds_on)):
+            cards.load_policy(other)._own_weights()
+        return self._own_weights()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the weights that it needs are where the card says; if they are the right ones, only `check` knows."""
+        if self.weights is not None:
+            return (self.path.parent / self.weights.path).exists()
+        needed = inspect.signature(self._adapter).parameters.get("weights")
+        return needed is None or needed.default is not needed.empty
+
+    def _own_weights(self) -> Path | None:
         mend = f"\n  mend: {self.train}" if self.train else ""
         if self.weights is not None:
             return self._checked_weights(self.weights, mend)
-        needed = inspect.signature(self._adapter).parameters.get("weights")
-        if needed is not None and needed.default is needed.empty:
+        if not self.ready:
             raise CardError(f"{shown(self.path)}: policy {self.name!r} has no weights yet{mend}")
         return None
 
     def _checked_weights(self, weights: Weights, mend: str) -> Path:
         path = self.path.parent / weights.path
         try:
-            found = hashlib.sha256(path.read_bytes()).hexdigest()
+            found = digest(path)
         except OSError as error:
             raise CardError(f"{shown(self.path)}: weights.path: {path}: {error.strerror}{mend}") from error
         if found != weights.sha256:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import json
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,8 @@ else:
     import tomli as tomllib
 
 Folder = Literal["suites", "policies"]
+SUBMISSION = "submission.json"
+"""What the folder of a submission holds."""
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _HERE = Path(__file__).parent
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -50,10 +53,34 @@ def load_suite(name: str) -> SuiteCard:
     return _load_suite(_find("suites", name), ())
 
 
-def load_policy(name: str) -> PolicyCard:
-    """The policy of a name or of a path that ends in `.toml`. Raises UnknownName, CardError."""
+def load_policy(name: str, *, foreign: bool = False) -> PolicyCard:
+    """The policy of a name or of a path that ends in `.toml`. foreign: the path is nobody's choice here, but lay in a
+    file or a folder that may be a stranger's. Raises UnknownName, CardError.
+    """
     path = _find("policies", name)
-    return _validate(PolicyCard, path, {"name": path.stem, "path": str(path)})
+    card = _validate(PolicyCard, path, {"name": path.stem, "path": str(path)})
+    if ":" in card.adapter:
+        _check_class(card, "it lies in a submission, of which nothing is run" if _submitted(path)
+                     else "it is not the card that was given by its path" if foreign or not name.endswith(".toml")
+                     else "")
+    return card
+
+
+def _check_class(card: PolicyCard, refused: str) -> None:
+    """Raises CardError unless the card may name a class (refused: why not), and does it as it should."""
+    where = f"{shown(card.path)}: adapter: {card.adapter!r}"
+    if refused:
+        raise CardError(f"{where} names a class, which this card may not: {refused}\n"
+                        f"  mend: --policy CARD.toml, with your own card's path; or a name among the entry points "
+                        f"vlabench.adapters of a package")
+    if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", card.adapter):
+        raise CardError(f"{where} is no class\n  mend: \"module:Class\", as in \"my_policy:MyPolicy\"")
+
+
+def _submitted(path: Path) -> bool:
+    """Whether a card lies in the folder of a submission, or is a link to one that does."""
+    return any((folder / SUBMISSION).exists() for way in (Path(os.path.abspath(path)), path.resolve())
+               for folder in way.parents)
 
 
 def is_policy(path: str) -> bool:

@@ -12,11 +12,12 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from vlabench import __version__
 from vlabench.errors import OptionError, VlabenchError
 from vlabench.verbs import board, gating, judging, learning, look, play, probing
 
@@ -58,6 +59,12 @@ def _check_given(given: Sequence[str]) -> None:
                               f"value")
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"vlabench {__version__}")
+        raise typer.Exit()
+
+
 app = typer.Typer(cls=_Verbs, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="How robust a vision-language-action policy is, on LIBERO under perturbation.")
 assets_app = typer.Typer(no_args_is_help=True, help="The packs of looks and shapes that a simulator runs on.")
@@ -85,6 +92,12 @@ board_app.command("build")(board.build)
 board_app.command("check")(board.check)
 app.add_typer(assets_app, name="assets")
 app.add_typer(board_app, name="board")
+
+
+@app.callback()
+def _top(version: Annotated[bool, typer.Option(
+        "--version", callback=_say_version, is_eager=True, help="Say which version this is.")] = False) -> None:
+    """What comes before the verb."""
 
 
 def main() -> None:

@@ -90,11 +90,13 @@ class Agenda:
 class Crew:
     """Up to `size` workers that play `specs`; a context manager, at whose end no worker is left.
 
-    time_limit: seconds for an episode, opening its scene included. note: hears what a user should know at once.
+    time_limit: seconds for an episode, opening its scene included. option: of the command line, that sets them, if one
+    does. note: hears what a user should know at once.
     """
 
     def __init__(self, job: Job, specs: Sequence[EpisodeSpec], size: int, time_limit: Callable[[EpisodeSpec], float],
-                 note: Callable[[str], None]) -> None:
+                 note: Callable[[str], None], option: str = "") -> None:
+        self._option = option
         self._job, self._size, self._time_limit, self._note = job, size, time_limit, note
         engine = job.engine()
         self._agenda = Agenda(specs, lambda spec: job.key(engine, spec), job.side_by_side(engine))
@@ -190,6 +192,8 @@ class Crew:
         how = self._dismiss(worker, _LAST_BREATH if error == "WorkerDied" else 0.0)
         if error == "Timeout":
             how = f"gave no answer within {worker.time_limit:g} s and was stopped"
+            if self._option and batch:
+                how += f" (a slow policy needs more than {self._option} {worker.time_limit / len(batch):g})"
         elif error == "WrongEpisode":
             how = "answered for an episode that it had not been given and was stopped (does the policy fork?)"
         where = ", ".join(f"{spec.task.key} {spec.condition} {spec.index}" for spec in batch) or "starting"

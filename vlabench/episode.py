@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vlabench.adapters.base import Policy
-from vlabench.errors import wording
+from vlabench.errors import words_of
 from vlabench.listening import Bools, Listener
 from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import choices
@@ -29,6 +29,7 @@ from vlabench.types import (
     Status,
     Success,
 )
+from vlabench.wording import counted
 
 LARGEST = 1e6
 """Of an action's values. Beyond, it is the policy that fails, not a perturbation whose arithmetic overflows."""
@@ -38,7 +39,7 @@ class EpisodeError(Exception):
     """An exception inside an episode, with the phase in which it happened; `__cause__` is the exception itself."""
 
     def __init__(self, phase: Phase, cause: BaseException) -> None:
-        super().__init__(f"{phase}: {type(cause).__name__}: {wording(cause)}")
+        super().__init__(f"{phase}: {type(cause).__name__}: {words_of(cause)}")
         self.phase: Phase = phase
         self.cause = cause
 
@@ -188,8 +189,9 @@ class Attempt:
                              f"B = {copies}, T ≥ {self.due} (`replan` of its card is {self.replan}), D = {size}")
         due = chunk[self.running, : self.due]
         if not np.isfinite(due).all():
-            raise ValueError(f"the policy returned {int((~np.isfinite(due)).sum())} action values that are not finite "
-                             f"at step {self.steps}")
+            wrong = counted(int((~np.isfinite(due)).sum()), "action value that is not finite",
+                            "action values that are not finite")
+            raise ValueError(f"the policy returned {wrong} at step {self.steps}")
         if np.abs(due).max(initial=0.0) > LARGEST:
             raise ValueError(f"the policy returned an action value of {due.flat[np.abs(due).argmax()]:g} at step "
                              f"{self.steps}; no robot has a use for more than ±{LARGEST:g}")

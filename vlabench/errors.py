@@ -31,7 +31,7 @@ class VlabenchError(Exception):
     exit_code = 2
 
 
-def wording(error: BaseException) -> str:
+def words_of(error: BaseException) -> str:
     """What an error says, whatever it is: a class of a user's may fail at that, too."""
     if isinstance(error, SystemExit):  # whose text is the bare status
         return f"sys.exit({error.code!r}) was called"

@@ -16,19 +16,23 @@ from rich.text import Text
 from vlabench import cards, lineage, registry
 from vlabench.card_types import Made, PolicyCard, SuiteCard
 from vlabench.conditions import CLEAN, Condition
-from vlabench.errors import MissingExtra, UnknownName, VlabenchError
+from vlabench.errors import MissingExtra, OptionError, UnknownName, VlabenchError
 from vlabench.listing import about, table
-from vlabench.lookup import all_tasks
+from vlabench.lookup import all_tasks, suites_with
 from vlabench.perturbations.base import Perturbation
-from vlabench.plan import check_fit, choose_tasks
+from vlabench.plan import check_fit, choose_tasks, make
 from vlabench.problems import shown
 from vlabench.types import Task
+from vlabench.wording import counted, exact
+
+MANY = 4
+"""Suites that a message names."""
 
 
 def explain(name: str) -> Group:
     """All that has this name. A path that ends in `.toml` is a card, of a policy if it names an adapter.
 
-    Raises UnknownName, CardError.
+    Raises UnknownName, CardError; OptionError for what has no page but is part of suites.
     """
     if name.endswith(".toml"):
         return _policy(cards.load_policy(name)) if cards.is_policy(name) else _suite(cards.load_suite(name))
@@ -40,6 +44,7 @@ def explain(name: str) -> Group:
     found = [describe(name) for names, describe in finders.values() if name in names]
     if not found:
         tasks = _tasks_by_key()
+        _check_part(name, [*tasks.values()])
         if name not in tasks:
             valid = [n for names, _ in finders.values() for n in names] + list(tasks)
             raise UnknownName("name", name, valid, mend="mend: vlabench list suites|policies|perturbations|tasks")
@@ -47,9 +52,21 @@ def explain(name: str) -> Group:
     return Group(*found)
 
 
+def _check_part(name: str, tasks: Sequence[Task]) -> None:
+    """Raises OptionError for a condition or a task set, which has no page of its own but suites that hold it."""
+    suites, what = suites_with(name), "condition"
+    if not suites and name in {task.task_set for task in tasks}:
+        suites, what = [each for each in cards.suite_names() if name in cards.load_suite(each).task_sets], "task set"
+    if suites:
+        more = f" and {counted(len(suites) - MANY, 'more suite')}" if len(suites) > MANY else ""
+        raise OptionError(f"{name!r} is a {what} of {', '.join(suites[:MANY])}{more}\n"
+                          f"  mend: vlabench show {suites[0]}")
+
+
 def _suite(card: SuiteCard) -> Group:
     tasks = _tasks_of(card)
-    total = f"{len(tasks)} tasks × {len(card.conditions)} conditions × {card.episodes}" if tasks else ""
+    total = f"{counted(len(tasks), 'task')} × {counted(len(card.conditions), 'condition')} × {card.episodes}" \
+        if tasks else ""
     facts = {
         "source": card.source,
         "card": shown(card.path),
@@ -72,10 +89,11 @@ def _policy(card: PolicyCard) -> Group:
     facts = {
         "source": card.source,
         "card": shown(card.path),
-        "adapter": f"{card.adapter} ({registry.target('adapter', card.adapter)})",
+        "adapter": f"{card.adapter} ({registry.target('adapter', card.adapter)})" if ":" not in card.adapter
+        else card.adapter,
         "options": _values(card.resolved_options),
         "sees": sees + (", and the simulator's state" if card.privileged else ""),
-        "replan": f"looks again after {card.replan} action{'s' if card.replan > 1 else ''}",
+        "replan": f"looks again after {counted(card.replan, 'action')}",
         "assets": f"{', '.join(card.assets)} (the first unless --assets says otherwise)",
         "trained on": str(lineage.seen(card)),
         "weights": f"{card.weights.path}, sha256 {card.weights.sha256}" if card.weights else "",
@@ -83,7 +101,8 @@ def _policy(card: PolicyCard) -> Group:
         "train again": card.train or "",
         "made": _made(card.made),
         "digest": card.digest[:8],
-        "run it": _run([_called(card, "policies")], cards.suite_names()),
+        "run it": (_run([_called(card, "policies")], cards.suite_names()) or "no suite that is here fits it")
+        if card.ready else f"its weights are not here{f': {card.train} makes them' if card.train else ''}",
     }
     return _page(f"policy {card.name}: {card.title}", facts)
 
@@ -122,7 +141,7 @@ def _task(task: Task) -> Group:
     suites = [name for name in cards.suite_names() if _has(cards.load_suite(name), task)]
     facts = {
         "instruction": task.instruction, "name": task.name, "simulator": task.simulator,
-        "step limit": f"{task.step_limit} control steps", "init states": f"{task.init_states}, one per episode",
+        "step limit": counted(task.step_limit, "control step"), "init states": f"{task.init_states}, one per episode",
         "suites": ", ".join(suites),
         "see it": f"vlabench preview --suite {suites[-1]} --tasks {task.key}" if suites else "",
     }
@@ -151,9 +170,19 @@ def _run(policies: Sequence[str], suites: Sequence[str]) -> str:
     for suite_name, policy_name in itertools.product(suites, policies):
         with contextlib.suppress(VlabenchError):  # whatever is wrong with the other card is no matter of this page
             suite, policy = cards.load_suite(suite_name), cards.load_policy(policy_name)
-            check_fit(policy, suite.conditions.values(), suite.engine(policy.assets[0]))
-            return f"vlabench run --policy {policy_name} --suite {suite_name}"
+            if _fits(policy, suite):
+                return f"vlabench run --policy {policy_name} --suite {suite_name}"
     return ""
+
+
+def _fits(policy: PolicyCard, suite: SuiteCard) -> bool:
+    """Raises VlabenchError where a run would."""
+    simulator = suite.engine(policy.assets[0])
+    try:
+        make(suite, policy, simulator)
+    except MissingExtra:  # which tasks there are is not known here
+        check_fit(policy, suite.conditions.values(), simulator)
+    return policy.ready
 
 
 def _parts(condition: Condition) -> str:
@@ -170,7 +199,7 @@ def _values(values: Mapping[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return json.dumps(exact(value), ensure_ascii=False, default=str)
 
 
 def _type(annotation: Any) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 
 from rich.table import Table
 
+from vlabench.wording import counted
+
 HEADINGS = ("", "what", "figure", "target", "verdict", "how")
 
 
@@ -66,6 +68,6 @@ def write(folder: Path, figures: Sequence[Figure], facts: dict[str, Any]) -> Non
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     text = ["# Speed and memory", "", *(f"| {' | '.join(row)} |" for row in rows), "",
             f"`python -m vlabench.bench`, {facts['started']}, {facts['seconds']} s, revision {facts['revision']}. "
-            f"{facts['processor']}, {facts['cores']} cores, load {facts['load']:.1f}; {facts['platform']}, "
+            f"{facts['processor']}, {counted(facts['cores'], 'core')}, load {facts['load']:.1f}; {facts['platform']}, "
             f"Python {facts['python']}, {versions}.", ""]
     (folder / "bench.md").write_text("\n".join(text), encoding="utf-8")

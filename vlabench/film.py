@@ -25,6 +25,7 @@ from vlabench.recorder import FrameRecorder, Recording, Replayed, recording_path
 from vlabench.simulators.base import Simulator
 from vlabench.slot import named
 from vlabench.types import EpisodeSpec, Image
+from vlabench.wording import counted
 
 if TYPE_CHECKING:
     from PIL import ImageFont
@@ -95,16 +96,17 @@ def _played_again(path: Path, spec: EpisodeSpec, condition: Condition, simulator
         scene.close()
     if played.state != recording.state or played.steps != len(recording.actions):
         raise StoreError(
-            f"{path}: played again, the episode ends in another state ({played.state} after {played.steps} steps) than "
-            f"the recorded one ({recording.state} after {len(recording.actions)}): it was recorded with another "
-            f"version, asset pack or condition\n  mend: record it again with `vlabench run --record --results NEW`")
+            f"{path}: played again, the episode ends in another state ({played.state} after "
+            f"{counted(played.steps, 'step')}) than the recorded one ({recording.state} after "
+            f"{len(recording.actions)}): it was recorded with another version, asset pack or condition\n"
+            f"  mend: record it again with `vlabench run --record --results NEW`")
     return played
 
 
 def _caption(played: Played, policy: PolicyCard) -> list[str]:
     spec = played.spec
     lines = [f"{policy.name}, {spec.task.key}, {spec.condition}, episode {spec.index}: {played.status} after "
-             f"{played.steps} steps", f"“{played.instruction}”", *described(played.realised, 200)]
+             f"{counted(played.steps, 'step')}", f"“{played.instruction}”", *described(played.realised, 200)]
     return lines + ([] if policy.cameras else ["right: the pictures under this condition (the policy reads none)"])
 
 

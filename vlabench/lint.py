@@ -11,6 +11,7 @@ from functools import partial
 from vlabench import cards, lineage
 from vlabench.conditions import Condition
 from vlabench.errors import CardError, VlabenchError
+from vlabench.wording import counted
 
 
 def problems() -> list[str]:
@@ -48,7 +49,8 @@ def _check_policy(name: str) -> None:
 def main() -> int:
     """Print the problems; 2 if there are any, else 0."""
     found = problems()
-    print("\n".join(found) or f"{len(cards.suite_names())} suites and {len(cards.policy_names())} policies are well")
+    print("\n".join(found) or f"{counted(len(cards.suite_names()), 'suite')} and "
+          f"{counted(len(cards.policy_names()), 'policy', 'policies')} are well")
     return 2 if found else 0
 
 

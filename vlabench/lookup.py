@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import fnmatch
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vlabench import cards, registry
 from vlabench.conditions import Condition
-from vlabench.errors import UnknownName
+from vlabench.errors import UnknownName, VlabenchError
 
 if TYPE_CHECKING:
     from vlabench.simulators.base import Simulator
@@ -51,6 +53,23 @@ def _tasks(kind: type[Simulator]) -> list[Task]:
     return [task for task_set in simulator.task_sets for task in simulator.tasks(task_set)]
 
 
+def suites_with(condition: str, simulator: str | None = None) -> list[str]:
+    """The suites that have a condition of this name or pattern; those that cannot be read have none."""
+    found = []
+    for name in cards.suite_names():
+        with contextlib.suppress(VlabenchError):
+            card = cards.load_suite(name)
+            if simulator in (None, card.simulator) and fnmatch.filter(card.conditions, condition):
+                found.append(name)
+    return found
+
+
+def where_to(condition: str, simulator: str) -> str:
+    """The end of a message about a condition that a suite lacks: the first suite that has it, or ""."""
+    suites = suites_with(condition, simulator)
+    return f"mend: --suite {suites[0]}, which has it" if suites else ""
+
+
 def find_condition(name: str, simulator: str, suite: str | None = None) -> Condition:
     """The condition of that name, in a suite or in any suite for a simulator: a name means the same in all of them.
 
@@ -63,5 +82,6 @@ def find_condition(name: str, simulator: str, suite: str | None = None) -> Condi
             conditions = {**card.conditions, **conditions}
     if name not in conditions:
         where = f"suite {suite!r}" if suite else "any suite"
-        raise UnknownName("condition", name, conditions, where=where, mend="mend: vlabench show SUITE lists its own")
+        mend = where_to(name, simulator) or "mend: vlabench show SUITE lists its own"
+        raise UnknownName("condition", name, conditions, where=where, mend=mend)
     return conditions[name]

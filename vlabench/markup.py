@@ -10,6 +10,8 @@ import base64
 import hashlib
 from html import escape
 
+from vlabench.wording import exact
+
 
 class Html(str):
     """Text that is markup already; every other string is escaped where it is put into a tag."""
@@ -57,7 +59,7 @@ for (const table of document.querySelectorAll("table.sortable")) table.tHead.add
 
 def tag(name: str, /, *content: str | None, **attributes: str | int | float | None) -> Html:
     """An element; what is no Html in it is escaped, None left out. `class_` is the attribute class, `data_x` data-x."""
-    given = "".join(f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
+    given = "".join(f' {key.rstrip("_").replace("_", "-")}="{escape(str(exact(value)))}"'
                     for key, value in attributes.items() if value is not None)
     if name in VOID:
         return Html(f"<{name}{given}>")

@@ -13,6 +13,7 @@ from vlabench.problems import shown
 from vlabench.simulators.base import Simulator
 from vlabench.slot import named, variant_of
 from vlabench.types import EpisodeRecord, EpisodeSpec, Identity, Success, Task
+from vlabench.wording import counted
 
 NOTHING = "nothing beyond stepping and looking"
 
@@ -103,9 +104,12 @@ def choose_conditions(suite: SuiteCard, options: Options) -> dict[str, Condition
     """The suite's conditions that were asked for, in the suite's order. Raises UnknownName, OptionError."""
     chosen = {name for name in suite.conditions if name != CLEAN}
     if options.conditions:
+        from vlabench.lookup import where_to
+
         for pattern in options.conditions:
             if not fnmatch.filter(suite.conditions, pattern):
-                raise UnknownName("condition", pattern, suite.conditions, where=f"suite {suite.name!r}")
+                raise UnknownName("condition", pattern, suite.conditions, where=f"suite {suite.name!r}",
+                                  mend=where_to(pattern, suite.simulator))
         chosen = {name for pattern in options.conditions for name in fnmatch.filter(suite.conditions, pattern)}
     if options.control:
         chosen.add(CLEAN)
@@ -134,7 +138,8 @@ def number_of_episodes(suite: SuiteCard, tasks: Sequence[Task], asked: int | Non
     fewest = min(tasks, key=lambda task: task.init_states)
     if episodes > fewest.init_states:
         raise OptionError(
-            f"{where}: {episodes} episodes: {fewest.init_states} init states are published for {fewest.key}, "
+            f"{where}: {counted(episodes, 'episode')}: "
+            f"{counted(fewest.init_states, 'init state is', 'init states are')} published for {fewest.key}, "
             f"and an episode needs one of its own\n  mend: --episodes {fewest.init_states} or less"
         )
     return episodes

@@ -68,9 +68,14 @@ def preview(suite_name: str, out: Path, *, assets: str = "primitive", tasks: Seq
         raise OptionError(f"--index {index}: {chosen[0].key} has the init states 0 … {chosen[0].init_states - 1}")
     shown = cameras or simulator.cameras[:1]
     cells = list(_cells(suite, simulator, chosen, conditions, index, seed, shown, size))
+    from matplotlib import rc_context
+
+    from vlabench.plots.style import TRUETYPE
+
     figure = _drawn(cells, f"{suite.name}, {assets} assets, episode {index}, {', '.join(shown)}")
     try:
-        figure.savefig(out, dpi=_DPI)
+        with rc_context({"pdf.fonttype": TRUETYPE}):
+            figure.savefig(out, dpi=_DPI)
     except (OSError, ValueError) as error:
         raise StoreError(f"{out}: the picture cannot be written: {error}") from error
     return cells

@@ -13,6 +13,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from vlabench.errors import near
+from vlabench.wording import exact
 
 
 def shown(path: Path) -> str:
@@ -93,7 +94,7 @@ def _plain(message: str) -> str:
 
 def _short(value: Any) -> str:
     try:
-        text = json.dumps(value, ensure_ascii=False)
+        text = json.dumps(exact(value), ensure_ascii=False)
     except (TypeError, ValueError):
         text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vlabench.types import Ended, Success, won
+from vlabench.wording import counted
 
 FEW = 6
 """Up to this many conditions have their rates in a line of plain text; of more it would grow longer than a screen."""
@@ -72,14 +73,14 @@ class Progress:
     def line(self) -> str:
         """`60/500 episodes, 1.25/s, 0:05:52 left, 2 errors`."""
         seconds = self.clock() - self.began
-        parts = [f"{self.held + self.played}/{self.total} episodes"]
+        parts = [f"{self.held + self.played:,}/{counted(self.total, 'episode')}"]
         if self.played and seconds > 0:
             rate = self.played / seconds
             left = round((self.total - self.held - self.played) / rate)
             parts.append(f"{rate:.2f}/s" if rate >= 0.1 else f"{60 * rate:.1f}/min")
             parts.append(f"{left // 3600}:{left // 60 % 60:02}:{left % 60:02} left")
         if self.errors:
-            parts.append(f"{self.errors} error{'s' if self.errors > 1 else ''}")
+            parts.append(counted(self.errors, "error"))
         return ", ".join(parts)
 
 

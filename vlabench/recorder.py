@@ -21,6 +21,7 @@ from vlabench.files import replacing
 from vlabench.listening import Bools, Keeper, Listener
 from vlabench.seeding import Draws
 from vlabench.types import Decision, EpisodeSpec, Floats, Image, Observation, Outcome
+from vlabench.wording import counted
 
 
 @dataclass(frozen=True)
@@ -160,8 +161,8 @@ class Replayed(Policy):
     def act(self, obs: Observation) -> Decision:
         """The chunk [1, replan, D] of this look. Raises ValueError past the end: it is not the recorded episode."""
         if self._look >= len(self._chunks):
-            raise ValueError(f"the recording ends after {len(self._chunks)} looks, but this episode goes on: "
-                             f"it was recorded with another version, asset pack or condition")
+            raise ValueError(f"the recording ends after {counted(len(self._chunks), 'look')}, but this episode goes "
+                             f"on: it was recorded with another version, asset pack or condition")
         self._look += 1
         return Decision(self._chunks[self._look - 1][None])
 

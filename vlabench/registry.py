@@ -7,7 +7,7 @@ One rule for the built-in ones, and no list to edit. The name `gripper_fault` of
 
 Other packages add names through the entry point groups `vlabench.perturbations`, `vlabench.adapters`,
 `vlabench.simulators` and `vlabench.training.methods`, each as `name = "module:Class"`. A name can be taken once:
-duplicates are refused.
+duplicates are refused. A policy's card that is given by its path may name such a class itself.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from vlabench.errors import PluginError, UnknownName, wording
+from vlabench import modules
+from vlabench.errors import PluginError, UnknownName, words_of
 
 if TYPE_CHECKING:
     from vlabench.adapters.base import Policy
@@ -75,15 +76,29 @@ def method(name: str) -> type[Method]:
 
 def load(kind: Kind, name: str) -> type[Any]:
     """Import and return the class of a name. Raises UnknownName, PluginError."""
-    where = target(kind, name)
+    return class_at(kind, target(kind, name), f"{kind} {name!r}")
+
+
+def class_at(kind: Kind, where: str, who: str, beside: Path | None = None) -> type[Any]:
+    """Import and return the class `module:Class`. who: names it, for messages. beside: a folder in which its module is
+    looked for first. Raises PluginError.
+    """
     module_name, _, attribute = where.partition(":")
     try:
+        if beside is not None:
+            modules.prefer(module_name, beside)
         found = getattr(importlib.import_module(module_name), attribute, None)
+    except PluginError as error:
+        raise PluginError(f"{who} ({where}): {error}") from None
+    except ModuleNotFoundError as error:
+        lost = beside is not None and f"{module_name}.".startswith(f"{error.name}.")
+        raise PluginError(f"{who} ({where}) cannot be imported: {error}"
+                          + (f", neither in {beside} nor where Python looks" if lost else "")) from error
     except (Exception, SystemExit) as error:  # whatever the module does while it is imported
-        raise PluginError(f"{kind} {name!r} ({where}) cannot be imported: {_mistake(error)}") from error
+        raise PluginError(f"{who} ({where}) cannot be imported: {_mistake(error)}") from error
     base = getattr(importlib.import_module(f"vlabench.{FOLDERS[kind]}.base"), BASES[kind])
     if not (isinstance(found, type) and issubclass(found, base)):
-        raise PluginError(f"{kind} {name!r}: {where} is not a subclass of {base.__module__}:{base.__name__}")
+        raise PluginError(f"{who}: {where} is not a subclass of {base.__module__}:{base.__name__}")
     return found
 
 
@@ -93,8 +108,8 @@ def _mistake(error: BaseException) -> str:
         return f"{type(error).__name__}: {error.msg} [{error.filename}:{error.lineno}]"
     frames = traceback.extract_tb(error.__traceback__)
     if isinstance(error, ImportError) or not frames:
-        return wording(error)
-    return f"{type(error).__name__}: {wording(error)} [{frames[-1].filename}:{frames[-1].lineno}]"
+        return words_of(error)
+    return f"{type(error).__name__}: {words_of(error)} [{frames[-1].filename}:{frames[-1].lineno}]"
 
 
 def refresh() -> None:

@@ -20,6 +20,7 @@ from vlabench.simulators.base import Simulator
 from vlabench.slot import named
 from vlabench.store import Store, Writer
 from vlabench.types import EpisodeRecord, EpisodeSpec, Identity, won
+from vlabench.wording import counted
 from vlabench.worker import Done, Job
 
 MAX_ERRORS = 0.05
@@ -62,8 +63,8 @@ class RunSummary:
         return 130 if self.interrupted else int(self.too_many_errors)
 
     def __str__(self) -> str:
-        number = f"{self.played} episode{'' if self.played == 1 else 's'}"
-        lines = [f"{number} played in {self.seconds:.1f} s, {self.held} were on record already"]
+        held = f"{self.held:,} {'was' if self.held == 1 else 'were'} on record already"
+        lines = [f"{counted(self.played, 'episode')} played in {self.seconds:.1f} s, {held}"]
         if self.errors:
             share = 100 * self.errors / self.planned
             lines.append(f"{self.errors} of {self.planned} ended in errors ({share:.1f} %); they are no part of any "
@@ -73,7 +74,7 @@ class RunSummary:
                 lines.append(f"that is more than {100 * MAX_ERRORS:.0f} %: this run failed")
         if self.interrupted:
             left = self.planned - self.held - self.played
-            lines.append(f"interrupted with {left} episodes left; the same command plays on")
+            lines.append(f"interrupted with {counted(left, 'episode')} left; the same command plays on")
         return "\n".join(lines)
 
 
@@ -115,7 +116,7 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
             progress.start(len(plan.specs), len(plan.specs) - len(todo), plan.success)
             try:
                 with Crew(job, todo, min(workers, len(todo)), lambda spec: time_limit or default_time_limit(spec),
-                          progress.note) as crew:
+                          progress.note, "--time-limit") as crew:
                     for result in crew.results():
                         book.enter(result)
             except KeyboardInterrupt:
@@ -152,7 +153,7 @@ def _aged(records: Iterable[EpisodeRecord], now: Mapping[str, str]) -> list[str]
     """A sentence for each version that records were played with and that is another one now."""
     then = Counter((name, version) for record in records for name, version in record.versions.items()
                    if now.get(name, version) != version)
-    return [f"{count} record{'s' if count > 1 else ''} on hand made with {name} {version}, now {now[name]}: an episode "
+    return [f"{counted(count, 'record')} on hand made with {name} {version}, now {now[name]}: an episode "
             f"may end otherwise with it; --results DIR plays all of them anew"
             for (name, version), count in sorted(then.items())]
 

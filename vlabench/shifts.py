@@ -20,6 +20,7 @@ from vlabench.problems import shown
 from vlabench.stats import LEVEL, Tasks
 from vlabench.stats.distances import mean_distances, paired_energy
 from vlabench.types import Floats
+from vlabench.wording import counted
 
 LOOKS, STEPS = 2_000, 4_000
 """So many looks of all clean episodes, and steps of a condition's, are compared with each other at most: from each
@@ -98,7 +99,8 @@ def gather(paths: Sequence[Path], conditions: Sequence[str] = ()) -> tuple[list[
     order = [trace.identity for trace in probes[0].traces
              if trace.identity in common and _wanted(trace.condition, conditions)]
     kept = [Probe(each.facts, each.only(order)) for each in probes]
-    notes += [f"{label(each)}: {len(each.traces) - len(common)} episodes that other policies lack are left out"
+    lost = "episode that other policies lack is left out", "episodes that other policies lack are left out"
+    notes += [f"{label(each)}: {counted(len(each.traces) - len(common), *lost)}"
               for each in probes if len(each.traces) > len(common)]
     if not kept[0].traces:
         raise OptionError("the probes have no episode in common\n  mend: make them with the same --suite, --tasks, "

@@ -17,6 +17,7 @@ from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import Draws, stream
 from vlabench.simulators.base import Scene, Variant
 from vlabench.types import EpisodeSpec, Floats, Observation
+from vlabench.wording import counted
 
 _T = TypeVar("_T", bound=np.generic)
 ASKED = "action/asked"
@@ -208,8 +209,9 @@ def _same(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> bool:
 def _check_finite(obs: Observation, whose: str, step: int) -> None:
     finite = np.isfinite(obs.proprio)
     if not finite.all():
-        raise ValueError(f"{whose} returned {int((~finite).sum())} values of proprioception that are not finite "
-                         f"at step {step}")
+        wrong = counted(int((~finite).sum()), "value of proprioception that is not finite",
+                        "values of proprioception that are not finite")
+        raise ValueError(f"{whose} returned {wrong} at step {step}")
 
 
 def _layout(obs: Observation) -> dict[str, str]:

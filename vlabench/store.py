@@ -27,6 +27,7 @@ from vlabench.errors import StoreError
 from vlabench.files import LOCK, InUse, locked
 from vlabench.problems import shown
 from vlabench.types import EpisodeRecord, Identity
+from vlabench.wording import counted
 
 FORMAT = 1
 """Of a line; raised when the fields of EpisodeRecord change their names or meaning."""
@@ -65,10 +66,10 @@ class Reading:
         """One sentence per reason, for people."""
         reasons = sorted(self.ignored.items())
         if self.outdated:
-            what = f"condition{'s' if len(self.outdated) > 1 else ''} {listed(self.outdated)}"
+            what = f"{'condition' if len(self.outdated) == 1 else 'conditions'} {listed(self.outdated)}"
             why = f"{what} had other parameters then, or the simulator an earlier protocol"
             reasons.insert(0, (why, self.outdated.total()))
-        return [f"{n} record{'s' if n > 1 else ''} left out: {why}" if n else why for why, n in reasons]
+        return [f"{counted(n, 'record')} left out: {why}" if n else why for why, n in reasons]
 
 
 @dataclass(frozen=True)

@@ -18,15 +18,15 @@ import tempfile
 import time
 import traceback
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
 
-from vlabench import arithmetic, registry
+from vlabench import arithmetic, registry, weights
 from vlabench.adapters.base import Actor
 from vlabench.episode import EpisodeError, Played, play
-from vlabench.errors import VlabenchError, wording
+from vlabench.errors import VlabenchError, words_of
 from vlabench.files import Scratch
 from vlabench.listening import Keeper, Keepers
 from vlabench.offspring import die_with
@@ -59,6 +59,7 @@ class Job:
 
     chains: condition → stream name → perturbation. keeper: made for every episode; what it kept comes back with Done.
     batch: so many episodes are played side by side at most; by default as many as the simulator can.
+    read: checksums of weights (`weights.known`), which a worker is not to compute again.
     """
 
     simulator: str
@@ -67,6 +68,7 @@ class Job:
     chains: Mapping[str, Mapping[str, Perturbation]]
     keeper: type[Keeper] | None = None
     batch: int | None = None
+    read: Mapping[str, tuple[weights.Stamp, str]] = field(default_factory=dict)
 
     def engine(self) -> Simulator:
         """The simulator, which is cheap to make."""
@@ -188,6 +190,7 @@ def main(handle: int, parent: int) -> None:
     with contextlib.suppress(EOFError, BrokenPipeError):  # the runner closed its end: no more work
         job = connection.recv()
         assert isinstance(job, Job)
+        weights.believe(job.read)
         try:
             stage = Stage(job)
         except (Exception, SystemExit) as error:
@@ -240,7 +243,7 @@ class Worker:
                 pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
                 env={**os.environ, **arithmetic.environment(), **ENVIRONMENT, "TMPDIR": str(self._folder.path)},
                 start_new_session=True)
-        self._send(job, time_limit)
+        self._send(replace(job, read=weights.known()), time_limit)
 
     @property
     def elapsed(self) -> float:
@@ -312,7 +315,7 @@ def _death(code: int) -> str:
 
 def told(error: BaseException) -> str:
     """The message of an error, cut to LONGEST; unless it is one of ours, with the file and line that raised it."""
-    text = wording(error)
+    text = words_of(error)
     if len(text) > LONGEST:
         text = f"{text[:LONGEST]} … ({len(text)} characters)"
     frames = traceback.extract_tb(error.__traceback__)

@@ -99,7 +99,7 @@ def test_equal_policies_pass_after_the_pairs_that_the_test_needs() -> None:
     assert finding.pairs == TASKS * -(-needed // TASKS)  # whole rounds, and not one more was played
     assert first.played == second.played == finding.pairs
     assert finding.difference.low > -0.05
-    assert "played 168 of the 1600 episodes that were not on record, 90 % saved; the verdict rests on 84 pairs" in (
+    assert "played 168 of the 1,600 episodes not on record, 90 % saved; the verdict rests on 84 pairs" in (
         report.effort)
 
 

@@ -153,6 +153,8 @@ HOSTILE: dict[str, tuple[Change, str]] = {
                                       "cannot be read"),
     "a card of another policy": (swap("noise = 0.2", "noise = 0.3", "cards/policies/policy-good.toml"),
                                  "policy-good.toml: the card's digest is"),
+    "a card that names a class": (swap('"toy_seeker"', '"tests.toy.toy:Seeker"', "cards/policies/policy-good.toml"),
+                                  "names a class, which this card may not: it lies in a submission, of which nothing"),
     "a title of two lines": (swap('"Seeks"', '"a\\nb"', "cards/policies/policy-good.toml"), "title: must be one line"),
     "a card trained on nothing known": (swap("[]", '["rotatoin"]', "cards/policies/policy-good.toml"),
                                         "unknown perturbation, suite or task set 'rotatoin'"),
@@ -210,7 +212,7 @@ IMPLAUSIBLE: dict[str, tuple[dict[str, Any], str]] = {
     "parameters": ({"realised": {}}, r"has drawn parameters of \[\], not of \['toy_jolt'\]"),
     "pictures": ({"frame": {}}, r"has first pictures of \[\], not of \['side', 'top'\]"),
     "nothing changed": ({"changed": {}, "changed_first": []}, "condition 'jolt', channel 'action': not changed at all"),
-    "time": ({"seconds": -1.0}, "took -1.0 seconds"),
+    "time": ({"seconds": -1.0}, "took -1 seconds"),
 }
 
 

@@ -70,7 +70,7 @@ REFUSED: dict[str, tuple[Edit, str]] = {
                    r"toy_points/2 jolt 2, toy_points/2 jolt 3\n  mend: vlabench run --policy .*mine.toml --suite toy "
                    r"--assets plain --results .*results$"),
     "an error": (lambda records: [dataclasses.replace(records[0], status="error"), *records[1:]],
-                 r"1 of 36 episodes are lacking \(1 of them ended in errors\): toy_points/0 clean 0"),
+                 r"1 of 36 episodes is lacking \(1 of them ended in errors\): toy_points/0 clean 0"),
     "another card": (lambda records: [dataclasses.replace(records[0], policy_digest="0" * 64), *records[1:]],
                      "1 of 36 episodes .*\n  1 record left out: policy 'mine' had another card, other weights or other "
                      "code then"),
@@ -110,6 +110,12 @@ def test_names_and_contacts_that_cannot_be(tmp_path: Path, card: Path, name: str
         attempt(tmp_path, card, name=name, contact=contact)
     with pytest.raises(UnknownName, match="unknown suite 'tooy'"):
         attempt(tmp_path, card, suite="tooy")
+
+
+def test_a_class_that_a_card_names_itself_is_not_submitted(tmp_path: Path, card: Path) -> None:
+    card.write_text(card.read_text().replace('"toy_seeker"', '"tests.toy.toy:Seeker"'))
+    with pytest.raises(SubmissionError, match="mine.toml: adapter: 'tests.toy.toy:Seeker': nobody else finds"):
+        submit(tmp_path / "results", str(card), "toy", name="mine", contact="x", out=tmp_path / "board" / "mine")
 
 
 def test_nothing_is_overwritten(tmp_path: Path, card: Path) -> None:

@@ -181,7 +181,7 @@ def test_a_rerun_within_the_band_is_reproduced_and_says_so(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(("found", "reason"), [
-    (rerun(399, 8), "399 of 2000 episodes were played again, 20 % are needed"),
+    (rerun(399, 8), "399 of 2,000 episodes were played again, 20 % are needed"),
     (rerun(400, 14), "the rerun's difference, .* to .* points, does not lie within ±5"),
     (rerun(400, 0, failed=1), "1 of 400 episodes could not be replayed"),
     (rerun(400, 0, interrupted=True), "could not be replayed"),

@@ -82,7 +82,7 @@ def test_policies_are_drawn_on_common_episodes(results: Path, tmp_path: Path) ->
     data = plots.load([write_records(tmp_path, odd)])
     assert [len(side.outcomes["clean", "kitchen"]) for side in data.sides] == [2, 2]
     write_records(tmp_path, episodes("kitchen/0", "clean", "s", policy="other", seed=3))
-    with pytest.raises(OptionError, match=r"without other \(1 episodes\) there are 2 in common\n  mend: --policies"):
+    with pytest.raises(OptionError, match=r"without other \(1 episode\): 2 episodes in common\n  mend: --policies"):
         plots.load([tmp_path])
 
 
@@ -182,11 +182,21 @@ def test_series_can_be_told_apart_without_colour() -> None:
     assert len({(look(i).color, look(i).marker) for i in range(30)}) == 30
 
 
+def test_a_pdf_is_drawn_in_vectors_with_truetype_fonts(results: Path, tmp_path: Path) -> None:
+    figure = drawn("drops", plots.load([results]))
+    assert plots.save(figure, tmp_path / "one.pdf") == [tmp_path / "one.pdf"]
+    plots.save(drawn("drops", plots.load([results])), tmp_path / "two.pdf")
+    content = (tmp_path / "one.pdf").read_bytes()
+    assert content.startswith(b"%PDF") and content == (tmp_path / "two.pdf").read_bytes()
+    assert b"/FontFile2" in content and b"/Type3" not in content and b"/CreationDate" not in content
+    assert b"/Subtype /Image" not in content
+
+
 def test_wrong_kinds_and_files_are_refused(results: Path, tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="unknown kind of plot 'radr': did you mean 'radar'"):
         plots.draw("radr", plots.load([results]))
-    with pytest.raises(OptionError, match=r"\.svg or \.png"):
-        plots.check_target(tmp_path / "one.pdf")
+    with pytest.raises(OptionError, match=r"one\.jpg: a figure is written as \.svg, \.png, \.pdf, or without a suffix"):
+        plots.check_target(tmp_path / "one.jpg")
     with pytest.raises(OptionError, match="there is no folder"):
         plots.check_target(tmp_path / "no" / "one.svg")
     (tmp_path / "one.svg").mkdir()

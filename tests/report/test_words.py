@@ -59,5 +59,4 @@ def test_one_policy_beside_another(both: plots.Data) -> None:
 
 def test_lists_and_numbers() -> None:
     assert [words.listed(names) for names in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
-    assert [words.counted(n, "task") for n in (0, 1, 2000)] == ["0 tasks", "1 task", "2,000 tasks"]
     assert words.versions({"mujoco": ["3.8.1"], "numpy": ["2.3", "2.4"]}) == "mujoco 3.8.1, numpy 2.3 or 2.4"

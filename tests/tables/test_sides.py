@@ -69,9 +69,9 @@ def test_the_policy_that_leaves_nothing_in_common_is_named() -> None:
         sides(gathered(*played), together=True)
     assert str(caught.value) == (
         "no episode of hero, rival, stranger on primitive assets is left that all policies there have an outcome for; "
-        "without stranger (3 episodes) there are 2 in common\n  mend: --policies hero,rival")
+        "without stranger (3 episodes): 2 episodes in common\n  mend: --policies hero,rival")
     assert len(sides(gathered(*played))[0]) == 3
-    assert "without rival (2 episodes) there are 3 in common" in str(pytest.raises(
+    assert "without rival (2 episodes): 3 episodes in common" in str(pytest.raises(
         OptionError, sides, gathered(*played[4:]), together=True).value)
 
 

@@ -111,7 +111,7 @@ def test_markdown_has_conditions_side_by_side_and_real_minus_signs() -> None:
     assert [line[0] for line in cells[2:]] == ["kitchen", "garage", "total"]
     # Of two tasks, of which one always succeeds, eight episodes are worth more: 8 · 3.5 / (8² · 0.25 / 12 + 2)
     low, high = agresti_coull(0.75, 8.4)
-    assert cells[2][1:5] == [f"75.0 [{100 * low:.1f}, {100 * high:.1f}]", "8 (+1 errors)", "50.0 [18.8, 81.2]", "6"]
+    assert cells[2][1:5] == [f"75.0 [{100 * low:.1f}, {100 * high:.1f}]", "8 (+1 error)", "50.0 [18.8, 81.2]", "6"]
     assert cells[2][5].startswith("−75.0 [−")
     assert len({len(line) for line in lines}) == 1
     assert set(cells[1][0]) == {"-"} and all(cell.endswith("-:") for cell in cells[1][1:])
@@ -132,7 +132,7 @@ def test_a_condition_missing_in_one_set_leaves_empty_cells() -> None:
 def test_without_a_control_there_are_rates_only() -> None:
     header, rows = tables.grid(tables.summary(episodes("kitchen/0", "joint", "ef")))
     assert header == ["task set", "joint % [95 %]", "n"]
-    assert rows == [["kitchen", "0.0 [0.0, 83.3]", "1 (+1 errors)"]]
+    assert rows == [["kitchen", "0.0 [0.0, 83.3]", "1 (+1 error)"]]
 
 
 def test_nothing_but_errors_is_a_dash() -> None:

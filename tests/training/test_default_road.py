@@ -22,6 +22,6 @@ def test_a_card_of_one_demonstration_is_trained_in_the_default_folder(tmp_path: 
     done = CliRunner().invoke(app, ["train", "--policy", "tiny.toml", "--workers", "1"])
     assert done.exit_code == 0, done.output
     card = load_policy(str(tmp_path / ".training" / "tiny" / "tiny.toml"))
-    assert card.made and card.made.data.startswith("1 demonstrations of 1 tasks")
+    assert card.made and card.made.data.startswith("1 demonstration of 1 task,")
     again = CliRunner().invoke(app, ["train", "--policy", "tiny.toml", "--workers", "1"])
     assert again.exit_code == 0 and ".training/tiny/tiny.safetensors: sha256 " in again.stdout

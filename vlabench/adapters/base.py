@@ -23,6 +23,8 @@ class Policy(ABC):
     """Part of a policy's digest: raised when the same options come to mean other actions."""
     libraries: ClassVar[tuple[str, ...]] = ()
     """Packages whose version can change what it does; records have them beside the simulator's."""
+    builds_on: ClassVar[tuple[str, ...]] = ()
+    """Options that name another policy, whose weights it loads, too."""
 
     @abstractmethod
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
@@ -61,9 +63,9 @@ class Actor:
 class TrainablePolicy(Policy):
     """A policy that training methods can change: a torch module whose actions are a distribution.
 
-    Its constructor takes `weights`, a file; `decode`, which is "sample" or "normal" where actions are to be drawn; and
-    `temperature`: what they are drawn from, `models.exploration.explored` says. The methods keep the graph, so that
-    what they return can be differentiated.
+    Its constructor takes `weights`, a file or a folder; `decode`, which is "sample" or "normal" where actions are to be
+    drawn; and `temperature`: what they are drawn from, `models.exploration.explored` says. The methods keep the graph,
+    so that what they return can be differentiated.
 
     module: its parameters. Where actions are drawn, the decision's extras have `log_probs` and `means`, float32
     [B, T, D], of the distribution that they were drawn from (`models.exploration.drawn`).

@@ -33,6 +33,7 @@ class Nano(TrainablePolicy):
     """
 
     libraries = ("torch",)
+    builds_on = ("base",)
     module: NanoVLA
 
     def __init__(self, weights: Path, decode: Decoding = "mean", temperature: float = 1.0, device: str = "cpu",

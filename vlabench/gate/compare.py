@@ -15,6 +15,7 @@ from vlabench.gate.verdicts import EXIT, Finding, Terms, judge, overall, paired
 from vlabench.gather import superseded
 from vlabench.store import listed
 from vlabench.types import EpisodeRecord
+from vlabench.wording import counted
 
 
 @dataclass(frozen=True)
@@ -103,11 +104,11 @@ def compare(baseline: str, candidate: str, choice: Choice, results: Path = Path(
     notes += difference_notes(first, second, mine, theirs)
     for each in pairs:
         if any(each.errors):
-            notes.append(f"condition {each.condition!r}: {each.errors[0]} episodes of the baseline and "
+            notes.append(f"condition {each.condition!r}: {counted(each.errors[0], 'episode')} of the baseline and "
                          f"{each.errors[1]} of the candidate ended in errors and are left out")
         if any(each.alone):
-            notes.append(f"condition {each.condition!r}: {each.alone[0]} episodes of the baseline and {each.alone[1]} "
-                         f"of the candidate have no counterpart and are left out")
+            notes.append(f"condition {each.condition!r}: {counted(each.alone[0], 'episode')} of the baseline and "
+                         f"{each.alone[1]} of the candidate have no counterpart and are left out")
     findings = tuple(judge(pairs, terms))
     return Report(first.label, second.label, first.assets, choice, findings, tuple(notes))
 

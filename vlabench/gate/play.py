@@ -24,6 +24,7 @@ from vlabench.gate.verdicts import Finding, Pairs, finding_of, judge, paired
 from vlabench.plan import Options, Plan
 from vlabench.progress import Progress
 from vlabench.types import Success
+from vlabench.wording import counted
 
 FIRST_PAIRS = 32
 """Pairs of a condition's first batch, in whole rounds, SEEN at least: fewer seldom decide, and each batch starts
@@ -128,8 +129,8 @@ class Match:
             self.trial.look(contest, lambda: bool(self._pairs(contest).unfit(self.trial.terms.task_margin)))
         state = contest.sequence.state
         if state.n:
-            self.progress.note(f"{contest.condition}: {contest.verdict} after {contest.rounds} rounds, difference "
-                               f"{100 * state.value:+.1f} points")
+            self.progress.note(f"{contest.condition}: {contest.verdict} after {counted(contest.rounds, 'round')}, "
+                               f"difference {100 * state.value:+.1f} points")
 
     def _cheapest(self) -> Contest | None:
         """The undecided condition whose next batch has the fewest steps to play."""
@@ -168,5 +169,5 @@ class Match:
         played = sum(player.played for player in self.players)
         looked = sum(contest.rounds * len(contest.tasks) for contest in self.trial.contests)
         saved = f", {100 * (1 - played / lacking):.0f} % saved" if lacking else ""
-        return (f"played {played} of the {lacking} episodes that were not on record{saved}; the verdict rests on "
-                f"{looked} pairs")
+        return (f"played {played} of {counted(lacking, 'episode')} not on record{saved}; the verdict rests on "
+                f"{counted(looked, 'pair')}")

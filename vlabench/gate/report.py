@@ -15,6 +15,7 @@ from vlabench.errors import OptionError, StoreError
 from vlabench.gate.compare import Report
 from vlabench.gate.power import POWER, Visible
 from vlabench.gate.verdicts import Finding, TaskLoss
+from vlabench.wording import counted
 
 WORDS = {"no regression": "no regression", "regression": "REGRESSION", "undecided": "inconclusive"}
 """Verdict → what is said."""
@@ -40,12 +41,12 @@ def terms(report: Report) -> str:
     count, bound = len(report.findings), f"−{choice.margin:g}" if choice.margin else "0"
     many = f", corrected for {count} conditions" if count > 1 else ""
     looks = ", both valid at every look" if report.sequential else ""
-    return (f"{what}{report.assets} assets; the same episodes{seeds}; margin {choice.margin:g} points, of a single "
-            f"task {choice.task_margin:g}, alpha {choice.alpha:g}. The difference is candidate − baseline in points, "
-            f"the mean over tasks; the lower end of its interval has an error of {choice.alpha:g}, the upper end one "
-            f"of {choice.alpha / 2:g}{many}{looks}. No regression: it lies above {bound}, and no task is "
+    return (f"{what}{report.assets} assets; the same episodes{seeds}; margin {counted(choice.margin, 'point')}, of a "
+            f"single task {choice.task_margin:g}, alpha {choice.alpha:g}. The difference is candidate − baseline "
+            f"in points, the mean over tasks; the lower end of its interval has an error of {choice.alpha:g}, the "
+            f"upper end one of {choice.alpha / 2:g}{many}{looks}. No regression: it lies above {bound}, and no task is "
             f"flagged. A regression: it lies below, or a task is flagged, because it certainly lost something and "
-            f"{choice.task_margin:g} points or more.")
+            f"{counted(choice.task_margin, 'point')} or more.")
 
 
 def rows(report: Report) -> tuple[list[str], list[list[str]]]:
@@ -87,7 +88,8 @@ def notes(report: Report) -> list[str]:
 
 def loss(task: TaskLoss) -> str:
     """`libero_goal/3 −80 points (16 lost, 0 gained of 20; p 0.0006)`."""
-    text = f"{task.task} {100 * task.difference:+.0f} points".replace("-", "−")
+    change = round(100 * task.difference)
+    text = f"{task.task} {'+' if change > 0 else ''}{counted(change, 'point')}".replace("-", "−")
     return f"{text} ({task.lost} lost, {task.gained} gained of {task.pairs}" + (
         f"; p {task.p:.2g})" if task.p < 1 else ")")
 
@@ -103,14 +105,14 @@ def sight(report: Report) -> list[str]:
 
 
 def _sight(seen: Visible, unit: str) -> str:
-    number = f"{seen.episodes} {unit}{'' if seen.episodes == 1 else 's'}{' a task' if unit == 'episode' else ''}"
+    number = f"{counted(seen.episodes, unit)}{' a task' if unit == 'episode' else ''}"
     if seen.lost is None:
         return f"{number} cannot show that a single task collapsed; {seen.enough} could"
     share = 100 * seen.lost / seen.episodes
-    likely = "" if seen.likely is None else (f"; one that loses {100 * seen.likely:.0f} points is found in "
-                                             f"{100 * POWER:.0f} % of such gates")
-    return (f"with {number}, a task is flagged once it loses {seen.lost} of them ({share:.0f} points), none gained"
-            f"{likely}")
+    likely = "" if seen.likely is None else (f"; one that loses {counted(round(100 * seen.likely), 'point')} is found "
+                                             f"in {100 * POWER:.0f} % of such gates")
+    return (f"with {number}, a task is flagged once it loses {seen.lost} of them ({counted(round(share), 'point')}), "
+            f"none gained{likely}")
 
 
 def to_rich(report: Report) -> Table:
@@ -133,7 +135,7 @@ def to_markdown(report: Report) -> str:
                              for line in lines[:MAX_ROWS])]
     said = [f"- {_plain(note)}" for note in notes(report)]
     if len(lines) > MAX_ROWS:
-        said.insert(0, f"- {len(lines) - MAX_ROWS} more conditions are {lines[-1][1]}")
+        said.insert(0, f"- {counted(len(lines) - MAX_ROWS, 'more condition')}: {lines[-1][1]}")
     parts = [f"## {_plain(headline(report))}", _plain(terms(report)),
              "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in table), "\n".join(said)]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -148,7 +150,7 @@ def to_junit(report: Report) -> str:
     where = ".".join(filter(None, ["gate", report.choice.suite, report.assets]))
     for finding in report.findings:
         case = ElementTree.SubElement(suite, "testcase", {"classname": where, "name": finding.condition, "time": "0"})
-        text = f"difference {points(finding.difference)} points over {finding.pairs} pairs; baseline " \
+        text = f"difference {points(finding.difference)} points over {counted(finding.pairs, 'pair')}; baseline " \
                f"{_percent(finding.baseline)} %, candidate {_percent(finding.candidate)} %"
         if finding.verdict == "regression":
             flagged = f"; flagged: {', '.join(map(loss, finding.flagged))}" if finding.flagged else ""

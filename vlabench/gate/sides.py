@@ -15,6 +15,7 @@ from vlabench.errors import OptionError, UnknownName
 from vlabench.problems import shown
 from vlabench.store import RUNS, Store, content_of
 from vlabench.types import EpisodeRecord
+from vlabench.wording import counted
 
 _VERSION = re.compile("@([0-9a-f]{4,64})$")
 
@@ -163,7 +164,8 @@ def _version(address: Address, holding: Holding, card: PolicyCard | None, as_is:
     if card is not None and (as_is or card.digest in known):
         return card.digest
     if len(known) > 1:
-        listed = ", ".join(f"{digest[:8]} ({count} records)" for digest, count in holding.versions.most_common())
+        listed = ", ".join(f"{digest[:8]} ({counted(count, 'record')})"
+                           for digest, count in holding.versions.most_common())
         raise OptionError(f"{address.text!r} holds several versions of policy {holding.policy!r}: {listed}\n"
                           f"  mend: {address.text}@{next(iter(known))[:8]}")
     return next(iter(known))
@@ -189,12 +191,12 @@ def _of_policy(address: Address, playing: bool) -> list[Holding]:
 
 def _card(address: Address) -> PolicyCard:
     """The card of the side's policy. Raises UnknownName, CardError."""
-    return cards.load_policy(address.policy or holdings(address.root)[0].policy)
+    return cards.load_policy(address.policy or holdings(address.root)[0].policy, foreign=not address.policy)
 
 
 def _known_card(address: Address, policy: str) -> PolicyCard | None:
     try:
-        return cards.load_policy(address.policy or policy)
+        return cards.load_policy(address.policy or policy, foreign=not address.policy)
     except UnknownName:
         return None
 

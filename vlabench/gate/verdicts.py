@@ -15,6 +15,7 @@ from vlabench import stats
 from vlabench.gate.power import Visible, further_episodes, tasks_needed, visible
 from vlabench.runner import MAX_ERRORS
 from vlabench.types import EpisodeRecord, Success, won
+from vlabench.wording import counted
 
 Episode = tuple[str, int]
 """(task, index): what both sides' seeds have in common."""
@@ -248,7 +249,7 @@ def _open(change: stats.Difference, tasks: int, terms: Terms) -> str:
     needed = tasks_needed(terms.margin, terms.alpha)
     if needed is None or tasks < needed:
         could = "no number could" if needed is None else f"{needed} could"
-        return f"{tasks} tasks cannot show that tasks like these lost less than the margin, {could}"
+        return f"{counted(tasks, 'task')} cannot show that tasks like these lost less than the margin, {could}"
     return "" if change.p_no_worse(terms.margin) <= terms.alpha else "more episodes do not help, more tasks do"
 
 
@@ -257,8 +258,8 @@ def _few(names: Sequence[str]) -> str:
 
 
 def _counted(pairs: Pairs) -> str:
-    return (f"baseline: {pairs.errors[0]} errors, {pairs.alone[0]} without a counterpart; "
-            f"candidate: {pairs.errors[1]} errors, {pairs.alone[1]} without a counterpart")
+    return (f"baseline: {counted(pairs.errors[0], 'error')}, {pairs.alone[0]} without a counterpart; "
+            f"candidate: {counted(pairs.errors[1], 'error')}, {pairs.alone[1]} without a counterpart")
 
 
 def overall(findings: Sequence[Finding]) -> stats.Verdict:

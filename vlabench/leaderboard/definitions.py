@@ -14,6 +14,7 @@ from vlabench.leaderboard.manifest import ConditionForm, Manifest
 from vlabench.plan import choose_tasks
 from vlabench.slot import named
 from vlabench.types import EpisodeRecord, Success, Task, won
+from vlabench.wording import counted
 
 MEND = "mend: play the suite as it is here, and submit again"
 LAST_STEP, FEW = 0.1, 5
@@ -130,10 +131,10 @@ def _contradiction(record: EpisodeRecord, limit: int, rule: Success) -> str:
         return (f"is a {record.status}, but success_once is {record.success_once} and success_at_end "
                 f"{record.success_at_end}")
     if not 1 <= record.steps <= limit or not over and record.steps != limit:
-        return f"is a {record.status} after {record.steps} steps, with a limit of {limit}"
+        return f"is a {record.status} after {counted(record.steps, 'step')}, with a limit of {limit}"
     if not record.state or record.phase or record.error or record.message:
         return "has no final state, or an error's phase or message"
-    return "" if record.seconds >= 0 else f"took {record.seconds} seconds"
+    return "" if record.seconds >= 0 else f"took {record.seconds:g} seconds"
 
 
 def _may_reword(condition: Condition, policy: PolicyCard) -> bool:

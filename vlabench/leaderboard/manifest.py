@@ -17,11 +17,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
-from vlabench.cards import SAFE_NAME
+from vlabench.cards import SAFE_NAME, SUBMISSION
 from vlabench.conditions import condition_digest
 from vlabench.types import Success
 
-MANIFEST = "submission.json"
+MANIFEST = SUBMISSION
 SUBMISSIONS = "submissions"
 """The folder of a leaderboard that they lie in."""
 SCHEMA = "submission.schema.json"

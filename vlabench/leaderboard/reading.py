@@ -25,11 +25,12 @@ from pydantic_core import from_json
 
 from vlabench import cards, lineage, registry, store
 from vlabench.card_types import PolicyCard
-from vlabench.errors import SubmissionError
+from vlabench.errors import CardError, SubmissionError
 from vlabench.leaderboard.definitions import Definitions, check_current, check_plausible
 from vlabench.leaderboard.manifest import MANIFEST, SEED, Claim, Manifest, plain
 from vlabench.problems import one_line_each, shown
 from vlabench.types import EpisodeRecord, won
+from vlabench.wording import counted
 
 MAX_MANIFEST = 2**20
 LISTED = 100
@@ -188,8 +189,10 @@ def _policy(folder: Path, manifest: Manifest) -> PolicyCard:
     """The submitted card. Its digest is that of the manifest, where the adapter is here in the same revision."""
     path = folder / "cards" / "policies" / f"{manifest.policy}.toml"
     try:
-        card = cards.load_policy(str(path))
+        card = cards.load_policy(str(path), foreign=True)
         seen = lineage.seen(card, paths=False)
+    except CardError as error:
+        raise SubmissionError(str(error)) from None
     except ValueError as error:  # numbers too long for Python, for instance
         raise SubmissionError(f"{shown(path)}: cannot be read: {error}") from None
     texts = [("title", card.title), ("source", card.source), *(("training.options", name) for name in seen.names),
@@ -212,7 +215,7 @@ def _records(path: Path, content: bytes, count: int, manifest: Manifest) -> Iter
     check_numbers(path, content)
     lines = content.split(b"\n")
     if lines.pop() != b"" or len(lines) != count:
-        raise SubmissionError(f"{shown(path)}: {len(lines)} lines, where {count} episodes belong")
+        raise SubmissionError(f"{shown(path)}: {counted(len(lines), 'line')}, where {counted(count, 'episode')} belong")
     known = {"format": store.FORMAT, "policy": manifest.policy, "assets": manifest.assets, "condition": path.stem,
              "seed": SEED, "policy_digest": manifest.policy_digest,
              "condition_digest": manifest.conditions[path.stem].digest, "versions": manifest.versions}

@@ -24,6 +24,7 @@ from vlabench.plan import Plan
 from vlabench.problems import one_line_each, shown
 from vlabench.store import Store
 from vlabench.types import EpisodeRecord
+from vlabench.wording import counted
 
 NAMED = 5
 """Episodes that a message names."""
@@ -44,6 +45,10 @@ def submit(results: Path, policy_name: str, suite_name: str, *, name: str, conta
     if out.exists() or out.is_symlink():
         raise OptionError(f"--out {out}: exists\n  mend: remove it, or choose another --name")
     policy = cards.load_policy(policy_name)
+    if ":" in policy.adapter:
+        raise SubmissionError(f"{shown(policy.path)}: adapter: {policy.adapter!r}: nobody else finds this class by it\n"
+                              f"  mend: give it a name among the entry points vlabench.adapters of a package that can "
+                              f"be installed; the card names that, and its episodes are played anew")
     pack = assets or policy.assets[0]
     definition = Definitions().of(suite_name, pack)
     planned = plan.make(definition.card, policy, definition.card.engine(pack))
@@ -77,7 +82,8 @@ def _records(planned: Plan, policy: PolicyCard, results: Store, command: Sequenc
         errors = sum(record.status == "error" for record in records)
         named = ", ".join(f"{spec.task.key} {spec.condition} {spec.index}" for spec in lacking[:NAMED])
         reasons = "".join(f"\n  {warning}" for warning in reading.warnings())
-        raise SubmissionError(f"{where}: {len(lacking)} of {len(planned.specs)} episodes are lacking ({errors} of them "
+        raise SubmissionError(f"{where}: {len(lacking)} of {counted(len(planned.specs), 'episode')} "
+                              f"{'is' if len(lacking) == 1 else 'are'} lacking ({errors} of them "
                               f"ended in errors): {named}{', …' if len(lacking) > NAMED else ''}{reasons}\n"
                               f"  mend: {shlex.join([*command, '--results', str(results.root)])}")
     versions = Counter(json.dumps(record.versions, sort_keys=True) for record in records)

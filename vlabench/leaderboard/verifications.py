@@ -21,6 +21,7 @@ from vlabench.errors import SubmissionError
 from vlabench.leaderboard.manifest import Form, Name, Sha256, Text
 from vlabench.leaderboard.reading import check_file, check_numbers
 from vlabench.problems import one_line_each, shown
+from vlabench.wording import counted
 
 VERIFICATIONS = "verifications"
 Shown = Literal["replayed", "reproduced"]
@@ -94,7 +95,7 @@ class VerificationForm(Form):
             interval = (self.rerun.low, self.rerun.high) if self.rerun else None
             problem = why_not_reproduced(self.sample, self.total, interval)
             if self.agreed == self.sample:
-                problem = f"all {self.sample} episodes came out equal to the bit: it is replayed"
+                problem = f"all {counted(self.sample, 'episode')} came out equal to the bit: it is replayed"
             share = round(self.sample / self.total, DIGITS)
             if (self.share, self.band) != (share, BAND):
                 problem = f"share and band are {self.share} and {self.band}, where {share} and {BAND} belong"
@@ -120,14 +121,14 @@ class Known(NamedTuple):
 def why_not_replayed(sample: int, total: int, agreed: int) -> str:
     """Empty if so many episodes make an entry `replayed`."""
     if agreed < sample:
-        return f"{sample - agreed} of {sample} episodes did not come out equal to the bit"
+        return f"{sample - agreed} of {counted(sample, 'episode')} did not come out equal to the bit"
     return f"a sample of {sample} shows little: {LEAST} are needed" if sample < min(LEAST, total) else ""
 
 
 def why_not_reproduced(sample: int, total: int, interval: tuple[float, float] | None) -> str:
     """Empty if a rerun of so many episodes, with this interval of its difference, makes an entry `reproduced`."""
     if sample / total < SHARE:
-        return f"{sample} of {total} episodes were played again, {100 * SHARE:.0f} % are needed"
+        return f"{sample} of {counted(total, 'episode')} were played again, {100 * SHARE:.0f} % are needed"
     low, high = interval or (float("nan"), float("nan"))
     if not (-BAND <= low and high <= BAND):
         return (f"the interval of the rerun's difference, {100 * low:+.1f} to {100 * high:+.1f} points, does not lie "

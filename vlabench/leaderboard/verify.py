@@ -35,6 +35,7 @@ from vlabench.progress import Progress
 from vlabench.simulators.base import Simulator
 from vlabench.store import Store
 from vlabench.types import EpisodeRecord, won
+from vlabench.wording import counted
 
 COMPARED = (
     "status", "success_once", "success_at_end", "steps", "state", "frame", "instruction", "realised", "changed",
@@ -104,7 +105,7 @@ class Verification:
     def why_not_reproduced(self) -> str:
         """Empty if the sample shows that the result came out within the band, computed by something else."""
         if not self.whole:
-            return f"{len(self.failed)} of {self.sample} episodes could not be replayed"
+            return f"{len(self.failed)} of {counted(self.sample, 'episode')} could not be replayed"
         if not self.versions:
             return "all versions here are those that it was submitted with, with which episodes end equal to the bit"
         return self._why_not_within
@@ -142,7 +143,8 @@ class Verification:
             "agreed": self.agreed, **more})
 
     def __str__(self) -> str:
-        lines = [f"{self.name}: {self.agreed} of {self.sample} replayed episodes agree in every respect "
+        lines = [f"{self.name}: {self.agreed} of {counted(self.sample, 'replayed episode')} "
+                 f"{'agrees' if self.sample == 1 else 'agree'} in every respect "
                  f"({self.sample} of {self.total}, drawn with --seed {self.seed})"]
         lines += [f"  {difference}" for difference in self.differences]
         lines += [f"  could not be replayed: {failure}" for failure in self.failed]
@@ -246,7 +248,7 @@ def _policy(submission: Submission, name: str | None) -> PolicyCard:
     manifest = submission.manifest
     where, mend = f"{manifest.name}: cannot be replayed here", "mend: --policy CARD names the policy's card"
     try:
-        policy = cards.load_policy(name or manifest.policy)
+        policy = cards.load_policy(name or manifest.policy, foreign=name is None)
     except UnknownName as error:
         raise SubmissionError(f"{where}: {error}\n  {mend}") from None
     if policy.digest != manifest.policy_digest:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vlabench.wording import counted
+
 MANY = 8
 """Up to so many conditions of a suite have columns of their own."""
 HOW = (
@@ -96,7 +98,7 @@ def verified(entry: Mapping[str, Any]) -> tuple[str, str, str]:
     one = next((each for each in reversed(entry["verified"]) if each["what"] == entry["class"]), None)
     if one is None:
         return "not rerun", "", ""
-    seen = f"{one['sample']} of {one['total']} episodes {one['what']}"
+    seen = f"{one['sample']} of {counted(one['total'], 'episode')} {one['what']}"
     rerun = f", rerun − submitted {points(one['rerun'], '+')} points" if one["rerun"] else ""
     return seen + rerun, f"by {one['by']}, {one['when'][:10]}", one["file"]
 

@@ -19,6 +19,7 @@ from vlabench.plots.times import time
 from vlabench.tables.severity import sweeps, swept
 from vlabench.tables.sides import Cell, Side, drop, rate
 from vlabench.tables.suite import corrected
+from vlabench.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -129,8 +130,8 @@ def radar(data: Data) -> Figure:
     groups = _grouped([name for name in data.conditions
                        if all((name, each) in side.outcomes for side in data.sides for each in data.task_sets)])
     if not 3 <= len(groups) <= MANY:
-        raise OptionError(f"a radar has 3 to {MANY} axes, and {len(groups)} groups of conditions were played by all "
-                          f"policies on {', '.join(data.task_sets)}\n"
+        raise OptionError(f"a radar has 3 to {MANY} axes, and {counted(len(groups), 'group')} of conditions can be "
+                          f"drawn, which all policies played on {', '.join(data.task_sets)}\n"
                           f"  mend: --conditions, --suite or --policies chooses; drops shows any number")
     angles = np.linspace(0, 2 * math.pi, len(groups), endpoint=False)
     figure = canvas(5.4 if len(groups) <= MANY / 2 else 6.8, 5.6)

@@ -19,6 +19,7 @@ from vlabench.probe import Probe, Trace
 from vlabench.shifts import Changed, Moved, by_condition, label, spread
 from vlabench.tables.files import write_text
 from vlabench.types import Floats
+from vlabench.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,7 +72,7 @@ def tsne(probes: Sequence[Probe]) -> Drawn:
     tasks = list(dict.fromkeys(trace.task for trace in probes[0].traces))
     figure = canvas(0.6 + 2.9 * len(conditions), 1.3 + 2.9 * len(probes))
     panels = figure.subplots(len(probes), len(conditions), squeeze=False, sharex="row", sharey="row")
-    used = []
+    used: list[dict[str, Any]] = []
     for line, probe, moved in zip(panels, probes, rows, strict=True):
         flat, perplexity = _flattened(probe)
         used.append({"policy": probe.facts.policy, "looks": sum(len(trace.looks) for trace in probe.traces),
@@ -86,7 +87,8 @@ def tsne(probes: Sequence[Probe]) -> Drawn:
     footnote(figure, [
         "A point is a look of the policy: ● in an episode that succeeds, × in one that fails; grey: clean ones.",
         f"t-SNE (scikit-learn, initialised by PCA, seed {SEED}), each policy by itself: "
-        + "; ".join(f"{each['policy']} {each['drawn']} of {each['looks']} looks, perplexity {each['perplexity']:g}"
+        + "; ".join(f"{each['policy']} {each['drawn']} of {counted(each['looks'], 'look')}, perplexity "
+                    f"{each['perplexity']:g}"
                     for each in used) + ".",
         "Twin: the embedding that the same instant has without the perturbation; the mean distance to it, with its "
         "95 % interval over tasks, " + ("is as the embedding has it." if rows[0][0].ratio is None else
@@ -145,7 +147,7 @@ def _flattened(probe: Probe) -> tuple[list[Floats], float]:
     chosen = [spread(shifts.inside(trace), quota) for trace in probe.traces]
     points = np.concatenate(chosen)
     if len(points) < FEWEST or not np.ptp(points, axis=0).any():
-        raise OptionError(f"{label(probe)}: {len(points)} looks, of which a t-SNE shows nothing: it takes "
+        raise OptionError(f"{label(probe)}: {counted(len(points), 'look')}, of which a t-SNE shows nothing: it takes "
                           f"{FEWEST} that differ\n  mend: more --episodes or --tasks for vlabench probe")
     perplexity = min(PERPLEXITY, (len(points) - 1) / 3)
     flat = TSNE(perplexity=perplexity, init="pca", learning_rate="auto", random_state=SEED).fit_transform(points)

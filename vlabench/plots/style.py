@@ -13,8 +13,13 @@ from vlabench.errors import OptionError, StoreError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SUFFIXES = (".svg", ".png")
+SUFFIXES = (".svg", ".png", ".pdf")
+UNASKED = SUFFIXES[:2]
+"""The files of a name without a suffix."""
 PIXELS_PER_INCH = 160
+TRUETYPE = 42
+"""How a PDF has its fonts, so that its text can be searched and edited; publishers refuse matplotlib's own choice."""
+_DATE = {".svg": "Date", ".pdf": "CreationDate"}
 INK, SOFT, GRID = "#1c1c1c", "#666666", "#dddddd"
 RC: Mapping[Any, Any] = {
     "font.size": 9.0, "axes.titlesize": 9.5, "axes.titlelocation": "left", "axes.labelsize": 9.0,
@@ -24,6 +29,7 @@ RC: Mapping[Any, Any] = {
     "text.color": INK, "legend.frameon": False, "legend.fontsize": 9.0, "lines.linewidth": 1.6,
     "lines.markersize": 4.5, "figure.facecolor": "white", "savefig.facecolor": "white",
     "svg.hashsalt": "vlabench",  # the same figure is the same file
+    "pdf.fonttype": TRUETYPE,
 }  # fmt: skip
 
 
@@ -85,15 +91,16 @@ def footnote(figure: Figure, sentences: Sequence[str]) -> None:
 
 
 def check_target(out: Path) -> list[Path]:
-    """The files to write: `out`, or both kinds beside each other if it has no suffix.
+    """The files to write: `out`, or the UNASKED kinds beside each other if it has no suffix.
 
     Raises OptionError for another suffix or a folder that is not there: to be asked before the work.
     """
     if out.suffix and out.suffix not in SUFFIXES:
-        raise OptionError(f"--out {out}: a figure is written as {' or '.join(SUFFIXES)}, or both without a suffix")
+        raise OptionError(f"--out {out}: a figure is written as {', '.join(SUFFIXES)}, or without a suffix as "
+                          f"{' and '.join(UNASKED)}")
     if not out.absolute().parent.is_dir():
         raise OptionError(f"--out {out}: there is no folder {out.absolute().parent}")
-    return [out] if out.suffix else [out.with_suffix(suffix) for suffix in SUFFIXES]
+    return [out] if out.suffix else [out.with_suffix(suffix) for suffix in UNASKED]
 
 
 def rendered(figure: Figure, suffix: str) -> bytes:
@@ -101,7 +108,7 @@ def rendered(figure: Figure, suffix: str) -> bytes:
     content = io.BytesIO()
     with styled():
         figure.savefig(content, format=suffix.removeprefix("."), dpi=PIXELS_PER_INCH,
-                       metadata={"Date": None} if suffix == ".svg" else {})
+                       metadata={_DATE[suffix]: None} if suffix in _DATE else {})
     return content.getvalue()
 
 

@@ -18,11 +18,12 @@ from vlabench.report import pictures
 from vlabench.report.page import Content, render
 from vlabench.report.scenes import scenes
 from vlabench.report.standing import comparison, standing
-from vlabench.report.words import counted, episodes_of
+from vlabench.report.words import episodes_of
 from vlabench.stats import TasksAs
 from vlabench.tables.severity import severity_sheet
 from vlabench.tables.sheet import Sheet
 from vlabench.tables.suite import suite_sheet
+from vlabench.wording import counted
 
 SUFFIXES = (".html", ".htm")
 EPISODES = 2

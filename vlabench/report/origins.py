@@ -17,6 +17,7 @@ from vlabench.problems import shown
 from vlabench.report.tables import boxed
 from vlabench.report.words import versions
 from vlabench.store import RUNS, content_of
+from vlabench.wording import counted
 
 MANY = 30
 """Runs that are listed of a policy: the latest."""
@@ -43,7 +44,7 @@ def about(owner: Owner, origin: Origin) -> Html:
     """What the policy's card says, if it is the one that the records were played with."""
     version = tag("code", origin.policy[:8])
     try:
-        card = cards.load_policy(owner.policy)
+        card = cards.load_policy(owner.policy, foreign=True)
         if card.digest != origin.policy:
             return together("version ", version, ", whose card is not here")
         seen = lineage.seen(card)
@@ -87,7 +88,7 @@ def _commands(found: Sequence[Mapping[str, Any]]) -> list[Html]:
     rows = []
     for each in found[-MANY:]:
         machine = ", ".join(str(each[key]) for key in ("host", "processor", "platform") if each.get(key))
-        machine += f", {each['cores']} cores" if each.get("cores") else ""
+        machine += f", {counted(each['cores'], 'core')}" if each.get("cores") else ""
         said = [str(each.get(key) or "–") for key in ("started", "command", "python", "revision")]
         episodes = each.get("episodes")
         rows.append([cell(said[0], said[0]), cell(said[1], tag("code", said[1])),

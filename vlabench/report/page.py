@@ -15,6 +15,7 @@ from vlabench.report.standing import TERMS, Comparison, Standing
 from vlabench.report.tables import conditions_table, policies_table, sheet_table, tasks_table
 from vlabench.report.words import LOSS, TASK_LOSS, against, figures, measured, title, verdict
 from vlabench.tables.sheet import Sheet
+from vlabench.wording import counted
 
 STYLE = """
 nav { display: flex; flex-wrap: wrap; gap: .2rem 1rem; margin: 1rem 0; font-size: .93rem; }
@@ -130,7 +131,7 @@ def _figure(picture: Html, shots: Sequence[Shot]) -> Html:
 
 
 def _caption(shot: Shot) -> Html:
-    outcome = f": {shot.status} after {shot.steps} steps" if shot.spec.task.step_limit > 1 else ""
+    outcome = f": {shot.status} after {counted(shot.steps, 'step')}" if shot.spec.task.step_limit > 1 else ""
     lines = [tag("div", tag("b", shot.spec.condition), outcome)]
     if outcome:
         lines.append(tag("div", f"{_episode(shot)}: “{shot.instruction}”", class_="soft"))

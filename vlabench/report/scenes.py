@@ -25,12 +25,13 @@ from vlabench.recorder import Recording
 from vlabench.report.choosing import Pair, conditions_of, engine, looks, pairs, recordings
 from vlabench.report.frames import Frames, again_from
 from vlabench.report.standing import Standing
-from vlabench.report.words import counted, listed
+from vlabench.report.words import listed
 from vlabench.runner import default_workers
 from vlabench.simulators.base import Simulator
 from vlabench.slot import named
 from vlabench.store import Store
 from vlabench.types import EpisodeRecord, EpisodeSpec, Image, Task
+from vlabench.wording import counted
 from vlabench.worker import Done, Failed, Job
 
 WORKERS = 2
@@ -133,7 +134,7 @@ def _set(found: Standing, origin: Origin, owner: Owner, notes: list[str]) -> _Se
         notes.append(f"Not shown in pictures, because no suite has them as they were played: {', '.join(lost)}.")
     card = None
     try:
-        card = cards.load_policy(owner.policy)
+        card = cards.load_policy(owner.policy, foreign=True)
         if card.digest != origin.policy:
             notes.append(f"No episodes are shown: the records are of {owner.policy} {origin.policy[:8]}, and its card "
                          f"is that of {card.digest[:8]} now.")

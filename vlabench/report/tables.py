@@ -16,6 +16,7 @@ from vlabench.report.words import COMPARED, HOPELESS, WITHSTOOD, estimate, perce
 from vlabench.tables.render import TRAINED, grid
 from vlabench.tables.sheet import Mark, Sheet
 from vlabench.tables.sides import Cell, Side, mean_difference, rate
+from vlabench.wording import counted
 
 ROOM = 16
 """A table with more rows scrolls in a box of its own."""
@@ -130,7 +131,7 @@ def rate_cells(figure: Cell | None) -> list[Html]:
     shown, *interval = _split(said)
     met = tag("span", TRAINED, title="with a perturbation that it was trained under") if figure.familiar else None
     return [tag("td", shown, met, *interval, acted, class_="number", data_value=figure.value,
-                title=f"{figure.n:,} episodes{errors}"),
+                title=f"{counted(figure.n, 'episode')}{errors}"),
             cell(figure.value) if math.isnan(figure.low) else
             cell(figure.value, drawn(figure.value, figure.low, figure.high, said))]
 
@@ -140,7 +141,7 @@ def difference_cell(figure: Cell | stats.Estimate | stats.Difference | None) -> 
     if figure is None or not figure.n:
         return cell(None, "–")
     found = estimate(figure) if isinstance(figure, Cell) else figure
-    return tag("td", *_split(points(found)), class_="number", data_value=found.value, title=f"{found.n:,} pairs")
+    return tag("td", *_split(points(found)), class_="number", data_value=found.value, title=counted(found.n, "pair"))
 
 
 def boxed(header: list[str], rows: list[list[Html]]) -> Html:

@@ -13,6 +13,7 @@ from vlabench.gate.verdicts import Finding
 from vlabench.plots import Data
 from vlabench.report.standing import TERMS, Comparison, Standing
 from vlabench.tables.sides import Cell, Side
+from vlabench.wording import counted
 
 WITHSTOOD: Mapping[stats.Verdict, str] = {
     "regression": "loses", "no regression": "withstands", "undecided": "undecided"}
@@ -34,9 +35,9 @@ def title(data: Data) -> str:
 def measured(data: Data) -> str:
     """Tasks, conditions, episodes and the pack."""
     episodes = {side.owner.policy: episodes_of(side) for side in data.sides}
-    each = (f"{next(iter(episodes.values())):,} episodes{' a policy' if len(episodes) > 1 else ''}"
+    each = (f"{counted(next(iter(episodes.values())), 'episode')}{' a policy' if len(episodes) > 1 else ''}"
             if len(set(episodes.values())) == 1 else
-            listed([f"{number:,} episodes of {policy}" for policy, number in episodes.items()]))
+            listed([f"{counted(number, 'episode')} of {policy}" for policy, number in episodes.items()]))
     tasks, conditions = counted(len(data.tasks), "task"), counted(len(data.conditions), "condition")
     return f"{tasks} of {listed(data.played)}, {conditions}, {each}, on {data.sides[0].owner.assets} assets."
 
@@ -98,7 +99,9 @@ def why_undecided(finding: Finding) -> str:
     if finding.why:
         return finding.why
     further = finding.further
-    return "no number of episodes would decide" if further is None else f"about {further} further episodes per task"
+    if further is None:
+        return "no number of episodes would decide"
+    return f"about {counted(further, 'further episode')} per task"
 
 
 def why(finding: Finding) -> str:
@@ -131,11 +134,6 @@ def estimate(cell: Cell) -> stats.Estimate:
 def episodes_of(side: Side) -> int:
     """With an outcome, under all conditions."""
     return sum(map(len, side.outcomes.values()))
-
-
-def counted(number: int, what: str) -> str:
-    """`1 task`, `2,000 tasks`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vlabench.errors import OptionError
 from vlabench.gather import Owner
+from vlabench.wording import counted
 
 if TYPE_CHECKING:
     from vlabench.tables.sides import Episode, Leaf, Side
@@ -31,7 +32,7 @@ def cut(made: Sequence[Side]) -> tuple[list[Side], list[str]]:
     kept = [_kept(side, common[side.owner.assets]) for side in made]
     lost = {side.owner: sum(map(len, side.outcomes.values())) - sum(map(len, rest.outcomes.values()))
             for side, rest in zip(made, kept, strict=True)}
-    notes = counted("Policies of one pack are compared on the same episodes. Left out, because another one has no "
+    notes = remarked("Policies of one pack are compared on the same episodes. Left out, because another one has no "
                     "outcome for them: {} (--policies chooses who takes part).", lost)
     none = [f"{leaf[0]} on {leaf[1]} ({_blamed(leaf, [side for side in made if side.owner.assets == assets])})"
             for assets in packs for leaf, keys in common[assets].items() if not keys]
@@ -52,21 +53,21 @@ def against(made: Sequence[Side], versus: str, remarks: Sequence[str] = ()) -> t
         raise OptionError("\n  ".join([
             f"--versus {versus}: {versus} has no outcome here, and nothing to compare with",
             *(note for note in remarks if note.startswith(f"{versus} on ")),
-            *(f"{side.owner}: {sum(side.errors.values())} episodes ended in errors" for side in made
+            *(f"{side.owner}: {counted(sum(side.errors.values()), 'episode')} ended in errors" for side in made
               if side.owner.policy == versus and side.errors),
             f"mend: vlabench run --policy {versus} --suite S plays them; or name another policy with --versus"]))
     kept = [_shared(side, rivals.get(side.owner.assets)) for side in made]
     _check_shared(made, kept, versus, [*rivals])
     lost = {side.owner: sum(map(len, side.outcomes.values())) - sum(map(len, rest.outcomes.values()))
             for side, rest in zip(made, kept, strict=True)}
-    notes = counted(f"Each policy is compared with {versus} on the episodes that the two share. Left out, because "
+    notes = remarked(f"Each policy is compared with {versus} on the episodes that the two share. Left out, because "
                     f"{versus} has no outcome for them: {{}}.", lost)
     none = [f"{side.owner.policy} under {_first(gone)}" for side, rest in zip(made, kept, strict=True)
             if (gone := _gone(side, rest))]
     return kept, notes + [f"No episode shared with {versus}, and so no figure: {each}." for each in none]
 
 
-def counted(sentence: str, counts: Mapping[Owner, int]) -> list[str]:
+def remarked(sentence: str, counts: Mapping[Owner, int]) -> list[str]:
     """The sentence with the owners of which the number is not 0, if there are any."""
     listed = ", ".join(f"{count} of {owner}" for owner, count in counts.items() if count)
     return [sentence.format(listed)] if listed else []
@@ -165,9 +166,10 @@ def _check(sides: Sequence[Side], common: Mapping[Leaf, set[Episode]]) -> None:
         rest = without[gone[-1].owner]
     names = [side.owner.policy for side in rest]
     nothing = ", ".join(side.owner.policy for side in emptied)
-    who = " and ".join(f"{side.owner.policy} ({sum(map(len, side.outcomes.values()))} episodes)" for side in gone)
+    who = " and ".join(f"{side.owner.policy} ({counted(sum(map(len, side.outcomes.values())), 'episode')})"
+                       for side in gone)
     raise OptionError(f"no episode of {nothing} on {emptied[0].owner.assets} assets is left that all policies there "
-                      f"have an outcome for; without {who} there are {_count(_common(rest))} in common\n"
+                      f"have an outcome for; without {who}: {counted(_count(_common(rest)), 'episode')} in common\n"
                       f"  mend: --policies {','.join(names)}")
 
 

@@ -15,7 +15,7 @@ from vlabench.errors import VlabenchError
 from vlabench.gather import Gathered, Owner
 from vlabench.lineage import Seen, familiar, recipe, recorded, seen
 from vlabench.stats import TasksAs
-from vlabench.tables.cutting import against, counted, cut
+from vlabench.tables.cutting import against, cut, remarked
 from vlabench.types import Success, won
 
 Episode = tuple[str, int, int]
@@ -105,7 +105,7 @@ def sides(
         made, notes = cut(made)
     elif versus is not None:
         made, notes = against(made, versus, gathered.notes)
-    notes += counted("Ended in errors, which enter no rate: {}.", {s.owner: sum(s.errors.values()) for s in made})
+    notes += remarked("Ended in errors, which enter no rate: {}.", {s.owner: sum(s.errors.values()) for s in made})
     return made, [*notes, *engines(gathered)]
 
 

@@ -21,6 +21,7 @@ from vlabench.lineage import familiar, held
 from vlabench.tables.render import TRAINED, Grid
 from vlabench.tables.terminal import Blocks
 from vlabench.types import EpisodeRecord, Success, won
+from vlabench.wording import counted
 
 if TYPE_CHECKING:
     import pandas
@@ -200,7 +201,7 @@ def _rate(row: Mapping[Hashable, Any]) -> str:
 
 
 def _n(row: Mapping[Hashable, Any]) -> str:
-    said = [f"+{row['errors']} errors"] if row["errors"] else []
+    said = [f"+{counted(row['errors'], 'error')}"] if row["errors"] else []
     said += [f"acted in {row['acted']}"] if row["condition"] != CLEAN and row["acted"] < row["n"] else []
     return f"{row['n']}" + (f" ({', '.join(said)})" if said else "")
 

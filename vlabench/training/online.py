@@ -40,6 +40,7 @@ from vlabench.training.rollouts import Collector, Rollout
 from vlabench.training.samples import Samples
 from vlabench.training.trial import trial
 from vlabench.types import EpisodeSpec, Task, won
+from vlabench.wording import counted
 
 STATE, SAMPLER = "state.pt", "sampler"
 
@@ -187,7 +188,7 @@ class Online(Method):
         samples = self.credit(course, gathered.kept)
         alone = self.critic_alone(number)
         seen: list[dict[str, float]] = []
-        place.display.start(f"iteration {number}: {len(samples)} looks", options.epochs * options.updates,
+        place.display.start(f"iteration {number}: {counted(len(samples), 'look')}", options.epochs * options.updates,
                             unit="updates")
         try:
             for epoch in range(options.epochs):
@@ -329,5 +330,5 @@ class Online(Method):
 
 def _pace(number: int, rollouts: int, playing: float, learning: float) -> str:
     """Where the time of an iteration went (s); of no curve, which is the same whatever the machine."""
-    return (f"iteration {number}: {rollouts} rollouts in {playing:.0f} s ({rollouts / playing:.2g}/s), "
+    return (f"iteration {number}: {counted(rollouts, 'rollout')} in {playing:.0f} s ({rollouts / playing:.2g}/s), "
             f"updates in {learning:.0f} s")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from vlabench.verbs.common import Assets, Suite, console
+from vlabench.wording import counted
 
 Board = Annotated[Path, typer.Option("--board", metavar="DIR", help="The leaderboard's folder.")]
 
@@ -29,7 +30,7 @@ def submit(
 
     folder = out or Path("leaderboard") / "submissions" / name
     made = make(results, policy, suite, name=name, contact=contact, out=folder, assets=assets, notes=notes)
-    typer.echo(f"{shown(folder)}: {len(made.records)} episodes, "
+    typer.echo(f"{shown(folder)}: {counted(len(made.records), 'episode')}, "
                + ", ".join(f"{condition} {100 * claim.rate:.1f} %" for condition, claim in made.manifest.rates.items())
                + f"\nnext: vlabench verify {shown(folder)}, vlabench board build, and a pull request")
 

@@ -11,6 +11,7 @@ import typer
 from vlabench.errors import UnknownName
 from vlabench.verbs import probing
 from vlabench.verbs.common import Conditions, Question, TasksAs, console, split
+from vlabench.wording import counted
 
 PLACES = "Folders that runs wrote to, or a policy's in one; by default results."
 Places = Annotated[list[Path] | None, typer.Argument(metavar="RESULTS…", help=PLACES)]
@@ -68,7 +69,7 @@ def table(
         typer.echo(tables.rendered(sheet, kind, intervals), nl=False)
     else:
         tables.write_text(out, tables.rendered(sheet, kind, intervals))
-        typer.echo(f"{out}: {len(sheet.lines)} lines")
+        typer.echo(f"{out}: {counted(len(sheet.lines), 'line')}")
     if kind == "csv":
         for note in sheet.notes:
             typer.echo(f"note: {note}", err=True)
@@ -79,8 +80,8 @@ def plot(
         help="severity, drops, tasks, radar, time or iterations; of probes, tsne or actions.")],
     results: Annotated[list[Path] | None, typer.Argument(
         metavar="RESULTS…", help=f"{PLACES} For tsne and actions: files of `vlabench probe`.")] = None,
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="An .svg or .png; both without a suffix.")] = Path(
-        "plot"),
+    out: Annotated[Path, typer.Option(
+        "--out", metavar="FILE", help="An .svg, .png or .pdf; without a suffix the first two.")] = Path("plot"),
     suite: SuiteOf = None,
     conditions: Conditions = None,
     policies: Policies = None,

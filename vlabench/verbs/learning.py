@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from vlabench.verbs.common import Seed, Tasks, console, split
+from vlabench.wording import counted
 
 
 def demos(
@@ -40,11 +41,12 @@ def demos(
     chosen = find_tasks("libero", split(task_set, "--task-set"), split(tasks, "--tasks"))
     done = collect(chosen, per_task, out, recipe, workers=workers, progress=progress(console(stderr=True)))
     rate = done.frames / max(done.seconds, 1e-9)
-    typer.echo(f"{done.tries} episodes in {done.seconds:.1f} s, {done.frames} frames ({rate:.0f}/s)")
+    typer.echo(f"{counted(done.tries, 'episode')} in {done.seconds:.1f} s, "
+               f"{counted(done.frames, 'frame')} ({rate:.0f}/s)")
     for key, count in done.short.items():
-        typer.echo(f"{key}: only {count} of {per_task} demonstrations")
+        typer.echo(f"{key}: only {count} of {counted(per_task, 'demonstration')}")
     typer.echo("interrupted; the same command goes on" if done.interrupted
-               else f"{done.demos} demonstrations in {shown(out)}")
+               else f"{counted(done.demos, 'demonstration')} in {shown(out)}")
     raise typer.Exit(130 if done.interrupted else 1 if done.short else 0)
 
 

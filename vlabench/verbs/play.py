@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from vlabench.verbs.common import Assets, Cameras, Conditions, Results, Seed, Suite, Tasks, console, split
+from vlabench.wording import counted
 
 
 def run(
@@ -22,7 +23,8 @@ def run(
     control: Annotated[bool, typer.Option("--control/--no-control", help="Play the clean condition too.")] = True,
     results: Results = Path("results"),
     record: Annotated[bool, typer.Option("--record", help="Keep the actions, for `vlabench replay`.")] = False,
-    time_limit: Annotated[float | None, typer.Option(metavar="SECONDS", help="For one episode.")] = None,
+    time_limit: Annotated[float | None, typer.Option(
+        metavar="SECONDS", help="For one episode; by default 300 and 5 for each step of its task's limit.")] = None,
     by_task: Annotated[bool, typer.Option("--by-task", help="A row for each task instead of each task set.")] = False,
     table: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table, too: .md or .csv.")] = None,
 ) -> None:
@@ -71,7 +73,7 @@ def preview(
     cells = draw(suite, out, assets=assets, tasks=split(tasks, "--tasks"),
                  conditions=split(conditions, "--conditions"), index=index, seed=seed,
                  cameras=split(camera, "--camera"), size=size)
-    typer.echo(f"{out}: {len(cells)} pictures")
+    typer.echo(f"{out}: {counted(len(cells), 'picture')}")
 
 
 def replay(
@@ -92,5 +94,5 @@ def replay(
 
     film = play_again(policy, task, condition, index, results=results, out=out, assets=assets, seed=seed, suite=suite,
                       cameras=split(camera, "--camera"), size=size)
-    typer.echo(f"{out}: {film.frames} frames, {film.played.status} after {film.played.steps} steps; the final state is "
-               f"the recorded one ({film.played.state})")
+    typer.echo(f"{out}: {counted(film.frames, 'frame')}, {film.played.status} after "
+               f"{counted(film.played.steps, 'step')}; the final state is the recorded one ({film.played.state})")

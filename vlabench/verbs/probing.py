@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vlabench.verbs.common import Assets, Conditions, Seed, Suite, Tasks, console, split
+from vlabench.wording import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -39,7 +40,7 @@ def probe(
         typer.echo("interrupted; nothing was written", err=True)
         raise typer.Exit(130) from None
     kept = len(done.probe.traces)
-    typer.echo(f"{out}: {kept} episodes in {done.seconds:.1f} s, "
+    typer.echo(f"{out}: {counted(kept, 'episode')} in {done.seconds:.1f} s, "
                + ("with embeddings" if done.probe.looks_inside else "actions alone: this policy has no embedding")
                + (f"; {len(done.failed)} ended in errors and are left out" if done.failed else ""))
     raise typer.Exit(done.exit_code)

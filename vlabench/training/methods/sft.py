@@ -6,7 +6,6 @@ those of earlier rounds, and trains on all.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from vlabench import lookup
+from vlabench import lookup, weights
 from vlabench.card_types import PolicyCard, Weights
 from vlabench.cards import write_policy
 from vlabench.demos.collect import Recipe, collect, with_learner
@@ -35,6 +34,7 @@ from vlabench.training.methods.base import Method, Workplace
 from vlabench.training.objectives.cloning import CloningWeights, cloning
 from vlabench.training.trial import trial
 from vlabench.types import won
+from vlabench.wording import counted
 
 STATE = "state.pt"
 LOG = 50
@@ -135,7 +135,8 @@ class Sft(Method):
         if place.data:
             later = f", those of later rounds from {starts}" if len(self.options.rounds) > 1 else ""
             starts = f"{'the first ' if later else ''}given with --data{later}"
-        return f"{demos} demonstrations of {len(data.instructions)} tasks, {data.frames} frames, {starts}"
+        return f"{counted(demos, 'demonstration')} of {counted(len(data.instructions), 'task')}, " \
+               f"{counted(data.frames, 'frame')}, {starts}"
 
     # demonstrations
 
@@ -166,7 +167,7 @@ class Sft(Method):
     def _card(self, place: Workplace, number: int) -> PolicyCard:
         """The card of a round's policy."""
         path = place.folder / f"round-{number}" / "weights.safetensors"
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = weights.digest(path)
         return place.card.model_copy(update={
             "name": "learner", "path": path.with_name("learner.toml"), "training": None,
             "trained_on": seen(place.card).names,
@@ -207,7 +208,7 @@ class Sft(Method):
         place.curves.cut(before + learner.step)
         tokens = torch.tensor([learner.network.vocabulary.encode(text) for text in data.instructions])
         tokens = tokens.to(place.device)
-        place.display.start(f"round {number}: {data.frames} frames", plan.steps, learner.step)
+        place.display.start(f"round {number}: {counted(data.frames, 'frame')}", plan.steps, learner.step)
         sums: dict[str, float] = {}
         since = learner.step
         try:
