@@ -17,7 +17,6 @@ from vlabench.problems import shown
 from vlabench.report.tables import boxed
 from vlabench.report.words import versions
 from vlabench.store import RUNS, content_of
-from vlabench.wording import counted
 
 MANY = 30
 """Runs that are listed of a policy: the latest."""
