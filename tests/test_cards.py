@@ -215,7 +215,8 @@ BAD_SUITES = {
     ),
     "a path for a condition": (
         SUITE + '[conditions]\n"../x" = [{perturbation = "shift"}]',
-        ["suites/bad.toml: conditions.../x: the name '../x' must be letters, digits, '.', '_', '-'"],
+        ["suites/bad.toml: conditions.../x: the name '../x' cannot be a file name: use letters, "
+         "digits, '.', '_' and '-', a letter or digit first, 100 at most"],
     ),
     "swept twice otherwise": (
         SUITE + 'sweep = ["shift"]\n[conditions]\nshift-s1 = [{perturbation = "shift", severity = 2}]',

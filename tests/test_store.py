@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from tests.factories import record
 from vlabench.errors import StoreError
-from vlabench.store import FORMAT, Reading, Store, _parsed
+from vlabench.parsing import json_line
+from vlabench.store import FORMAT, Reading, Store
 from vlabench.types import EpisodeRecord
 
 DIGESTS = {"clean": "c"}
@@ -188,7 +189,7 @@ def test_an_empty_file_and_a_pipe_are_said_and_not_waited_for(store: Store) -> N
     assert read(store).warnings() == ["no episode in results/random/primitive/kitchen/clean.jsonl, which is empty"]
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(StoreError, match=r"clean.jsonl: is no plain file\n  mend: remove it"):
+    with pytest.raises(StoreError, match=r"clean.jsonl: is a pipe or a device, not a plain file\n  mend: remove it"):
         read(store)
 
 
@@ -363,16 +364,16 @@ def test_lines_are_read_as_python_reads_them(line: bytes) -> None:
         expected = json.loads(line)
     except ValueError:
         expected = None
-    assert repr(_parsed(line)) == repr(expected if isinstance(expected, dict) else None)
+    assert repr(json_line(line)) == repr(expected if isinstance(expected, dict) else None)
 
 
 @settings(max_examples=200)
 @given(st.dictionaries(TEXT, VALUES, max_size=4), st.booleans(), st.integers(0, 400))
 def test_any_line_is_read_as_python_reads_it(content: dict[str, Any], ascii_only: bool, cut: int) -> None:
     line = json.dumps(content, ensure_ascii=ascii_only).encode()
-    assert repr(_parsed(line)) == repr(json.loads(line))
+    assert repr(json_line(line)) == repr(json.loads(line))
     if 0 < cut < len(line):  # as a kill leaves it
-        assert _parsed(line[:cut]) is None
+        assert json_line(line[:cut]) is None
 
 
 def test_a_message_with_half_a_character_is_kept(store: Store) -> None:

@@ -102,9 +102,9 @@ def two_in_one(folder: Path, manifest: Manifest) -> None:
 
 
 def endless(folder: Path, manifest: Manifest) -> None:
-    """Task sets and conditions, in half a megabyte, of which the product is nine million files."""
-    manifest["tasks"] = [f"a{k}/0" for k in range(3000)]
-    manifest["conditions"] = {f"c{k}": {"digest": digest_of([]), "parts": []} for k in range(3000)}
+    """Task sets and conditions, in half a megabyte, of which the product is 810,000 files."""
+    manifest["tasks"] = [f"a{k}/0" for k in range(900)]
+    manifest["conditions"] = {f"c{k}": {"digest": digest_of([]), "parts": []} for k in range(900)}
 
 
 def bomb() -> bytes:
@@ -142,22 +142,24 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "a link to a folder": (linked("records/policy-good"), "'records/policy-good' does not belong there"),
     "a pipe": (fifo, "clean.jsonl: is a link, a folder or a device"),
     "a terabyte": (huge, "clean.jsonl: 1099511627776 bytes; what belongs there takes at most"),
-    "files without end": (endless, "9000000 files of records would belong to so many task sets and conditions"),
+    "files without end": (endless, "810000 files of records would belong to so many task sets and conditions"),
     "a manifest of megabytes": (says("notes", value="x" * 2**21), r"submission.json: \d+ bytes; .* at most 1048576"),
     "a line nested too deeply": (line(0, lambda text: text.replace('"realised": {}',
-                                                                   '"realised": ' + '{"a":' * 3000 + "1" + "}" * 3000)),
-                                 "line 1: .*recursion limit|nested too deeply|takes at most"),
+                                                                   '"realised": ' + '{"a":' * 300 + "1" + "}" * 300)),
+                                 "line 1: .*recursion limit"),
     "a card nested too deeply": (whole("cards/policies/policy-good.toml", b"x = " + b"[" * 30000),
-                                 "nested too deeply|not valid TOML"),
+                                 "policy-good.toml: nested more than 64 deep in line 1"),
     "a card with an endless number": (whole("cards/policies/policy-good.toml", b"x = " + b"9" * 60000),
-                                      "cannot be read"),
+                                      "policy-good.toml: not valid TOML: Exceeds the limit"),
     "a card of another policy": (swap("noise = 0.2", "noise = 0.3", "cards/policies/policy-good.toml"),
                                  "policy-good.toml: the card's digest is"),
     "a title of two lines": (swap('"Seeks"', '"a\\nb"', "cards/policies/policy-good.toml"), "title: must be one line"),
     "a card trained on nothing known": (swap("[]", '["rotatoin"]', "cards/policies/policy-good.toml"),
                                         "unknown perturbation, suite or task set 'rotatoin'"),
-    "a rate that is none": (says("rates", "jolt", "rate", value=float("nan")), "json, line 1: expected value"),
-    "an endless rate": (says("rates", "jolt", "rate", value=float("inf")), "json, line 1: expected value"),
+    "a rate that is none": (says("rates", "jolt", "rate", value=float("nan")),
+                            "json: rates.jolt.rate: must be a finite number, not nan"),
+    "an endless rate": (says("rates", "jolt", "rate", value=float("inf")),
+                        "json: rates.jolt.rate: must be a finite number, not inf"),
     "more than all": (says("rates", "jolt", "rate", value=1.5), "rates.jolt.rate: .*less than or equal to 1"),
     "a rate of its own": (says("rates", "jolt", "rate", value=0.75),
                           r"rates.jolt: the claim \(3 of 12, 0.75\) is not what the episodes give \(3 of 12, 0.25\)"),
@@ -166,7 +168,7 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "an unknown key": (says("verified", value=True), "unknown key 'verified'"),
     "seconds that are none": (swap('"seconds": 0.25', '"seconds": NaN'), "line 1: expected value|finite number"),
     "an endless parameter": (line(0, lambda text: text.replace('"realised": {}', '"realised": {"a": -Infinity}')),
-                             "clean.jsonl, line 1: invalid number"),
+                             "clean.jsonl, line 1: realised.a: must be a finite number, not -inf"),
     "a blank line": (line(1, lambda _: ""), "clean.jsonl, line 2: "),
     "an episode in place of another": (fields(1, index=0, state="0123456789abcdef"), "toy_points/0 clean 0: .* twice"),
     "a copy of a success": (copied, "toy_points/0 jolt 1 ends in the very physical state of episode 0: a copy"),

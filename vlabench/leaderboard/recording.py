@@ -6,9 +6,10 @@ from pathlib import Path
 
 from vlabench import provenance
 from vlabench.errors import OptionError, StoreError
-from vlabench.leaderboard.manifest import SUBMISSIONS, plain
+from vlabench.leaderboard.manifest import SUBMISSIONS
 from vlabench.leaderboard.verifications import VERIFICATIONS, VerificationForm
 from vlabench.problems import shown
+from vlabench.texts import line
 
 
 def signer(submission: Path, record: bool, by: str | None, board: Path, seed: int | None = None) -> str | None:
@@ -24,7 +25,7 @@ def signer(submission: Path, record: bool, by: str | None, board: Path, seed: in
     if by is None:
         raise OptionError("--record: whoever verified must be named\n  mend: --record --by NAME")
     try:
-        good = 0 < len(plain(by)) <= 200
+        good = bool(line(by))
     except ValueError:
         good = False
     if not good:
