@@ -28,6 +28,8 @@ else:
 
 DEPTH = 64
 """Tables and lists inside each other, or parts of one TOML key, at most. Cards have 5."""
+MAX_VALUES = 50_000
+"""In a JSON text, at most, or commas in its strings; a submission of 2,000 files has 10,000."""
 MAX_TOML = 2**18
 """Bytes of a card, at most; ours are below 2**14."""
 WIDEST = 2**63
@@ -77,6 +79,8 @@ def strict_json(content: bytes | str) -> Any:
     """The value of a JSON text. Raises Unreadable, also for a key twice in a table and numbers that are not finite."""
     try:
         text = content if isinstance(content, str) else content.decode()
+        if text.count(",") > MAX_VALUES:
+            raise Unreadable(f"{text.count(',')} values; at most {MAX_VALUES} belong into such a file")
         _check_json_depth(text)
         value = json.loads(text, object_pairs_hook=_table)
     except Unreadable:
@@ -144,8 +148,8 @@ def _check_toml_depth(text: str) -> None:
         else:
             depth += 1 if letter in "[{" else -1
         if depth > DEPTH or dots > DEPTH:
-            what = "nested" if depth > DEPTH else "a key of parts nested"
-            raise Unreadable(f"{what} more than {DEPTH} deep in line {_line(text, mark.start())}")
+            what = f"nested more than {DEPTH} deep" if depth > DEPTH else f"a key of more than {DEPTH} parts"
+            raise Unreadable(f"{what} in line {_line(text, mark.start())}")
 
 
 def _line(text: str, place: int) -> int:

@@ -13,7 +13,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from vlabench.errors import near
-from vlabench.texts import safe, short
+from vlabench.texts import safe, short, shows
 
 TOLD = 20
 """Problems of a file that are told."""
@@ -48,6 +48,8 @@ def one_line_each(error: ValidationError, model: type[BaseModel], where: str, hi
             place, text = loc, "must not be empty"
         elif kind == "too_long":
             place, text = loc, f"must have at most {problem['ctx']['max_length']} entries"
+        elif kind == "json_invalid" or kind == "value_error" and isinstance(problem["input"], dict):
+            place, text = loc, _plain(problem["msg"])  # the whole file or table that it is about tells nobody more
         else:
             place, text = loc, f"{_plain(problem['msg'])}, not {_short(problem['input'])}"
         lines.append(": ".join([where, *([told(place)] if place else []), text]))
@@ -107,7 +109,7 @@ def _plain(message: str) -> str:
 
 def _short(value: Any) -> str:
     try:
-        text = json.dumps(value, ensure_ascii=False)
+        text = json.dumps(value, ensure_ascii=isinstance(value, str) and not shows(value[:60]))
     except (TypeError, ValueError):
         text = repr(value)
     return short(text)

@@ -38,7 +38,7 @@ READING = "when reading\n  mend: set the permissions there, or choose another fo
 RUNS = "runs.jsonl"
 NAMED = 3
 """Conditions that a sentence names."""
-_RECORD: TypeAdapter[EpisodeRecord] = TypeAdapter(EpisodeRecord)
+_RECORD = TypeAdapter(EpisodeRecord).validator
 _FIELDS = {f.name for f in dataclasses.fields(EpisodeRecord)}
 _NEEDED = _FIELDS - {f.name for f in dataclasses.fields(EpisodeRecord)
                      if f.default is not f.default_factory}  # both are dataclasses.MISSING otherwise
@@ -233,9 +233,10 @@ def _records(path: Path, ignored: Counter[str]) -> Iterator[EpisodeRecord]:
 
 def _record(content: dict[str, Any]) -> EpisodeRecord | None:
     try:
-        return _RECORD.validate_python(content)
+        found: EpisodeRecord = _RECORD.validate_python(content)
     except ValidationError:
         return None
+    return found
 
 
 def content_of(path: Path) -> bytes:

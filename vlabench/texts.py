@@ -66,6 +66,14 @@ def line(text: str, most: int = LINE) -> str:
     return text
 
 
+def shows(text: str, most: int = LINE) -> bool:
+    """Whether `line` takes the text, and it is not empty."""
+    try:
+        return bool(line(text, most))
+    except ValueError:
+        return False
+
+
 def short(text: str, most: int = 60) -> str:
     """The text, or how it begins."""
     return text if len(text) <= most else text[: most - 3] + "..."

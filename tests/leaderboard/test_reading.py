@@ -174,7 +174,7 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "a copy of a success": (copied, "toy_points/0 jolt 1 ends in the very physical state of episode 0: a copy"),
     "an episode too many": (line(11, lambda text: text + "\n" + text), "13 lines, where 12 episodes belong"),
     "an episode too few": (line(11, lambda text: "x"), "clean.jsonl, line 12"),
-    "no newline at the end": (line(12, lambda _: "x"), "lines, where 12 episodes belong"),
+    "no newline at the end": (line(12, lambda _: "x"), "12 lines and one without an end, where 12 episodes belong"),
     "two records on a line": (two_in_one, "clean.jsonl, line 1: "),
     "an episode beyond the suite": (fields(3, index=4), "toy_points/0 clean 4: .* does not belong to the suite"),
     "another task": (fields(0, task="toy_points/7"), "toy_points/7 clean 0: .* does not belong"),

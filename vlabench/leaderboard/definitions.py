@@ -13,7 +13,7 @@ from vlabench.errors import OutdatedError, SubmissionError, UnknownName
 from vlabench.leaderboard.manifest import ConditionForm, Manifest
 from vlabench.plan import choose_tasks
 from vlabench.slot import named
-from vlabench.texts import line
+from vlabench.texts import shows
 from vlabench.types import EpisodeRecord, Success, Task, won
 
 MEND = "mend: play the suite as it is here, and submit again"
@@ -92,7 +92,7 @@ def check_plausible(records: Iterable[EpisodeRecord], policy: PolicyCard, defini
         problem = _contradiction(record, task.step_limit, rule)
         if record.condition not in worded and record.instruction != task.instruction:
             problem = f"has the instruction {record.instruction[:80]!r}, not the task's"
-        elif record.condition in worded and not _shows(record.instruction):
+        elif record.condition in worded and not shows(record.instruction, most=1000):
             problem = f"has the instruction {record.instruction[:80]!r}, which is not one line of printable text"
         elif record.realised.keys() != streams[record.condition]:
             problem = f"has drawn parameters of {sorted(record.realised)}, not of {sorted(streams[record.condition])}"
@@ -137,13 +137,6 @@ def _contradiction(record: EpisodeRecord, limit: int, rule: Success) -> str:
     if not record.state or record.phase or record.error or record.message:
         return "has no final state, or an error's phase or message"
     return "" if record.seconds >= 0 else f"took {record.seconds} seconds"
-
-
-def _shows(text: str) -> bool:
-    try:
-        return bool(line(text, most=1000))
-    except ValueError:
-        return False
 
 
 def _may_reword(condition: Condition, policy: PolicyCard) -> bool:

@@ -38,6 +38,11 @@ def day(text: str) -> str:
     return text
 
 
+def _in_a_folder(key: str) -> str:
+    file_name(key.rpartition("/")[0])
+    return key
+
+
 Name = Annotated[str, Field(pattern=f"^{NAME}$"), AfterValidator(file_name)]
 RelativePath = Annotated[str, Field(pattern=f"^{NAME}(/{NAME}){{0,5}}$")]
 """Relative, with `/`; no part of it can be `..`, or begin with a dot."""
@@ -108,7 +113,7 @@ class Manifest(Form):
     suite: Name
     episodes: int = Field(ge=1, le=EPISODES)
     success: Success | None = None
-    tasks: tuple[TaskKey, ...] = Field(min_length=1, max_length=1000)
+    tasks: tuple[Annotated[TaskKey, AfterValidator(_in_a_folder)], ...] = Field(min_length=1, max_length=1000)
     conditions: dict[Name, ConditionForm] = Field(min_length=1, max_length=1000)
     versions: dict[Name, Text] = Field(min_length=1, max_length=100)
     rates: dict[Name, Claim] = Field(max_length=1000)
@@ -116,10 +121,12 @@ class Manifest(Form):
 
     @model_validator(mode="after")
     def _files_are_told_apart_everywhere(self) -> Self:
-        check_told_apart(self.conditions)
-        for task_set in dict.fromkeys(key.rpartition("/")[0] for key in self.tasks):
-            file_name(task_set)
-        check_told_apart(key.rpartition("/")[0] for key in self.tasks)
+        task_sets = dict.fromkeys(key.rpartition("/")[0] for key in self.tasks)
+        for field, names in (("conditions", self.conditions), ("tasks", task_sets)):
+            try:
+                check_told_apart(names)
+            except ValueError as error:
+                raise ValueError(f"{field}: {error}") from None
         return self
 
     def expected_files(self) -> dict[str, int]:

@@ -170,8 +170,8 @@ def _check_layout(folder: Path, manifest: Manifest) -> None:
         raise SubmissionError(f"{where}: files: {path!r} {verdict}")
     for path in _walk(folder):
         if path not in expected and path != MANIFEST:
-            raise SubmissionError(f"{shown(folder)}: {path!r} does not belong there: a submission holds the plain "
-                                  f"files that its manifest lists, and nothing else")
+            raise SubmissionError(f"{shown(folder)}: {short(path, 200)!r} does not belong there: a submission holds "
+                                  f"the plain files that its manifest lists, and nothing else")
     for path, count in expected.items():
         check_file(folder / path, min(count * MAX_LINE, MAX_RECORDS) or MAX_CARD)
         size = (folder / path).lstat().st_size
@@ -251,14 +251,15 @@ def _checked(card: PolicyCard, manifest: Manifest) -> PolicyCard:
 
 def _records(path: Path, content: bytes, count: int, manifest: Manifest) -> Iterator[EpisodeRecord]:
     """The episodes of a file, each of them of the file's task set and condition and the manifest's everything."""
-    lines = content.split(b"\n")
-    if lines.pop() != b"" or len(lines) != count:
-        raise SubmissionError(f"{shown(path)}: {len(lines)} lines, where {count} episodes belong")
+    ends, whole = content.count(b"\n"), content.endswith(b"\n")
+    if ends != count or not whole:
+        more = "" if whole else " and one without an end"
+        raise SubmissionError(f"{shown(path)}: {ends} lines{more}, where {count} episodes belong")
     known = {"format": store.FORMAT, "policy": manifest.policy, "assets": manifest.assets, "condition": path.stem,
              "seed": SEED, "policy_digest": manifest.policy_digest,
              "condition_digest": manifest.conditions[path.stem].digest, "versions": manifest.versions}
     values, start = tuple(known.values()), f"{path.parent.name}/"
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(content[:-1].split(b"\n"), 1):
         if len(line) > MAX_LINE:
             raise SubmissionError(f"{shown(path)}, line {number}: {len(line)} bytes; an episode takes "
                                   f"at most {MAX_LINE}")
@@ -269,7 +270,8 @@ def _records(path: Path, content: bytes, count: int, manifest: Manifest) -> Iter
                 strict_json(line)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            raise SubmissionError(f"{shown(path)}, line {number}: {told(first['loc'])}: {first['msg']}") from None
+            place = f"{told(first['loc'])}: " if first["loc"] else ""
+            raise SubmissionError(f"{shown(path)}, line {number}: {place}{first['msg']}") from None
         except Unreadable as error:
             raise SubmissionError(f"{shown(path)}, line {number}: {error}") from None
         if not found.task.startswith(start) or values != (
