@@ -158,6 +158,8 @@ def test_a_torn_tail_longer_than_a_block_is_cut(store: Store) -> None:
     [
         (b'{"format": 1, "task": "kit', "not a JSON line in results/random/primitive/kitchen/clean.jsonl"),
         (b"\x00\x00\xff", "not a JSON line in results/random/primitive/kitchen/clean.jsonl"),
+        (b"[" * 200_000, "not a JSON line in results/random/primitive/kitchen/clean.jsonl"),
+        (b'{"task": "\\ud800", "realised": ' + b"[" * 200_000, "not a JSON line in results/random/primitive/kitchen/"),
         (b"[1, 2]", "not a JSON line in results/random/primitive/kitchen/clean.jsonl"),
         (b'{"format": 1, "task": "kitchen/0"}', "written by another version of vlabench in results/"),
         (b'{"task": "kitchen/0", "index": 1}', "written by another version of vlabench in results/"),
@@ -174,6 +176,9 @@ def test_a_strange_line_in_the_middle_is_counted_and_the_rest_is_read(store: Sto
 
 @pytest.mark.parametrize(("field", "value", "why"), [
     ("steps", "many", "damaged in {}: a field holds what it never does"),
+    ("steps", -1, "damaged in {}: a field holds what it never does"),
+    ("changed", {"action": 1.5}, "damaged in {}: a field holds what it never does"),
+    ("task", "kitchen/\x1b[2J", "damaged in {}: a field holds what it never does"),
     ("status", "maybe", "damaged in {}: a field holds what it never does"),
     ("unheard_of", 1, "written by another version of vlabench in {}")])
 def test_a_line_with_other_fields_or_types_is_left_out(store: Store, field: str, value: object, why: str) -> None:
@@ -191,6 +196,20 @@ def test_an_empty_file_and_a_pipe_are_said_and_not_waited_for(store: Store) -> N
     os.mkfifo(path)
     with pytest.raises(StoreError, match=r"clean.jsonl: is a pipe or a device, not a plain file\n  mend: remove it"):
         read(store)
+
+
+def test_a_file_beyond_all_records_is_not_read_into_memory(store: Store) -> None:
+    os.truncate(fill(store, record()), 2**40)
+    with pytest.raises(StoreError, match="clean.jsonl: 1099511627776 bytes; .* takes at most 1073741824"):
+        read(store)
+
+
+def test_half_a_line_that_is_nested_too_deeply_is_cut(store: Store) -> None:
+    path = fill(store, record())
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"[" * 200_000)
+    fill(store, record(index=1))
+    assert path.read_bytes() == whole + whole.replace(b'"index": 0', b'"index": 1')
 
 
 def test_a_later_format_is_refused(store: Store) -> None:
@@ -326,7 +345,7 @@ def test_a_results_folder_without_permission_is_a_store_error(store: Store) -> N
         fill(store, record())
 
 
-@pytest.mark.parametrize("name", ["..", "a/b", "", ".hidden", "x" * 101, "a\nb"])
+@pytest.mark.parametrize("name", ["..", "a/b", "", ".hidden", "x" * 101, "a\nb", "nul", "Con.x", "a."])
 def test_names_that_are_no_file_names_are_refused(name: str) -> None:
     root = Path("results")
     with pytest.raises(StoreError, match="cannot be a file name"):

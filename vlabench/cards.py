@@ -67,10 +67,10 @@ def write_policy(card: PolicyCard) -> None:
 def _toml(value: Any) -> str:
     """A JSON value in TOML; its strings, numbers and flags are written alike, tables inline."""
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{json.dumps(str(key))} = {_toml(item)}" for key, item in value.items()) + " }"
+        return "{ " + ", ".join(f"{_toml(str(key))} = {_toml(item)}" for key, item in value.items()) + " }"
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", r"\u007f")
 
 
 def card_files(folder: Folder) -> dict[str, Path]:

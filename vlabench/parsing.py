@@ -26,12 +26,12 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-DEPTH = 64
-"""Tables and lists inside each other, or parts of one TOML key, at most. Cards have 5."""
+DEPTH = 32
+"""Tables and lists inside each other, at most; in TOML, of a header's and of a key's each. Cards have 5."""
 MAX_VALUES = 50_000
 """In a JSON text, at most, or commas in its strings; a submission of 2,000 files has 10,000."""
-MAX_TOML = 2**18
-"""Bytes of a card, at most; ours are below 2**14."""
+MAX_TOML = 2**17
+"""Bytes of a card, at most; ours take a tenth of it."""
 WIDEST = 2**63
 """Of whole numbers: 64 bits."""
 _JSON_MARKS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[][{}]', re.DOTALL)
@@ -131,8 +131,8 @@ def _check_json_depth(text: str) -> None:
 
 
 def _check_toml_depth(text: str) -> None:
-    """Brackets inside each other, and dots between two line ends or commas: of a key, or few more."""
-    depth = dots = place = 0
+    """Each bracket and each dot of a key leads one deeper, a dot of a number too, until the next comma."""
+    depth, outside, place = 0, [0], 0
     while mark := _TOML_MARKS.search(text, place):
         letter, place = mark[0], mark.end()
         if letter in _ENDS:
@@ -141,15 +141,16 @@ def _check_toml_depth(text: str) -> None:
             if end is None:
                 return
             place = end.end()
-        elif letter == ".":
-            dots += 1
-        elif letter in ",\n":
-            dots = 0
+        elif letter in ".[{":
+            depth += 1
+            if letter != ".":
+                outside.append(depth)
         else:
-            depth += 1 if letter in "[{" else -1
-        if depth > DEPTH or dots > DEPTH:
-            what = f"nested more than {DEPTH} deep" if depth > DEPTH else f"a key of more than {DEPTH} parts"
-            raise Unreadable(f"{what} in line {_line(text, mark.start())}")
+            if letter in "]}" and len(outside) > 1:
+                outside.pop()
+            depth = outside[-1]
+        if depth > DEPTH:
+            raise Unreadable(f"nested more than {DEPTH} deep in line {_line(text, mark.start())}")
 
 
 def _line(text: str, place: int) -> int:
