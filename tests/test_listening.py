@@ -75,7 +75,8 @@ def heard(specs: Sequence[EpisodeSpec], chains: Sequence[Mapping[str, Perturbati
 @pytest.mark.parametrize("success", ["once", "end"])
 def test_each_hears_of_its_own_episode_alone_and_until_its_end(kind: type[Diary], success: Success) -> None:
     specs = [EpisodeSpec(TASKS[n % 3], "any", n) for n in range(7)]
-    chains: list[dict[str, Perturbation]] = [{}, {"dark": Dark()}, {"jolt": Jolt(sigma=0.4)}] * 2 + [{}]
+    kinds: list[dict[str, Perturbation]] = [{}, {"dark": Dark()}, {"jolt": Jolt(sigma=0.4)}]
+    chains = [kinds[n % 3] for n in range(7)]
     together = heard(specs, chains, kind, success)
     assert together == [heard([spec], [chain], kind, success)[0] for spec, chain in zip(specs, chains, strict=True)]
     lengths = {sum(event[0] == "step" for event in events) for events in together}

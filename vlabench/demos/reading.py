@@ -78,8 +78,8 @@ def files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         what = ("a file; what is needed is the folder it is in" if folder.exists()
                 else "no demonstrations: there is no such folder")
-        raise DataError(f"--data {shown(folder)}: {what}\n  mend: --data DIR, a folder with *.hdf5 in LIBERO's layout, "
-                        f"such as vlabench demos --out DIR makes")
+        raise DataError(f"--data {shown(folder)}: {what}\n  mend: vlabench demos --out DIR, and --data DIR; "
+                        f"or another folder with *.hdf5 in LIBERO's layout")
     found = layout.files(folder)
     if not found:
         for pattern, (what, mend) in OTHERS.items():
