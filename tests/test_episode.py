@@ -453,6 +453,30 @@ def test_what_an_episode_changed_in_the_scene_never_reaches_the_next(
     assert (frames[3] == frames[0]) == kept
 
 
+class Sneaky(Painted):
+    """Paints the scene, and says that it changes actions."""
+
+    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
+        return frozenset({"action"})
+
+
+def test_who_paints_the_scene_without_saying_so_paints_its_own_copy_alone_and_for_its_own_episode() -> None:
+    stage, frames = scene(2), []
+    for second in ({"sneaky": Sneaky()}, {}):
+        played = play(stage, Still(batch=2), [spec(3), spec(3)], [{}, second], replan=1, cameras=CAMERAS)
+        frames += [each.frame for each in played]
+    clean, painted, *after = frames
+    assert painted != clean and after == [clean, clean]
+
+
+def test_who_moves_the_scene_without_saying_so_is_on_record() -> None:
+    class Hidden(Push):
+        def channels(self, cameras: Sequence[str]) -> frozenset[str]:
+            return frozenset()
+
+    assert one(Still(), chain={"hidden": Hidden()}).changed == {"scene": 1.0}
+
+
 class Sized(Dark):
     """Needs a scene of a size."""
 

@@ -549,6 +549,16 @@ def test_a_task_that_cannot_be_opened_is_an_error_and_the_others_go_on(tmp_path:
     assert notes.notes[0].startswith("toy_points/1 cannot be opened: RuntimeError: mischief")
 
 
+def test_side_by_side_with_others_the_task_that_cannot_be_opened_is_named(
+        tmp_path: Path, mischief: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOY_BATCH", "7")
+    monkeypatch.setattr(Toy, "max_batch", 7)
+    mischief(open_0="raise")
+    notes = Notes()
+    assert playing(tmp_path, planned(episodes=1), progress=notes).errors == 9
+    assert notes.notes[0].startswith("toy_points/0 cannot be opened: RuntimeError: mischief")
+
+
 # runs that stop
 
 

@@ -172,16 +172,17 @@ class Crew:
                 worker.finished, worker.failures, self._losses = worker.finished + 1, 0, 0
             elif result.phase != "open":
                 worker.failures += 1
-        closed = next((each for each in answer.results if isinstance(each, Failed) and each.phase == "open"), None)
+        closed = next(((spec, each) for spec, each in zip(batch, answer.results, strict=True)
+                       if isinstance(each, Failed) and each.phase == "open"), None)
         if closed is not None:
-            yield from self._give_up(worker.key, batch[-1], closed)
+            yield from self._give_up(worker.key, *closed)
         elif worker.finished and worker.failures >= FAILURES:
             self._note(f"a worker is replaced after {worker.failures} errors in a row")
             self._dismiss(worker)
 
-    def _give_up(self, key: Hashable, last: EpisodeSpec, why: Failed) -> Iterator[Result]:
+    def _give_up(self, key: Hashable, first: EpisodeSpec, why: Failed) -> Iterator[Result]:
         """A scene that cannot be opened now cannot be opened for the other episodes of its key either."""
-        self._note(f"{last.task.key} cannot be opened: {why.error}: {why.message}")
+        self._note(f"{first.task.key} cannot be opened: {why.error}: {why.message}")
         for spec in self._agenda.drop(key):
             yield Result(spec, why, 0.0)
         self._count_loss(f"tasks could not be opened, or their workers died; the last: {why.error}: {why.message}", "")
