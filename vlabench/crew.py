@@ -58,12 +58,10 @@ class Agenda:
     def __len__(self) -> int:
         return sum(len(queue) for queue in self._queues.values())
 
-    def batches(self) -> int:
-        """So many at least are left."""
-        return sum(-(-len(queue) // self._size) for queue in self._queues.values())
-
-    def next(self, mine: Hashable, others: Collection[Hashable]) -> tuple[Hashable, Batch] | None:
+    def next(self, mine: Hashable, others: Collection[Hashable], workers: int = 1) -> tuple[Hashable, Batch] | None:
         """The key and the next batch for a worker that has the scene of `mine` open, while others have `others` open.
+
+        No batch is larger than an equal share of all that is left for each of `workers`.
 
         Of its own key while there are any; else of a key that nobody has open; else a share of the one that has most
         left, unless that is a single batch, which its owner plays sooner than a second scene is open.
@@ -74,11 +72,11 @@ class Agenda:
             mine = free[0] if free else max(left, key=lambda key: len(left[key]), default=None)
             if mine is None or (not free and len(left[mine]) <= self._size):
                 return None
-        return mine, self._take(left[mine])
+        return mine, self._take(left[mine], min(self._size, -(-len(self) // workers)))
 
-    def _take(self, queue: deque[EpisodeSpec]) -> Batch:
+    def _take(self, queue: deque[EpisodeSpec], size: int) -> Batch:
         batch = [queue.popleft()]
-        while queue and len(batch) < self._size and not self._single & {batch[0], queue[0]}:
+        while queue and len(batch) < size and not self._single & {batch[0], queue[0]}:
             batch.append(queue.popleft())
         return tuple(batch)
 
@@ -137,7 +135,7 @@ class Crew:
 
     def _hire(self) -> None:
         idle = sum(not worker.batch for worker in self._workers)
-        while len(self._workers) < self._size and idle < self._agenda.batches():
+        while len(self._workers) < self._size and idle < len(self._agenda):
             self._workers.append(Worker(self._job, START_LIMIT))
             idle += 1
 
@@ -145,7 +143,7 @@ class Crew:
         for worker in self._workers:
             if worker.ready and not worker.batch:
                 others = {other.key for other in self._workers if other is not worker and other.key is not None}
-                found = self._agenda.next(worker.key, others)
+                found = self._agenda.next(worker.key, others, self._size)
                 if found is not None:
                     key, batch = found
                     worker.give(key, batch, sum(map(self._time_limit, batch)))
