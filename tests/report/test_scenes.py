@@ -124,7 +124,8 @@ def test_a_simulator_or_policy_that_breaks_costs_pictures_and_nothing_else(
 ) -> None:
     shown = made(toy_results).films[0][0].spec
     bare = {key.format(f"{shown.task.number}/{shown.index}"): kind for key, kind in mischief.items()}
-    monkeypatch.setattr(module, "_actor", lambda where, chosen, folder: (where.card, False))
+    monkeypatch.setattr(module, "_player", lambda where, chosen, folder: module._Player(where.card.name,
+                                                                                        where.card.actor))
     monkeypatch.setenv("TOY_MISCHIEF", json.dumps(bare))
     found = made(toy_results)
     assert found.films == [] and any(sentence in note for note in found.notes)
