@@ -5,15 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from vlabench.seeding import Draws
-from vlabench.types import Decision, Observation
+from vlabench.types import Decision, Floats, Observation
 
 if TYPE_CHECKING:
     import torch
-
-    from vlabench.models.bins import BinnedActions
 
 
 class Policy(ABC):
@@ -60,6 +59,32 @@ class Actor:
     privileged: bool = False
 
 
+class ActionDistribution(Protocol):
+    """Over chunks of actions [B, T, D]: a distribution of every action number, given the observation and, where the
+    policy is autoregressive, the numbers before it. What it returns keeps the graph.
+    """
+
+    @property
+    def mean(self) -> torch.Tensor:
+        """[B, T, D]."""
+
+    @property
+    def mode(self) -> torch.Tensor:
+        """The most probable values [B, T, D]."""
+
+    def log_prob(self, actions: torch.Tensor) -> torch.Tensor:
+        """Log-probability or log-density [B, T, D] of actions [B, T, D]; of a whole chunk it is their sum."""
+
+    def sample(self, uniform: Floats) -> torch.Tensor:
+        """A draw [B, T, D], by inversion of numbers in [0, 1), float64 [B, T, D]."""
+
+    def entropy(self) -> torch.Tensor:
+        """In nats [B, T, D]; of a density it may be negative."""
+
+    def kl(self, other: ActionDistribution) -> torch.Tensor:
+        """KL(self ‖ other) in nats [B, T, D]. Raises TypeError for a distribution of another kind."""
+
+
 class TrainablePolicy(Policy):
     """A policy that training methods can change: a torch module whose actions are a distribution.
 
@@ -73,26 +98,37 @@ class TrainablePolicy(Policy):
 
     module: torch.nn.Module
 
-    @property
     @abstractmethod
-    def critic(self) -> torch.nn.Module:
-        """The head of `value`, a part of the module that actions do not depend on."""
+    def save(self, folder: Path, exact: bool = False) -> None:
+        """Write the weights into an empty folder. `exact`: parameters as they are, else in half size where it may be.
+
+        The constructor takes the file, if there is but one, or the folder.
+        """
 
     @abstractmethod
-    def weights(self, exact: bool = False) -> bytes:
-        """The content of a file for the constructor; `exact`: with parameters as they are, instead of in half size."""
+    def load(self, folder: Path) -> None:
+        """Take what `save` wrote, and act from now on as if constructed from it."""
 
     @abstractmethod
-    def distribution(self, obs: Observation, embedding: torch.Tensor | None = None) -> BinnedActions:
-        """Over chunks of actions [B, T, D]: `log_prob`, `mean`, `mode`, `sample`, logits per bin.
+    def distribution(self, obs: Observation, actions: torch.Tensor | None = None,
+                     embedding: torch.Tensor | None = None) -> ActionDistribution:
+        """Over chunks of actions [B, T, D].
 
+        actions: [B, T, D], those that the distribution of every number is conditioned on, in a policy that gives a
+        chunk number by number (teacher forcing); without them, those that it finds most probable one after the other. A
+        policy that gives all at once ignores them. Two observations are to be compared on the same actions.
         embedding: used instead of the observation's own, so that one can differentiate with respect to it.
         """
 
     @abstractmethod
     def embedding(self, obs: Observation) -> torch.Tensor:
-        """The low-dimensional state [B, E], E ≤ 512, which is all that the action head reads."""
+        """The state [B, E] which is all that the action head reads."""
 
-    @abstractmethod
+    @property
+    def critic(self) -> torch.nn.Module | None:
+        """The head of `value`, a part of the module that actions do not depend on; None for a policy without."""
+        return None
+
     def value(self, obs: Observation, embedding: torch.Tensor | None = None) -> torch.Tensor:
-        """Expected return [B]; `embedding` as in `distribution`."""
+        """Expected return [B], of a policy with a critic; `embedding` as in `distribution`."""
+        raise NotImplementedError

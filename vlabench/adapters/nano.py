@@ -10,6 +10,7 @@ import numpy as np
 
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.errors import CardError, DataError, MissingExtra, OptionError
+from vlabench.files import write_data
 from vlabench.seeding import Draws
 from vlabench.types import Decision, Observation
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from vlabench.models.nano import NanoVLA
 
 Decoding = Literal["mean", "mode", "sample", "normal"]
+FILE = "weights.safetensors"
+"""What `save` calls its file."""
 SURE = 0.0
 """An expected gripper command above this closes the hand, one below it opens it."""
 
@@ -74,8 +77,9 @@ class Nano(TrainablePolicy):
                 actions[..., -1] = torch.where(actions[..., -1] > SURE, 1.0, -1.0)
         return Decision(actions.double().cpu().numpy())
 
-    def distribution(self, obs: Observation, embedding: torch.Tensor | None = None) -> BinnedActions:
-        """Over chunks of actions [B, T, 7]."""
+    def distribution(self, obs: Observation, actions: torch.Tensor | None = None,
+                     embedding: torch.Tensor | None = None) -> BinnedActions:
+        """Over chunks of actions [B, T, 7], all numbers at once."""
         return self.module.act(self.embedding(obs) if embedding is None else embedding)
 
     def embedding(self, obs: Observation) -> torch.Tensor:
@@ -97,13 +101,19 @@ class Nano(TrainablePolicy):
         """The value head."""
         return self.module.worth
 
-    def weights(self, exact: bool = False) -> bytes:
-        """The file of `models.checkpoint`."""
+    def save(self, folder: Path, exact: bool = False) -> None:
+        """One file, of `models.checkpoint`."""
         import torch
 
         from vlabench.models import checkpoint
 
-        return checkpoint.to_bytes(self.module, torch.float32 if exact else torch.float16)
+        write_data(folder / FILE, checkpoint.to_bytes(self.module, torch.float32 if exact else torch.float16))
+
+    def load(self, folder: Path) -> None:
+        """Take such a file."""
+        from vlabench.models import checkpoint
+
+        self.module = checkpoint.load(folder / FILE, self.module.device)
 
 
 def _adapted(adapter: Path, base: str, device: str) -> NanoVLA:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from vlabench.adapters.base import TrainablePolicy
+from vlabench.errors import CardError
 from vlabench.models import lora
 from vlabench.models.exploration import Exploration, explored
 from vlabench.training import finite
@@ -104,8 +106,12 @@ class Learner:
         policy.module.to(device).train()
         self._lora = (lora.attach(policy.module, options.lora.rank, options.lora.alpha, without=policy.critic)
                       if options.lora else None)
-        critic = list(policy.critic.parameters()) if value else []
-        for parameter in policy.critic.parameters():
+        if value and policy.critic is None:
+            raise CardError("this method learns what to expect, and the policy has no critic to say it\n"
+                            "  mend: a method without one, such as rloo, or a policy that has a `critic`")
+        own = list(policy.critic.parameters()) if policy.critic is not None else []
+        critic = own if value else []
+        for parameter in own:
             parameter.requires_grad_(bool(value))
         heads = {id(parameter) for parameter in critic}
         body = [p for p in policy.module.parameters() if p.requires_grad and id(p) not in heads]
@@ -138,10 +144,10 @@ class Learner:
         self._follower.load_state_dict(state["follower"])
         self._average = [tensor.to(self.device) for tensor in state["average"]]
 
-    def weights(self, exact: bool = False) -> bytes:
-        """The policy's file, adapters taken in; `exact` as in `TrainablePolicy.weights`."""
+    def save(self, folder: Path, exact: bool = False) -> None:
+        """The policy's weights, adapters taken in, as `TrainablePolicy.save` writes them."""
         with self._merged():
-            return self.policy.weights(exact)
+            self.policy.save(folder, exact)
 
     def adapter(self, base: str) -> bytes:
         """The file of the adapter alone. base: checksum of the weights that it changes."""
@@ -223,7 +229,7 @@ class Learner:
         if not embedding.requires_grad:
             embedding.requires_grad_()
         with twice_differentiable() if options.jacobian else contextlib.nullcontext():
-            distribution = explored(policy.distribution(batch.obs, embedding), *options.exploration)
+            distribution = explored(policy.distribution(batch.obs, batch.actions, embedding), *options.exploration)
             log_probs = distribution.log_prob(batch.actions).sum(-1)
         losses = clipped(log_probs, batch.before, batch.advantages, options.low, options.high)
         stuck = outside(log_probs.detach(), batch.before, batch.advantages, options.low, options.high)

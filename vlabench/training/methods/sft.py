@@ -111,10 +111,9 @@ class Sft(Method):
     Options: ClassVar[type[BaseModel]] = SftOptions
     options: SftOptions
 
-    def train(self, place: Workplace) -> bytes:
+    def train(self, place: Workplace) -> Path:
         """All rounds; the averaged weights of the last."""
         done = 0
-        content = b""
         for number, plan in enumerate(self.options.rounds):
             folder = place.folder / f"round-{number}"
             final = folder / "weights.safetensors"
@@ -122,9 +121,8 @@ class Sft(Method):
                 folders = self._demonstrations(place, number)
                 write_data(final, checkpoint.to_bytes(self._round(place, number, plan, folders, done)))
             self._try(place, number, done + plan.steps)
-            content = final.read_bytes()
             done += plan.steps
-        return content
+        return final
 
     def data(self, place: Workplace) -> str:
         """The number of demonstrations and frames, and where they come from."""
