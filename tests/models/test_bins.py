@@ -103,7 +103,7 @@ def test_the_cross_entropy_s_minimum_is_at_the_target() -> None:
 def test_entropy_and_divergence_are_torch_s() -> None:
     one, other = distribution(8), distribution(9)
     mine, theirs = (torch.distributions.Categorical(logits=each.logits) for each in (one, other))
-    assert torch.allclose(one.entropy(), mine.entropy(), atol=1e-5)
+    assert torch.allclose(one.entropy(), mine.entropy(), atol=1e-5)  # type: ignore[no-untyped-call]
     assert torch.allclose(one.kl(other), torch.distributions.kl_divergence(mine, theirs), atol=1e-5)
     assert not one.kl(one).any() and (one.kl(other) > 0.1).all()
     with pytest.raises(TypeError, match="bins cannot be compared with NormalActions"):

@@ -42,7 +42,7 @@ def test_entropy_and_divergence_are_torch_s() -> None:
     draws = torch.Generator().manual_seed(2)
     one, other = (NormalActions(torch.randn(2, 3, 4, generator=draws), deviation) for deviation in (0.3, 0.7))
     mine, theirs = (torch.distributions.Normal(each.mean, each.deviation) for each in (one, other))
-    assert torch.allclose(one.entropy(), mine.entropy(), atol=1e-6) and torch.equal(one.mode, mine.mode)
+    assert torch.allclose(one.entropy(), mine.entropy(), atol=1e-6) and torch.equal(one.mode, mine.mode)  # type: ignore[no-untyped-call]
     assert torch.allclose(one.kl(other), torch.distributions.kl_divergence(mine, theirs), atol=1e-5)
     with pytest.raises(TypeError, match="normal distributions cannot be compared with BinnedActions"):
         one.kl(BinnedActions(torch.zeros(2, 3, 4, 256)))

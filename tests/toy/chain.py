@@ -100,5 +100,5 @@ def fresh(folder: Path, seed: int = 0) -> None:
     torch.manual_seed(seed)
     policy = Chain.__new__(Chain)
     policy.module = Network()
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     policy.save(folder)

@@ -111,7 +111,7 @@ def differences(learner: Learner, samples: Samples) -> Tensor:
             rows = range(start, min(start + learner.options.batch, len(samples)))
             batch = samples.batch(rows, learner.device)
             now = explored(learner.policy.distribution(batch.obs, batch.actions), *learner.options.exploration)
-            found.append((now.log_prob(batch.actions).sum(-1) - batch.before)[batch.counted].cpu())
+            found.append((now.log_prob(batch.actions).sum(-1) - batch["before"])[batch.counted].cpu())
     return torch.cat(found)
 
 

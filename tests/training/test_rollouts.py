@@ -26,6 +26,7 @@ from vlabench.perturbations.rotation import Rotation
 from vlabench.progress import Progress
 from vlabench.training import consistency
 from vlabench.training.learner import Learner, LearnerOptions
+from vlabench.training.objectives.consistency import ConsistencyOptions
 from vlabench.training.rollouts import Assignment, Collector, Rollout
 from vlabench.training.samples import Samples
 from vlabench.types import EpisodeSpec, Observation, Task
@@ -78,13 +79,13 @@ def test_stored_probabilities_are_those_of_the_learner_before_its_first_update(s
     samples = Samples(rollouts, blank, blank, [1.0] * len(rollouts))
     batch = samples.batch(range(len(samples)), "cpu")
     now = explored(learner.policy.distribution(batch.obs), "sample", HOT)
-    assert torch.allclose(now.log_prob(batch.actions).sum(-1), batch.before, atol=1e-5)
-    assert torch.allclose(now.mean, batch.reference, atol=1e-6)
-    terms, seen = learner.terms(batch, samples.weight(range(len(samples))), len(samples))
+    assert torch.allclose(now.log_prob(batch.actions).sum(-1), batch["before"], atol=1e-5)
+    assert torch.allclose(now.mean, batch["reference"], atol=1e-6)
+    terms, seen = learner.terms(batch)
     assert terms["policy"].item() == pytest.approx(-1.0, abs=1e-5)  # all advantages are 1
     assert abs(seen["kl"].item()) < 1e-5 and seen["outside"].item() == 0 and terms["smoothness"].item() < 1e-9
     cold = learner.policy.distribution(batch.obs).log_prob(batch.actions).sum(-1)
-    assert not torch.allclose(cold, batch.before, atol=1e-2)
+    assert not torch.allclose(cold, batch["before"], atol=1e-2)
 
 
 @contextlib.contextmanager
@@ -133,7 +134,7 @@ def test_what_was_not_carried_out_does_not_count(start: PolicyCard, alone: None)
                 rollout.means[look, count:] = garbage
         samples = Samples(rollouts, [np.ones(len(each)) for each in rollouts],
                           [np.ones(len(each)) for each in rollouts], [1.0 / each.steps for each in rollouts])
-        terms, _ = learner.terms(samples.batch(range(len(samples)), "cpu"), 4.0, len(samples))
+        terms, _ = learner.terms(samples.batch(range(len(samples)), "cpu"))
         total = terms["policy"] + terms["smoothness"]
         gradient = torch.autograd.grad(total, learner.policy.module.get_parameter("head.weight"))[0]
         losses.append((float(total.detach()), gradient))
@@ -157,7 +158,7 @@ def test_the_origin_is_the_first_policy_s_answer_to_the_clean_picture(start: Pol
     assert np.array_equal(compared.clean["top"], painted) and np.array_equal(plain.clean["top"], plain.pictures["top"])
     policy, first = start.make(), start.make()
     assert isinstance(policy, TrainablePolicy) and isinstance(first, TrainablePolicy)
-    options = LearnerOptions(temperature=HOT, consistency=consistency.ConsistencyOptions(rate=0.01))
+    options = LearnerOptions(temperature=HOT, consistency=ConsistencyOptions(rate=0.01))
     learner = Learner(policy, options, "cpu")
     with torch.no_grad():
         next(policy.module.parameters()).add_(0.3)  # the policy has moved on
@@ -165,13 +166,15 @@ def test_the_origin_is_the_first_policy_s_answer_to_the_clean_picture(start: Pol
     now, then = (explored(each.distribution(clean), "sample", HOT).mean.detach() for each in (policy, first))
     everything = consistency.clean([compared, plain])
     assert np.array_equal(everything.images["top"], np.concatenate([painted, plain.pictures["top"]]))
-    found = learner.origin(everything)
+    actions = np.concatenate([compared.actions, plain.actions])
+    found = learner.origin(everything, actions)
     assert np.allclose(found[: len(seen)], then, atol=1e-6) and not torch.allclose(then, now, atol=1e-2)
     assert np.allclose(found[len(seen) :], plain.means, atol=1e-6)
     assert torch.equal(explored(policy.distribution(clean), "sample", HOT).mean, now)  # which stays as it was
     distance = float(((now - then).square().sum((1, 2)) + 0.01).sqrt().mean())
-    assert learner.follow(clean, then.numpy()) == pytest.approx(distance, rel=1e-4)
-    assert learner.follow(clean, then.numpy()) < distance  # and a step was made
+    looks = consistency.Looks(clean, compared.actions, then.numpy())
+    assert learner.follow(looks) == pytest.approx(distance, rel=1e-4)
+    assert learner.follow(looks) < distance  # and a step was made
 
 
 def test_repeats_start_alike_and_go_on_otherwise(start: PolicyCard, alone: None) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -27,7 +28,8 @@ from vlabench.training.curves import Curves
 from vlabench.training.data import DemoData
 from vlabench.training.methods import sft
 from vlabench.training.methods.sft import FLOOR, WARMUP, schedule
-from vlabench.training.objectives.cloning import cloning
+from vlabench.training.objectives.base import Loss
+from vlabench.training.objectives.cloning import Cloning
 from vlabench.types import EpisodeSpec
 
 TINY = """
@@ -77,6 +79,25 @@ def shown(tmp_path: Path) -> Path:
             demos.append(replace(plain, frames=frames, labels=labels))
         shelf(tmp_path / "shown", task, demos)
     return tmp_path / "shown"
+
+
+def lamps(folder: Path) -> Path:
+    """Demonstrations of the toy lamp: push to the right under green, and minus half as much with the other number."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    with h5py.File(folder / "lamp_demo.hdf5", "w") as file:
+        data = file.create_group("data")
+        data.attrs.update({"macros_image_convention": "opengl",
+                           "problem_info": json.dumps({"language_instruction": "push"})})
+        for number in range(6):
+            right, length = bool(number % 2), 8
+            push = (1 if right else -1) * rng.uniform(0.5, 1.0, length)
+            pictures = np.zeros((length, 16, 16, 3), dtype=np.uint8)
+            pictures[..., int(right)] = 200
+            for name, array in {"actions": np.stack([push, -0.5 * push], 1), "obs/top_rgb": pictures,
+                                "obs/proprio": rng.uniform(-1, 1, (length, 1))}.items():
+                data.create_dataset(f"demo_{number}/{name}", data=array)
+    return folder
 
 
 def test_a_tiny_network_learns_and_its_loss_falls_below_a_bound(card: Path, shown: Path, tmp_path: Path) -> None:
@@ -163,12 +184,13 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_keeps_what_there_was(
     write(tmp_path, TINY.replace("STEPS", "6").replace("batch = 8", "batch = 2"))
     steps: list[int] = []
 
-    def spoilt(*given: Any) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        loss, terms = cloning(*given)
+    def spoilt(self: Cloning, *given: Any) -> Loss:
+        found = loss(self, *given)
         steps.append(1)
-        return loss * (float("nan") if len(steps) > 5 else 1.0), terms
+        return replace(found, term=found.term * (float("nan") if len(steps) > 5 else 1.0))
 
-    monkeypatch.setattr(sft, "cloning", spoilt)
+    loss = Cloning.loss
+    monkeypatch.setattr(Cloning, "loss", spoilt)
     monkeypatch.setattr(sft, "LOG", 2)
     monkeypatch.setattr(sft.Sft, "__init__", lambda self, options: setattr(
         self, "options", options.model_copy(update={"every": 4})))
@@ -183,7 +205,7 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_keeps_what_there_was(
     assert kept[0] == [2, 4, 5] and np.isfinite(kept[1]).all()
     saved = torch.load(tmp_path / "out/round-0/state.pt")
     assert saved["step"] == 4 and all(tensor.isfinite().all() for tensor in saved["network"].values())
-    monkeypatch.setattr(sft, "cloning", cloning)
+    monkeypatch.setattr(Cloning, "loss", loss)
     assert training.train(str(card), tmp_path / "out", data=[shown], device="cpu").weights.exists()
 
 

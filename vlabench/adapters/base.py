@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from vlabench.errors import CardError
 from vlabench.seeding import Draws
 from vlabench.types import Decision, Floats, Observation
 
@@ -85,6 +86,21 @@ class ActionDistribution(Protocol):
         """KL(self ‖ other) in nats [B, T, D]. Raises TypeError for a distribution of another kind."""
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What a policy that begins from nothing has to know of its data.
+
+    cameras, image_size: of its pictures. action_size: D. proprio_mean, proprio_std: [P] each. instructions: all.
+    """
+
+    cameras: tuple[str, ...]
+    image_size: int
+    action_size: int
+    proprio_mean: tuple[float, ...]
+    proprio_std: tuple[float, ...]
+    instructions: tuple[str, ...]
+
+
 class TrainablePolicy(Policy):
     """A policy that training methods can change: a torch module whose actions are a distribution.
 
@@ -92,11 +108,21 @@ class TrainablePolicy(Policy):
     drawn; and `temperature`: what they are drawn from, `models.exploration.explored` says. The methods keep the graph,
     so that what they return can be differentiated.
 
-    module: its parameters. Where actions are drawn, the decision's extras have `log_probs` and `means`, float32
-    [B, T, D], of the distribution that they were drawn from (`models.exploration.drawn`).
+    module: its parameters. auxiliary: what `encode` gives beside the embedding. Where actions are drawn, the decision's
+    extras have `log_probs` and `means`, float32 [B, T, D], of the distribution that they were drawn from
+    (`models.exploration.drawn`).
     """
 
     module: torch.nn.Module
+    auxiliary: frozenset[str] = frozenset()
+
+    @classmethod
+    def fresh(cls, folder: Path, data: Facts, sizes: Mapping[str, Any]) -> None:
+        """Write into an empty folder, as `save` does, weights that know nothing yet, of a network for such data. sizes:
+        what a card says of the network. Raises CardError where there is no such thing.
+        """
+        raise CardError(f"{cls.__name__} cannot begin from nothing\n"
+                        f"  mend: `init` in training.options, a policy to go on from")
 
     @abstractmethod
     def save(self, folder: Path, exact: bool = False) -> None:
@@ -123,6 +149,12 @@ class TrainablePolicy(Policy):
     @abstractmethod
     def embedding(self, obs: Observation) -> torch.Tensor:
         """The state [B, E] which is all that the action head reads."""
+
+    def encode(self, obs: Observation) -> Mapping[str, torch.Tensor]:
+        """`embedding`, and by their names in `auxiliary`, what else the network makes of an observation on the way
+        there, for objectives that train it.
+        """
+        return {"embedding": self.embedding(obs)}
 
     @property
     def critic(self) -> torch.nn.Module | None:

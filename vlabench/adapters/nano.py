@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from pydantic import ValidationError
 
-from vlabench.adapters.base import TrainablePolicy
+from vlabench.adapters.base import Facts, TrainablePolicy
 from vlabench.errors import CardError, DataError, MissingExtra, OptionError
 from vlabench.files import write_data
+from vlabench.problems import one_line_each
 from vlabench.seeding import Draws
 from vlabench.types import Decision, Observation
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     import torch
 
     from vlabench.models.bins import BinnedActions
-    from vlabench.models.nano import NanoVLA
+    from vlabench.models.nano import NanoVLA, Trunk
 
 Decoding = Literal["mean", "mode", "sample", "normal"]
 FILE = "weights.safetensors"
@@ -84,13 +86,45 @@ class Nano(TrainablePolicy):
 
     def embedding(self, obs: Observation) -> torch.Tensor:
         """float32 [B, E]. Raises DataError for pictures of another size than the network's."""
+        return self._trunk(obs).embedding
+
+    def _trunk(self, obs: Observation) -> Trunk:
         config = self.module.config
         for camera in config.cameras:
             if camera not in obs.images or obs.images[camera].shape[1:3] != (config.image_size, config.image_size):
                 found = ", ".join(f"{name} {list(a.shape[1:3])}" for name, a in obs.images.items()) or "none"
                 raise DataError(f"the weights need pictures of {', '.join(config.cameras)} with {config.image_size} "
                                 f"pixels a side, not {found}\n  mend: `cameras` and `image_size` of the policy's card")
-        return self.module.trunk(self.module.inputs(obs.images, obs.proprio, obs.instruction)).embedding
+        return self.module.trunk(self.module.inputs(obs.images, obs.proprio, obs.instruction))
+
+    @property
+    def auxiliary(self) -> frozenset[str]:  # type: ignore[override]
+        """The named `points` [B, 3, 3] relative to the hand (m), and their log-maps [B, 3, cells²] in pictures."""
+        return frozenset({"points", *(f"maps/{camera}" for camera in self.module.config.cameras)})
+
+    def encode(self, obs: Observation) -> Mapping[str, torch.Tensor]:
+        """All of it. Raises DataError, as `embedding` does."""
+        trunk = self._trunk(obs)
+        return {"embedding": trunk.embedding, "points": trunk.points,
+                **{f"maps/{camera}": log_maps for camera, log_maps in trunk.seen.items()}}
+
+    @classmethod
+    def fresh(cls, folder: Path, data: Facts, sizes: Mapping[str, Any]) -> None:
+        """sizes: those that differ from NanoConfig's."""
+        import torch
+
+        from vlabench.models import checkpoint
+        from vlabench.models.nano import NanoConfig, NanoVLA
+        from vlabench.models.text import Vocabulary
+
+        given = {"cameras": data.cameras, "image_size": data.image_size, "action_size": data.action_size,
+                 "proprio_mean": data.proprio_mean, "proprio_std": data.proprio_std,
+                 "words": Vocabulary.of(data.instructions).words, **sizes}
+        try:
+            config = NanoConfig.model_validate(given)
+        except ValidationError as error:
+            raise CardError(one_line_each(error, NanoConfig, "training.options.network")) from None
+        write_data(folder / FILE, checkpoint.to_bytes(NanoVLA(config), torch.float32))
 
     def value(self, obs: Observation, embedding: torch.Tensor | None = None) -> torch.Tensor:
         """Expected return [B]."""

@@ -20,27 +20,27 @@ import torch
 from pydantic import BaseModel, Field, model_validator
 from typing_extensions import Self
 
-from vlabench import lookup, registry, weights
+from vlabench import lookup, registry
 from vlabench.adapters.base import TrainablePolicy
-from vlabench.card_types import PolicyCard, Weights
+from vlabench.card_types import PolicyCard
 from vlabench.cards import load_policy, write_policy
 from vlabench.errors import CardError, DataError, DivergedError, OptionError, WorkerError
 from vlabench.files import write_data
-from vlabench.lineage import seen
 from vlabench.problems import shown
 from vlabench.seeding import generator
 from vlabench.training import checkpoints, finite, rewards
-from vlabench.training.consistency import ConsistencyOptions, Memory, clean, redrawn
+from vlabench.training.consistency import Looks, Memory, clean, redrawn
 from vlabench.training.contexts import Gathered, Group, Schedule, gather
 from vlabench.training.curriculum import Level, Noise, advance
 from vlabench.training.display import EpisodesShown
 from vlabench.training.learner import Learner, LearnerOptions
 from vlabench.training.methods.base import Method, Workplace
+from vlabench.training.objectives.consistency import ConsistencyOptions
 from vlabench.training.rollouts import Collector, Rollout
 from vlabench.training.samples import Samples
-from vlabench.training.shipping import emptied, ship
+from vlabench.training.shipping import card_of, emptied, ship
 from vlabench.training.trial import trial
-from vlabench.types import EpisodeSpec, Task, won
+from vlabench.types import ActionSpace, EpisodeSpec, Task, won
 from vlabench.wording import counted
 
 STATE, SAMPLER = "state.pt", "sampler"
@@ -97,7 +97,9 @@ class Stand:
 
 @dataclass(frozen=True)
 class Course:
-    """What stays the same throughout a training. reward: of each step of a rollout. memory: for consistency."""
+    """What stays the same throughout a training. reward: of each step of a rollout. memory: for consistency. space: of
+    the simulator's actions.
+    """
 
     place: Workplace
     start: PolicyCard
@@ -106,6 +108,7 @@ class Course:
     schedule: Schedule
     reward: Callable[[Rollout], rewards.Floats64]
     memory: Memory
+    space: ActionSpace
 
 
 class Online(Method):
@@ -211,18 +214,18 @@ class Online(Method):
         """An iteration's updates towards consistency; the mean distance."""
         options, place = self.options, course.place
         assert options.consistency is not None and options.noise is not None
-        looked = clean(gathered.played)
-        course.memory.add(number, looked, course.learner.origin(looked))
+        looked, drawn = clean(gathered.played), np.concatenate([rollout.actions for rollout in gathered.played])
+        course.memory.add(number, Looks(looked, drawn, course.learner.origin(looked, drawn)))
         distances: list[float] = []
         place.display.start(f"iteration {number}: consistency", options.consistency.updates, unit="updates")
         try:
             for update in range(options.consistency.updates):
                 key = ("consistency", place.seed, number, update)
-                obs, means = course.memory.some(options.batch, *key)
-                seen = redrawn(obs, options.noise, level, *key)
+                looks = course.memory.some(options.batch, *key)
+                seen = redrawn(looks.obs, options.noise, level, *key)
                 where = f"iteration {number}, update {update + 1} towards consistency"
                 with finite.ending(where, partial(list, seen.instruction)):
-                    distances.append(course.learner.follow(seen, means))
+                    distances.append(course.learner.follow(replace(looks, obs=seen)))
                 place.display.step(update + 1, {"consistency": distances[-1]})
         finally:
             place.display.stop()
@@ -264,11 +267,7 @@ class Online(Method):
         if not options.trial:
             return {}
         name = f"{place.card.name}-{number}"
-        path = self._shipped(course, name)
-        card = place.card.model_copy(update={
-            "name": name, "path": place.folder / f"{name}.toml", "training": None, "made": None,
-            "trained_on": seen(place.card).names,
-            "weights": Weights(path=path.name, sha256=weights.digest(path))})
+        card = card_of(place.card, self._shipped(course, name), name)
         write_policy(card)
         try:
             played = trial(card, options.simulator, options.assets, course.tasks, options.trial, workers=place.workers,
@@ -296,13 +295,14 @@ class Online(Method):
         if "base" in place.card.options and (options.lora is None or place.card.options["base"] != options.init):
             raise CardError(f"{shown(place.card.path)}: options.base: an adapter is shipped only if training.options "
                             f"hold `lora`, and changes the policy {options.init!r} that the training starts from")
-        registry.simulator(options.simulator)(options.assets).check()
+        engine = registry.simulator(options.simulator)(options.assets)
+        engine.check()
         torch.manual_seed(place.seed)  # for adapters' first weights
         tasks = lookup.find_tasks(options.simulator, options.task_sets, options.tasks)
         short = [replace(task, step_limit=math.ceil(options.horizon * task.step_limit)) for task in tasks]
         return Course(place, start, self.learner(policy, place.device), tasks,
                       Schedule(short, place.seed, options.per_task), self._reward(place, tasks),
-                      Memory(place.folder, (options.consistency or ConsistencyOptions()).memory))
+                      Memory(place.folder, (options.consistency or ConsistencyOptions()).memory), engine.action_space)
 
     def _reward(self, place: Workplace, tasks: Sequence[Task]) -> Callable[[Rollout], rewards.Floats64]:
         if self.options.reward == "sparse":

@@ -6,7 +6,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from vlabench import weights
+from vlabench.card_types import PolicyCard, Weights
 from vlabench.errors import DataError
+from vlabench.lineage import seen
 from vlabench.problems import shown
 
 
@@ -39,6 +42,18 @@ def ship(save: Callable[[Path], None], folder: Path, name: str) -> Path:
         raise DataError(f"{shown(path)}: cannot be written: {error.strerror or error}") from error
     shutil.rmtree(partial, ignore_errors=True)
     return path
+
+
+def shipped(folder: Path, name: str) -> Path | None:
+    """Where `ship` has put weights of this name, if it has."""
+    return next((path for path in folder.glob(f"{name}*") if name in (path.name, path.stem)), None)
+
+
+def card_of(card: PolicyCard, path: Path, name: str) -> PolicyCard:
+    """The card of a policy that this one's training has made on the way, beside its weights; not written yet."""
+    return PolicyCard.model_validate({
+        **card.model_dump(), "name": name, "path": path.with_name(f"{name}.toml"), "training": None, "made": None,
+        "trained_on": seen(card).names, "weights": Weights(path=path.name, sha256=weights.digest(path))})
 
 
 def copied(path: Path, name: str) -> Callable[[Path], None]:
