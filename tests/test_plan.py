@@ -164,7 +164,7 @@ def test_what_the_simulator_does_not_offer_is_refused(tmp_path: Path, monkeypatc
     registry.refresh()
     assert message == (
         "condition 'worn': perturbation 'rust' needs JointFriction, which simulator Toy does not offer\n"
-        "  it offers: lighting"
+        "  it offers: Lighting"
     )
 
 

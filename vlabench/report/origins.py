@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,13 +10,13 @@ from vlabench.conditions import CLEAN, Condition
 from vlabench.errors import VlabenchError
 from vlabench.gather import Origin, Owner
 from vlabench.markup import Html, cell, tag, together
+from vlabench.parsing import json_line
 from vlabench.plots import Data
 from vlabench.preview import described
 from vlabench.problems import shown
 from vlabench.report.tables import boxed
 from vlabench.report.words import versions
 from vlabench.store import RUNS, content_of
-from vlabench.wording import counted
 
 MANY = 30
 """Runs that are listed of a policy: the latest."""
@@ -70,11 +69,8 @@ def runs(origin: Origin) -> list[dict[str, Any]]:
         return []
     found = []
     for line in lines:
-        try:
-            content = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(content, dict) and content.get("command"):
+        content = json_line(line)
+        if content and content.get("command"):
             found.append(content)
     return found
 
@@ -88,7 +84,7 @@ def _commands(found: Sequence[Mapping[str, Any]]) -> list[Html]:
     rows = []
     for each in found[-MANY:]:
         machine = ", ".join(str(each[key]) for key in ("host", "processor", "platform") if each.get(key))
-        machine += f", {counted(each['cores'], 'core')}" if each.get("cores") else ""
+        machine += f", {each['cores']} {'core' if each['cores'] == 1 else 'cores'}" if each.get("cores") else ""
         said = [str(each.get(key) or "–") for key in ("started", "command", "python", "revision")]
         episodes = each.get("episodes")
         rows.append([cell(said[0], said[0]), cell(said[1], tag("code", said[1])),
