@@ -24,10 +24,10 @@ from vlabench.errors import CardError, DataError, DeviceError, DivergedError, Op
 from vlabench.models import checkpoint
 from vlabench.training import checkpoints
 from vlabench.training import run as training
+from vlabench.training.cloner import FLOOR, WARMUP, Cloner, schedule
 from vlabench.training.curves import Curves
 from vlabench.training.data import DemoData
 from vlabench.training.methods import sft
-from vlabench.training.methods.sft import FLOOR, WARMUP, schedule
 from vlabench.training.objectives.base import Loss
 from vlabench.training.objectives.cloning import Cloning
 from vlabench.types import EpisodeSpec
@@ -143,14 +143,14 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from vlabench.training import run
-from vlabench.training.methods.sft import Sft
+from vlabench.training.cloner import Cloner
 
-def step(self, learner, *given, before=Sft._step):
-    if learner.step == 20:
+def update(self, *given, before=Cloner.update):
+    if self.step == 20:
         os.kill(os.getpid(), int(sys.argv[4]))
-    return before(self, learner, *given)
+    return before(self, *given)
 
-Sft._step = step
+Cloner.update = update
 run.train(sys.argv[1], Path(sys.argv[2]), data=[Path(sys.argv[3])], device="cpu")
 """
 
@@ -161,13 +161,13 @@ def test_a_training_whose_process_alone_is_killed_goes_on_at_once(shown: Path, t
     """Its loader of batches is a fork of it, which must neither live on nor keep the folder."""
     card = write(tmp_path, TINY.replace("STEPS", "50"))
     whole = training.train(str(card), tmp_path / "whole", data=[shown], device="cpu")
-    root, step, began, steps = Path(__file__).parent.parent.parent, sft.Sft._step, 0.0, list[float]()
+    root, update, began, steps = Path(__file__).parent.parent.parent, Cloner.update, 0.0, list[float]()
 
-    def timed(self: sft.Sft, *given: Any) -> Any:
+    def timed(self: Cloner, *given: Any) -> Any:
         steps.append(time.monotonic() - began)
-        return step(self, *given)
+        return update(self, *given)
 
-    monkeypatch.setattr(sft.Sft, "_step", timed)
+    monkeypatch.setattr(Cloner, "update", timed)
     for by in (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP):
         out = tmp_path / by.name
         done = subprocess.run([sys.executable, "-c", KILLED, card, out, shown, str(int(by))], cwd=root, check=False)
@@ -274,6 +274,10 @@ def test_what_a_user_can_get_wrong_is_said(card: Path, shown: Path, tmp_path: Pa
     (tmp_path / "c/round-0/state.pt").write_bytes(b"torn")
     with pytest.raises(DataError, match="not a checkpoint that can be read"):
         training.train(str(card), tmp_path / "c", data=[shown], device="cpu")
+    (tmp_path / "sizes").mkdir()
+    sizes = TINY.replace("STEPS", "6").replace("points = 4", "points = 2")
+    with pytest.raises(CardError, match=r"training.options.network: .*points"):
+        training.train(str(write(tmp_path / "sizes", sizes)), tmp_path / "g", data=[shown])
 
     def starved(*_: object) -> None:
         raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB\nmore")

@@ -103,9 +103,14 @@ def test_what_cloning_cannot_begin_with_is_refused(card: Card, tmp_path: Path) -
 def test_a_forward_computes_each_thing_once_and_a_view_is_on_the_same_actions(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chain.fresh(tmp_path / "weights")
-    policy, calls = chain.Chain(tmp_path / "weights"), []
-    encode = policy.encode
-    monkeypatch.setattr(policy, "encode", lambda obs: calls.append(1) or encode(obs))
+    policy, calls = chain.Chain(tmp_path / "weights"), list[Observation]()
+    embedding = policy.embedding
+
+    def counted(obs: Observation) -> torch.Tensor:
+        calls.append(obs)
+        return embedding(obs)
+
+    monkeypatch.setattr(policy, "embedding", counted)
     rng = np.random.default_rng(0)
     obs = [Observation.now({"top": rng.integers(0, 256, (2, 16, 16, 3), dtype=np.uint8)}, np.zeros((2, 1), np.float32),
                            ("push",) * 2, 0) for _ in range(2)]
@@ -113,7 +118,7 @@ def test_a_forward_computes_each_thing_once_and_a_view_is_on_the_same_actions(
     forward = Forward(policy, obs[0], actions)
     assert forward.log_probs.shape == (2, 3) and forward.embedding is forward.embedding and len(calls) == 1
     other = forward.on(obs[1])
-    expected = policy.distribution(obs[1], actions)
-    assert torch.equal(other.distribution.mean, expected.mean) and len(calls) == 2
+    assert other.distribution.mean.shape == (2, 3, 2) and len(calls) == 2
+    assert torch.equal(other.distribution.mean, policy.distribution(obs[1], actions).mean)
     found = forward.distribution.kl(other.distribution)
     assert found.shape == (2, 3, 2) and (found >= -1e-6).all() and found.requires_grad

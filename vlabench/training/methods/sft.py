@@ -6,17 +6,14 @@ those of earlier rounds, and trains on all.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
 
 from vlabench import lookup
 from vlabench.adapters.base import TrainablePolicy
@@ -28,11 +25,12 @@ from vlabench.errors import CardError, DivergedError, OptionError, WorkerError
 from vlabench.lineage import DEFAULTS
 from vlabench.problems import shown
 from vlabench.training import checkpoints, finite
+from vlabench.training.cloner import Cloner, Precision, schedule
 from vlabench.training.data import OFFERED, DemoData, batches, samples
 from vlabench.training.display import EpisodesShown
 from vlabench.training.methods.base import Method, Workplace
 from vlabench.training.objectives import base
-from vlabench.training.objectives.base import Batch, Forward, Objective, SummedOptions
+from vlabench.training.objectives.base import Objective, SummedOptions
 from vlabench.training.objectives.cloning import Cloning, CloningOptions
 from vlabench.training.objectives.locating import Locating, LocatingOptions
 from vlabench.training.shipping import card_of, ship, shipped
@@ -43,10 +41,6 @@ from vlabench.wording import counted
 STATE, WEIGHTS = "state.pt", "weights"
 LOG = 50
 """Steps from one point of the curves to the next."""
-WARMUP = 200
-"""Steps over which the learning rate rises."""
-FLOOR = 0.02
-"""Share of the learning rate that is left at a round's end."""
 
 
 class Round(BaseModel):
@@ -90,7 +84,7 @@ class SftOptions(SummedOptions):
     decay: float = 0.01
     average: float = Field(default=0.999, ge=0, lt=1)
     clip: float = 1.0
-    precision: Literal["auto", "float32", "bf16"] = "auto"
+    precision: Precision = "auto"
     network: dict[str, Any] = Field(default_factory=dict)
     trial: int = Field(default=2, ge=0)
     every: int = Field(default=10 * LOG, ge=LOG, multiple_of=LOG)
@@ -108,22 +102,6 @@ class SftOptions(SummedOptions):
         return terms
 
 
-@dataclass
-class _Learner:
-    """What changes while a round is trained."""
-
-    policy: TrainablePolicy
-    objectives: Mapping[str, Objective]
-    average: dict[str, Tensor]
-    optimizer: torch.optim.Optimizer
-    step: int = 0
-
-    def state(self) -> dict[str, Any]:
-        """For a checkpoint."""
-        return {"network": self.policy.module.state_dict(), "average": self.average,
-                "optimizer": self.optimizer.state_dict(), "step": self.step}
-
-
 class Sft(Method):
     """Supervised fine-tuning, from nothing or from another policy."""
 
@@ -132,13 +110,10 @@ class Sft(Method):
 
     def train(self, place: Workplace) -> Path:
         """All rounds; the averaged weights of the last."""
-        done = 0
+        done, final = 0, place.folder
         for number, plan in enumerate(self.options.rounds):
             folder = _folder(place, number)
-            final = shipped(folder, WEIGHTS)
-            if final is None:
-                data = self._data(place, number)
-                final = ship(self._round(place, number, plan, data, done).save, folder, WEIGHTS)
+            final = shipped(folder, WEIGHTS) or ship(self._round(place, number, plan, done).save, folder, WEIGHTS)
             self._try(place, number, done + plan.steps)
             done += plan.steps
         return final
@@ -219,11 +194,13 @@ class Sft(Method):
 
     # training
 
-    def _round(self, place: Workplace, number: int, plan: Round, data: DemoData, before: int) -> TrainablePolicy:
-        options = self.options
+    def _round(self, place: Workplace, number: int, plan: Round, before: int) -> TrainablePolicy:
+        options, data = self.options, self._data(place, number)
         path = _folder(place, number) / STATE
         saved = checkpoints.load(path, place.device)
-        learner = self._learner(place, number, data, saved)
+        learner = self._learner(place, number, data)
+        if saved is not None:
+            learner.restore(saved)
         place.curves.cut(before + learner.step)
         place.display.start(f"round {number}: {counted(data.frames, 'frame')}", plan.steps, learner.step)
         sums: dict[str, float] = {}
@@ -232,7 +209,8 @@ class Sft(Method):
             for batch in batches(data, options.batch, place.seed + number, range(learner.step, plan.steps)):
                 names = partial(data.names, options.batch, place.seed + number, learner.step)
                 with finite.ending(f"round {number}, step {learner.step + 1} of {plan.steps}", names):
-                    values = self._step(learner, plan, samples(data, batch, place.device), place.device)
+                    rate = plan.rate * schedule(learner.step, plan.steps)
+                    values = learner.update(samples(data, batch, place.device), rate)
                 sums = {name: sums.get(name, 0.0) + float(value) for name, value in values.items()}
                 if learner.step % LOG == 0 or learner.step == plan.steps:
                     means = _means(sums, learner.step - since)
@@ -249,26 +227,16 @@ class Sft(Method):
             raise
         finally:
             place.display.stop()
-        learner.policy.module.load_state_dict(learner.average)
-        return learner.policy
+        return learner.averaged()
 
-    def _learner(self, place: Workplace, number: int, data: DemoData, saved: Mapping[str, Any] | None) -> _Learner:
-        """As this round's checkpoint has it, else as the round begins."""
+    def _learner(self, place: Workplace, number: int, data: DemoData) -> Cloner:
+        """As the round begins."""
+        options = self.options
         torch.manual_seed(place.seed)
         policy = self._begun(place, number, data)
         self._fit(policy, data, place)
-        objectives = self.options.summed(policy)
-        module = policy.module.to(place.device).train()
-        optimizer = torch.optim.AdamW(module.parameters(), lr=1.0, betas=(0.9, 0.95),
-                                      weight_decay=self.options.decay, fused=True)
-        learner = _Learner(policy, objectives, {}, optimizer)
-        if saved is not None:
-            module.load_state_dict(saved["network"])
-            optimizer.load_state_dict(saved["optimizer"])
-            learner.step = int(saved["step"])
-        learner.average = ({name: tensor.clone() for name, tensor in module.state_dict().items()}
-                           if saved is None else dict(saved["average"]))
-        return learner
+        return Cloner(policy, options.summed(policy), place.device, decay=options.decay, average=options.average,
+                      clip=options.clip, precision=options.precision)
 
     def _begun(self, place: Workplace, number: int, data: DemoData) -> TrainablePolicy:
         """The policy of the round before, that which `init` names, or one that knows nothing."""
@@ -297,34 +265,6 @@ class Sft(Method):
             raise CardError(f"{shown(place.card.path)}: the policy gives {size} numbers an action, and those of "
                             f"{self.options.simulator!r} have {len(data.space.names)}")
 
-    def _step(self, learner: _Learner, plan: Round, batch: Batch, device: str) -> dict[str, Tensor]:
-        """One update; the terms of the loss. Raises NotFinite instead of making one that is not."""
-        options, module = self.options, learner.policy.module
-        for group in learner.optimizer.param_groups:
-            group["lr"] = plan.rate * schedule(learner.step, plan.steps)
-        kind = torch.device(device).type
-        half = options.precision == "bf16" or (options.precision == "auto" and kind == "cuda")
-        forward = Forward(learner.policy, batch.obs, batch.actions,
-                          around=lambda: torch.autocast(kind, torch.bfloat16, enabled=half),
-                          twice=any(objective.twice for objective in learner.objectives.values()))
-        terms, values = base.summed(learner.objectives, batch, forward)
-        loss = base.total(terms)
-        learner.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(module.parameters(), options.clip)
-        finite.check({"loss": loss.detach(), "gradient": norm})
-        learner.optimizer.step()
-        learner.step += 1
-        keep = min(options.average, learner.step / (learner.step + 10))
-        with torch.no_grad():
-            for name, tensor in module.state_dict().items():
-                if tensor.is_floating_point():
-                    learner.average[name].lerp_(tensor, 1.0 - keep)
-                else:
-                    learner.average[name].copy_(tensor)
-        parts = {name: term.detach() for name, term in terms.items() if name in options.objectives}
-        return {"loss": loss.detach(), **parts, **values, "gradient": norm}
-
 
 def _folder(place: Workplace, number: int) -> Path:
     """Of a round."""
@@ -333,9 +273,3 @@ def _folder(place: Workplace, number: int) -> Path:
 
 def _means(sums: Mapping[str, float], steps: int) -> dict[str, float]:
     return {name: total / steps for name, total in sums.items()}
-
-
-def schedule(step: int, steps: int) -> float:
-    """The share of the learning rate at a step: up over WARMUP steps, then down by a cosine to FLOOR."""
-    rise = min(1.0, (step + 1) / WARMUP)
-    return rise * (FLOOR + (1.0 - FLOOR) * 0.5 * (1.0 + math.cos(math.pi * step / steps)))

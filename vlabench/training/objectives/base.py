@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -207,7 +207,7 @@ def summed(objectives: Mapping[str, Objective], batch: Batch,
 
 def total(terms: Mapping[str, Tensor]) -> Tensor:
     """Their sum."""
-    return cast("Tensor", torch.stack(list(terms.values())).sum())
+    return torch.stack(list(terms.values())).sum()
 
 
 @contextmanager
