@@ -24,7 +24,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     registry.refresh()
 
 
-@pytest.mark.parametrize("kind", ["perturbation", "adapter", "simulator"])
+@pytest.mark.parametrize("kind", ["perturbation", "adapter", "simulator", "objective"])
 def test_every_built_in_name_has_its_class(kind: registry.Kind) -> None:
     assert registry.names(kind)
     for name in registry.names(kind):

@@ -174,6 +174,11 @@ class PolicyCard(CardFile):
             valid = registry.names("adapter")
             raise UnknownName("adapter", error.name, valid, where=f"{shown(self.path)}: adapter") from None
 
+    @property
+    def kind(self) -> type[Policy]:
+        """The class of its adapter. Raises UnknownName, PluginError."""
+        return self._adapter
+
     @cached_property
     def resolved_options(self) -> dict[str, Any]:
         """The constructor's arguments, defaults written out. Raises CardError for keys or types it does not take."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import connection
 from types import TracebackType
 
@@ -13,7 +13,7 @@ from typing_extensions import Self
 
 from vlabench.errors import WorkerError
 from vlabench.types import EpisodeSpec
-from vlabench.worker import Batch, Done, Ended, Failed, Job, Ready, Unready, Worker
+from vlabench.worker import Batch, Done, Ended, Failed, Job, Ready, Renewal, Unready, Worker
 
 LOSSES = 3
 """So many workers lost in a row, with no episode finished in between, end a run."""
@@ -21,7 +21,7 @@ FAILURES = 3
 """So many errors in a row from a worker that finished episodes before get it replaced: its process may be broken (a
 CUDA context never recovers from a failed assertion)."""
 START_LIMIT = 900.0
-"""Seconds that a worker may take to import its libraries and load its policy."""
+"""Seconds that a worker may take to import its libraries and load its policy, or new weights."""
 _POLL = 0.5  # seconds between looks at the clock and at dead processes whose pipe something else keeps open
 _LAST_BREATH = 2.0  # seconds for a worker whose pipe has ended to end itself, so that its own exit status is seen
 _GRACE = 5.0  # seconds that a worker gets to close its policy and scene when the work is done
@@ -96,8 +96,9 @@ class Crew:
                  note: Callable[[str], None], option: str = "") -> None:
         self._option = option
         self._job, self._size, self._time_limit, self._note = job, size, time_limit, note
+        self._renewal: Renewal | None = None
         engine = job.engine()
-        self._agenda = Agenda(specs, lambda spec: job.key(engine, spec), job.side_by_side(engine))
+        self._agenda = Agenda(specs, lambda spec: self._job.key(engine, spec), job.side_by_side(engine))
         self._workers: list[Worker] = []
         self._losses = 0
 
@@ -115,6 +116,10 @@ class Crew:
     def add(self, specs: Sequence[EpisodeSpec]) -> None:
         """More episodes to play; after the last result of those before, `results` may be asked for again."""
         self._agenda.add(specs)
+
+    def renew(self, renewal: Renewal) -> None:
+        """What is added from now on is played by it; only after the last result of what was added before."""
+        self._job, self._renewal = replace(self._job, chains=renewal.chains), renewal
 
     def results(self) -> Iterator[Result]:
         """Play everything; yields in the order in which episodes end.
@@ -141,7 +146,9 @@ class Crew:
 
     def _hand_out(self) -> None:
         for worker in self._workers:
-            if worker.ready and not worker.batch:
+            if worker.ready and worker.renewal is not self._renewal and self._renewal is not None:
+                worker.renew(self._renewal, START_LIMIT)
+            elif worker.ready and not worker.batch:
                 others = {other.key for other in self._workers if other is not worker and other.key is not None}
                 found = self._agenda.next(worker.key, others, self._size)
                 if found is not None:
@@ -153,7 +160,8 @@ class Crew:
         if answer is None:
             yield from self._lose(worker, "WorkerDied")
         elif isinstance(answer, Unready):
-            raise WorkerError(f"a worker could not start: {answer.message}")
+            what = "take new weights" if worker.renewal else "start"
+            raise WorkerError(f"a worker could not {what}: {answer.message}")
         elif isinstance(answer, Ready):
             worker.ready = True
         elif answer.batch != worker.batch:

@@ -171,7 +171,7 @@ class ProbeKeeper(Keeper):
 
         with torch.inference_mode():
             made = self.policy.embedding(obs)
-            means = self.policy.distribution(obs, made).mean[:, : self.replan]
+            means = self.policy.distribution(obs, embedding=made).mean[:, : self.replan]
             return {embedding: made[0].float().cpu().numpy(), mean: means[0].float().cpu().numpy()}
 
 

@@ -1,4 +1,4 @@
-"""Name → class for perturbations, adapters, simulators, training methods; a module is imported when its class is used.
+"""Name → class for perturbations, adapters, simulators, training methods and objectives, imported when they are used.
 
 One rule for the built-in ones, and no list to edit. The name `gripper_fault` of kind `perturbation` is the class
 `GripperFault` in `vlabench/perturbations/gripper_fault.py`, or, where one module is not enough, in
@@ -6,8 +6,9 @@ One rule for the built-in ones, and no list to edit. The name `gripper_fault` of
 `vlabench/simulators/libero/simulator.py`). `base` and modules that begin with an underscore are no names.
 
 Other packages add names through the entry point groups `vlabench.perturbations`, `vlabench.adapters`,
-`vlabench.simulators` and `vlabench.training.methods`, each as `name = "module:Class"`. A name can be taken once:
-duplicates are refused. A policy's card that is given by its path may name such a class itself.
+`vlabench.simulators`, `vlabench.training.methods` and `vlabench.training.objectives`, each as `name = "module:Class"`.
+A name can be taken once: duplicates are refused. A policy's card that is given by its path may name such a class
+itself.
 """
 
 from __future__ import annotations
@@ -29,14 +30,17 @@ if TYPE_CHECKING:
     from vlabench.perturbations.base import Perturbation
     from vlabench.simulators.base import Simulator
     from vlabench.training.methods.base import Method
+    from vlabench.training.objectives.base import Objective
 
-Kind = Literal["perturbation", "adapter", "simulator", "method"]
+Kind = Literal["perturbation", "adapter", "simulator", "method", "objective"]
 
 FOLDERS: Mapping[Kind, str] = MappingProxyType(
-    {"perturbation": "perturbations", "adapter": "adapters", "simulator": "simulators", "method": "training.methods"}
+    {"perturbation": "perturbations", "adapter": "adapters", "simulator": "simulators", "method": "training.methods",
+     "objective": "training.objectives"}
 )
 BASES: Mapping[Kind, str] = MappingProxyType(
-    {"perturbation": "Perturbation", "adapter": "Policy", "simulator": "Simulator", "method": "Method"}
+    {"perturbation": "Perturbation", "adapter": "Policy", "simulator": "Simulator", "method": "Method",
+     "objective": "Objective"}
 )
 _HERE = Path(__file__).parent
 
@@ -72,6 +76,11 @@ def simulator(name: str) -> type[Simulator]:
 def method(name: str) -> type[Method]:
     """The class of a training method. Raises UnknownName, PluginError."""
     return cast("type[Method]", load("method", name))
+
+
+def objective(name: str) -> type[Objective]:
+    """The class of an objective. Raises UnknownName, PluginError."""
+    return cast("type[Objective]", load("objective", name))
 
 
 def load(kind: Kind, name: str) -> type[Any]:

@@ -1,8 +1,8 @@
 """A worker process, both ends: `main` plays the episodes it is sent, `Worker` is the runner's handle on it.
 
 A worker is a fresh interpreter (OpenGL contexts made after a fork deadlock; a crash must not take the runner along)
-that talks over one pipe: it gets a Job, answers Ready, then answers every batch of EpisodeSpecs with Ended. It ends
-when the pipe ends, and on Linux with its parent whatever that died of.
+that talks over one pipe: it gets a Job, answers Ready, then answers every batch of EpisodeSpecs with Ended, and a
+Renewal with Ready. It ends when the pipe ends, and on Linux with its parent whatever that died of.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from vlabench import arithmetic, registry, weights
-from vlabench.adapters.base import Actor
+from vlabench.adapters.base import Actor, TrainablePolicy
 from vlabench.episode import EpisodeError, Played, play
 from vlabench.errors import VlabenchError, words_of
 from vlabench.files import Scratch
@@ -88,13 +88,21 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Renewal:
+    """From now on: chains as in Job, and weights, a folder that `TrainablePolicy.load` takes."""
+
+    chains: Mapping[str, Mapping[str, Perturbation]]
+    weights: Path
+
+
+@dataclass(frozen=True)
 class Ready:
-    """The simulator and the policy are constructed."""
+    """The simulator and the policy are constructed, or a Renewal has been taken."""
 
 
 @dataclass(frozen=True)
 class Unready:
-    """They could not be constructed."""
+    """They could not be constructed, or the Renewal could not be taken."""
 
     message: str
 
@@ -125,6 +133,7 @@ class Ended:
 
 
 Answer = Ready | Unready | Ended
+Message = Job | Batch | Renewal
 
 
 class Stage:
@@ -161,6 +170,13 @@ class Stage:
             return (Failed(error.phase, type(error.cause).__name__, told(error.cause)),)
         return tuple(Done(each, keepers[b].kept if keepers else None) for b, each in enumerate(played))
 
+    def renew(self, renewal: Renewal) -> None:
+        """Play by it."""
+        if not isinstance(self.policy, TrainablePolicy):
+            raise TypeError(f"{type(self.policy).__name__} is no policy that takes new weights")
+        self.job = replace(self.job, chains=renewal.chains)
+        self.policy.load(renewal.weights)
+
     def close_scene(self) -> None:
         """Let the open scene go; one that an error left in an unknown state may fail to close, and need not."""
         scene, self._scene, self._key = self._scene, None, None
@@ -186,7 +202,7 @@ def main(handle: int, parent: int) -> None:
     own = os.getpid()
     os.set_inheritable(handle, False)  # what the policy may start must not keep the pipe open
     faulthandler.enable()
-    connection: Connection[Answer, Batch | Job] = Connection(handle)
+    connection: Connection[Answer, Message] = Connection(handle)
     with contextlib.suppress(EOFError, BrokenPipeError):  # the runner closed its end: no more work
         job = connection.recv()
         assert isinstance(job, Job)
@@ -194,21 +210,36 @@ def main(handle: int, parent: int) -> None:
         try:
             stage = Stage(job)
         except (Exception, SystemExit) as error:
-            traceback.print_exc()
-            connection.send(Unready(f"{type(error).__name__}: {told(error)}"))
+            connection.send(_unready(error))
             return
         _end_copies(own)
         connection.send(Ready())
         try:
             while True:
-                batch = connection.recv()
-                assert isinstance(batch, tuple)
-                results = stage.play(batch)
+                answer = _answer(stage, connection.recv())
                 _end_copies(own)
-                connection.send(Ended(batch, results))
+                connection.send(answer)
+                if isinstance(answer, Unready):
+                    return
         finally:
             stage.close_scene()
             stage.policy.close()
+
+
+def _answer(stage: Stage, message: Message) -> Answer:
+    if not isinstance(message, Renewal):
+        assert isinstance(message, tuple)
+        return Ended(message, stage.play(message))
+    try:
+        stage.renew(message)
+    except (Exception, SystemExit) as error:
+        return _unready(error)
+    return Ready()
+
+
+def _unready(error: BaseException) -> Unready:
+    traceback.print_exc()
+    return Unready(f"{type(error).__name__}: {told(error)}")
 
 
 def _end_copies(own: int) -> None:
@@ -220,13 +251,15 @@ def _end_copies(own: int) -> None:
 class Worker:
     """The runner's handle on one worker process.
 
-    ready: it answered Ready. key: of the batch it last played, whose scene it has open. batch: the episodes in flight.
+    ready: it answered Ready. renewal: the last one that it was given. key: of the batch it last played, whose scene it
+    has open. batch: the episodes in flight.
     finished: episodes it brought to an end. failures: errors in a row since. last_words: the end of what it printed,
     once it is killed.
     """
 
     def __init__(self, job: Job, time_limit: float) -> None:
         self.ready = False
+        self.renewal: Renewal | None = None
         self.key: Hashable = None
         self.batch: Batch = ()
         self.finished = self.failures = 0
@@ -235,7 +268,7 @@ class Worker:
         self._log = tempfile.TemporaryFile()  # closed in kill()
         self._folder = Scratch("worker")
         ours, theirs = Pipe()
-        self.connection: Connection[Job | Batch, Answer] = ours
+        self.connection: Connection[Message, Answer] = ours
         with theirs:
             # Its own session: Ctrl-C reaches the runner alone, and `kill` reaches whatever the worker started.
             self._process = subprocess.Popen(
@@ -259,6 +292,11 @@ class Worker:
         """Hand episodes out; the worker has `time_limit` seconds for all of them."""
         self.key, self.batch = key, batch
         self._send(batch, time_limit)
+
+    def renew(self, renewal: Renewal, time_limit: float) -> None:
+        """Tell it by what to play from now on; it is not ready until it has answered."""
+        self.ready, self.renewal = False, renewal
+        self._send(renewal, time_limit)
 
     def take(self) -> Answer | None:
         """The answer that has arrived, or None if the worker died instead of answering."""
@@ -300,7 +338,7 @@ class Worker:
         self._folder.cleanup()  # a process that was killed could not clear away its temporary files
         return own
 
-    def _send(self, message: Job | Batch, time_limit: float) -> None:
+    def _send(self, message: Message, time_limit: float) -> None:
         self.time_limit, self._since, self._busy = time_limit, time.monotonic(), True
         with contextlib.suppress(ConnectionError):  # it died: `take` will say so
             self.connection.send(message)

@@ -70,7 +70,7 @@ def test_the_same_input_gives_the_same_output_bit_for_bit(weights: Path) -> None
 def test_the_distribution_can_be_differentiated_by_the_embedding(weights: Path) -> None:
     policy = made(weights)
     embedding = policy.embedding(observe()).detach().requires_grad_()
-    distribution = policy.distribution(observe(), embedding)
+    distribution = policy.distribution(observe(), embedding=embedding)
     (gradient,) = torch.autograd.grad(distribution.log_prob(distribution.mode.detach()).sum(), embedding)
     assert gradient.shape == (2, 32) and bool((gradient.abs().sum(1) > 0).all())
     assert policy.value(observe()).shape == (2,)
@@ -91,10 +91,16 @@ def test_its_weights_come_back_exactly_or_in_half_precision(weights: Path, tmp_p
     with torch.no_grad():
         policy.module.join.weight.add_(1e-5)  # lost in half precision
     for exact in (True, False):
-        path = tmp_path / f"{exact}.safetensors"
-        path.write_bytes(policy.weights(exact))
-        assert torch.equal(made(path).module.join.weight, policy.module.join.weight) == exact
-    assert path.stat().st_size < 0.6 * (tmp_path / "True.safetensors").stat().st_size
+        folder = tmp_path / f"{exact}"
+        folder.mkdir()
+        policy.save(folder, exact)
+        (path,) = folder.iterdir()
+        later = made(weights)
+        later.load(folder)
+        for found in (made(path), later):
+            assert torch.equal(found.module.join.weight, policy.module.join.weight) == exact
+        assert np.array_equal(later.act(observe()).actions, made(path).act(observe()).actions)
+    assert path.stat().st_size < 0.6 * (tmp_path / "True" / path.name).stat().st_size
 
 
 def test_what_a_sample_was_drawn_from_is_known_afterwards(weights: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from vlabench.models.bins import BINS, WIDTH, BinnedActions, centres, soft_targets, to_bins
+from vlabench.models.exploration import NormalActions
 
 
 def distribution(seed: int = 0, spread: float = 2.0) -> BinnedActions:
@@ -97,3 +98,13 @@ def test_the_cross_entropy_s_minimum_is_at_the_target() -> None:
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     assert abs(BinnedActions(logits).mean.item() - 0.3217) < WIDTH / 10
+
+
+def test_entropy_and_divergence_are_torch_s() -> None:
+    one, other = distribution(8), distribution(9)
+    mine, theirs = (torch.distributions.Categorical(logits=each.logits) for each in (one, other))
+    assert torch.allclose(one.entropy(), mine.entropy(), atol=1e-5)  # type: ignore[no-untyped-call]
+    assert torch.allclose(one.kl(other), torch.distributions.kl_divergence(mine, theirs), atol=1e-5)
+    assert not one.kl(one).any() and (one.kl(other) > 0.1).all()
+    with pytest.raises(TypeError, match="bins cannot be compared with NormalActions"):
+        one.kl(NormalActions(one.mean, 0.1))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import scipy.stats
 import torch
 
+from vlabench.errors import OptionError
 from vlabench.models.bins import BinnedActions
 from vlabench.models.exploration import NormalActions, explored
 
@@ -34,3 +36,20 @@ def test_bins_are_drawn_from_at_a_temperature() -> None:
     bins = BinnedActions(torch.randn(1, 1, 1, 256, generator=torch.Generator().manual_seed(1)))
     warm = explored(bins, "sample", 2.0)
     assert isinstance(warm, BinnedActions) and torch.equal(warm.logits, bins.logits / 2.0)
+
+
+def test_entropy_and_divergence_are_torch_s() -> None:
+    draws = torch.Generator().manual_seed(2)
+    one, other = (NormalActions(torch.randn(2, 3, 4, generator=draws), deviation) for deviation in (0.3, 0.7))
+    mine, theirs = (torch.distributions.Normal(each.mean, each.deviation) for each in (one, other))
+    assert torch.allclose(one.entropy(), mine.entropy(), atol=1e-6) and torch.equal(one.mode, mine.mode)  # type: ignore[no-untyped-call]
+    assert torch.allclose(one.kl(other), torch.distributions.kl_divergence(mine, theirs), atol=1e-5)
+    with pytest.raises(TypeError, match="normal distributions cannot be compared with BinnedActions"):
+        one.kl(BinnedActions(torch.zeros(2, 3, 4, 256)))
+
+
+def test_a_distribution_without_temperature_is_drawn_from_as_it_is() -> None:
+    normal = NormalActions(torch.zeros(1, 1, 1), 0.5)
+    assert explored(normal, "sample", 1.0) is normal
+    with pytest.raises(OptionError, match=r"temperature 2: .*\(NormalActions\) knows no temperature"):
+        explored(normal, "sample", 2.0)

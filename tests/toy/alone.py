@@ -8,7 +8,7 @@ from typing_extensions import Self
 
 from vlabench.crew import Result
 from vlabench.types import EpisodeSpec
-from vlabench.worker import Job, Stage
+from vlabench.worker import Job, Renewal, Stage
 
 
 class Alone:
@@ -26,6 +26,9 @@ class Alone:
 
     def add(self, specs: Sequence[EpisodeSpec]) -> None:
         self.specs += specs
+
+    def renew(self, renewal: Renewal) -> None:
+        self.stage.renew(renewal)
 
     def results(self) -> Iterator[Result]:
         while self.specs:

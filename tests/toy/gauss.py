@@ -59,7 +59,8 @@ class Gauss(TrainablePolicy):
         colour = obs.images["top"].reshape(len(obs.proprio), -1, 3).mean(1)[:, :2] / 255.0
         return torch.tanh(self.module.trunk(torch.as_tensor(np.concatenate([colour, obs.proprio], 1)).float()))
 
-    def distribution(self, obs: Observation, embedding: torch.Tensor | None = None) -> BinnedActions:
+    def distribution(self, obs: Observation, actions: torch.Tensor | None = None,
+                     embedding: torch.Tensor | None = None) -> BinnedActions:
         means = self.module.head(self.embedding(obs) if embedding is None else embedding).view(-1, CHUNK, SIZE, 1)
         return BinnedActions(-0.5 * ((centres() - means) / SIGMA).square())
 
@@ -71,8 +72,12 @@ class Gauss(TrainablePolicy):
     def critic(self) -> nn.Module:
         return self.module.worth
 
-    def weights(self, exact: bool = False) -> bytes:
-        return save({name: tensor.detach().clone() for name, tensor in self.module.state_dict().items()})
+    def save(self, folder: Path, exact: bool = False) -> None:
+        (folder / "gauss.safetensors").write_bytes(save({name: tensor.detach().clone()
+                                                         for name, tensor in self.module.state_dict().items()}))
+
+    def load(self, folder: Path) -> None:
+        self.module.load_state_dict(load_file(folder / "gauss.safetensors"))
 
 
 def fresh(seed: int = 0) -> bytes:

@@ -110,8 +110,8 @@ def differences(learner: Learner, samples: Samples) -> Tensor:
         for start in range(0, len(samples), learner.options.batch):
             rows = range(start, min(start + learner.options.batch, len(samples)))
             batch = samples.batch(rows, learner.device)
-            now = explored(learner.policy.distribution(batch.obs), *learner.options.exploration)
-            found.append((now.log_prob(batch.actions).sum(-1) - batch.before)[batch.counted].cpu())
+            now = explored(learner.policy.distribution(batch.obs, batch.actions), *learner.options.exploration)
+            found.append((now.log_prob(batch.actions).sum(-1) - batch["before"])[batch.counted].cpu())
     return torch.cat(found)
 
 
@@ -146,7 +146,8 @@ def main(policy: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Workplace(Path(folder), card, "cpu", processes(None), 0, Curves(Path(folder)), Display())
         course = method._course(place)
-        gathered = method._rollouts(course, method._restored(course))
+        with method._collector(course) as collector:
+            gathered = method._rollouts(course, collector, method._restored(course))
         same = (method, course, gathered)
         print("| | log-probabilities off by, sd | at most | " + " | ".join(SHOWN.values()) + " |")
         print("|---" + "|---:" * (2 + len(SHOWN)) + "|")

@@ -9,7 +9,7 @@ import pytest
 
 from vlabench.errors import DataError
 from vlabench.perturbations.rotation import Rotation
-from vlabench.training.consistency import Memory, clean, redrawn
+from vlabench.training.consistency import Looks, Memory, clean, redrawn
 from vlabench.training.curriculum import Level, Noise
 from vlabench.training.rollouts import Rollout
 from vlabench.types import EpisodeSpec, Observation, Task
@@ -26,8 +26,10 @@ def looks(first: int = 0, rows: int = ROWS) -> Observation:
                            [f"push {number}" for number in range(first, first + rows)], 0)
 
 
-def means(obs: Observation) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return np.asarray(10 * obs.proprio[:, :, None], dtype=np.float32)
+def kept(first: int = 0, rows: int = ROWS) -> Looks:
+    """Whose actions and aims tell the number, too."""
+    obs = looks(first, rows)
+    return Looks(obs, 5 * obs.proprio[:, :, None], 10 * obs.proprio[:, :, None])
 
 
 def test_clean_looks_of_rollouts_are_joined_in_their_order() -> None:
@@ -84,46 +86,48 @@ def test_both_cameras_of_a_look_share_a_draw(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_memory_gives_different_looks_of_all_iterations_with_their_means(tmp_path: Path) -> None:
     memory = Memory(tmp_path, 100)
     for iteration, first in ((1, 0), (2, 100)):
-        memory.add(iteration, looks(first), means(looks(first)))
-    obs, known = memory.some(64, "a")
+        memory.add(iteration, kept(first))
+    found = memory.some(64, "a")
+    obs = found.obs
     numbers = obs.proprio[:, 0].astype(int).tolist()
     assert sorted(numbers) == [*range(ROWS), *range(100, 100 + ROWS)]
     for row, number in enumerate(numbers):
-        assert obs.instruction[row] == f"push {number}" and known[row].item() == 10 * number
+        assert obs.instruction[row] == f"push {number}" and found.wanted[row].item() == 10 * number
+        assert found.actions[row].item() == 5 * number
         assert np.array_equal(obs.images["side"][row], looks(number - number % 100).images["side"][number % 100])
-    few = [memory.some(5, key)[0].instruction for key in ("a", "a", "b")]
+    few = [memory.some(5, key).obs.instruction for key in ("a", "a", "b")]
     assert few[0] == few[1] != few[2] and len(set(few[0])) == 5
 
 
 def test_the_oldest_iterations_are_forgotten_first(tmp_path: Path) -> None:
     memory = Memory(tmp_path, 2 * ROWS)
     for iteration in range(1, 5):
-        memory.add(iteration, looks(100 * iteration), means(looks(100 * iteration)))
-    assert len(memory) == 2 * ROWS and memory.some(64, "a")[0].proprio.min() == 300
+        memory.add(iteration, kept(100 * iteration))
+    assert len(memory) == 2 * ROWS and memory.some(64, "a").obs.proprio.min() == 300
     assert sorted(path.name for path in tmp_path.iterdir()) == ["looks-3.npz", "looks-4.npz"]
-    memory.add(5, looks(500, 5 * ROWS), means(looks(500, 5 * ROWS)))  # more than may be kept: the newest stay
-    assert memory.some(64, "a")[0].proprio.min() == 500
+    memory.add(5, kept(500, 5 * ROWS))  # more than may be kept: the newest stay
+    assert memory.some(64, "a").obs.proprio.min() == 500
 
 
 def test_another_process_finds_what_was_kept_and_an_end_leaves_nothing(tmp_path: Path) -> None:
     first = Memory(tmp_path, 100)
     for iteration in (1, 2, 3):
-        first.add(iteration, looks(100 * iteration), means(looks(100 * iteration)))
+        first.add(iteration, kept(100 * iteration))
     second = Memory(tmp_path, 100)  # was killed in the third, which it plays again
-    second.add(3, looks(700), means(looks(700)))
-    obs, known = second.some(64, "a")
+    second.add(3, kept(700))
+    found = second.some(64, "a")
     expected, values = Memory(tmp_path, 100), (looks(100), looks(200), looks(700))
-    expected.add(4, looks(900, 1), means(looks(900, 1)))
-    assert sorted(obs.instruction) == sorted(text for each in values for text in each.instruction)
-    assert np.array_equal(known[:, 0, 0], 10 * obs.proprio[:, 0]) and len(expected) == 3 * ROWS + 1
+    expected.add(4, kept(900, 1))
+    assert sorted(found.obs.instruction) == sorted(text for each in values for text in each.instruction)
+    assert np.array_equal(found.wanted[:, 0, 0], 10 * found.obs.proprio[:, 0]) and len(expected) == 3 * ROWS + 1
     second.clear()
     assert list(tmp_path.iterdir()) == [] and len(second) == 0
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
-    Memory(tmp_path, 100).add(1, looks(), means(looks()))
+    Memory(tmp_path, 100).add(1, kept())
     path = tmp_path / "looks-1.npz"
     for content in (path.read_bytes()[:-400], b"", b"no archive"):
         path.write_bytes(content)
         with pytest.raises(DataError, match=r"looks-1.npz: looks of this training that cannot be read: .*\n  mend: "):
-            Memory(tmp_path, 100).add(2, looks(100), means(looks(100)))
+            Memory(tmp_path, 100).add(2, kept(100))

@@ -7,13 +7,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.demos.demo_files import OTHER, TASK, demo, shelf, spoil, turn
 from vlabench.errors import DataError
-from vlabench.training.data import DemoData, batches, reliable, tensors
+from vlabench.training.data import DemoData, batches, reliable, samples
 
 
 def brute_force(actors: list[int], chunk: int) -> list[int]:
@@ -51,23 +50,26 @@ def test_folders_above_may_be_hidden_those_below_are_not_looked_into(tmp_path: P
 
 def test_samples_are_what_the_files_hold(data: DemoData) -> None:
     assert data.instructions == ["put the bowl on the stove", "turn on the stove"] and data.frames == 60
-    moved = tensors(data.batch(200, 7), torch.device("cpu"))
+    drawn = data.batch(200, 7)
+    moved = samples(data, drawn, "cpu")
     originals = {(0, i): demo(i, length, who=who) for i, length, who in ((0, 30, (4, 5)), (1, 10, ()))}
     originals[1, 2] = demo(2, 20)
     seen = set()
     for n in range(200):
-        task = int(moved["tasks"][n])
+        task = int(drawn.tasks[n])
+        assert moved.obs.instruction[n] == data.instructions[task]
         found = [(key, t) for key, each in originals.items() if key[0] == task
-                 for t in range(len(each)) if np.array_equal(each.proprio[t], moved["proprio"][n].numpy())]
+                 for t in range(len(each)) if np.array_equal(each.proprio[t], moved.obs.proprio[n])]
         (((_, index), t),) = found
         original = originals[task, index]
-        assert np.array_equal(moved["pictures"]["wrist"][n].numpy(), original.frames["wrist"][t])
-        kept = int(moved["mask"][n].sum())
-        assert np.array_equal(moved["actions"][n, :kept].numpy(), original.labels[t : t + kept])
+        assert np.array_equal(moved.obs.images["wrist"][n], original.frames["wrist"][t])
+        kept = int(moved.counted[n].sum())
+        assert np.array_equal(moved.actions[n, :kept].numpy(), original.labels[t : t + kept])
         assert np.array_equal(moved["points"][n].numpy().ravel(), original.points[t])
         seen.add((task, index, t))
     assert len(seen) > 50
-    shares = np.bincount(moved["tasks"].numpy()) / 200
+    assert moved.count == 200 and float(moved.weight) == float(moved.weights.sum()) == float(moved.counted.sum())
+    shares = np.bincount(drawn.tasks) / 200
     expected = np.sqrt(40) / (np.sqrt(40) + np.sqrt(20))  # by the square root of their frames
     assert abs(shares[0] - expected) < 0.11
 

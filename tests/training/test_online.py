@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
+from tests.toy.chain import fresh as fresh_chain
 from tests.toy.gauss import Gauss, fresh
 from vlabench.card_types import PolicyCard, Weights
 from vlabench.cards import load_policy, write_policy
@@ -24,17 +25,18 @@ from vlabench.lineage import seen
 from vlabench.progress import Progress
 from vlabench.training import checkpoints, consistency, online
 from vlabench.training import run as training
-from vlabench.training.consistency import SOFT
 from vlabench.training.contexts import Group
 from vlabench.training.curriculum import NEUTRAL, at_level
 from vlabench.training.curves import Curves
 from vlabench.training.display import Display
 from vlabench.training.learner import WARMUP, Learner
 from vlabench.training.methods.rloo import Rloo
+from vlabench.training.objectives.consistency import SOFT
 from vlabench.training.rollouts import Assignment, Collector, Rollout
 from vlabench.training.samples import Samples
 from vlabench.training.trial import trial
 from vlabench.types import EpisodeSpec, Task
+from vlabench.weights import digest
 
 Card = Callable[..., str]
 RLOO: dict[str, Any] = {"contexts": 8, "rollouts": 8, "iterations": 8, "updates": 4, "rate": 0.03, "attempts": 2}
@@ -215,6 +217,12 @@ def test_the_moving_average_is_shipped_and_the_parameters_themselves_play(
         course.append(self.policy.module.get_parameter("head.weight").detach().numpy().copy())
         return seen
 
+    def told(self: Gauss, folder: Path, before: Any = Gauss.load) -> None:
+        before(self, folder)
+        played.append(self.module.head.weight.detach().numpy().copy())
+
+    played: list[Any] = []
+    monkeypatch.setattr(Gauss, "load", told)
     monkeypatch.setattr(Learner, "update", watched)
     trained(card("rloo", **{**RLOO, "iterations": 2, "average": 0.75, "share": share}), tmp_path / "out")
     mean = course[0]
@@ -223,8 +231,8 @@ def test_the_moving_average_is_shipped_and_the_parameters_themselves_play(
     shipped = Gauss(tmp_path / "out/pushes.safetensors").module.head.weight.detach().numpy()
     assert np.allclose(shipped, (1 - share) * course[0] + share * mean, atol=1e-6)
     assert not np.allclose(shipped, course[-1], atol=1e-3)
-    played = Gauss(tmp_path / "out" / f"{online.SAMPLER}.safetensors").module.head.weight.detach().numpy()
-    assert (played == course[RLOO["updates"]]).all()  # as the second iteration began
+    assert len(played) == 2 and (played[0] == course[0]).all()
+    assert (played[1] == course[RLOO["updates"]]).all()  # as the second iteration began
 
 
 @pytest.mark.usefixtures("alone")
@@ -298,8 +306,8 @@ def test_ppo_credits_each_look_by_gae(card: Card, tmp_path: Path, monkeypatch: p
         advantages += own
         returns += [a + v for a, v in zip(own, expected, strict=True)]
     scaled = (np.array(advantages) - np.mean(advantages)) / np.std(advantages)
-    assert np.allclose(batch.advantages.numpy(), scaled, atol=1e-4)
-    assert np.allclose(batch.returns.numpy(), returns, atol=1e-5)
+    assert np.allclose(batch["advantages"].numpy(), scaled, atol=1e-4)
+    assert np.allclose(batch["returns"].numpy(), returns, atol=1e-5)
 
 
 @pytest.mark.usefixtures("alone")
@@ -391,3 +399,39 @@ def test_what_was_tried_is_kept_as_a_policy(card: Card, tmp_path: Path) -> None:
     paths = [each.check() for each in tried]
     assert paths[0] and paths[0].read_bytes() == short.weights.read_bytes()
     assert paths[1] and paths[1].read_bytes() == done.weights.read_bytes()
+
+
+def chained(path: str) -> str:
+    """The card and its parent's made those of a policy that gives its numbers one by one, without a critic."""
+    folder = Path(path).parent
+    fresh_chain(folder / "links")
+    for each in (Path(path), folder / "start.toml"):
+        each.write_text(re.sub("weights = .*", f'weights = {{ path = "links", sha256 = "{digest(folder / "links")}" }}',
+                               each.read_text().replace("switch_gauss", "switch_chain")))
+    return path
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_policy_that_gives_its_numbers_one_by_one_is_trained_without_a_critic(
+        card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its probabilities are those of the moment it drew, so the ratio is 1 in an iteration's first update."""
+    options = {**CONSISTENT, "iterations": 3, "contexts": 5}
+    seen: list[dict[str, float]] = []
+    def watched(self: Learner, *given: Any, before: Any = Learner.update) -> dict[str, float]:
+        seen.append(before(self, *given))
+        return seen[-1]
+
+    monkeypatch.setattr(Learner, "update", watched)
+    done = trained(chained(card("rloo", **options)), tmp_path / "out")
+    assert all(abs(each["kl"]) < 1e-5 and each["smoothness"] < 1e-9 for each in seen[:: RLOO["updates"]])
+    assert seen[-1]["kl"] != 0
+    success = Curves(tmp_path / "out").series()["success"][1]
+    assert success[0] < 0.5 and success[-1] > 0.7
+    assert done.weights.is_dir() and done.sha256 == digest(done.weights)
+    assert load_policy(str(done.card)).make() is not None and not list((tmp_path / "out").glob(f"{online.SAMPLER}*"))
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_method_with_a_critic_refuses_a_policy_without(card: Card, tmp_path: Path) -> None:
+    with pytest.raises(CardError, match="objective 'value' trains a critic, and Chain has none"):
+        trained(chained(card("ppo", **PPO)), tmp_path / "out")

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from tests.toy.alone import Alone
+from tests.toy.gauss import fresh
 from tests.toy.switch import GAIN, GOAL, GREEN
 from tests.training import first_iteration
 from vlabench.adapters.base import TrainablePolicy
-from vlabench.card_types import PolicyCard
+from vlabench.card_types import PolicyCard, Weights
 from vlabench.cards import load_policy
+from vlabench.errors import WorkerError
 from vlabench.models.exploration import explored
 from vlabench.perturbations.base import Perturbation
 from vlabench.perturbations.rotation import Rotation
 from vlabench.progress import Progress
 from vlabench.training import consistency
 from vlabench.training.learner import Learner, LearnerOptions
+from vlabench.training.objectives.consistency import ConsistencyOptions
 from vlabench.training.rollouts import Assignment, Collector, Rollout
 from vlabench.training.samples import Samples
 from vlabench.types import EpisodeSpec, Observation, Task
+from vlabench.worker import Worker
 
 TASK = Task("switch", "switches", 0, "lamp_0", "push", 5, 2)
 HOT = 1.7
@@ -71,14 +78,14 @@ def test_stored_probabilities_are_those_of_the_learner_before_its_first_update(s
     blank = [np.ones(len(rollout)) for rollout in rollouts]
     samples = Samples(rollouts, blank, blank, [1.0] * len(rollouts))
     batch = samples.batch(range(len(samples)), "cpu")
-    now = learner.policy.distribution(batch.obs).tempered(HOT)
-    assert torch.allclose(now.log_prob(batch.actions).sum(-1), batch.before, atol=1e-5)
-    assert torch.allclose(now.mean, batch.reference, atol=1e-6)
-    terms, seen = learner.terms(batch, samples.weight(range(len(samples))), len(samples))
+    now = explored(learner.policy.distribution(batch.obs), "sample", HOT)
+    assert torch.allclose(now.log_prob(batch.actions).sum(-1), batch["before"], atol=1e-5)
+    assert torch.allclose(now.mean, batch["reference"], atol=1e-6)
+    terms, seen = learner.terms(batch)
     assert terms["policy"].item() == pytest.approx(-1.0, abs=1e-5)  # all advantages are 1
     assert abs(seen["kl"].item()) < 1e-5 and seen["outside"].item() == 0 and terms["smoothness"].item() < 1e-9
     cold = learner.policy.distribution(batch.obs).log_prob(batch.actions).sum(-1)
-    assert not torch.allclose(cold, batch.before, atol=1e-2)
+    assert not torch.allclose(cold, batch["before"], atol=1e-2)
 
 
 @contextlib.contextmanager
@@ -127,7 +134,7 @@ def test_what_was_not_carried_out_does_not_count(start: PolicyCard, alone: None)
                 rollout.means[look, count:] = garbage
         samples = Samples(rollouts, [np.ones(len(each)) for each in rollouts],
                           [np.ones(len(each)) for each in rollouts], [1.0 / each.steps for each in rollouts])
-        terms, _ = learner.terms(samples.batch(range(len(samples)), "cpu"), 4.0, len(samples))
+        terms, _ = learner.terms(samples.batch(range(len(samples)), "cpu"))
         total = terms["policy"] + terms["smoothness"]
         gradient = torch.autograd.grad(total, learner.policy.module.get_parameter("head.weight"))[0]
         losses.append((float(total.detach()), gradient))
@@ -151,21 +158,23 @@ def test_the_origin_is_the_first_policy_s_answer_to_the_clean_picture(start: Pol
     assert np.array_equal(compared.clean["top"], painted) and np.array_equal(plain.clean["top"], plain.pictures["top"])
     policy, first = start.make(), start.make()
     assert isinstance(policy, TrainablePolicy) and isinstance(first, TrainablePolicy)
-    options = LearnerOptions(temperature=HOT, consistency=consistency.ConsistencyOptions(rate=0.01))
+    options = LearnerOptions(temperature=HOT, consistency=ConsistencyOptions(rate=0.01))
     learner = Learner(policy, options, "cpu")
     with torch.no_grad():
         next(policy.module.parameters()).add_(0.3)  # the policy has moved on
     clean = Observation.now({"top": painted}, compared.proprio, ("push",) * len(seen), 0)
-    now, then = (each.distribution(clean).tempered(HOT).mean.detach() for each in (policy, first))
+    now, then = (explored(each.distribution(clean), "sample", HOT).mean.detach() for each in (policy, first))
     everything = consistency.clean([compared, plain])
     assert np.array_equal(everything.images["top"], np.concatenate([painted, plain.pictures["top"]]))
-    found = learner.origin(everything)
+    actions = np.concatenate([compared.actions, plain.actions])
+    found = learner.origin(everything, actions)
     assert np.allclose(found[: len(seen)], then, atol=1e-6) and not torch.allclose(then, now, atol=1e-2)
     assert np.allclose(found[len(seen) :], plain.means, atol=1e-6)
-    assert torch.equal(policy.distribution(clean).tempered(HOT).mean, now)  # which stays as it was
+    assert torch.equal(explored(policy.distribution(clean), "sample", HOT).mean, now)  # which stays as it was
     distance = float(((now - then).square().sum((1, 2)) + 0.01).sqrt().mean())
-    assert learner.follow(clean, then.numpy()) == pytest.approx(distance, rel=1e-4)
-    assert learner.follow(clean, then.numpy()) < distance  # and a step was made
+    looks = consistency.Looks(clean, compared.actions, then.numpy())
+    assert learner.follow(looks) == pytest.approx(distance, rel=1e-4)
+    assert learner.follow(looks) < distance  # and a step was made
 
 
 def test_repeats_start_alike_and_go_on_otherwise(start: PolicyCard, alone: None) -> None:
@@ -194,3 +203,51 @@ def test_a_worker_that_dies_costs_its_episode_and_no_more(start: PolicyCard, mon
     for spec, rollout in collected(start, [each for each in specs(4) if each.index != 1]).items():
         assert np.array_equal(rollout.actions, found[spec].actions)
         assert np.array_equal(rollout.log_probs, found[spec].log_probs)
+
+
+def test_workers_that_take_new_weights_play_what_fresh_ones_would(start: PolicyCard, tmp_path: Path,
+                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other perturbations of the same name, too; so does one that replaces a worker which died."""
+    started: list[Worker] = []
+
+    class Counted(Worker):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            started.append(self)
+
+    monkeypatch.setattr("vlabench.crew.Worker", Counted)
+    monkeypatch.setenv("SWITCH_MISCHIEF", "[7]")
+    later = tmp_path / "later"
+    later.mkdir()
+    (later / "gauss.safetensors").write_bytes(fresh(1))
+    todo = [EpisodeSpec(TASK, "turned", n, 5, sampled=True) for n in (0, 1, 7, 2)]
+
+    def turned(degrees: float) -> list[Assignment]:
+        return [Assignment(spec, {"rotation": Rotation(degrees=degrees)}) for spec in todo]
+
+    with Collector(sampling(start), "switch", "plain", turned(10.0), 1, print) as collector:
+        first = collector.play(todo[:2], Progress())
+        collector.renew(turned(70.0), later)
+        second = collector.play(todo[:2], Progress())
+        assert len(started) == 1
+        second |= collector.play(todo[2:], Progress())
+    assert list(second) == [todo[0], todo[1], todo[3]] and len(started) == 2
+    monkeypatch.setattr("vlabench.training.rollouts.Crew", Alone)
+    content = (later / "gauss.safetensors").read_bytes()
+    start.path.with_name("start.safetensors").write_bytes(content)
+    renewed = PolicyCard.model_validate({**sampling(start).model_dump(), "weights": Weights(
+        path="start.safetensors", sha256=hashlib.sha256(content).hexdigest())})
+    with Collector(renewed, "switch", "plain", turned(70.0), 1, print) as collector:
+        expected = collector.play(list(second), Progress())
+    for spec, rollout in expected.items():
+        for name in ("actions", "log_probs", "means", "proprio"):
+            assert np.array_equal(getattr(second[spec], name), getattr(rollout, name))
+        assert np.array_equal(second[spec].pictures["top"], rollout.pictures["top"])
+    assert not np.array_equal(first[todo[0]].means, second[todo[0]].means)
+
+
+def test_weights_that_cannot_be_taken_end_it(start: PolicyCard, tmp_path: Path) -> None:
+    with Collector(sampling(start), "switch", "plain", [], 1, print) as collector:
+        collector.renew([Assignment(spec, {}) for spec in specs(1)], tmp_path / "absent")
+        with pytest.raises(WorkerError, match="a worker could not take new weights: FileNotFoundError"):
+            collector.play(specs(1), Progress())

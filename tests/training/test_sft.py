@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -23,11 +24,12 @@ from vlabench.errors import CardError, DataError, DeviceError, DivergedError, Op
 from vlabench.models import checkpoint
 from vlabench.training import checkpoints
 from vlabench.training import run as training
+from vlabench.training.cloner import FLOOR, WARMUP, Cloner, schedule
 from vlabench.training.curves import Curves
 from vlabench.training.data import DemoData
 from vlabench.training.methods import sft
-from vlabench.training.methods.sft import FLOOR, WARMUP, schedule
-from vlabench.training.objectives.cloning import cloning
+from vlabench.training.objectives.base import Loss
+from vlabench.training.objectives.cloning import Cloning
 from vlabench.types import EpisodeSpec
 
 TINY = """
@@ -79,6 +81,25 @@ def shown(tmp_path: Path) -> Path:
     return tmp_path / "shown"
 
 
+def lamps(folder: Path) -> Path:
+    """Demonstrations of the toy lamp: push to the right under green, and minus half as much with the other number."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    with h5py.File(folder / "lamp_demo.hdf5", "w") as file:
+        data = file.create_group("data")
+        data.attrs.update({"macros_image_convention": "opengl",
+                           "problem_info": json.dumps({"language_instruction": "push"})})
+        for number in range(6):
+            right, length = bool(number % 2), 8
+            push = (1 if right else -1) * rng.uniform(0.5, 1.0, length)
+            pictures = np.zeros((length, 16, 16, 3), dtype=np.uint8)
+            pictures[..., int(right)] = 200
+            for name, array in {"actions": np.stack([push, -0.5 * push], 1), "obs/top_rgb": pictures,
+                                "obs/proprio": rng.uniform(-1, 1, (length, 1))}.items():
+                data.create_dataset(f"demo_{number}/{name}", data=array)
+    return folder
+
+
 def test_a_tiny_network_learns_and_its_loss_falls_below_a_bound(card: Path, shown: Path, tmp_path: Path) -> None:
     """Uniform guessing costs ln 256 = 5.55, knowing only that labels are within half of the range ln 128 = 4.85."""
     write(tmp_path, TINY.replace("STEPS", "300"))
@@ -122,14 +143,14 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from vlabench.training import run
-from vlabench.training.methods.sft import Sft
+from vlabench.training.cloner import Cloner
 
-def step(self, learner, *given, before=Sft._step):
-    if learner.step == 20:
+def update(self, *given, before=Cloner.update):
+    if self.step == 20:
         os.kill(os.getpid(), int(sys.argv[4]))
-    return before(self, learner, *given)
+    return before(self, *given)
 
-Sft._step = step
+Cloner.update = update
 run.train(sys.argv[1], Path(sys.argv[2]), data=[Path(sys.argv[3])], device="cpu")
 """
 
@@ -140,13 +161,13 @@ def test_a_training_whose_process_alone_is_killed_goes_on_at_once(shown: Path, t
     """Its loader of batches is a fork of it, which must neither live on nor keep the folder."""
     card = write(tmp_path, TINY.replace("STEPS", "50"))
     whole = training.train(str(card), tmp_path / "whole", data=[shown], device="cpu")
-    root, step, began, steps = Path(__file__).parent.parent.parent, sft.Sft._step, 0.0, list[float]()
+    root, update, began, steps = Path(__file__).parent.parent.parent, Cloner.update, 0.0, list[float]()
 
-    def timed(self: sft.Sft, *given: Any) -> Any:
+    def timed(self: Cloner, *given: Any) -> Any:
         steps.append(time.monotonic() - began)
-        return step(self, *given)
+        return update(self, *given)
 
-    monkeypatch.setattr(sft.Sft, "_step", timed)
+    monkeypatch.setattr(Cloner, "update", timed)
     for by in (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP):
         out = tmp_path / by.name
         done = subprocess.run([sys.executable, "-c", KILLED, card, out, shown, str(int(by))], cwd=root, check=False)
@@ -163,12 +184,13 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_keeps_what_there_was(
     write(tmp_path, TINY.replace("STEPS", "6").replace("batch = 8", "batch = 2"))
     steps: list[int] = []
 
-    def spoilt(*given: Any) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        loss, terms = cloning(*given)
+    def spoilt(self: Cloning, *given: Any) -> Loss:
+        found = loss(self, *given)
         steps.append(1)
-        return loss * (float("nan") if len(steps) > 5 else 1.0), terms
+        return replace(found, term=found.term * (float("nan") if len(steps) > 5 else 1.0))
 
-    monkeypatch.setattr(sft, "cloning", spoilt)
+    loss = Cloning.loss
+    monkeypatch.setattr(Cloning, "loss", spoilt)
     monkeypatch.setattr(sft, "LOG", 2)
     monkeypatch.setattr(sft.Sft, "__init__", lambda self, options: setattr(
         self, "options", options.model_copy(update={"every": 4})))
@@ -183,7 +205,7 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_keeps_what_there_was(
     assert kept[0] == [2, 4, 5] and np.isfinite(kept[1]).all()
     saved = torch.load(tmp_path / "out/round-0/state.pt")
     assert saved["step"] == 4 and all(tensor.isfinite().all() for tensor in saved["network"].values())
-    monkeypatch.setattr(sft, "cloning", cloning)
+    monkeypatch.setattr(Cloning, "loss", loss)
     assert training.train(str(card), tmp_path / "out", data=[shown], device="cpu").weights.exists()
 
 
@@ -252,6 +274,10 @@ def test_what_a_user_can_get_wrong_is_said(card: Path, shown: Path, tmp_path: Pa
     (tmp_path / "c/round-0/state.pt").write_bytes(b"torn")
     with pytest.raises(DataError, match="not a checkpoint that can be read"):
         training.train(str(card), tmp_path / "c", data=[shown], device="cpu")
+    (tmp_path / "sizes").mkdir()
+    sizes = TINY.replace("STEPS", "6").replace("points = 4", "points = 2")
+    with pytest.raises(CardError, match=r"training.options.network: .*points"):
+        training.train(str(write(tmp_path / "sizes", sizes)), tmp_path / "g", data=[shown])
 
     def starved(*_: object) -> None:
         raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB\nmore")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from vlabench.errors import CardError
 from vlabench.seeding import Draws
-from vlabench.types import Decision, Observation
+from vlabench.types import Decision, Floats, Observation
 
 if TYPE_CHECKING:
     import torch
-
-    from vlabench.models.bins import BinnedActions
 
 
 class Policy(ABC):
@@ -60,6 +60,47 @@ class Actor:
     privileged: bool = False
 
 
+class ActionDistribution(Protocol):
+    """Over chunks of actions [B, T, D]: a distribution of every action number, given the observation and, where the
+    policy is autoregressive, the numbers before it. What it returns keeps the graph.
+    """
+
+    @property
+    def mean(self) -> torch.Tensor:
+        """[B, T, D]."""
+
+    @property
+    def mode(self) -> torch.Tensor:
+        """The most probable values [B, T, D]."""
+
+    def log_prob(self, actions: torch.Tensor) -> torch.Tensor:
+        """Log-probability or log-density [B, T, D] of actions [B, T, D]; of a whole chunk it is their sum."""
+
+    def sample(self, uniform: Floats) -> torch.Tensor:
+        """A draw [B, T, D], by inversion of numbers in [0, 1), float64 [B, T, D]."""
+
+    def entropy(self) -> torch.Tensor:
+        """In nats [B, T, D]; of a density it may be negative."""
+
+    def kl(self, other: ActionDistribution) -> torch.Tensor:
+        """KL(self ‖ other) in nats [B, T, D]. Raises TypeError for a distribution of another kind."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a policy that begins from nothing has to know of its data.
+
+    cameras, image_size: of its pictures. action_size: D. proprio_mean, proprio_std: [P] each. instructions: all.
+    """
+
+    cameras: tuple[str, ...]
+    image_size: int
+    action_size: int
+    proprio_mean: tuple[float, ...]
+    proprio_std: tuple[float, ...]
+    instructions: tuple[str, ...]
+
+
 class TrainablePolicy(Policy):
     """A policy that training methods can change: a torch module whose actions are a distribution.
 
@@ -67,32 +108,59 @@ class TrainablePolicy(Policy):
     drawn; and `temperature`: what they are drawn from, `models.exploration.explored` says. The methods keep the graph,
     so that what they return can be differentiated.
 
-    module: its parameters. Where actions are drawn, the decision's extras have `log_probs` and `means`, float32
-    [B, T, D], of the distribution that they were drawn from (`models.exploration.drawn`).
+    module: its parameters. auxiliary: what `encode` gives beside the embedding. Where actions are drawn, the decision's
+    extras have `log_probs` and `means`, float32 [B, T, D], of the distribution that they were drawn from
+    (`models.exploration.drawn`).
     """
 
     module: torch.nn.Module
+    auxiliary: frozenset[str] = frozenset()
 
-    @property
+    @classmethod
+    def fresh(cls, folder: Path, data: Facts, sizes: Mapping[str, Any]) -> None:
+        """Write into an empty folder, as `save` does, weights that know nothing yet, of a network for such data. sizes:
+        what a card says of the network. Raises CardError where there is no such thing.
+        """
+        raise CardError(f"{cls.__name__} cannot begin from nothing\n"
+                        f"  mend: `init` in training.options, a policy to go on from")
+
     @abstractmethod
-    def critic(self) -> torch.nn.Module:
-        """The head of `value`, a part of the module that actions do not depend on."""
+    def save(self, folder: Path, exact: bool = False) -> None:
+        """Write the weights into an empty folder. `exact`: parameters as they are, else in half size where it may be.
+
+        The constructor takes the file, if there is but one, or the folder.
+        """
 
     @abstractmethod
-    def weights(self, exact: bool = False) -> bytes:
-        """The content of a file for the constructor; `exact`: with parameters as they are, instead of in half size."""
+    def load(self, folder: Path) -> None:
+        """Take what `save` wrote, and act from now on as if constructed from it."""
 
     @abstractmethod
-    def distribution(self, obs: Observation, embedding: torch.Tensor | None = None) -> BinnedActions:
-        """Over chunks of actions [B, T, D]: `log_prob`, `mean`, `mode`, `sample`, logits per bin.
+    def distribution(self, obs: Observation, actions: torch.Tensor | None = None,
+                     embedding: torch.Tensor | None = None) -> ActionDistribution:
+        """Over chunks of actions [B, T, D].
 
+        actions: [B, T, D], those that the distribution of every number is conditioned on, in a policy that gives a
+        chunk number by number (teacher forcing); without them, those that it finds most probable one after the other. A
+        policy that gives all at once ignores them. Two observations are to be compared on the same actions.
         embedding: used instead of the observation's own, so that one can differentiate with respect to it.
         """
 
     @abstractmethod
     def embedding(self, obs: Observation) -> torch.Tensor:
-        """The low-dimensional state [B, E], E ≤ 512, which is all that the action head reads."""
+        """The state [B, E] which is all that the action head reads."""
 
-    @abstractmethod
+    def encode(self, obs: Observation) -> Mapping[str, torch.Tensor]:
+        """`embedding`, and by their names in `auxiliary`, what else the network makes of an observation on the way
+        there, for objectives that train it.
+        """
+        return {"embedding": self.embedding(obs)}
+
+    @property
+    def critic(self) -> torch.nn.Module | None:
+        """The head of `value`, a part of the module that actions do not depend on; None for a policy without."""
+        return None
+
     def value(self, obs: Observation, embedding: torch.Tensor | None = None) -> torch.Tensor:
-        """Expected return [B]; `embedding` as in `distribution`."""
+        """Expected return [B], of a policy with a critic; `embedding` as in `distribution`."""
+        raise NotImplementedError

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from pydantic import ValidationError
 
-from vlabench.adapters.base import TrainablePolicy
+from vlabench.adapters.base import Facts, TrainablePolicy
 from vlabench.errors import CardError, DataError, MissingExtra, OptionError
+from vlabench.files import write_data
+from vlabench.problems import one_line_each
 from vlabench.seeding import Draws
 from vlabench.types import Decision, Observation
 
@@ -17,9 +20,11 @@ if TYPE_CHECKING:
     import torch
 
     from vlabench.models.bins import BinnedActions
-    from vlabench.models.nano import NanoVLA
+    from vlabench.models.nano import NanoVLA, Trunk
 
 Decoding = Literal["mean", "mode", "sample", "normal"]
+FILE = "weights.safetensors"
+"""What `save` calls its file."""
 SURE = 0.0
 """An expected gripper command above this closes the hand, one below it opens it."""
 
@@ -74,19 +79,52 @@ class Nano(TrainablePolicy):
                 actions[..., -1] = torch.where(actions[..., -1] > SURE, 1.0, -1.0)
         return Decision(actions.double().cpu().numpy())
 
-    def distribution(self, obs: Observation, embedding: torch.Tensor | None = None) -> BinnedActions:
-        """Over chunks of actions [B, T, 7]."""
+    def distribution(self, obs: Observation, actions: torch.Tensor | None = None,
+                     embedding: torch.Tensor | None = None) -> BinnedActions:
+        """Over chunks of actions [B, T, 7], all numbers at once."""
         return self.module.act(self.embedding(obs) if embedding is None else embedding)
 
     def embedding(self, obs: Observation) -> torch.Tensor:
         """float32 [B, E]. Raises DataError for pictures of another size than the network's."""
+        return self._trunk(obs).embedding
+
+    def _trunk(self, obs: Observation) -> Trunk:
         config = self.module.config
         for camera in config.cameras:
             if camera not in obs.images or obs.images[camera].shape[1:3] != (config.image_size, config.image_size):
                 found = ", ".join(f"{name} {list(a.shape[1:3])}" for name, a in obs.images.items()) or "none"
                 raise DataError(f"the weights need pictures of {', '.join(config.cameras)} with {config.image_size} "
                                 f"pixels a side, not {found}\n  mend: `cameras` and `image_size` of the policy's card")
-        return self.module.trunk(self.module.inputs(obs.images, obs.proprio, obs.instruction)).embedding
+        return self.module.trunk(self.module.inputs(obs.images, obs.proprio, obs.instruction))
+
+    @property
+    def auxiliary(self) -> frozenset[str]:  # type: ignore[override]
+        """The named `points` [B, 3, 3] relative to the hand (m), and their log-maps [B, 3, cells²] in pictures."""
+        return frozenset({"points", *(f"maps/{camera}" for camera in self.module.config.cameras)})
+
+    def encode(self, obs: Observation) -> Mapping[str, torch.Tensor]:
+        """All of it. Raises DataError, as `embedding` does."""
+        trunk = self._trunk(obs)
+        return {"embedding": trunk.embedding, "points": trunk.points,
+                **{f"maps/{camera}": log_maps for camera, log_maps in trunk.seen.items()}}
+
+    @classmethod
+    def fresh(cls, folder: Path, data: Facts, sizes: Mapping[str, Any]) -> None:
+        """sizes: those that differ from NanoConfig's."""
+        import torch
+
+        from vlabench.models import checkpoint
+        from vlabench.models.nano import NanoConfig, NanoVLA
+        from vlabench.models.text import Vocabulary
+
+        given = {"cameras": data.cameras, "image_size": data.image_size, "action_size": data.action_size,
+                 "proprio_mean": data.proprio_mean, "proprio_std": data.proprio_std,
+                 "words": Vocabulary.of(data.instructions).words, **sizes}
+        try:
+            config = NanoConfig.model_validate(given)
+        except ValidationError as error:
+            raise CardError(one_line_each(error, NanoConfig, "training.options.network")) from None
+        write_data(folder / FILE, checkpoint.to_bytes(NanoVLA(config), torch.float32))
 
     def value(self, obs: Observation, embedding: torch.Tensor | None = None) -> torch.Tensor:
         """Expected return [B]."""
@@ -97,13 +135,19 @@ class Nano(TrainablePolicy):
         """The value head."""
         return self.module.worth
 
-    def weights(self, exact: bool = False) -> bytes:
-        """The file of `models.checkpoint`."""
+    def save(self, folder: Path, exact: bool = False) -> None:
+        """One file, of `models.checkpoint`."""
         import torch
 
         from vlabench.models import checkpoint
 
-        return checkpoint.to_bytes(self.module, torch.float32 if exact else torch.float16)
+        write_data(folder / FILE, checkpoint.to_bytes(self.module, torch.float32 if exact else torch.float16))
+
+    def load(self, folder: Path) -> None:
+        """Take such a file."""
+        from vlabench.models import checkpoint
+
+        self.module = checkpoint.load(folder / FILE, self.module.device)
 
 
 def _adapted(adapter: Path, base: str, device: str) -> NanoVLA:

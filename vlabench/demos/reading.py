@@ -23,6 +23,7 @@ from vlabench.demos import layout
 from vlabench.errors import DataError
 from vlabench.parsing import strict_json
 from vlabench.problems import shown
+from vlabench.types import ActionSpace
 
 if TYPE_CHECKING:
     import h5py
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Picture = npt.NDArray[np.uint8]
 
+SIMULATOR = "libero"
+"""Whose layout this is. Of another one, files say nothing beyond their own sizes and sentences."""
 ACTION_SIZE = 7
 CONVENTIONS = {"opengl": False, "opencv": True}
 """`macros_image_convention` → whether the first row of a picture is its top."""
@@ -54,7 +57,7 @@ class Source:
 
     names: what its task may be called: by the file's name, as LIBERO finds a task's file, then by the attribute
     `bddl_file_name`. said: the file's own instruction. upright: whether pictures' first rows are at the top.
-    groups: the demonstrations, in the order of their numbers.
+    groups: the demonstrations, in the order of their numbers. simulator: whose tasks they are.
     """
 
     path: Path
@@ -62,6 +65,7 @@ class Source:
     said: str
     upright: bool
     groups: Mapping[str, h5py.Group]
+    simulator: str = SIMULATOR
 
     @property
     def instruction(self) -> str:
@@ -69,7 +73,7 @@ class Source:
 
         Raises MissingExtra where LIBERO's tasks are not installed.
         """
-        known = {task.name: task.instruction for task in lookup.find_tasks("libero")}
+        known = {task.name: task.instruction for task in lookup.find_tasks(self.simulator)}
         return next((known[name] for name in self.names if name in known), self.said)
 
 
@@ -91,16 +95,16 @@ def files(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Source]:
+def opened(path: Path, simulator: str = SIMULATOR) -> Iterator[Source]:
     """A file of demonstrations. Raises MissingExtra, and DataError for one that is damaged, empty or something else."""
     with layout.opened(path) as file:
         try:
-            yield _source(path, file)
+            yield _source(path, file, simulator)
         except (OSError, RuntimeError) as error:  # HDF5's own
             raise damaged(path, error) from error
 
 
-def _source(path: Path, file: h5py.File) -> Source:
+def _source(path: Path, file: h5py.File, simulator: str) -> Source:
     import h5py
 
     data = file.get("data")
@@ -124,7 +128,7 @@ def _source(path: Path, file: h5py.File) -> Source:
     names = (path.name.removesuffix(".hdf5").removesuffix("_demo"),
              Path(_text(data.attrs.get("bddl_file_name", ""))).name.removesuffix(".bddl"))
     return Source(path, names, _said(path, data.attrs["problem_info"]), CONVENTIONS[convention],
-                  dict(sorted(groups.items(), key=lambda item: int(item[0][5:]))))
+                  dict(sorted(groups.items(), key=lambda item: int(item[0][5:]))), simulator)
 
 
 def _text(attribute: Any) -> str:
@@ -176,11 +180,20 @@ def numbers(group: h5py.Group, name: str, shape: Sequence[int], length: int | No
     return array
 
 
-def actions(group: h5py.Group) -> Floats:
-    """A demonstration's actions [T, 7] in [−1, 1], T ≥ 1, the gripper's negative where it opens. Raises DataError."""
-    found = numbers(group, "actions", (ACTION_SIZE,))
+def actions(group: h5py.Group, space: ActionSpace | None = None) -> Floats:
+    """A demonstration's actions [T, D], T ≥ 1, within the space; by default LIBERO's: [T, 7] in [−1, 1], the gripper's
+    negative where it opens. Raises DataError.
+    """
+    found = numbers(group, "actions", (ACTION_SIZE if space is None else len(space.names),))
     if not len(found):
         raise DataError(f"{where(group)}: no frames in it\n  mend: remove this demonstration from the file")
+    if space is not None:
+        beyond = np.argwhere((found < np.array(space.low) - 1e-6) | (found > np.array(space.high) + 1e-6))
+        if len(beyond):
+            frame, column = beyond[0]
+            raise DataError(f"{where(group)}: action {space.names[column]} is {found[frame, column]:g} in frame "
+                            f"{frame}; the simulator's are in [{space.low[column]:g}, {space.high[column]:g}]")
+        return found
     if np.abs(found).max() > 1.0 + 1e-6:
         frame, column = np.argwhere(np.abs(found) > 1.0 + 1e-6)[0]
         raise DataError(f"{where(group)}: action {column} is {found[frame, column]:g} in frame {frame}; LIBERO's are "

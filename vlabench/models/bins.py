@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
 from vlabench.models import portable
+from vlabench.types import Floats
 
 BINS = 256
 WIDTH = 2.0 / BINS
@@ -71,7 +71,7 @@ class BinnedActions:
         """The centre of the most probable bin [B, T, D]."""
         return centres(self.logits.device)[self.logits.argmax(-1)]
 
-    def sample(self, uniform: np.ndarray[tuple[int, ...], np.dtype[np.float64]], temperature: float = 1.0) -> Tensor:
+    def sample(self, uniform: Floats, temperature: float = 1.0) -> Tensor:
         """Centres of drawn bins [B, T, D], by inversion of `uniform` in [0, 1), float64 [B, T, D].
 
         The numbers come from outside, so that a draw depends on the episode's stream alone. Log-probabilities of a
@@ -81,3 +81,15 @@ class BinnedActions:
         drawn = torch.as_tensor(uniform, device=self.logits.device).unsqueeze(-1) * shares[..., -1:]
         chosen = torch.searchsorted(shares, drawn, right=True).squeeze(-1)
         return centres(self.logits.device)[chosen.clamp(max=BINS - 1)]
+
+    def entropy(self) -> Tensor:
+        """In nats [B, T, D]."""
+        log_probs = self.log_probs
+        return -(log_probs.exp() * log_probs).sum(-1)
+
+    def kl(self, other: object) -> Tensor:
+        """KL(self ‖ other) in nats [B, T, D]. Raises TypeError unless the other has bins, too."""
+        if not isinstance(other, BinnedActions):
+            raise TypeError(f"bins cannot be compared with {type(other).__name__}")
+        log_probs = self.log_probs
+        return (log_probs.exp() * (log_probs - other.log_probs)).sum(-1)

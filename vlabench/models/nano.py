@@ -41,7 +41,7 @@ class NanoConfig(BaseModel):
     blocks: tuple[int, int] = (1, 2)
     points: int = Field(default=32, ge=NAMED)
     features: int = 32
-    embedding: int = Field(default=512, le=512)
+    embedding: int = Field(default=512, ge=1)
     head: int = 256
 
 

@@ -1,8 +1,4 @@
-"""Consistency: for a look under newly drawn perturbations, do what the first policy does for it without any.
-
-Not RobustVLA's. Its Jacobian penalty holds down how strongly the policy answers to small changes (λ in theorem 1); this
-compares the two ends of a whole perturbation, which a simulator can, as it has the pictures without it.
-"""
+"""The looks that consistency learns from: clean ones of all iterations, as they might have been perturbed."""
 
 from __future__ import annotations
 
@@ -10,13 +6,12 @@ import io
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
 
 from vlabench.errors import DataError
 from vlabench.files import write_data
@@ -28,30 +23,6 @@ from vlabench.types import Image, Observation
 
 Floats32 = npt.NDArray[np.float32]
 IMAGES = "images/"
-SOFT = 0.1
-"""Below it the distance of a chunk counts squared: a gradient that stays finite where the chunks are alike."""
-
-
-class ConsistencyOptions(BaseModel):
-    """updates: of an iteration, after those from rewards, each of `batch` looks of all rollouts so far, whatever came
-    of them. rate: of their own AdamW. They minimise the `distance` of the policy's mean actions to those of the policy
-    that the training started from, given the clean observation; perturbations are drawn like a rollout's, at the
-    iteration's level. memory: so many looks are kept at most (0.1 MB each with two pictures of 128 × 128), rollouts
-    of the oldest iterations going first.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-    updates: int = Field(default=250, ge=1)
-    rate: float = Field(default=1e-4, gt=0)
-    memory: int = Field(default=50_000, ge=1)
-
-
-def distance(means: Tensor, wanted: Tensor) -> Tensor:
-    """√(‖a − b‖² + SOFT²) [N] of chunks of actions [N, T, D]. Not squared: looks that no policy can tell apart any more
-    are far off, and would outweigh those that have to be met precisely, most of all the clean ones.
-    """
-    return ((means - wanted).square().sum((1, 2)) + SOFT**2).sqrt()
 
 
 def clean(rollouts: Sequence[Rollout]) -> Observation:
@@ -63,47 +34,64 @@ def clean(rollouts: Sequence[Rollout]) -> Observation:
         instruction=tuple(rollout.instruction for rollout in rollouts for _ in range(len(rollout))), step=0)
 
 
-class Memory:
-    """Clean looks of iterations and the mean actions [T, D] to be reached for each, in memory and, so that a training
-    that was killed finds them again, in its folder.
+@dataclass(frozen=True)
+class Looks:
+    """N clean looks. actions: [N, T, D], drawn at them when they were perturbed. wanted: [N, T, D], the mean actions to
+    be reached.
     """
+
+    obs: Observation
+    actions: Floats32
+    wanted: Floats32
+
+    def __len__(self) -> int:
+        return len(self.wanted)
+
+    def rows(self, chosen: Sequence[int]) -> Looks:
+        """Some of them, copied."""
+        return Looks(self.obs.rows(chosen), self.actions[chosen], self.wanted[chosen])
+
+
+class Memory:
+    """The looks of iterations, in memory and, so that a training that was killed finds them again, in its folder."""
 
     def __init__(self, folder: Path, limit: int) -> None:
         self._folder, self._limit = folder, limit
-        self._blocks: dict[int, tuple[Observation, Floats32]] = {}
+        self._blocks: dict[int, Looks] = {}
 
     def __len__(self) -> int:
-        return sum(len(means) for _, means in self._blocks.values())
+        return sum(map(len, self._blocks.values()))
 
-    def add(self, iteration: int, obs: Observation, means: Floats32) -> None:
+    def add(self, iteration: int, looks: Looks) -> None:
         """What an iteration (from 1) has looked at, after all those before it. Raises DataError."""
         self._restore(iteration)
-        arrays: dict[str, Any] = {IMAGES + camera: pictures for camera, pictures in obs.images.items()}
-        arrays |= {"proprio": obs.proprio, "means": means, "instruction": np.array(obs.instruction)}
+        arrays: dict[str, Any] = {IMAGES + camera: pictures for camera, pictures in looks.obs.images.items()}
+        arrays |= {"proprio": looks.obs.proprio, "instruction": np.array(looks.obs.instruction),
+                   "actions": looks.actions, "wanted": looks.wanted}
         content = io.BytesIO()
         np.savez_compressed(content, **arrays)
         write_data(self._path(iteration), content.getvalue())
-        self._blocks[iteration] = obs, means
+        self._blocks[iteration] = looks
         for oldest in sorted(self._blocks)[:-1]:
             if len(self) > self._limit:
                 del self._blocks[oldest]
                 self._path(oldest).unlink(missing_ok=True)
 
-    def some(self, count: int, *key: str | int) -> tuple[Observation, Floats32]:
-        """`count` different looks at most, drawn for `key`, and their means [N, T, D]."""
+    def some(self, count: int, *key: str | int) -> Looks:
+        """`count` different looks at most, drawn for `key`."""
         chosen = generator("looks", *key).permutation(len(self))[:count]
-        observations, means, start = [], [], 0
-        for obs, known in self._blocks.values():
-            rows = [int(row) - start for row in chosen if start <= row < start + len(known)]
-            start += len(known)
+        found, start = [], 0
+        for looks in self._blocks.values():
+            rows = [int(row) - start for row in chosen if start <= row < start + len(looks)]
+            start += len(looks)
             if rows:
-                observations.append(obs.rows(rows))
-                means.append(known[rows])
-        joined = Observation.now({camera: np.concatenate([obs.images[camera] for obs in observations])
-                              for camera in observations[0].images},
-                             np.concatenate([obs.proprio for obs in observations]),
-                             tuple(text for obs in observations for text in obs.instruction), 0)
-        return joined, np.concatenate(means)
+                found.append(looks.rows(rows))
+        obs = Observation.now({camera: np.concatenate([looks.obs.images[camera] for looks in found])
+                               for camera in found[0].obs.images},
+                              np.concatenate([looks.obs.proprio for looks in found]),
+                              tuple(text for looks in found for text in looks.obs.instruction), 0)
+        return Looks(obs, np.concatenate([looks.actions for looks in found]),
+                     np.concatenate([looks.wanted for looks in found]))
 
     def clear(self) -> None:
         """The training is over."""
@@ -121,11 +109,12 @@ class Memory:
         return self._folder / f"looks-{iteration}.npz"
 
 
-def _read(path: Path) -> tuple[Observation, Floats32]:
+def _read(path: Path) -> Looks:
     try:
         with np.load(io.BytesIO(path.read_bytes())) as kept:
             images = {name.removeprefix(IMAGES): kept[name] for name in kept if name.startswith(IMAGES)}
-            return Observation.now(images, kept["proprio"], tuple(kept["instruction"].tolist()), 0), kept["means"]
+            obs = Observation.now(images, kept["proprio"], tuple(kept["instruction"].tolist()), 0)
+            return Looks(obs, kept["actions"], kept["wanted"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{shown(path)}: looks of this training that cannot be read: {error}\n"
                         f"  mend: train from the start, with another --out") from error

@@ -14,18 +14,24 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from vlabench import registry
+from vlabench.adapters.base import Facts
 from vlabench.adapters.demonstrator import EXPERT
 from vlabench.demos import reading
 from vlabench.demos.keeper import CAMERAS
 from vlabench.errors import DataError
 from vlabench.offspring import die_with
 from vlabench.seeding import generator
+from vlabench.training.objectives import base as objectives
+from vlabench.types import Observation
 
 if TYPE_CHECKING:
     import h5py
 
 Floats32 = npt.NDArray[np.float32]
 POINTS = 3
+OFFERED = frozenset({"points", "pixels"})
+"""What batches of demonstrations hold for objectives, see `Batch`."""
 PROPRIO = {"ee_pos": 3, "ee_ori": 3, "gripper_states": 2}
 """What proprioception is made of, and its sizes."""
 
@@ -54,7 +60,8 @@ class Batch:
     """N samples. pictures: camera → uint8 [N, S, S, 3] as OpenGL draws them, upside down and mirrored. tasks: indices
     into `DemoData.instructions`.
 
-    actions: [N, chunk, 7]; mask: bool [N, chunk], which of them count. points: [N, 3, 3] (m). pixels: [N, 2, 3, 2].
+    actions: [N, chunk, D]; mask: bool [N, chunk], which of them count. points: [N, 3, 3] (m). pixels: [N, C, 3, 2], in
+    the pictures of each camera.
     """
 
     pictures: Mapping[str, npt.NDArray[np.uint8]]
@@ -68,7 +75,11 @@ class Batch:
 
 @dataclass
 class DemoData:
-    """All demonstrations below some folders: LIBERO's own files, or those of `vlabench demos`.
+    """All demonstrations below some folders: LIBERO's own files, or those of `vlabench demos`; or files of the same
+    layout of another simulator, with its actions, proprioception as one array `obs/proprio`, and pictures of each
+    camera as `obs/<camera>_rgb`.
+
+    chunk: actions of a sample; it may be set later.
 
     Batches are drawn task by task, each as often as the square root of its frames says (a long task is harder, but not
     as much as it is longer), then any of its frames. Raises DataError for files that are damaged, of other layout or of
@@ -77,11 +88,14 @@ class DemoData:
 
     folders: Sequence[Path]
     image_size: int
-    chunk: int
+    chunk: int = 1
+    simulator: str = reading.SIMULATOR
+    cameras: tuple[str, ...] = tuple(CAMERAS)
     instructions: list[str] = field(default_factory=list)
     clips: list[list[Clip]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.space = registry.simulator(self.simulator).action_space
         self.files: list[Path] = []
         for folder in self.folders:
             for path in reading.files(folder):
@@ -95,8 +109,13 @@ class DemoData:
         """Frames in all."""
         return sum(int(ends[-1]) for ends in self._ends)
 
+    def facts(self) -> Facts:
+        """For a policy that begins from nothing."""
+        return Facts(self.cameras, self.image_size, len(self.space.names), *self.proprio_range(),
+                     tuple(self.instructions))
+
     def proprio_range(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and standard deviation of proprioception, [8] each."""
+        """Mean and standard deviation of proprioception, [P] each."""
         every = np.concatenate([clip.proprio for clips in self.clips for clip in clips])
         return tuple(every.mean(0).tolist()), tuple((every.std(0) + 1e-3).tolist())
 
@@ -105,7 +124,7 @@ class DemoData:
         drawn = self._drawn(size, *key)
         rows = [self._sample(clip, t) for _, clip, t in drawn]
         columns = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-        pictures = {camera: columns.pop(camera) for camera in CAMERAS}
+        pictures = {camera: columns.pop(camera) for camera in self.cameras}
         return Batch(pictures=pictures, tasks=np.array([task for task, _, _ in drawn]), **columns)
 
     def names(self, size: int, *key: str | int) -> list[str]:
@@ -131,7 +150,7 @@ class DemoData:
         upto = clip.labels[t : t + self.chunk]
         actions = np.concatenate([upto, np.repeat(upto[-1:], self.chunk - len(upto), axis=0)])
         pictures = {camera: reading.picture(self._pictures(clip, name), t, clip.upright)
-                    for camera, name in CAMERAS.items()}
+                    for camera, name in stored_as(self.cameras).items()}
         return {**pictures, "proprio": clip.proprio[t], "actions": actions, "points": clip.points[t],
                 "pixels": clip.pixels[t], "mask": np.arange(self.chunk) < clip.reliable[t]}
 
@@ -147,9 +166,8 @@ class DemoData:
         return self._open[key]
 
     def _add(self, path: Path) -> None:
-        with reading.opened(path) as source:
-            clips = [_clip(len(self.files), source.upright, group, self.image_size, self.chunk)
-                     for group in source.groups.values()]
+        with reading.opened(path, self.simulator) as source:
+            clips = [self._clip(source.upright, group) for group in source.groups.values()]
         self.files.append(path)
         text = source.instruction
         if text not in self.instructions:
@@ -157,25 +175,40 @@ class DemoData:
             self.clips.append([])
         self.clips[self.instructions.index(text)] += clips
 
+    def _clip(self, upright: bool, group: h5py.Group) -> Clip:
+        labels = reading.actions(group, None if self.simulator == reading.SIMULATOR else self.space).astype(np.float32)
+        length = len(labels)
+        for name in stored_as(self.cameras).values():
+            reading.pictures(group, name, length, self.image_size)
+        actors = np.zeros(length, dtype=np.uint8)
+        points = np.full((length, 3 * POINTS), np.nan)
+        pixels = np.full((length, len(CAMERAS), POINTS, 2), np.nan)
+        if "vlabench/actors" in group:
+            actors = reading.numbers(group, "vlabench/actors", (), length).astype(np.uint8)
+        if "vlabench/points" in group:
+            points = reading.numbers(group, "vlabench/points", points.shape[1:], length, known=False)
+        if "vlabench/pixels" in group:
+            pixels = reading.numbers(group, "vlabench/pixels", pixels.shape[1:], length, known=False)
+        places = dict(zip(CAMERAS, pixels.swapaxes(0, 1), strict=True))
+        unknown = np.full((length, POINTS, 2), np.nan)
+        seen = np.stack([places.get(camera, unknown) for camera in self.cameras], axis=1)
+        return Clip(len(self.files), group.name.strip("/"), upright, labels, _proprio(group, length),
+                    points.reshape(-1, POINTS, 3).astype(np.float32), seen.astype(np.float32),
+                    reliable(actors, length))
 
-def _clip(file: int, upright: bool, group: h5py.Group, image_size: int, chunk: int) -> Clip:
-    labels = reading.actions(group).astype(np.float32)
-    length = len(labels)
-    for camera in CAMERAS.values():
-        reading.pictures(group, camera, length, image_size)
-    proprio = np.concatenate([reading.numbers(group, f"obs/{name}", (width,), length)
-                              for name, width in PROPRIO.items()], axis=1).astype(np.float32)
-    actors = np.zeros(length, dtype=np.uint8)
-    points = np.full((length, 3 * POINTS), np.nan)
-    pixels = np.full((length, len(CAMERAS), POINTS, 2), np.nan)
-    if "vlabench/actors" in group:
-        actors = reading.numbers(group, "vlabench/actors", (), length).astype(np.uint8)
-    if "vlabench/points" in group:
-        points = reading.numbers(group, "vlabench/points", points.shape[1:], length, known=False)
-    if "vlabench/pixels" in group:
-        pixels = reading.numbers(group, "vlabench/pixels", pixels.shape[1:], length, known=False)
-    return Clip(file, group.name.strip("/"), upright, labels, proprio, points.reshape(-1, POINTS, 3).astype(np.float32),
-                pixels.astype(np.float32), reliable(actors, chunk))
+
+def stored_as(cameras: Sequence[str]) -> dict[str, str]:
+    """Camera → the name of its pictures in a file."""
+    return {camera: CAMERAS.get(camera, f"{camera}_rgb") for camera in cameras}
+
+
+def _proprio(group: h5py.Group, length: int) -> Floats32:
+    """[T, P]; in one array, or in LIBERO's parts."""
+    if "obs/proprio" in group:
+        width = group["obs/proprio"].shape[-1]
+        return reading.numbers(group, "obs/proprio", (width,), length).astype(np.float32)
+    return np.concatenate([reading.numbers(group, f"obs/{name}", (width,), length)
+                           for name, width in PROPRIO.items()], axis=1).astype(np.float32)
 
 
 def reliable(actors: npt.NDArray[np.uint8], chunk: int) -> npt.NDArray[np.int64]:
@@ -236,11 +269,13 @@ def _begin(parent: int, _: int) -> None:
     die_with(parent)
 
 
-def tensors(batch: Batch, device: torch.device) -> dict[str, Any]:
-    """A batch's arrays as tensors on a device; `pictures` camera → [N, S, S, 3], turned to policy-facing."""
-    moved: dict[str, Any] = {
-        name: torch.from_numpy(getattr(batch, name)).to(device, non_blocking=True)
-        for name in ("proprio", "tasks", "actions", "mask", "points", "pixels")}
-    moved["pictures"] = {camera: torch.from_numpy(pictures).to(device, non_blocking=True).flip(1, 2)
-                         for camera, pictures in batch.pictures.items()}
-    return moved
+def samples(data: DemoData, batch: Batch, device: torch.device | str) -> objectives.Batch:
+    """A batch as objectives have it; what it offers them is OFFERED."""
+    moved = {name: torch.from_numpy(getattr(batch, name)).to(device, non_blocking=True)
+             for name in ("actions", "mask", *OFFERED)}
+    weights = moved["mask"].float()
+    obs = Observation.now({camera: np.ascontiguousarray(pictures[:, ::-1, ::-1])
+                           for camera, pictures in batch.pictures.items()},
+                          batch.proprio, [data.instructions[task] for task in batch.tasks], 0)
+    return objectives.Batch(obs, moved["actions"], moved["mask"], weights, weights.sum(), len(weights), data.space,
+                            {name: moved[name] for name in OFFERED})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -12,15 +13,19 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from vlabench.adapters.base import TrainablePolicy
+from vlabench.adapters.base import ActionDistribution, TrainablePolicy
 from vlabench.models import lora
 from vlabench.models.exploration import Exploration, explored
 from vlabench.training import finite
-from vlabench.training.consistency import ConsistencyOptions, distance
-from vlabench.training.objectives.jacobian import jacobian, twice_differentiable
-from vlabench.training.objectives.policy_gradient import clipped, outside, value_loss
-from vlabench.training.objectives.smoothness import smoothness
-from vlabench.training.samples import Batch, Samples
+from vlabench.training.consistency import Looks
+from vlabench.training.objectives import base
+from vlabench.training.objectives.base import Batch, Forward, Objective, SummedOptions
+from vlabench.training.objectives.consistency import Consistency, ConsistencyOptions
+from vlabench.training.objectives.jacobian import Jacobian, JacobianOptions
+from vlabench.training.objectives.policy_gradient import PolicyGradient, PolicyGradientOptions
+from vlabench.training.objectives.smoothness import Smoothness, SmoothnessOptions
+from vlabench.training.objectives.value import Value
+from vlabench.training.samples import OFFERED, Samples
 from vlabench.types import Observation
 
 Floats32 = npt.NDArray[np.float32]
@@ -41,19 +46,7 @@ class Lora(BaseModel):
     alpha: int = Field(default=16, ge=1)
 
 
-class JacobianOptions(BaseModel):
-    """weight: α. clamp: G_max, which the paper leaves open. Of draws from the compact policy's bins the squared norms
-    are 30 on average and 80 at the 99th percentile, and the published α gives the penalty four tenths of the gradient,
-    so α was not rescaled; the curves `jacobian norm` and `share jacobian` say how it is elsewhere.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-    weight: float = Field(default=0.005, ge=0)
-    clamp: float = Field(default=100.0, gt=0)
-
-
-class LearnerOptions(BaseModel):
+class LearnerOptions(SummedOptions):
     """What every method that learns from rollouts lets a card say about its updates.
 
     rate: AdamW's. The published 1e-4 is for adapters in a network of 7 billion parameters. All parameters of the
@@ -65,10 +58,8 @@ class LearnerOptions(BaseModel):
     0.0005. consistency: see `ConsistencyOptions`. lora: see `Lora`. average: of the parameters' moving average over
     updates, which is what is tried and shipped, while rollouts are played by the parameters as they are; 0: none.
     share: of the way from the first parameters to these, where the shipped ones are; in between, a policy keeps more of
-    what it could do before (Wortsman et al. 2022, weight-space ensembles).
+    what it could do before (Wortsman et al. 2022, weight-space ensembles). objectives: see `SummedOptions`.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     rate: float = Field(default=3e-5, gt=0)
     decay: float = Field(default=1e-4, ge=0)
@@ -90,13 +81,32 @@ class LearnerOptions(BaseModel):
         """What `models.exploration.explored` is told."""
         return ("sample", self.temperature) if self.deviation is None else ("normal", self.deviation)
 
+    def explored(self, acts: ActionDistribution) -> ActionDistribution:
+        """What rollouts draw from, and the learner scores by."""
+        return explored(acts, *self.exploration)
+
+    def summed(self, value: float) -> dict[str, Objective]:
+        """The terms of the loss, by their names in the curves. value: the weight of the critic's, 0 for none."""
+        terms: dict[str, Objective] = {"policy": PolicyGradient(PolicyGradientOptions(low=self.low, high=self.high))}
+        if self.jacobian:
+            terms["jacobian"] = Jacobian(self.jacobian)
+        if self.smoothness:
+            terms["smoothness"] = Smoothness(SmoothnessOptions(weight=self.smoothness))
+        if value:
+            terms["value"] = Value(base.Options(weight=value))
+        return terms | base.made(self.objectives)
+
 
 class Learner:
     """Trains a policy on the device. value: the weight of the critic's loss, 0 for none; critic_rate: its own rate."""
 
     def __init__(self, policy: TrainablePolicy, options: LearnerOptions, device: str, value: float = 0.0,
                  critic_rate: float = 0.0) -> None:
-        self.policy, self.options, self.device, self.value = policy, options, device, value
+        self.policy, self.options, self.device = policy, options, device
+        self.objectives = options.summed(value)
+        base.check(self.objectives, OFFERED, policy)
+        self._twice = any(objective.twice for objective in self.objectives.values())
+        self._consistency = Consistency(options.consistency) if options.consistency else None
         # So that a GPU, too, finds the log-probabilities that workers stored: by TF32, torch's choice for convolutions,
         # they are 0.008 to 0.04 off (a standard deviation; some by 0.08 to 0.4, where PPO clips at 0.2), and the first
         # updates move the policy three quarters to three times as far (results/robustvla.md).
@@ -104,9 +114,10 @@ class Learner:
         policy.module.to(device).train()
         self._lora = (lora.attach(policy.module, options.lora.rank, options.lora.alpha, without=policy.critic)
                       if options.lora else None)
-        critic = list(policy.critic.parameters()) if value else []
-        for parameter in policy.critic.parameters():
-            parameter.requires_grad_(bool(value))
+        head = list(policy.critic.parameters()) if policy.critic is not None else []
+        critic = head if any(objective.critic for objective in self.objectives.values()) else []
+        for parameter in head:
+            parameter.requires_grad_(bool(critic))
         heads = {id(parameter) for parameter in critic}
         body = [p for p in policy.module.parameters() if p.requires_grad and id(p) not in heads]
         groups: list[dict[str, Any]] = [{"params": body, "lr": options.rate}]
@@ -138,10 +149,10 @@ class Learner:
         self._follower.load_state_dict(state["follower"])
         self._average = [tensor.to(self.device) for tensor in state["average"]]
 
-    def weights(self, exact: bool = False) -> bytes:
-        """The policy's file, adapters taken in; `exact` as in `TrainablePolicy.weights`."""
+    def save(self, folder: Path, exact: bool = False) -> None:
+        """The policy's weights, adapters taken in, as `TrainablePolicy.save` writes them."""
         with self._merged():
-            return self.policy.weights(exact)
+            self.policy.save(folder, exact)
 
     def adapter(self, base: str) -> bytes:
         """The file of the adapter alone. base: checksum of the weights that it changes."""
@@ -189,12 +200,11 @@ class Learner:
         Raises NotFinite instead of making a step that is not.
         """
         total: dict[str, float] = {}
-        weight = samples.weight(rows)
         self._optimizer.zero_grad()
         for start in range(0, len(rows), self.options.batch):
-            batch = samples.batch(rows[start : start + self.options.batch], self.device)
-            terms, shown = self.terms(batch, weight, len(rows), critic_alone)
-            torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+            batch = samples.batch(rows[start : start + self.options.batch], self.device, rows)
+            terms, shown = self.terms(batch, critic_alone)
+            base.total(terms).backward()  # type: ignore[no-untyped-call]
             for name, part in {**terms, **shown}.items():
                 total[name] = total.get(name, 0.0) + float(part.detach())
         total["gradient"] = float(torch.nn.utils.clip_grad_norm_(self.parameters, self.options.clip))
@@ -209,58 +219,37 @@ class Learner:
         for mean, parameter in zip(self._average, self.parameters, strict=False):  # none is kept, or one of each
             mean.lerp_(parameter.detach(), 1.0 - self.options.average)
 
-    def terms(self, batch: Batch, weight: float, count: int,
-              critic_alone: bool = False) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """(weighted terms of the loss, what else there is to see) as this batch's parts of a minibatch's means.
+    def terms(self, batch: Batch, critic_alone: bool = False) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """(weighted terms of the loss, what else there is to see) as this batch's parts of a minibatch's means."""
+        forward = Forward(self.policy, batch.obs, batch.actions, explored=self.options.explored, twice=self._twice,
+                          frozen=critic_alone)
+        chosen = {name: each for name, each in self.objectives.items() if each.critic or not critic_alone}
+        return base.summed(chosen, batch, forward)
 
-        weight, count: the minibatch's weights of actions, and its samples.
-        """
-        options, policy = self.options, self.policy
-        with torch.set_grad_enabled(not critic_alone):
-            embedding = policy.embedding(batch.obs)
-        if critic_alone:
-            return {"value": self._value(batch, embedding, count)}, {}
-        if not embedding.requires_grad:
-            embedding.requires_grad_()
-        with twice_differentiable() if options.jacobian else contextlib.nullcontext():
-            distribution = explored(policy.distribution(batch.obs, embedding), *options.exploration)
-            log_probs = distribution.log_prob(batch.actions).sum(-1)
-        losses = clipped(log_probs, batch.before, batch.advantages, options.low, options.high)
-        stuck = outside(log_probs.detach(), batch.before, batch.advantages, options.low, options.high)
-        terms = {"policy": (losses * batch.weights).sum() / weight}
-        shown = {"kl": ((batch.before - log_probs.detach()) * batch.weights).sum() / weight,
-                 "outside": (stuck * batch.weights).sum() / weight}
-        if options.jacobian:
-            penalty, norms = jacobian((log_probs * batch.counted).sum(1), embedding, options.jacobian.clamp)
-            terms["jacobian"] = options.jacobian.weight * penalty.sum() / count
-            shown["jacobian norm"] = norms.sum() / count
-            shown["jacobian clamped"] = (norms > options.jacobian.clamp).sum() / count
-        if options.smoothness:
-            moved = smoothness(distribution.mean, batch.reference, batch.counted)
-            terms["smoothness"] = options.smoothness * moved.sum() / count
-        if self.value:
-            terms["value"] = self._value(batch, embedding, count)
-        return terms, shown
-
-    def _value(self, batch: Batch, embedding: Tensor, count: int) -> Tensor:
-        return self.value * value_loss(self.policy.value(batch.obs, embedding), batch.returns).sum() / count
-
-    def origin(self, clean: Observation) -> Floats32:
-        """Mean actions [N, T, D] of the policy that the training started from."""
+    def origin(self, looks: Observation, actions: Floats32) -> Floats32:
+        """Mean actions [N, T, D] of the policy that the training started from, given the actions [N, T, D]."""
         found: list[Tensor] = []
+        given = torch.from_numpy(actions)
         with self._replaced(self._start), torch.no_grad():
-            for start in range(0, len(clean.proprio), self.options.batch):
-                rows = range(start, min(start + self.options.batch, len(clean.proprio)))
-                found.append(self._mean(clean.rows(rows)).float().cpu())
+            for start in range(0, len(actions), self.options.batch):
+                rows = range(start, min(start + self.options.batch, len(actions)))
+                forward = Forward(self.policy, looks.rows(rows), given[rows.start : rows.stop].to(self.device),
+                                  explored=self.options.explored)
+                found.append(forward.distribution.mean.float().cpu())
         return torch.cat(found).numpy()
 
-    def follow(self, seen: Observation, means: Floats32) -> float:
-        """One step that takes the mean actions for N observations towards `means` [N, T, D]; their distance before.
+    def follow(self, looks: Looks) -> float:
+        """One step that takes the mean actions for N looks towards those that are wanted; their distance before.
 
         Raises NotFinite instead of making a step that is not.
         """
-        wanted = torch.from_numpy(means).to(self.device)
-        loss = distance(self._mean(seen), wanted).mean()
+        assert self._consistency is not None
+        actions, wanted = (torch.from_numpy(array).to(self.device) for array in (looks.actions, looks.wanted))
+        counted = torch.ones(actions.shape[:2], dtype=torch.bool, device=self.device)
+        batch = Batch(looks.obs, actions, counted, counted.float(), counted.sum(), len(actions),
+                      extras={"wanted": wanted})
+        loss = self._consistency.loss(batch, Forward(self.policy, looks.obs, actions,
+                                                     explored=self.options.explored)).term
         self._follower.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         followers = self._follower.param_groups[0]["params"]  # not the critic's
@@ -270,13 +259,10 @@ class Learner:
         self._averaging()
         return float(loss.detach())
 
-    def _mean(self, seen: Observation) -> Tensor:
-        return explored(self.policy.distribution(seen), *self.options.exploration).mean
-
     def shares(self, samples: Samples, rows: Sequence[int]) -> dict[str, float]:
         """`share <term>`: the norm of each term's gradient, as a share of all their norms, on one batch of samples."""
         rows = rows[: self.options.batch]
-        terms, _ = self.terms(samples.batch(rows, self.device), samples.weight(rows), len(rows))
+        terms, _ = self.terms(samples.batch(rows, self.device))
         norms = {}
         for name, term in terms.items():
             parts = torch.autograd.grad(term, self.parameters, retain_graph=True, allow_unused=True)

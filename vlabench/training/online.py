@@ -6,14 +6,14 @@ would have been; a kill costs the iteration it falls into.
 
 from __future__ import annotations
 
-import hashlib
 import math
+import shutil
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -22,24 +22,25 @@ from typing_extensions import Self
 
 from vlabench import lookup, registry
 from vlabench.adapters.base import TrainablePolicy
-from vlabench.card_types import PolicyCard, Weights
+from vlabench.card_types import PolicyCard
 from vlabench.cards import load_policy, write_policy
 from vlabench.errors import CardError, DataError, DivergedError, OptionError, WorkerError
 from vlabench.files import write_data
-from vlabench.lineage import seen
 from vlabench.problems import shown
 from vlabench.seeding import generator
 from vlabench.training import checkpoints, finite, rewards
-from vlabench.training.consistency import ConsistencyOptions, Memory, clean, redrawn
+from vlabench.training.consistency import Looks, Memory, clean, redrawn
 from vlabench.training.contexts import Gathered, Group, Schedule, gather
 from vlabench.training.curriculum import Level, Noise, advance
 from vlabench.training.display import EpisodesShown
 from vlabench.training.learner import Learner, LearnerOptions
 from vlabench.training.methods.base import Method, Workplace
+from vlabench.training.objectives.consistency import ConsistencyOptions
 from vlabench.training.rollouts import Collector, Rollout
 from vlabench.training.samples import Samples
+from vlabench.training.shipping import card_of, emptied, ship
 from vlabench.training.trial import trial
-from vlabench.types import EpisodeSpec, Task, won
+from vlabench.types import ActionSpace, EpisodeSpec, Task, won
 from vlabench.wording import counted
 
 STATE, SAMPLER = "state.pt", "sampler"
@@ -96,7 +97,9 @@ class Stand:
 
 @dataclass(frozen=True)
 class Course:
-    """What stays the same throughout a training. reward: of each step of a rollout. memory: for consistency."""
+    """What stays the same throughout a training. reward: of each step of a rollout. memory: for consistency. space: of
+    the simulator's actions.
+    """
 
     place: Workplace
     start: PolicyCard
@@ -105,6 +108,7 @@ class Course:
     schedule: Schedule
     reward: Callable[[Rollout], rewards.Floats64]
     memory: Memory
+    space: ActionSpace
 
 
 class Online(Method):
@@ -133,23 +137,26 @@ class Online(Method):
 
     # the training
 
-    def train(self, place: Workplace) -> bytes:
+    def train(self, place: Workplace) -> Path:
         """All iterations; the weights of the last."""
         course = self._course(place)
         stand = self._restored(course)
         place.curves.cut(stand.iteration)
-        while stand.iteration < self.options.iterations:
-            stand = self._iteration(course, stand)
-            checkpoints.save(place.folder / STATE, {"init": course.start.digest, "stand": asdict(stand),
-                                                    **course.learner.state()})
-            place.curves.draw()
+        with self._collector(course) as collector:
+            while stand.iteration < self.options.iterations:
+                stand = self._iteration(course, collector, stand)
+                checkpoints.save(place.folder / STATE, {"init": course.start.digest, "stand": asdict(stand),
+                                                        **course.learner.state()})
+                place.curves.draw()
         course.memory.clear()
-        return self._shipped(course)
+        for folder in place.folder.glob(f"{SAMPLER}-*"):
+            shutil.rmtree(folder, ignore_errors=True)
+        return self._shipped(course, place.card.name)
 
-    def _iteration(self, course: Course, stand: Stand) -> Stand:
+    def _iteration(self, course: Course, collector: Collector, stand: Stand) -> Stand:
         place, number = course.place, stand.iteration + 1
         began = place.display.clock()
-        gathered = self._rollouts(course, stand)
+        gathered = self._rollouts(course, collector, stand)
         played = place.display.clock()
         values = {"success": gathered.success, "contexts tried": float(gathered.tried),
                   "contexts kept": float(len(gathered.kept))}
@@ -207,18 +214,18 @@ class Online(Method):
         """An iteration's updates towards consistency; the mean distance."""
         options, place = self.options, course.place
         assert options.consistency is not None and options.noise is not None
-        looked = clean(gathered.played)
-        course.memory.add(number, looked, course.learner.origin(looked))
+        looked, drawn = clean(gathered.played), np.concatenate([rollout.actions for rollout in gathered.played])
+        course.memory.add(number, Looks(looked, drawn, course.learner.origin(looked, drawn)))
         distances: list[float] = []
         place.display.start(f"iteration {number}: consistency", options.consistency.updates, unit="updates")
         try:
             for update in range(options.consistency.updates):
                 key = ("consistency", place.seed, number, update)
-                obs, means = course.memory.some(options.batch, *key)
-                seen = redrawn(obs, options.noise, level, *key)
+                looks = course.memory.some(options.batch, *key)
+                seen = redrawn(looks.obs, options.noise, level, *key)
                 where = f"iteration {number}, update {update + 1} towards consistency"
                 with finite.ending(where, partial(list, seen.instruction)):
-                    distances.append(course.learner.follow(seen, means))
+                    distances.append(course.learner.follow(replace(looks, obs=seen)))
                 place.display.step(update + 1, {"consistency": distances[-1]})
         finally:
             place.display.stop()
@@ -226,31 +233,41 @@ class Online(Method):
 
     # rollouts
 
-    def _rollouts(self, course: Course, stand: Stand) -> Gathered:
+    def _collector(self, course: Course) -> Collector:
+        """Workers that sample; until they are told its weights, from the policy that the training starts from."""
+        start, card, options = course.start, course.place.card, self.options
+        own = {key: value for key, value in card.options.items() if key != "base"}
+        seeing = {key: getattr(card, key) for key in ("cameras", "image_size", "replan", "privileged")}
+        sampling = dict(zip(("decode", "temperature"), options.exploration, strict=True))
+        sampler = PolicyCard.model_validate({**start.model_dump(), **seeing,
+                                             "options": {**start.options, **own, **sampling}})
+        return Collector(sampler, options.simulator, options.assets, [], course.place.workers,
+                         course.place.display.note, options.consistency is not None)
+
+    def _rollouts(self, course: Course, collector: Collector, stand: Stand) -> Gathered:
         """Play contexts with the policy as it is now."""
-        options, place = self.options, course.place
+        options, place, iteration = self.options, course.place, stand.iteration + 1
         numbers = range(stand.context, stand.context + options.attempts * options.contexts)
         candidates = [course.schedule.context(number, options.rollouts, options.noise, stand.level)
                       for number in numbers]
-        card = self._card(course, SAMPLER, course.learner.weights(exact=True), "weights",
-                          dict(zip(("decode", "temperature"), options.exploration, strict=True)))
-        title = f"iteration {stand.iteration + 1}: rollouts"
-        with Collector(card, options.simulator, options.assets, [each for context in candidates for each in context],
-                       place.workers, place.display.note, options.consistency is not None) as collector:
+        now = emptied(place.folder / f"{SAMPLER}-{iteration}")
+        course.learner.save(now, exact=True)
+        collector.renew([each for context in candidates for each in context], now)
+        shutil.rmtree(place.folder / f"{SAMPLER}-{iteration - 2}", ignore_errors=True)
 
-            def play(specs: Sequence[EpisodeSpec]) -> Mapping[EpisodeSpec, Rollout]:
-                return collector.play(specs, EpisodesShown(place.display, title))
+        def play(specs: Sequence[EpisodeSpec]) -> Mapping[EpisodeSpec, Rollout]:
+            return collector.play(specs, EpisodesShown(place.display, f"iteration {iteration}: rollouts"))
 
-            return gather(candidates, options.contexts, play, lambda rollout: float(course.reward(rollout).sum()),
-                          self.keep)
+        return gather(candidates, options.contexts, play, lambda rollout: float(course.reward(rollout).sum()),
+                      self.keep)
 
     def _try(self, course: Course, number: int) -> dict[str, float]:
         """Success by task set of the policy as it would be shipped; a trial that fails costs no more than itself."""
         options, place = self.options, course.place
         if not options.trial:
             return {}
-        form: Literal["adapter", "weights"] = "adapter" if "base" in place.card.options else "weights"
-        card = self._card(course, f"{place.card.name}-{number}", self._shipped(course), form, {})
+        name = f"{place.card.name}-{number}"
+        card = card_of(place.card, self._shipped(course, name), name)
         write_policy(card)
         try:
             played = trial(card, options.simulator, options.assets, course.tasks, options.trial, workers=place.workers,
@@ -262,17 +279,6 @@ class Online(Method):
         for episode in played:
             rates.setdefault(f"trial {episode.spec.task.task_set}", []).append(won(episode))
         return {name: float(np.mean(outcomes)) for name, outcomes in rates.items()}
-
-    def _card(self, course: Course, name: str, content: bytes, form: Literal["adapter", "weights"],
-              options: dict[str, Any]) -> PolicyCard:
-        """The card of the policy as it is now, its weights in the training's folder."""
-        card, path = course.place.card, course.place.folder / f"{name}.safetensors"
-        write_data(path, content)
-        kept = {key: value for key, value in card.options.items() if key != "base" or form == "adapter"}
-        return PolicyCard.model_validate({
-            **card.model_dump(), "name": name, "path": path.with_suffix(".toml"), "training": None, "made": None,
-            "trained_on": seen(card).names, "options": {**kept, **options},
-            "weights": Weights(path=path.name, sha256=hashlib.sha256(content).hexdigest())})
 
     # beginning and end
 
@@ -289,13 +295,14 @@ class Online(Method):
         if "base" in place.card.options and (options.lora is None or place.card.options["base"] != options.init):
             raise CardError(f"{shown(place.card.path)}: options.base: an adapter is shipped only if training.options "
                             f"hold `lora`, and changes the policy {options.init!r} that the training starts from")
-        registry.simulator(options.simulator)(options.assets).check()
+        engine = registry.simulator(options.simulator)(options.assets)
+        engine.check()
         torch.manual_seed(place.seed)  # for adapters' first weights
         tasks = lookup.find_tasks(options.simulator, options.task_sets, options.tasks)
         short = [replace(task, step_limit=math.ceil(options.horizon * task.step_limit)) for task in tasks]
         return Course(place, start, self.learner(policy, place.device), tasks,
                       Schedule(short, place.seed, options.per_task), self._reward(place, tasks),
-                      Memory(place.folder, (options.consistency or ConsistencyOptions()).memory))
+                      Memory(place.folder, (options.consistency or ConsistencyOptions()).memory), engine.action_space)
 
     def _reward(self, place: Workplace, tasks: Sequence[Task]) -> Callable[[Rollout], rewards.Floats64]:
         if self.options.reward == "sparse":
@@ -319,13 +326,16 @@ class Online(Method):
         stand = saved["stand"]
         return Stand(stand["iteration"], stand["context"], Level(**stand["level"]))
 
-    def _shipped(self, course: Course) -> bytes:
-        """The content of the file that the card will name."""
-        with course.learner.shipped():
+    def _shipped(self, course: Course, name: str) -> Path:
+        """Write what a card of this name will name."""
+        folder, learner = course.place.folder, course.learner
+        with learner.shipped():
             if "base" not in course.place.card.options:
-                return course.learner.weights()
+                return ship(learner.save, folder, name)
             assert course.start.weights is not None
-            return course.learner.adapter(course.start.weights.sha256)
+            path = folder / f"{name}.safetensors"
+            write_data(path, learner.adapter(course.start.weights.sha256))
+            return path
 
 
 def _pace(number: int, rollouts: int, playing: float, learning: float) -> str:

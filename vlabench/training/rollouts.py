@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -19,7 +20,7 @@ from vlabench.perturbations.base import Perturbation
 from vlabench.progress import Progress
 from vlabench.runner import default_time_limit
 from vlabench.types import Decision, EpisodeSpec, Floats, Image, Observation, Outcome, won
-from vlabench.worker import Done, Job
+from vlabench.worker import Done, Job, Renewal
 
 Floats32 = npt.NDArray[np.float32]
 
@@ -115,22 +116,19 @@ class PairedKeeper(RolloutKeeper):
 
 
 class Collector:
-    """Workers that play assignments with one policy; a context manager, at whose end no worker is left.
+    """Workers that play assignments with one policy, whose weights may change from time to time; a context manager, at
+    whose end no worker is left.
 
-    candidates: all that `play` may be asked for. card: of a policy that samples. paired: whether pictures are kept
-    without perturbations, too. Raises WorkerError if workers cannot start or die again and again; a single episode that
-    fails, or takes its worker along, costs no more than itself.
+    candidates: all that `play` may be asked for, until `renew`. card: of a policy that samples. paired: whether
+    pictures are kept without perturbations, too. Raises WorkerError if workers cannot start or die again and again; a
+    single episode that fails, or takes its worker along, costs no more than itself.
     """
 
     def __init__(self, card: PolicyCard, simulator: str, assets: str, candidates: Sequence[Assignment], workers: int,
                  note: Callable[[str], None], paired: bool = False) -> None:
-        chains: dict[str, Mapping[str, Perturbation]] = {}
-        for each in candidates:
-            if chains.setdefault(each.spec.condition, each.chain) != each.chain:
-                raise ValueError(f"two sets of perturbations are called {each.spec.condition!r}")
         self._note = note
-        keeper = PairedKeeper if paired else RolloutKeeper
-        self._crew = Crew(Job(simulator, assets, card.actor(), chains, keeper), [], workers, default_time_limit, note)
+        job = Job(simulator, assets, card.actor(), _chains(candidates), PairedKeeper if paired else RolloutKeeper)
+        self._crew = Crew(job, [], workers, default_time_limit, note)
 
     def __enter__(self) -> Self:
         return self
@@ -138,6 +136,12 @@ class Collector:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
         self._crew.__exit__(kind, error, trace)
+
+    def renew(self, candidates: Sequence[Assignment], weights: Path) -> None:
+        """Other candidates, and the weights to play them with: a folder of `TrainablePolicy.save`, which is to stay as
+        it is until the renewal after the next, as a worker may come late.
+        """
+        self._crew.renew(Renewal(_chains(candidates), weights))
 
     def play(self, specs: Sequence[EpisodeSpec], progress: Progress) -> dict[EpisodeSpec, Rollout]:
         """The rollouts of these episodes, without those that ended in an error, in the order of `specs`."""
@@ -155,3 +159,12 @@ class Collector:
         finally:
             progress.stop()
         return {spec: found[spec] for spec in specs if spec in found}
+
+
+def _chains(candidates: Sequence[Assignment]) -> dict[str, Mapping[str, Perturbation]]:
+    """Condition → its perturbations."""
+    chains: dict[str, Mapping[str, Perturbation]] = {}
+    for each in candidates:
+        if chains.setdefault(each.spec.condition, each.chain) != each.chain:
+            raise ValueError(f"two sets of perturbations are called {each.spec.condition!r}")
+    return chains

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from vlabench import __version__, provenance, registry
+from vlabench import __version__, provenance, registry, weights
 from vlabench.card_types import COMMAND, Made, PolicyCard, Weights
 from vlabench.cards import load_policy, write_policy
 from vlabench.errors import CardError, DataError, DeviceError, MissingExtra, OptionError
@@ -22,6 +21,7 @@ from vlabench.problems import one_line_each, shown
 from vlabench.runner import processes
 from vlabench.texts import short
 from vlabench.training.display import Display
+from vlabench.training.shipping import copied, ship
 
 if TYPE_CHECKING:
     from vlabench.training.methods.base import Method, Workplace
@@ -77,7 +77,7 @@ def _trained(method: Method, place: Workplace) -> Trained:
     facts = _Facts(place.folder, place.card, place.seed, [str(path) for path in place.data])
     began = place.display.clock()
     try:
-        content = method.train(place)
+        made = method.train(place)
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
             raise
@@ -85,7 +85,7 @@ def _trained(method: Method, place: Workplace) -> Trained:
                           f"  mend: a smaller `batch` in the card's training.options, or another --device") from error
     finally:
         facts.spent(place.display.clock() - began)
-    return _finish(place.folder, place.card, content, facts, method.data(place))
+    return _finish(place.folder, place.card, made, facts, method.data(place))
 
 
 def choose_device(name: str) -> str:
@@ -107,15 +107,14 @@ def choose_device(name: str) -> str:
     return name
 
 
-def _finish(out: Path, card: PolicyCard, content: bytes, facts: _Facts, data: str) -> Trained:
+def _finish(out: Path, card: PolicyCard, made: Path, facts: _Facts, data: str) -> Trained:
     """Write the weights and the card that names them and says how they were made."""
-    weights = out / f"{card.name}.safetensors"
-    digest = hashlib.sha256(content).hexdigest()
-    write_data(weights, content)
+    place = ship(copied(made, card.name), out, card.name)
+    digest = weights.digest(place)
     path = out / f"{card.name}.toml"
-    write_policy(card.model_copy(update={"path": path, "weights": Weights(path=weights.name, sha256=digest),
+    write_policy(card.model_copy(update={"path": path, "weights": Weights(path=place.name, sha256=digest),
                                          "made": facts.made(data)}))
-    return Trained(path, weights, digest, facts.seconds)
+    return Trained(path, place, digest, facts.seconds)
 
 
 class _Facts:

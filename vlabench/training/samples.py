@@ -3,51 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
+from vlabench.training.objectives.base import Batch
 from vlabench.training.rollouts import Rollout
-from vlabench.types import Observation
+from vlabench.types import ActionSpace, Observation
 
 Floats64 = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """N samples on a device; T, D: a chunk's actions and their size.
-
-    counted: bool [N, T], the actions that were carried out. before: [N, T], log-probability of each whole action when
-    it was sampled. reference: [N, T, D], the mean actions that smoothness compares with. weights: [N, T], of each
-    action in the policy's loss, 0 where it does not count. advantages, returns: [N].
-    """
-
-    obs: Observation
-    actions: Tensor
-    counted: Tensor
-    before: Tensor
-    reference: Tensor
-    weights: Tensor
-    advantages: Tensor
-    returns: Tensor
-
-    def __len__(self) -> int:
-        return len(self.actions)
+OFFERED = frozenset({"before", "reference", "advantages", "returns"})
+"""What batches of samples hold for objectives: `before` [N, T], log-probability of each whole action when it was
+sampled; `reference` [N, T, D], the mean actions then; `advantages` and `returns` [N]."""
 
 
 class Samples:
     """All looks of some rollouts.
 
     advantages, returns: float [L] for each rollout, by look. weights: how much an action of each rollout counts;
-    RIPT-VLA's are 1 / steps, so that rollouts weigh the same whatever their length.
+    RIPT-VLA's are 1 / steps, so that rollouts weigh the same whatever their length. space: see `Batch`.
     """
 
     def __init__(self, rollouts: Sequence[Rollout], advantages: Sequence[Floats64], returns: Sequence[Floats64],
-                 weights: Sequence[float]) -> None:
-        self.rollouts = rollouts
+                 weights: Sequence[float], space: ActionSpace | None = None) -> None:
+        self.rollouts, self.space = rollouts, space
         self._rows = [(which, look) for which, rollout in enumerate(rollouts) for look in range(len(rollout))]
         self._advantages, self._returns, self._weights = advantages, returns, weights
 
@@ -73,8 +53,11 @@ class Samples:
             proprio=np.stack([rollout.proprio[look] for rollout, look in looks]),
             instruction=tuple(rollout.instruction for rollout, _ in looks), step=0)
 
-    def batch(self, rows: Sequence[int], device: torch.device | str) -> Batch:
-        """The samples of these numbers. A chunk's actions count from its first to the last that was carried out."""
+    def batch(self, rows: Sequence[int], device: torch.device | str, whole: Sequence[int] | None = None) -> Batch:
+        """The samples of these numbers. A chunk's actions count from its first to the last that was carried out.
+
+        whole: the minibatch that they are a part of, else they are one.
+        """
         picked = [self._rows[row] for row in rows]
         looks = [(self.rollouts[which], look) for which, look in picked]
         actions = np.stack([rollout.actions[look] for rollout, look in looks])
@@ -87,4 +70,6 @@ class Samples:
             "reference": np.stack([rollout.means[look] for rollout, look in looks]),
             "advantages": np.array([self._advantages[which][look] for which, look in picked], dtype=np.float32),
             "returns": np.array([self._returns[which][look] for which, look in picked], dtype=np.float32)}
-        return Batch(self.seen(rows), **{name: torch.from_numpy(array).to(device) for name, array in arrays.items()})
+        tensors = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+        return Batch(self.seen(rows), weight=self.weight(whole or rows), count=len(whole or rows), space=self.space,
+                     extras={name: tensors.pop(name) for name in OFFERED}, **tensors)

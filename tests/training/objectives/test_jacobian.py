@@ -10,7 +10,8 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from vlabench.models.nano import Inputs, NanoConfig, NanoVLA
-from vlabench.training.objectives.jacobian import jacobian, twice_differentiable
+from vlabench.training.objectives.base import twice_differentiable
+from vlabench.training.objectives.jacobian import jacobian
 
 FREE = float("inf")
 

@@ -8,7 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlabench.training.objectives.policy_gradient import clipped, gae, leave_one_out, outside, value_loss
+from vlabench.training.objectives.policy_gradient import clipped, gae, leave_one_out, outside
+from vlabench.training.objectives.value import value_loss
 
 LISTS = st.lists(st.floats(-2, 2), min_size=2, max_size=8)
 

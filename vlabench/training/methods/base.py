@@ -45,8 +45,8 @@ class Method(ABC):
         self.options = options
 
     @abstractmethod
-    def train(self, place: Workplace) -> bytes:
-        """Train from where `place.folder` was left to the end; the content of the weights' file."""
+    def train(self, place: Workplace) -> Path:
+        """Train from where `place.folder` was left to the end; where the weights are then, a file or a folder."""
 
     def data(self, place: Workplace) -> str:
         """What it was trained on, in a few words, for the card."""

@@ -61,4 +61,5 @@ class Ppo(Online):
                      for rollout, known in zip(rollouts, values, strict=True)]
         every = np.concatenate([advantages for advantages, _ in estimates])
         scaled = [(advantages - every.mean()) / (every.std() + 1e-8) for advantages, _ in estimates]
-        return Samples(rollouts, scaled, [returns for _, returns in estimates], [1.0] * len(rollouts))
+        return Samples(rollouts, scaled, [returns for _, returns in estimates], [1.0] * len(rollouts),
+                       course.space)

@@ -6,43 +6,41 @@ those of earlier rounds, and trains on all.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar, cast
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
 
-from vlabench import lookup, weights
-from vlabench.card_types import PolicyCard, Weights
-from vlabench.cards import write_policy
+from vlabench import lookup
+from vlabench.adapters.base import TrainablePolicy
+from vlabench.card_types import PolicyCard
+from vlabench.cards import load_policy, write_policy
+from vlabench.demos import reading
 from vlabench.demos.collect import Recipe, collect, with_learner
-from vlabench.errors import DivergedError, WorkerError
-from vlabench.files import write_data
-from vlabench.lineage import DEFAULTS, seen
-from vlabench.models import checkpoint
-from vlabench.models.nano import Inputs, NanoConfig, NanoVLA
-from vlabench.models.text import Vocabulary
+from vlabench.errors import CardError, DivergedError, OptionError, WorkerError
+from vlabench.lineage import DEFAULTS
+from vlabench.problems import shown
 from vlabench.training import checkpoints, finite
-from vlabench.training.data import DemoData, batches, tensors
+from vlabench.training.cloner import Cloner, Precision, schedule
+from vlabench.training.data import OFFERED, DemoData, batches, samples
 from vlabench.training.display import EpisodesShown
 from vlabench.training.methods.base import Method, Workplace
-from vlabench.training.objectives.cloning import CloningWeights, cloning
+from vlabench.training.objectives import base
+from vlabench.training.objectives.base import Objective, SummedOptions
+from vlabench.training.objectives.cloning import Cloning, CloningOptions
+from vlabench.training.objectives.locating import Locating, LocatingOptions
+from vlabench.training.shipping import card_of, ship, shipped
 from vlabench.training.trial import trial
 from vlabench.types import won
 from vlabench.wording import counted
 
-STATE = "state.pt"
+STATE, WEIGHTS = "state.pt", "weights"
 LOG = 50
 """Steps from one point of the curves to the next."""
-WARMUP = 200
-"""Steps over which the learning rate rises."""
-FLOOR = 0.02
-"""Share of the learning rate that is left at a round's end."""
 
 
 class Round(BaseModel):
@@ -60,76 +58,69 @@ class Round(BaseModel):
     mix: float = Field(default=1.0, ge=0, le=1)
 
 
-class SftOptions(BaseModel):
+class SftOptions(SummedOptions):
     """What a card's `training.options` may hold.
 
-    task_sets, assets, noise, kicks: what demonstrations are collected of, and how (`vlabench demos`). batch: samples
-    a step. sigma, points, pixels: see `objectives.cloning`. decay: AdamW's. average: of the weights' moving average,
-    which is what acts. clip: of the gradient's norm. network: sizes that differ from NanoConfig's. precision: bf16
-    halves the time where the processor has it; auto is bf16 on a GPU and float32 on a CPU. trial: episodes a task
-    after each round, from sampled starts, for the curve of success. every: steps between checkpoints.
+    init: the policy to go on from, by name or card; without it one begins from nothing, and network is what the card
+    says of its sizes (`TrainablePolicy.fresh`). simulator, task_sets, assets, noise, kicks: what demonstrations are
+    collected of, and how (`vlabench demos`). batch: samples a step. sigma: see `objectives.cloning`. points, pixels:
+    see `objectives.locating`; by default they train what a policy has of it. decay: AdamW's. average: of the weights'
+    moving average, which is what acts. clip: of the gradient's norm. precision: bf16 halves the time where the
+    processor has it; auto is bf16 on a GPU and float32 on a CPU. trial: episodes a task after each round, from sampled
+    starts, for the curve of success. every: steps between checkpoints. objectives: see `SummedOptions`.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     task_sets: tuple[str, ...]
     rounds: tuple[Round, ...] = Field(min_length=1)
+    init: str | None = None
+    simulator: str = "libero"
     assets: str = "primitive"
     noise: float = DEFAULTS["sft"]["noise"]
     kicks: float = 0.005
     batch: int = Field(default=64, ge=1)
     sigma: float = Field(default=2.0, gt=0)
-    points: float = 1.0
-    pixels: float = 0.1
+    points: float | None = Field(default=None, ge=0)
+    pixels: float | None = Field(default=None, ge=0)
     decay: float = 0.01
     average: float = Field(default=0.999, ge=0, lt=1)
     clip: float = 1.0
-    precision: Literal["auto", "float32", "bf16"] = "auto"
+    precision: Precision = "auto"
     network: dict[str, Any] = Field(default_factory=dict)
     trial: int = Field(default=2, ge=0)
     every: int = Field(default=10 * LOG, ge=LOG, multiple_of=LOG)
 
-
-@dataclass
-class _Learner:
-    """What changes while a round is trained."""
-
-    network: NanoVLA
-    average: dict[str, Tensor]
-    optimizer: torch.optim.Optimizer
-    step: int = 0
-
-    def state(self) -> dict[str, Any]:
-        """For a checkpoint."""
-        return {"config": self.network.config.model_dump_json(), "network": self.network.state_dict(),
-                "average": self.average, "optimizer": self.optimizer.state_dict(), "step": self.step}
+    def summed(self, policy: TrainablePolicy) -> dict[str, Objective]:
+        """The terms of the loss, by name. Raises CardError for one that the policy or the batches cannot give."""
+        terms: dict[str, Objective] = {"action": Cloning(CloningOptions(sigma=self.sigma))}
+        given = {name: weight for name, weight in (("points", self.points), ("pixels", self.pixels))
+                 if weight is not None}
+        weights = LocatingOptions(**given)
+        if (weights.points or weights.pixels) and (any(given.values()) or Locating.reads <= policy.auxiliary):
+            terms["locating"] = Locating(weights)
+        terms |= base.made(self.objectives)
+        base.check(terms, OFFERED, policy)
+        return terms
 
 
 class Sft(Method):
-    """Supervised fine-tuning from nothing."""
+    """Supervised fine-tuning, from nothing or from another policy."""
 
     Options: ClassVar[type[BaseModel]] = SftOptions
     options: SftOptions
 
-    def train(self, place: Workplace) -> bytes:
+    def train(self, place: Workplace) -> Path:
         """All rounds; the averaged weights of the last."""
-        done = 0
-        content = b""
+        done, final = 0, place.folder
         for number, plan in enumerate(self.options.rounds):
-            folder = place.folder / f"round-{number}"
-            final = folder / "weights.safetensors"
-            if not final.exists():
-                folders = self._demonstrations(place, number)
-                write_data(final, checkpoint.to_bytes(self._round(place, number, plan, folders, done)))
+            folder = _folder(place, number)
+            final = shipped(folder, WEIGHTS) or ship(self._round(place, number, plan, done).save, folder, WEIGHTS)
             self._try(place, number, done + plan.steps)
-            content = final.read_bytes()
             done += plan.steps
-        return content
+        return final
 
     def data(self, place: Workplace) -> str:
         """The number of demonstrations and frames, and where they come from."""
-        config = NanoConfig(**self.options.network)
-        data = DemoData(self._demonstrations(place, len(self.options.rounds) - 1), config.image_size, config.chunk)
+        data = self._data(place, len(self.options.rounds) - 1)
         demos = sum(map(len, data.clips))
         starts = "sampled start states"
         if place.data:
@@ -139,6 +130,11 @@ class Sft(Method):
                f"{counted(data.frames, 'frame')}, {starts}"
 
     # demonstrations
+
+    def _data(self, place: Workplace, number: int) -> DemoData:
+        """All that a round trains on."""
+        return DemoData(self._demonstrations(place, number), place.card.image_size, simulator=self.options.simulator,
+                        cameras=place.card.cameras)
 
     def _demonstrations(self, place: Workplace, number: int) -> list[Path]:
         """The folders of all rounds up to this one, collected if need be."""
@@ -150,14 +146,16 @@ class Sft(Method):
 
     def _collected(self, place: Workplace, number: int) -> Path:
         options, plan = self.options, self.options.rounds[number]
-        recipe = Recipe(options.assets, NanoConfig(**options.network).image_size, place.seed + number, options.noise,
-                        options.kicks)
+        if options.simulator != reading.SIMULATOR:
+            raise OptionError(f"round {number}: there is no expert of {options.simulator!r} to collect demonstrations "
+                              f"from\n  mend: one round, with --data DIR")
+        recipe = Recipe(options.assets, place.card.image_size, place.seed + number, options.noise, options.kicks)
         if number:
             card = self._card(place, number - 1)
             write_policy(card)
             recipe = with_learner(recipe, str(card.path), plan.mix)
-        out = place.folder / f"round-{number}" / "demos"
-        tasks = lookup.find_tasks("libero", options.task_sets, plan.tasks)
+        out = _folder(place, number) / "demos"
+        tasks = lookup.find_tasks(options.simulator, options.task_sets, plan.tasks)
         done = collect(tasks, plan.per_task, out, recipe, workers=place.workers,
                        progress=EpisodesShown(place.display, f"round {number}: demonstrations"))
         if done.interrupted:
@@ -166,12 +164,9 @@ class Sft(Method):
 
     def _card(self, place: Workplace, number: int) -> PolicyCard:
         """The card of a round's policy."""
-        path = place.folder / f"round-{number}" / "weights.safetensors"
-        digest = weights.digest(path)
-        return place.card.model_copy(update={
-            "name": "learner", "path": path.with_name("learner.toml"), "training": None,
-            "trained_on": seen(place.card).names,
-            "weights": Weights(path=path.name, sha256=digest)})
+        path = shipped(_folder(place, number), WEIGHTS)
+        assert path is not None
+        return card_of(place.card, path, "learner")
 
     def _try(self, place: Workplace, number: int, step: int) -> None:
         """The success rate from sampled starts after a round, per task set, unless it is on the curve already.
@@ -181,9 +176,10 @@ class Sft(Method):
         if not self.options.trial or any(at == step and name.startswith("success ") for at, name, _ in
                                          place.curves.rows()):
             return
-        tasks = lookup.find_tasks("libero", self.options.task_sets)
+        options = self.options
+        tasks = lookup.find_tasks(options.simulator, options.task_sets)
         try:
-            played = trial(self._card(place, number), "libero", self.options.assets, tasks, self.options.trial,
+            played = trial(self._card(place, number), options.simulator, options.assets, tasks, options.trial,
                            workers=place.workers, progress=EpisodesShown(place.display, f"round {number}: trial"))
         except WorkerError as error:
             place.display.note(f"round {number}: no trial: {error}")
@@ -198,16 +194,14 @@ class Sft(Method):
 
     # training
 
-    def _round(self, place: Workplace, number: int, plan: Round, folders: list[Path], before: int) -> NanoVLA:
-        options = self.options
-        config = NanoConfig(**options.network)
-        data = DemoData(folders, config.image_size, config.chunk)
-        path = place.folder / f"round-{number}" / STATE
+    def _round(self, place: Workplace, number: int, plan: Round, before: int) -> TrainablePolicy:
+        options, data = self.options, self._data(place, number)
+        path = _folder(place, number) / STATE
         saved = checkpoints.load(path, place.device)
-        learner = self._learner(place, number, data, saved)
+        learner = self._learner(place, number, data)
+        if saved is not None:
+            learner.restore(saved)
         place.curves.cut(before + learner.step)
-        tokens = torch.tensor([learner.network.vocabulary.encode(text) for text in data.instructions])
-        tokens = tokens.to(place.device)
         place.display.start(f"round {number}: {counted(data.frames, 'frame')}", plan.steps, learner.step)
         sums: dict[str, float] = {}
         since = learner.step
@@ -215,8 +209,9 @@ class Sft(Method):
             for batch in batches(data, options.batch, place.seed + number, range(learner.step, plan.steps)):
                 names = partial(data.names, options.batch, place.seed + number, learner.step)
                 with finite.ending(f"round {number}, step {learner.step + 1} of {plan.steps}", names):
-                    shown = self._step(learner, plan, tensors(batch, torch.device(place.device)), tokens)
-                sums = {name: sums.get(name, 0.0) + float(value) for name, value in shown.items()}
+                    rate = plan.rate * schedule(learner.step, plan.steps)
+                    values = learner.update(samples(data, batch, place.device), rate)
+                sums = {name: sums.get(name, 0.0) + float(value) for name, value in values.items()}
                 if learner.step % LOG == 0 or learner.step == plan.steps:
                     means = _means(sums, learner.step - since)
                     place.curves.add(before + learner.step, means)
@@ -232,61 +227,49 @@ class Sft(Method):
             raise
         finally:
             place.display.stop()
-        learner.network.load_state_dict(learner.average)
-        return learner.network
+        return learner.averaged()
 
-    def _learner(self, place: Workplace, number: int, data: DemoData, saved: Mapping[str, Any] | None) -> _Learner:
-        """From this round's checkpoint, else from the round before, else from nothing."""
+    def _learner(self, place: Workplace, number: int, data: DemoData) -> Cloner:
+        """As the round begins."""
+        options = self.options
         torch.manual_seed(place.seed)
-        if saved is not None:
-            network = NanoVLA(NanoConfig.model_validate_json(saved["config"]))
-        elif number:
-            network = checkpoint.load(place.folder / f"round-{number - 1}" / "weights.safetensors")
-        else:
-            mean, std = data.proprio_range()
-            network = NanoVLA(NanoConfig(proprio_mean=mean, proprio_std=std,
-                                         words=Vocabulary.of(data.instructions).words, **self.options.network))
-        checkpoint.ready(network, place.device).train()
-        optimizer = torch.optim.AdamW(network.parameters(), lr=1.0, betas=(0.9, 0.95),
-                                      weight_decay=self.options.decay, fused=True)
-        learner = _Learner(network, {}, optimizer)
-        if saved is not None:
-            network.load_state_dict(saved["network"])
-            optimizer.load_state_dict(saved["optimizer"])
-            learner.step = int(saved["step"])
-        learner.average = ({name: tensor.clone() for name, tensor in network.state_dict().items()}
-                           if saved is None else dict(saved["average"]))
-        return learner
+        policy = self._begun(place, number, data)
+        self._fit(policy, data, place)
+        return Cloner(policy, options.summed(policy), place.device, decay=options.decay, average=options.average,
+                      clip=options.clip, precision=options.precision)
 
-    def _step(self, learner: _Learner, plan: Round, batch: dict[str, Any], tokens: Tensor) -> dict[str, Tensor]:
-        """One update; the terms of the loss. Raises NotFinite instead of making one that is not."""
-        options, network = self.options, learner.network
-        for group in learner.optimizer.param_groups:
-            group["lr"] = plan.rate * schedule(learner.step, plan.steps)
-        kind = tokens.device.type
-        half = options.precision == "bf16" or (options.precision == "auto" and kind == "cuda")
-        with torch.autocast(kind, torch.bfloat16, enabled=half):
-            trunk = network.trunk(Inputs(batch["pictures"], batch["proprio"], tokens[batch["tasks"]]))
-            actions = network.act(trunk.embedding)
-        loss, shown = cloning(trunk, actions, batch, CloningWeights(options.sigma, options.points, options.pixels))
-        learner.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), options.clip)
-        finite.check({"loss": loss.detach(), "gradient": norm})
-        learner.optimizer.step()
-        learner.step += 1
-        keep = min(options.average, learner.step / (learner.step + 10))
+    def _begun(self, place: Workplace, number: int, data: DemoData) -> TrainablePolicy:
+        """The policy of the round before, that which `init` names, or one that knows nothing."""
+        kind, where = place.card.kind, shown(place.card.path)
+        if not issubclass(kind, TrainablePolicy):
+            raise CardError(f"{where}: adapter {place.card.adapter!r} is no policy that can be trained")
+        if number:
+            card = self._card(place, number - 1)
+        elif self.options.init:
+            card = load_policy(self.options.init)
+            if card.adapter != place.card.adapter:
+                raise CardError(f"{where}: training.options.init: {self.options.init!r} is a policy of the adapter "
+                                f"{card.adapter!r}, this one is of {place.card.adapter!r}")
+        else:
+            with TemporaryDirectory() as folder:
+                path = ship(lambda empty: kind.fresh(empty, data.facts(), self.options.network), Path(folder), "fresh")
+                return cast("TrainablePolicy", card_of(place.card, path, "fresh").make())
+        return cast("TrainablePolicy", card.make())
+
+    def _fit(self, policy: TrainablePolicy, data: DemoData, place: Workplace) -> None:
+        """Have the data give chunks of the policy's length. Raises CardError if actions are of another size."""
+        first = samples(data, data.batch(1, "first"), "cpu").obs
         with torch.no_grad():
-            for name, tensor in network.state_dict().items():
-                learner.average[name].lerp_(tensor, 1.0 - keep)
-        return {"loss": loss.detach(), **shown, "gradient": norm}
+            _, data.chunk, size = policy.distribution(first).mean.shape
+        if size != len(data.space.names):
+            raise CardError(f"{shown(place.card.path)}: the policy gives {size} numbers an action, and those of "
+                            f"{self.options.simulator!r} have {len(data.space.names)}")
+
+
+def _folder(place: Workplace, number: int) -> Path:
+    """Of a round."""
+    return place.folder / f"round-{number}"
 
 
 def _means(sums: Mapping[str, float], steps: int) -> dict[str, float]:
     return {name: total / steps for name, total in sums.items()}
-
-
-def schedule(step: int, steps: int) -> float:
-    """The share of the learning rate at a step: up over WARMUP steps, then down by a cosine to FLOOR."""
-    rise = min(1.0, (step + 1) / WARMUP)
-    return rise * (FLOOR + (1.0 - FLOOR) * 0.5 * (1.0 + math.cos(math.pi * step / steps)))

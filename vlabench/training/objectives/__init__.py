@@ -1,1 +1,1 @@
-"""Loss terms that training methods put together."""
+"""What a training minimises, a module and a class each; found by name through vlabench.registry."""

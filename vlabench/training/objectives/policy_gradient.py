@@ -1,15 +1,44 @@
-"""Policy gradients: advantages by leaving one out or by GAE, PPO's clipped ratio, and the critic's loss."""
+"""Policy gradients: advantages by leaving one out or by GAE, and PPO's clipped ratio."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from pydantic import BaseModel, Field
 from torch import Tensor
 
+from vlabench.training.objectives import base
+from vlabench.training.objectives.base import Batch, Forward, Loss, Objective
+
 Floats64 = npt.NDArray[np.float64]
+
+
+class PolicyGradientOptions(base.Options):
+    """low, high: of PPO's clip."""
+
+    low: float = Field(default=0.2, gt=0, lt=1)
+    high: float = Field(default=0.2, gt=0)
+
+
+class PolicyGradient(Objective):
+    """Needs `before` [N, T], the log-probability of each action when it was sampled, and `advantages` [N]."""
+
+    Options: ClassVar[type[BaseModel]] = PolicyGradientOptions
+    options: PolicyGradientOptions
+    needs = frozenset({"before", "advantages"})
+
+    def loss(self, batch: Batch, forward: Forward) -> Loss:
+        """Averaged over actions by their weights."""
+        options, log_probs, before, advantages = self.options, forward.log_probs, batch["before"], batch["advantages"]
+        losses = clipped(log_probs, before, advantages, options.low, options.high)
+        stuck = outside(log_probs.detach(), before, advantages, options.low, options.high)
+        return Loss(options.weight * (losses * batch.weights).sum() / batch.weight, {
+            "kl": ((before - log_probs.detach()) * batch.weights).sum() / batch.weight,
+            "outside": (stuck * batch.weights).sum() / batch.weight})
 
 
 def leave_one_out(scores: Sequence[float]) -> Floats64:
@@ -54,8 +83,3 @@ def outside(log_probs: Tensor, before: Tensor, advantages: Tensor, low: float, h
     ratio = torch.exp(log_probs - before)
     weight = advantages.unsqueeze(1)
     return ((ratio > 1.0 + high) & (weight > 0)) | ((ratio < 1.0 - low) & (weight < 0))
-
-
-def value_loss(values: Tensor, returns: Tensor) -> Tensor:
-    """Half the squared error [B] of the critic."""
-    return 0.5 * (values - returns).square()

@@ -2,7 +2,32 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from pydantic import BaseModel, Field
 from torch import Tensor
+
+from vlabench.training.objectives import base
+from vlabench.training.objectives.base import Batch, Forward, Loss, Objective
+
+
+class SmoothnessOptions(base.Options):
+    """weight: β, published 0.0005."""
+
+    weight: float = Field(default=0.0005, ge=0)
+
+
+class Smoothness(Objective):
+    """Needs `reference` [N, T, D], see below."""
+
+    Options: ClassVar[type[BaseModel]] = SmoothnessOptions
+    options: SmoothnessOptions
+    needs = frozenset({"reference"})
+
+    def loss(self, batch: Batch, forward: Forward) -> Loss:
+        """Averaged over samples."""
+        moved = smoothness(forward.distribution.mean, batch["reference"], batch.counted)
+        return Loss(self.options.weight * moved.sum() / batch.count)
 
 
 def smoothness(mean: Tensor, reference: Tensor, counted: Tensor) -> Tensor:

@@ -1,0 +1,124 @@
+"""Objectives of a card: a plug-in's is summed by every method, and what cannot be given is said at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from tests.toy import chain
+from tests.toy.gauss import Gauss
+from tests.training.test_online import PPO, RLOO, chained
+from tests.training.test_sft import lamps
+from vlabench.cards import load_policy
+from vlabench.errors import CardError, DataError, OptionError, UnknownName
+from vlabench.training import run as training
+from vlabench.training.curves import Curves
+from vlabench.training.objectives.base import Forward
+from vlabench.types import Observation
+
+Card = Callable[..., str]
+SHORT: dict[str, Any] = {**RLOO, "iterations": 2, "contexts": 4, "rollouts": 4}
+ROUND = [{"per_task": 1, "steps": 300, "rate": 0.05}]
+
+
+def trained(path: str, out: Path, **options: Any) -> dict[str, tuple[list[int], list[float]]]:
+    training.train(path, out, device="cpu", workers=1, **options)
+    return Curves(out).series()
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize(("method", "options"), [("rloo", SHORT), ("ppo", {**PPO, **SHORT, "warmup": 0})])
+def test_a_plug_in_s_term_is_summed_by_reinforcement_learning(method: str, options: dict[str, Any], card: Card,
+                                                             tmp_path: Path) -> None:
+    entropies = []
+    for weight in (0.0, 3.0):
+        path = card(method, **options, objectives={"broad": {"weight": weight, "mirrored": True}})
+        series = trained(path, tmp_path / f"{weight}")
+        assert {"broad", "share broad", "entropy"} <= series.keys()
+        entropies.append(series["entropy"][1])
+    assert entropies[1][1] > entropies[0][1] + 0.01 > entropies[1][0]
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize("autoregressive", [False, True])
+def test_cloning_trains_any_policy_on_any_simulator_and_sums_them_alike(autoregressive: bool, card: Card,
+                                                                       tmp_path: Path) -> None:
+    """The lamp says which way to push; the second number follows from the first."""
+    data = lamps(tmp_path / "lamps")
+    options = {"rounds": ROUND, "init": str(tmp_path / "start.toml"), "batch": 16, "trial": 10, "every": 50}
+    path = card("sft", **options, objectives={"broad": {"weight": 0.1}, "jacobian": {"weight": 1e-3}})
+    series = trained(chained(path) if autoregressive else path, tmp_path / "out", data=[data])
+    assert series["action"][1][-1] < series["action"][1][0] - 0.05 and series["success switches"][1] == [1.0]
+    assert {"broad", "jacobian", "jacobian norm", "entropy"} <= series.keys()
+    policy = load_policy(str(tmp_path / "out/pushes.toml")).make()
+    assert isinstance(policy, chain.Chain if autoregressive else Gauss)
+    if autoregressive:
+        picture = np.full((1, 16, 16, 3), 90, np.uint8)
+        obs = Observation.now({"top": picture}, np.zeros((1, 1), np.float32), ("push",), 0)
+        given = [policy.distribution(obs, torch.tensor([[[first, 0.0]] * 3])).mean[0, 0, 1].item()
+                 for first in (-0.8, 0.8)]
+        assert given[0] > given[1] + 0.2  # the second is minus half of the first, in the demonstrations
+
+
+@pytest.mark.usefixtures("alone")
+def test_what_cannot_be_summed_is_refused_before_the_first_step(card: Card, tmp_path: Path) -> None:
+    data = lamps(tmp_path / "lamps")
+    sft = {"rounds": ROUND, "init": str(tmp_path / "start.toml")}
+    for objective, what in {
+            "twin": "objective 'twin' needs task-altering view in a batch, which this method's do not have",
+            "pointed": "objective 'pointed' trains points, which Gauss does not give beside its embedding"}.items():
+        with pytest.raises(CardError, match=what):
+            trained(card("rloo", **SHORT, objectives={objective: {}}), tmp_path / objective)
+    with pytest.raises(CardError, match="needs reference in a batch.*; they have: pixels, points"):
+        trained(card("sft", **sft, objectives={"smoothness": {}}), tmp_path / "smooth", data=[data])
+    with pytest.raises(CardError, match="objective 'locating' trains points, which Gauss does not give"):
+        trained(card("sft", **sft, points=0.5), tmp_path / "points", data=[data])
+    with pytest.raises(CardError, match="training.options.objectives.broad: .*unknown key 'wait'"):
+        trained(card("rloo", **SHORT, objectives={"broad": {"wait": 1.0}}), tmp_path / "option")
+    with pytest.raises(UnknownName, match="unknown objective 'broat'"):
+        trained(card("rloo", **SHORT, objectives={"broat": {}}), tmp_path / "name")
+
+
+@pytest.mark.usefixtures("alone")
+def test_what_cloning_cannot_begin_with_is_refused(card: Card, tmp_path: Path) -> None:
+    data = lamps(tmp_path / "lamps")
+    path = card("sft", rounds=ROUND)
+    Path(path).write_text("\n".join(line for line in Path(path).read_text().splitlines() if "init =" not in line))
+    with pytest.raises(CardError, match="Gauss cannot begin from nothing\n  mend: `init`"):
+        trained(path, tmp_path / "nothing", data=[data])
+    with pytest.raises(OptionError, match="no expert of 'switch' to collect demonstrations from"):
+        trained(path, tmp_path / "alone")
+    with h5py.File(data / "lamp_demo.hdf5", "a") as file:
+        file["data/demo_0/actions"][0] = 2.0
+    with pytest.raises(DataError, match=r"action push is 2 in frame 0; the simulator's are in \[-1, 1\]"):
+        trained(card("sft", rounds=ROUND), tmp_path / "range", data=[data])
+
+
+def test_a_forward_computes_each_thing_once_and_a_view_is_on_the_same_actions(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chain.fresh(tmp_path / "weights")
+    policy, calls = chain.Chain(tmp_path / "weights"), list[Observation]()
+    embedding = policy.embedding
+
+    def counted(obs: Observation) -> torch.Tensor:
+        calls.append(obs)
+        return embedding(obs)
+
+    monkeypatch.setattr(policy, "embedding", counted)
+    rng = np.random.default_rng(0)
+    obs = [Observation.now({"top": rng.integers(0, 256, (2, 16, 16, 3), dtype=np.uint8)}, np.zeros((2, 1), np.float32),
+                           ("push",) * 2, 0) for _ in range(2)]
+    actions = torch.tensor(rng.uniform(-1, 1, (2, 3, 2)), dtype=torch.float32)
+    forward = Forward(policy, obs[0], actions)
+    assert forward.log_probs.shape == (2, 3) and forward.embedding is forward.embedding and len(calls) == 1
+    other = forward.on(obs[1])
+    assert other.distribution.mean.shape == (2, 3, 2) and len(calls) == 2
+    assert torch.equal(other.distribution.mean, policy.distribution(obs[1], actions).mean)
+    found = forward.distribution.kl(other.distribution)
+    assert found.shape == (2, 3, 2) and (found >= -1e-6).all() and found.requires_grad

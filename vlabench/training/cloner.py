@@ -1,0 +1,90 @@
+"""The learner of cloning: a policy, what it minimises, and one update from a batch of demonstrations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from vlabench.adapters.base import TrainablePolicy
+from vlabench.training import finite
+from vlabench.training.objectives import base
+from vlabench.training.objectives.base import Batch, Forward, Objective
+
+Precision = Literal["auto", "float32", "bf16"]
+WARMUP = 200
+"""Steps over which the learning rate rises."""
+FLOOR = 0.02
+"""Share of the learning rate that is left at a round's end."""
+
+
+class Cloner:
+    """step: so many updates it has made. decay, average, clip, precision: as in `methods.sft.SftOptions`."""
+
+    def __init__(self, policy: TrainablePolicy, objectives: Mapping[str, Objective], device: str, *, decay: float,
+                 average: float, clip: float, precision: Precision) -> None:
+        self.policy, self.objectives, self.step = policy, objectives, 0
+        self._most, self._clip = average, clip
+        self._kind = torch.device(device).type
+        self._half = precision == "bf16" or (precision == "auto" and self._kind == "cuda")
+        self._module = policy.module.to(device).train()
+        self._optimizer = torch.optim.AdamW(self._module.parameters(), lr=1.0, betas=(0.9, 0.95), weight_decay=decay,
+                                            fused=True)
+        self._average = {name: tensor.clone() for name, tensor in self._module.state_dict().items()}
+
+    def state(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"network": self._module.state_dict(), "average": self._average,
+                "optimizer": self._optimizer.state_dict(), "step": self.step}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state`."""
+        self._module.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._average, self.step = dict(state["average"]), int(state["step"])
+
+    def averaged(self) -> TrainablePolicy:
+        """The policy with the moving average of its weights; nothing is to be learned afterwards."""
+        self._module.load_state_dict(self._average)
+        return self.policy
+
+    def update(self, batch: Batch, rate: float) -> dict[str, Tensor]:
+        """One step down the gradient; the loss and what else there is to see. Raises NotFinite instead of making a step
+        that is not.
+        """
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        forward = Forward(self.policy, batch.obs, batch.actions, around=self._precision,
+                          twice=any(objective.twice for objective in self.objectives.values()))
+        terms, shown = base.summed(self.objectives, batch, forward)
+        loss = base.total(terms)
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self._module.parameters(), self._clip)
+        finite.check({"loss": loss.detach(), "gradient": norm})
+        self._optimizer.step()
+        self.step += 1
+        self._follow()
+        parts = {name: term.detach() for name, term in terms.items()}
+        return {"loss": loss.detach(), **parts, **shown, "gradient": norm}
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self._kind, torch.bfloat16, enabled=self._half)
+
+    def _follow(self) -> None:
+        keep = min(self._most, self.step / (self.step + 10))
+        with torch.no_grad():
+            for name, tensor in self._module.state_dict().items():
+                if tensor.is_floating_point():
+                    self._average[name].lerp_(tensor, 1.0 - keep)
+                else:
+                    self._average[name].copy_(tensor)
+
+
+def schedule(step: int, steps: int) -> float:
+    """The share of the learning rate at a step: up over WARMUP steps, then down by a cosine to FLOOR."""
+    rise = min(1.0, (step + 1) / WARMUP)
+    return rise * (FLOOR + (1.0 - FLOOR) * 0.5 * (1.0 + math.cos(math.pi * step / steps)))

@@ -1,0 +1,219 @@
+"""What an objective must do: a term of the loss, from a batch and what the policy makes of it."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from vlabench import registry
+from vlabench.adapters.base import ActionDistribution, TrainablePolicy
+from vlabench.errors import CardError
+from vlabench.problems import one_line_each
+from vlabench.types import ActionSpace, Observation
+
+
+@dataclass(frozen=True)
+class Batch:
+    """N samples on a device; T, D: a chunk's actions and their size.
+
+    actions: [N, T, D]. counted: bool [N, T], those of them that tell something: that were carried out, or that answer
+    the state they are asked for. weights: float [N, T], of each, 0 where it does not count. weight: of all actions of
+    the minibatch that this is a part of, and count: its samples; a term is divided by them, so that the parts add up.
+    space: what the D numbers mean to the simulator, if it is known. extras: what else there is, by the names that
+    objectives need: tensors, other observations of the same samples, distributions.
+    """
+
+    obs: Observation
+    actions: Tensor
+    counted: Tensor
+    weights: Tensor
+    weight: float | Tensor
+    count: int
+    space: ActionSpace | None = None
+    extras: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.actions)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.extras[name]
+
+
+class Forward:
+    """What a policy makes of a batch's observation: each thing is computed once, when it is first asked for.
+
+    explored: from the policy's own distribution to the one that actions are scored by. around: the context in which the
+    network computes. twice: gradients of the action head are to be differentiated. frozen: the network up to the
+    embedding learns nothing now.
+    """
+
+    def __init__(self, policy: TrainablePolicy, obs: Observation, actions: Tensor, *,
+                 explored: Callable[[ActionDistribution], ActionDistribution] = lambda acts: acts,
+                 around: Callable[[], AbstractContextManager[Any]] = nullcontext, twice: bool = False,
+                 frozen: bool = False) -> None:
+        self.policy, self.obs, self.actions = policy, obs, actions
+        self._explored, self._around, self._twice, self._frozen = explored, around, twice, frozen
+
+    def on(self, obs: Observation) -> Forward:
+        """The same for other observations of the same samples, on the same actions."""
+        return Forward(self.policy, obs, self.actions, explored=self._explored, around=self._around,
+                       twice=self._twice, frozen=self._frozen)
+
+    @cached_property
+    def encoded(self) -> Mapping[str, Tensor]:
+        """What `TrainablePolicy.encode` gives; the embedding can be differentiated by, unless it is frozen."""
+        with self._around(), torch.set_grad_enabled(torch.is_grad_enabled() and not self._frozen):
+            found = self.policy.encode(self.obs)
+        if not self._frozen and torch.is_grad_enabled() and not found["embedding"].requires_grad:
+            found["embedding"].requires_grad_()
+        return found
+
+    @property
+    def embedding(self) -> Tensor:
+        """[N, E]."""
+        return self.encoded["embedding"]
+
+    @cached_property
+    def distribution(self) -> ActionDistribution:
+        """Over chunks [N, T, D], of each number given those of the batch's before it."""
+        embedding = self.embedding
+        with self._around(), self._head():
+            return self._explored(self.policy.distribution(self.obs, self.actions, embedding))
+
+    @cached_property
+    def log_probs(self) -> Tensor:
+        """[N, T], of the batch's actions, each as a whole."""
+        distribution = self.distribution
+        with self._head():
+            return distribution.log_prob(self.actions).sum(-1)
+
+    @cached_property
+    def value(self) -> Tensor:
+        """The critic's [N]."""
+        embedding = self.embedding
+        with self._around():
+            return self.policy.value(self.obs, embedding)
+
+    def _head(self) -> AbstractContextManager[None]:
+        return twice_differentiable() if self._twice else nullcontext()
+
+
+@dataclass(frozen=True)
+class Loss:
+    """term: to be added up, its weight included; this batch's part of the minibatch's mean. shown: numbers to look at,
+    parts like it.
+    """
+
+    term: Tensor
+    shown: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class Objective(ABC):
+    """A term of the loss. Options: a model of what a card may say of it.
+
+    needs: names in `Batch.extras`. reads: names in `TrainablePolicy.encode`, beside the embedding. critic: whether it
+    trains the critic, and nothing else where that warms up. twice: whether it differentiates a gradient of the
+    distribution by the embedding.
+    """
+
+    Options: ClassVar[type[BaseModel]]
+    needs: ClassVar[frozenset[str]] = frozenset()
+    reads: ClassVar[frozenset[str]] = frozenset()
+    critic: ClassVar[bool] = False
+    twice: ClassVar[bool] = False
+
+    def __init__(self, options: BaseModel) -> None:
+        self.options = options
+
+    @abstractmethod
+    def loss(self, batch: Batch, forward: Forward) -> Loss:
+        """Its term for a batch."""
+
+
+class Options(BaseModel):
+    """What most objectives' options have in common. weight: of the term in the loss."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    weight: float = Field(default=1.0, ge=0)
+
+
+class SummedOptions(BaseModel):
+    """objectives: terms beside the method's own, by their names, each with its options."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    objectives: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    @field_validator("objectives")
+    @classmethod
+    def _known(cls, objectives: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Said before anything is loaded or played."""
+        made(objectives)
+        return objectives
+
+
+def made(objectives: Mapping[str, Mapping[str, Any]]) -> dict[str, Objective]:
+    """Objectives by name, with the options of a card. Raises UnknownName, PluginError, CardError."""
+    found: dict[str, Objective] = {}
+    for name, options in objectives.items():
+        kind = registry.objective(name)
+        try:
+            found[name] = kind(kind.Options.model_validate_json(json.dumps(options)))
+        except ValidationError as error:
+            raise CardError(one_line_each(error, kind.Options, f"training.options.objectives.{name}")) from None
+    return found
+
+
+def check(objectives: Mapping[str, Objective], offered: Collection[str], policy: TrainablePolicy) -> None:
+    """Raises CardError for an objective that needs what neither the method's batches nor the policy have."""
+    for name, objective in objectives.items():
+        lacking = sorted(objective.needs - set(offered))
+        if lacking:
+            raise CardError(f"objective {name!r} needs {', '.join(lacking)} in a batch, which this method's do not "
+                            f"have; they have: {', '.join(sorted(offered)) or 'actions alone'}\n"
+                            f"  mend: leave it out, or another method")
+        unread = sorted(objective.reads - policy.auxiliary)
+        if unread:
+            raise CardError(f"objective {name!r} trains {', '.join(unread)}, which {type(policy).__name__} does not "
+                            f"give beside its embedding; it gives: {', '.join(sorted(policy.auxiliary)) or 'nothing'}\n"
+                            f"  mend: leave it out, or another policy")
+        if objective.critic and policy.critic is None:
+            raise CardError(f"objective {name!r} trains a critic, and {type(policy).__name__} has none\n"
+                            f"  mend: a method without one, such as rloo, or a policy that has a `critic`")
+
+
+def summed(objectives: Mapping[str, Objective], batch: Batch,
+           forward: Forward) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """(the weighted terms, what else there is to see) of a batch; what is minimised is the terms' sum."""
+    terms: dict[str, Tensor] = {}
+    shown: dict[str, Tensor] = {}
+    for name, objective in objectives.items():
+        loss = objective.loss(batch, forward)
+        terms[name] = loss.term
+        shown |= {key: value.detach() for key, value in loss.shown.items()}
+    return terms, shown
+
+
+def total(terms: Mapping[str, Tensor]) -> Tensor:
+    """Their sum."""
+    return torch.stack(list(terms.values())).sum()
+
+
+@contextmanager
+def twice_differentiable() -> Iterator[None]:
+    """Where an action head must run whose gradient is to be differentiated: torch's fast kernels for attention have no
+    second derivative.
+    """
+    with sdpa_kernel(SDPBackend.MATH):
+        yield

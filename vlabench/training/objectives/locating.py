@@ -1,0 +1,76 @@
+"""Where the things are that the expert looks at, for networks that say so, such as the compact policy's."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as functional
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from vlabench.training.objectives.base import Batch, Forward, Loss, Objective
+
+POINT_SCALE = 0.05
+"""Metres at which the error of a point turns from squared to linear: what a hand can mend in one step."""
+BLUR = 0.7
+"""Standard deviation, in cells of the map, of the blob that says where a point is in a picture."""
+MAPS = "maps/"
+"""With a camera's name: what a network's map of this camera's picture is called."""
+
+
+class LocatingOptions(BaseModel):
+    """points, pixels: weights of the two terms."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    points: float = Field(default=1.0, ge=0)
+    pixels: float = Field(default=0.1, ge=0)
+
+
+class Locating(Objective):
+    """Needs `points` [N, 3, 3], the thing to work on, its place and the next waypoint relative to the hand (m, NaN
+    where unknown), and `pixels` [N, C, 3, 2], where they are in the pictures. Reads the network's own `points` and,
+    for each camera, `maps/<camera>`, log-maps [N, 3, cells²].
+    """
+
+    Options: ClassVar[type[BaseModel]] = LocatingOptions
+    options: LocatingOptions
+    needs = frozenset({"points", "pixels"})
+    reads = frozenset({"points"})
+
+    def loss(self, batch: Batch, forward: Forward) -> Loss:
+        """Shown beside it: both terms, unweighted, and distances in centimetres (`thing_cm` …)."""
+        points, distances = point_loss(forward.encoded["points"], batch["points"])
+        maps = [(number, forward.encoded[MAPS + camera]) for number, camera in enumerate(batch.obs.images)
+                if MAPS + camera in forward.encoded]
+        pixels = torch.stack([pixel_loss(log_maps, batch["pixels"][:, number]) for number, log_maps in maps]).mean()
+        shown = {"points": points, "pixels": pixels,
+                 **dict(zip(("thing_cm", "place_cm", "waypoint_cm"), 100 * distances, strict=True))}
+        return Loss(self.options.points * points + self.options.pixels * pixels, shown)
+
+
+def point_loss(found: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """Smooth L1 of points [N, K, 3] in units of POINT_SCALE, over the known ones, and mean distances [K] (m)."""
+    known = torch.isfinite(wanted)
+    target = torch.where(known, wanted, found.detach())
+    each = functional.smooth_l1_loss(found / POINT_SCALE, target / POINT_SCALE, reduction="none")
+    rows = known.all(-1)
+    distances = ((found - target).norm(dim=-1) * rows).sum(0) / rows.sum(0).clamp(min=1)
+    return (each * known).sum() / known.sum().clamp(min=1), distances
+
+
+def pixel_loss(log_maps: Tensor, wanted: Tensor) -> Tensor:
+    """Kullback–Leibler divergence of blobs around points [N, K, 2] from softmax maps [N, K, cells²].
+
+    Points outside the picture, and unknown ones (NaN), do not count.
+    """
+    cells = round(log_maps.shape[-1] ** 0.5)
+    axis = (torch.arange(cells, device=log_maps.device) + 0.5) * (2.0 / cells) - 1.0
+    inside = ((wanted.abs() < 1.0) & torch.isfinite(wanted)).all(-1)
+    centre = torch.where(inside.unsqueeze(-1), wanted, torch.zeros_like(wanted)).unsqueeze(-1)
+    columns, rows = torch.softmax(-0.5 * ((axis - centre) / (BLUR * 2.0 / cells)).square(), dim=-1).unbind(-2)
+    blob = (rows.unsqueeze(-1) * columns.unsqueeze(-2)).flatten(-2)
+    divergence = (torch.special.xlogy(blob, blob) - blob * log_maps).sum(-1)
+    mean: Tensor = (divergence * inside).sum() / inside.sum().clamp(min=1)
+    return mean
