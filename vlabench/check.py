@@ -76,7 +76,7 @@ def _suite(name: str) -> list[Finding]:
         for condition in suite.conditions.values():
             with _noted(findings):
                 for perturbation in condition.perturbations:
-                    perturbation.check(())
+                    perturbation.check((), suite.engine.action_space)
         with _noted(findings):
             _on_its_simulator(suite, findings)
     return list(dict.fromkeys(findings))

@@ -156,7 +156,7 @@ class Attempt:
             self.scene.renew(any(touched))
             self.scene.place(self.specs)
             for slot in self.slots:
-                slot.begin(self.replan, self.cameras)
+                slot.begin(self.replan, self.cameras, self.scene.action_space)
             with self._moving(np.flatnonzero(touched), at_start=True):
                 for slot, view in zip(self.slots, self.views, strict=True):
                     slot.set_up(view)
@@ -183,7 +183,7 @@ class Attempt:
         if given.dtype.kind not in "fiu":
             raise ValueError(f"the policy returned actions of type {given.dtype}; expected real numbers")
         chunk = np.array(given, dtype=np.float64)
-        copies, size = len(self.slots), len(self.scene.null_action)
+        copies, size = len(self.slots), self.scene.action_space.size
         if chunk.ndim != 3 or chunk.shape[0] != copies or chunk.shape[1] < self.due or chunk.shape[2] != size:
             raise ValueError(f"the policy returned actions of shape {list(chunk.shape)}; expected [B, T, D] with "
                              f"B = {copies}, T ≥ {self.due} (`replan` of its card is {self.replan}), D = {size}")

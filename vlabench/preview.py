@@ -104,7 +104,7 @@ def _cells(suite: SuiteCard, simulator: Simulator, tasks: Sequence[Task], condit
     ordered = sorted(chosen.values(), key=lambda condition: condition.name != CLEAN)
     for condition in ordered:
         for perturbation in condition.perturbations:
-            perturbation.check(simulator.cameras)
+            perturbation.check(simulator.cameras, simulator.action_space)
     for task in tasks:
         scene = simulator.open(task, 1, simulator.cameras, size)
         try:

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
 from vlabench.errors import UnknownName
 from vlabench.types import ActionSpace, EpisodeSpec, Floats, Observation, Outcome, Success, Task
 
@@ -16,8 +18,13 @@ Variant = tuple[tuple[str, Hashable], ...]
 class Scene(ABC):
     """B copies of tasks that share a `Simulator.batch_key`. Capabilities are methods of `slot(b)` beside these."""
 
-    null_action: Floats
-    """float [D]: the action that leaves the robot where it is; a finished copy gets it until the batch ends."""
+    action_space: ActionSpace
+    """What its simulator's `action_space` says."""
+
+    @property
+    def null_action(self) -> Floats:
+        """float64 [D]: the null action of its space; a finished copy gets it until the batch ends."""
+        return np.array(self.action_space.null, dtype=np.float64)
 
     @abstractmethod
     def place(self, episodes: Sequence[EpisodeSpec]) -> None:

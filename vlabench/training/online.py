@@ -207,6 +207,7 @@ class Online(Method):
         """An iteration's updates towards consistency; the mean distance."""
         options, place = self.options, course.place
         assert options.consistency is not None and options.noise is not None
+        space = registry.simulator(options.simulator).action_space
         looked = clean(gathered.played)
         course.memory.add(number, looked, course.learner.origin(looked))
         distances: list[float] = []
@@ -215,7 +216,7 @@ class Online(Method):
             for update in range(options.consistency.updates):
                 key = ("consistency", place.seed, number, update)
                 obs, means = course.memory.some(options.batch, *key)
-                seen = redrawn(obs, options.noise, level, *key)
+                seen = redrawn(obs, options.noise, level, space, *key)
                 where = f"iteration {number}, update {update + 1} towards consistency"
                 with finite.ending(where, partial(list, seen.instruction)):
                     distances.append(course.learner.follow(seen, means))

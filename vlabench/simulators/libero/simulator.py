@@ -10,7 +10,8 @@ from vlabench import arithmetic
 from vlabench.errors import MissingExtra, OptionError, UnknownName
 from vlabench.simulators.base import Scene, Simulator, Variant
 from vlabench.simulators.libero import gl, package, packs
-from vlabench.types import ActionSpace, Task
+from vlabench.simulators.libero.actions import SPACE
+from vlabench.types import Task
 
 STEP_LIMITS = {"libero_spatial": 220, "libero_object": 280, "libero_goal": 300, "libero_10": 520}
 """Control steps per episode, as in OpenVLA-OFT's evaluation code."""
@@ -24,8 +25,7 @@ class Libero(Simulator):
     task_sets = package.TASK_SETS
     packs = packs.PACKS
     cameras = ("agentview", "wrist")
-    action_space = ActionSpace(("x", "y", "z", "roll", "pitch", "yaw", "gripper"), low=(-1.0,) * 7, high=(1.0,) * 7,
-                               unit=(1.0,) * 7, null=(0.0,) * 6 + (-1.0,), control_hz=20, gripper=6, opens=-1.0)
+    action_space = SPACE
     revision = 2
     """2: fixtures are drawn anew for every episode, as by the published loop (1: those of episode 0 for all)."""
 
