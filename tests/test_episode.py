@@ -604,7 +604,7 @@ def test_proprioception_that_is_not_finite_never_reaches_a_policy(copy: int, val
             return obs
 
     policy = Still(batch=2)
-    with pytest.raises(EpisodeError, match="the simulator returned 1 values of proprioception that are not finite "
+    with pytest.raises(EpisodeError, match="the simulator returned 1 value of proprioception that is not finite "
                                            "at step 3") as caught:
         play(Broken(TASK, 2, CAMERAS), policy, [spec(), spec(1)], [{}, {}], replan=1, cameras=CAMERAS)
     assert caught.value.phase == "observe"

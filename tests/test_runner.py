@@ -425,7 +425,8 @@ def test_a_run_fails_with_more_than_one_error_in_twenty(episodes: int, errors: i
 @pytest.mark.parametrize(("kind", "error", "how"), [
     ("segfault", "WorkerDied", "was killed by SIGSEGV"),
     ("exit", "WorkerDied", "ended with exit status 7"),
-    ("hang", "Timeout", "gave no answer within 2 s and was stopped (a slow policy needs more than --time-limit 2)"),
+    ("hang", "Timeout", "gave no answer within 2 s and was stopped (a slow policy needs more than "
+     "vlabench run --time-limit 2)"),
 ])
 def test_a_worker_that_dies_or_hangs_is_an_error_and_another_goes_on(
         kind: str, error: str, how: str, truth: Path, tmp_path: Path, mischief: Any,

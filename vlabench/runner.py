@@ -116,7 +116,7 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
             progress.start(len(plan.specs), len(plan.specs) - len(todo), plan.success)
             try:
                 with Crew(job, todo, min(workers, len(todo)), lambda spec: time_limit or default_time_limit(spec),
-                          progress.note, "--time-limit") as crew:
+                          progress.note, "vlabench run --time-limit") as crew:
                     for result in crew.results():
                         book.enter(result)
             except KeyboardInterrupt:

@@ -169,5 +169,5 @@ class Match:
         played = sum(player.played for player in self.players)
         looked = sum(contest.rounds * len(contest.tasks) for contest in self.trial.contests)
         saved = f", {100 * (1 - played / lacking):.0f} % saved" if lacking else ""
-        return (f"played {played} of {counted(lacking, 'episode')} not on record{saved}; the verdict rests on "
+        return (f"played {played} of the {counted(lacking, 'episode')} not on record{saved}; the verdict rests on "
                 f"{counted(looked, 'pair')}")

@@ -17,7 +17,6 @@ from vlabench.problems import shown
 from vlabench.report.tables import boxed
 from vlabench.report.words import versions
 from vlabench.store import RUNS, content_of
-from vlabench.wording import counted
 
 MANY = 30
 """Runs that are listed of a policy: the latest."""
@@ -88,7 +87,7 @@ def _commands(found: Sequence[Mapping[str, Any]]) -> list[Html]:
     rows = []
     for each in found[-MANY:]:
         machine = ", ".join(str(each[key]) for key in ("host", "processor", "platform") if each.get(key))
-        machine += f", {counted(each['cores'], 'core')}" if each.get("cores") else ""
+        machine += f", {each['cores']} {'core' if each['cores'] == 1 else 'cores'}" if each.get("cores") else ""
         said = [str(each.get(key) or "–") for key in ("started", "command", "python", "revision")]
         episodes = each.get("episodes")
         rows.append([cell(said[0], said[0]), cell(said[1], tag("code", said[1])),
