@@ -64,6 +64,24 @@ def suites_with(condition: str, simulator: str | None = None) -> list[str]:
     return found
 
 
+def played_on(suites_of: str, policies_of: str) -> str:
+    """The choices of who has a policy of one simulator and a suite of another: suites of the first, policies of the
+    second.
+    """
+    from vlabench.plan import misfit
+
+    found: dict[str, list[str]] = {"--suite": [], "--policy": []}
+    for name in cards.suite_names():
+        with contextlib.suppress(VlabenchError):
+            found["--suite"] += [name] * (cards.load_suite(name).simulator == suites_of)
+    engine = registry.simulator(policies_of)
+    for name in cards.policy_names():
+        with contextlib.suppress(VlabenchError):
+            found["--policy"] += [name] * (not misfit(cards.load_policy(name), policies_of, engine))
+    choices = [f"{option} {' | '.join(names)}" for option, names in found.items() if names]
+    return ", or ".join(choices) or "a suite and a policy of one simulator (vlabench list suites|policies)"
+
+
 def where_to(condition: str, simulator: str) -> str:
     """The end of a message about a condition that a suite lacks: the first suite that has it, or ""."""
     suites = suites_with(condition, simulator)
