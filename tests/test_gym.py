@@ -93,7 +93,7 @@ def test_success_terminates_and_the_limit_truncates() -> None:
     towards = np.zeros(3)
     for _ in range(20):
         scene: Any = env._scene
-        towards[:2] = np.clip((scene.goal - scene.points[0]) / 0.1, -1, 1)
+        towards[:2] = np.clip((scene.goals[0] - scene.points[0]) / 0.1, -1, 1)
         _, reward, terminated, truncated, info = env.step(towards)
         if terminated:
             break

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vlabench import cards, registry
 from vlabench.conditions import Condition
-from vlabench.errors import UnknownName, VlabenchError
+from vlabench.errors import MissingExtra, UnknownName, VlabenchError
 
 if TYPE_CHECKING:
     from vlabench.simulators.base import Simulator
@@ -17,8 +17,25 @@ if TYPE_CHECKING:
 
 
 def all_tasks() -> list[Task]:
-    """The tasks of every simulator. Raises MissingExtra where they are files of a package that is not installed."""
-    return [task for name in registry.names("simulator") for task in _tasks(registry.simulator(name))]
+    """The tasks of every simulator that is here. Raises MissingExtra where all are of packages not installed."""
+    return tasks_here()[0]
+
+
+def tasks_here() -> tuple[list[Task], dict[str, MissingExtra]]:
+    """The tasks of every simulator, and which has none to tell, because its package is not installed.
+
+    Raises MissingExtra if none has any.
+    """
+    tasks: list[Task] = []
+    absent: dict[str, MissingExtra] = {}
+    for name in registry.names("simulator"):
+        try:
+            tasks += _tasks(registry.simulator(name))
+        except MissingExtra as error:
+            absent[name] = error
+    if absent and not tasks:
+        raise next(iter(absent.values()))
+    return tasks, absent
 
 
 def find_task(key: str) -> Task:

