@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vlabench import cards, registry
-from vlabench.conditions import Condition
+from vlabench.conditions import CLEAN, Condition
 from vlabench.errors import MissingExtra, UnknownName, VlabenchError
 
 if TYPE_CHECKING:
@@ -49,18 +49,21 @@ def find_task(key: str) -> Task:
     return tasks[key]
 
 
-def find_tasks(simulator: str, task_sets: Sequence[str] = (), patterns: Sequence[str] = ()) -> list[Task]:
-    """The tasks of these task sets of a simulator (none: all) that match any of `patterns` (none: all).
+def find_tasks(simulators: str | Sequence[str], task_sets: Sequence[str] = (),
+               patterns: Sequence[str] = ()) -> list[Task]:
+    """The tasks of these task sets of a simulator, or of several (none: all), that match any of `patterns` (none: all).
 
     Raises UnknownName, MissingExtra.
     """
     from vlabench.plan import matching
 
-    kind = registry.simulator(simulator)
-    tasks = _tasks(kind)
+    kinds = [registry.simulator(name) for name in ([simulators] if isinstance(simulators, str) else simulators)]
+    known = [name for kind in kinds for name in kind.task_sets]
     for name in task_sets:
-        if name not in kind.task_sets:
-            raise UnknownName("task set", name, kind.task_sets, where="--task-set")
+        if name not in known:
+            raise UnknownName("task set", name, known, where="--task-set")
+    asked = [kind for kind in kinds if not task_sets or set(task_sets) & set(kind.task_sets)]
+    tasks = [task for kind in asked for task in _tasks(kind)]
     tasks = [task for task in tasks if not task_sets or task.task_set in task_sets]
     return matching(tasks, patterns, "--tasks") if patterns else tasks
 
@@ -107,11 +110,12 @@ def where_to(condition: str, simulator: str) -> str:
 
 def find_condition(name: str, simulator: str, suite: str | None = None) -> Condition:
     """The condition of that name, in a suite or in any suite for a simulator: a name means the same in all of them.
+    `clean` needs no suite.
 
     Raises UnknownName, CardError.
     """
     names = cards.suite_names() if suite is None else [suite]
-    conditions: dict[str, Condition] = {}
+    conditions = {CLEAN: Condition(CLEAN, simulator)} if suite is None else dict[str, Condition]()
     for card in map(cards.load_suite, names):
         if card.simulator == simulator:
             conditions = {**card.conditions, **conditions}

@@ -9,76 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vlabench.adapters.base import Policy
-from vlabench.episode import play
 from vlabench.errors import UnsupportedError
 from vlabench.perturbations.action_delay import ActionDelay
 from vlabench.perturbations.action_drop import ActionDrop
 from vlabench.perturbations.action_noise import ActionNoise
 from vlabench.perturbations.base import Perturbation
 from vlabench.perturbations.gripper_fault import GripperFault
-from vlabench.seeding import Draws, stream
-from vlabench.simulators.base import Scene
+from vlabench.seeding import Draws
 from vlabench.simulators.libero.actions import SPACE
-from vlabench.types import ActionSpace, Decision, EpisodeSpec, Floats, Observation, Outcome, Task
+from vlabench.types import ActionSpace, Floats
 
 MakeDraws = Callable[[int], Draws]
-TASK = Task("bench", "rails", 0, "rail_0", "slide", 12, 5)
-SCALES = (1.0, 0.125)
 OTHER = ActionSpace(("grip", "along", "across"), low=(0.0, -5.0, -0.5), high=(1.0, 5.0, 0.5), unit=(1.0, 2.0, 0.25),
                     null=(1.0, 0.0, 0.125), control_hz=5, gripper=0, opens=1.0)
 """A robot whose first number is the gripper, 1 open, and whose rail drifts unless it is held by 0.125."""
-
-
-class Rail(Scene):
-    """An end effector on two rails, moved by each action; scale: metres that a unit of its actions is."""
-
-    def __init__(self, scale: float) -> None:
-        bound = (4 * scale,) * 2
-        self.action_space = ActionSpace(("along", "across"), tuple(-b for b in bound), bound, (scale,) * 2, (0.0,) * 2,
-                                        10)
-        self.places: list[Floats] = []
-
-    def place(self, episodes: Sequence[EpisodeSpec]) -> None:
-        self.places = [np.zeros(2)]
-
-    def observe(self) -> Observation:
-        return Observation.now({}, self.places[-1][None].astype(np.float32), ("slide",), len(self.places) - 1)
-
-    def step(self, actions: Floats) -> Outcome:
-        self.places.append(self.places[-1] + actions[0])
-        return Outcome(np.array([False]))
-
-    def state_digest(self) -> tuple[str, ...]:
-        return (repr(self.places[-1]),)
-
-
-class Asks(Policy):
-    """For half a unit along, at every step."""
-
-    def __init__(self, scale: float) -> None:
-        self.scale = scale
-
-    def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
-        return None
-
-    def act(self, obs: Observation) -> Decision:
-        return Decision(np.array([[[0.5 * self.scale, 0.0]]]))
-
-
-@pytest.mark.parametrize("sigma", [0.1, 2.0])
-def test_noise_moves_the_hand_by_the_same_share_of_a_unit_whatever_its_size(sigma: float) -> None:
-    moved = []
-    for scale in SCALES:
-        rail = Rail(scale)
-        play(rail, Asks(scale), [EpisodeSpec(TASK, "noise", 3)], [{"action_noise": ActionNoise(sigma=sigma)}], replan=1,
-             cameras=())
-        moved.append(np.array(rail.places) / scale)
-    assert np.array_equal(moved[0], moved[1])
-    away = np.diff(moved[0], axis=0) - (0.5, 0.0)
-    drawn = stream(EpisodeSpec(TASK, "noise", 3), "perturbation/action_noise")
-    wanted = [np.clip((0.5, 0.0) + sigma * drawn.at(step).standard_normal(2), -4, 4) - (0.5, 0.0) for step in range(12)]
-    assert np.allclose(away, wanted) and np.abs(away).max() > sigma
 
 
 def test_a_gripper_and_bounds_of_another_kind(draws: MakeDraws) -> None:

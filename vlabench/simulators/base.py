@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -16,6 +16,22 @@ from vlabench.types import ActionSpace, EpisodeSpec, Floats, Observation, Outcom
 
 Variant = tuple[tuple[str, Hashable], ...]
 """What must be known before a scene is built: sorted (name, value) pairs, the merged `Perturbation.variant`s."""
+
+
+class Advises(Protocol):
+    """What each element of `Observation.state` offers in a simulator with a scripted expert."""
+
+    def expert_action(self) -> Floats:
+        """What the expert does in this state, float [D]."""
+
+    def expert_advice(self) -> tuple[Floats, Floats]:
+        """The same action, and points float [9] (m, relative to the hand) behind it: thing, place, waypoint."""
+
+    def told(self, points: Floats) -> Mapping[str, Floats]:
+        """What a demonstration keeps of this moment, name → array, beside what policies see; points: of the advice."""
+
+    def source(self) -> str:
+        """What the scene is made of, in the simulator's own language; "" where there is no such text."""
 
 
 class Scene(ABC):
@@ -99,6 +115,8 @@ class Simulator(ABC):
     action_space: ClassVar[ActionSpace]
     offers: ClassVar[frozenset[type]] = frozenset()
     """The capabilities of its scenes: Protocols that the views of `Scene.slot` satisfy."""
+    expert: ClassVar[bool] = False
+    """Whether what its scenes tell those with privileges `Advises`."""
     max_batch: int = 1
     """How many episodes can be played side by side in one scene."""
     revision: ClassVar[int] = 1

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from vlabench.adapters.demonstrator import EXPERT
 from vlabench.demos import reading
-from vlabench.demos.keeper import CAMERAS
+from vlabench.demos.layout import CAMERAS
 from vlabench.errors import DataError
 from vlabench.offspring import die_with
 from vlabench.seeding import generator

@@ -28,6 +28,7 @@ class Libero(Simulator):
     packs = packs.PACKS
     cameras = ("agentview", "wrist")
     action_space = SPACE
+    expert = True
     revision = 2
     """2: fixtures are drawn anew for every episode, as by the published loop (1: those of episode 0 for all)."""
 
