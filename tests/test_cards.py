@@ -215,12 +215,48 @@ BAD_SUITES = {
     ),
     "a path for a condition": (
         SUITE + '[conditions]\n"../x" = [{perturbation = "shift"}]',
-        ["suites/bad.toml: conditions.../x: the name '../x' must be letters, digits, '.', '_', '-'"],
+        ["suites/bad.toml: conditions.../x: the name '../x' cannot be a file name: use letters, "
+         "digits, '.', '_' and '-', a letter or digit first, 100 at most"],
     ),
     "swept twice otherwise": (
         SUITE + 'sweep = ["shift"]\n[conditions]\nshift-s1 = [{perturbation = "shift", severity = 2}]',
         ["suites/bad.toml: two conditions are called 'shift-s1': one in suites/bad.toml, another in suites/bad.toml"],
     ),
+    "a device for a condition": (
+        SUITE + '[conditions]\nNul = [{perturbation = "shift"}]',
+        ["suites/bad.toml: conditions.Nul: the name 'Nul' cannot be a file name: a device on Windows has this name"],
+    ),
+    "conditions that differ in case": (
+        SUITE + 'sweep = ["shift"]\n[conditions]\nShift-s1 = [{perturbation = "shift", severity = 1}]',
+        ["suites/bad.toml: conditions: 'Shift-s1' and 'shift-s1' differ only in case: on some systems they are one "
+         "file"],
+    ),
+    "a title of marks": (
+        SUITE.replace('"t"', '"t' + "\u0301" * 9 + '"'),
+        ['suites/bad.toml: title: must have combining marks on characters only, and at most 4 on each, not "t'
+         + r"\u0301" * 9 + '"'],
+    ),
+    "a title of two lines": (
+        SUITE.replace('"t"', r'"t\n"'), [r'suites/bad.toml: title: must be one line of printable text, not "t\n"']),
+    "a source without end": (
+        SUITE.replace('"s"', f'"{"s" * 1001}"'),
+        [f'suites/bad.toml: source: must have at most 1000 visible characters, not "{"s" * 56}...'],
+    ),
+    "a blank task set": (
+        SUITE.replace("libero_goal", r"\u3164"),
+        ["suites/bad.toml: task_sets.0: must not hold characters that show as nothing, such as U+3164, not "
+         + r'"\u3164"'],
+    ),
+    "no number": (
+        SUITE + '[conditions]\nx = [{perturbation = "shift", pixels = nan}]',
+        ["suites/bad.toml: conditions.x.0.pixels: must be a finite number, not nan"],
+    ),
+    "a number without end": (SUITE.replace("5", "9" * 5000), None),
+    "brackets without end": (SUITE + "x = " + "[" * 100_000, ["suites/bad.toml: nested more than 32 deep in line 7"]),
+    "a key without end": (
+        SUITE + ".".join("a" * 40_000) + " = 1", ["suites/bad.toml: nested more than 32 deep in line 7"]),
+    "a file without end": (
+        "#" * 2**17 + "\n", ["suites/bad.toml: 131073 bytes; what belongs there takes at most 131072"]),
     "not TOML": (SUITE + "x = ", None),
 }  # fmt: skip
 
@@ -384,10 +420,28 @@ def test_unreadable_files_are_card_errors(home: Path) -> None:
     assert refused(CardError, load_suite, "bytes") == [
         "suites/bytes.toml: not UTF-8 text: invalid start byte at byte 9"
     ]
+    os.mkfifo(home / "suites" / "pipe.toml")
+    assert refused(CardError, load_suite, "pipe") == ["suites/pipe.toml: is a pipe or a device, not a plain file"]
     os.mkdir(home / "suites" / "folder.toml")
     assert refused(CardError, load_suite, "folder") == ["suites/folder.toml: Is a directory"]
     (home / "suites" / "sp ace.toml").write_text(SUITE)
     assert refused(CardError, load_suite, "sp ace")[0].startswith("suites/sp ace.toml: 'sp ace' is no name for a card")
+    (home / "suites" / "aux.toml").write_text(SUITE)
+    assert refused(CardError, load_suite, "aux") == [
+        "suites/aux.toml: 'aux' is no name for a card: a device on Windows has this name"]
+
+
+def test_a_card_with_problems_without_end_tells_the_first_of_them(home: Path) -> None:
+    (home / "policies" / "bad.toml").write_text(POLICY + "".join(f"k{number} = []\n" for number in range(3000)))
+    lines = refused(CardError, load_policy, "bad")
+    assert len(lines) == 21 and lines[-1].startswith("policies/bad.toml: and more: 3000 problems in all")
+
+
+def test_a_key_of_any_characters_is_written_so_that_it_can_be_read(home: Path) -> None:
+    options = {"\U00010000\x7f\"\n": {"x": "\x7f\U00010000"}}
+    card = load_policy(str(Path(__file__).parent.parent / "policies/expert.toml"))
+    write_policy(card.model_copy(update={"path": home / "policies" / "p.toml", "name": "p", "options": options}))
+    assert load_policy("p").options == options
 
 
 def test_records_of_a_policy_name_what_it_computes_with() -> None:

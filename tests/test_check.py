@@ -33,13 +33,13 @@ def test_all_mistakes_of_a_suite_are_told_at_once(tmp_path: Path) -> None:
     said = wrong(tmp_path, SUITE.replace("episodes = 5", "episodes = 51") + """
         success = "end"
         [conditions]
-        a = [{perturbation = "toy_jolt", sigma = nan}]
+        a = [{perturbation = "toy_jolt", sigma = "much"}]
         b = [{perturbation = "toy_jotl"}]
         c = [{perturbation = "toy_jolt"}]
     """)
     assert "success = 'end': simulator Toy ends an episode" in said
     assert "51 episodes: 50 init states are published" in said
-    assert "conditions.a.0: toy_jolt: sigma: must be a finite number" in said
+    assert "conditions.a.0: toy_jolt: sigma: must be a number" in said
     assert "unknown perturbation 'toy_jotl'" in said and "conditions.b.0" in said
     assert len(said.splitlines()) == 6 and "conditions.c" not in said  # two of them with a mend
 
@@ -79,9 +79,13 @@ def test_a_policy_that_is_still_to_be_trained_is_no_mistake(tmp_path: Path) -> N
     assert not finding.wrong and "nothing was played" in finding.text and "has no weights yet" in finding.text
 
 
-def test_an_unknown_name_and_one_that_is_near(tmp_path: Path) -> None:
-    with pytest.raises(UnknownName, match="unknown suite or policy 'toy-seker': did you mean 'toy-seeker'"):
-        check("toy-seker")
+def test_an_unknown_name_and_a_card_that_cannot_be_read_are_findings_like_others(tmp_path: Path) -> None:
+    (finding,) = check("toy-seker")
+    assert finding.wrong and "unknown suite or policy 'toy-seker': did you mean 'toy-seeker'" in finding.text
+    assert "sigma: must be a finite number, not nan" in wrong(
+        tmp_path, SUITE + '[conditions]\na = [{perturbation = "toy_jolt", sigma = nan}]\n')
+    assert "not valid TOML" in wrong(tmp_path, "title = ")
+    assert "no file" in "".join(finding.text for finding in check(str(tmp_path / "nobody.toml")))
 
 
 def test_a_policy_plays_where_its_card_says_or_where_its_cameras_and_packs_are() -> None:

@@ -90,11 +90,17 @@ def test_episodes_can_be_added_later() -> None:
 def test_batches_are_of_one_key_and_a_smaller_one_comes_last() -> None:
     a, b, *_ = TASKS
     agenda = agenda_of(specs(5, 2), size=3)
-    assert agenda.batches() == 3
     assert agenda.next(None, []) == (a, tuple(specs(5)[:3]))
     assert agenda.next(b, [a]) == (b, tuple(specs(0, 2)))
     assert agenda.next(b, [a]) is None  # a single batch is its owner's
-    assert agenda.next(a, [b]) == (a, tuple(specs(5)[3:])) and not agenda.batches()
+    assert agenda.next(a, [b]) == (a, tuple(specs(5)[3:])) and not len(agenda)
+
+
+def test_no_worker_takes_more_than_its_share_of_what_is_left() -> None:
+    a = TASKS[0]
+    agenda = agenda_of(specs(7), size=5)
+    found = [agenda.next(a, [], workers=3) for _ in range(5)]
+    assert [len(each[1]) for each in found if each is not None] == [3, 2, 1, 1]
 
 
 def test_what_went_wrong_together_is_handed_out_again_one_by_one_and_first() -> None:

@@ -291,6 +291,52 @@ def test_finished_copies_get_null_actions() -> None:
             assert running[b] or (actions[b] == stage.null_action).all()
 
 
+def test_a_policy_is_asked_for_the_copies_that_still_run_and_told_their_slots() -> None:
+    class Asked(Seeker):
+        slots: ClassVar[list[list[int]]] = []
+
+        def act(self, obs: Observation) -> Decision:
+            assert len(obs.proprio) == len(obs.instruction) == len(obs.slots)
+            self.slots.append(obs.slots.tolist())
+            return super().act(obs)
+
+    played = play(scene(6), Asked(), [spec(i) for i in range(6)], [{}] * 6, replan=1, cameras=CAMERAS)
+    assert Asked.slots == [[b for b in range(6) if played[b].steps > step]
+                           for step in range(max(each.steps for each in played))]
+
+
+def test_copies_share_the_time_of_the_steps_that_they_took_together() -> None:
+    stage = scene(5)
+    played = play(stage, Seeker(), [spec(i) for i in range(5)], [{}] * 5, replan=2, cameras=CAMERAS,
+                  clock=lambda: float(stage.steps))
+    lengths = [each.steps for each in played]
+    for each in played:
+        together = [sum(length > step for length in lengths) for step in range(each.steps)]
+        assert each.seconds == pytest.approx(sum(1 / count for count in together))
+
+
+def test_views_are_taken_of_what_was_placed() -> None:
+    class Built(Points):
+        """Has nothing to show before `place`."""
+
+        def slot(self, b: int) -> Scene:
+            assert self.placed == 1
+            return super().slot(b)
+
+        def save(self) -> Any:
+            assert self.placed == 1
+            return super().save()
+
+        def place(self, episodes: Sequence[EpisodeSpec]) -> None:
+            self.placed += 1
+            super().place(episodes)
+
+        placed = 0
+
+    play(Built(TASK, 2, CAMERAS), Still(batch=2), [spec(3), spec(3)], [{}, {"push": Push()}], replan=1,
+         cameras=CAMERAS)
+
+
 # what is noted
 
 
@@ -451,6 +497,30 @@ def test_what_an_episode_changed_in_the_scene_never_reaches_the_next(
         frames.append(played.frame)
     assert frames[0] != frames[1] == frames[2]
     assert (frames[3] == frames[0]) == kept
+
+
+class Sneaky(Painted):
+    """Paints the scene, and says that it changes actions."""
+
+    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
+        return frozenset({"action"})
+
+
+def test_who_paints_the_scene_without_saying_so_paints_its_own_copy_alone_and_for_its_own_episode() -> None:
+    stage, frames = scene(2), []
+    for second in ({"sneaky": Sneaky()}, {}):
+        played = play(stage, Still(batch=2), [spec(3), spec(3)], [{}, second], replan=1, cameras=CAMERAS)
+        frames += [each.frame for each in played]
+    clean, painted, *after = frames
+    assert painted != clean and after == [clean, clean]
+
+
+def test_who_moves_the_scene_without_saying_so_is_on_record() -> None:
+    class Hidden(Push):
+        def channels(self, cameras: Sequence[str]) -> frozenset[str]:
+            return frozenset()
+
+    assert one(Still(), chain={"hidden": Hidden()}).changed == {"scene": 1.0}
 
 
 class Sized(Dark):

@@ -142,3 +142,12 @@ def test_where_records_come_from(results: Path, tmp_path: Path) -> None:
     assert other.versions == {"mujoco": ["3.7", "3.8.1"], "numpy": ["2"]}
     odd = write_records(tmp_path / "odd", episodes("kitchen/0", "clean", "s", versions=[1]))
     assert [each.versions for each in gather([odd]).origins.values()] == [{}]
+
+
+def test_a_last_line_that_is_nested_too_deeply_is_passed_over(results: Path) -> None:
+    path = results / "hero" / "primitive" / "kitchen" / "joint.jsonl"
+    path.write_bytes(path.read_bytes() + b"[" * 200_000 + b"\n")
+    found = gather([results], policies=["hero"])
+    assert len(found.records[HERO]) == 6
+    assert [note for note in found.notes if "joint" in note] == [
+        f"hero on primitive: 1 record left out: not a JSON line in {path}"]

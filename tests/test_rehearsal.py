@@ -81,7 +81,7 @@ def test_the_command_says_it_and_ends_with_a_status(tmp_path: Path, monkeypatch:
     assert "faulty.toml: wrong: it carries something over" in done.stdout and "toy: nothing wrong" in done.stdout
     assert "toy_points/0, episode 0: 7 steps in" in done.stderr
     assert CliRunner().invoke(app, ["check", "faulty.toml", "toy", "--no-play"]).exit_code == 0
-    assert CliRunner().invoke(app, ["check", "nobody"]).exit_code == 2
+    assert CliRunner().invoke(app, ["check", "nobody", "toy"]).exit_code == 1
 
 
 def test_episodes_part_where_they_differ_or_one_ends() -> None:

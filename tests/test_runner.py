@@ -145,7 +145,7 @@ def test_episodes_played_side_by_side_make_the_same_records(truth: Path, tmp_pat
         patched.setattr("vlabench.crew.Worker", Counting)
         assert playing(tmp_path, workers=2, record=True).errors == 0
     assert records(tmp_path) == records(truth)
-    assert sum(batches) == 36 and batches.count(side_by_side) == 36 // side_by_side
+    assert sum(batches) == 36 and max(batches) == side_by_side
     recorded = {path.stem: Recording.load(path) for path in tmp_path.rglob("clean/*.npz")}
     assert len(recorded) == 12
     for record in records(truth).values():
@@ -547,6 +547,16 @@ def test_a_task_that_cannot_be_opened_is_an_error_and_the_others_go_on(tmp_path:
     assert {record.task for record in broken} == {"toy_points/1"}
     assert {(r.phase, r.error, r.message.partition(" [")[0]) for r in broken} == {("open", "RuntimeError", "mischief")}
     assert notes.notes[0].startswith("toy_points/1 cannot be opened: RuntimeError: mischief")
+
+
+def test_side_by_side_with_others_the_task_that_cannot_be_opened_is_named(
+        tmp_path: Path, mischief: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOY_BATCH", "7")
+    monkeypatch.setattr(Toy, "max_batch", 7)
+    mischief(open_0="raise")
+    notes = Notes()
+    assert playing(tmp_path, planned(episodes=1), progress=notes).errors == 9
+    assert notes.notes[0].startswith("toy_points/0 cannot be opened: RuntimeError: mischief")
 
 
 # runs that stop

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from tests.factories import record
 from vlabench.errors import StoreError
-from vlabench.store import FORMAT, Reading, Store, _parsed
+from vlabench.parsing import json_line
+from vlabench.store import FORMAT, Reading, Store
 from vlabench.types import EpisodeRecord
 
 DIGESTS = {"clean": "c"}
@@ -157,6 +158,8 @@ def test_a_torn_tail_longer_than_a_block_is_cut(store: Store) -> None:
     [
         (b'{"format": 1, "task": "kit', "not a JSON line in results/random/primitive/kitchen/clean.jsonl"),
         (b"\x00\x00\xff", "not a JSON line in results/random/primitive/kitchen/clean.jsonl"),
+        (b"[" * 200_000, "not a JSON line in results/random/primitive/kitchen/clean.jsonl"),
+        (b'{"task": "\\ud800", "realised": ' + b"[" * 200_000, "not a JSON line in results/random/primitive/kitchen/"),
         (b"[1, 2]", "not a JSON line in results/random/primitive/kitchen/clean.jsonl"),
         (b'{"format": 1, "task": "kitchen/0"}', "written by another version of vlabench in results/"),
         (b'{"task": "kitchen/0", "index": 1}', "written by another version of vlabench in results/"),
@@ -173,6 +176,9 @@ def test_a_strange_line_in_the_middle_is_counted_and_the_rest_is_read(store: Sto
 
 @pytest.mark.parametrize(("field", "value", "why"), [
     ("steps", "many", "damaged in {}: a field holds what it never does"),
+    ("steps", -1, "damaged in {}: a field holds what it never does"),
+    ("changed", {"action": 1.5}, "damaged in {}: a field holds what it never does"),
+    ("task", "kitchen/\x1b[2J", "damaged in {}: a field holds what it never does"),
     ("status", "maybe", "damaged in {}: a field holds what it never does"),
     ("unheard_of", 1, "written by another version of vlabench in {}")])
 def test_a_line_with_other_fields_or_types_is_left_out(store: Store, field: str, value: object, why: str) -> None:
@@ -188,8 +194,22 @@ def test_an_empty_file_and_a_pipe_are_said_and_not_waited_for(store: Store) -> N
     assert read(store).warnings() == ["no episode in results/random/primitive/kitchen/clean.jsonl, which is empty"]
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(StoreError, match=r"clean.jsonl: is no plain file\n  mend: remove it"):
+    with pytest.raises(StoreError, match=r"clean.jsonl: is a pipe or a device, not a plain file\n  mend: remove it"):
         read(store)
+
+
+def test_a_file_beyond_all_records_is_not_read_into_memory(store: Store) -> None:
+    os.truncate(fill(store, record()), 2**40)
+    with pytest.raises(StoreError, match="clean.jsonl: 1099511627776 bytes; .* takes at most 1073741824"):
+        read(store)
+
+
+def test_half_a_line_that_is_nested_too_deeply_is_cut(store: Store) -> None:
+    path = fill(store, record())
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"[" * 200_000)
+    fill(store, record(index=1))
+    assert path.read_bytes() == whole + whole.replace(b'"index": 0', b'"index": 1')
 
 
 def test_a_later_format_is_refused(store: Store) -> None:
@@ -325,7 +345,7 @@ def test_a_results_folder_without_permission_is_a_store_error(store: Store) -> N
         fill(store, record())
 
 
-@pytest.mark.parametrize("name", ["..", "a/b", "", ".hidden", "x" * 101, "a\nb"])
+@pytest.mark.parametrize("name", ["..", "a/b", "", ".hidden", "x" * 101, "a\nb", "nul", "Con.x", "a."])
 def test_names_that_are_no_file_names_are_refused(name: str) -> None:
     root = Path("results")
     with pytest.raises(StoreError, match="cannot be a file name"):
@@ -363,16 +383,16 @@ def test_lines_are_read_as_python_reads_them(line: bytes) -> None:
         expected = json.loads(line)
     except ValueError:
         expected = None
-    assert repr(_parsed(line)) == repr(expected if isinstance(expected, dict) else None)
+    assert repr(json_line(line)) == repr(expected if isinstance(expected, dict) else None)
 
 
 @settings(max_examples=200)
 @given(st.dictionaries(TEXT, VALUES, max_size=4), st.booleans(), st.integers(0, 400))
 def test_any_line_is_read_as_python_reads_it(content: dict[str, Any], ascii_only: bool, cut: int) -> None:
     line = json.dumps(content, ensure_ascii=ascii_only).encode()
-    assert repr(_parsed(line)) == repr(json.loads(line))
+    assert repr(json_line(line)) == repr(json.loads(line))
     if 0 < cut < len(line):  # as a kill leaves it
-        assert _parsed(line[:cut]) is None
+        assert json_line(line[:cut]) is None
 
 
 def test_a_message_with_half_a_character_is_kept(store: Store) -> None:

@@ -9,16 +9,17 @@ import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from vlabench import registry
 from vlabench.conditions import CLEAN, Condition, Part, digest_of
 from vlabench.errors import CardError, UnknownName
 from vlabench.problems import one_line_each, options_model, shown
+from vlabench.texts import line
 from vlabench.weights import digest
 
 if TYPE_CHECKING:
@@ -28,7 +29,16 @@ if TYPE_CHECKING:
 
 Success = Literal["once", "end"]
 """As in `types`, which imports NumPy: listing cards is to take no second."""
-Names = tuple[Annotated[str, Field(min_length=1)], ...]
+Line = Annotated[str, Field(min_length=1), AfterValidator(line)]
+Long = Annotated[str, Field(min_length=1), AfterValidator(partial(line, most=1000))]
+"""Lines for people: of 200 and of 1,000 visible characters at most."""
+Word = Annotated[str, Field(min_length=1, max_length=1000)]
+"""A name, a pattern or a path: what is meant by it is looked up."""
+COMMAND = 2**14
+"""Characters of a command line, at most."""
+Names = Annotated[tuple[Line, ...], Field(max_length=1000)]
+EPISODES = 10**6
+"""Of a task under a condition, at most: a number beyond it is a mistake."""
 SIDES = (16, 1024)
 """Pixels per side of a picture for a policy: the fewest and the most."""
 
@@ -38,16 +48,16 @@ class CardFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    title: str = Field(min_length=1)
-    source: str = Field(min_length=1)
+    title: Line
+    source: Long
 
 
 class SuiteFile(CardFile):
     """The keys of a suite's file."""
 
-    simulator: str
+    simulator: Word
     task_sets: Names = Field(min_length=1)
-    episodes: int = Field(ge=1)
+    episodes: int = Field(ge=1, le=EPISODES)
     success: Success | None = None
     tasks: Names = ()
     include: Names = ()
@@ -98,7 +108,7 @@ class Weights(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    path: str = Field(min_length=1)
+    path: Word
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
@@ -107,11 +117,11 @@ class Made(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    command: str
-    revision: str = ""
+    command: str = Field(max_length=COMMAND)
+    revision: str = Field(default="", max_length=100)
     seed: int
     minutes: float
-    data: str = ""
+    data: str = Field(default="", max_length=COMMAND)
 
 
 class Training(BaseModel):
@@ -119,7 +129,7 @@ class Training(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    method: str = Field(min_length=1)
+    method: Word
     options: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -139,8 +149,8 @@ class PolicyCard(CardFile):
 
     name: str
     path: Path
-    adapter: str
-    simulator: str | None = Field(default=None, min_length=1)
+    adapter: Word
+    simulator: Word | None = None
     assets: Names = Field(min_length=1)
     options: dict[str, Any] = Field(default_factory=dict)
     cameras: Names = ()
@@ -149,7 +159,7 @@ class PolicyCard(CardFile):
     privileged: bool = False
     trained_on: Names = ()
     weights: Weights | None = None
-    train: str | None = None
+    train: Annotated[str, Field(max_length=COMMAND)] | None = None
     training: Training | None = None
     made: Made | None = None
 

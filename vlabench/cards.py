@@ -12,28 +12,22 @@ import importlib.util
 import json
 import os
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from vlabench import registry
+from vlabench import parsing, registry
 from vlabench.card_types import PolicyCard, SuiteCard, SuiteFile
 from vlabench.conditions import CLEAN, Condition, at_severity
 from vlabench.errors import CardError, PluginError, UnknownName
-from vlabench.problems import one_line_each, shown
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from vlabench.problems import one_line_each, shown, told
+from vlabench.texts import check_told_apart, short, why_no_name
 
 Folder = Literal["suites", "policies"]
 SUBMISSION = "submission.json"
 """What the folder of a submission holds."""
-SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _HERE = Path(__file__).parent
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -101,10 +95,10 @@ def write_policy(card: PolicyCard) -> None:
 def _toml(value: Any) -> str:
     """A JSON value in TOML; its strings, numbers and flags are written alike, tables inline."""
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{json.dumps(str(key))} = {_toml(item)}" for key, item in value.items()) + " }"
+        return "{ " + ", ".join(f"{_toml(str(key))} = {_toml(item)}" for key, item in value.items()) + " }"
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", r"\u007f")
 
 
 def card_files(folder: Folder) -> dict[str, Path]:
@@ -151,20 +145,19 @@ def _find(folder: Folder, name: str, beside: Path | None = None) -> Path:
         if name not in files:
             raise UnknownName(kind, name, files, mend=f"mend: vlabench list {folder}")
         path = files[name]
-    if not SAFE_NAME.fullmatch(path.stem):
-        raise CardError(f"{shown(path)}: {path.stem!r} is no name for a card: use letters, digits, '.', '_' and '-'")
+    why = why_no_name(path.stem)
+    if why:
+        raise CardError(f"{shown(path)}: {path.stem!r} is no name for a card: {why}")
     return path
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parsing.toml(parsing.content_of(path, parsing.MAX_TOML))
     except OSError as error:
         raise CardError(f"{shown(path)}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise CardError(f"{shown(path)}: not UTF-8 text: {error.reason} at byte {error.start}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise CardError(f"{shown(path)}: not valid TOML: {error}") from error
+    except parsing.Unreadable as error:
+        raise CardError(f"{shown(path)}: {error}") from error
 
 
 def _validate(model: type[_Model], path: Path, given: Mapping[str, str]) -> _Model:
@@ -199,15 +192,20 @@ def _load_suite(path: Path, includers: Sequence[Path]) -> SuiteCard:
         for condition in other.conditions.values():
             _add(conditions, condition, where)
     for name, parts in file.conditions.items():
-        if name == CLEAN or not SAFE_NAME.fullmatch(name):
-            why = "is the empty condition, always there" if name == CLEAN else "must be letters, digits, '.', '_', '-'"
-            raise CardError(f"{where}: conditions.{name}: the name {name!r} {why}")
+        why = why_no_name(name)
+        if name == CLEAN or why:
+            problem = f"cannot be a file name: {why}" if why else "is the empty condition, always there"
+            raise CardError(f"{where}: conditions.{told([name])}: the name {short(name)!r} {problem}")
         _add(conditions, Condition(name, file.simulator, parts, where), where)
     for name in file.sweep:
         if name not in registry.names("perturbation"):
             raise UnknownName("perturbation", name, registry.names("perturbation"), where=f"{where}: sweep")
         for condition in at_severity(name, file.simulator, where):
             _add(conditions, condition, where)
+    try:
+        check_told_apart(conditions)
+    except ValueError as error:
+        raise CardError(f"{where}: conditions: {error}") from None
     given = {key: getattr(file, key) for key in SuiteFile.model_fields if key != "conditions"}
     return SuiteCard(name=path.stem, path=path, conditions=conditions, **given)
 

@@ -29,20 +29,25 @@ def check(name: str, *, play: bool = True, suite: str | None = None,
     """What there is to say of everything that has this name, or of the card at this path.
 
     play: a policy whose card is sound plays two episodes, twice. suite: whose simulator and tasks; by default those of
-    the first simulator that shows what the policy looks at. Raises UnknownName.
+    the first simulator that shows what the policy looks at.
     """
+    findings: list[Finding] = []
+    with _noted(findings):
+        for kind in _kinds(name):
+            findings += _suite(name) if kind == "suite" else _policy(name, play, suite, say)
+    return findings
+
+
+def _kinds(name: str) -> list[str]:
+    """What has this name: a suite, a policy, or both. Raises UnknownName, CardError."""
     names = {"suite": cards.suite_names(), "policy": cards.policy_names()}
     if name.endswith(".toml"):
-        kinds = ["policy" if cards.is_policy(name) else "suite"]
-    else:
-        kinds = [kind for kind, known in names.items() if name in known]
+        return ["policy" if cards.is_policy(name) else "suite"]
+    kinds = [kind for kind, known in names.items() if name in known]
     if not kinds:
         raise UnknownName("suite or policy", name, [each for known in names.values() for each in known],
                           mend="mend: vlabench list suites|policies, or the path of a card (.toml)")
-    findings: list[Finding] = []
-    for kind in kinds:
-        findings += _suite(name) if kind == "suite" else _policy(name, play, suite, say)
-    return findings
+    return kinds
 
 
 def simulators_for(card: PolicyCard) -> list[str]:

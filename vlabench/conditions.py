@@ -31,7 +31,7 @@ class Part(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
-    perturbation: str
+    perturbation: str = Field(min_length=1, max_length=1000)
     severity: int | None = Field(default=None, ge=SEVERITIES[0], le=SEVERITIES[-1])
 
     @property

@@ -58,12 +58,10 @@ class Agenda:
     def __len__(self) -> int:
         return sum(len(queue) for queue in self._queues.values())
 
-    def batches(self) -> int:
-        """So many at least are left."""
-        return sum(-(-len(queue) // self._size) for queue in self._queues.values())
-
-    def next(self, mine: Hashable, others: Collection[Hashable]) -> tuple[Hashable, Batch] | None:
+    def next(self, mine: Hashable, others: Collection[Hashable], workers: int = 1) -> tuple[Hashable, Batch] | None:
         """The key and the next batch for a worker that has the scene of `mine` open, while others have `others` open.
+
+        No batch is larger than an equal share of all that is left for each of `workers`.
 
         Of its own key while there are any; else of a key that nobody has open; else a share of the one that has most
         left, unless that is a single batch, which its owner plays sooner than a second scene is open.
@@ -74,11 +72,11 @@ class Agenda:
             mine = free[0] if free else max(left, key=lambda key: len(left[key]), default=None)
             if mine is None or (not free and len(left[mine]) <= self._size):
                 return None
-        return mine, self._take(left[mine])
+        return mine, self._take(left[mine], min(self._size, -(-len(self) // workers)))
 
-    def _take(self, queue: deque[EpisodeSpec]) -> Batch:
+    def _take(self, queue: deque[EpisodeSpec], size: int) -> Batch:
         batch = [queue.popleft()]
-        while queue and len(batch) < self._size and not self._single & {batch[0], queue[0]}:
+        while queue and len(batch) < size and not self._single & {batch[0], queue[0]}:
             batch.append(queue.popleft())
         return tuple(batch)
 
@@ -137,7 +135,7 @@ class Crew:
 
     def _hire(self) -> None:
         idle = sum(not worker.batch for worker in self._workers)
-        while len(self._workers) < self._size and idle < self._agenda.batches():
+        while len(self._workers) < self._size and idle < len(self._agenda):
             self._workers.append(Worker(self._job, START_LIMIT))
             idle += 1
 
@@ -145,7 +143,7 @@ class Crew:
         for worker in self._workers:
             if worker.ready and not worker.batch:
                 others = {other.key for other in self._workers if other is not worker and other.key is not None}
-                found = self._agenda.next(worker.key, others)
+                found = self._agenda.next(worker.key, others, self._size)
                 if found is not None:
                     key, batch = found
                     worker.give(key, batch, sum(map(self._time_limit, batch)))
@@ -172,16 +170,17 @@ class Crew:
                 worker.finished, worker.failures, self._losses = worker.finished + 1, 0, 0
             elif result.phase != "open":
                 worker.failures += 1
-        closed = next((each for each in answer.results if isinstance(each, Failed) and each.phase == "open"), None)
+        closed = next(((spec, each) for spec, each in zip(batch, answer.results, strict=True)
+                       if isinstance(each, Failed) and each.phase == "open"), None)
         if closed is not None:
-            yield from self._give_up(worker.key, batch[-1], closed)
+            yield from self._give_up(worker.key, *closed)
         elif worker.finished and worker.failures >= FAILURES:
             self._note(f"a worker is replaced after {worker.failures} errors in a row")
             self._dismiss(worker)
 
-    def _give_up(self, key: Hashable, last: EpisodeSpec, why: Failed) -> Iterator[Result]:
+    def _give_up(self, key: Hashable, first: EpisodeSpec, why: Failed) -> Iterator[Result]:
         """A scene that cannot be opened now cannot be opened for the other episodes of its key either."""
-        self._note(f"{last.task.key} cannot be opened: {why.error}: {why.message}")
+        self._note(f"{first.task.key} cannot be opened: {why.error}: {why.message}")
         for spec in self._agenda.drop(key):
             yield Result(spec, why, 0.0)
         self._count_loss(f"tasks could not be opened, or their workers died; the last: {why.error}: {why.message}", "")

@@ -102,7 +102,8 @@ def play(
     while attempt.going:
         received = attempt.look()
         with _phase("act"):
-            decision = attempt.checked(policy.act(received))
+            rows = np.flatnonzero(attempt.running).tolist()
+            decision = attempt.checked(policy.act(received if attempt.running.all() else received.rows(rows)))
         attempt.answer(received, decision)
         for asked in np.moveaxis(decision.actions[:, : attempt.due], 1, 0):
             attempt.step(asked)
@@ -133,11 +134,10 @@ class Attempt:
         self.once, self.at_end = ~self.running, ~self.running
         self.milestones: dict[str, Bools] = {}
         self.results: dict[int, Played] = {}
-        self.began = clock()
+        self._since, self._seconds = clock(), np.zeros(len(specs))
         with _phase("reset"):
             self.slots = [Slot(spec, kinds, cameras) for spec, kinds in zip(specs, perturbations, strict=True)]
-            self.views = ([scene.slot(b) for b in range(len(specs))]
-                          if any(slot.touches_scene for slot in self.slots) else [scene] * len(specs))
+        self.views: Sequence[Scene] = [scene] * len(specs)
 
     @property
     def going(self) -> bool:
@@ -153,8 +153,11 @@ class Attempt:
         """Place what the scenes hold, perturb them, and let them settle."""
         with _phase("reset"):
             touched = [slot.touches_scene for slot in self.slots]
-            self.scene.renew(any(touched))
+            self.scene.renew()
             self.scene.place(self.specs)
+            if any(touched):
+                self.scene.touch()
+                self.views = [self.scene.slot(b) for b in range(len(self.specs))]
             for slot in self.slots:
                 slot.begin(self.replan, self.cameras, self.scene.action_space)
             with self._moving(np.flatnonzero(touched), at_start=True):
@@ -172,10 +175,10 @@ class Attempt:
         return received
 
     def checked(self, answer: Decision) -> Decision:
-        """The policy's answer with actions float64 [B, T, D], real numbers within ±LARGEST where they will be executed.
+        """The policy's answer for the copies that still run, spread over all: actions float64 [B, T, D].
 
-        Raises TypeError, ValueError. A shorter chunk than agreed would bring looks forward, of which delays and drops
-        have to know beforehand.
+        Raises TypeError; ValueError unless actions are real numbers within ±LARGEST where they will be executed. A
+        shorter chunk than agreed would bring looks forward, of which delays and drops have to know beforehand.
         """
         if not isinstance(answer, Decision):
             raise TypeError(f"the policy returned {type(answer).__name__}; expected vlabench.types.Decision(actions)")
@@ -183,11 +186,11 @@ class Attempt:
         if given.dtype.kind not in "fiu":
             raise ValueError(f"the policy returned actions of type {given.dtype}; expected real numbers")
         chunk = np.array(given, dtype=np.float64)
-        copies, size = len(self.slots), self.scene.action_space.size
+        copies, size = int(self.running.sum()), self.scene.action_space.size
         if chunk.ndim != 3 or chunk.shape[0] != copies or chunk.shape[1] < self.due or chunk.shape[2] != size:
             raise ValueError(f"the policy returned actions of shape {list(chunk.shape)}; expected [B, T, D] with "
                              f"B = {copies}, T ≥ {self.due} (`replan` of its card is {self.replan}), D = {size}")
-        due = chunk[self.running, : self.due]
+        due = chunk[:, : self.due]
         if not np.isfinite(due).all():
             wrong = counted(int((~np.isfinite(due)).sum()), "action value that is not finite",
                             "action values that are not finite")
@@ -195,7 +198,18 @@ class Attempt:
         if np.abs(due).max(initial=0.0) > LARGEST:
             raise ValueError(f"the policy returned an action value of {due.flat[np.abs(due).argmax()]:g} at step "
                              f"{self.steps}; no robot has a use for more than ±{LARGEST:g}")
-        return Decision(chunk, answer.extras)
+        if copies == len(self.slots):
+            return Decision(chunk, answer.extras)
+        spread = np.empty((len(self.slots), *chunk.shape[1:]))
+        spread[:] = self.scene.null_action
+        spread[self.running] = chunk
+        return Decision(spread, {name: self._spread(np.asarray(value)) for name, value in answer.extras.items()})
+
+    def _spread(self, value: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """What is known of the running copies, with zeros for the others."""
+        found = np.zeros((len(self.slots), *value.shape[1:]), value.dtype)
+        found[self.running] = value
+        return found
 
     def answer(self, received: Observation, decision: Decision) -> None:
         """Tell the listeners what a look led to."""
@@ -237,7 +251,11 @@ class Attempt:
 
     def _finish(self, copies: npt.NDArray[np.intp]) -> None:
         """Take the results of the episodes that just ended, before null actions move their copies on."""
-        states = self.scene.state_digest() if len(copies) else ()
+        if not len(copies):
+            return
+        states, now = self.scene.state_digest(), self.clock()
+        self._seconds[self.running] += (now - self._since) / self.running.sum()  # what they shared since the last end
+        self._since = now
         for b in copies:
             slot = self.slots[b]
             self.running[b] = False
@@ -245,7 +263,7 @@ class Attempt:
             self.results[int(b)] = Played(
                 spec=slot.spec, status="success" if won else "failure", success_once=bool(self.once[b]),
                 success_at_end=bool(self.at_end[b]),
-                steps=self.steps, seconds=self.clock() - self.began, instruction=slot.instruction,
+                steps=self.steps, seconds=float(self._seconds[b]), instruction=slot.instruction,
                 realised=slot.realised(), changed=slot.changed(), changed_first=slot.changed_first(),
                 frame=slot.frame, state=states[b],
                 milestones={name: bool(reached[b]) for name, reached in self.milestones.items()})

@@ -24,11 +24,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from vlabench.texts import safe, short
+
 
 class VlabenchError(Exception):
     """A mistake that a user can mend. The command line prints the message without a traceback and exits with 2."""
 
     exit_code = 2
+
+    def __init__(self, message: str) -> None:
+        """What a message quotes from a file must not steer the terminal."""
+        super().__init__(safe(message))
 
 
 def words_of(error: BaseException) -> str:
@@ -57,7 +63,7 @@ class UnknownName(VlabenchError):
     def __init__(self, kind: str, name: str, valid: Iterable[str], *, mend: str = "", where: str = "") -> None:
         place = f" in {where}" if where else ""
         tail = f"\n  {mend}" if mend else ""
-        super().__init__(f"unknown {kind} {name!r}{place}: {near(name, valid)}{tail}")
+        super().__init__(f"unknown {kind} {short(name)!r}{place}: {near(name, valid)}{tail}")
         self.kind, self.name = kind, name
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from vlabench.audit import acted
 from vlabench.errors import OptionError, StoreError, UnknownName, VlabenchError
 from vlabench.lineage import held
 from vlabench.litter import uncollected
+from vlabench.parsing import json_line
 from vlabench.problems import shown
 from vlabench.store import RUNS, Reading, Store, content_of, listed
 from vlabench.types import EpisodeRecord, Status
@@ -220,11 +220,8 @@ def _order() -> dict[str, int]:
 def _last_line(path: Path) -> dict[str, Any] | None:
     """The last line of a file that is whole."""
     for line in reversed(content_of(path).splitlines()):
-        try:
-            content = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(content, dict):
+        content = json_line(line)
+        if content is not None:
             return content
     return None
 

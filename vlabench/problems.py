@@ -6,14 +6,18 @@ import inspect
 import json
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from vlabench.errors import near
+from vlabench.texts import safe, short, shows
 from vlabench.wording import exact
+
+TOLD = 20
+"""Problems of a file that are told."""
 
 
 def shown(path: Path) -> str:
@@ -26,23 +30,36 @@ def shown(path: Path) -> str:
 def one_line_each(error: ValidationError, model: type[BaseModel], where: str, hide: Collection[str] = ()) -> str:
     """The problems of `error`, met when reading `where` as `model`. `hide`: fields that are no keys of the file."""
     problems = error.errors(include_url=False)
-    lines = []
-    for problem in problems:
+    above = {problem["loc"][:length] for problem in problems for length in range(len(problem["loc"]))}
+    lines: list[str] = []
+    for number, problem in enumerate(problems):
+        if len(lines) == TOLD:
+            lines.append(f"{where}: and more: {len(problems)} problems in all, {number} are looked at here")
+            break
         kind, loc = problem["type"], problem["loc"]
         place = loc[:-1]
         if kind == "extra_forbidden":
             valid = [name for name in _fields_at(model, place) if place or name not in hide]
-            text = f"unknown key {loc[-1]!r}: {_valid_keys(str(loc[-1]), valid)}"
+            text = f"unknown key {short(str(loc[-1]))!r}: {_valid_keys(short(str(loc[-1])), valid)}"
         elif kind == "missing":
             text = f"the key {loc[-1]!r} is missing"
         elif kind == "too_short":
-            if any(len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in problems):
+            if loc in above:
                 continue  # a list is also called too short when its entries are what is wrong
             place, text = loc, "must not be empty"
+        elif kind == "too_long":
+            place, text = loc, f"must have at most {problem['ctx']['max_length']} entries"
+        elif kind == "json_invalid" or kind == "value_error" and isinstance(problem["input"], dict):
+            place, text = loc, _plain(problem["msg"])  # the whole file or table that it is about tells nobody more
         else:
             place, text = loc, f"{_plain(problem['msg'])}, not {_short(problem['input'])}"
-        lines.append(": ".join([where, *([".".join(str(part) for part in place)] if place else []), text]))
+        lines.append(": ".join([where, *([told(place)] if place else []), text]))
     return "\n".join(lines)
+
+
+def told(place: Iterable[int | str]) -> str:
+    """Where in a file: `conditions.joint.0.severity`, each part on one line and not too long."""
+    return ".".join(short(safe(str(part).replace("\n", "\\n"))) for part in place)
 
 
 def options_model(cls: type[Any], without: Collection[str] = ()) -> type[BaseModel]:
@@ -94,7 +111,7 @@ def _plain(message: str) -> str:
 
 def _short(value: Any) -> str:
     try:
-        text = json.dumps(exact(value), ensure_ascii=False)
+        text = json.dumps(exact(value), ensure_ascii=isinstance(value, str) and not shows(value[:60]))
     except (TypeError, ValueError):
         text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return short(text)

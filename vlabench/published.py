@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,15 +15,10 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from typing_extensions import Self
 
-from vlabench import cards
+from vlabench import cards, parsing
 from vlabench.card_types import Names, SuiteCard
 from vlabench.errors import CardError
 from vlabench.problems import one_line_each, shown
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 _HERE = Path(__file__).parent
 _FOLDER = Path("leaderboard", "published")
@@ -159,10 +153,11 @@ def folder() -> Path:
 def read(path: Path) -> Paper:
     """The tables of one file. Raises CardError."""
     try:
-        return Paper.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        content = parsing.content_of(path, parsing.MAX_TOML)
+        return Paper.model_validate(parsing.toml(content, finite=False))
     except ValidationError as error:
         raise CardError(one_line_each(error, Paper, shown(path))) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, parsing.Unreadable) as error:
         raise CardError(f"{shown(path)}: {error}") from error
 
 

@@ -105,6 +105,9 @@ class ActionRecorder(Keeper):
         return self.recording
 
     def on_start(self, specs: Sequence[EpisodeSpec]) -> None:
+        """Raises ValueError unless it hears of a single episode (`listening.Keepers` sees to that)."""
+        if len(specs) != 1:
+            raise ValueError(f"a recording holds one episode, not {len(specs)}")
         self.recording, self._actions, self._looks = None, [], []
 
     def on_look(self, step: int, received: Observation, decision: Decision, running: Bools) -> None:

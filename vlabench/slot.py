@@ -33,6 +33,13 @@ class _Link:
     draws: Draws
     channels: frozenset[str]
 
+    @property
+    def touches_scene(self) -> bool:
+        """Whether it says that it acts on the scene, or has a hook that can, whatever it says."""
+        kind = type(self.perturbation)
+        return ("scene" in self.channels or kind.scene is not Perturbation.scene
+                or kind.tick is not Perturbation.tick)
+
 
 class Slot:
     """The perturbations of one episode, applied in order, and a count of what the policy or the robot got changed."""
@@ -51,8 +58,8 @@ class Slot:
 
     @property
     def touches_scene(self) -> bool:
-        """Whether a perturbation of this episode acts on the scene itself."""
-        return any("scene" in link.channels for link in self._links)
+        """Whether a perturbation of this episode acts on the scene itself, or could."""
+        return any(link.touches_scene for link in self._links)
 
     # the hooks
 
@@ -70,7 +77,7 @@ class Slot:
 
     def may_move(self, step: int) -> bool:
         """Whether a perturbation may move the scene after `step` control steps."""
-        return any("scene" in link.channels and link.perturbation.may_move(step) for link in self._links)
+        return any(link.perturbation.may_move(step) for link in self._links)
 
     def tick(self, scene: Scene, step: int) -> None:
         """Let events in mid-episode happen, after `step` control steps."""

@@ -12,7 +12,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import from_json
 
-from vlabench.cards import SAFE_NAME
+from vlabench import parsing
 from vlabench.errors import StoreError
 from vlabench.files import LOCK, InUse, locked
+from vlabench.parsing import json_line
 from vlabench.problems import shown
+from vlabench.texts import short, why_no_name
 from vlabench.types import EpisodeRecord, Identity
 from vlabench.wording import counted
 
@@ -39,10 +39,12 @@ READING = "when reading\n  mend: set the permissions there, or choose another fo
 RUNS = "runs.jsonl"
 NAMED = 3
 """Conditions that a sentence names."""
-_RECORD: TypeAdapter[EpisodeRecord] = TypeAdapter(EpisodeRecord)
+_RECORD = TypeAdapter(EpisodeRecord).validator
 _FIELDS = {f.name for f in dataclasses.fields(EpisodeRecord)}
-_OPTIONAL = {f.name for f in dataclasses.fields(EpisodeRecord)
-             if f.default is not f.default_factory}  # both are dataclasses.MISSING otherwise
+_NEEDED = _FIELDS - {f.name for f in dataclasses.fields(EpisodeRecord)
+                     if f.default is not f.default_factory}  # both are dataclasses.MISSING otherwise
+MAX_FILE = 2**30
+"""Bytes of a file beside records, at most: 500 episodes take half a million."""
 
 
 @dataclass
@@ -192,7 +194,7 @@ def _mend_tail(handle: int) -> None:
     tail = tail.rpartition(b"\n")[2]
     if not tail:
         return
-    if _parsed(tail) is None:
+    if json_line(tail) is None:
         os.ftruncate(handle, size - len(tail))
     else:
         os.write(handle, b"\n")
@@ -209,7 +211,7 @@ def _records(path: Path, ignored: Counter[str]) -> Iterator[EpisodeRecord]:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        content = _parsed(line)
+        content = json_line(line)
         last = number == len(lines)
         if content is None:
             ignored[f"half a line at the end of {shown(path)}" if last else f"not a JSON line in {shown(path)}"] += 1
@@ -220,7 +222,7 @@ def _records(path: Path, ignored: Counter[str]) -> Iterator[EpisodeRecord]:
                 f"{shown(path)}, line {number}: format {written}, written by a later vlabench; this one reads up to "
                 f"format {FORMAT}\n  mend: upgrade vlabench, or choose another folder with --results DIR"
             )
-        if written != FORMAT or not _FIELDS - _OPTIONAL <= content.keys() <= _FIELDS:
+        if written != FORMAT or not _NEEDED <= content.keys() <= _FIELDS:
             ignored[f"written by another version of vlabench in {shown(path)}"] += 1
             continue
         record = _record(content)
@@ -232,9 +234,10 @@ def _records(path: Path, ignored: Counter[str]) -> Iterator[EpisodeRecord]:
 
 def _record(content: dict[str, Any]) -> EpisodeRecord | None:
     try:
-        return _RECORD.validate_python(content)
+        found: EpisodeRecord = _RECORD.validate_python(content)
     except ValidationError:
         return None
+    return found
 
 
 def content_of(path: Path) -> bytes:
@@ -242,29 +245,10 @@ def content_of(path: Path) -> bytes:
     pipe, which would be waited for.
     """
     with _explained(path, READING):
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise StoreError(f"{shown(path)}: is no plain file\n  mend: remove it from the results folder")
-        return path.read_bytes()
-
-
-def _parsed(line: bytes) -> dict[str, Any] | None:
-    try:
-        content = _loaded(line)
-    except ValueError:
-        return None
-    return content if isinstance(content, dict) else None
-
-
-def _loaded(line: bytes) -> Any:
-    """What `json.loads` gives, sooner: a table over many records takes three quarters of the time.
-
-    `from_json` refuses what the writer may have written: lone surrogates, such as a file's name in an error message may
-    hold. Those lines are left to `json.loads`.
-    """
-    try:
-        return from_json(line)
-    except ValueError:
-        return json.loads(line)
+        try:
+            return parsing.content_of(path, MAX_FILE)
+        except parsing.Unreadable as error:
+            raise StoreError(f"{shown(path)}: {error}\n  mend: remove it from the results folder") from None
 
 
 def _plain(value: Any) -> Any:
@@ -275,8 +259,9 @@ def _plain(value: Any) -> Any:
 
 
 def _safe(name: str, what: str) -> str:
-    if not SAFE_NAME.fullmatch(name):
-        raise StoreError(f"{what} {name!r} cannot be a file name: use letters, digits, '.', '_' and '-'")
+    why = why_no_name(name)
+    if why:
+        raise StoreError(f"{what} {short(name)!r} cannot be a file name: {why}")
     return name
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
+
+from vlabench.texts import NAME
 
 Image = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.floating[Any]]
@@ -17,6 +20,9 @@ Status = Literal["success", "failure", "error"]
 Phase = Literal["open", "reset", "observe", "act", "step", "worker"]
 Success = Literal["once", "end"]
 """When an episode succeeds: its goal held at some step, or it held after the last one."""
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Share = Annotated[float, Field(ge=0, le=1)]
+TaskKey = Annotated[str, Field(pattern=f"^{NAME}/[0-9]{{1,6}}$")]
 Identity = tuple[str, str, int, int]
 """What the store knows an episode by: (task key, condition, index, seed)."""
 
@@ -216,18 +222,18 @@ class EpisodeRecord:
     frame: digest per camera of the first unperturbed picture, equal for all conditions that leave the scene alone.
     """
 
-    task: str
+    task: TaskKey
     condition: str
-    index: int
+    index: Count
     seed: int
     status: Status
     success_once: bool
     success_at_end: bool
-    steps: int
+    steps: Count
     seconds: float
     instruction: str
     realised: Mapping[str, Any]
-    changed: Mapping[str, float]
+    changed: Mapping[str, Share]
     changed_first: tuple[str, ...]
     frame: Mapping[str, str]
     state: str

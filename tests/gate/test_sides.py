@@ -10,7 +10,7 @@ import pytest
 from tests.leaderboard.made import policy_card, whole_suite, written
 from vlabench import cards
 from vlabench.errors import OptionError, UnknownName
-from vlabench.gate.sides import Side, address, sides
+from vlabench.gate.sides import Side, address, holdings, sides
 from vlabench.leaderboard.definitions import Definitions
 from vlabench.types import EpisodeRecord
 
@@ -122,3 +122,11 @@ def test_records_are_those_of_the_version_alone(here: Path) -> None:
     first, second = pair("a@aaaa", "a@bbbb")
     assert {record.seed for record in records_of(first)} == {0}
     assert {record.seed for record in records_of(second)} == {1}
+
+
+def test_lines_that_are_nested_too_deeply_are_passed_over(here: Path) -> None:
+    lay(here / "new")
+    (path,) = (here / "new").glob("a/*/*/*.jsonl")
+    path.write_bytes(b"[" * 200_000 + b"\n" + path.read_bytes() + b'{"policy_digest": ' + b"[" * 200_000)
+    (holding,) = holdings(here / "new")
+    assert set(holding.versions) == {"aaaa0000"}

@@ -221,3 +221,9 @@ def test_the_submissions_here_hold_what_they_claim(name: str) -> None:
 def test_the_board_here_is_current() -> None:
     pytest.importorskip("libero", reason="needs the extra `libero`")
     assert board.stale(ROOT / "leaderboard") == []
+
+
+def test_entries_that_differ_only_in_case_are_refused(folder: Path) -> None:
+    made.submission(folder.parent, "Weak", lambda *_: False, noise=0.7)
+    with pytest.raises(SubmissionError, match="submissions: 'Weak' and 'weak' differ only in case: .*\n  mend: "):
+        board.board(folder)

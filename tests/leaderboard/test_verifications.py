@@ -103,6 +103,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
                         r"-4.0 to \+5.1 points, does not lie within ±5"),
     "no interval": (REPRODUCED | {"rerun": None}, "does not lie within ±5"),
     "a band of its own": (REPRODUCED | {"band": 0.5}, "share and band are 1.0 and 0.5, where 1.0 and 0.05 belong"),
+    "beyond counting": ({"total": 10**400}, ".*more than 64 bits"),
     "tomorrow": ({"when": "2999-01-02T03:04:05+00:00"}, "when: 2999-01-02T03:04:05.00:00 is in the future"),
     "no revision": ({"revision": None}, "revision: "),
     "no versions": ({"versions": {}}, "versions: "),
@@ -122,6 +123,25 @@ def test_what_is_not_as_it_should_be_is_refused(entry: Path, case: str) -> None:
     with pytest.raises(SubmissionError, match=f"verifications/mine/x.json: .*{reason}") as caught:
         board.board(entry.parent.parent)
     assert "\n  mend: " in str(caught.value)
+
+
+@pytest.mark.parametrize(("content", "why"), [
+    (b'{"what": "replayed", "what": "reproduced"}', "the key 'what' twice in one table"),
+    (b"[" * 10_000, "nested more than"), (b'{"band": NaN}', "band: must be a finite number"),
+    (b'{"seed": ' + b"9" * 5000 + b"}", "not valid JSON")])
+def test_what_is_not_strict_json_is_refused(entry: Path, content: bytes, why: str) -> None:
+    put(entry, {}).write_bytes(content)
+    with pytest.raises(SubmissionError, match=f"verifications/mine/x.json: cannot be read: .*{why}.*\n  mend: "):
+        board.board(entry.parent.parent)
+
+
+def test_files_have_names_for_every_system(entry: Path) -> None:
+    put(entry, verification(entry), "NUL.json")
+    with pytest.raises(SubmissionError, match="NUL.json: does not belong there"):
+        board.board(entry.parent.parent)
+    put(entry, verification(entry), "nul.json")
+    with pytest.raises(SubmissionError, match="verifications/mine: 'NUL.json' and 'nul.json' differ only in case"):
+        board.board(entry.parent.parent)
 
 
 def stray(path: Path) -> None:

@@ -66,7 +66,7 @@ def test_what_comes_from_files_is_text(tmp_path: Path) -> None:
     keys = ("command", "host", "started", "python", "revision", "cores", "processor", "platform", "episodes")
     line = {"format": 1, **dict.fromkeys(keys, EVIL)}
     runs = [json.dumps(line), "half a li", json.dumps([1]), json.dumps({"command": "vlabench run", "episodes": 3}),
-            json.dumps({"command": "half a \ud800"})]
+            json.dumps({"command": "half a \ud800"}), "[" * 200_000]
     (evil / "random" / "primitive" / "runs.jsonl").write_text("\n".join(runs))
     reader = page(evil, tmp_path / "r.html")
     assert reader.tags.count("script") == 1 and reader.text.count(EVIL) >= 8

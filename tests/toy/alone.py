@@ -14,7 +14,8 @@ from vlabench.worker import Job, Stage
 class Alone:
     """Stands in for a Crew; plays the last episode first, so that nothing can rely on the order."""
 
-    def __init__(self, job: Job, specs: Sequence[EpisodeSpec], size: int, time_limit: object, note: object) -> None:
+    def __init__(self, job: Job, specs: Sequence[EpisodeSpec], size: int, time_limit: object, note: object,
+                 option: str = "") -> None:
         self.stage, self.specs = Stage(job), list(specs)
 
     def __enter__(self) -> Self:

@@ -21,6 +21,7 @@ from vlabench.demos import layout
 from vlabench.demos.keeper import Demo, DemoKeeper
 from vlabench.errors import DataError, OptionError, UnsupportedError
 from vlabench.files import held, write_data
+from vlabench.parsing import strict_json
 from vlabench.progress import Progress
 from vlabench.runner import default_time_limit, processes
 from vlabench.types import EpisodeSpec, Task
@@ -163,7 +164,7 @@ class _Shelf:
         try:
             self.out.mkdir(parents=True, exist_ok=True)
             if path.exists():
-                found = json.loads(path.read_text())
+                found = strict_json(path.read_bytes())
                 other = [f"{key} {found['recipe'].get(key)!r}, now {value!r}"
                          for key, value in self._facts["recipe"].items() if found["recipe"].get(key) != value]
                 if found.get("protocol", 1) != self._facts["protocol"]:

@@ -25,6 +25,7 @@ import numpy as np
 from vlabench.demos.keeper import Demo
 from vlabench.errors import DataError, MissingExtra
 from vlabench.files import replacing
+from vlabench.parsing import strict_json
 from vlabench.types import Task
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def facts_of(path: Path) -> dict[str, Any]:
     """The `facts` that `join` kept in a file. Raises DataError."""
     with opened(path) as file:
         try:
-            return dict(json.loads(file["data"].attrs["vlabench"]))
+            return dict(strict_json(file["data"].attrs["vlabench"]))
         except (KeyError, ValueError, TypeError, OSError, RuntimeError) as error:
             raise DataError(f"{path}: not made by vlabench demos: {error}") from None
 

@@ -8,7 +8,6 @@ down, and they are turned. What a file does not say of itself is not guessed: su
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ import numpy.typing as npt
 from vlabench import lookup
 from vlabench.demos import layout
 from vlabench.errors import DataError
+from vlabench.parsing import strict_json
 from vlabench.problems import shown
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ def files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         what = ("a file; what is needed is the folder it is in" if folder.exists()
                 else "no demonstrations: there is no such folder")
-        raise DataError(f"--data {shown(folder)}: {what}\n  mend: --data DIR, a folder with *.hdf5 in LIBERO's layout")
+        raise DataError(f"--data {shown(folder)}: {what}\n  mend: vlabench demos --out DIR, and --data DIR; "
+                        f"or another folder with *.hdf5 in LIBERO's layout")
     found = layout.files(folder)
     if not found:
         for pattern, (what, mend) in OTHERS.items():
@@ -132,7 +133,7 @@ def _text(attribute: Any) -> str:
 
 def _said(path: Path, problem: Any) -> str:
     try:
-        said = json.loads(_text(problem))["language_instruction"]
+        said = strict_json(_text(problem))["language_instruction"]
         text = " ".join(" ".join(said if isinstance(said, list) else [said]).lower().split())
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{shown(path)}: the attribute problem_info is not LIBERO's, with a language_instruction: "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 from vlabench import cards
 from vlabench.card_types import PolicyCard
 from vlabench.errors import OptionError, UnknownName
+from vlabench.parsing import json_line
 from vlabench.problems import shown
 from vlabench.store import RUNS, Store, content_of
 from vlabench.types import EpisodeRecord
@@ -206,11 +206,10 @@ def _stem(policy: str | None) -> str | None:
 
 
 def _digests(line: bytes) -> tuple[str, str] | None:
-    try:
-        content = json.loads(line)
-        return str(content["policy_digest"]), str(content["condition_digest"])
-    except (ValueError, TypeError, KeyError):
+    content = json_line(line) or {}
+    if "policy_digest" not in content or "condition_digest" not in content:
         return None
+    return str(content["policy_digest"]), str(content["condition_digest"])
 
 
 def _listed(names: list[str]) -> str:

@@ -13,6 +13,7 @@ from vlabench.errors import OutdatedError, SubmissionError, UnknownName
 from vlabench.leaderboard.manifest import ConditionForm, Manifest
 from vlabench.plan import choose_tasks
 from vlabench.slot import named
+from vlabench.texts import shows
 from vlabench.types import EpisodeRecord, Success, Task, won
 from vlabench.wording import counted
 
@@ -92,6 +93,8 @@ def check_plausible(records: Iterable[EpisodeRecord], policy: PolicyCard, defini
         problem = _contradiction(record, task.step_limit, rule)
         if record.condition not in worded and record.instruction != task.instruction:
             problem = f"has the instruction {record.instruction[:80]!r}, not the task's"
+        elif record.condition in worded and not shows(record.instruction, most=1000):
+            problem = f"has the instruction {record.instruction[:80]!r}, which is not one line of printable text"
         elif record.realised.keys() != streams[record.condition]:
             problem = f"has drawn parameters of {sorted(record.realised)}, not of {sorted(streams[record.condition])}"
         elif record.frame.keys() != set(policy.cameras):

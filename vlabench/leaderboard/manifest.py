@@ -9,17 +9,19 @@ A submission is a folder of text, which may come from anyone:
 
 from __future__ import annotations
 
+import datetime
 import json
-import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
-from vlabench.cards import SAFE_NAME, SUBMISSION
+from vlabench.card_types import EPISODES
+from vlabench.cards import SUBMISSION
 from vlabench.conditions import condition_digest
-from vlabench.types import Success
+from vlabench.texts import LINE, MARKS, NAME, check_told_apart, file_name, line
+from vlabench.types import Success, TaskKey
 
 MANIFEST = SUBMISSION
 SUBMISSIONS = "submissions"
@@ -29,19 +31,28 @@ SEED = 0
 """Of the board's episodes: all entries of a track played the same ones."""
 
 
-def plain(text: str) -> str:
-    """The text, if it is one line that any reader shows as it is: no control, format or private characters."""
-    if any(unicodedata.category(letter)[0] in "CZ" and letter != " " for letter in text) or text != text.strip():
-        raise ValueError("must be one line of printable text")
+def day(text: str) -> str:
+    """The text, if it is a day that has begun somewhere, `2026-01-31`. Raises ValueError."""
+    begun = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=14)
+    if datetime.date.fromisoformat(text) > begun.date():
+        raise ValueError("is in the future")
     return text
 
 
-_NAME = SAFE_NAME.pattern
-Name = Annotated[str, Field(pattern=f"^{_NAME}$")]
-TaskKey = Annotated[str, Field(pattern=f"^{_NAME}/[0-9]{{1,6}}$")]
-RelativePath = Annotated[str, Field(pattern=f"^{_NAME}(/{_NAME}){{0,5}}$")]
+def _in_a_folder(key: str) -> str:
+    file_name(key.rpartition("/")[0])
+    return key
+
+
+Name = Annotated[str, Field(pattern=f"^{NAME}$"), AfterValidator(file_name)]
+RelativePath = Annotated[str, Field(pattern=f"^{NAME}(/{NAME}){{0,5}}$")]
 """Relative, with `/`; no part of it can be `..`, or begin with a dot."""
-Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(plain)]
+MOST = 10**9
+"""Of what is counted."""
+_LETTERS = LINE * (1 + MARKS)
+"""A line's characters at most, those that are not visible by themselves among them."""
+Text = Annotated[str, Field(min_length=1, max_length=_LETTERS), AfterValidator(line)]
+Count = Annotated[int, Field(ge=1, le=MOST)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -57,8 +68,8 @@ class ConditionForm(Form):
     """
 
     digest: Sha256
-    parts: tuple[tuple[Name, int, dict[str, Any]], ...]
-    protocol: int = Field(default=1, ge=1)
+    parts: tuple[tuple[Name, Count, dict[str, Any]], ...] = Field(max_length=100)
+    protocol: Count = 1
 
     @model_validator(mode="after")
     def _digest_is_of_parts(self) -> Self:
@@ -70,8 +81,8 @@ class ConditionForm(Form):
 class Claim(Form):
     """What the episodes of a condition came to, over all tasks; rate is a fraction, to six places."""
 
-    episodes: int = Field(ge=1)
-    successes: int = Field(ge=0)
+    episodes: Count
+    successes: int = Field(ge=0, le=MOST)
     rate: float = Field(ge=0, le=1)
 
 
@@ -79,7 +90,7 @@ class FileForm(Form):
     """A file of the submission; size in bytes."""
 
     path: RelativePath
-    size: int = Field(ge=0)
+    size: int = Field(ge=0, le=2**53)
     sha256: Sha256
 
 
@@ -93,21 +104,31 @@ class Manifest(Form):
     format: Literal[1]
     name: Name
     contact: Text
-    notes: Annotated[str, Field(max_length=200), AfterValidator(plain)] = ""
-    created: str = Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+    notes: Annotated[str, Field(max_length=_LETTERS), AfterValidator(line)] = ""
+    created: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(day)]
     policy: Name
     policy_digest: Sha256
-    revision: int = Field(ge=1)
+    revision: Count
     simulator: Name
     assets: Name
     suite: Name
-    episodes: int = Field(ge=1)
+    episodes: int = Field(ge=1, le=EPISODES)
     success: Success | None = None
-    tasks: tuple[TaskKey, ...] = Field(min_length=1)
-    conditions: dict[Name, ConditionForm] = Field(min_length=1)
-    versions: dict[Name, Text] = Field(min_length=1)
-    rates: dict[Name, Claim]
-    files: tuple[FileForm, ...]
+    tasks: tuple[Annotated[TaskKey, AfterValidator(_in_a_folder)], ...] = Field(min_length=1, max_length=1000)
+    conditions: dict[Name, ConditionForm] = Field(min_length=1, max_length=1000)
+    versions: dict[Name, Text] = Field(min_length=1, max_length=100)
+    rates: dict[Name, Claim] = Field(max_length=1000)
+    files: tuple[FileForm, ...] = Field(max_length=10_000)
+
+    @model_validator(mode="after")
+    def _files_are_told_apart_everywhere(self) -> Self:
+        task_sets = dict.fromkeys(key.rpartition("/")[0] for key in self.tasks)
+        for field, names in (("conditions", self.conditions), ("tasks", task_sets)):
+            try:
+                check_told_apart(names)
+            except ValueError as error:
+                raise ValueError(f"{field}: {error}") from None
+        return self
 
     def expected_files(self) -> dict[str, int]:
         """Path → number of episodes in it; 0 for a card."""

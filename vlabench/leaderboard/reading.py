@@ -2,9 +2,10 @@
 
 What is refused, always with the file and the reason: anything but the expected plain files (no archives, links, devices
 or strays), sizes beyond what so many episodes can take (looked at before a byte is read), hashes that differ, text that
-is not strict JSON or TOML, numbers that are none, episodes that are absent, doubled, copied or of another policy, pack,
-suite or version, and success rates that the episodes do not give. Nothing of a submission is ever executed, and no path
-in it is opened that is not below its folder.
+is not strict JSON or TOML (see `parsing`), texts that are long or do not show as they are, numbers that are none,
+episodes that are absent, doubled, copied or of another policy, pack, suite or version, and success rates that the
+episodes do not give. Nothing of a submission is ever executed, and no path in it is opened that is not below its
+folder.
 """
 
 from __future__ import annotations
@@ -13,22 +14,24 @@ import hashlib
 import math
 import os
 import stat
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
-from pydantic_core import from_json
 
 from vlabench import cards, lineage, registry, store
 from vlabench.card_types import PolicyCard
 from vlabench.errors import CardError, SubmissionError
 from vlabench.leaderboard.definitions import Definitions, check_current, check_plausible
-from vlabench.leaderboard.manifest import MANIFEST, SEED, Claim, Manifest, plain
-from vlabench.problems import one_line_each, shown
+from vlabench.leaderboard.manifest import MANIFEST, SEED, Claim, FileForm, Manifest
+from vlabench.parsing import Unreadable, content_of, keys_in, strict_json
+from vlabench.problems import one_line_each, shown, told
+from vlabench.texts import line as one_line
+from vlabench.texts import short
 from vlabench.types import EpisodeRecord, won
 from vlabench.wording import counted
 
@@ -38,17 +41,41 @@ LISTED = 100
 MAX_CARD = 2**16
 MAX_LINE = 2**14
 """Bytes of an episode's line; the longest that a run writes are below 3,000."""
+MAX_RECORDS = 2**26
+"""Bytes of a file of episodes, whatever their number; 500 take half a million."""
 DIGITS = 6
 """Decimal places of a claimed rate."""
+
+
+class _Absent(str):
+    """What a key holds that a line has not: an empty text that can be told from one that is there."""
+
+
+_ABSENT = _Absent()
+_NO_MILESTONES: Mapping[str, bool] = {}
 
 
 @checked_dataclass(frozen=True, config=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False))
 class _Line(EpisodeRecord):
     """A line of a records' file."""
 
+    instruction: Annotated[str, Field(max_length=1000)]
+    finished: Annotated[str, Field(max_length=100)] = _ABSENT
+    phase: str = _ABSENT
+    error: str = _ABSENT
+    message: str = _ABSENT
+    milestones: Mapping[str, bool] = field(default_factory=lambda: _NO_MILESTONES)
     format: Literal[0, 1] = 0
 
+    @property
+    def keys(self) -> float:
+        """How many keys the line has, at all depths, each of them once; NaN, if a drawn parameter is not finite."""
+        absent = sum(text is _ABSENT for text in (self.finished, self.phase, self.error, self.message))
+        return (_KEYS - absent - (self.milestones is _NO_MILESTONES) + len(self.changed) + len(self.frame)
+                + len(self.versions) + len(self.milestones) + keys_in(self.realised))
 
+
+_KEYS = len(fields(EpisodeRecord)) + 1
 _LINE = TypeAdapter(_Line).validator
 
 
@@ -71,8 +98,6 @@ def read(folder: Path, known: Definitions | None = None) -> Submission:
     """
     try:
         return _read(folder, known or Definitions())
-    except RecursionError:
-        raise SubmissionError(f"{shown(folder)}: text that is nested too deeply to be read") from None
     except OSError as error:
         raise SubmissionError(f"{shown(folder)}: {error.strerror}: {error.filename}") from error
 
@@ -84,10 +109,13 @@ def _read(folder: Path, known: Definitions) -> Submission:
     content, manifest = _manifest(folder)
     _check_layout(folder, manifest)
     files = {file.path: file for file in manifest.files}
-    texts = {path: _bytes(folder / path, files[path].sha256) for path in manifest.expected_files()}
+    expected = manifest.expected_files()
+    for path, count in expected.items():
+        if not count:
+            _bytes(folder / path, files[path])
     policy = _policy(folder, manifest)
-    records = [record for path, count in manifest.expected_files().items() if count
-               for record in _records(folder / path, texts[path], count, manifest)]
+    records = [record for path, count in expected.items() if count
+               for record in _records(folder / path, _bytes(folder / path, files[path]), count, manifest)]
     _check_whole(records, manifest, shown(folder))
     _check_created(records, manifest, shown(folder / MANIFEST))
     if rates(records, manifest) != manifest.rates:
@@ -113,11 +141,12 @@ def rates(records: Iterable[EpisodeRecord], manifest: Manifest) -> dict[str, Cla
 
 def _manifest(folder: Path) -> tuple[bytes, Manifest]:
     path = folder / MANIFEST
-    check_file(path, MAX_MANIFEST)
-    content = path.read_bytes()
-    check_numbers(path, content)
+    content = bytes_of(path, MAX_MANIFEST)
     try:
+        strict_json(content)
         manifest = Manifest.model_validate_json(content)
+    except Unreadable as error:
+        raise SubmissionError(f"{shown(path)}: {error}") from None
     except ValidationError as error:
         raise SubmissionError(one_line_each(error, Manifest, shown(path))) from None
     if manifest.name != folder.absolute().name:
@@ -142,28 +171,30 @@ def _check_layout(folder: Path, manifest: Manifest) -> None:
         raise SubmissionError(f"{where}: files: {path!r} {verdict}")
     for path in _walk(folder):
         if path not in expected and path != MANIFEST:
-            raise SubmissionError(f"{shown(folder)}: {path!r} does not belong there: a submission holds the plain "
-                                  f"files that its manifest lists, and nothing else")
+            raise SubmissionError(f"{shown(folder)}: {short(path, 200)!r} does not belong there: a submission holds "
+                                  f"the plain files that its manifest lists, and nothing else")
     for path, count in expected.items():
-        check_file(folder / path, count * MAX_LINE or MAX_CARD)
+        check_file(folder / path, min(count * MAX_LINE, MAX_RECORDS) or MAX_CARD)
         size = (folder / path).lstat().st_size
         if size != listed[path].size:
             raise SubmissionError(f"{shown(folder / path)}: {size} bytes, but the manifest says {listed[path].size}: "
                                   f"altered after it was submitted?")
 
 
-def _walk(folder: Path, prefix: str = "") -> Iterator[str]:
+def _walk(folder: Path) -> Iterator[str]:
     """All below a folder that is no folder itself, links to folders among them, and folders that are empty."""
-    empty = True
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            empty = False
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(Path(entry.path), f"{prefix}{entry.name}/")
-            else:
-                yield prefix + entry.name
-    if empty:
-        yield prefix
+    waiting = [""]
+    while waiting:
+        prefix, empty = waiting.pop(), True
+        with os.scandir(folder / prefix) as entries:
+            for entry in entries:
+                empty = False
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(f"{prefix}{entry.name}/")
+                else:
+                    yield prefix + entry.name
+        if empty:
+            yield prefix
 
 
 def check_file(path: Path, most: int) -> None:
@@ -178,9 +209,19 @@ def check_file(path: Path, most: int) -> None:
         raise SubmissionError(f"{shown(path)}: {found.st_size} bytes; what belongs there takes at most {most}")
 
 
-def _bytes(path: Path, sha256: str) -> bytes:
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != sha256:
+def bytes_of(path: Path, most: int) -> bytes:
+    """What is in a plain file of at most so many bytes. Raises SubmissionError, OSError."""
+    check_file(path, most)
+    try:
+        return content_of(path, most)
+    except Unreadable as error:  # changed since it was looked at
+        raise SubmissionError(f"{shown(path)}: {error}") from None
+
+
+def _bytes(path: Path, listed: FileForm) -> bytes:
+    """What is in a file that is listed; its size has been looked at."""
+    content = bytes_of(path, listed.size)
+    if hashlib.sha256(content).hexdigest() != listed.sha256:
         raise SubmissionError(f"{shown(path)}: its SHA-256 is not the manifest's: altered after it was submitted?")
     return content
 
@@ -189,19 +230,18 @@ def _policy(folder: Path, manifest: Manifest) -> PolicyCard:
     """The submitted card. Its digest is that of the manifest, where the adapter is here in the same revision."""
     path = folder / "cards" / "policies" / f"{manifest.policy}.toml"
     try:
-        card = cards.load_policy(str(path), foreign=True)
-        seen = lineage.seen(card, paths=False)
+        return _checked(cards.load_policy(str(path), foreign=True), manifest)
     except CardError as error:
         raise SubmissionError(str(error)) from None
-    except ValueError as error:  # numbers too long for Python, for instance
-        raise SubmissionError(f"{shown(path)}: cannot be read: {error}") from None
-    texts = [("title", card.title), ("source", card.source), *(("training.options", name) for name in seen.names),
-             *(("training.options", name) for name in seen.unknown)]
-    for key, text in texts:
+
+
+def _checked(card: PolicyCard, manifest: Manifest) -> PolicyCard:
+    path, seen = card.path, lineage.seen(card, paths=False)
+    for name in (*seen.names, *seen.unknown):
         try:
-            plain(text)
+            one_line(name)
         except ValueError as error:
-            raise SubmissionError(f"{shown(path)}: {key}: {error}") from None
+            raise SubmissionError(f"{shown(path)}: training.options: {error}, not {short(name)!r}") from None
     if card.adapter in registry.names("adapter") and registry.adapter(card.adapter).revision == manifest.revision:
         digest = card.digest_with(manifest.versions.get("adapter", ""))
         if digest != manifest.policy_digest:
@@ -212,21 +252,30 @@ def _policy(folder: Path, manifest: Manifest) -> PolicyCard:
 
 def _records(path: Path, content: bytes, count: int, manifest: Manifest) -> Iterator[EpisodeRecord]:
     """The episodes of a file, each of them of the file's task set and condition and the manifest's everything."""
-    check_numbers(path, content)
-    lines = content.split(b"\n")
-    if lines.pop() != b"" or len(lines) != count:
-        raise SubmissionError(f"{shown(path)}: {counted(len(lines), 'line')}, where {counted(count, 'episode')} belong")
+    ends, whole = content.count(b"\n"), content.endswith(b"\n")
+    if ends != count or not whole:
+        more = "" if whole else " and one without an end"
+        raise SubmissionError(f"{shown(path)}: {counted(ends, 'line')}{more}, where "
+                              f"{counted(count, 'episode')} belong")
     known = {"format": store.FORMAT, "policy": manifest.policy, "assets": manifest.assets, "condition": path.stem,
              "seed": SEED, "policy_digest": manifest.policy_digest,
              "condition_digest": manifest.conditions[path.stem].digest, "versions": manifest.versions}
     values, start = tuple(known.values()), f"{path.parent.name}/"
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(content[:-1].split(b"\n"), 1):
+        if len(line) > MAX_LINE:
+            raise SubmissionError(f"{shown(path)}, line {number}: {len(line)} bytes; an episode takes "
+                                  f"at most {MAX_LINE}")
         try:
             found: _Line = _LINE.validate_json(line)
+            # as many colons as keys, but for those in a time: no key is there twice, and no text hides another
+            if line.count(b":") != found.keys + found.finished.count(":") or b"\\" in line:
+                strict_json(line)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise SubmissionError(f"{shown(path)}, line {number}: {place}: {first['msg']}") from None
+            place = f"{told(first['loc'])}: " if first["loc"] else ""
+            raise SubmissionError(f"{shown(path)}, line {number}: {place}{first['msg']}") from None
+        except Unreadable as error:
+            raise SubmissionError(f"{shown(path)}, line {number}: {error}") from None
         if not found.task.startswith(start) or values != (
                 found.format, found.policy, found.assets, found.condition, found.seed, found.policy_digest,
                 found.condition_digest, found.versions):
@@ -265,16 +314,6 @@ def _check_created(records: Iterable[EpisodeRecord], manifest: Manifest, where: 
     if max(days) > manifest.created:
         raise SubmissionError(f"{where}: created: {manifest.created} is before the last of its episodes was finished "
                               f"({max(days)})\n  mend: submit it anew; vlabench submit dates it")
-
-
-def check_numbers(path: Path, content: bytes) -> None:
-    """Raises SubmissionError for NaN and infinities, which JSON has not but its readers take."""
-    if b"NaN" in content or b"Infinity" in content:
-        for number, line in enumerate(content.split(b"\n") if path.suffix == ".jsonl" else [content], 1):
-            try:
-                from_json(line, allow_inf_nan=False)
-            except ValueError as error:
-                raise SubmissionError(f"{shown(path)}, line {number}: {error}") from None
 
 
 def _told(claim: Claim | None) -> str:

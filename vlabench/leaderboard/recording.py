@@ -6,9 +6,10 @@ from pathlib import Path
 
 from vlabench import provenance
 from vlabench.errors import OptionError, StoreError
-from vlabench.leaderboard.manifest import SUBMISSIONS, plain
+from vlabench.leaderboard.manifest import SUBMISSIONS
 from vlabench.leaderboard.verifications import VERIFICATIONS, VerificationForm
 from vlabench.problems import shown
+from vlabench.texts import shows
 
 
 def signer(submission: Path, record: bool, by: str | None, board: Path, seed: int | None = None) -> str | None:
@@ -23,11 +24,7 @@ def signer(submission: Path, record: bool, by: str | None, board: Path, seed: in
                           f"  mend: leave --seed out; the one that is drawn is recorded")
     if by is None:
         raise OptionError("--record: whoever verified must be named\n  mend: --record --by NAME")
-    try:
-        good = 0 < len(plain(by)) <= 200
-    except ValueError:
-        good = False
-    if not good:
+    if not shows(by):
         raise OptionError(f"--by {by[:80]!r}: must be one line of printable text, 1 to 200 characters\n"
                           f"  mend: --by NAME")
     entry = board / SUBMISSIONS / submission.absolute().name

@@ -23,6 +23,7 @@ from vlabench.leaderboard.reading import Submission, read
 from vlabench.leaderboard.verifications import Class, Known, Verified, class_of, read_all
 from vlabench.litter import uncollected
 from vlabench.problems import shown
+from vlabench.texts import check_told_apart
 from vlabench.types import won
 
 MANY = 24
@@ -74,6 +75,10 @@ def standings(folder: Path) -> tuple[list[Standing], list[Outdated]]:
     """
     places = sorted((folder / SUBMISSIONS).iterdir()) if (folder / SUBMISSIONS).is_dir() else []
     found, outdated, problems = list[Standing](), list[Outdated](), list[str]()
+    try:
+        check_told_apart(place.name for place in places)
+    except ValueError as error:
+        problems.append(f"{shown(folder / SUBMISSIONS)}: {error}\n  mend: rename one of them")
     for each in _read_by_several(places) if len(places) >= MANY else _read_here(places):
         if isinstance(each, Standing):
             found.append(each)

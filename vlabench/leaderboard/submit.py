@@ -15,7 +15,6 @@ from pydantic import ValidationError
 
 from vlabench import cards, plan, provenance, registry, store
 from vlabench.card_types import PolicyCard
-from vlabench.cards import SAFE_NAME
 from vlabench.errors import OptionError, StoreError, SubmissionError
 from vlabench.leaderboard.definitions import Definition, Definitions, check_plausible
 from vlabench.leaderboard.manifest import MANIFEST, FileForm, Manifest
@@ -23,6 +22,7 @@ from vlabench.leaderboard.reading import Submission, rates, read
 from vlabench.plan import Plan
 from vlabench.problems import one_line_each, shown
 from vlabench.store import Store
+from vlabench.texts import why_no_name
 from vlabench.types import EpisodeRecord
 from vlabench.wording import counted
 
@@ -38,8 +38,9 @@ def submit(results: Path, policy_name: str, suite_name: str, *, name: str, conta
     Raises what cards and plan raise; OptionError for a name, contact or folder that cannot be; SubmissionError for
     records that are incomplete, errors, of several versions, contradictory, or made with another card.
     """
-    if not SAFE_NAME.fullmatch(name):
-        raise OptionError(f"--name {name!r}: use letters, digits, '.', '_' and '-', a letter or digit first")
+    why = why_no_name(name)
+    if why:
+        raise OptionError(f"--name {name!r}: {why}")
     if out.name != name:
         raise OptionError(f"--out {out}: the folder must be called {name!r}, as the submission")
     if out.exists() or out.is_symlink():

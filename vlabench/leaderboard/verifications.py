@@ -16,11 +16,12 @@ from typing import Literal, NamedTuple, get_args
 from pydantic import Field, ValidationError, model_validator
 from typing_extensions import Self
 
-from vlabench.cards import SAFE_NAME
 from vlabench.errors import SubmissionError
-from vlabench.leaderboard.manifest import Form, Name, Sha256, Text
-from vlabench.leaderboard.reading import check_file, check_numbers
+from vlabench.leaderboard.manifest import MOST, Count, Form, Name, Sha256, Text
+from vlabench.leaderboard.reading import bytes_of
+from vlabench.parsing import Unreadable, strict_json
 from vlabench.problems import one_line_each, shown
+from vlabench.texts import check_told_apart, why_no_name
 from vlabench.wording import counted
 
 VERIFICATIONS = "verifications"
@@ -71,11 +72,11 @@ class VerificationForm(Form):
     by: Text
     vlabench: Text
     revision: Text
-    versions: dict[Name, Text] = Field(min_length=1)
-    seed: int = Field(ge=0)
-    sample: int = Field(ge=1)
-    total: int = Field(ge=1)
-    agreed: int = Field(ge=0)
+    versions: dict[Name, Text] = Field(min_length=1, max_length=100)
+    seed: int = Field(ge=0, lt=2**64)
+    sample: Count
+    total: Count
+    agreed: int = Field(ge=0, le=MOST)
     share: float | None = None
     band: float | None = None
     rerun: Rerun | None = None
@@ -174,10 +175,14 @@ def _inside(folder: Path, board: Path, problems: list[str]) -> Iterator[Path]:
                             f"  mend: remove it")
             return
         inside = sorted(os.listdir(folder))
+        check_told_apart(inside)
     except FileNotFoundError:
         return
     except OSError as error:
         problems.append(f"{shown(folder)}: cannot be read: {error.strerror}")
+        return
+    except ValueError as error:
+        problems.append(f"{shown(folder)}: {error}\n  mend: rename one of them")
         return
     if folder != board / VERIFICATIONS and len(inside) > MAX_FILES:
         problems.append(f"{shown(folder)}: {len(inside)} files; an entry has at most {MAX_FILES} verifications\n"
@@ -187,17 +192,16 @@ def _inside(folder: Path, board: Path, problems: list[str]) -> Iterator[Path]:
 
 
 def _read(path: Path, entry: Known) -> VerificationForm:
-    if path.suffix != ".json" or not SAFE_NAME.fullmatch(path.name):
+    if path.suffix != ".json" or why_no_name(path.name):
         raise SubmissionError(f"{shown(path)}: does not belong there: verifications are files NAME.json\n"
                               f"  mend: remove it")
     try:
-        check_file(path, MAX_SIZE)
-        content = path.read_bytes()
-        check_numbers(path, content)
+        content = bytes_of(path, MAX_SIZE)
+        strict_json(content)
         form = VerificationForm.model_validate_json(content)
     except ValidationError as error:
         raise SubmissionError(f"{one_line_each(error, VerificationForm, shown(path))}\n  {MEND}") from None
-    except (OSError, RecursionError) as error:
+    except (OSError, Unreadable) as error:
         raise SubmissionError(f"{shown(path)}: cannot be read: {error}\n  {MEND}") from None
     if form.name != path.parent.name:
         raise SubmissionError(f"{shown(path)}: name: {form.name!r} lies in the folder of another entry\n  {MEND}")

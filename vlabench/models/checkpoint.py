@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import torch
@@ -12,6 +11,7 @@ from safetensors.torch import save
 
 from vlabench.errors import DataError
 from vlabench.models.nano import NanoConfig, NanoVLA
+from vlabench.parsing import strict_json
 from vlabench.problems import one_line_each, shown
 
 KEY = "nano"
@@ -29,7 +29,7 @@ def load(path: Path, device: torch.device | str = "cpu") -> NanoVLA:
     """The network of a file, in float32, ready to act. Raises DataError if it is damaged or of other sizes."""
     try:
         with safe_open(path, framework="pt") as file:
-            config = NanoConfig.model_validate(json.loads((file.metadata() or {})[KEY]))
+            config = NanoConfig.model_validate(strict_json((file.metadata() or {})[KEY]))
             state = {name: file.get_tensor(name).float() for name in file.keys()}
         network = NanoVLA(config)
         network.load_state_dict(state)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from vlabench.conditions import CLEAN, Condition
 from vlabench.errors import VlabenchError
 from vlabench.gather import Origin, Owner
 from vlabench.markup import Html, cell, tag, together
+from vlabench.parsing import json_line
 from vlabench.plots import Data
 from vlabench.preview import described
 from vlabench.problems import shown
@@ -69,11 +69,8 @@ def runs(origin: Origin) -> list[dict[str, Any]]:
         return []
     found = []
     for line in lines:
-        try:
-            content = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(content, dict) and content.get("command"):
+        content = json_line(line)
+        if content and content.get("command"):
             found.append(content)
     return found
 

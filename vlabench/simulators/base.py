@@ -49,7 +49,9 @@ class Scene(ABC):
     def place(self, episodes: Sequence[EpisodeSpec]) -> None:
         """Put copies into their episodes' start states, not yet settled; as many copies at most as were opened.
 
-        What is observed and stepped from now on is that many copies. What capabilities changed is put back by `renew`.
+        What is observed and stepped from now on is that many copies. Nothing of earlier episodes may be left, caches of
+        contacts included: where an engine cannot forget, building the copy anew here is right. What capabilities
+        changed is put back before (`renew`).
         """
 
     def settle(self) -> None:
@@ -71,7 +73,11 @@ class Scene(ABC):
 
     @abstractmethod
     def state_digest(self) -> tuple[str, ...]:
-        """A digest of each copy's full physical state: two plays of one episode must agree on it."""
+        """A digest of each copy's state: two plays of one episode must agree on it.
+
+        Of the whole physical state, and of every parameter that a capability can change and pictures need not show,
+        such as a mass: a perturbation that changes nothing else would pass for one that does nothing.
+        """
 
     def slot(self, b: int) -> Scene:
         """The view of copy `b` that a perturbation's scene hooks act on. A scene of one copy is its own view."""
@@ -87,13 +93,15 @@ class Scene(ABC):
         """Put back what `save` kept."""
         return None
 
-    def renew(self, touching: bool) -> None:
-        """New episodes begin, which change the scene itself or not (`touching`): nothing of those before is left."""
+    def renew(self) -> None:
+        """New episodes are about to be placed: what those before changed in the scene is put back."""
         if self._touched:
             self.restore(self._saved)
-        elif touching:
-            self._saved = self.save()
-        self._touched = touching
+        self._touched = False
+
+    def touch(self) -> None:
+        """These episodes, just placed, are going to change the scene: how it is now is kept."""
+        self._saved, self._touched = self.save(), True
 
     _saved: Any = None
     _touched: bool = False

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from vlabench import __version__, provenance, registry
-from vlabench.card_types import Made, PolicyCard, Weights
+from vlabench.card_types import COMMAND, Made, PolicyCard, Weights
 from vlabench.cards import load_policy, write_policy
 from vlabench.errors import CardError, DataError, DeviceError, MissingExtra, OptionError
 from vlabench.files import LOCK, held, write_data
+from vlabench.parsing import strict_json
 from vlabench.problems import one_line_each, shown
 from vlabench.runner import processes
+from vlabench.texts import short
 from vlabench.training.display import Display
 
 if TYPE_CHECKING:
@@ -126,7 +128,8 @@ class _Facts:
                                 "data": data}
         try:
             begun = any(path.name not in (FACTS, LOCK) for path in out.iterdir())  # else it was refused at once
-            self._facts = json.loads(self._path.read_text()) if begun and self._path.exists() else {**mine, "runs": []}
+            known = begun and self._path.exists()
+            self._facts = strict_json(self._path.read_bytes()) if known else {**mine, "runs": []}
         except (OSError, ValueError) as error:
             raise DataError(f"{shown(self._path)}: cannot be read: {error}") from error
         for key, value in mine.items():
@@ -153,8 +156,8 @@ class _Facts:
     def made(self, data: str) -> Made:
         """For the card: the first command and revision, and the time of all runs."""
         first = self._facts["runs"][0]
-        return Made(command=first["command"], revision=first["revision"] or "", seed=self._facts["seed"],
-                    minutes=round(self.seconds / 60, 1), data=data)
+        return Made(command=short(first["command"], COMMAND), revision=first["revision"] or "",
+                    seed=self._facts["seed"], minutes=round(self.seconds / 60, 1), data=short(data, COMMAND))
 
     def spent(self, seconds: float) -> None:
         """Note how long this run took."""
