@@ -449,3 +449,16 @@ def test_records_of_a_policy_name_what_it_computes_with() -> None:
     torch = pytest.importorskip("torch", reason="needs the extra `train`")
     assert cards.load_policy("nano-sft").versions() == {"torch": torch.__version__.partition("+")[0]}
     assert cards.load_policy("expert").versions() == {}
+
+
+def test_the_simulator_is_no_part_of_what_a_policy_is(home: Path) -> None:
+    """Cards of before say none, and records go by the digest."""
+    for name, line in {"a": "", "b": 'simulator = "libero"\n', "c": 'simulator = "x"\n'}.items():
+        (home / "policies" / f"{name}.toml").write_text(POLICY + line)
+    loaded = [load_policy(name) for name in "abc"]
+    assert [card.simulator for card in loaded] == [None, "libero", "x"] and len({card.digest for card in loaded}) == 1
+    refused(UnknownName, lambda name: load_policy(name).engine, "c")
+
+
+def test_every_shipped_policy_says_its_simulator() -> None:
+    assert {load_policy(name).simulator for name in cards.policy_names()} == {"libero"}

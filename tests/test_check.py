@@ -9,7 +9,7 @@ import pytest
 from vlabench import cards
 from vlabench.card_types import PolicyCard
 from vlabench.check import check, simulators_for
-from vlabench.errors import UnsupportedError
+from vlabench.errors import UnknownName, UnsupportedError
 
 pytestmark = pytest.mark.usefixtures("toy_plugin")
 
@@ -88,13 +88,19 @@ def test_an_unknown_name_and_a_card_that_cannot_be_read_are_findings_like_others
     assert "no file" in "".join(finding.text for finding in check(str(tmp_path / "nobody.toml")))
 
 
-def test_a_policy_plays_where_its_cameras_are_and_first_where_its_pack_is() -> None:
+def test_a_policy_plays_where_its_card_says_or_where_its_cameras_and_packs_are() -> None:
     def card(**fields: object) -> PolicyCard:
         return cards.load_policy("toy-seeker").model_copy(update=fields)
 
     assert simulators_for(card()) == ["toy"]
     assert simulators_for(card(cameras=("agentview",), assets=("official",))) == ["libero"]
-    assert simulators_for(card(cameras=(), assets=("primitive",))) == ["libero", "toy"]
-    assert simulators_for(card(cameras=(), assets=("plain",))) == ["toy", "libero"]
-    with pytest.raises(UnsupportedError, match="no simulator has all of top, wrist"):
+    assert simulators_for(card(cameras=(), assets=("primitive", "plain"))) == ["libero", "toy"]
+    assert simulators_for(card(cameras=(), assets=("primitive", "plain"), simulator="toy")) == ["toy"]
+    with pytest.raises(UnsupportedError, match="looks at camera 'top', which simulator Libero has not"):
+        simulators_for(card(simulator="libero"))
+    with pytest.raises(UnknownName, match=r"toy-seeker.toml: simulator: did you mean 'toy'\?"):
+        simulators_for(card(simulator="tyo"))
+    with pytest.raises(UnsupportedError, match="no simulator has all of top, side, official"):
+        simulators_for(card(assets=("official",)))
+    with pytest.raises(UnsupportedError, match="no simulator has all of top, wrist, plain"):
         simulators_for(card(cameras=("top", "wrist")))

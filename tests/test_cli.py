@@ -313,6 +313,7 @@ def test_assets_are_built_where_one_says(here: Path) -> None:
     (here / "mine" / "thesis.tex").touch()
     check_refused(vlabench("assets", "build", "--out", str(here / "mine")), 2, "is not a primitive asset pack")
     check_refused(vlabench("assets", "fetch", "liberio"), 2, "unknown download 'liberio': did you mean 'libero'?")
+    check_refused(vlabench("assets", "build", "toy"), 2, "unknown generated pack 'toy'")
 
 
 def test_show_explains_every_name_there_is() -> None:

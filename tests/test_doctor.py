@@ -11,15 +11,16 @@ from typer.testing import CliRunner, Result
 
 from vlabench import doctor
 from vlabench.cli import app
-from vlabench.doctor import Check
-from vlabench.simulators.libero import gl, packs
+from vlabench.diagnosis import Check
+from vlabench.errors import UnsupportedError
+from vlabench.simulators.libero import diagnosis
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is drawn unless a test asks for it."""
     for name in ("drawing", "scene"):
-        monkeypatch.setattr(doctor, f"_{name}", lambda name=name: Check(name, True, "assumed"))
+        monkeypatch.setattr(diagnosis, f"_{name}", lambda name=name: Check(name, True, "assumed"))
 
 
 def ask(*args: str) -> Result:
@@ -33,51 +34,13 @@ def state(result: Result) -> dict[str, str]:
     return {rest.strip().partition("  ")[0]: mark for mark, _, rest in lines}
 
 
-@pytest.mark.parametrize("version", ["3.2.7", "3.3.5"])
-def test_a_mujoco_whose_last_bits_differ_is_pointed_out(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.metadata, "version", lambda name: version)
-    (check,) = doctor._mujoco()
-    assert check.mark == "absent" and "before 3.3.6" in check.found and "mujoco>=3.3.6,<3.4" in check.mend
-
-
-@pytest.mark.parametrize(("version", "mark"), [("3.3.7", "ok"), ("3.3.6", "ok"), ("3.8.1", "absent")])
-def test_a_mujoco_that_changes_a_task_is_pointed_out(version: str, mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.metadata, "version", lambda name: version)
-    (check,) = doctor._mujoco()
-    assert check.mark == mark and version in check.found
-    assert ("libero_spatial/5" in check.found, "mujoco>=3.3.6,<3.4" in check.mend) == (mark == "absent",) * 2
-
-
 def test_here_a_run_works(tmp_path: Path) -> None:
     pytest.importorskip("libero", reason="needs the extra `libero`")
     result = ask("--results", str(tmp_path / "not" / "yet"))
-    assert result.exit_code == 0 and "a run would work here" in result.stdout
+    assert result.exit_code == 0 and "a run would work here, in libero" in result.stdout
     assert {mark for name, mark in state(result).items() if name not in (
         "extra train", "assets official", "GPU")} == {"ok"}
     assert len(state(result)) == 13 and list(tmp_path.iterdir()) == []
-
-
-def test_a_real_picture_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("mujoco", reason="needs the extra `libero`")
-    monkeypatch.undo()
-    drawn = doctor._drawing()
-    assert drawn.works and drawn.found.rpartition(" ")[2] in gl.BACKENDS
-    monkeypatch.setattr(doctor, "_DRAW", "import sys; sys.exit('GLError: no context')")
-    assert doctor._drawing() == Check("drawing", False, "GLError: no context", gl.INSTALL)
-    monkeypatch.setattr(doctor, "_DRAW", "import os; os.abort()")
-    assert "exit status -6" in doctor._drawing().found
-    monkeypatch.setattr(gl, "loads", lambda backend: False)
-    assert doctor._drawing().mend == gl.INSTALL and not doctor._drawing().works
-
-
-@pytest.mark.slow
-def test_a_real_scene_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("libero", reason="needs the extra `libero`")
-    monkeypatch.undo()
-    assert doctor._scene() == Check("scene", True, "the first look of libero_spatial/0")
-    monkeypatch.setattr(doctor, "_LOOK", "raise PermissionError(13, 'Permission denied', 'x.log')")
-    found = doctor._scene()
-    assert not found.works and found.found == "PermissionError: [Errno 13] Permission denied: 'x.log'"
 
 
 def test_missing_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -121,7 +84,7 @@ def test_a_disk_that_is_short(free: int, mark: str, monkeypatch: pytest.MonkeyPa
 
 def test_kernels_of_one_s_own_are_told_and_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
-    (check,) = [each for each in doctor.diagnose(tmp_path) if each.name == "arithmetic"]
+    (check,) = [each for each in doctor.diagnose(tmp_path).checks if each.name == "arithmetic"]
     assert check.works and check.found.endswith("kernels of its own: records may differ elsewhere")
 
 
@@ -155,14 +118,18 @@ def test_packages_with_different_opencvs_in_one_folder(installed: dict[str, str]
         assert all(f"{name} {each}" in check.found for name, each in installed.items())
 
 
-def test_the_official_assets_are_named_with_their_copy_or_how_to_get_them(monkeypatch: pytest.MonkeyPatch,
-                                                                          tmp_path: Path) -> None:
-    monkeypatch.setattr(packs, "official", lambda: tmp_path)
-    monkeypatch.setattr(packs, "_used", lambda assets: {"scene.xml": b"<mujoco/>"})
-    monkeypatch.setattr(packs, "folder", lambda pack: tmp_path)
-    check = doctor._assets()[1]
-    assert check.works and check.found == f"{tmp_path} (copy {packs.digest('official')})"
-    monkeypatch.undo()
-    monkeypatch.setenv("VLABENCH_ASSETS", str(tmp_path))
-    check = doctor._assets()[1]
-    assert check.mark == "absent" and check.mend.endswith("run vlabench assets fetch libero")
+@pytest.mark.usefixtures("toy_plugin")
+def test_every_simulator_is_asked_and_one_that_works_is_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = state(ask("--results", str(tmp_path)))
+    assert found["Toy plain"] == found["assets primitive"] == "ok"
+    monkeypatch.setattr(diagnosis, "_scene", lambda: Check("scene", False, "black", "mend it"))
+    result = ask("--results", str(tmp_path))
+    assert result.exit_code == 0 and "a run would work here, in toy\n" in result.stdout
+    assert state(result)["scene"] == "absent" and "scene: if you want it: mend it" in result.stdout
+    monkeypatch.setattr("tests.toy.toy.Toy.check", failing)
+    result = ask("--results", str(tmp_path))
+    assert result.exit_code == 1 and state(result)["scene"] == state(result)["Toy plain"] == "missing"
+
+
+def failing(self: object) -> None:
+    raise UnsupportedError("broken\n  mend: repair it")

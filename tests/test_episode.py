@@ -22,7 +22,7 @@ from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import Draws
 from vlabench.simulators.base import Scene
 from vlabench.slot import variant_of
-from vlabench.types import Decision, EpisodeSpec, Floats, Observation, Outcome, Task
+from vlabench.types import ActionSpace, Decision, EpisodeSpec, Floats, Observation, Outcome, Task
 
 CAMERAS = ("top", "side")
 TASK = Toy("plain").tasks("toy_points")[0]
@@ -67,7 +67,7 @@ class Late(Perturbation):
     def channels(self, cameras: Sequence[str]) -> frozenset[str]:
         return frozenset(f"images/{camera}" for camera in cameras)
 
-    def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
         self._past = {}
 
     def wants_frame(self, step: int) -> bool:
@@ -133,7 +133,7 @@ def test_life_of_an_episode_in_order() -> None:
         def channels(self, cameras: Sequence[str]) -> frozenset[str]:
             return frozenset()
 
-        def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
+        def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
             events.append(f"begin {replan} {'+'.join(cameras)}")
 
         def scene(self, scene: Scene, rng: Draws) -> None:

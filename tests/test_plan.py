@@ -35,7 +35,7 @@ def suite(conditions: dict[str, tuple[Part, ...]] | None = None, **changes: Any)
 
 
 def policy(**changes: Any) -> PolicyCard:
-    return load_policy("random").model_copy(update=changes)
+    return load_policy("random").model_copy(update={"simulator": None, **changes})
 
 
 def refused(kind: type[VlabenchError], make: Callable[[], object]) -> str:
@@ -176,6 +176,22 @@ def test_cameras_and_packs_must_exist() -> None:
     assert refused(UnknownName, lambda: plan.make(suite(), policy(), Toy("oficial"))) == (
         "unknown asset pack 'oficial' in simulator Toy: did you mean 'official'?"
     )
+
+
+@pytest.mark.usefixtures("toy_plugin")
+def test_a_policy_for_another_simulator_is_refused_with_what_would_fit() -> None:
+    message = refused(UnsupportedError, lambda: plan.make(suite(), policy(simulator="libero"), Toy("primitive")))
+    assert message.startswith("policy 'random' is for simulator 'libero', not for 'toy'\n"
+                              "  mend: --suite libero-action | ")
+    assert message.endswith(", or --policy toy-seeker")
+    assert plan.make(suite(), policy(simulator="toy"), Toy("primitive")).episodes == 2
+    assert refused(UnknownName, lambda: plan.make(suite(), policy(simulator="libreo"), Toy("primitive"))).endswith(
+        "policies/random.toml: simulator: did you mean 'libero'?")
+
+
+def test_a_policy_that_names_no_simulator_needs_one_of_its_packs_there() -> None:
+    assert refused(UnsupportedError, lambda: plan.make(suite(), policy(assets=("plain",)), Toy("primitive"))) == (
+        "policy 'random' runs on the assets plain, of which simulator Toy has none: valid: official, primitive")
 
 
 def test_a_pack_that_the_policy_was_not_made_for_is_warned_of() -> None:

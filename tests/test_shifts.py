@@ -102,7 +102,8 @@ def test_episodes_without_a_clean_one_of_the_same_start_are_no_pairs() -> None:
 
 def test_libero_s_dimensions_have_names() -> None:
     wide = trace(asked=np.zeros((3, 7)))
-    assert shifts.dimensions(probe([wide], simulator="libero"))[-1] == "gripper"
+    assert shifts.dimensions(probe([wide], simulator="libero")) == (
+        "x", "y", "z", "turn x", "turn y", "turn z", "gripper")
     assert shifts.dimensions(probe([wide])) == tuple("1234567")
     assert shifts.dimensions(probe([trace()], simulator="libero")) == ("1", "2")
 

@@ -106,6 +106,7 @@ class Bench:
         self.card = cards.load_policy(POLICY)
         self.policy = self.card.make()
         self.pack, self.simulator = pack, registry.simulator("libero")(pack)
+        self.policy.configure(self.simulator.action_space)
         self.task = self.simulator.tasks(TASK_SET)[0]
         self.scene: Scene = self.simulator.open(self.task, 1, self.card.cameras, self.card.image_size)
         self.scene.reset([EpisodeSpec(self.task, "clean", 0)])

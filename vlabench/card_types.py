@@ -91,10 +91,14 @@ class SuiteCard:
     @property
     def engine(self) -> type[Simulator]:
         """The class of its simulator. Raises UnknownName, PluginError."""
-        valid = registry.names("simulator")
-        if self.simulator not in valid:
-            raise UnknownName("simulator", self.simulator, valid, where=f"{shown(self.path)}: simulator")
-        return registry.simulator(self.simulator)
+        return _engine(self.simulator, self.path)
+
+
+def _engine(name: str, card: Path) -> type[Simulator]:
+    valid = registry.names("simulator")
+    if name not in valid:
+        raise UnknownName("simulator", name, valid, where=f"{shown(card)}: simulator")
+    return registry.simulator(name)
 
 
 class Weights(BaseModel):
@@ -132,19 +136,21 @@ class Training(BaseModel):
 class PolicyCard(CardFile):
     """An adapter, what it needs to see, and where its weights come from.
 
-    adapter: a name that `registry` knows; or `module:Class`, if the card is given by its path: the module lies beside
-    the card or where Python looks. options: what the adapter's constructor takes. cameras: those it looks at, empty if
-    it reads no pictures. image_size: pixels per side. replan: how many actions of a chunk are executed before the next
-    look. privileged: it reads the simulator's state. assets: the packs it may run on, the first by default. trained_on:
-    the perturbations, task sets or suites seen in training, by their names, beyond what `training` says (see `lineage`;
-    the board and tables mark the conditions that hold one of these perturbations, or of these suites'). train: the
-    command that makes the weights again. training: what that command does. made: how it went when these weights were
-    made.
+    simulator: the one that it acts in; a card without it is for every simulator that has its cameras and one of its
+    packs. It is no part of the digest. adapter: a name that `registry` knows; or `module:Class`, if the card is given
+    by its path: the module lies beside the card or where Python looks. options: what the adapter's constructor takes.
+    cameras: those it looks at, empty if it reads no pictures. image_size: pixels per side. replan: how many actions of
+    a chunk are executed before the next look. privileged: it reads the simulator's state. assets: the packs it may run
+    on, the first by default. trained_on: the perturbations, task sets or suites seen in training, by their names,
+    beyond what `training` says (see `lineage`; the board and tables mark the conditions that hold one of these
+    perturbations, or of these suites'). train: the command that makes the weights again. training: what that command
+    does. made: how it went when these weights were made.
     """
 
     name: str
     path: Path
     adapter: Word
+    simulator: Word | None = None
     assets: Names = Field(min_length=1)
     options: dict[str, Any] = Field(default_factory=dict)
     cameras: Names = ()
@@ -162,6 +168,11 @@ class PolicyCard(CardFile):
         state = super().__getstate__()
         return {**state, "__dict__": {key: value for key, value in state["__dict__"].items()
                                       if key in type(self).model_fields}}
+
+    @property
+    def engine(self) -> type[Simulator] | None:
+        """The class of the simulator that it names, if it names one. Raises UnknownName, PluginError."""
+        return None if self.simulator is None else _engine(self.simulator, self.path)
 
     @cached_property
     def _adapter(self) -> type[Policy]:

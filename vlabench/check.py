@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -50,19 +50,23 @@ def _kinds(name: str) -> list[str]:
     return kinds
 
 
-def simulators_for(card: PolicyCard, names: Iterable[str] | None = None) -> list[str]:
-    """The simulators (of `names`; by default all) that have the cameras which a policy looks at, those that also have
-    one of its asset packs before the others. Raises UnsupportedError if there is none.
+def simulators_for(card: PolicyCard) -> list[str]:
+    """The simulators that a policy can act in: the one that its card names, or all that have its cameras and packs.
+
+    Raises UnsupportedError if there is none, UnknownName if the card names one that is not there.
     """
-    kinds = {name: registry.simulator(name) for name in (registry.names("simulator") if names is None else names)}
-    fit = [name for name, kind in kinds.items() if set(card.cameras) <= set(kind.cameras)]
+    if card.simulator is not None and card.engine is not None:
+        plan.check_simulator(card, card.simulator, card.engine)
+        return [card.simulator]
+    kinds = {name: registry.simulator(name) for name in registry.names("simulator")}
+    fit = [name for name, kind in kinds.items() if not plan.misfit(card, name, kind)]
     if not fit:
         views = {camera for kind in kinds.values() for camera in kind.cameras}
-        blind = next(camera for camera in card.cameras if camera not in views) if not set(card.cameras) <= views else ""
+        blind = next((camera for camera in card.cameras if camera not in views), "")
         raise UnsupportedError(
             f"{shown(card.path)}: cameras: no simulator has {blind!r}: {near(blind, views)}" if blind else
-            f"{shown(card.path)}: cameras: no simulator has all of {', '.join(card.cameras)}")
-    return sorted(fit, key=lambda name: set(card.assets).isdisjoint(kinds[name].packs))
+            f"{shown(card.path)}: no simulator has all of {', '.join([*card.cameras, *card.assets])}")
+    return fit
 
 
 @contextmanager
@@ -81,7 +85,7 @@ def _suite(name: str) -> list[Finding]:
         for condition in suite.conditions.values():
             with _noted(findings):
                 for perturbation in condition.perturbations:
-                    perturbation.check(())
+                    perturbation.check((), suite.engine.action_space)
         with _noted(findings):
             _on_its_simulator(suite, findings)
     return list(dict.fromkeys(findings))
@@ -148,7 +152,8 @@ def _stage(card: PolicyCard, suite: str | None) -> tuple[str, Simulator, tuple[s
     """Where it plays: the simulator's name, the simulator on the policy's pack, and the task sets."""
     if suite is not None:
         chosen = cards.load_suite(suite)
-        (name,), sets = simulators_for(card, [chosen.simulator]), chosen.task_sets
+        name, sets = chosen.simulator, chosen.task_sets
+        plan.check_simulator(card, name, chosen.engine)
     else:
         name, sets = simulators_for(card)[0], ()
     kind = registry.simulator(name)

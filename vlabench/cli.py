@@ -66,7 +66,7 @@ def _say_version(asked: bool) -> None:
 
 
 app = typer.Typer(cls=_Verbs, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
-                  help="How robust a vision-language-action policy is, on LIBERO under perturbation.")
+                  help="How robust a vision-language-action policy is, in simulation under perturbation.")
 assets_app = typer.Typer(no_args_is_help=True, help="The packs of looks and shapes that a simulator runs on.")
 board_app = typer.Typer(no_args_is_help=True, help="The leaderboard: submissions, checked and ranked.")
 app.command()(play.run)

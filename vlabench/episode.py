@@ -159,7 +159,7 @@ class Attempt:
                 self.scene.touch()
                 self.views = [self.scene.slot(b) for b in range(len(self.specs))]
             for slot in self.slots:
-                slot.begin(self.replan, self.cameras)
+                slot.begin(self.replan, self.cameras, self.scene.action_space)
             with self._moving(np.flatnonzero(touched), at_start=True):
                 for slot, view in zip(self.slots, self.views, strict=True):
                     slot.set_up(view)
@@ -186,7 +186,7 @@ class Attempt:
         if given.dtype.kind not in "fiu":
             raise ValueError(f"the policy returned actions of type {given.dtype}; expected real numbers")
         chunk = np.array(given, dtype=np.float64)
-        copies, size = int(self.running.sum()), len(self.scene.null_action)
+        copies, size = int(self.running.sum()), self.scene.action_space.size
         if chunk.ndim != 3 or chunk.shape[0] != copies or chunk.shape[1] < self.due or chunk.shape[2] != size:
             raise ValueError(f"the policy returned actions of shape {list(chunk.shape)}; expected [B, T, D] with "
                              f"B = {copies}, T ≥ {self.due} (`replan` of its card is {self.replan}), D = {size}")

@@ -91,6 +91,7 @@ def _policy(card: PolicyCard) -> Group:
         "card": shown(card.path),
         "adapter": f"{card.adapter} ({registry.target('adapter', card.adapter)})" if ":" not in card.adapter
         else card.adapter,
+        "simulator": card.simulator or "any that has its cameras and one of its packs",
         "options": _values(card.resolved_options),
         "sees": sees + (", and the simulator's state" if card.privileged else ""),
         "replan": f"looks again after {counted(card.replan, 'action')}",
@@ -181,7 +182,7 @@ def _fits(policy: PolicyCard, suite: SuiteCard) -> bool:
     try:
         make(suite, policy, simulator)
     except MissingExtra:  # which tasks there are is not known here
-        check_fit(policy, suite.conditions.values(), simulator)
+        check_fit(policy, suite, suite.conditions.values(), simulator)
     return policy.ready
 
 

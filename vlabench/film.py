@@ -30,8 +30,6 @@ from vlabench.wording import counted
 if TYPE_CHECKING:
     from PIL import ImageFont
 
-RATE = 20
-"""Control steps, and so frames, per second of an episode."""
 GIF_EVERY = 2
 """A GIF shows every second frame, at half the rate: half the size."""
 GIF_COLOURS = 128
@@ -78,7 +76,7 @@ def replay(policy_name: str, task_key: str, condition_name: str, index: int, *, 
     frames = FrameRecorder()
     played = _played_again(path, spec, condition, simulator, policy, seen, frames)
     pictures = list(_frames(frames, cameras or seen[:1], size, _caption(played, policy)))
-    _write(pictures, out)
+    _write(pictures, out, simulator.action_space.control_hz)
     return Film(out, played, len(pictures))
 
 
@@ -155,30 +153,31 @@ def _letter_width(font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> float:
     return float(font.getlength(sample)) / len(sample)
 
 
-def _write(frames: Sequence[Image], out: Path) -> None:
+def _write(frames: Sequence[Image], out: Path, rate: float) -> None:
+    """rate: frames a second, one for each control step."""
     try:
         out.absolute().parent.mkdir(parents=True, exist_ok=True)
         if out.suffix.lower() == ".gif":
-            _write_gif(frames, out)
+            _write_gif(frames, out, rate)
         else:
-            _write_mp4(frames, out)
+            _write_mp4(frames, out, rate)
     except OSError as error:
         raise StoreError(f"{out}: the film cannot be written: {error}") from error
 
 
-def _write_mp4(frames: Sequence[Image], out: Path) -> None:
+def _write_mp4(frames: Sequence[Image], out: Path, rate: float) -> None:
     try:
         import imageio.v2 as imageio
         import imageio_ffmpeg  # noqa: F401
     except ImportError as error:
         raise MissingExtra(error.name or "imageio-ffmpeg", "libero", "writing an mp4") from error
-    writer: Any = imageio.get_writer(out, format="FFMPEG", fps=RATE, codec="libx264", quality=7, macro_block_size=2)
+    writer: Any = imageio.get_writer(out, format="FFMPEG", fps=rate, codec="libx264", quality=7, macro_block_size=2)
     with writer:
         for frame in frames:
             writer.append_data(frame)
 
 
-def _write_gif(frames: Sequence[Image], out: Path) -> None:
+def _write_gif(frames: Sequence[Image], out: Path, rate: float) -> None:
     """One palette for all frames, from three of them, so that nothing flickers; no dithering, which packs badly.
 
     An octree, since Pillow's default method gives all colours to what is large and turns a small red box grey.
@@ -189,6 +188,6 @@ def _write_gif(frames: Sequence[Image], out: Path) -> None:
     sample = Pillow.fromarray(np.concatenate([kept[0], kept[len(kept) // 2], kept[-1]]))
     palette = sample.quantize(GIF_COLOURS, method=Pillow.Quantize.FASTOCTREE)
     images = [Pillow.fromarray(frame).quantize(palette=palette, dither=Pillow.Dither.NONE) for frame in kept]
-    wait = 1000 * GIF_EVERY // RATE
+    wait = int(1000 * GIF_EVERY // rate)
     images[0].save(out, save_all=True, append_images=images[1:], loop=0, optimize=True,
                    duration=[wait] * (len(images) - 1) + [_HOLD])

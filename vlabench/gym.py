@@ -1,14 +1,16 @@
-"""Episodes as gymnasium environments, for people with a loop of their own; importing it registers LIBERO's tasks.
+"""Episodes as gymnasium environments, for people with a loop of their own; importing it registers the tasks.
 
     import gymnasium, vlabench.gym
     env = gymnasium.make("vlabench/libero_spatial-3", condition="joint", index=7)
 
 plays the task, condition and episode that `vlabench run` plays under these names, and the same actions lead to the same
-record. Without the second import: `gymnasium.make("vlabench.gym:vlabench/libero_spatial-3", ...)`.
+record. There is one for each task of every simulator that is here. Without the second import:
+`gymnasium.make("vlabench.gym:vlabench/libero_spatial-3", ...)`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import string
 from collections.abc import Mapping, Sequence
@@ -23,13 +25,10 @@ from gymnasium.error import InvalidAction, ResetNeeded
 from vlabench import __version__, lookup, plan, provenance, registry
 from vlabench.conditions import CLEAN
 from vlabench.episode import Attempt
-from vlabench.errors import OptionError, UnknownName
-from vlabench.simulators.libero.package import TASK_SETS
+from vlabench.errors import OptionError, UnknownName, VlabenchError
 from vlabench.slot import named
 from vlabench.types import EpisodeRecord, EpisodeSpec, Image, Observation, won
 
-TASKS = 10
-"""In each of LIBERO's task sets."""
 LONGEST_INSTRUCTION = 1000
 """Characters, for the observation space."""
 FARTHEST = 10.0
@@ -42,8 +41,8 @@ class EpisodeEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.floating[Any]]]):
     """One episode of a task under a condition; `reset` starts it anew.
 
     Observations: `images` {camera: uint8 [H, W, 3]}, `proprio` float32 [P], `instruction`: as the policy receives them,
-    perturbed. Actions: float [D] in [−1, 1], as the policy asks for them; perturbations come after. The reward is 1 at
-    success and 0 before; success terminates, the task's step limit truncates.
+    perturbed. Actions: float [D] within the simulator's bounds, as the policy asks for them; perturbations come after.
+    The reward is 1 at success and 0 before; success terminates, the task's step limit truncates.
 
     `reset(options={"index": k})` plays episode k, from then on. `reset(seed=s)` sets the seed that is part of an
     episode's identity and from which every perturbation draws, from then on, beside gymnasium's own generator.
@@ -52,7 +51,7 @@ class EpisodeEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.floating[Any]]]):
     now; at the end also `record`, the EpisodeRecord.
     """
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": 20}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"]}
 
     def __init__(self, task: str, condition: str = CLEAN, index: int = 0, seed: int = 0, assets: str | None = None,
                  cameras: Sequence[str] | None = None, image_size: int = 256, suite: str | None = None,
@@ -73,12 +72,13 @@ class EpisodeEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.floating[Any]]]):
         self._condition = lookup.find_condition(condition, self._task.simulator, suite)
         plan.check_offered(self._condition, self._simulator)
         for perturbation in self._condition.perturbations:
-            perturbation.check(self._cameras)
+            perturbation.check(self._cameras, kind.action_space)
         if replan < 1:
             raise OptionError(f"replan = {replan}: at least 1 is needed")
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise UnknownName("render mode", str(render_mode), self.metadata["render_modes"])
         self._replan, self.render_mode = replan, render_mode
+        self.metadata = {**type(self).metadata, "render_fps": kind.action_space.control_hz}
         self._index, self._seed = self._checked_index(index), seed
         self._simulator.check()
         self._versions = {"vlabench": __version__, **self._simulator.versions()}
@@ -87,7 +87,8 @@ class EpisodeEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.floating[Any]]]):
         self._last = self._look_at(self._begin())
         self._attempt = None
         self.observation_space = _space_of(self._last)
-        self.action_space = spaces.Box(-1.0, 1.0, self._scene.null_action.shape, np.float32)
+        low, high = (np.array(bound, dtype=np.float32) for bound in (kind.action_space.low, kind.action_space.high))
+        self.action_space = spaces.Box(low, high, dtype=np.float32)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None,
               ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -164,7 +165,13 @@ def _space_of(observation: Mapping[str, Any]) -> spaces.Dict:
     })
 
 
-for _task_set in TASK_SETS:
-    for _number in range(TASKS):
-        gymnasium.register(f"vlabench/{_task_set}-{_number}", entry_point="vlabench.gym:EpisodeEnv",
-                           kwargs={"task": f"{_task_set}/{_number}"})
+def register() -> None:
+    """An environment for each task there is, as on import; for simulators that are installed later."""
+    with contextlib.suppress(VlabenchError):  # of whose tasks none is here `make` and `vlabench list tasks` tell more
+        for task in lookup.all_tasks():
+            name = f"vlabench/{task.task_set}-{task.number}"
+            if name not in gymnasium.registry:
+                gymnasium.register(name, entry_point="vlabench.gym:EpisodeEnv", kwargs={"task": task.key})
+
+
+register()

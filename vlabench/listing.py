@@ -11,8 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vlabench import cards, registry
-from vlabench.errors import VlabenchError
-from vlabench.lookup import all_tasks
+from vlabench.lookup import tasks_here
 
 
 def suites() -> Table:
@@ -31,8 +30,9 @@ def policies() -> Table:
         card = cards.load_policy(name)
         sees = ", ".join(card.cameras) or ("the simulator's state" if card.privileged else "no pictures")
         method = card.training.method if card.training else ""
-        rows.append([name, card.title, card.adapter, sees, str(card.replan), ", ".join(card.assets), method])
-    return table(["policy", "title", "adapter", "sees", ">replan", "assets", "trained by"], rows)
+        where = card.simulator or "any that fits"
+        rows.append([name, card.title, where, card.adapter, sees, str(card.replan), ", ".join(card.assets), method])
+    return table(["policy", "title", "simulator", "adapter", "sees", ">replan", "assets", "trained by"], rows)
 
 
 def perturbations() -> Table:
@@ -49,22 +49,21 @@ def perturbations() -> Table:
 
 
 def tasks() -> Table:
-    """One row per task of every simulator. Raises MissingExtra where the tasks are files of a package not installed."""
-    rows = [[task.key, task.instruction, str(task.step_limit), str(task.init_states)] for task in all_tasks()]
-    return table(["task", "instruction", ">step limit", ">init states"], rows)
+    """One row per task of every simulator that is here; the caption names the others. Raises MissingExtra for none."""
+    found, absent = tasks_here()
+    made = table(["task", "instruction", ">step limit", ">init states"],
+                 [[task.key, task.instruction, str(task.step_limit), str(task.init_states)] for task in found])
+    if absent:
+        made.caption_justify = "left"
+        made.caption = "\n".join(f"not those of {name}: {why}" for name, why in absent.items())
+    return made
 
 
 def asset_packs() -> Table:
-    """One row per pack of LIBERO; the generated one is built if it is not there yet, nothing is downloaded."""
-    from vlabench.simulators.libero import packs
+    """One row per pack of every simulator; one that is generated is built if it is not there, nothing is downloaded."""
+    from vlabench import assets
 
-    rows = []
-    for name in packs.PACKS:
-        try:
-            rows.append([name, "here", str(packs.folder(name))])
-        except VlabenchError as error:
-            rows.append([name, "absent", str(error)])
-    return table(["pack", "", "where"], rows)
+    return table(["simulator", "pack", "", "where"], assets.listed())
 
 
 def about(kind: type[Any]) -> str:

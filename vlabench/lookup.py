@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vlabench import cards, registry
-from vlabench.conditions import Condition
-from vlabench.errors import UnknownName, VlabenchError
+from vlabench.conditions import CLEAN, Condition
+from vlabench.errors import MissingExtra, UnknownName, VlabenchError
 
 if TYPE_CHECKING:
     from vlabench.simulators.base import Simulator
@@ -17,8 +17,25 @@ if TYPE_CHECKING:
 
 
 def all_tasks() -> list[Task]:
-    """The tasks of every simulator. Raises MissingExtra where they are files of a package that is not installed."""
-    return [task for name in registry.names("simulator") for task in _tasks(registry.simulator(name))]
+    """The tasks of every simulator that is here. Raises MissingExtra where all are of packages not installed."""
+    return tasks_here()[0]
+
+
+def tasks_here() -> tuple[list[Task], dict[str, MissingExtra]]:
+    """The tasks of every simulator, and which has none to tell, because its package is not installed.
+
+    Raises MissingExtra if none has any.
+    """
+    tasks: list[Task] = []
+    absent: dict[str, MissingExtra] = {}
+    for name in registry.names("simulator"):
+        try:
+            tasks += _tasks(registry.simulator(name))
+        except MissingExtra as error:
+            absent[name] = error
+    if absent and not tasks:
+        raise next(iter(absent.values()))
+    return tasks, absent
 
 
 def find_task(key: str) -> Task:
@@ -32,18 +49,21 @@ def find_task(key: str) -> Task:
     return tasks[key]
 
 
-def find_tasks(simulator: str, task_sets: Sequence[str] = (), patterns: Sequence[str] = ()) -> list[Task]:
-    """The tasks of these task sets of a simulator (none: all) that match any of `patterns` (none: all).
+def find_tasks(simulators: str | Sequence[str], task_sets: Sequence[str] = (),
+               patterns: Sequence[str] = ()) -> list[Task]:
+    """The tasks of these task sets of a simulator, or of several (none: all), that match any of `patterns` (none: all).
 
     Raises UnknownName, MissingExtra.
     """
     from vlabench.plan import matching
 
-    kind = registry.simulator(simulator)
-    tasks = _tasks(kind)
+    kinds = [registry.simulator(name) for name in ([simulators] if isinstance(simulators, str) else simulators)]
+    known = [name for kind in kinds for name in kind.task_sets]
     for name in task_sets:
-        if name not in kind.task_sets:
-            raise UnknownName("task set", name, kind.task_sets, where="--task-set")
+        if name not in known:
+            raise UnknownName("task set", name, known, where="--task-set")
+    asked = [kind for kind in kinds if not task_sets or set(task_sets) & set(kind.task_sets)]
+    tasks = [task for kind in asked for task in _tasks(kind)]
     tasks = [task for task in tasks if not task_sets or task.task_set in task_sets]
     return matching(tasks, patterns, "--tasks") if patterns else tasks
 
@@ -64,6 +84,24 @@ def suites_with(condition: str, simulator: str | None = None) -> list[str]:
     return found
 
 
+def played_on(suites_of: str, policies_of: str) -> str:
+    """The choices of who has a policy of one simulator and a suite of another: suites of the first, policies of the
+    second.
+    """
+    from vlabench.plan import misfit
+
+    found: dict[str, list[str]] = {"--suite": [], "--policy": []}
+    for name in cards.suite_names():
+        with contextlib.suppress(VlabenchError):
+            found["--suite"] += [name] * (cards.load_suite(name).simulator == suites_of)
+    engine = registry.simulator(policies_of)
+    for name in cards.policy_names():
+        with contextlib.suppress(VlabenchError):
+            found["--policy"] += [name] * (not misfit(cards.load_policy(name), policies_of, engine))
+    choices = [f"{option} {' | '.join(names)}" for option, names in found.items() if names]
+    return ", or ".join(choices) or "a suite and a policy of one simulator (vlabench list suites|policies)"
+
+
 def where_to(condition: str, simulator: str) -> str:
     """The end of a message about a condition that a suite lacks: the first suite that has it, or ""."""
     suites = suites_with(condition, simulator)
@@ -72,11 +110,12 @@ def where_to(condition: str, simulator: str) -> str:
 
 def find_condition(name: str, simulator: str, suite: str | None = None) -> Condition:
     """The condition of that name, in a suite or in any suite for a simulator: a name means the same in all of them.
+    `clean` needs no suite.
 
     Raises UnknownName, CardError.
     """
     names = cards.suite_names() if suite is None else [suite]
-    conditions: dict[str, Condition] = {}
+    conditions = {CLEAN: Condition(CLEAN, simulator)} if suite is None else dict[str, Condition]()
     for card in map(cards.load_suite, names):
         if card.simulator == simulator:
             conditions = {**card.conditions, **conditions}

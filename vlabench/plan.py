@@ -69,7 +69,7 @@ def make(suite: SuiteCard, policy: PolicyCard, simulator: Simulator, options: Op
     tasks = choose_tasks(suite, simulator, options.tasks)
     conditions = choose_conditions(suite, options)
     episodes = number_of_episodes(suite, tasks, options.episodes)
-    check_fit(policy, conditions.values(), simulator)
+    check_fit(policy, suite, conditions.values(), simulator)
     specs = tuple(
         EpisodeSpec(task, name, index, options.seed)
         for task in tasks
@@ -145,18 +145,43 @@ def number_of_episodes(suite: SuiteCard, tasks: Sequence[Task], asked: int | Non
     return episodes
 
 
-def check_fit(policy: PolicyCard, conditions: Collection[Condition], simulator: Simulator) -> None:
-    """Raises UnsupportedError unless the simulator can show and do all of this, and the policy can notice it."""
-    name = type(simulator).__name__
-    blind = [camera for camera in policy.cameras if camera not in simulator.cameras]
-    if blind:
-        raise UnsupportedError(
-            f"policy {policy.name!r} looks at camera {blind[0]!r}, which simulator {name} has not: "
-            f"{near(blind[0], simulator.cameras)}"
-        )
+def check_fit(policy: PolicyCard, suite: SuiteCard, conditions: Collection[Condition], simulator: Simulator) -> None:
+    """Raises UnsupportedError unless the policy is for the suite's simulator, which can show and do all of this, and
+    can notice it; UnknownName for a policy of a simulator that is not there.
+    """
+    check_simulator(policy, suite.simulator, type(simulator))
     for condition in conditions:
         check_offered(condition, simulator)
     _check_felt(policy, conditions)
+
+
+def check_simulator(policy: PolicyCard, name: str, kind: type[Simulator]) -> None:
+    """Raises UnsupportedError unless the policy can act in the simulator of this name: see `misfit`. Raises UnknownName
+    if its card names one that is not there.
+    """
+    wrong = misfit(policy, name, kind)
+    if policy.engine is not None and policy.simulator is not None and policy.simulator != name:
+        from vlabench.lookup import played_on
+
+        wrong += f"\n  mend: {played_on(policy.simulator, name)}"
+    if wrong:
+        raise UnsupportedError(wrong)
+
+
+def misfit(policy: PolicyCard, name: str, kind: type[Simulator]) -> str:
+    """Why a policy cannot act in the simulator of this name, or "": it must be the one that the card names, if it names
+    any, and have the cameras and one of the packs.
+    """
+    if policy.simulator not in (None, name):
+        return f"policy {policy.name!r} is for simulator {policy.simulator!r}, not for {name!r}"
+    blind = [camera for camera in policy.cameras if camera not in kind.cameras]
+    if blind:
+        return (f"policy {policy.name!r} looks at camera {blind[0]!r}, which simulator {kind.__name__} has not: "
+                f"{near(blind[0], kind.cameras)}")
+    if set(policy.assets).isdisjoint(kind.packs):
+        return (f"policy {policy.name!r} runs on the assets {', '.join(policy.assets)}, of which simulator "
+                f"{kind.__name__} has none: {near(policy.assets[0], kind.packs)}")
+    return ""
 
 
 def check_offered(condition: Condition, simulator: Simulator) -> None:

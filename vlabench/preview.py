@@ -48,17 +48,18 @@ class Cell:
     realised: Mapping[str, Any]
 
 
-def preview(suite_name: str, out: Path, *, assets: str = "primitive", tasks: Sequence[str] = (),
+def preview(suite_name: str, out: Path, *, assets: str | None = None, tasks: Sequence[str] = (),
             conditions: Sequence[str] = (), index: int = 0, seed: int = 0, cameras: Sequence[str] = (),
             size: int = 256) -> list[Cell]:
     """Write the picture to `out` (PNG, or what its suffix says) and return what is on it.
 
-    tasks, conditions: as in `plan.Options`; without tasks the first of each task set. cameras: by default the
-    simulator's first. size: pixels per side of a camera's picture. Raises what cards and plan raise, OptionError,
-    UnknownName (camera, asset pack), StoreError (the file cannot be written) and what the simulator lacks.
+    assets: by default the simulator's first pack. tasks, conditions: as in `plan.Options`; without tasks the first of
+    each task set. cameras: by default the simulator's first. size: pixels per side of a camera's picture. Raises what
+    cards and plan raise, OptionError, UnknownName (camera, asset pack), StoreError (the file cannot be written) and
+    what the simulator lacks.
     """
     suite = cards.load_suite(suite_name)
-    simulator = suite.engine(assets)
+    simulator = suite.engine(assets or suite.engine.packs[0])
     _check(simulator, cameras, index, size, out)
     simulator.check()
     chosen = choose_tasks(suite, simulator, tasks)
@@ -72,7 +73,7 @@ def preview(suite_name: str, out: Path, *, assets: str = "primitive", tasks: Seq
 
     from vlabench.plots.style import TRUETYPE
 
-    figure = _drawn(cells, f"{suite.name}, {assets} assets, episode {index}, {', '.join(shown)}")
+    figure = _drawn(cells, f"{suite.name}, {simulator.assets} assets, episode {index}, {', '.join(shown)}")
     try:
         with rc_context({"pdf.fonttype": TRUETYPE}):
             figure.savefig(out, dpi=_DPI)
@@ -104,7 +105,7 @@ def _cells(suite: SuiteCard, simulator: Simulator, tasks: Sequence[Task], condit
     ordered = sorted(chosen.values(), key=lambda condition: condition.name != CLEAN)
     for condition in ordered:
         for perturbation in condition.perturbations:
-            perturbation.check(simulator.cameras)
+            perturbation.check(simulator.cameras, simulator.action_space)
     for task in tasks:
         scene = simulator.open(task, 1, simulator.cameras, size)
         try:

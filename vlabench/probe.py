@@ -205,7 +205,7 @@ def probe(policy_name: str, suite_name: str, out: Path, *, assets: str | None = 
     policy.check()
     for condition in planned.conditions.values():
         for perturbation in condition.perturbations:
-            perturbation.check(policy.cameras)
+            perturbation.check(policy.cameras, engine.action_space)
     for warning in planned.warnings:
         progress.note(f"note: {warning}")
     made = provenance.facts({"vlabench": __version__, **engine.versions(), **policy.versions()})

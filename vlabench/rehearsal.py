@@ -50,6 +50,10 @@ class Watched(Policy):
         self._policy = policy
         self.notes = Notes()
 
+    def configure(self, space: ActionSpace) -> None:
+        super().configure(space)
+        self._policy.configure(space)
+
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
         self.notes = Notes()
         with self._watching():

@@ -97,7 +97,7 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
     actor = policy.actor()
     for condition in plan.conditions.values():
         for perturbation in condition.perturbations:
-            perturbation.check(policy.cameras)
+            perturbation.check(policy.cameras, engine.action_space)
     versions = {"vlabench": __version__, **engine.versions(), **policy.versions()}
     progress = progress or Progress()
     job = Job(plan.tasks[0].simulator, store.assets, actor, {name: named(c) for name, c in plan.conditions.items()},

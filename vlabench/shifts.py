@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vlabench import registry
 from vlabench.conditions import CLEAN
 from vlabench.errors import OptionError, UnknownName, UnsupportedError
 from vlabench.probe import MEND, Floats32, Probe, Trace, load_current
@@ -25,8 +26,6 @@ from vlabench.wording import counted
 LOOKS, STEPS = 2_000, 4_000
 """So many looks of all clean episodes, and steps of a condition's, are compared with each other at most: from each
 episode as many, evenly spread. Distances take time in their square."""
-LIBERO = ("x", "y", "z", "turn x", "turn y", "turn z", "gripper")
-"""The dimensions of LIBERO's actions."""
 
 
 @dataclass(frozen=True)
@@ -181,10 +180,10 @@ def _changed(probe: Probe, condition: str, pairs: Sequence[tuple[Trace, Trace]])
 
 
 def dimensions(probe: Probe) -> tuple[str, ...]:
-    """Names of the actions' dimensions."""
-    size = probe.traces[0].asked.shape[1]
-    known = probe.facts.simulator == "libero" and size == len(LIBERO)
-    return LIBERO if known else tuple(str(d + 1) for d in range(size))
+    """Names of the actions' dimensions, as the simulator has them; their numbers where it is not here."""
+    size, name = probe.traces[0].asked.shape[1], probe.facts.simulator
+    names = registry.simulator(name).action_space.names if name in registry.names("simulator") else ()
+    return names if len(names) == size else tuple(str(d + 1) for d in range(size))
 
 
 def spread(rows: Floats, count: int) -> Floats:

@@ -16,7 +16,7 @@ from vlabench.errors import UnsupportedError
 from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import Draws, stream
 from vlabench.simulators.base import Scene, Variant
-from vlabench.types import EpisodeSpec, Floats, Observation
+from vlabench.types import ActionSpace, EpisodeSpec, Floats, Observation
 from vlabench.wording import counted
 
 _T = TypeVar("_T", bound=np.generic)
@@ -63,10 +63,10 @@ class Slot:
 
     # the hooks
 
-    def begin(self, replan: int, cameras: Sequence[str]) -> None:
+    def begin(self, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
         """Start the perturbations' episode."""
         for link in self._links:
-            link.perturbation.begin(link.draws, replan, cameras)
+            link.perturbation.begin(link.draws, replan, cameras, space)
 
     def set_up(self, scene: Scene) -> None:
         """Change the scene after its reset, then the wording of the instruction."""

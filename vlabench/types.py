@@ -32,8 +32,9 @@ class ActionSpace:
     """What the D numbers of an action mean to a simulator.
 
     names: of the dimensions. low, high: what the simulator clips to. unit: the size of one unit of perturbations and of
-    policies. null: the action that leaves the robot where it is. gripper: the dimension that moves it, and opens: the
-    value that opens it; None where there is no gripper. control_hz: actions a second.
+    policies. null: the action that leaves the robot where it is, with the gripper as episodes start. control_hz:
+    actions a second. gripper: the dimension that moves it, and opens: the value that opens it; None where there is no
+    gripper. Raises ValueError for numbers that do not fit each other.
     """
 
     names: tuple[str, ...]
@@ -44,6 +45,20 @@ class ActionSpace:
     control_hz: float
     gripper: int | None = None
     opens: float | None = None
+
+    def __post_init__(self) -> None:
+        if not len(self.names) == len(self.low) == len(self.high) == len(self.unit) == len(self.null):
+            raise ValueError(f"an action of {self.size} dimensions has as many low, high, unit and null")
+        if not all(low <= null <= high and unit > 0 for low, null, high, unit
+                   in zip(self.low, self.null, self.high, self.unit, strict=True)) or self.control_hz <= 0:
+            raise ValueError("actions need low ≤ null ≤ high, a unit above 0 and control_hz above 0")
+        if (self.gripper is None) != (self.opens is None) or not 0 <= (self.gripper or 0) < self.size:
+            raise ValueError(f"gripper {self.gripper}, opens {self.opens}: one of 0 … {self.size - 1} and its value")
+
+    @property
+    def size(self) -> int:
+        """D."""
+        return len(self.names)
 
 
 @dataclass(frozen=True)

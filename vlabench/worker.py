@@ -143,6 +143,7 @@ class Stage:
         self.job = job
         self.simulator = job.engine()
         self.policy = job.actor.make()
+        self.policy.configure(self.simulator.action_space)
         self._scene: Scene | None = None
         self._key: Hashable = None
 

@@ -11,7 +11,8 @@ import pytest
 from vlabench.adapters.demonstrator import EXPERT, KICK, KICK_STEPS, LEARNER, START_STEPS, Demonstrator
 from vlabench.errors import OptionError
 from vlabench.seeding import Draws
-from vlabench.types import Floats, Observation
+from vlabench.simulators.libero.actions import SPACE
+from vlabench.types import ActionSpace, Floats, Observation
 
 
 @dataclass
@@ -30,6 +31,7 @@ def observe(step: int) -> Observation:
 
 
 def episode(policy: Demonstrator, index: int, steps: int = 200) -> tuple[list[Floats], list[int]]:
+    policy.configure(SPACE)
     policy.reset([0], [Draws((0, "task/0", index, "policy"))])
     actions, actors = [], []
     for step in range(steps):
@@ -87,6 +89,31 @@ def test_the_learner_acts_in_its_share_of_the_turns(mix: float) -> None:
     assert abs((turns[:, 0] == EXPERT).mean() - mix) < 0.1
     idle = [action.tolist() == [0, 0, 0, 0, 0, 0, -1] for action in actions]
     assert [who == LEARNER for who in actors] == idle
+
+
+class Reaches(State):
+    """One who wants the hand of another robot somewhere."""
+
+    def expert_advice(self) -> tuple[Floats, Floats]:
+        return np.array([0.5, 3.0, 0.1]), np.zeros(9)
+
+
+def test_another_robot_is_disturbed_in_its_own_units_and_bounds() -> None:
+    space = ActionSpace(("grip", "along", "across"), (0.0, -5.0, -0.5), (1.0, 5.0, 0.5), (1.0, 2.0, 0.25),
+                        (1.0, 0.0, 0.0), 5, gripper=0, opens=1.0)
+    policy = Demonstrator(noise=0.1, kicks=0.05)
+    noise, kicks = list[Floats](), list[Floats]()
+    policy.configure(space)
+    for index in range(20):
+        policy.reset([0], [Draws((0, "task/0", index, "policy"))])
+        for step in range(100):
+            decision = policy.act(Observation.now({}, np.zeros((1, 1), np.float32), ("go",), step, (Reaches(0),)))
+            (noise if decision.extras["actors"][0] == EXPERT else kicks).append(decision.actions[0, 0])
+    assert np.allclose(np.std(noise, axis=0), [0, 0.2, 0.025], rtol=0.1, atol=1e-9)
+    low, high = np.min(kicks, axis=0), np.max(kicks, axis=0)
+    assert (low >= space.low).all() and (high <= space.high).all() and (high - low > 0.9 * np.subtract(
+        space.high, space.low)).all()
+    assert {0.0, 1.0, 0.5} == set(np.array(kicks)[:, 0])
 
 
 def test_impossible_options_are_refused() -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from scipy import stats
 
 from vlabench.adapters.random import Random
+from vlabench.errors import OptionError
 from vlabench.seeding import Draws
-from vlabench.types import Floats, Observation
+from vlabench.simulators.libero.actions import SPACE
+from vlabench.types import ActionSpace, Floats, Observation
+
+BARE = ActionSpace(("x", "y", "z"), (-2.0, 0.0, 0.0), (2.0, 1.0, 0.25), (1.0,) * 3, (0.0,) * 3, 10)
 
 
 def looks(slots: int, step: int = 0) -> Observation:
@@ -18,8 +23,14 @@ def draws(index: int) -> Draws:
     return Draws((0, "kitchen/0", index, "policy"))
 
 
+def made(space: ActionSpace = SPACE, **options: int) -> Random:
+    policy = Random(**options)
+    policy.configure(space)
+    return policy
+
+
 def alone(index: int, number: int) -> list[Floats]:
-    policy = Random()
+    policy = made()
     policy.reset([0], [draws(index)])
     return [policy.act(looks(1)).actions[0] for _ in range(number)]
 
@@ -32,7 +43,7 @@ def test_actions_are_uniform_over_the_whole_space() -> None:
 
 
 def test_a_slot_plays_its_own_episode_whoever_shares_the_batch() -> None:
-    policy = Random()
+    policy = made()
     policy.reset([0, 1], [draws(3), draws(4)])
     first = policy.act(looks(2)).actions
     policy.reset([0], [draws(5)])
@@ -43,8 +54,24 @@ def test_a_slot_plays_its_own_episode_whoever_shares_the_batch() -> None:
 
 
 def test_no_look_repeats_the_actions_of_another() -> None:
-    policy = Random(chunk=2, dimensions=3)
+    policy = made(BARE, chunk=2, dimensions=3)
     policy.reset([0], [draws(0)])
     chunks = [policy.act(looks(1, step=0)).actions for _ in range(3)]
     assert chunks[0].shape == (1, 2, 3)
     assert not np.array_equal(chunks[0], chunks[1]) and not np.array_equal(chunks[1], chunks[2])
+
+
+def test_liberos_actions_are_what_they_were_to_the_bit() -> None:
+    """Drawn as before the robot's bounds were known: between −1 and 1 in seven dimensions."""
+    before = [draws(3).at(look).uniform(-1.0, 1.0, (8, 7)) for look in range(5)]
+    assert np.array(alone(3, 5)).tobytes() == np.array(before).tobytes()
+
+
+def test_another_robot_gets_actions_from_all_of_its_space() -> None:
+    policy = made(BARE, chunk=4000)
+    policy.reset([0], [draws(0)])
+    actions = policy.act(looks(1)).actions[0]
+    for d in range(3):
+        assert stats.kstest(actions[:, d], stats.uniform(BARE.low[d], BARE.high[d] - BARE.low[d]).cdf).pvalue > 1e-4
+    with pytest.raises(OptionError, match="options.dimensions = 7: the actions here have 3: x, y, z"):
+        made(BARE, dimensions=7)

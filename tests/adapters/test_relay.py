@@ -9,6 +9,7 @@ from vlabench.adapters.relay import Relay
 from vlabench.adapters.still import Still
 from vlabench.errors import OptionError, UnknownName
 from vlabench.seeding import Draws
+from vlabench.simulators.libero.actions import SPACE
 from vlabench.types import Observation
 
 
@@ -18,9 +19,12 @@ def looked(step: int) -> Observation:
 
 def test_each_stage_acts_in_its_steps() -> None:
     relay = Relay([("still", 2), ("random", 5), ("still", 0)])
+    still = Still()
+    for policy in (relay, still):
+        policy.configure(SPACE)
     relay.reset([0], [Draws((0, "toy/0", 0, "policy"))])
-    still = Still().act(looked(0)).actions[:, :1]
-    moved = [not np.array_equal(relay.act(looked(step)).actions, still) for step in range(8)]
+    null = still.act(looked(0)).actions[:, :1]
+    moved = [not np.array_equal(relay.act(looked(step)).actions, null) for step in range(8)]
     assert moved == [False, False, True, True, True, False, False, False]
     assert relay.act(looked(3)).actions.shape == (1, 1, 7)
 

@@ -8,7 +8,8 @@ import h5py
 import numpy as np
 
 from vlabench.demos import layout
-from vlabench.demos.keeper import CAMERAS, Demo
+from vlabench.demos.keeper import Demo
+from vlabench.demos.layout import CAMERAS
 from vlabench.types import Task
 
 TASK = Task("libero", "libero_goal", 1, "put_the_bowl_on_the_stove", "put the bowl on the stove", 300, 50)
@@ -25,10 +26,10 @@ def demo(index: int = 0, length: int = 12, size: int = 16, seed: int = 0, who: t
     single["labels"] = np.tanh(single["labels"])  # in [−1, 1]
     return Demo(index=index, seed=seed, success=True, actors=actors,
                 frames={camera: rng.integers(0, 256, (length, size, size, 3), dtype=np.uint8) for camera in CAMERAS},
-                pixels=rng.uniform(-1, 1, (length, 2, 3, 2)).astype(np.float32),
-                executed=rng.standard_normal((length, 7)),
-                states=rng.standard_normal((length, 30)), joints=rng.standard_normal((length, 7)),
-                quaternions=rng.standard_normal((length, 4)), model="<mujoco/>", **single)
+                executed=rng.standard_normal((length, 7)), model="<mujoco/>",
+                told={"pixels": rng.uniform(-1, 1, (length, 2, 3, 2)).astype(np.float32),
+                      "states": rng.standard_normal((length, 30)), "joints": rng.standard_normal((length, 7)),
+                      "quaternions": rng.standard_normal((length, 4))}, **single)
 
 
 def shelf(folder: Path, task: Task, demos: list[Demo]) -> Path:

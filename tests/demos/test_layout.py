@@ -27,7 +27,7 @@ def test_what_libero_s_tools_ask_for_is_there(tmp_path: Path) -> None:
         assert json.loads(data.attrs["env_args"])["env_kwargs"]["robots"] == ["Panda"]
         group = data["demo_1"]
         assert group.attrs["num_samples"] == 9 and group.attrs["model_file"] == "<mujoco/>"
-        assert np.array_equal(group.attrs["init_state"], second.states[0])
+        assert np.array_equal(group.attrs["init_state"], second.told["states"][0])
         shapes = {name: group[name].shape for name in (
             "actions", "states", "robot_states", "rewards", "dones", "obs/agentview_rgb", "obs/eye_in_hand_rgb",
             "obs/ee_pos", "obs/ee_ori", "obs/ee_states", "obs/gripper_states", "obs/joint_states")}

@@ -14,7 +14,7 @@ import pytest
 from tests.demos.demo_files import TASK, demo, shelf, spoil, turn
 from vlabench import lookup
 from vlabench.demos import reading
-from vlabench.demos.keeper import CAMERAS
+from vlabench.demos.layout import CAMERAS
 from vlabench.errors import DataError
 from vlabench.simulators.libero.package import bddl_file
 from vlabench.training import rewards

@@ -9,12 +9,13 @@ import pytest
 
 from vlabench.perturbations.action_delay import ActionDelay
 from vlabench.seeding import Draws
+from vlabench.simulators.libero.actions import SPACE
 
 
 @pytest.mark.parametrize("delay", [0, 1, 2, 5])
 def test_executes_what_was_asked_some_steps_ago(delay: int, draws: Callable[[int], Draws]) -> None:
     perturbation, rng = ActionDelay(delay=delay), draws(0)
-    perturbation.begin(rng, 4, ())
+    perturbation.begin(rng, 4, (), SPACE)
     buffer = np.zeros(7)  # a policy that hands out one buffer again and again
     asked, executed = [], []
     for step in range(20):

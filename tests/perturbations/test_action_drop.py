@@ -10,6 +10,7 @@ from scipy.stats import binomtest
 
 from vlabench.perturbations.action_drop import ActionDrop
 from vlabench.seeding import Draws
+from vlabench.simulators.libero.actions import SPACE
 
 NULL = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0]
 
@@ -20,7 +21,7 @@ def asked(step: int) -> list[float]:
 
 
 def execute(perturbation: ActionDrop, rng: Draws, steps: int) -> list[list[float]]:
-    perturbation.begin(rng, 4, ())
+    perturbation.begin(rng, 4, (), SPACE)
     return [perturbation.action(np.array(asked(step)), step, rng).tolist() for step in range(steps)]
 
 

@@ -10,13 +10,14 @@ from scipy.stats import kstest
 
 from vlabench.perturbations.action_noise import ActionNoise
 from vlabench.seeding import Draws
+from vlabench.simulators.libero.actions import SPACE
 
 STILL = np.zeros(7, np.float64)
 
 
 def noise(rng: Draws, steps: int = 1500, **parameters: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
     perturbation = ActionNoise(**parameters)
-    perturbation.begin(rng, 8, ())
+    perturbation.begin(rng, 8, (), SPACE)
     return np.stack([perturbation.action(STILL, step, rng) for step in range(steps)])
 
 

@@ -19,6 +19,7 @@ from vlabench.perturbations._cost import frame_cost
 from vlabench.perturbations._image import DrawnPerturbation, ImagePerturbation
 from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import Draws
+from vlabench.simulators.libero.actions import SPACE
 from vlabench.types import Floats, Observation
 
 CAMERAS = ("agentview", "wrist")
@@ -64,7 +65,7 @@ class Played:
 def play(perturbation: Perturbation, rng: Draws, look: Look, steps: int = 40, replan: int = 4, **size: Any) -> Played:
     """A hand-written loop: look every `replan` steps and whenever the perturbation wants a frame; act at every step."""
     cameras = size.get("cameras", CAMERAS)
-    perturbation.begin(rng, replan, cameras)
+    perturbation.begin(rng, replan, cameras, SPACE)
     seen, done = [], []
     text = (perturbation.instruction(look(0, **size).instruction[0], rng),)
     for step in range(steps):
@@ -123,7 +124,7 @@ def test_keeps_shape_and_type_and_leaves_its_input_alone(
             assert action.shape == (7,) and action.dtype == np.float32
             assert np.abs(action).max() <= 1
     wide = registry.perturbation(name).at(3)
-    wide.begin(draws(0), 1, CAMERAS)
+    wide.begin(draws(0), 1, CAMERAS, SPACE)
     assert wide.action(asked(0).astype(np.float64), 0, draws(0)).dtype == np.float64
 
 
@@ -192,7 +193,7 @@ def test_severities_share_their_draws(name: str, draw: str, draws: MakeDraws, lo
     for severity in range(1, 6):
         perturbation = registry.perturbation(name).at(severity, draw=draw)
         assert isinstance(perturbation, DrawnPerturbation)
-        perturbation.begin(draws(4), 8, CAMERAS)
+        perturbation.begin(draws(4), 8, CAMERAS, SPACE)
         drawn.append(perturbation.drawn(look(8).images["wrist"][0], "wrist", 8, draws(4)).tolist())
     assert all(units == drawn[0] for units in drawn)
 
@@ -211,7 +212,7 @@ def test_held_or_new_and_shared_or_independent(name: str, draws: MakeDraws, look
         perturbation = registry.perturbation(name).at(4, **parameters)
         rng, obs = draws(0), look(0)
         obs = obs.replace(images=dict.fromkeys(CAMERAS, obs.images["wrist"]))
-        perturbation.begin(rng, 1, CAMERAS)
+        perturbation.begin(rng, 1, CAMERAS, SPACE)
         return perturbation.observation(obs, 0, rng), perturbation.observation(obs, 1, rng)
 
     for draw in ("episode", "step"):
@@ -231,7 +232,7 @@ def test_cameras(name: str, draws: MakeDraws, look: Look) -> None:
     seen = play(one, draws(0), look, 1).seen[0]
     assert np.array_equal(seen.images["agentview"], look(0).images["agentview"])
     assert not np.array_equal(seen.images["wrist"], look(0).images["wrist"])
-    for use in (lambda: one.channels(("agentview",)), lambda: one.begin(draws(0), 1, ("agentview",))):
+    for use in (lambda: one.channels(("agentview",)), lambda: one.begin(draws(0), 1, ("agentview",), SPACE)):
         with pytest.raises(UnknownName, match=r"unknown camera 'wrist' in the perturbation .*agentview"):
             use()
     for blind in (cls.at(5), one):

@@ -10,6 +10,7 @@ import pytest
 
 from vlabench.perturbations.camera_loss import CameraLoss
 from vlabench.seeding import Draws
+from vlabench.simulators.libero.actions import SPACE
 from vlabench.types import Observation
 
 CAMERAS = ("agentview", "wrist")
@@ -19,7 +20,7 @@ Look = Callable[..., Observation]
 def black(rng: Draws, look: Look, steps: int, cameras: tuple[str, ...] = CAMERAS, **parameters: Any) -> list[bool]:
     """At which steps the last camera was black; asserts that it is whole elsewhere."""
     perturbation = CameraLoss(**parameters)
-    perturbation.begin(rng, 1, cameras)
+    perturbation.begin(rng, 1, cameras, SPACE)
     gone = []
     for step in range(steps):
         obs = look(step, cameras=cameras)
@@ -51,7 +52,7 @@ def test_each_window_loses_its_share_in_one_stretch_and_severities_are_nested(
 def test_a_window_is_the_nearest_number_of_whole_looks(draws: Callable[[int], Draws], look: Look) -> None:
     """60 steps are eight looks of 8 steps: of each eight, two are lost, one after the other."""
     perturbation, rng = CameraLoss(share=0.25), draws(0)
-    perturbation.begin(rng, 8, CAMERAS)
+    perturbation.begin(rng, 8, CAMERAS, SPACE)
     gone = np.array([perturbation.lost(step, rng) for step in range(6400)]).reshape(-1, 8, 8)
     assert (gone.all(axis=2) == gone.any(axis=2)).all() and (gone[:, :, 0].sum(axis=1) == 2).all()
 
@@ -59,7 +60,7 @@ def test_a_window_is_the_nearest_number_of_whole_looks(draws: Callable[[int], Dr
 def test_a_camera_that_freezes_has_seen_something_before(draws: Callable[[int], Draws]) -> None:
     for index in range(40):
         frozen = CameraLoss(share=0.1, fill="frozen")
-        frozen.begin(draws(index), 8, CAMERAS)
+        frozen.begin(draws(index), 8, CAMERAS, SPACE)
         gone = [frozen.lost(step, draws(index)) for step in range(0, 60, 8)]
         assert not gone[0] and any(gone)
 
@@ -81,7 +82,7 @@ def test_from_the_start(draws: Callable[[int], Draws], look: Look) -> None:
 
 def test_frozen_at_the_last_picture(draws: Callable[[int], Draws], look: Look) -> None:
     rng, perturbation = draws(3), CameraLoss(pattern="onset", latest=12, fill="frozen")
-    perturbation.begin(rng, 1, CAMERAS)
+    perturbation.begin(rng, 1, CAMERAS, SPACE)
     seen = [perturbation.observation(look(step), step, rng).images["wrist"] for step in range(20)]
     realised = perturbation.realised()
     onset = realised["onset"]

@@ -11,6 +11,7 @@ from scipy.stats import chisquare
 
 from vlabench.perturbations.erasing import Erasing
 from vlabench.seeding import Draws
+from vlabench.simulators.libero.actions import SPACE
 from vlabench.types import Observation
 
 
@@ -32,7 +33,7 @@ def test_area_is_close_to_what_was_drawn() -> None:
 
 def test_place_is_held_and_texture_is_new(draws: Callable[[int], Draws], look: Callable[..., Observation]) -> None:
     erasing, rng, obs = Erasing.at(5), draws(2), look(0, 256, 256)
-    erasing.begin(rng, 1, ("agentview", "wrist"))
+    erasing.begin(rng, 1, ("agentview", "wrist"), SPACE)
     inside = np.zeros((256, 256), bool)
     seen = [erasing.observation(obs, step, rng).images["wrist"][0] for step in range(6)]
     for block in erasing.realised()["blocks"]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from vlabench.perturbations.frame_drop import FrameDrop
 from vlabench.seeding import Draws
+from vlabench.simulators.libero.actions import SPACE
 from vlabench.types import Observation
 
 CAMERAS = ("agentview", "wrist")
@@ -16,7 +17,7 @@ Look = Callable[..., Observation]
 
 def stamps(perturbation: FrameDrop, rng: Draws, look: Look, steps: int, replan: int, hidden: bool = False) -> list[int]:
     """The step at which each look's pictures were taken; asserts that pictures and proprioception agree with it."""
-    perturbation.begin(rng, replan, CAMERAS)
+    perturbation.begin(rng, replan, CAMERAS, SPACE)
     taken = []
     for step in range(steps):
         if step % replan == 0:
@@ -63,6 +64,6 @@ def test_rate_and_nesting(draws: Callable[[int], Draws], look: Look) -> None:
 def test_proprioception_can_still_arrive(draws: Callable[[int], Draws], look: Look) -> None:
     drop, rng = FrameDrop(p=1, proprio=False), draws(0)
     assert drop.channels(CAMERAS) == {"images/agentview", "images/wrist"}
-    drop.begin(rng, 1, CAMERAS)
+    drop.begin(rng, 1, CAMERAS, SPACE)
     seen = [drop.observation(look(step), step, rng) for step in range(3)][-1]
     assert (seen.steps[0], seen.proprio[0, 0], seen.state) == (0, 2, ("state 2",))

@@ -11,12 +11,13 @@ from scipy.stats import binomtest
 
 from vlabench.perturbations.gripper_fault import GripperFault
 from vlabench.seeding import Draws
+from vlabench.simulators.libero.actions import SPACE
 
 
 def execute(rng: Draws, asked: list[float], **parameters: Any) -> list[float]:
     """What the gripper did; asserts that the arm did what was asked."""
     perturbation = GripperFault(**parameters)
-    perturbation.begin(rng, 4, ())
+    perturbation.begin(rng, 4, (), SPACE)
     done = []
     for step, gripper in enumerate(asked):
         action = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, gripper])
@@ -46,7 +47,7 @@ def test_by_hand(
 def test_windows_begin_at_the_drawn_step(index: int, draws: Callable[[int], Draws]) -> None:
     asked = [1.0 if step % 3 else -1.0 for step in range(60)]
     fault = GripperFault(mode="flipped", latest=30, hold=10)
-    fault.begin(draws(index), 4, ())
+    fault.begin(draws(index), 4, (), SPACE)
     onset = fault.realised()["onset"]
     assert 0 <= onset <= 30 and fault.realised()["until"] == onset + 10
     assert execute(draws(index), asked, mode="flipped", latest=30, hold=10) == (
@@ -56,7 +57,7 @@ def test_windows_begin_at_the_drawn_step(index: int, draws: Callable[[int], Draw
 def stuck_for(rng: Draws, hold: int) -> int:
     """Steps for which a gripper that is asked to close at step 7 stays open; asserts that it obeys before and after."""
     fault = GripperFault(mode="stuck", hold=hold)
-    fault.begin(rng, 4, ())
+    fault.begin(rng, 4, (), SPACE)
     assert fault.realised() == {"mode": "stuck", "onset": None}
     asked = [-1.0] * 7 + [1.0] * 93
     done = execute(rng, asked, mode="stuck", hold=hold)
@@ -75,7 +76,7 @@ def test_stuck_when_asked_to_close_for_the_rest_of_the_time(draws: Callable[[int
 
 def test_what_became_of_it_is_on_record(draws: Callable[[int], Draws]) -> None:
     fault, rng = GripperFault(mode="stuck", hold=1), draws(0)
-    fault.begin(rng, 4, ())
+    fault.begin(rng, 4, (), SPACE)
     for step, gripper in enumerate((-1.0, 1.0, 1.0)):
         fault.action(np.array([0.0] * 6 + [gripper]), step, rng)
     assert fault.realised() == {"mode": "stuck", "onset": 1, "until": 2}
@@ -85,7 +86,7 @@ def test_onsets_reach_both_ends(draws: Callable[[int], Draws]) -> None:
     onsets = set()
     for index in range(200):
         fault = GripperFault(mode="flipped", latest=4)
-        fault.begin(draws(index), 4, ())
+        fault.begin(draws(index), 4, (), SPACE)
         onsets.add(fault.realised()["onset"])
     assert onsets == {0, 1, 2, 3, 4}
 

@@ -9,6 +9,7 @@ import pytest
 
 from vlabench.perturbations.observation_delay import ObservationDelay
 from vlabench.seeding import Draws
+from vlabench.simulators.libero.actions import SPACE
 from vlabench.types import Observation
 
 CAMERAS = ("agentview", "wrist")
@@ -20,7 +21,7 @@ def test_shows_exactly_what_was_there(
     delay: int, replan: int, draws: Callable[[int], Draws], look: Callable[..., Observation]
 ) -> None:
     perturbation, rng, world = ObservationDelay(delay=delay), draws(0), [look(step) for step in range(41)]
-    perturbation.begin(rng, replan, CAMERAS)
+    perturbation.begin(rng, replan, CAMERAS, SPACE)
     rendered = 0
     for step in range(41):
         if step % replan == 0:
@@ -40,7 +41,7 @@ def test_proprioception_and_words_can_be_of_now(
 ) -> None:
     perturbation, rng = ObservationDelay(delay=2, proprio=False), draws(0)
     assert perturbation.channels(CAMERAS) == {"images/agentview", "images/wrist"}
-    perturbation.begin(rng, 1, CAMERAS)
+    perturbation.begin(rng, 1, CAMERAS, SPACE)
     for step in range(6):
         seen = perturbation.observation(look(step).replace(instruction=(f"words {step}",)), step, rng)
     assert (seen.steps[0], seen.instruction, seen.state) == (3, ("words 5",), ("state 5",))
@@ -50,6 +51,6 @@ def test_proprioception_and_words_can_be_of_now(
 def test_a_policy_without_cameras_feels_late(draws: Callable[[int], Draws], look: Callable[..., Observation]) -> None:
     perturbation, rng = ObservationDelay(delay=1), draws(0)
     assert perturbation.channels(()) == {"proprio"}
-    perturbation.begin(rng, 1, ())
+    perturbation.begin(rng, 1, (), SPACE)
     felt = [float(perturbation.observation(look(s, cameras=()), s, rng).proprio[0, 0]) for s in range(4)]
     assert felt == [0, 0, 1, 2]

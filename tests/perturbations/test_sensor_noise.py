@@ -11,12 +11,13 @@ from scipy.stats import kurtosis, skew
 
 from vlabench.perturbations.sensor_noise import SensorNoise
 from vlabench.seeding import Draws
+from vlabench.simulators.libero.actions import SPACE
 from vlabench.types import Image, Observation
 
 
 def disturbed(rng: Draws, level: int, step: int = 0, size: int = 256, **parameters: Any) -> Image:
     perturbation = SensorNoise(**parameters)
-    perturbation.begin(rng, 1, ("wrist",))
+    perturbation.begin(rng, 1, ("wrist",), SPACE)
     grey = np.full((1, size, size, 3), level, np.uint8)
     obs = Observation.now({"wrist": grey}, np.zeros((1, 8), np.float32), ("",), step)
     noisy: Image = perturbation.observation(obs, step, rng).images["wrist"][0]

@@ -10,13 +10,14 @@ from scipy.stats import chisquare
 
 from vlabench.perturbations.shift import Shift
 from vlabench.seeding import Draws
+from vlabench.simulators.libero.actions import SPACE
 from vlabench.types import Image, Observation
 
 
 def test_moves_left_and_up_and_leaves_black(draws: Callable[[int], Draws], look: Callable[..., Observation]) -> None:
     for index in range(10):
         shift, rng, obs = Shift(), draws(index), look(0, 96, 128)
-        shift.begin(rng, 8, ("agentview", "wrist"))
+        shift.begin(rng, 8, ("agentview", "wrist"), SPACE)
         seen = shift.observation(obs, 0, rng)
         left, up = shift.realised()["left"], shift.realised()["up"]
         for camera, image in obs.images.items():

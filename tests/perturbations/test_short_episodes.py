@@ -15,6 +15,7 @@ from vlabench import registry
 from vlabench.perturbations._losses import SHORT, early_looks, in_a_row, scattered
 from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import Draws
+from vlabench.simulators.libero.actions import SPACE
 from vlabench.types import Observation
 
 EPISODES = 400
@@ -34,7 +35,7 @@ def asked(step: int, closes: int) -> list[float]:
 
 def changed(perturbation: Perturbation, rng: Draws, replan: int, closes: int, steps: int = SHORT) -> Iterator[bool]:
     """At which looks, or at which steps for a perturbation of actions, what was received was not what there was."""
-    perturbation.begin(rng, replan, CAMERAS)
+    perturbation.begin(rng, replan, CAMERAS, SPACE)
     for step in range(steps):
         if "action" in perturbation.channels(CAMERAS):
             wanted = asked(step, closes)

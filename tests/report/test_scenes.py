@@ -95,9 +95,8 @@ def test_an_episode_that_ends_otherwise_is_not_shown(toy_results: Path, tmp_path
 
 
 def test_another_version_of_the_policy_is_not_shown_but_what_it_would_see_is(
-    toy_results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    toy_results: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(module, "ONLOOKER", "toy-seeker")
     found = made(change(toy_results, tmp_path / "old", policy_digest="old"), preview=True)
     assert found.films == [] and [shot.spec.condition for shot in found.looks] == ["clean", "dark"]
     assert "the records are of toy-seeker old, and its card is that of" in found.notes[0]

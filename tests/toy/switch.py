@@ -20,6 +20,7 @@ from vlabench.types import ActionSpace, EpisodeSpec, Floats, Observation, Outcom
 SIZE = 16
 GAIN, GOAL, STEP_LIMIT = 0.9, 0.9, 6
 RED, GREEN = 0, 1
+SPACE = ActionSpace(("push", "nothing"), (-1.0,) * 2, (1.0,) * 2, (1.0,) * 2, (0.0,) * 2, 10)
 
 
 class Lamp(Scene):
@@ -27,7 +28,7 @@ class Lamp(Scene):
     the right direction, which is left under red and right under green, outweigh wrong ones by GOAL.
     """
 
-    null_action = np.zeros(2)
+    action_space = SPACE
 
     def __init__(self, task: Task, cameras: Sequence[str]) -> None:
         self.task, self.cameras = task, cameras
@@ -61,7 +62,7 @@ class Switch(Simulator):
     task_sets: ClassVar[Sequence[str]] = ("switches",)
     packs: ClassVar[Sequence[str]] = ("plain",)
     cameras: ClassVar[Sequence[str]] = ("top",)
-    action_space = ActionSpace(("push", "nothing"), (-1.0,) * 2, (1.0,) * 2, (1.0,) * 2, (0.0,) * 2, 10)
+    action_space = SPACE
 
     def __init__(self, assets: str) -> None:
         super().__init__(assets)

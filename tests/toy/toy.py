@@ -33,6 +33,7 @@ NEAR = 0.08
 STEP_LIMIT = 20
 STARTS = 50
 MISCHIEF = "TOY_MISCHIEF"
+SPACE = ActionSpace(("right", "down", "nothing"), (-1.0,) * 3, (1.0,) * 3, (1.0,) * 3, (0.0, 0.0, -1.0), 10)
 EVERY: Mapping[int, Mapping[str, Any]] = {severity: {} for severity in range(1, 6)}
 
 
@@ -73,7 +74,7 @@ def misbehave(kind: Any) -> None:
 class Points(Scene):
     """B points, in the unit square. Actions [B, 3]: a direction in [−1, 1]², and a number that does nothing."""
 
-    null_action = np.array([0.0, 0.0, -1.0])
+    action_space = SPACE
 
     def __init__(self, task: Task, batch: int, cameras: Sequence[str]) -> None:
         self.tasks, self.batch, self.cameras = [task] * batch, batch, tuple(cameras)
@@ -171,7 +172,7 @@ class Toy(Simulator):
     task_sets = ("toy_points",)
     packs = ("plain",)
     cameras = ("top", "side")
-    action_space = ActionSpace(("right", "down", "nothing"), (-1.0,) * 3, (1.0,) * 3, (1.0,) * 3, (0.0, 0.0, -1.0), 10)
+    action_space = SPACE
     offers = frozenset({Pushes, Paints})
     max_batch = int(os.environ.get("TOY_BATCH", "1"))
     success: ClassVar[Success] = "end" if os.environ.get("TOY_SUCCESS") == "end" else "once"
@@ -258,7 +259,7 @@ class Dark(Perturbation):
     def realised(self) -> dict[str, Any]:
         return {"by": self._by}
 
-    def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
         self._by = float(rng.episode().uniform(0.1, 0.9))
 
     def observation(self, obs: Observation, step: int, rng: Draws) -> Observation:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.toy.switch import SPACE
 from vlabench.errors import DataError
 from vlabench.perturbations.rotation import Rotation
 from vlabench.training.consistency import Looks, Memory, clean, redrawn
@@ -46,7 +47,7 @@ def test_clean_looks_of_rollouts_are_joined_in_their_order() -> None:
 
 def test_without_noise_nothing_changes() -> None:
     obs = looks()
-    found = redrawn(obs, Noise(), Level(), "a")
+    found = redrawn(obs, Noise(), Level(), SPACE, "a")
     assert list(found.images) == ["top", "side"] and found.instruction == obs.instruction
     assert all(np.array_equal(found.images[name], obs.images[name]) for name in obs.images)
     assert np.array_equal(found.proprio, obs.proprio)
@@ -54,7 +55,7 @@ def test_without_noise_nothing_changes() -> None:
 
 def test_each_look_has_its_own_draw_and_a_key_its_numbers() -> None:
     obs, noise, level = looks(), Noise(clean=0.0, most=5), Level(1.0, 0.3)
-    first, again, other = (redrawn(obs, noise, level, "k", key) for key in (1, 1, 2))
+    first, again, other = (redrawn(obs, noise, level, SPACE, "k", key) for key in (1, 1, 2))
     for camera in obs.images:
         assert np.array_equal(first.images[camera], again.images[camera])
         assert not np.array_equal(first.images[camera], other.images[camera])
@@ -62,13 +63,13 @@ def test_each_look_has_its_own_draw_and_a_key_its_numbers() -> None:
     for row in range(ROWS):
         assert any(not np.array_equal(first.images[camera][row], obs.images[camera][row]) for camera in obs.images)
     alike = obs.replace(images={camera: pictures[[0] * ROWS] for camera, pictures in obs.images.items()})
-    drawn = redrawn(alike, noise, level, "k").images["top"]
+    drawn = redrawn(alike, noise, level, SPACE, "k").images["top"]
     assert len({picture.tobytes() for picture in drawn}) == ROWS
 
 
 def test_a_share_stays_clean() -> None:
     obs = looks(rows=1)
-    kept = [np.array_equal(redrawn(obs, Noise(clean=0.4), Level(1.0), key).images["top"], obs.images["top"])
+    kept = [np.array_equal(redrawn(obs, Noise(clean=0.4), Level(1.0), SPACE, key).images["top"], obs.images["top"])
             for key in range(400)]
     assert abs(np.mean(kept) - 0.4) < 4 * np.sqrt(0.4 * 0.6 / 400)
 
@@ -78,7 +79,7 @@ def test_both_cameras_of_a_look_share_a_draw(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("vlabench.training.consistency.draw", lambda *_: {"rotation": Rotation(degrees=90.0)})
     obs = looks()
     alike = obs.replace(images={"top": obs.images["top"], "side": obs.images["top"]})
-    found = redrawn(alike, Noise(), Level(1.0), "key")
+    found = redrawn(alike, Noise(), Level(1.0), SPACE, "key")
     assert np.array_equal(found.images["top"], found.images["side"])
     assert not np.array_equal(found.images["top"], obs.images["top"])
 

@@ -117,8 +117,8 @@ def test_sub_goals_come_from_demonstrations_turned_as_policies_see_them(tmp_path
     shelf(tmp_path, TASK, [one, replace(failed, success=False)])
     shelf(tmp_path, OTHER, [demo(2, 20)])
     (goals,) = rewards.load([tmp_path], [TASK.name], 16)[TASK.name]
-    frames = key_frames(one.labels[:, -1].astype(np.float64), one.joints)
-    assert np.array_equal(goals.joints, one.joints[frames])
+    frames = key_frames(one.labels[:, -1].astype(np.float64), one.told["joints"])
+    assert np.array_equal(goals.joints, one.told["joints"][frames])
     assert np.array_equal(goals.pictures["wrist"], one.frames["wrist"][frames])
     assert np.array_equal(goals.first["agentview"], one.frames["agentview"][0])
     with pytest.raises(DataError, match="none of absent\n  mend: vlabench demos"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from vlabench.errors import CardError
 from vlabench.seeding import Draws
-from vlabench.types import Decision, Floats, Observation
+from vlabench.types import ActionSpace, Decision, Floats, Observation
 
 if TYPE_CHECKING:
     import torch
@@ -25,6 +25,16 @@ class Policy(ABC):
     """Packages whose version can change what it does; records have them beside the simulator's."""
     builds_on: ClassVar[tuple[str, ...]] = ()
     """Options that name another policy, whose weights it loads, too."""
+
+    space: ActionSpace
+    """Of the simulator that it acts in, once it is told."""
+
+    def configure(self, space: ActionSpace) -> None:
+        """What actions mean where it acts, once and before the first episode; one that wraps others tells them, too.
+
+        Raises OptionError if it was made for a robot of another kind.
+        """
+        self.space = space
 
     @abstractmethod
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from vlabench.adapters.base import Policy
 from vlabench.errors import OptionError
 from vlabench.seeding import Draws
-from vlabench.types import Decision, Floats, Observation
+from vlabench.types import ActionSpace, Decision, Floats, Observation
 
 EXPERT, KICK, LEARNER = 0, 1, 2
 """Who chose an action."""
@@ -34,7 +34,7 @@ class _Turn:
     who: int = EXPERT
     until: int = 0
     began: int = 0
-    actions: Floats = field(default_factory=lambda: np.zeros((0, 7)))
+    actions: Floats = field(default_factory=lambda: np.zeros((0, 0)))
 
 
 class Demonstrator(Policy):
@@ -58,6 +58,12 @@ class Demonstrator(Policy):
             self._learner, self._replan = card.make(), card.replan
         self._turns: dict[int, _Turn] = {}
         self._draws: dict[int, Draws] = {}
+
+    def configure(self, space: ActionSpace) -> None:
+        """The learner is told, too."""
+        super().configure(space)
+        if self._learner is not None:
+            self._learner.configure(space)
 
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
         """These episodes start with the expert's turn."""
@@ -103,16 +109,20 @@ class Demonstrator(Policy):
                 turn.who, turn.actions = LEARNER, self._learner.act(obs).actions[0]
 
     def _kick(self, rng: np.random.Generator, label: Floats) -> Floats:
-        action = rng.uniform(-1.0, 1.0, len(label))
-        action[-1] = rng.choice([-1.0, 1.0]) if rng.random() < FUMBLE else label[-1]
+        space, gripper = self.space, self.space.gripper
+        action = rng.uniform(space.low, space.high, space.size)
+        if gripper is not None:
+            action[gripper] = (rng.choice([space.low[gripper], space.high[gripper]]) if rng.random() < FUMBLE
+                               else label[gripper])
         return action[None]
 
     def _action(self, turn: _Turn, step: int, draws: Draws, label: Floats) -> Floats:
         if turn.who != EXPERT:
             return np.asarray(turn.actions[min(step - turn.began, len(turn.actions) - 1)], dtype=np.float64)
-        noise: Floats = self._noise * draws.at(step, "noise").standard_normal(label.shape)
-        noise[-1] = 0.0
-        noisy: Floats = np.clip(label + noise, -1.0, 1.0)
+        noise: Floats = self._noise * draws.at(step, "noise").standard_normal(label.shape) * np.array(self.space.unit)
+        if self.space.gripper is not None:
+            noise[self.space.gripper] = 0.0
+        noisy: Floats = np.clip(label + noise, self.space.low, self.space.high)
         return noisy
 
 

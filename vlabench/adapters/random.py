@@ -6,19 +6,27 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vlabench.adapters._space import check_dimensions
 from vlabench.adapters.base import Policy
 from vlabench.seeding import Draws
-from vlabench.types import Decision, Floats, Observation
+from vlabench.types import ActionSpace, Decision, Floats, Observation
 
 
 class Random(Policy):
-    """Uniform in [−1, 1] in each of `dimensions` dimensions, `chunk` actions at a time, whatever it sees."""
+    """Uniform between the robot's bounds in each dimension, `chunk` actions at a time, whatever it sees.
 
-    def __init__(self, chunk: int = 8, dimensions: int = 7) -> None:
+    dimensions: how many the robot's actions must have; by default any number.
+    """
+
+    def __init__(self, chunk: int = 8, dimensions: int | None = None) -> None:
         self.chunk = chunk
-        self.dimensions = dimensions
+        self._dimensions = dimensions
         self._draws: dict[int, Draws] = {}
         self._looks: dict[int, int] = {}
+
+    def configure(self, space: ActionSpace) -> None:
+        check_dimensions(self._dimensions, space)
+        super().configure(space)
 
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
         """Each slot draws from its own episode's stream, whoever shares the batch."""
@@ -27,11 +35,11 @@ class Random(Policy):
             self._looks[slot] = 0
 
     def act(self, obs: Observation) -> Decision:
-        """Float64 [B, chunk, dimensions] in [−1, 1]."""
+        """Float64 [B, chunk, D]."""
         return Decision(np.stack([self._chunk(slot) for slot in obs.slots.tolist()]))
 
     def _chunk(self, slot: int) -> Floats:
         # Its own count of looks: how many steps lie between two of them is the card's business.
         look = self._looks[slot]
         self._looks[slot] = look + 1
-        return self._draws[slot].at(look).uniform(-1.0, 1.0, (self.chunk, self.dimensions))
+        return self._draws[slot].at(look).uniform(self.space.low, self.space.high, (self.chunk, self.space.size))

@@ -10,7 +10,7 @@ from vlabench.adapters.base import Policy
 from vlabench.errors import OptionError
 from vlabench.registry import adapter
 from vlabench.seeding import Draws
-from vlabench.types import Decision, Floats, Observation
+from vlabench.types import ActionSpace, Decision, Floats, Observation
 
 
 class Relay(Policy):
@@ -26,6 +26,12 @@ class Relay(Policy):
             raise OptionError(f"the stages of a relay must end at growing steps, not {stages}\n"
                               "  mend: stages = [[\"random\", 40], [\"expert\", 0]]")
         self._stages = [(adapter(name)(), end) for name, end in stages]
+
+    def configure(self, space: ActionSpace) -> None:
+        """All stages are told."""
+        super().configure(space)
+        for policy, _ in self._stages:
+            policy.configure(space)
 
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
         """All stages start anew."""

@@ -6,24 +6,32 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vlabench.adapters._space import check_dimensions
 from vlabench.adapters.base import Policy
 from vlabench.seeding import Draws
-from vlabench.types import Decision, Observation
+from vlabench.types import ActionSpace, Decision, Observation
 
 
 class Still(Policy):
-    """The null action, `chunk` times: no motion in any of `dimensions` − 1 dimensions, the last one at `gripper`.
+    """The robot's null action, `chunk` times.
 
-    The default gripper value −1 keeps LIBERO's hand open, as its published settling steps do.
+    dimensions: how many the robot's actions must have; by default any number. gripper: the value that its gripper gets;
+    by default that of the null action.
     """
 
-    def __init__(self, chunk: int = 8, dimensions: int = 7, gripper: float = -1.0) -> None:
-        self._actions = np.zeros((chunk, dimensions))
-        self._actions[:, -1] = gripper
+    def __init__(self, chunk: int = 8, dimensions: int | None = None, gripper: float | None = None) -> None:
+        self._chunk, self._dimensions, self._gripper = chunk, dimensions, gripper
+
+    def configure(self, space: ActionSpace) -> None:
+        check_dimensions(self._dimensions, space)
+        super().configure(space)
+        self._actions = np.tile(np.array(space.null), (self._chunk, 1))
+        if self._gripper is not None and space.gripper is not None:
+            self._actions[:, space.gripper] = self._gripper
 
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
         """Nothing to forget."""
 
     def act(self, obs: Observation) -> Decision:
-        """Float64 [B, chunk, dimensions]."""
+        """Float64 [B, chunk, D]."""
         return Decision(np.repeat(self._actions[None], len(obs.instruction), axis=0))

@@ -18,8 +18,8 @@ from vlabench.card_types import SIDES
 from vlabench.conditions import CLEAN
 from vlabench.crew import Crew
 from vlabench.demos import layout
-from vlabench.demos.keeper import CAMERAS, Demo, DemoKeeper
-from vlabench.errors import DataError, OptionError
+from vlabench.demos.keeper import Demo, DemoKeeper
+from vlabench.errors import DataError, OptionError, UnsupportedError
 from vlabench.files import held, write_data
 from vlabench.parsing import strict_json
 from vlabench.progress import Progress
@@ -39,11 +39,12 @@ SLACK = 1.2
 class Recipe:
     """How demonstrations are made; the same recipe makes the same ones.
 
-    noise, kicks, learner, mix: see `adapters.demonstrator`. learner_digest: of the learner's card. failures: keep
-    episodes that end in failure, too, as suits a learner that acts.
+    assets: the pack; by default the simulator's first. noise, kicks, learner, mix: see `adapters.demonstrator`.
+    learner_digest: of the learner's card. failures: keep episodes that end in failure, too, as suits a learner that
+    acts.
     """
 
-    assets: str = "primitive"
+    assets: str = ""
     image_size: int = 128
     seed: int = 0
     noise: float = 0.0
@@ -63,9 +64,9 @@ class Recipe:
         if not SIDES[0] <= self.image_size <= SIDES[1]:
             raise OptionError(f"--image-size {self.image_size}: must be in {SIDES[0]} … {SIDES[1]} pixels")
 
-    def teacher(self) -> Actor:
-        """Who acts."""
-        return Actor(partial(Demonstrator, self.noise, self.kicks, self.learner, self.mix), tuple(CAMERAS),
+    def teacher(self, cameras: Sequence[str]) -> Actor:
+        """Who acts, and looks at these."""
+        return Actor(partial(Demonstrator, self.noise, self.kicks, self.learner, self.mix), tuple(cameras),
                      self.image_size, replan=1, privileged=True)
 
 
@@ -85,22 +86,27 @@ def collect(tasks: Sequence[Task], per_task: int, out: Path, recipe: Recipe, *, 
             progress: Progress | None = None) -> Collected:
     """Collect `per_task` demonstrations of each task into `out`, a file a task; what is there already stays.
 
+    tasks: of one simulator, which must have an expert.
+
     Start states are sampled from the task's placement regions. Episodes are numbered from 0 and the first ones that
     succeed are kept, whatever the number of workers. Ctrl-C ends it in order, and the same command goes on.
 
-    Raises OptionError; DataError if `out` holds demonstrations made otherwise, cannot be written or has another process
-    at work; what the runner's workers raise.
+    Raises OptionError; UnsupportedError without an expert; DataError if `out` holds demonstrations made otherwise,
+    cannot be written or has another process at work; what the runner's workers raise.
     """
     if per_task < 1:
         raise OptionError(f"--per-task {per_task}: at least 1 is needed")
     recipe.check()
     crew_size = processes(workers)
     progress = progress or Progress()
-    engine = registry.simulator("libero")(recipe.assets)
+    simulator = _with_expert(tasks)
+    kind = registry.simulator(simulator)
+    engine = kind(recipe.assets or kind.packs[0])
+    recipe = replace(recipe, assets=engine.assets)
     engine.check()
     with held(out):
         shelf = _Shelf(out, recipe, {"vlabench": __version__, **engine.versions()}, engine.revision)
-        job = Job("libero", recipe.assets, recipe.teacher(), {CLEAN: {}}, DemoKeeper)
+        job = Job(simulator, recipe.assets, recipe.teacher(kind.cameras), {CLEAN: {}}, DemoKeeper, batch=1)
         progress.start(per_task * len(tasks), sum(min(len(shelf.kept(task)), per_task) for task in tasks))
         frames = tries = 0
         interrupted = False
@@ -125,6 +131,23 @@ def collect(tasks: Sequence[Task], per_task: int, out: Path, recipe: Recipe, *, 
         counts = {task: shelf.join(task) for task in tasks} if not interrupted else {}
         return Collected(sum(counts.values()), frames, tries, progress.clock() - progress.began, interrupted,
                          {task.key: count for task, count in counts.items() if count < per_task})
+
+
+def experts() -> list[str]:
+    """The simulators that have an expert."""
+    return [name for name in registry.names("simulator") if registry.simulator(name).expert]
+
+
+def _with_expert(tasks: Sequence[Task]) -> str:
+    """The name of the simulator of these tasks. Raises OptionError, UnsupportedError."""
+    names = sorted({task.simulator for task in tasks})
+    if len(names) != 1:
+        raise OptionError(f"demonstrations are of the tasks of one simulator, not of {', '.join(names) or 'none'}\n"
+                          f"  mend: --task-set, or --tasks")
+    if names[0] not in experts():
+        raise UnsupportedError(f"simulator {names[0]!r} has no expert to collect demonstrations of; "
+                               f"valid: {', '.join(experts())}")
+    return names[0]
 
 
 class _Shelf:

@@ -1,4 +1,4 @@
-"""LIBERO's HDF5 layout of demonstrations: a file a task, a group a demonstration, pictures as OpenGL draws them.
+"""LIBERO's HDF5 layout of demonstrations: a file a task, a group a demonstration, pictures turned by 180 degrees.
 
     data/                        attributes: num_demos, total, bddl_file_name, problem_info, env_args, …
     data/demo_0/                 attributes: num_samples, init_state, model_file; ours: index, seed, success
@@ -7,7 +7,9 @@
     data/demo_0/states …         robot_states, rewards, dones
     data/demo_0/vlabench/…       ours: executed, actors, points, pixels; absent from LIBERO's own files
 
-The published demonstrations read the same (`demos.reading`), and LIBERO's and robomimic's tools read ours.
+The published demonstrations read the same (`demos.reading`), and LIBERO's and robomimic's tools read ours. Those of
+another simulator are laid out alike, without what LIBERO alone has: `obs/proprio` and `obs/<camera>_rgb`, and what the
+simulator tells below `vlabench`.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vlabench.demos.keeper import CAMERAS, Demo
+from vlabench.demos.keeper import Demo
 from vlabench.errors import DataError, MissingExtra
 from vlabench.files import replacing
 from vlabench.parsing import strict_json
@@ -29,6 +31,8 @@ from vlabench.types import Task
 if TYPE_CHECKING:
     import h5py
 
+CAMERAS = {"agentview": "agentview_rgb", "wrist": "eye_in_hand_rgb"}
+"""Our names of LIBERO's cameras → its names of their pictures."""
 VERSION = 1
 """Of what is ours in a file; raised when a reader of the old one would misunderstand it."""
 
@@ -66,24 +70,34 @@ def write_demo(path: Path, demo: Demo) -> None:
     """A file with one group `demo`, whole or not at all. Raises DataError."""
     with _whole(path) as partial, opened(partial, "w") as file:
         group = file.create_group("demo")
-        group.attrs.update({"num_samples": len(demo), "init_state": demo.states[0], "model_file": demo.model,
-                            "index": demo.index, "seed": demo.seed, "success": demo.success})
+        group.attrs.update({"num_samples": len(demo), "model_file": demo.model, "index": demo.index, "seed": demo.seed,
+                            "success": demo.success})
         last = np.zeros(len(demo), dtype=np.uint8)
         last[-1] = demo.success
-        position, turn, fingers = np.split(demo.proprio, [3, 6], axis=1)
         arrays: dict[str, Any] = {
-            "actions": demo.labels, "states": demo.states, "rewards": last, "dones": last,
-            "robot_states": np.concatenate([fingers, position, demo.quaternions], axis=1),
-            "obs/ee_pos": position, "obs/ee_ori": turn, "obs/ee_states": demo.proprio[:, :6],
-            "obs/gripper_states": fingers, "obs/joint_states": demo.joints,
-            "vlabench/executed": demo.executed, "vlabench/actors": demo.actors, "vlabench/points": demo.points,
-            "vlabench/pixels": demo.pixels}
-        for name, array in arrays.items():
+            "actions": demo.labels, "rewards": last, "dones": last, "vlabench/executed": demo.executed,
+            "vlabench/actors": demo.actors, "vlabench/points": demo.points}
+        told = dict(demo.told)
+        if set(demo.frames) <= set(CAMERAS) and {"states", "joints", "quaternions"} <= set(told):
+            group.attrs["init_state"] = told["states"][0]
+            arrays |= _as_libero(demo, told.pop("states"), told.pop("joints"), told.pop("quaternions"))
+        else:
+            arrays["obs/proprio"] = demo.proprio
+        for name, array in [*arrays.items(), *((f"vlabench/{name}", array) for name, array in told.items())]:
             group.create_dataset(name, data=array)
         for camera, pictures in demo.frames.items():
             # A chunk a picture, so that training reads any of them alone.
-            group.create_dataset(f"obs/{CAMERAS[camera]}", data=pictures[:, ::-1, ::-1], compression="gzip",
-                                 compression_opts=1, chunks=(1, *pictures.shape[1:]))
+            name = CAMERAS.get(camera, f"{camera}_rgb")
+            group.create_dataset(f"obs/{name}", data=pictures[:, ::-1, ::-1], compression="gzip", compression_opts=1,
+                                 chunks=(1, *pictures.shape[1:]))
+
+
+def _as_libero(demo: Demo, states: Any, joints: Any, quaternions: Any) -> dict[str, Any]:
+    """What LIBERO's files have of the robot, by its names."""
+    position, turn, fingers = np.split(demo.proprio, [3, 6], axis=1)
+    return {"states": states, "robot_states": np.concatenate([fingers, position, quaternions], axis=1),
+            "obs/ee_pos": position, "obs/ee_ori": turn, "obs/ee_states": demo.proprio[:, :6],
+            "obs/gripper_states": fingers, "obs/joint_states": joints}
 
 
 def join(path: Path, task: Task, groups: Sequence[tuple[Path, str]], facts: Mapping[str, Any]) -> None:
@@ -91,8 +105,6 @@ def join(path: Path, task: Task, groups: Sequence[tuple[Path, str]], facts: Mapp
 
     facts: JSON-ready, kept as an attribute.
     """
-    from vlabench.simulators.libero.package import bddl_file
-
     with _whole(path) as partial, opened(partial, "w") as file:
         data = file.create_group("data")
         total = 0
@@ -105,13 +117,25 @@ def join(path: Path, task: Task, groups: Sequence[tuple[Path, str]], facts: Mapp
                     raise DataError(f"{source_path}: {name} cannot be copied to {path}: {error}\n"
                                     f"  mend: space on the disk, or, if it is damaged, remove this file and make it "
                                     f"again with vlabench demos") from error
-        problem = {"problem_name": task.task_set, "domain_name": "robosuite", "language_instruction": task.instruction}
         data.attrs.update({
             "num_demos": len(groups), "total": total, "tag": "vlabench", "macros_image_convention": "opengl",
-            "bddl_file_name": f"{task.task_set}/{bddl_file(task.task_set, task.name).name}",
-            "problem_info": json.dumps(problem), "env_name": task.name, "env_args": json.dumps(
-                {"type": 1, "env_name": task.name, "env_kwargs": {"robots": ["Panda"], "control_freq": 20}}),
-            "vlabench": json.dumps({"version": VERSION, **facts})})
+            "env_name": task.name, **_origin(task), "vlabench": json.dumps({"version": VERSION, **facts})})
+
+
+def _origin(task: Task) -> dict[str, str]:
+    """Attributes that say which task it is; to LIBERO's tools, if it is one of LIBERO's."""
+    libero = task.simulator == "libero"
+    problem = {"problem_name": task.task_set, "domain_name": "robosuite" if libero else task.simulator,
+               "language_instruction": task.instruction}
+    said = {"problem_info": json.dumps(problem)}
+    if libero:
+        from vlabench.simulators.libero.actions import SPACE
+        from vlabench.simulators.libero.package import bddl_file
+
+        said["bddl_file_name"] = f"{task.task_set}/{bddl_file(task.task_set, task.name).name}"
+        said["env_args"] = json.dumps({"type": 1, "env_name": task.name, "env_kwargs": {
+            "robots": ["Panda"], "control_freq": int(SPACE.control_hz)}})
+    return said
 
 
 def facts_of(path: Path) -> dict[str, Any]:

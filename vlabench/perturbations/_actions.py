@@ -1,27 +1,21 @@
-"""What the perturbations of actions share: their channel, and the action of a robot that has been told nothing yet."""
+"""What the perturbations of actions share: their channel, the robot's action space, and its null action."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+from pydantic import PrivateAttr
 
 from vlabench.perturbations.base import Perturbation
-from vlabench.types import Floats
-
-OPEN = -1.0
-"""The gripper's value, an action's last number, at which it opens; +1 closes."""
-
-
-def null_like(action: Floats) -> Floats:
-    """No motion with the gripper open, the state in which every episode starts; in an action's shape and dtype."""
-    null = np.zeros_like(action)
-    null[-1] = OPEN
-    return null
+from vlabench.seeding import Draws
+from vlabench.types import ActionSpace, Floats
 
 
 class ActionPerturbation(Perturbation):
     """Changes what reaches the robot, and nothing that the policy gets."""
+
+    _space: ActionSpace = PrivateAttr()
 
     @property
     def certain(self) -> bool:
@@ -30,3 +24,10 @@ class ActionPerturbation(Perturbation):
 
     def channels(self, cameras: Sequence[str]) -> frozenset[str]:
         return frozenset({"action"})
+
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
+        self._space = space
+
+    def null_like(self, action: Floats) -> Floats:
+        """The null action, in which every episode starts, in an action's dtype."""
+        return np.array(self._space.null, dtype=action.dtype)

@@ -9,9 +9,12 @@ import numpy as np
 
 from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import Draws
-from vlabench.types import Image, Observation
+from vlabench.types import ActionSpace, Image, Observation
 
-CAMERAS = ("agentview", "wrist")
+CAMERAS = ("front", "hand")
+SPACE = ActionSpace(("x", "y", "z", "turn x", "turn y", "turn z", "gripper"), low=(-1.0,) * 7, high=(1.0,) * 7,
+                    unit=(1.0,) * 7, null=(0.0,) * 6 + (-1.0,), control_hz=20, gripper=6, opens=-1.0)
+"""Of an arm with a gripper, as most have it."""
 
 
 def scene_picture(size: int) -> Image:
@@ -34,8 +37,8 @@ def frame_cost(perturbation: Perturbation, size: int = 256, cameras: Sequence[st
     copy, rng = perturbation.fresh(), Draws((0, "cost/0", 0, "cost"))
     picture = scene_picture(size)[np.newaxis]
     images = {camera: picture.copy() for camera in cameras}
-    proprio, action = np.zeros((1, 8), np.float32), np.linspace(-1, 1, 7)
-    copy.begin(rng, 1, cameras)
+    proprio, action = np.zeros((1, 8), np.float32), np.linspace(-1, 1, SPACE.size)
+    copy.begin(rng, 1, cameras, SPACE)
     seconds = []
     for step in range(-5, looks):  # the first few fill caches
         obs = Observation.now(images, proprio, ("lift the bowl",), step)

@@ -16,7 +16,7 @@ from pydantic import PrivateAttr
 from vlabench.errors import RenderingError, UnknownName
 from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import Draws
-from vlabench.types import Image, Observation
+from vlabench.types import ActionSpace, Image, Observation
 
 REFERENCE = 224
 """Side in pixels of the picture that parameters in pixels are meant for."""
@@ -86,13 +86,13 @@ class ImagePerturbation(Perturbation):
     def channels(self, cameras: Sequence[str]) -> frozenset[str]:
         return frozenset(f"images/{camera}" for camera in self.choose(cameras))
 
-    def check(self, cameras: Sequence[str]) -> None:
+    def check(self, cameras: Sequence[str], space: ActionSpace) -> None:
         if self.choose(cameras):
             check_opencv()
 
-    def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
         self._chosen = self.choose(cameras)
-        self.check(cameras)
+        self.check(cameras, space)
 
     def observation(self, obs: Observation, step: int, rng: Draws) -> Observation:
         if not self._chosen:
@@ -126,8 +126,8 @@ class DrawnPerturbation(ImagePerturbation):
         key = (*what, camera) if self.independent else what
         return rng.episode(*key) if self.draw == "episode" else rng.at(step, *key)
 
-    def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
-        super().begin(rng, replan, cameras)
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
+        super().begin(rng, replan, cameras, space)
         self._seen = {}
 
     def drawn(self, image: Image, camera: str, step: int, rng: Draws) -> Units:

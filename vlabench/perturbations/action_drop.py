@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 from pydantic import Field, PrivateAttr
 
-from vlabench.perturbations._actions import ActionPerturbation, null_like
+from vlabench.perturbations._actions import ActionPerturbation
 from vlabench.seeding import Draws
-from vlabench.types import Floats
+from vlabench.types import ActionSpace, Floats
 
 
 class ActionDrop(ActionPerturbation):
@@ -33,18 +32,26 @@ class ActionDrop(ActionPerturbation):
     def from_start(self) -> bool:
         return self.p == 1
 
-    def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
+        super().begin(rng, replan, cameras, space)
         self._last, self._dropped = None, 0
 
     def action(self, action: Floats, step: int, rng: Draws) -> Floats:
         executed = action
         if rng.at(step).random() < self.p:
             self._dropped += 1
-            executed = null_like(action) if self._last is None else self._last
+            executed = self.null_like(action) if self._last is None else self._last
             if self.instead == "zero":
-                executed = np.append(np.zeros_like(executed[:-1]), executed[-1:])
+                executed = self._halted(executed)
         self._last = executed.copy()
         return executed.copy()
+
+    def _halted(self, action: Floats) -> Floats:
+        """No motion, with the gripper as in this action."""
+        halted, gripper = self.null_like(action), self._space.gripper
+        if gripper is not None:
+            halted[gripper] = action[gripper]
+        return halted
 
     def realised(self) -> dict[str, Any]:
         return {"p": self.p, "dropped": self._dropped}

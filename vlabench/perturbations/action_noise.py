@@ -2,8 +2,8 @@
 
 RobustVLA, section 5.1: "zero-mean Gaussian noise to the inferred actions", noise levels 0.1, 0.2 and 0.3 (table 2), 0.1
 together with rotation (table 3), 0.15 in the transfer test (section 5.2). A reconstruction: the level is read as the
-standard deviation in the environment's action space, [−1, 1], drawn anew at every step and dimension, the gripper
-included, and the sum is clipped to that space. Settle steps before the episode get none.
+standard deviation in units of the action space (LIBERO's are 1, and its space [−1, 1]), drawn anew at every step and
+dimension, the gripper included, and the sum is clipped to that space. Settle steps before the episode get none.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vlabench.types import Floats
 class ActionNoise(ActionPerturbation):
     """sigma: standard deviation in units of the action space, in [0, 2].
 
-    clip: whether the noisy action is clipped to [−1, 1]. gripper: whether the last number gets noise too.
+    clip: whether the noisy action is clipped to the space's bounds. gripper: whether the gripper gets noise, too.
     """
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
@@ -44,12 +44,13 @@ class ActionNoise(ActionPerturbation):
         return self.sigma > 0
 
     def action(self, action: Floats, step: int, rng: Draws) -> Floats:
-        noise = self.sigma * rng.at(step).standard_normal((len(action),))
-        if not self.gripper:
-            noise[-1] = 0.0
-        noisy = action + noise
+        space = self._space
+        noise = self.sigma * rng.at(step).standard_normal((len(action),)) * np.array(space.unit)
+        if not self.gripper and space.gripper is not None:
+            noise[space.gripper] = 0.0
+        noisy: Floats = action + noise
         if self.clip:
-            noisy = np.clip(noisy, -1.0, 1.0)
+            noisy = np.clip(noisy, space.low, space.high)
         return noisy.astype(action.dtype)
 
     def realised(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing_extensions import Self
 
 from vlabench.seeding import Draws
 from vlabench.simulators.base import Scene
-from vlabench.types import Floats, Observation
+from vlabench.types import ActionSpace, Floats, Observation
 
 
 class Perturbation(BaseModel):
@@ -60,11 +60,14 @@ class Perturbation(BaseModel):
         """Whether every episode must show the change (False where it happens with a probability per step)."""
         return True
 
-    def check(self, cameras: Sequence[str]) -> None:
-        """Raise a VlabenchError that says what is missing on this machine, before an episode is begun."""
+    def check(self, cameras: Sequence[str], space: ActionSpace) -> None:
+        """Raise a VlabenchError that says what this machine or the robot lacks, before an episode is begun."""
 
-    def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
-        """A new episode; `replan` actions are executed between two looks. Draw here what is held."""
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
+        """A new episode; `replan` actions are executed between two looks. Draw here what is held.
+
+        space: what the robot's actions mean; noise on them is in its units, clipping to its bounds.
+        """
 
     def realised(self) -> dict[str, Any]:
         """The parameters as drawn in this episode, JSON-ready, for the record and for pictures."""

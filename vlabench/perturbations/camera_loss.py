@@ -20,7 +20,7 @@ from pydantic import Field, PrivateAttr
 from vlabench.perturbations._image import ImagePerturbation
 from vlabench.perturbations._losses import in_a_row
 from vlabench.seeding import Draws
-from vlabench.types import Image
+from vlabench.types import ActionSpace, Image
 
 
 class CameraLoss(ImagePerturbation):
@@ -68,7 +68,7 @@ class CameraLoss(ImagePerturbation):
         """Where the camera is never there; a frozen one still gives its first picture."""
         return self.certain and self.fill == "black"
 
-    def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
         self._chosen, self._replan = self.choose(cameras), replan
         self._onset = int((self.latest + 1) * rng.episode("onset").random())
         self._last, self._looks = {}, {}

@@ -20,7 +20,7 @@ from vlabench.perturbations._losses import early_looks, scattered
 from vlabench.perturbations.base import Perturbation
 from vlabench.perturbations.observation_delay import as_seen
 from vlabench.seeding import Draws
-from vlabench.types import Observation
+from vlabench.types import ActionSpace, Observation
 
 BLOCK = 10
 """Looks of which the share is lost."""
@@ -53,7 +53,7 @@ class FrameDrop(Perturbation):
         seen = {f"images/{camera}" for camera in cameras}
         return frozenset(seen | {"proprio"} if self.proprio else seen)
 
-    def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
         self._last, self._replan, self._dropped = None, replan, 0
 
     def observation(self, obs: Observation, step: int, rng: Draws) -> Observation:

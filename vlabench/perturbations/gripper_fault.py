@@ -5,7 +5,7 @@ first asked to close; since when is drawn, uniform in the `hold` steps up to the
 `hold` steps: it does nothing for 1 … `hold` steps more. flipped: from a step on that is uniform in 0 … `latest` it does
 the opposite, for `hold` steps. flicker: it does the opposite at single steps, the share `p` of every 50 (of the first
 50 one at least). So each acts in episodes of 60 steps. No published benchmark has these; the severities set delay, hold
-and p together, so that each mode has five. A step is 50 ms.
+and p together, so that each mode has five. The opposite is seen from the middle of the gripper's range.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, PrivateAttr
 
-from vlabench.perturbations._actions import OPEN, ActionPerturbation
+from vlabench.errors import UnsupportedError
+from vlabench.perturbations._actions import ActionPerturbation
 from vlabench.perturbations._losses import scattered
 from vlabench.seeding import Draws
-from vlabench.types import Floats
+from vlabench.types import ActionSpace, Floats
 
 BLOCK = 50
 """Steps of which a share flickers."""
@@ -51,7 +52,7 @@ class GripperFault(ActionPerturbation):
     _until: int = PrivateAttr(default=0)
     _unit: float = PrivateAttr(default=0.0)
     _waiting: deque[float] = PrivateAttr(default_factory=deque)
-    _last: float = PrivateAttr(default=OPEN)
+    _last: float = PrivateAttr(default=0.0)
 
     @property
     def from_start(self) -> bool:
@@ -63,32 +64,54 @@ class GripperFault(ActionPerturbation):
         """Only where it is so from the start: a gripper that is not asked to move shows no other fault."""
         return self.from_start
 
-    def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
+        super().begin(rng, replan, cameras, space)
+        self.check(cameras, space)
         self._unit = float(rng.episode().random())
         self._onset, self._until = None, 0
         if self.mode == "flipped":
             self._onset = int((self.latest + 1) * self._unit)
             self._until = self._onset + self.hold
-        self._waiting, self._last = deque(), OPEN
+        self._waiting, self._last = deque(), self._opens
+
+    def check(self, cameras: Sequence[str], space: ActionSpace) -> None:
+        if space.gripper is None:
+            raise UnsupportedError(f"gripper_fault: the robot has no gripper: its actions are {', '.join(space.names)}")
 
     def action(self, action: Floats, step: int, rng: Draws) -> Floats:
         executed = action.copy()
-        self._last = self.gripper(float(action[-1]), step, rng)
-        executed[-1] = self._last
+        self._last = self.gripper(float(action[self._index]), step, rng)
+        executed[self._index] = self._last
         return executed
 
     def gripper(self, asked: float, step: int, rng: Draws) -> float:
         """What the gripper does when `asked`."""
         if self.mode == "late":
             self._waiting.append(asked)
-            return self._waiting.popleft() if len(self._waiting) > self.delay else OPEN
+            return self._waiting.popleft() if len(self._waiting) > self.delay else self._opens
         if self.mode == "flicker":
-            return -asked if scattered(rng, step, self.p, BLOCK, early=BLOCK) else asked
-        if self.mode == "stuck" and self._onset is None and asked * OPEN < 0:
+            return self._opposite(asked) if scattered(rng, step, self.p, BLOCK, early=BLOCK) else asked
+        if self.mode == "stuck" and self._onset is None and self._closes(asked):
             self._onset, self._until = step, step + self.hold - int(self.hold * self._unit)
         if self._onset is None or not self._onset <= step < self._until:
             return asked
-        return self._last if self.mode == "stuck" else -asked
+        return self._last if self.mode == "stuck" else self._opposite(asked)
+
+    @property
+    def _index(self) -> int:
+        return self._space.gripper or 0
+
+    @property
+    def _opens(self) -> float:
+        return self._space.opens or 0.0
+
+    def _opposite(self, asked: float) -> float:
+        return self._space.low[self._index] + self._space.high[self._index] - asked
+
+    def _closes(self, asked: float) -> bool:
+        """Whether it is on the other side of the middle than the value that opens."""
+        middle = (self._space.low[self._index] + self._space.high[self._index]) / 2
+        return (asked - middle) * (self._opens - middle) < 0
 
     def realised(self) -> dict[str, Any]:
         if self.mode == "late":

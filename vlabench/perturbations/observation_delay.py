@@ -3,7 +3,7 @@
 At a look at step t it gets exactly what was there at step t − delay, or at step 0 where that is before the start;
 `Observation.steps` says when it was taken. Proprioception is as late as the pictures (and privileged state with it),
 unless `proprio` is off. The instruction is never late. No published benchmark has it; the severities, 1 to 5 steps, are
-50 to 250 ms at 20 Hz.
+50 to 250 ms where a robot takes 20 actions a second, as in LIBERO.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import Field, PrivateAttr
 
 from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import Draws
-from vlabench.types import Observation
+from vlabench.types import ActionSpace, Observation
 
 
 class ObservationDelay(Perturbation):
@@ -44,7 +44,7 @@ class ObservationDelay(Perturbation):
         late = {f"images/{camera}" for camera in cameras}
         return frozenset(late | {"proprio"} if self.proprio else late)
 
-    def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
         self._taken, self._replan = {}, replan
 
     def wants_frame(self, step: int) -> bool:

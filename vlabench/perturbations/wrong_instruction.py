@@ -13,6 +13,7 @@ from pydantic import Field, PrivateAttr
 
 from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import Draws
+from vlabench.types import ActionSpace
 
 LIBERO_GOAL = (
     "open the middle drawer of the cabinet", "put the bowl on the stove", "put the wine bottle on top of the cabinet",
@@ -48,7 +49,7 @@ class WrongInstruction(Perturbation):
     def channels(self, cameras: Sequence[str]) -> frozenset[str]:
         return frozenset({"instruction"})
 
-    def begin(self, rng: Draws, replan: int, cameras: Sequence[str]) -> None:
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
         self._given = ""
 
     def instruction(self, text: str, rng: Draws) -> str:

@@ -42,7 +42,7 @@ PIXELS = 128
 LETTERS = 60
 """Of a line about realised parameters."""
 ONLOOKER = "still"
-"""The policy that looks where the page's own cannot be made."""
+"""The adapter that looks where the page's own policy cannot be made."""
 Say = Callable[[str], None]
 Answers = dict[EpisodeSpec, Done | Failed]
 
@@ -178,7 +178,8 @@ def _answers(where: _Set, player: _Player | None, episodes: Sequence[EpisodeSpec
             notes.append(f"No episodes are shown: {_told(error)}")
     if first_looks:
         try:
-            return _played(where, _Player(ONLOOKER, cards.load_policy(ONLOOKER).actor), first_looks, say)
+            onlooker = Actor(registry.adapter(ONLOOKER), tuple(where.simulator.cameras), PIXELS)
+            return _played(where, _Player(ONLOOKER, lambda: onlooker), first_looks, say)
         except VlabenchError as error:
             notes.append(f"No pictures: {_told(error)}")
     return {}

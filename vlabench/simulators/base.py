@@ -3,21 +3,47 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Hashable, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
-from vlabench.errors import UnknownName
+import numpy as np
+
+from vlabench.diagnosis import Check, tried
+from vlabench.errors import UnknownName, UnsupportedError
 from vlabench.types import ActionSpace, EpisodeSpec, Floats, Observation, Outcome, Success, Task
 
 Variant = tuple[tuple[str, Hashable], ...]
 """What must be known before a scene is built: sorted (name, value) pairs, the merged `Perturbation.variant`s."""
 
 
+class Advises(Protocol):
+    """What each element of `Observation.state` offers in a simulator with a scripted expert."""
+
+    def expert_action(self) -> Floats:
+        """What the expert does in this state, float [D]."""
+
+    def expert_advice(self) -> tuple[Floats, Floats]:
+        """The same action, and points float [9] (m, relative to the hand) behind it: thing, place, waypoint."""
+
+    def told(self, points: Floats) -> Mapping[str, Floats]:
+        """What a demonstration keeps of this moment, name → array, beside what policies see; points: of the advice."""
+
+    def source(self) -> str:
+        """What the scene is made of, in the simulator's own language; "" where there is no such text."""
+
+
 class Scene(ABC):
     """B copies of tasks that share a `Simulator.batch_key`. Capabilities are methods of `slot(b)` beside these."""
 
-    null_action: Floats
-    """float [D]: the action that leaves the robot where it is; a finished copy gets it until the batch ends."""
+    action_space: ActionSpace
+    """What its simulator's `action_space` says."""
+
+    @property
+    def null_action(self) -> Floats:
+        """float64 [D]: the null action of its space; a finished copy gets it until the batch ends."""
+        return np.array(self.action_space.null, dtype=np.float64)
 
     @abstractmethod
     def place(self, episodes: Sequence[EpisodeSpec]) -> None:
@@ -97,6 +123,8 @@ class Simulator(ABC):
     action_space: ClassVar[ActionSpace]
     offers: ClassVar[frozenset[type]] = frozenset()
     """The capabilities of its scenes: Protocols that the views of `Scene.slot` satisfy."""
+    expert: ClassVar[bool] = False
+    """Whether what its scenes tell those with privileges `Advises`."""
     max_batch: int = 1
     """How many episodes can be played side by side in one scene."""
     revision: ClassVar[int] = 1
@@ -128,6 +156,39 @@ class Simulator(ABC):
     def batch_key(self, spec: EpisodeSpec) -> Hashable:
         """Episodes with equal keys can be played side by side in one scene; by default those of one task."""
         return spec.task
+
+    @classmethod
+    def diagnose(cls) -> list[Check]:
+        """What it needs on this machine, by trying it, in a few seconds; needed is what its first pack needs."""
+        def here(pack: str) -> str:
+            cls(pack).check()
+            return str(cls.locate(pack) or "here")
+
+        return [tried(f"{cls.__name__} {pack}", partial(here, pack), needed=pack == cls.packs[0]) for pack in cls.packs]
+
+    @classmethod
+    def locate(cls, pack: str) -> Path | None:
+        """Where a pack's files are, which are made first where that can be done; None for a pack without any.
+
+        Raises AssetsError where they are absent, and UnknownName.
+        """
+        return None
+
+    @classmethod
+    def fetch(cls, say: Callable[[str], None]) -> Path:
+        """Download what cannot be made here; the folder. say: is told what the user should know.
+
+        Raises AssetsError, and UnsupportedError where there is nothing to download.
+        """
+        raise UnsupportedError(f"simulator {cls.__name__} has nothing to download")
+
+    @classmethod
+    def build(cls, out: Path | None = None) -> Path:
+        """Write the pack that is generated to a folder, by default the cache's; the folder.
+
+        Raises AssetsError, and UnsupportedError where none is generated.
+        """
+        raise UnsupportedError(f"simulator {cls.__name__} generates no pack")
 
     @classmethod
     def remarks(cls, task_sets: Collection[str], assets: str, versions: Mapping[str, Collection[str]]) -> list[str]:

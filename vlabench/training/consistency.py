@@ -19,7 +19,7 @@ from vlabench.problems import shown
 from vlabench.seeding import Draws, generator
 from vlabench.training.curriculum import Level, Noise, draw
 from vlabench.training.rollouts import Rollout
-from vlabench.types import Image, Observation
+from vlabench.types import ActionSpace, Image, Observation
 
 Floats32 = npt.NDArray[np.float32]
 IMAGES = "images/"
@@ -120,20 +120,21 @@ def _read(path: Path) -> Looks:
                         f"  mend: train from the start, with another --out") from error
 
 
-def redrawn(obs: Observation, noise: Noise, level: Level, *key: str | int) -> Observation:
-    """Clean looks as they might have been perturbed: one draw for each row, for `key`."""
+def redrawn(obs: Observation, noise: Noise, level: Level, space: ActionSpace, *key: str | int) -> Observation:
+    """Clean looks as they might have been perturbed: one draw for each row, for `key`. space: of the robot."""
     cameras = tuple(obs.images)
-    rows = [_perturbed({camera: obs.images[camera][row] for camera in cameras}, noise, level, *key, row)
+    rows = [_perturbed({camera: obs.images[camera][row] for camera in cameras}, noise, level, space, *key, row)
             for row in range(len(obs.proprio))]
     return obs.replace(images={camera: np.stack([pictures[camera] for pictures in rows]) for camera in cameras})
 
 
-def _perturbed(pictures: Mapping[str, Image], noise: Noise, level: Level, *key: str | int) -> Mapping[str, Image]:
+def _perturbed(pictures: Mapping[str, Image], noise: Noise, level: Level, space: ActionSpace,
+               *key: str | int) -> Mapping[str, Image]:
     """Pictures [H, W, 3] as at the beginning of an episode under perturbations drawn for `key`."""
     obs = Observation.now({camera: picture[None] for camera, picture in pictures.items()}, np.zeros((1, 0), np.float32),
                       ("",), 0)
     for name, kind in draw(noise, level, *key).items():
         perturbation, draws = kind.fresh(), Draws((0, "/".join(map(str, key)), 0, name))
-        perturbation.begin(draws, 1, tuple(pictures))
+        perturbation.begin(draws, 1, tuple(pictures), space)
         obs = perturbation.observation(obs, 0, draws)
     return {camera: picture[0] for camera, picture in obs.images.items()}

@@ -18,7 +18,7 @@ from vlabench import registry
 from vlabench.adapters.base import Facts
 from vlabench.adapters.demonstrator import EXPERT
 from vlabench.demos import reading
-from vlabench.demos.keeper import CAMERAS
+from vlabench.demos.layout import CAMERAS
 from vlabench.errors import DataError
 from vlabench.offspring import die_with
 from vlabench.seeding import generator

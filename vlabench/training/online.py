@@ -214,6 +214,7 @@ class Online(Method):
         """An iteration's updates towards consistency; the mean distance."""
         options, place = self.options, course.place
         assert options.consistency is not None and options.noise is not None
+        space = registry.simulator(options.simulator).action_space
         looked, drawn = clean(gathered.played), np.concatenate([rollout.actions for rollout in gathered.played])
         course.memory.add(number, Looks(looked, drawn, course.learner.origin(looked, drawn)))
         distances: list[float] = []
@@ -222,7 +223,7 @@ class Online(Method):
             for update in range(options.consistency.updates):
                 key = ("consistency", place.seed, number, update)
                 looks = course.memory.some(options.batch, *key)
-                seen = redrawn(looks.obs, options.noise, level, *key)
+                seen = redrawn(looks.obs, options.noise, level, space, *key)
                 where = f"iteration {number}, update {update + 1} towards consistency"
                 with finite.ending(where, partial(list, seen.instruction)):
                     distances.append(course.learner.follow(replace(looks, obs=seen)))

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vlabench.demos import reading
-from vlabench.demos.keeper import CAMERAS
+from vlabench.demos.layout import CAMERAS
 from vlabench.errors import DataError
 from vlabench.training.rollouts import Rollout
 from vlabench.types import Image

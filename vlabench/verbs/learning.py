@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vlabench.verbs.common import Seed, Tasks, console, split
+from vlabench.verbs.common import AnyAssets, Seed, Tasks, console, split
 from vlabench.wording import counted
 
 
@@ -23,22 +23,22 @@ def demos(
     with_policy: Annotated[str, typer.Option("--with-policy", metavar="P", help="A learner that acts, too.")] = "",
     mix: Annotated[float, typer.Option(metavar="β", help="Share of turns in which the expert acts, too.")] = 0.5,
     seed: Seed = 0,
-    assets: Annotated[str, typer.Option("--assets", metavar="PACK", help="primitive or official.")] = "primitive",
+    assets: AnyAssets = None,
     image_size: Annotated[int, typer.Option(help="Pixels per side.")] = 128,
 ) -> None:
-    """Collect the scripted expert's demonstrations, from sampled start states, in LIBERO's file layout.
+    """Collect a simulator's scripted expert's demonstrations, from sampled start states, in LIBERO's file layout.
 
     Exit status: 0 all are there; 1 some tasks gave fewer than asked for, however often it was tried.
     """
-    from vlabench.demos.collect import Recipe, collect, with_learner
+    from vlabench.demos.collect import Recipe, collect, experts, with_learner
     from vlabench.lookup import find_tasks
     from vlabench.problems import shown
     from vlabench.progress import progress
 
-    recipe = Recipe(assets, image_size, seed, noise, kicks)
+    recipe = Recipe(assets or "", image_size, seed, noise, kicks)
     if with_policy:
         recipe = with_learner(recipe, with_policy, mix)
-    chosen = find_tasks("libero", split(task_set, "--task-set"), split(tasks, "--tasks"))
+    chosen = find_tasks(experts(), split(task_set, "--task-set"), split(tasks, "--tasks"))
     done = collect(chosen, per_task, out, recipe, workers=workers, progress=progress(console(stderr=True)))
     rate = done.frames / max(done.seconds, 1e-9)
     typer.echo(f"{counted(done.tries, 'episode')} in {done.seconds:.1f} s, "

