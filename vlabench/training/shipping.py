@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -28,19 +29,28 @@ def ship(save: Callable[[Path], None], folder: Path, name: str) -> Path:
     folder `name`; whole or not at all. Raises DataError.
     """
     partial = emptied(folder / f".{name}.partial")
-    save(partial)
-    files = list(partial.iterdir())
-    single = len(files) == 1 and files[0].is_file()
-    path = folder / (f"{name}{files[0].suffix}" if single else name)
     try:
-        if single:
-            files[0].replace(path)
-        else:
-            shutil.rmtree(path, ignore_errors=True)
-            partial.replace(path)
+        save(partial)
+        for file in filter(Path.is_file, partial.rglob("*")):
+            with file.open("rb") as written:
+                os.fsync(written.fileno())
+        path = _moved(partial, folder, name)
     except OSError as error:
-        raise DataError(f"{shown(path)}: cannot be written: {error.strerror or error}") from error
-    shutil.rmtree(partial, ignore_errors=True)
+        raise DataError(f"{shown(folder / name)}: cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return path
+
+
+def _moved(partial: Path, folder: Path, name: str) -> Path:
+    files = list(partial.iterdir())
+    if len(files) == 1 and files[0].is_file():
+        path = folder / f"{name}{files[0].suffix}"
+        files[0].replace(path)
+    else:
+        path = folder / name
+        shutil.rmtree(path, ignore_errors=True)
+        partial.replace(path)
     return path
 
 
