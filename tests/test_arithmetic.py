@@ -13,7 +13,8 @@ from threadpoolctl import threadpool_info
 
 from vlabench import arithmetic
 from vlabench.cards import load_policy
-from vlabench.worker import Job, Worker
+from vlabench.stage import Job
+from vlabench.worker import Worker
 
 here = pytest.mark.skipif(arithmetic.chosen() != arithmetic.NAME, reason="another processor, or kernels of one's own")
 PRODUCT = """

@@ -34,8 +34,8 @@ from vlabench.plan import Options
 from vlabench.probe import Probe, Probed, ProbeKeeper, Trace, load_current
 from vlabench.probe import probe as play_probe
 from vlabench.simulators.base import Scene
+from vlabench.stage import Done, Job, Stage
 from vlabench.types import EpisodeSpec
-from vlabench.worker import Done, Job, Stage
 
 SUITE = """
 title = "A lamp, seen askew by a robot that trembles"

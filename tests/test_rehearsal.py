@@ -14,8 +14,8 @@ from tests.toy.alone import Alone
 from vlabench.check import Finding, check
 from vlabench.cli import app
 from vlabench.rehearsal import Notes, _parted, generators
+from vlabench.stage import Job
 from vlabench.types import EpisodeSpec
-from vlabench.worker import Job
 
 pytestmark = pytest.mark.usefixtures("toy_plugin")
 

@@ -31,9 +31,10 @@ from vlabench.plan import Options, Plan
 from vlabench.progress import Progress
 from vlabench.recorder import Recording, recording_path
 from vlabench.runner import RunSummary, default_time_limit, default_workers, run
+from vlabench.stage import LONGEST, Batch, Ended, told
 from vlabench.store import Store
 from vlabench.types import EpisodeRecord, Success, won
-from vlabench.worker import ENVIRONMENT, LONGEST, Batch, Ended, Worker, told
+from vlabench.worker import ENVIRONMENT, Worker
 
 ROOT = Path(__file__).parent.parent
 Records = Mapping[tuple[str, str, int, int], EpisodeRecord]

@@ -30,10 +30,11 @@ from vlabench.perturbations._cost import CAMERAS, frame_cost
 from vlabench.progress import Progress
 from vlabench.report._cost import report_seconds
 from vlabench.simulators.base import Scene
+from vlabench.stage import Done, Job, Stage
 from vlabench.store import Store
 from vlabench.tables._cost import table_seconds
 from vlabench.types import Ended, EpisodeSpec, Task
-from vlabench.worker import ENVIRONMENT, Done, Job, Stage
+from vlabench.worker import ENVIRONMENT
 
 POLICY, SUITE, TASK_SET = "still", "libero-clean", "libero_spatial"
 """A policy that costs nothing, looks at two cameras at 128 × 128 pixels and executes 8 actions per look."""

@@ -12,8 +12,9 @@ from types import TracebackType
 from typing_extensions import Self
 
 from vlabench.errors import WorkerError
+from vlabench.stage import Batch, Done, Ended, Failed, Job, Ready, Renewal, Unready
 from vlabench.types import EpisodeSpec
-from vlabench.worker import Batch, Done, Ended, Failed, Job, Ready, Renewal, Unready, Worker
+from vlabench.worker import Worker
 
 LOSSES = 3
 """So many workers lost in a row, with no episode finished in between, end a run."""

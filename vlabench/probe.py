@@ -30,8 +30,8 @@ from vlabench.progress import Progress
 from vlabench.recorder import reading_arrays, write_arrays
 from vlabench.runner import MAX_ERRORS, default_time_limit, processes
 from vlabench.slot import named
+from vlabench.stage import Done, Job
 from vlabench.types import Decision, EpisodeSpec, Floats, Identity, Observation, Outcome, won
-from vlabench.worker import Done, Job
 
 SUFFIX = ".npz"
 MEND = "vlabench probe --policy P --suite S --out FILE"

@@ -27,8 +27,8 @@ from vlabench.listening import Bools, Keeper
 from vlabench.runner import default_time_limit
 from vlabench.seeding import Draws
 from vlabench.simulators.base import Simulator
+from vlabench.stage import Done, Failed, Job
 from vlabench.types import ActionSpace, Decision, EpisodeSpec, Floats, Observation, Outcome, Task
-from vlabench.worker import Done, Failed, Job
 
 STEPS = 60
 """Of each episode: enough for several looks of any policy, and for a simulator that takes 25 ms a step two seconds."""

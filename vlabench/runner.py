@@ -18,10 +18,10 @@ from vlabench.progress import Progress
 from vlabench.recorder import ActionRecorder, recording_path
 from vlabench.simulators.base import Simulator
 from vlabench.slot import named
+from vlabench.stage import Done, Job
 from vlabench.store import Store, Writer
 from vlabench.types import EpisodeRecord, EpisodeSpec, Identity, won
 from vlabench.wording import counted
-from vlabench.worker import Done, Job
 
 MAX_ERRORS = 0.05
 """Share of a plan's episodes that may end in errors before the exit status says that the run failed."""

@@ -17,23 +17,14 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable
+from dataclasses import replace
 from multiprocessing.connection import Connection, Pipe
-from pathlib import Path
-from typing import Any
 
-from vlabench import arithmetic, registry, weights
-from vlabench.adapters.base import Actor, TrainablePolicy
-from vlabench.episode import EpisodeError, Played, play
-from vlabench.errors import VlabenchError, words_of
+from vlabench import arithmetic, weights
 from vlabench.files import Scratch
-from vlabench.listening import Keeper, Keepers
 from vlabench.offspring import die_with
-from vlabench.perturbations.base import Perturbation
-from vlabench.simulators.base import Scene, Simulator, Variant
-from vlabench.slot import variant_of
-from vlabench.types import EpisodeSpec, Phase
+from vlabench.stage import Answer, Batch, Ended, Job, Message, Ready, Renewal, Stage, Unready, told
 
 ENVIRONMENT = {
     **{name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
@@ -43,158 +34,8 @@ ENVIRONMENT = {
 """One thread per worker: workers fill the cores, and the order in which threads add floats would change records."""
 LAST_LINES = 15
 """Of a dead worker's output, for the user."""
-LONGEST = 2000
-"""Characters of an error's message that are kept: some libraries put whole arrays into theirs."""
 _BOOT = ("import json, sys; sys.path[:] = json.loads(sys.argv[3]); "
          "from vlabench.worker import main; main(int(sys.argv[1]), int(sys.argv[2]))")
-
-
-Batch = tuple[EpisodeSpec, ...]
-"""Episodes that are handed out together: played side by side, in one scene."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a worker needs to know before its first episode.
-
-    chains: condition → stream name → perturbation. keeper: made for every episode; what it kept comes back with Done.
-    batch: so many episodes are played side by side at most; by default as many as the simulator can.
-    read: checksums of weights (`weights.known`), which a worker is not to compute again.
-    """
-
-    simulator: str
-    assets: str
-    actor: Actor
-    chains: Mapping[str, Mapping[str, Perturbation]]
-    keeper: type[Keeper] | None = None
-    batch: int | None = None
-    read: Mapping[str, tuple[weights.Stamp, str]] = field(default_factory=dict)
-
-    def engine(self) -> Simulator:
-        """The simulator, which is cheap to make."""
-        return registry.simulator(self.simulator)(self.assets)
-
-    def side_by_side(self, engine: Simulator) -> int:
-        """How many episodes a batch has at most."""
-        return min(self.batch or engine.max_batch, engine.max_batch)
-
-    def variant(self, spec: EpisodeSpec) -> Variant:
-        """What the scene of an episode must be built with."""
-        return variant_of(self.chains[spec.condition])
-
-    def key(self, engine: Simulator, spec: EpisodeSpec) -> Hashable:
-        """Episodes with equal keys can be played in one scene, side by side or one after the other."""
-        return engine.batch_key(spec), self.variant(spec)
-
-
-@dataclass(frozen=True)
-class Renewal:
-    """From now on: chains as in Job, and weights, a folder that `TrainablePolicy.load` takes."""
-
-    chains: Mapping[str, Mapping[str, Perturbation]]
-    weights: Path
-
-
-@dataclass(frozen=True)
-class Ready:
-    """The simulator and the policy are constructed, or a Renewal has been taken."""
-
-
-@dataclass(frozen=True)
-class Unready:
-    """They could not be constructed, or the Renewal could not be taken."""
-
-    message: str
-
-
-@dataclass(frozen=True)
-class Done:
-    """An episode was played to its end."""
-
-    played: Played
-    kept: Any = None
-
-
-@dataclass(frozen=True)
-class Failed:
-    """An episode ended in an error; phase `open` means that its scene cannot be opened at all."""
-
-    phase: Phase
-    error: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What became of a batch that was handed out, episode by episode."""
-
-    batch: Batch
-    results: tuple[Done | Failed, ...]
-
-
-Answer = Ready | Unready | Ended
-Message = Job | Batch | Renewal
-
-
-class Stage:
-    """What a worker holds: the policy, and the one scene that is open."""
-
-    def __init__(self, job: Job) -> None:
-        self.job = job
-        self.simulator = job.engine()
-        self.policy = job.actor.make()
-        self.policy.configure(self.simulator.action_space)
-        self._scene: Scene | None = None
-        self._key: Hashable = None
-
-    def play(self, batch: Batch) -> tuple[Done | Failed, ...]:
-        """Play episodes of one key side by side; opens their scene unless it is open, or has just seen an error.
-
-        What an error in a batch was the fault of nobody can tell: its episodes are then played again, one by one.
-        """
-        actor = self.job.actor
-        try:
-            scene = self._open(batch[0])
-        except (Exception, SystemExit) as error:
-            self.close_scene()
-            return (Failed("open", type(error).__name__, told(error)),) * len(batch)
-        kind = self.job.keeper
-        keepers = [kind(self.policy, actor.replan) for _ in batch] if kind else []
-        try:
-            played = play(scene, self.policy, batch, [self.job.chains[spec.condition] for spec in batch],
-                          replan=actor.replan, cameras=actor.cameras, success=self.simulator.success,
-                          listeners=[Keepers(keepers)] if keepers else [])
-        except EpisodeError as error:
-            self.close_scene()
-            if len(batch) > 1:
-                return tuple(result for spec in batch for result in self.play((spec,)))
-            return (Failed(error.phase, type(error.cause).__name__, told(error.cause)),)
-        return tuple(Done(each, keepers[b].kept if keepers else None) for b, each in enumerate(played))
-
-    def renew(self, renewal: Renewal) -> None:
-        """Play by it."""
-        if not isinstance(self.policy, TrainablePolicy):
-            raise TypeError(f"{type(self.policy).__name__} is no policy that takes new weights")
-        self.job = replace(self.job, chains=renewal.chains)
-        self.policy.load(renewal.weights)
-
-    def close_scene(self) -> None:
-        """Let the open scene go; one that an error left in an unknown state may fail to close, and need not."""
-        scene, self._scene, self._key = self._scene, None, None
-        with contextlib.suppress(Exception):
-            if scene is not None:
-                scene.close()
-
-    def _open(self, spec: EpisodeSpec) -> Scene:
-        key = self.job.key(self.simulator, spec)
-        if self._scene is None or key != self._key:
-            self.close_scene()
-            actor = self.job.actor
-            self._scene = self.simulator.open(
-                spec.task, batch=self.job.side_by_side(self.simulator), variant=self.job.variant(spec),
-                cameras=actor.cameras, image_size=actor.image_size, privileged=actor.privileged)
-            self._key = key
-        return self._scene
 
 
 def main(handle: int, parent: int) -> None:
@@ -350,14 +191,3 @@ def _death(code: int) -> str:
         return f"ended with exit status {code}"
     name = next((known.name for known in signal.Signals if known == -code), f"signal {-code}")
     return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
-
-
-def told(error: BaseException) -> str:
-    """The message of an error, cut to LONGEST; unless it is one of ours, with the file and line that raised it."""
-    text = words_of(error)
-    if len(text) > LONGEST:
-        text = f"{text[:LONGEST]} … ({len(text)} characters)"
-    frames = traceback.extract_tb(error.__traceback__)
-    if isinstance(error, VlabenchError) or not frames:
-        return text
-    return f"{text} [{Path(frames[-1].filename).name}:{frames[-1].lineno}]"

@@ -25,8 +25,8 @@ from vlabench.listening import Bools, Keeper
 from vlabench.lookup import find_task, find_tasks
 from vlabench.perturbations.action_noise import ActionNoise
 from vlabench.perturbations.base import Perturbation
+from vlabench.stage import Done, Job, Stage
 from vlabench.types import EpisodeSpec, Floats, Outcome
-from vlabench.worker import Done, Job, Stage
 
 TASK = Rail("bare").tasks("rails")[0]
 

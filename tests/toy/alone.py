@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing_extensions import Self
 
 from vlabench.crew import Result
+from vlabench.stage import Job, Renewal, Stage
 from vlabench.types import EpisodeSpec
-from vlabench.worker import Job, Renewal, Stage
 
 
 class Alone:

@@ -24,8 +24,8 @@ from vlabench.files import held, write_data
 from vlabench.parsing import strict_json
 from vlabench.progress import Progress
 from vlabench.runner import default_time_limit, processes
+from vlabench.stage import Done, Job
 from vlabench.types import EpisodeSpec, Task
-from vlabench.worker import Done, Job
 
 MANIFEST = "manifest.json"
 PARTS = ".parts"

@@ -29,10 +29,10 @@ from vlabench.report.words import listed
 from vlabench.runner import default_workers
 from vlabench.simulators.base import Simulator
 from vlabench.slot import named
+from vlabench.stage import Done, Failed, Job
 from vlabench.store import Store
 from vlabench.types import EpisodeRecord, EpisodeSpec, Image, Task
 from vlabench.wording import counted
-from vlabench.worker import Done, Failed, Job
 
 WORKERS = 2
 PATIENCE = 120.0

@@ -19,8 +19,8 @@ from vlabench.listening import Bools, Keeper
 from vlabench.perturbations.base import Perturbation
 from vlabench.progress import Progress
 from vlabench.runner import default_time_limit
+from vlabench.stage import Done, Job, Renewal
 from vlabench.types import Decision, EpisodeSpec, Floats, Image, Observation, Outcome, won
-from vlabench.worker import Done, Job, Renewal
 
 Floats32 = npt.NDArray[np.float32]
 

@@ -11,8 +11,8 @@ from vlabench.episode import Played
 from vlabench.errors import WorkerError
 from vlabench.progress import Progress
 from vlabench.runner import default_time_limit, processes
+from vlabench.stage import Done, Job
 from vlabench.types import EpisodeSpec, Task
-from vlabench.worker import Done, Job
 
 SEED = 1_000_003
 """Of the episodes: no demonstration or rollout has it."""

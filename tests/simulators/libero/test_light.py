@@ -15,7 +15,7 @@ import dataclasses, sys
 from vlabench import cards, registry
 from vlabench.slot import named
 from vlabench.types import EpisodeSpec
-from vlabench.worker import Done, Job, Stage
+from vlabench.stage import Done, Job, Stage
 
 condition = cards.load_suite("libero-rotation").conditions["rotation"]
 stage = Stage(Job("libero", "primitive", cards.load_policy("still").actor(), {"rotation": named(condition)}))
