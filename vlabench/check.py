@@ -33,7 +33,10 @@ def check(name: str, *, play: bool = True, suite: str | None = None,
     """
     names = {"suite": cards.suite_names(), "policy": cards.policy_names()}
     if name.endswith(".toml"):
-        kinds = ["policy" if cards.is_policy(name) else "suite"]
+        try:
+            kinds = ["policy" if cards.is_policy(name) else "suite"]
+        except CardError as error:  # it cannot be read at all
+            return [Finding(True, str(error))]
     else:
         kinds = [kind for kind, known in names.items() if name in known]
     if not kinds:
@@ -42,7 +45,7 @@ def check(name: str, *, play: bool = True, suite: str | None = None,
     findings: list[Finding] = []
     for kind in kinds:
         findings += _suite(name) if kind == "suite" else _policy(name, play, suite, say)
-    return findings
+    return list(dict.fromkeys(findings))
 
 
 def simulators_for(card: PolicyCard, names: Iterable[str] | None = None) -> list[str]:
@@ -79,7 +82,7 @@ def _suite(name: str) -> list[Finding]:
                     perturbation.check(())
         with _noted(findings):
             _on_its_simulator(suite, findings)
-    return list(dict.fromkeys(findings))
+    return findings
 
 
 def _on_its_simulator(suite: SuiteCard, findings: list[Finding]) -> None:
