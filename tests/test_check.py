@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from vlabench import cards
 from vlabench.card_types import PolicyCard
 from vlabench.check import check, simulators_for
+from vlabench.cli import app
 from vlabench.errors import UnknownName, UnsupportedError
 
 pytestmark = pytest.mark.usefixtures("toy_plugin")
@@ -33,15 +35,30 @@ def test_all_mistakes_of_a_suite_are_told_at_once(tmp_path: Path) -> None:
     said = wrong(tmp_path, SUITE.replace("episodes = 5", "episodes = 51") + """
         success = "end"
         [conditions]
-        a = [{perturbation = "toy_jolt", sigma = "much"}]
+        a = [{perturbation = "toy_jolt", sigma = "x"}]
         b = [{perturbation = "toy_jotl"}]
         c = [{perturbation = "toy_jolt"}]
     """)
     assert "success = 'end': simulator Toy ends an episode" in said
     assert "51 episodes: 50 init states are published" in said
-    assert "conditions.a.0: toy_jolt: sigma: must be a number" in said
+    assert "conditions.a.0: toy_jolt: sigma: must be a number, not \"x\"" in said
     assert "unknown perturbation 'toy_jotl'" in said and "conditions.b.0" in said
     assert len(said.splitlines()) == 6 and "conditions.c" not in said  # two of them with a mend
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    (SUITE + 'episodes = 6\n', "card.toml: not valid TOML: "),
+    (SUITE + '[conditions]\na = [{perturbation = "toy_jolt", sigma = nan}]\n', "card.toml: conditions.a.0.sigma: must"),
+    (POLICY.replace("toy_seeker", "no_such_module:X"), "card.toml: adapter (no_such_module:X) cannot be imported: No"),
+])
+def test_a_card_that_cannot_be_read_is_one_finding_and_the_next_card_is_looked_at(
+        text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("card.toml").write_text(text)
+    done = CliRunner().invoke(app, ["check", "card.toml", "toy", "--no-play"])
+    assert done.exit_code == 1 and done.stderr == ""
+    (first, second) = done.stdout.splitlines()
+    assert first.startswith(f"card.toml: wrong: {said}") and second == "toy: nothing wrong"
 
 
 def test_what_a_simulator_does_not_offer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -576,6 +576,7 @@ def test_interrupts_pass_through(monkeypatch: pytest.MonkeyPatch) -> None:
     (SystemExit(3), "act: SystemExit: sys.exit(3) was called"),
     (asyncio.CancelledError("gone"), "act: CancelledError: gone"),
     (Mute(), "act: Mute: (a Mute that cannot be put into words)"),
+    (ValueError("\ud800 and \x1b[2J"), r"act: ValueError: \ud800 and \x1b[2J"),
 ])
 def test_whatever_a_policy_throws_is_an_error_of_its_episode(
         error: BaseException, message: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,10 @@ DEEP = [b"x = " + b"[" * 200_000, b"x = " + b"{a=" * 40_000, b".".join([b"a"] * 
         b'x = """\\""""""\ny = ' + b"[" * 40_000, b"x = [ # ]\n" * 40 + b"]" * 40]
 
 
+def test_toml_may_begin_with_a_byte_order_mark() -> None:
+    assert toml("\ufeffx = 1".encode()) == {"x": 1}
+
+
 @pytest.mark.parametrize("number", range(len(DEEP)))
 def test_toml_that_is_nested_too_deeply_is_refused_at_once(number: int) -> None:
     began = time.process_time()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from vlabench.adapters.base import Policy
 from vlabench.episode import EpisodeError, Played, play
 from vlabench.errors import StoreError
 from vlabench.listening import Listener
-from vlabench.recorder import ActionRecorder, FrameRecorder, Recording, Replayed, recording_path
+from vlabench.recorder import ActionRecorder, FrameRecorder, Recording, Replayed, reading_arrays, recording_path
 from vlabench.types import EpisodeSpec
 
 CAMERAS = ("top", "side")
@@ -112,3 +112,11 @@ def test_a_recording_holds_one_episode() -> None:
         with pytest.raises((ValueError, EpisodeError), match="one episode, not 2"):
             play(Toy("plain").open(TASK, 2, CAMERAS), policy, specs, [{}, {}], replan=1, cameras=CAMERAS,
                  listeners=listeners)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_pipe_and_a_folder_are_no_recording(make: Callable[[Path], None], tmp_path: Path) -> None:
+    make(tmp_path / "a.npz")
+    with pytest.raises(StoreError, match="a.npz: not a thing that can be read: a folder, a pipe or a device"), \
+            reading_arrays(tmp_path / "a.npz", "thing", "make it"):
+        pass

@@ -97,7 +97,7 @@ def test_the_same_entry_point_seen_twice_is_one(site: Path) -> None:
     [
         ("absent_one:Rust", "adapter 'odd' (absent_one:Rust) cannot be imported: No module named 'absent_one'"),
         ("json:JSONDecoder", "adapter 'odd': json:JSONDecoder is not a subclass of vlabench.adapters.base:Policy"),
-        ("json:Absent", "adapter 'odd': json:Absent is not a subclass of vlabench.adapters.base:Policy"),
+        ("json:Absent", "adapter 'odd' (json:Absent): the module 'json' has no class 'Absent'"),
     ],
 )
 def test_a_broken_plug_in_is_named(site: Path, value: str, message: str) -> None:

@@ -484,6 +484,22 @@ def test_a_message_without_end_is_cut() -> None:
     assert told(ValueError("short")) == "short"
 
 
+def test_a_message_can_be_printed_whatever_it_holds() -> None:
+    assert told(ValueError("\ud800 \x1b[2J\nnext")) == "\\ud800 \\x1b[2J\nnext"
+
+    class Leaving(Exception):
+        """Exits when asked what it says."""
+
+        def __str__(self) -> str:
+            sys.exit(5)
+
+    assert told(Leaving()) == "(a Leaving that cannot be put into words)"
+    try:
+        raise MemoryError
+    except MemoryError as error:
+        assert told(error).startswith("[test_runner.py:")
+
+
 @pytest.mark.parametrize("counts", ["once", "end"])
 def test_what_a_suite_counts_is_counted_everywhere(
         counts: Success, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

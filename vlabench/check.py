@@ -35,7 +35,7 @@ def check(name: str, *, play: bool = True, suite: str | None = None,
     with _noted(findings):
         for kind in _kinds(name):
             findings += _suite(name) if kind == "suite" else _policy(name, play, suite, say)
-    return findings
+    return list(dict.fromkeys(findings))
 
 
 def _kinds(name: str) -> list[str]:
@@ -88,7 +88,7 @@ def _suite(name: str) -> list[Finding]:
                     perturbation.check((), suite.engine.action_space)
         with _noted(findings):
             _on_its_simulator(suite, findings)
-    return list(dict.fromkeys(findings))
+    return findings
 
 
 def _on_its_simulator(suite: SuiteCard, findings: list[Finding]) -> None:

@@ -38,12 +38,14 @@ class VlabenchError(Exception):
 
 
 def words_of(error: BaseException) -> str:
-    """What an error says, whatever it is: a class of a user's may fail at that, too."""
+    """What an error says, whatever it is: a class of a user's may fail at that, too, and its words steer a terminal or
+    be no text that can be printed.
+    """
     if isinstance(error, SystemExit):  # whose text is the bare status
-        return f"sys.exit({error.code!r}) was called"
+        return f"sys.exit({short(safe(repr(error.code)))}) was called"
     try:
-        return str(error)
-    except Exception:
+        return safe(str(error))
+    except (Exception, SystemExit):
         return f"(a {type(error).__name__} that cannot be put into words)"
 
 

@@ -63,7 +63,7 @@ def content_of(path: Path, most: int) -> bytes:
 def toml(content: bytes, *, finite: bool = True) -> dict[str, Any]:
     """The tables of a TOML text. finite: `nan` and `inf` are refused. Raises Unreadable."""
     try:
-        text = content.decode()
+        text = content.decode("utf-8-sig")  # some editors begin every file with a byte order mark
     except UnicodeDecodeError as error:
         raise Unreadable(f"not UTF-8 text: {error.reason} at byte {error.start}") from error
     _check_toml_depth(text.replace("\r\n", "\n"))

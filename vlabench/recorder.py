@@ -81,6 +81,8 @@ def reading_arrays(path: Path, what: str, mend: str) -> Iterator[Mapping[str, np
     Raises StoreError for a file that is absent, or damaged, or lacks what the body asks of it, which calls it `what`.
     """
     try:
+        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+            raise OSError("a folder, a pipe or a device")
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             yield stored
     except FileNotFoundError:

@@ -105,6 +105,8 @@ def class_at(kind: Kind, where: str, who: str, beside: Path | None = None) -> ty
                           + (f", neither in {beside} nor where Python looks" if lost else "")) from error
     except (Exception, SystemExit) as error:  # whatever the module does while it is imported
         raise PluginError(f"{who} ({where}) cannot be imported: {_mistake(error)}") from error
+    if found is None:
+        raise PluginError(f"{who} ({where}): the module {module_name!r} has no class {attribute!r}")
     base = getattr(importlib.import_module(f"vlabench.{FOLDERS[kind]}.base"), BASES[kind])
     if not (isinstance(found, type) and issubclass(found, base)):
         raise PluginError(f"{who}: {where} is not a subclass of {base.__module__}:{base.__name__}")

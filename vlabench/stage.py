@@ -177,4 +177,4 @@ def told(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     if isinstance(error, VlabenchError) or not frames:
         return text
-    return f"{text} [{Path(frames[-1].filename).name}:{frames[-1].lineno}]"
+    return f"{text} [{Path(frames[-1].filename).name}:{frames[-1].lineno}]".lstrip()

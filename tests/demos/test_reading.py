@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -100,7 +101,10 @@ FAULTS: dict[str, tuple[Change, str]] = {
     "floats": (stored(lambda old: old[:] / 255.0, PICTURES), r"is float64 .* 16, 3\].*\n  mend: .*uint8, 0 … 255"),
     "channels": (stored(lambda old: old[:].transpose(0, 3, 1, 2), PICTURES), r"\[12, 3, 16, 16\], .*: channels last"),
     "size": (stored(lambda old: old[:].repeat(2, 1).repeat(2, 2), PICTURES), r"32, 32, 3\].*\n  mend: .*16 × 16 "),
-    "short": (stored(lambda old: old[:7], PICTURES), r"is uint8 \[7, 16, 16, 3\], needed is uint8 \[12, "),
+    "short": (stored(lambda old: old[:7], PICTURES),
+              r"is uint8 \[7, 16, 16, 3\], needed is uint8 \[12, .*\n  mend: .*each of the 12"),
+    "four channels": (stored(lambda old: old[:][..., [0, 1, 2, 2]], PICTURES),
+              r"16, 16, 4\].*\n  mend: three channels"),
     "absent": (lambda file: file.pop(f"data/demo_1/{PICTURES}"), f"not LIBERO's layout .*, or damaged: {PICTURES}"),
 }
 
@@ -189,6 +193,13 @@ def test_a_file_and_an_absent_folder_are_no_folder(path: Path) -> None:
         reading.files(path)
     with pytest.raises(DataError, match="there is no such folder"):
         reading.files(path.parent / "absent")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_pipe_and_a_folder_with_a_file_s_name_are_refused(make: Callable[[Path], None], path: Path) -> None:
+    make(path.parent / "a.hdf5")
+    with pytest.raises(DataError, match="a.hdf5: a folder, a pipe or a device, not an HDF5 file"):
+        DemoData([path.parent.parent], 16, 8)
 
 
 def test_damaged_files_are_named(path: Path) -> None:

@@ -125,6 +125,8 @@ def test_the_built_board_is_current_until_a_submission_or_a_file_changes(tmp_pat
     assert [Path(line).name for line in built.stdout.splitlines()] == ["board.json", "board.md", "index.html", SCHEMA]
     first = {path.name: path.read_bytes() for path in folder.glob("*.*")}
     assert runner.invoke(app, ["board", "check", "--board", str(folder)]).exit_code == 0
+    (folder / "submissions" / ".new-x1y2" / "new").mkdir(parents=True)  # what a `submit` that was killed leaves
+    assert runner.invoke(app, ["board", "check", "--board", str(folder)]).exit_code == 0
     (folder / "board.md").write_text("all is best")
     stale = runner.invoke(app, ["board", "check", "--board", str(folder)])
     assert stale.exit_code == 1 and "board.md: is not what its sources give" in stale.stderr
@@ -224,6 +226,7 @@ def test_the_board_here_is_current() -> None:
 
 
 def test_entries_that_differ_only_in_case_are_refused(folder: Path) -> None:
-    made.submission(folder.parent, "Weak", lambda *_: False, noise=0.7)
+    made.submission(folder.parent / "elsewhere", "Weak", lambda *_: False, noise=0.7)
+    (folder.parent / "elsewhere" / "leaderboard" / "submissions" / "Weak").rename(folder / "submissions" / "Weak")
     with pytest.raises(SubmissionError, match="submissions: 'Weak' and 'weak' differ only in case: .*\n  mend: "):
         board.board(folder)

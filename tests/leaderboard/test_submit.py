@@ -124,6 +124,8 @@ def test_nothing_is_overwritten(tmp_path: Path, card: Path) -> None:
         attempt(tmp_path, card)
     with pytest.raises(OptionError, match="the folder must be called 'other', as the submission"):
         submit(tmp_path / "results", str(card), "toy", name="other", contact="x", out=tmp_path / "board" / "x")
+    with pytest.raises(OptionError, match="--name 'Mine': .*mine differs only in case"):
+        attempt(tmp_path, card, name="Mine")
 
 
 def test_the_command_says_what_it_made_and_what_is_next(tmp_path: Path, card: Path,

@@ -55,6 +55,8 @@ def opened(path: Path, mode: str = "r") -> Iterator[h5py.File]:
         import h5py
     except ImportError as error:
         raise MissingExtra("h5py", "train", "reading and writing demonstrations") from error
+    if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+        raise DataError(f"{path}: a folder, a pipe or a device, not an HDF5 file\n  mend: remove it, or rename it")
     try:
         file = h5py.File(path, mode)
     except FileNotFoundError:

@@ -215,6 +215,8 @@ def pictures(group: h5py.Group, name: str, length: int, size: int) -> h5py.Datas
         raise DataError(f"{what}\n  mend: store brightness as LIBERO does, uint8, 0 … 255")
     if stored.shape == (length, 3, *stored.shape[2:]):
         raise DataError(f"{what}: channels last\n  mend: pictures.transpose(0, 2, 3, 1)")
+    if stored.shape[1:3] == (size, size):  # another number of frames, or channels
+        raise DataError(f"{what}\n  mend: three channels, and a picture for each of the {length} actions")
     raise DataError(f"{what}\n  mend: pictures of {size} × {size} pixels (vlabench demos --image-size {size}), or a "
                     f"policy's card for pictures of this size")
 

@@ -73,7 +73,8 @@ def standings(folder: Path) -> tuple[list[Standing], list[Outdated]]:
     Raises SubmissionError that names everything wrong with any of them or of their verifications, and if one policy is
     twice in a track, or an entry ends as other policies do.
     """
-    places = sorted((folder / SUBMISSIONS).iterdir()) if (folder / SUBMISSIONS).is_dir() else []
+    inside = (folder / SUBMISSIONS).iterdir() if (folder / SUBMISSIONS).is_dir() else ()
+    places = sorted(path for path in inside if not path.name.startswith("."))  # those `submit` left when it was killed
     found, outdated, problems = list[Standing](), list[Outdated](), list[str]()
     try:
         check_told_apart(place.name for place in places)

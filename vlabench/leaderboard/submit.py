@@ -45,6 +45,10 @@ def submit(results: Path, policy_name: str, suite_name: str, *, name: str, conta
         raise OptionError(f"--out {out}: the folder must be called {name!r}, as the submission")
     if out.exists() or out.is_symlink():
         raise OptionError(f"--out {out}: exists\n  mend: remove it, or choose another --name")
+    twin = next((path for path in out.parent.glob("*") if path.name.casefold() == name.casefold()), None)
+    if twin:
+        raise OptionError(f"--name {name!r}: {shown(twin)} differs only in case: on some systems they are one folder\n"
+                          f"  mend: choose another --name")
     policy = cards.load_policy(policy_name)
     if ":" in policy.adapter:
         raise SubmissionError(f"{shown(policy.path)}: adapter: {policy.adapter!r}: nobody else finds this class by it\n"

@@ -142,6 +142,9 @@ def test_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert packs.cache() == tmp_path / ".cache" / "vlabench"
+    monkeypatch.setenv("VLABENCH_CACHE", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    assert packs.cache() == tmp_path / ".cache" / "vlabench"
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert packs.cache() == tmp_path / "xdg" / "vlabench"
     monkeypatch.setenv("VLABENCH_CACHE", str(tmp_path / "own"))

@@ -47,9 +47,9 @@ _CHOSEN = ("gray_ceramic_tile", "light-gray-floor-tile", "light-gray-plaster", "
 
 def cache() -> Path:
     """Where packs are built and fetched: `VLABENCH_CACHE`, else `$XDG_CACHE_HOME/vlabench`, else ~/.cache/vlabench."""
-    if "VLABENCH_CACHE" in os.environ:
+    if os.environ.get("VLABENCH_CACHE"):  # empty is not set: nothing is to be written into the current folder
         return Path(os.environ["VLABENCH_CACHE"])
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "vlabench"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vlabench"
 
 
 def complete(folder: Path) -> bool:
