@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 CAMERAS = {"agentview": "agentview_rgb", "wrist": "eye_in_hand_rgb"}
 """Our names of LIBERO's cameras → its names of their pictures."""
+JOINTS = 7
+"""Of the arm in LIBERO's files."""
 VERSION = 1
 """Of what is ours in a file; raised when a reader of the old one would misunderstand it."""
 

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vlabench.demos import reading
-from vlabench.demos.layout import CAMERAS
+from vlabench.demos.layout import CAMERAS, JOINTS
 from vlabench.errors import DataError
 from vlabench.training.rollouts import Rollout
 from vlabench.types import Image
@@ -40,11 +40,10 @@ NEAR = 0.1
 """Root mean square over the joints (rad) within which a sub-goal is reached: a few centimetres of the hand."""
 REST = 0.002
 """A joint change per step (rad, root mean square) below which the arm rests."""
-JOINTS = 7
-"""Of the arm in LIBERO's files."""
 APART = 5
 """Frames that lie between two sub-goals at least."""
-_PICTURES = {"agentview": "image", "wrist": "gripper_image"}
+_PICTURES = dict(zip(CAMERAS, ("image", "gripper_image"), strict=True))
+"""Table 7's names of the pictures, from afar and of the hand."""
 
 
 @dataclass(frozen=True)
