@@ -170,16 +170,19 @@ def test_every_task_is_registered_and_a_module_prefix_suffices() -> None:
     assert "unknown condition 'joynt'" in done.stderr
 
 
-def test_gymnasiums_own_check_passes() -> None:
-    env = gymnasium.make("vlabench/libero_spatial-3", condition="joint", index=7, image_size=64,
+@pytest.mark.usefixtures("toy_plugin")
+@pytest.mark.parametrize(("task", "condition", "size"), [
+    ("toy_points/1", "jolt", 16), pytest.param("libero_spatial/3", "joint", 64, marks=pytest.mark.long)])
+def test_gymnasiums_own_check_passes(task: str, condition: str, size: int) -> None:
+    vlabench.gym.register()
+    env = gymnasium.make(f"vlabench/{task.replace('/', '-')}", condition=condition, index=7, image_size=size,
                          render_mode="rgb_array")
     check_env(env.unwrapped)
     obs, _ = env.reset()
-    assert {camera: picture.shape for camera, picture in obs["images"].items()} == {
-        "agentview": (64, 64, 3), "wrist": (64, 64, 3)}
-    assert obs["instruction"] == find_task("libero_spatial/3").instruction
+    assert {picture.shape for picture in obs["images"].values()} == {(size, size, 3)}
+    assert obs["instruction"] == find_task(task).instruction
     picture: Any = env.render()
-    np.testing.assert_array_equal(picture, np.hstack([obs["images"]["agentview"], obs["images"]["wrist"]]))
+    np.testing.assert_array_equal(picture, np.hstack(list(obs["images"].values())))
     env.close()
 
 

@@ -17,7 +17,8 @@ JOINT_FLOOR = 1
 """Of 8 under rotation and action noise, by a policy post-trained for it: at 45 %, one in a hundred has none."""
 
 
-@pytest.mark.parametrize("policy, joint_floor, joint_ceiling", [("nano-sft", 0, 7), ("robustvla", JOINT_FLOOR, 8)])
+@pytest.mark.parametrize("policy, joint_floor, joint_ceiling", [
+    pytest.param("nano-sft", 0, 7, marks=pytest.mark.long), ("robustvla", JOINT_FLOOR, 8)])
 def test_a_policy_that_sees_on_libero_smoke(policy: str, joint_floor: int, joint_ceiling: int, tmp_path: Path) -> None:
     pytest.importorskip("libero", reason="needs the extra `libero`")
     pytest.importorskip("torch", reason="needs the extra `train`")

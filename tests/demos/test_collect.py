@@ -90,7 +90,8 @@ def test_where_a_point_is_in_the_picture(shelf: Path) -> None:
 
 
 def test_a_folder_of_an_earlier_protocol_is_not_gone_on_with(tmp_path: Path) -> None:
-    (tmp_path / "manifest.json").write_text(json.dumps({"layout": layout.VERSION, "recipe": asdict(RECIPE)}))
+    recipe = {**asdict(RECIPE), "assets": "primitive"}
+    (tmp_path / "manifest.json").write_text(json.dumps({"layout": layout.VERSION, "recipe": recipe}))
     with pytest.raises(DataError, match="made otherwise: protocol 1 of the simulator, now 2"):
         collect([TASK], 1, tmp_path, RECIPE)
 

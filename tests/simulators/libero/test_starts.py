@@ -32,15 +32,16 @@ def stand(env: Any) -> dict[str, np.ndarray]:
 
 
 FEW = {"libero_spatial": (0, 4), "libero_object": (0,), "libero_goal": (0,), "libero_10": (3, 8, 9)}
-"""On the official pack, where a reset takes ten times as long: some of each set, and all whose initializers grow."""
+"""Some of each set, and all whose initializers grow."""
 
 
 @pytest.mark.parametrize("task_set", package.TASK_SETS)
-def test_fixtures_stand_where_the_published_loop_has_them(pack: str, task_set: str) -> None:
+@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_fixtures_stand_where_the_published_loop_has_them(pack: str, task_set: str, every: bool) -> None:
     """Seeded once, reset before every episode; libero_spatial/4 and libero_10/3, /8, /9 have initializers of drawers,
     knobs and doors, which grow with each reset."""
     folder = packs.folder(pack)
-    for number in range(10) if pack == "primitive" else FEW[task_set]:
+    for number in range(10) if every else FEW[task_set]:
         control = package.make_environment(task_set, package.task_names(task_set)[number], folder)
         found = starts.published_fixtures(control.env, 50)
         assert len(found) == 50
