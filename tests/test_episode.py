@@ -609,6 +609,17 @@ def test_an_unusable_action_is_an_error_of_the_policy(answer: Any, message: str)
     assert caught.value.phase == "act"
 
 
+@pytest.mark.parametrize("extra", [np.zeros(3), np.float64(1.0), np.zeros((1, 2))])
+def test_an_extra_that_is_not_of_every_copy_is_an_error_of_the_policy(extra: Any) -> None:
+    class Talker(Still):
+        def act(self, obs: Observation) -> Decision:
+            return Decision(super().act(obs).actions, {"fine": np.zeros((2, 5)), "odd": extra})
+
+    with pytest.raises(EpisodeError, match="the extra 'odd' of shape .* for each of 2 copies") as caught:
+        play(scene(2), Talker(batch=2), [spec(), spec(1)], [{}, {}], replan=1, cameras=CAMERAS)
+    assert caught.value.phase == "act"
+
+
 def test_actions_that_are_never_executed_may_be_anything() -> None:
     tail = np.concatenate([np.zeros((1, 2, 3)), np.full((1, 3, 3), np.nan)], axis=1)
     assert one(Script(tail), replan=2).steps == STEP_LIMIT

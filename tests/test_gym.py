@@ -17,11 +17,13 @@ from gymnasium.error import InvalidAction, ResetNeeded
 from gymnasium.utils.env_checker import check_env
 
 import vlabench.gym
+from tests.toy.toy import Dark, Toy
 from vlabench import registry
 from vlabench.episode import play
 from vlabench.errors import OptionError, UnknownName, VlabenchError
 from vlabench.gym import EpisodeEnv
 from vlabench.lookup import find_condition, find_task
+from vlabench.preview import preview
 from vlabench.recorder import Recording, Replayed
 from vlabench.slot import named
 from vlabench.types import EpisodeRecord, EpisodeSpec
@@ -120,6 +122,38 @@ def test_reset_picks_episode_and_seed_and_keeps_them() -> None:
     for options in ({"index": 50}, {"index": -1}, {"index": "x"}, {"indx": 3}):
         with pytest.raises(OptionError, match="index"):
             env.reset(options=options)
+
+
+@pytest.mark.usefixtures("toy_plugin")
+def test_one_buffer_for_all_actions_leaves_the_record_that_new_ones_do() -> None:
+    records = []
+    for new in (True, False):
+        env, buffer, over, info = EpisodeEnv("toy_points/0", image_size=16), np.zeros(3), False, dict[str, Any]()
+        env.reset()
+        for step in range(20):
+            if not over:
+                buffer[:] = (-1) ** step * 0.1
+                _, _, won_it, cut, info = env.step(buffer.copy() if new else buffer)
+                over = won_it or cut
+        records.append(dataclasses.replace(info["record"], seconds=0.0, finished=""))
+    assert records[0] == records[1] and records[0].changed["action/asked"] > 0.9
+
+
+@pytest.mark.usefixtures("toy_plugin")
+def test_the_scene_is_built_as_the_condition_needs_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    opened: list[Any] = []
+    real = Toy.open
+
+    def open_(self: Toy, *args: Any, variant: Any = (), **kwargs: Any) -> Any:
+        opened.append(variant)
+        return real(self, *args, **kwargs)
+
+    monkeypatch.setattr(Toy, "open", open_)
+    monkeypatch.setattr(Dark, "scene_variant", lambda self: {"size": 2})
+    EpisodeEnv("toy_points/0", "dark", suite="toy", image_size=16).close()
+    assert opened == [(("size", 2),)]
+    preview("toy", tmp_path / "p.png", assets="plain", tasks=["toy_points/0"])
+    assert opened[1:] == [(), (("size", 2),), ()]  # clean, dark, jolt
 
 
 @pytest.mark.usefixtures("toy_plugin")

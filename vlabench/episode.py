@@ -198,12 +198,17 @@ class Attempt:
         if np.abs(due).max(initial=0.0) > LARGEST:
             raise ValueError(f"the policy returned an action value of {due.flat[np.abs(due).argmax()]:g} at step "
                              f"{self.steps}; no robot has a use for more than ±{LARGEST:g}")
+        extras = {name: np.asarray(value) for name, value in answer.extras.items()}
+        for name, value in extras.items():
+            if value.shape[:1] != (copies,):
+                raise ValueError(f"the policy returned the extra {name!r} of shape {list(value.shape)}; expected one "
+                                 f"entry for each of {copies} copies")
         if copies == len(self.slots):
-            return Decision(chunk, answer.extras)
+            return Decision(chunk, extras)
         spread = np.empty((len(self.slots), *chunk.shape[1:]))
         spread[:] = self.scene.null_action
         spread[self.running] = chunk
-        return Decision(spread, {name: self._spread(np.asarray(value)) for name, value in answer.extras.items()})
+        return Decision(spread, {name: self._spread(value) for name, value in extras.items()})
 
     def _spread(self, value: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """What is known of the running copies, with zeros for the others."""

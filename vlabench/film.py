@@ -23,7 +23,7 @@ from vlabench.lookup import find_condition, find_task
 from vlabench.preview import described
 from vlabench.recorder import FrameRecorder, Recording, Replayed, recording_path
 from vlabench.simulators.base import Simulator
-from vlabench.slot import named
+from vlabench.slot import named, variant_of
 from vlabench.types import EpisodeSpec, Image
 from vlabench.wording import counted
 
@@ -84,7 +84,7 @@ def _played_again(path: Path, spec: EpisodeSpec, condition: Condition, simulator
                   cameras: Sequence[str], film: FrameRecorder) -> Played:
     recording = Recording.load(path)
     simulator.check()
-    scene = simulator.open(spec.task, 1, cameras, policy.image_size)
+    scene = simulator.open(spec.task, 1, cameras, policy.image_size, variant=variant_of(named(condition)))
     try:
         (played,) = play(scene, Replayed(recording), [spec], [named(condition)], replan=recording.replan,
                          cameras=cameras, success=simulator.success, listeners=[film])

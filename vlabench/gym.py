@@ -26,7 +26,7 @@ from vlabench import __version__, lookup, plan, provenance, registry
 from vlabench.conditions import CLEAN
 from vlabench.episode import Attempt
 from vlabench.errors import OptionError, UnknownName, VlabenchError
-from vlabench.slot import named
+from vlabench.slot import named, variant_of
 from vlabench.types import EpisodeRecord, EpisodeSpec, Image, Observation, won
 
 LONGEST_INSTRUCTION = 1000
@@ -82,7 +82,8 @@ class EpisodeEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.floating[Any]]]):
         self._index, self._seed = self._checked_index(index), seed
         self._simulator.check()
         self._versions = {"vlabench": __version__, **self._simulator.versions()}
-        self._scene = self._simulator.open(self._task, 1, self._cameras, image_size)
+        variant = variant_of(named(self._condition))
+        self._scene = self._simulator.open(self._task, 1, self._cameras, image_size, variant=variant)
         self._attempt: Attempt | None = None
         self._last = self._look_at(self._begin())
         self._attempt = None
@@ -108,7 +109,7 @@ class EpisodeEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.floating[Any]]]):
         attempt = self._attempt
         if attempt is None or not attempt.going:
             raise ResetNeeded("the episode is over: call `reset` before the next `step`")
-        asked = np.asarray(action, dtype=np.float64)
+        asked = np.array(action, dtype=np.float64)  # a copy: who calls may use one buffer for all actions
         if asked.shape != self.action_space.shape or not np.isfinite(asked).all():
             raise InvalidAction(f"expected {self.action_space.shape} finite numbers, not {action!r}")
         attempt.step(asked[None])

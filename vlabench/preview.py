@@ -10,6 +10,7 @@ import dataclasses
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from vlabench.errors import OptionError, StoreError, UnknownName, near
 from vlabench.plan import Options, choose_conditions, choose_tasks
 from vlabench.seeding import Draws
 from vlabench.simulators.base import Scene, Simulator
-from vlabench.slot import named
+from vlabench.slot import named, variant_of
 from vlabench.types import Decision, EpisodeSpec, Floats, Image, Observation, Task
 
 COLUMNS = 6
@@ -107,12 +108,13 @@ def _cells(suite: SuiteCard, simulator: Simulator, tasks: Sequence[Task], condit
         for perturbation in condition.perturbations:
             perturbation.check(simulator.cameras, simulator.action_space)
     for task in tasks:
-        scene = simulator.open(task, 1, simulator.cameras, size)
-        try:
-            for condition in ordered:
-                yield first_look(scene, task, condition, index, seed, cameras, simulator.cameras)
-        finally:
-            scene.close()
+        for variant, alike in groupby(ordered, lambda condition: variant_of(named(condition))):
+            scene = simulator.open(task, 1, simulator.cameras, size, variant=variant)
+            try:
+                for condition in alike:
+                    yield first_look(scene, task, condition, index, seed, cameras, simulator.cameras)
+            finally:
+                scene.close()
 
 
 def first_look(scene: Scene, task: Task, condition: Condition, index: int, seed: int, shown: Sequence[str],

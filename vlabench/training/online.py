@@ -298,6 +298,7 @@ class Online(Method):
                             f"hold `lora`, and changes the policy {options.init!r} that the training starts from")
         engine = registry.simulator(options.simulator)(options.assets)
         engine.check()
+        policy.configure(engine.action_space)
         torch.manual_seed(place.seed)  # for adapters' first weights
         tasks = lookup.find_tasks(options.simulator, options.task_sets, options.tasks)
         short = [replace(task, step_limit=math.ceil(options.horizon * task.step_limit)) for task in tasks]
