@@ -171,6 +171,7 @@ def test_nothing_in_a_submission_is_run(home: Path) -> None:
     refused("sub/cards/policies/card.toml", "it lies in a submission, of which nothing is run")
     (home / "mine.toml").symlink_to(home / "sub" / "cards" / "policies" / "card.toml")
     refused("mine.toml", "it lies in a submission")
+    assert "own_policy" not in sys.modules
 
 
 def test_a_card_among_records_is_not_run_either(home: Path) -> None:

@@ -55,3 +55,5 @@ def test_without_actions_it_is_conditioned_on_what_it_finds_most_probable(chain:
 
 def test_an_embedding_may_be_of_any_size_and_a_critic_is_no_must(chain: Chain) -> None:
     assert chain.embedding(seen()).shape == (3, EMBEDDING) and chain.critic is None
+    with pytest.raises(TypeError, match="Chain has no critic"):
+        chain.value(seen())

@@ -172,5 +172,5 @@ class TrainablePolicy(Policy):
         return None
 
     def value(self, obs: Observation, embedding: torch.Tensor | None = None) -> torch.Tensor:
-        """Expected return [B], of a policy with a critic; `embedding` as in `distribution`."""
-        raise NotImplementedError
+        """Expected return [B]; `embedding` as in `distribution`. Raises TypeError for a policy without a critic."""
+        raise TypeError(f"{type(self).__name__} has no critic, which alone could tell a value")
