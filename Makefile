@@ -30,7 +30,7 @@ demo: .venv/.installed ## a real run, 2 minutes once set up: libero-joint, small
 	$(BIN)/vlabench run --policy nano-sft $(DEMO)
 	$(BIN)/vlabench table .demo --layout suite --suite libero-joint --versus nano-sft
 
-test: .venv/.installed ## the tests, file by file on two cores
+test: .venv/.installed ## the tests but those of minutes (-m long), file by file on two cores
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m 'not official and not long' $(PYTEST)
 
 test-official: .venv/.official ## the tests on LIBERO's own assets, once it has downloaded these (0.36 GB, on disk 0.65)
