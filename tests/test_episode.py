@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from tests.toy.toy import EVERY, STEP_LIMIT, Dark, Jolt, Mute, One, Paints, Points, Seeker, Toy
 from vlabench.adapters.base import Policy
-from vlabench.episode import EpisodeError, Played, play
+from vlabench.episode import EpisodeError, play
 from vlabench.errors import UnsupportedError
 from vlabench.listening import Bools, Listener
 from vlabench.perturbations.base import Perturbation
+from vlabench.played import Played
 from vlabench.seeding import Draws
 from vlabench.simulators.base import Scene
 from vlabench.slot import variant_of

@@ -19,13 +19,13 @@ from gymnasium.utils.env_checker import check_env
 import vlabench.gym
 from tests.toy.toy import Dark, Toy
 from vlabench import registry
+from vlabench.conditions import named
 from vlabench.episode import play
 from vlabench.errors import OptionError, UnknownName, VlabenchError
 from vlabench.gym import EpisodeEnv
 from vlabench.lookup import find_condition, find_task
 from vlabench.preview import preview
 from vlabench.recorder import Recording, Replayed
-from vlabench.slot import named
 from vlabench.types import EpisodeRecord, EpisodeSpec
 
 Floats = npt.NDArray[np.float32]

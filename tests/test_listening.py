@@ -10,9 +10,10 @@ import pytest
 
 from tests.toy.toy import Dark, Jolt, Seeker, Toy
 from vlabench.adapters.base import Policy
-from vlabench.episode import Played, play
+from vlabench.episode import play
 from vlabench.listening import Bools, Keeper, Keepers
 from vlabench.perturbations.base import Perturbation
+from vlabench.played import Played
 from vlabench.types import Decision, EpisodeSpec, Floats, Observation, Outcome, Success
 
 CAMERAS = ("top", "side")

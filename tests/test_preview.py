@@ -12,10 +12,10 @@ import pytest
 from tests.toy.toy import Seeker, Toy
 from vlabench import cards, preview
 from vlabench.adapters.base import Policy
+from vlabench.conditions import named
 from vlabench.episode import play
 from vlabench.errors import OptionError, StoreError, UnknownName
 from vlabench.listening import Bools, Listener
-from vlabench.slot import named
 from vlabench.types import Decision, EpisodeSpec, Observation
 
 pytestmark = pytest.mark.usefixtures("toy_plugin")

@@ -12,10 +12,12 @@ import pytest
 
 from tests.toy.toy import Dark, Jolt, Points, Seeker, Toy
 from vlabench.adapters.base import Policy
-from vlabench.episode import EpisodeError, Played, play
+from vlabench.arrays import reading_arrays
+from vlabench.episode import EpisodeError, play
 from vlabench.errors import StoreError
 from vlabench.listening import Listener
-from vlabench.recorder import ActionRecorder, FrameRecorder, Recording, Replayed, reading_arrays, recording_path
+from vlabench.played import Played
+from vlabench.recorder import ActionRecorder, FrameRecorder, Recording, Replayed, recording_path
 from vlabench.types import EpisodeSpec
 
 CAMERAS = ("top", "side")

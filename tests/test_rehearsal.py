@@ -11,9 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.toy.alone import Alone
-from vlabench.check import Finding, check
+from vlabench.check import check
 from vlabench.cli import app
-from vlabench.rehearsal import Notes, _parted, generators
+from vlabench.rehearsal import Finding, Notes, _parted, generators
 from vlabench.stage import Job
 from vlabench.types import EpisodeSpec
 

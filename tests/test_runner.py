@@ -30,7 +30,8 @@ from vlabench.gate.compare import Choice, compare
 from vlabench.plan import Options, Plan
 from vlabench.progress import Progress
 from vlabench.recorder import Recording, recording_path
-from vlabench.runner import RunSummary, default_time_limit, default_workers, run
+from vlabench.resources import default_time_limit, default_workers
+from vlabench.runner import RunSummary, run
 from vlabench.stage import LONGEST, Batch, Ended, told
 from vlabench.store import Store
 from vlabench.types import EpisodeRecord, Success, won

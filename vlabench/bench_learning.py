@@ -12,7 +12,7 @@ import numpy as np
 from vlabench import cards, lookup
 from vlabench.demos.collect import Recipe, collect
 from vlabench.figures import Figure
-from vlabench.runner import default_workers
+from vlabench.resources import default_workers
 from vlabench.seeding import Draws
 from vlabench.types import Observation
 

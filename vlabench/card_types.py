@@ -23,7 +23,7 @@ from vlabench.texts import line
 from vlabench.weights import digest
 
 if TYPE_CHECKING:
-    from vlabench.adapters.base import Actor, Policy
+    from vlabench.adapters.base import Actor, Foundation, Policy
     from vlabench.perturbations.base import Perturbation
     from vlabench.simulators.base import Simulator
 
@@ -193,7 +193,7 @@ class PolicyCard(CardFile):
     @cached_property
     def resolved_options(self) -> dict[str, Any]:
         """The constructor's arguments, defaults written out. Raises CardError for keys or types it does not take."""
-        model = options_model(self._adapter, without=("weights",))
+        model = options_model(self._adapter, ("weights",), self._adapter.builds_on)
         try:
             return model.model_validate_json(json.dumps(self.options)).model_dump(mode="json")
         except ValidationError as error:
@@ -255,7 +255,15 @@ class PolicyCard(CardFile):
     def make(self) -> Policy:
         """The policy itself. Raises what `check` raises."""
         path = self.check()
-        return self._adapter(**self.resolved_options, **({} if path is None else {"weights": path}))
+        options = {**self.resolved_options, **{key: card and card.foundation() for key, card in self._others().items()}}
+        return self._adapter(**options, **({} if path is None else {"weights": path}))
+
+    def foundation(self) -> Foundation:
+        """What a policy that is built on this one gets to know. Raises what `check` raises."""
+        from vlabench.adapters.base import Foundation
+
+        path = self.check()
+        return Foundation(self.name, self.make, self.replan, path, self.weights.sha256 if self.weights else "")
 
     def actor(self) -> Actor:
         """Who acts in workers. Raises what `check` raises."""
@@ -271,11 +279,16 @@ class PolicyCard(CardFile):
         Raises CardError if the file is absent or not the one of the checksum, or if the card names none although the
         adapter needs one; UnknownName for a policy that it builds on.
         """
+        for other in filter(None, self._others().values()):
+            other._own_weights()
+        return self._own_weights()
+
+    def _others(self) -> dict[str, PolicyCard | None]:
+        """By option, the policies that this one is built on. Raises UnknownName, CardError."""
         from vlabench import cards
 
-        for other in filter(None, (self.resolved_options.get(key) for key in self._adapter.builds_on)):
-            cards.load_policy(other)._own_weights()
-        return self._own_weights()
+        named = {key: self.resolved_options.get(key) for key in self._adapter.builds_on}
+        return {key: cards.load_policy(name) if name else None for key, name in named.items()}
 
     @property
     def ready(self) -> bool:

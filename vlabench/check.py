@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vlabench import cards, lineage, plan, registry
+from vlabench import cards, lineage, lookup, plan, registry
 from vlabench.card_types import PolicyCard, SuiteCard
 from vlabench.errors import CardError, UnknownName, UnsupportedError, VlabenchError, near
 from vlabench.problems import shown
+from vlabench.rehearsal import Finding
 
 if TYPE_CHECKING:
     from vlabench.simulators.base import Simulator
-
-
-@dataclass(frozen=True)
-class Finding:
-    """wrong: a run would trip over it; otherwise it is worth knowing. mend: the command, where there is one."""
-
-    wrong: bool
-    text: str
 
 
 def check(name: str, *, play: bool = True, suite: str | None = None,
@@ -56,10 +48,10 @@ def simulators_for(card: PolicyCard) -> list[str]:
     Raises UnsupportedError if there is none, UnknownName if the card names one that is not there.
     """
     if card.simulator is not None and card.engine is not None:
-        plan.check_simulator(card, card.simulator, card.engine)
+        lookup.check_simulator(card, card.simulator, card.engine)
         return [card.simulator]
     kinds = {name: registry.simulator(name) for name in registry.names("simulator")}
-    fit = [name for name, kind in kinds.items() if not plan.misfit(card, name, kind)]
+    fit = [name for name, kind in kinds.items() if not lookup.misfit(card, name, kind)]
     if not fit:
         views = {camera for kind in kinds.values() for camera in kind.cameras}
         blind = next((camera for camera in card.cameras if camera not in views), "")
@@ -153,7 +145,7 @@ def _stage(card: PolicyCard, suite: str | None) -> tuple[str, Simulator, tuple[s
     if suite is not None:
         chosen = cards.load_suite(suite)
         name, sets = chosen.simulator, chosen.task_sets
-        plan.check_simulator(card, name, chosen.engine)
+        lookup.check_simulator(card, name, chosen.engine)
     else:
         name, sets = simulators_for(card)[0], ()
     kind = registry.simulator(name)

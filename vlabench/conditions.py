@@ -100,3 +100,15 @@ def condition_digest(parts: Sequence[Sequence[Any]], revision: int) -> str:
 def digest_of(content: Any) -> str:
     """sha256 (hexadecimal) over canonical JSON: sorted keys, no blanks."""
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def named(condition: Condition) -> dict[str, Perturbation]:
+    """A condition's perturbations by the name of their random stream: the kind, from its second use on with a number.
+
+    The name says nothing of condition or severity, so the same kind draws the same numbers wherever it is used.
+    """
+    chain: dict[str, Perturbation] = {}
+    for part, perturbation in zip(condition.parts, condition.perturbations, strict=True):
+        earlier = sum(name.partition("#")[0] == part.perturbation for name in chain)
+        chain[f"{part.perturbation}#{earlier + 1}" if earlier else part.perturbation] = perturbation
+    return chain

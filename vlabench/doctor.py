@@ -85,7 +85,7 @@ def _opencv() -> Check:
     Else which of them changes the pictures depends on what was installed last, and files of two may be mixed.
     """
     def version() -> str:
-        from vlabench.perturbations._image import check_opencv
+        from vlabench.opencv import check_opencv
 
         check_opencv()
         import cv2

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,17 +14,16 @@ from vlabench.adapters.base import Policy
 from vlabench.errors import words_of
 from vlabench.listening import Bools, Listener
 from vlabench.perturbations.base import Perturbation
+from vlabench.played import Played
 from vlabench.seeding import choices
 from vlabench.simulators.base import Scene
 from vlabench.slot import Slot
 from vlabench.types import (
     Decision,
-    EpisodeRecord,
     EpisodeSpec,
     Floats,
     Observation,
     Phase,
-    Status,
     Success,
 )
 from vlabench.wording import counted
@@ -42,31 +39,6 @@ class EpisodeError(Exception):
         super().__init__(f"{phase}: {type(cause).__name__}: {words_of(cause)}")
         self.phase: Phase = phase
         self.cause = cause
-
-
-@dataclass(frozen=True)
-class Played:
-    """What an episode led to; the fields mean what they mean in `EpisodeRecord`."""
-
-    spec: EpisodeSpec
-    status: Status
-    success_once: bool
-    success_at_end: bool
-    steps: int
-    seconds: float
-    instruction: str
-    realised: Mapping[str, Any]
-    changed: Mapping[str, float]
-    changed_first: tuple[str, ...]
-    frame: Mapping[str, str]
-    state: str
-    milestones: Mapping[str, bool]
-
-    def record(self, **known: Any) -> EpisodeRecord:
-        """The episode's line for the store; `known`: the fields that an episode does not know, from `policy` on."""
-        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "spec"}
-        task, condition, index, seed = self.spec.identity
-        return EpisodeRecord(task=task, condition=condition, index=index, seed=seed, **own, **known)
 
 
 def play(

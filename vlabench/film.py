@@ -16,14 +16,15 @@ import numpy as np
 
 from vlabench import cards, registry
 from vlabench.card_types import PolicyCard
-from vlabench.conditions import Condition
-from vlabench.episode import EpisodeError, Played, play
+from vlabench.conditions import Condition, named
+from vlabench.episode import EpisodeError, play
 from vlabench.errors import MissingExtra, OptionError, StoreError, UnknownName
 from vlabench.lookup import find_condition, find_task
+from vlabench.played import Played
 from vlabench.preview import described
 from vlabench.recorder import FrameRecorder, Recording, Replayed, recording_path
 from vlabench.simulators.base import Simulator
-from vlabench.slot import named, variant_of
+from vlabench.slot import variant_of
 from vlabench.types import EpisodeSpec, Image
 from vlabench.wording import counted
 

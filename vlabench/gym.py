@@ -23,10 +23,10 @@ from gymnasium import spaces
 from gymnasium.error import InvalidAction, ResetNeeded
 
 from vlabench import __version__, lookup, plan, provenance, registry
-from vlabench.conditions import CLEAN
+from vlabench.conditions import CLEAN, named
 from vlabench.episode import Attempt
 from vlabench.errors import OptionError, UnknownName, VlabenchError
-from vlabench.slot import named, variant_of
+from vlabench.slot import variant_of
 from vlabench.types import EpisodeRecord, EpisodeSpec, Image, Observation, won
 
 LONGEST_INSTRUCTION = 1000

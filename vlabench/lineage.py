@@ -2,7 +2,7 @@
 
 Read off the cards alone, without loading a method or its libraries. Of a training's options these say what was seen,
 whatever the method: `task_sets`; `noise`, a number for the standard deviation of noise on demonstrated actions, or the
-table of `training.curriculum.Noise`; and `init`, `base` or `learner`, the policy that a training goes on from. Those
+table of `noise.Noise`; and `init`, `base` or `learner`, the policy that a training goes on from. Those
 three are heeded among an adapter's options, too: there `base` is what a LoRA adapter changes.
 """
 
@@ -21,6 +21,7 @@ from vlabench import cards, registry
 from vlabench.card_types import PolicyCard, Training
 from vlabench.conditions import digest_of
 from vlabench.errors import CardError, UnknownName, VlabenchError
+from vlabench.noise import ACTION, Noise
 from vlabench.problems import one_line_each, shown
 
 PARENTS = ("init", "base", "learner")
@@ -132,15 +133,11 @@ def trained_by(card: PolicyCard, training: Training) -> list[str]:
     names = [name for name in task_sets if isinstance(name, str)] if isinstance(task_sets, list) else []
     if isinstance(noise, Mapping):
         return names + _drawn(card, training.method, noise)
-    from vlabench.training.curriculum import ACTION
-
     return names + [ACTION] * (isinstance(noise, (int, float)) and noise > 0)
 
 
 def _drawn(card: PolicyCard, method: str, noise: Mapping[str, Any]) -> list[str]:
     """The perturbations that rollouts draw; of a plug-in's method, if its table is like those of the methods here."""
-    from vlabench.training.curriculum import Noise
-
     try:
         return list(Noise.model_validate_json(json.dumps(noise, default=str)).drawn)
     except ValidationError as error:

@@ -13,7 +13,7 @@ from vlabench.types import Decision, EpisodeSpec, Floats, Observation, Outcome
 
 if TYPE_CHECKING:
     from vlabench.adapters.base import Policy
-    from vlabench.episode import Played
+    from vlabench.played import Played
 
 Bools = npt.NDArray[np.bool_]
 _ONE = np.ones(1, dtype=bool)

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vlabench import cards, registry
+from vlabench.card_types import PolicyCard
 from vlabench.conditions import CLEAN, Condition
-from vlabench.errors import MissingExtra, UnknownName, VlabenchError
+from vlabench.errors import MissingExtra, UnknownName, UnsupportedError, VlabenchError, near
 
 if TYPE_CHECKING:
     from vlabench.simulators.base import Simulator
@@ -55,8 +56,6 @@ def find_tasks(simulators: str | Sequence[str], task_sets: Sequence[str] = (),
 
     Raises UnknownName, MissingExtra.
     """
-    from vlabench.plan import matching
-
     kinds = [registry.simulator(name) for name in ([simulators] if isinstance(simulators, str) else simulators)]
     known = [name for kind in kinds for name in kind.task_sets]
     for name in task_sets:
@@ -88,8 +87,6 @@ def played_on(suites_of: str, policies_of: str) -> str:
     """The choices of who has a policy of one simulator and a suite of another: suites of the first, policies of the
     second.
     """
-    from vlabench.plan import misfit
-
     found: dict[str, list[str]] = {"--suite": [], "--policy": []}
     for name in cards.suite_names():
         with contextlib.suppress(VlabenchError):
@@ -124,3 +121,42 @@ def find_condition(name: str, simulator: str, suite: str | None = None) -> Condi
         mend = where_to(name, simulator) or "mend: vlabench show SUITE lists its own"
         raise UnknownName("condition", name, conditions, where=where, mend=mend)
     return conditions[name]
+
+
+def matching(tasks: Sequence[Task], patterns: Sequence[str], where: str) -> list[Task]:
+    """The tasks that match any of `patterns`, or whose task set one names. Raises UnknownName, which says `where`."""
+    chosen: set[str] = set()
+    for pattern in patterns:
+        found = [task.key for task in tasks if task.task_set == pattern or fnmatch.fnmatchcase(task.key, pattern)]
+        if not found:
+            known = {task.key for task in tasks} | {task.task_set for task in tasks}
+            raise UnknownName("task", pattern, known, where=where, mend="mend: vlabench list tasks")
+        chosen.update(found)
+    return [task for task in tasks if task.key in chosen]
+
+
+def check_simulator(policy: PolicyCard, name: str, kind: type[Simulator]) -> None:
+    """Raises UnsupportedError unless the policy can act in the simulator of this name: see `misfit`. Raises UnknownName
+    if its card names one that is not there.
+    """
+    wrong = misfit(policy, name, kind)
+    if policy.engine is not None and policy.simulator is not None and policy.simulator != name:
+        wrong += f"\n  mend: {played_on(policy.simulator, name)}"
+    if wrong:
+        raise UnsupportedError(wrong)
+
+
+def misfit(policy: PolicyCard, name: str, kind: type[Simulator]) -> str:
+    """Why a policy cannot act in the simulator of this name, or "": it must be the one that the card names, if it names
+    any, and have the cameras and one of the packs.
+    """
+    if policy.simulator not in (None, name):
+        return f"policy {policy.name!r} is for simulator {policy.simulator!r}, not for {name!r}"
+    blind = [camera for camera in policy.cameras if camera not in kind.cameras]
+    if blind:
+        return (f"policy {policy.name!r} looks at camera {blind[0]!r}, which simulator {kind.__name__} has not: "
+                f"{near(blind[0], kind.cameras)}")
+    if set(policy.assets).isdisjoint(kind.packs):
+        return (f"policy {policy.name!r} runs on the assets {', '.join(policy.assets)}, of which simulator "
+                f"{kind.__name__} has none: {near(policy.assets[0], kind.packs)}")
+    return ""

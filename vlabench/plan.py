@@ -7,11 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vlabench.card_types import PolicyCard, SuiteCard
-from vlabench.conditions import CLEAN, Condition
-from vlabench.errors import OptionError, UnknownName, UnsupportedError, near
+from vlabench.conditions import CLEAN, Condition, named
+from vlabench.errors import OptionError, UnknownName, UnsupportedError
+from vlabench.lookup import check_simulator, matching, where_to
 from vlabench.problems import shown
 from vlabench.simulators.base import Simulator
-from vlabench.slot import named, variant_of
+from vlabench.slot import variant_of
 from vlabench.types import EpisodeRecord, EpisodeSpec, Identity, Success, Task
 from vlabench.wording import counted
 
@@ -104,8 +105,6 @@ def choose_conditions(suite: SuiteCard, options: Options) -> dict[str, Condition
     """The suite's conditions that were asked for, in the suite's order. Raises UnknownName, OptionError."""
     chosen = {name for name in suite.conditions if name != CLEAN}
     if options.conditions:
-        from vlabench.lookup import where_to
-
         for pattern in options.conditions:
             if not fnmatch.filter(suite.conditions, pattern):
                 raise UnknownName("condition", pattern, suite.conditions, where=f"suite {suite.name!r}",
@@ -116,17 +115,6 @@ def choose_conditions(suite: SuiteCard, options: Options) -> dict[str, Condition
     if not chosen:
         raise OptionError(f"--no-control leaves nothing to play: suite {suite.name!r} has no condition but {CLEAN!r}")
     return {name: condition for name, condition in suite.conditions.items() if name in chosen}
-
-
-def matching(tasks: Sequence[Task], patterns: Sequence[str], where: str) -> list[Task]:
-    chosen: set[str] = set()
-    for pattern in patterns:
-        found = [task.key for task in tasks if task.task_set == pattern or fnmatch.fnmatchcase(task.key, pattern)]
-        if not found:
-            known = {task.key for task in tasks} | {task.task_set for task in tasks}
-            raise UnknownName("task", pattern, known, where=where, mend="mend: vlabench list tasks")
-        chosen.update(found)
-    return [task for task in tasks if task.key in chosen]
 
 
 def number_of_episodes(suite: SuiteCard, tasks: Sequence[Task], asked: int | None) -> int:
@@ -153,35 +141,6 @@ def check_fit(policy: PolicyCard, suite: SuiteCard, conditions: Collection[Condi
     for condition in conditions:
         check_offered(condition, simulator)
     _check_felt(policy, conditions)
-
-
-def check_simulator(policy: PolicyCard, name: str, kind: type[Simulator]) -> None:
-    """Raises UnsupportedError unless the policy can act in the simulator of this name: see `misfit`. Raises UnknownName
-    if its card names one that is not there.
-    """
-    wrong = misfit(policy, name, kind)
-    if policy.engine is not None and policy.simulator is not None and policy.simulator != name:
-        from vlabench.lookup import played_on
-
-        wrong += f"\n  mend: {played_on(policy.simulator, name)}"
-    if wrong:
-        raise UnsupportedError(wrong)
-
-
-def misfit(policy: PolicyCard, name: str, kind: type[Simulator]) -> str:
-    """Why a policy cannot act in the simulator of this name, or "": it must be the one that the card names, if it names
-    any, and have the cameras and one of the packs.
-    """
-    if policy.simulator not in (None, name):
-        return f"policy {policy.name!r} is for simulator {policy.simulator!r}, not for {name!r}"
-    blind = [camera for camera in policy.cameras if camera not in kind.cameras]
-    if blind:
-        return (f"policy {policy.name!r} looks at camera {blind[0]!r}, which simulator {kind.__name__} has not: "
-                f"{near(blind[0], kind.cameras)}")
-    if set(policy.assets).isdisjoint(kind.packs):
-        return (f"policy {policy.name!r} runs on the assets {', '.join(policy.assets)}, of which simulator "
-                f"{kind.__name__} has none: {near(policy.assets[0], kind.packs)}")
-    return ""
 
 
 def check_offered(condition: Condition, simulator: Simulator) -> None:

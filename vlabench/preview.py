@@ -19,13 +19,13 @@ import numpy as np
 from vlabench import cards
 from vlabench.adapters.base import Policy
 from vlabench.card_types import SIDES, SuiteCard
-from vlabench.conditions import CLEAN, Condition
+from vlabench.conditions import CLEAN, Condition, named
 from vlabench.episode import play
 from vlabench.errors import OptionError, StoreError, UnknownName, near
 from vlabench.plan import Options, choose_conditions, choose_tasks
 from vlabench.seeding import Draws
 from vlabench.simulators.base import Scene, Simulator
-from vlabench.slot import named, variant_of
+from vlabench.slot import variant_of
 from vlabench.types import Decision, EpisodeSpec, Floats, Image, Observation, Task
 
 COLUMNS = 6
@@ -72,11 +72,9 @@ def preview(suite_name: str, out: Path, *, assets: str | None = None, tasks: Seq
     cells = list(_cells(suite, simulator, chosen, conditions, index, seed, shown, size))
     from matplotlib import rc_context
 
-    from vlabench.plots.style import TRUETYPE
-
     figure = _drawn(cells, f"{suite.name}, {simulator.assets} assets, episode {index}, {', '.join(shown)}")
     try:
-        with rc_context({"pdf.fonttype": TRUETYPE}):
+        with rc_context({"pdf.fonttype": 42}):  # TrueType: letters stay letters in a PDF
             figure.savefig(out, dpi=_DPI)
     except (OSError, ValueError) as error:
         raise StoreError(f"{out}: the picture cannot be written: {error}") from error

@@ -19,17 +19,18 @@ from pydantic import BaseModel, ConfigDict
 
 from vlabench import __version__, cards, plan, provenance
 from vlabench.adapters.base import TrainablePolicy
+from vlabench.arrays import reading_arrays, write_arrays
 from vlabench.card_types import PolicyCard, SuiteCard
+from vlabench.conditions import named
 from vlabench.crew import Crew
-from vlabench.episode import Played
 from vlabench.errors import CardError, OptionError, StoreError, UnknownName, WorkerError
 from vlabench.listening import Bools, Keeper
 from vlabench.plan import Options, Plan
+from vlabench.played import Played
 from vlabench.problems import shown
 from vlabench.progress import Progress
-from vlabench.recorder import reading_arrays, write_arrays
-from vlabench.runner import MAX_ERRORS, default_time_limit, processes
-from vlabench.slot import named
+from vlabench.resources import default_time_limit, processes
+from vlabench.runner import MAX_ERRORS
 from vlabench.stage import Done, Job
 from vlabench.types import Decision, EpisodeSpec, Floats, Identity, Observation, Outcome, won
 

@@ -62,8 +62,11 @@ def told(place: Iterable[int | str]) -> str:
     return ".".join(short(safe(str(part).replace("\n", "\\n"))) for part in place)
 
 
-def options_model(cls: type[Any], without: Collection[str] = ()) -> type[BaseModel]:
-    """A strict model of what a constructor takes, so that a table of options can be checked before it is called."""
+def options_model(cls: type[Any], without: Collection[str] = (), names: Collection[str] = ()) -> type[BaseModel]:
+    """A strict model of what a constructor takes, so that a table of options can be checked before it is called.
+
+    names: parameters for which a table has the name of a card, "" for none.
+    """
     fields: dict[str, Any] = {}
     extra = "forbid"
     for parameter in inspect.signature(cls, eval_str=True).parameters.values():
@@ -72,6 +75,8 @@ def options_model(cls: type[Any], without: Collection[str] = ()) -> type[BaseMod
         elif parameter.kind is not parameter.VAR_POSITIONAL and parameter.name not in without:
             annotation = Any if parameter.annotation is parameter.empty else parameter.annotation
             default = ... if parameter.default is parameter.empty else parameter.default
+            if parameter.name in names:
+                annotation, default = str, default or ""
             fields[parameter.name] = (annotation, default)
     config = ConfigDict(extra="allow" if extra == "allow" else "forbid", strict=True, arbitrary_types_allowed=True,
                         allow_inf_nan=False)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,10 +12,9 @@ import numpy.typing as npt
 from typing_extensions import Self
 
 from vlabench.adapters.base import Policy
-from vlabench.episode import Played
-from vlabench.errors import StoreError
-from vlabench.files import replacing
+from vlabench.arrays import reading_arrays, write_arrays
 from vlabench.listening import Bools, Keeper, Listener
+from vlabench.played import Played
 from vlabench.seeding import Draws
 from vlabench.types import Decision, EpisodeSpec, Floats, Image, Observation, Outcome
 from vlabench.wording import counted
@@ -62,34 +58,6 @@ def recording_path(results: Path, policy: str, assets: str, spec: EpisodeSpec) -
     """`<results>/<policy>/<assets>/<task set>/<condition>/<task number>-<index>-<seed>.npz`."""
     return (results / policy / assets / spec.task.task_set / spec.condition
             / f"{spec.task.number}-{spec.index}-{spec.seed}.npz")
-
-
-def write_arrays(path: Path, content: Mapping[str, Any], what: str) -> None:
-    """Write an .npz, whole or not at all. Raises StoreError, which calls it `what`."""
-    arrays: dict[str, Any] = {name: np.asarray(value) for name, value in content.items()}
-    try:
-        with replacing(path) as partial, partial.open("wb") as file:
-            np.savez_compressed(file, **arrays)
-    except OSError as error:
-        raise StoreError(f"{path}: the {what} cannot be written: {error.strerror}") from error
-
-
-@contextlib.contextmanager
-def reading_arrays(path: Path, what: str, mend: str) -> Iterator[Mapping[str, npt.NDArray[Any]]]:
-    """The arrays of an .npz, for the body to take what it needs.
-
-    Raises StoreError for a file that is absent, or damaged, or lacks what the body asks of it, which calls it `what`.
-    """
-    try:
-        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
-            raise OSError("a folder, a pipe or a device")
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            yield stored
-    except FileNotFoundError:
-        raise StoreError(f"{path}: there is no such {what}\n  mend: {mend}") from None
-    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile,
-            zlib.error) as error:
-        raise StoreError(f"{path}: not a {what} that can be read: {error}") from error
 
 
 class ActionRecorder(Keeper):

@@ -19,12 +19,11 @@ import numpy.typing as npt
 
 from vlabench.adapters.base import Policy
 from vlabench.card_types import PolicyCard
-from vlabench.check import Finding
 from vlabench.conditions import CLEAN
 from vlabench.crew import Crew
 from vlabench.errors import VlabenchError
 from vlabench.listening import Bools, Keeper
-from vlabench.runner import default_time_limit
+from vlabench.resources import default_time_limit
 from vlabench.seeding import Draws
 from vlabench.simulators.base import Simulator
 from vlabench.stage import Done, Failed, Job
@@ -212,3 +211,11 @@ def _pace(orders: Sequence[Play], card: PolicyCard, longest: int) -> list[Findin
     whole = usual * -(-longest // card.replan)
     return [Finding(False, f"a look takes {usual:.3g} s (the first {first:.3g} s), an episode of {longest} steps with "
                            f"a look every {card.replan} about {whole:.3g} s of the policy's time")]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """wrong: a run would trip over it; otherwise it is worth knowing. mend: the command, where there is one."""
+
+    wrong: bool
+    text: str

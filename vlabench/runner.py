@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,22 +10,21 @@ from typing import Any
 from vlabench import __version__, provenance
 from vlabench.audit import ENOUGH, audit, check, unjudged
 from vlabench.card_types import PolicyCard
+from vlabench.conditions import named
 from vlabench.crew import Crew, Result
 from vlabench.errors import OptionError
 from vlabench.plan import Plan
 from vlabench.progress import Progress
 from vlabench.recorder import ActionRecorder, recording_path
+from vlabench.resources import default_time_limit, processes
 from vlabench.simulators.base import Simulator
-from vlabench.slot import named
 from vlabench.stage import Done, Job
 from vlabench.store import Store, Writer
-from vlabench.types import EpisodeRecord, EpisodeSpec, Identity, won
+from vlabench.types import EpisodeRecord, Identity, won
 from vlabench.wording import counted
 
 MAX_ERRORS = 0.05
 """Share of a plan's episodes that may end in errors before the exit status says that the run failed."""
-_GIB = 2**30
-_WORKER_MEMORY = 2 * _GIB  # a LIBERO worker peaks below 1.5 GB on the official assets
 
 
 @dataclass(frozen=True)
@@ -128,25 +126,6 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
         for sentence in unjudged(book.records.values(), plan.conditions, policy.cameras):
             progress.note(f"note: {sentence}")
     return book.summary(len(plan.specs) - len(todo), interrupted)
-
-
-def processes(asked: int | None) -> int:
-    """How many workers there are to be: as many as asked for, else `default_workers()`. Raises OptionError."""
-    if asked is not None and asked < 1:
-        raise OptionError(f"--workers {asked}: at least 1 is needed")
-    return default_workers() if asked is None else asked
-
-
-def default_workers() -> int:
-    """One per core that this process may use, as far as the machine's memory carries them."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(1, min(cores, memory // _WORKER_MEMORY))
-
-
-def default_time_limit(spec: EpisodeSpec) -> float:
-    """Seconds: so generous (ten times what the slowest rendering takes) that only what hangs exceeds it."""
-    return 300.0 + 5.0 * spec.task.step_limit
 
 
 def _aged(records: Iterable[EpisodeRecord], now: Mapping[str, str]) -> list[str]:

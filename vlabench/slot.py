@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from vlabench.conditions import Condition
 from vlabench.errors import UnsupportedError
 from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import Draws, stream
@@ -169,18 +168,6 @@ class Slot:
         self._hits.update(changed)
         if first:
             self._first |= changed
-
-
-def named(condition: Condition) -> dict[str, Perturbation]:
-    """A condition's perturbations by the name of their random stream: the kind, from its second use on with a number.
-
-    The name says nothing of condition or severity, so the same kind draws the same numbers wherever it is used.
-    """
-    chain: dict[str, Perturbation] = {}
-    for part, perturbation in zip(condition.parts, condition.perturbations, strict=True):
-        earlier = sum(name.partition("#")[0] == part.perturbation for name in chain)
-        chain[f"{part.perturbation}#{earlier + 1}" if earlier else part.perturbation] = perturbation
-    return chain
 
 
 def variant_of(chain: Mapping[str, Perturbation]) -> Variant:

@@ -11,10 +11,11 @@ from typing import Any
 
 from vlabench import registry, weights
 from vlabench.adapters.base import Actor, TrainablePolicy
-from vlabench.episode import EpisodeError, Played, play
+from vlabench.episode import EpisodeError, play
 from vlabench.errors import VlabenchError, words_of
 from vlabench.listening import Keeper, Keepers
 from vlabench.perturbations.base import Perturbation
+from vlabench.played import Played
 from vlabench.simulators.base import Scene, Simulator, Variant
 from vlabench.slot import variant_of
 from vlabench.types import EpisodeSpec, Phase

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from vlabench.adapters.demonstrator import EXPERT, KICK, KICK_STEPS, LEARNER, START_STEPS, Demonstrator
+from vlabench.cards import load_policy
 from vlabench.errors import OptionError
 from vlabench.seeding import Draws
-from vlabench.simulators.libero.actions import SPACE
+from vlabench.simulators.libero.interface import SPACE
 from vlabench.types import ActionSpace, Floats, Observation
 
 
@@ -82,7 +83,7 @@ def test_an_episode_is_its_stream_s() -> None:
 
 @pytest.mark.parametrize("mix", [0.0, 0.5, 1.0])
 def test_the_learner_acts_in_its_share_of_the_turns(mix: float) -> None:
-    actions, actors = episode(Demonstrator(learner="still", mix=mix), 2, 1600)
+    actions, actors = episode(Demonstrator(learner=load_policy("still").foundation(), mix=mix), 2, 1600)
     assert set(actors) <= {EXPERT, LEARNER} and KICK not in actors
     turns = np.array(actors).reshape(-1, 8)  # the learner's card executes 8 actions a look
     assert (turns == turns[:, :1]).all()

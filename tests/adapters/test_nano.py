@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from vlabench.adapters.nano import Nano
+from vlabench.cards import load_policy
 from vlabench.errors import CardError, DataError, OptionError
 from vlabench.models import checkpoint
 from vlabench.models.nano import NanoConfig, NanoVLA
@@ -127,8 +128,8 @@ def test_an_adapter_changes_the_weights_of_its_base(weights: Path, tmp_path: Pat
         network.get_parameter("bins.lora_B.default.weight").fill_(0.125)
     adapter = tmp_path / "adapter.safetensors"
     adapter.write_bytes(lora.to_bytes(adapted, sha))
-    policy = made(adapter, base=str(card))
+    policy = made(adapter, base=load_policy(str(card)).foundation())
     assert torch.allclose(policy.module.bins.weight, lora.merged(adapted).get_parameter("bins.weight"), atol=1e-3)
     assert not torch.allclose(policy.module.bins.weight, made(weights).module.bins.weight, atol=1e-2)
     with pytest.raises(CardError, match="policy 'random' has no weights that an adapter could change"):
-        made(adapter, base="random")
+        made(adapter, base=load_policy("random").foundation())

@@ -9,7 +9,7 @@ from scipy import stats
 from vlabench.adapters.random import Random
 from vlabench.errors import OptionError
 from vlabench.seeding import Draws
-from vlabench.simulators.libero.actions import SPACE
+from vlabench.simulators.libero.interface import SPACE
 from vlabench.types import ActionSpace, Floats, Observation
 
 BARE = ActionSpace(("x", "y", "z"), (-2.0, 0.0, 0.0), (2.0, 1.0, 0.25), (1.0,) * 3, (0.0,) * 3, 10)

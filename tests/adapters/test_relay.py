@@ -9,7 +9,7 @@ from vlabench.adapters.relay import Relay
 from vlabench.adapters.still import Still
 from vlabench.errors import OptionError, UnknownName
 from vlabench.seeding import Draws
-from vlabench.simulators.libero.actions import SPACE
+from vlabench.simulators.libero.interface import SPACE
 from vlabench.types import Observation
 
 

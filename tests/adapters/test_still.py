@@ -8,7 +8,7 @@ import pytest
 from vlabench.adapters.still import Still
 from vlabench.errors import OptionError
 from vlabench.seeding import Draws
-from vlabench.simulators.libero.actions import SPACE
+from vlabench.simulators.libero.interface import SPACE
 from vlabench.types import ActionSpace, Observation
 
 

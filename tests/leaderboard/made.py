@@ -11,11 +11,11 @@ from typing import Any
 
 from vlabench import cards
 from vlabench.card_types import PolicyCard
+from vlabench.conditions import named
 from vlabench.leaderboard.definitions import Definition, Definitions
 from vlabench.leaderboard.manifest import MANIFEST
 from vlabench.leaderboard.reading import Submission
 from vlabench.leaderboard.submit import submit
-from vlabench.slot import named
 from vlabench.store import Store
 from vlabench.types import EpisodeRecord, Task
 

@@ -9,7 +9,7 @@ import pytest
 
 from vlabench.perturbations.action_delay import ActionDelay
 from vlabench.seeding import Draws
-from vlabench.simulators.libero.actions import SPACE
+from vlabench.simulators.libero.interface import SPACE
 
 
 @pytest.mark.parametrize("delay", [0, 1, 2, 5])

@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 
 from vlabench.perturbations.action_drop import ActionDrop
 from vlabench.seeding import Draws
-from vlabench.simulators.libero.actions import SPACE
+from vlabench.simulators.libero.interface import SPACE
 
 NULL = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0]
 

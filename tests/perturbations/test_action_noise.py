@@ -10,7 +10,7 @@ from scipy.stats import kstest
 
 from vlabench.perturbations.action_noise import ActionNoise
 from vlabench.seeding import Draws
-from vlabench.simulators.libero.actions import SPACE
+from vlabench.simulators.libero.interface import SPACE
 
 STILL = np.zeros(7, np.float64)
 

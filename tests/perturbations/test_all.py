@@ -19,7 +19,7 @@ from vlabench.perturbations._cost import frame_cost
 from vlabench.perturbations._image import DrawnPerturbation, ImagePerturbation
 from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import Draws
-from vlabench.simulators.libero.actions import SPACE
+from vlabench.simulators.libero.interface import SPACE
 from vlabench.types import Floats, Observation
 
 CAMERAS = ("agentview", "wrist")

@@ -10,7 +10,7 @@ import pytest
 
 from vlabench.perturbations.camera_loss import CameraLoss
 from vlabench.seeding import Draws
-from vlabench.simulators.libero.actions import SPACE
+from vlabench.simulators.libero.interface import SPACE
 from vlabench.types import Observation
 
 CAMERAS = ("agentview", "wrist")

@@ -11,7 +11,7 @@ from scipy.stats import chisquare
 
 from vlabench.perturbations.erasing import Erasing
 from vlabench.seeding import Draws
-from vlabench.simulators.libero.actions import SPACE
+from vlabench.simulators.libero.interface import SPACE
 from vlabench.types import Observation
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from vlabench.perturbations.frame_drop import FrameDrop
 from vlabench.seeding import Draws
-from vlabench.simulators.libero.actions import SPACE
+from vlabench.simulators.libero.interface import SPACE
 from vlabench.types import Observation
 
 CAMERAS = ("agentview", "wrist")

@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 
 from vlabench.perturbations.gripper_fault import GripperFault
 from vlabench.seeding import Draws
-from vlabench.simulators.libero.actions import SPACE
+from vlabench.simulators.libero.interface import SPACE
 
 
 def execute(rng: Draws, asked: list[float], **parameters: Any) -> list[float]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vlabench.errors import RenderingError
-from vlabench.perturbations._image import check_opencv
+from vlabench.opencv import check_opencv
 from vlabench.perturbations.color_jitter import ColorJitter
 from vlabench.perturbations.rotation import Rotation
 from vlabench.types import Image

@@ -9,7 +9,7 @@ import pytest
 
 from vlabench.perturbations.observation_delay import ObservationDelay
 from vlabench.seeding import Draws
-from vlabench.simulators.libero.actions import SPACE
+from vlabench.simulators.libero.interface import SPACE
 from vlabench.types import Observation
 
 CAMERAS = ("agentview", "wrist")

@@ -11,7 +11,7 @@ from scipy.stats import kurtosis, skew
 
 from vlabench.perturbations.sensor_noise import SensorNoise
 from vlabench.seeding import Draws
-from vlabench.simulators.libero.actions import SPACE
+from vlabench.simulators.libero.interface import SPACE
 from vlabench.types import Image, Observation
 
 

@@ -10,7 +10,7 @@ from scipy.stats import chisquare
 
 from vlabench.perturbations.shift import Shift
 from vlabench.seeding import Draws
-from vlabench.simulators.libero.actions import SPACE
+from vlabench.simulators.libero.interface import SPACE
 from vlabench.types import Image, Observation
 
 

@@ -15,7 +15,7 @@ from vlabench import registry
 from vlabench.perturbations._losses import SHORT, early_looks, in_a_row, scattered
 from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import Draws
-from vlabench.simulators.libero.actions import SPACE
+from vlabench.simulators.libero.interface import SPACE
 from vlabench.types import Observation
 
 EPISODES = 400

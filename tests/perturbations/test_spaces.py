@@ -16,7 +16,7 @@ from vlabench.perturbations.action_noise import ActionNoise
 from vlabench.perturbations.base import Perturbation
 from vlabench.perturbations.gripper_fault import GripperFault
 from vlabench.seeding import Draws
-from vlabench.simulators.libero.actions import SPACE
+from vlabench.simulators.libero.interface import SPACE
 from vlabench.types import ActionSpace, Floats
 
 MakeDraws = Callable[[int], Draws]

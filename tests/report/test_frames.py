@@ -9,9 +9,10 @@ import pytest
 
 from tests.toy.toy import Dark, Seeker, Toy
 from vlabench.adapters.base import Policy
-from vlabench.episode import Played, play
+from vlabench.episode import play
 from vlabench.errors import StoreError
 from vlabench.listening import Listener
+from vlabench.played import Played
 from vlabench.recorder import ActionRecorder, Recording
 from vlabench.report.frames import EVERY, Again, Frames, again_from
 from vlabench.types import EpisodeSpec

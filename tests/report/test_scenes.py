@@ -12,13 +12,13 @@ import pytest
 
 from tests.toy.toy import Seeker, Toy
 from vlabench import cards, plots, preview
+from vlabench.conditions import named
 from vlabench.episode import play
 from vlabench.listening import Bools, Listener
 from vlabench.recorder import Recording, recording_path
 from vlabench.report import scenes as module
 from vlabench.report.scenes import Scenes, scenes
 from vlabench.report.standing import standing
-from vlabench.slot import named
 from vlabench.types import Decision, EpisodeSpec, Image, Observation
 
 pytestmark = [pytest.mark.usefixtures("toy_plugin"), pytest.mark.slow]

@@ -13,7 +13,8 @@ from tests.factories import episodes, record
 from tests.tables.conftest import agresti_coull
 from vlabench.errors import OptionError
 from vlabench.gather import Gathered, Origin, Owner, Played
-from vlabench.tables.sides import Side, block, drop, engines, mean_rate, rate, sides
+from vlabench.tables.outcomes import Side
+from vlabench.tables.sides import block, drop, engines, mean_rate, rate, sides
 from vlabench.types import EpisodeRecord
 
 LEAF = ("clean", "kitchen")

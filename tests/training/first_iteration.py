@@ -27,7 +27,7 @@ from vlabench.cards import load_policy
 from vlabench.errors import CardError, VlabenchError
 from vlabench.models import portable
 from vlabench.models.exploration import explored
-from vlabench.runner import processes
+from vlabench.resources import processes
 from vlabench.training.contexts import Gathered
 from vlabench.training.curves import Curves
 from vlabench.training.display import Display

@@ -9,9 +9,10 @@ import pytest
 
 from tests.toy.switch import SPACE
 from vlabench.errors import DataError
+from vlabench.noise import Noise
 from vlabench.perturbations.rotation import Rotation
 from vlabench.training.consistency import Looks, Memory, clean, redrawn
-from vlabench.training.curriculum import Level, Noise
+from vlabench.training.curriculum import Level
 from vlabench.training.rollouts import Rollout
 from vlabench.types import EpisodeSpec, Observation, Task
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
+from vlabench.noise import Noise
 from vlabench.seeding import choices, stream
 from vlabench.training.contexts import SEED, Gathered, Group, Schedule, gather
-from vlabench.training.curriculum import Level, Noise
+from vlabench.training.curriculum import Level
 from vlabench.training.rollouts import Assignment, Rollout
 from vlabench.types import EpisodeSpec, Task
 

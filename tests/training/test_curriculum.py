@@ -9,8 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from vlabench import registry
+from vlabench.noise import NEUTRAL, Curriculum, Noise
 from vlabench.perturbations._image import ImagePerturbation
-from vlabench.training.curriculum import NEUTRAL, Curriculum, Level, Noise, advance, at_level, draw
+from vlabench.training.curriculum import Level, advance, at_level, draw
 
 
 def test_the_curriculum_by_hand() -> None:

@@ -22,11 +22,12 @@ from vlabench.cards import load_policy, write_policy
 from vlabench.errors import CardError, DataError, DivergedError, VlabenchError, WorkerError
 from vlabench.files import held
 from vlabench.lineage import seen
+from vlabench.noise import NEUTRAL
 from vlabench.progress import Progress
 from vlabench.training import checkpoints, consistency, online
 from vlabench.training import run as training
 from vlabench.training.contexts import Group
-from vlabench.training.curriculum import NEUTRAL, at_level
+from vlabench.training.curriculum import at_level
 from vlabench.training.curves import Curves
 from vlabench.training.display import Display
 from vlabench.training.learner import WARMUP, Learner

@@ -10,7 +10,7 @@ import pytest
 
 from vlabench import cards, registry
 from vlabench.lineage import DEFAULTS, PARENTS, Seen, seen
-from vlabench.training.curriculum import ACTION, NEUTRAL
+from vlabench.noise import ACTION, NEUTRAL
 from vlabench.training.online import OnlineOptions
 
 TRAINED = [name for name in cards.policy_names() if cards.load_policy(name).training]

@@ -24,7 +24,7 @@ class Policy(ABC):
     libraries: ClassVar[tuple[str, ...]] = ()
     """Packages whose version can change what it does; records have them beside the simulator's."""
     builds_on: ClassVar[tuple[str, ...]] = ()
-    """Options that name another policy, whose weights it loads, too."""
+    """Options that name another policy: the constructor gets its Foundation instead of its name."""
 
     space: ActionSpace
     """Of the simulator that it acts in, once it is told."""
@@ -53,6 +53,19 @@ class Policy(ABC):
     def close(self) -> None:
         """Let go of what the policy holds (a connection, a device)."""
         return None
+
+
+@dataclass(frozen=True)
+class Foundation:
+    """A policy that another one is built on, as its card tells. replan: as in Actor. weights: its file or folder,
+    checked, and their sha256; None and "" for a policy without.
+    """
+
+    name: str
+    make: Callable[[], Policy]
+    replan: int = 1
+    weights: Path | None = None
+    sha256: str = ""
 
 
 @dataclass(frozen=True)

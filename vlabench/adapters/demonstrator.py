@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from vlabench.adapters.base import Policy
+from vlabench.adapters.base import Foundation, Policy
 from vlabench.errors import OptionError
 from vlabench.seeding import Draws
 from vlabench.types import ActionSpace, Decision, Floats, Observation
@@ -43,19 +43,17 @@ class Demonstrator(Policy):
 
     noise: standard deviation, in units of the action space, of Gaussian noise on all but the gripper; the label stays
     the expert's action. kicks: share of steps at which a kick begins; with any, starts are displaced, too. learner: a
-    policy's name or card, which acts instead of the expert in a share 1 − mix of the turns.
+    policy which acts instead of the expert in a share 1 − mix of the turns.
     """
 
-    def __init__(self, noise: float = 0.0, kicks: float = 0.0, learner: str = "", mix: float = 0.0) -> None:
+    def __init__(self, noise: float = 0.0, kicks: float = 0.0, learner: Foundation | None = None,
+                 mix: float = 0.0) -> None:
         check_shares(noise, kicks, mix)
         self._noise, self._kicks, self._mix = noise, kicks, mix
         self._learner: Policy | None = None
         self._replan = KICK_STEPS[1]
-        if learner:
-            from vlabench.cards import load_policy
-
-            card = load_policy(learner)
-            self._learner, self._replan = card.make(), card.replan
+        if learner is not None:
+            self._learner, self._replan = learner.make(), learner.replan
         self._turns: dict[int, _Turn] = {}
         self._draws: dict[int, Draws] = {}
 

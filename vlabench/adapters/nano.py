@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import ValidationError
 
-from vlabench.adapters.base import Facts, TrainablePolicy
+from vlabench.adapters.base import Facts, Foundation, TrainablePolicy
 from vlabench.errors import CardError, DataError, MissingExtra, OptionError
 from vlabench.files import write_data
 from vlabench.problems import one_line_each
@@ -42,7 +42,7 @@ class Nano(TrainablePolicy):
     module: NanoVLA
 
     def __init__(self, weights: Path, decode: Decoding = "mean", temperature: float = 1.0, device: str = "cpu",
-                 base: str = "") -> None:
+                 base: Foundation | None = None) -> None:
         try:
             from vlabench.models import checkpoint
         except ImportError as error:
@@ -50,7 +50,7 @@ class Nano(TrainablePolicy):
         if temperature <= 0:
             raise OptionError(f"temperature {temperature:g}: must be above 0")
         self.decode, self.temperature = decode, temperature
-        self.module = _adapted(weights, base, device) if base else checkpoint.load(weights, device)
+        self.module = checkpoint.load(weights, device) if base is None else _adapted(weights, base, device)
         self._draws: dict[int, Draws] = {}
 
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
@@ -150,15 +150,12 @@ class Nano(TrainablePolicy):
         self.module = checkpoint.load(folder / FILE, self.module.device)
 
 
-def _adapted(adapter: Path, base: str, device: str) -> NanoVLA:
-    """The network of the policy `base` with an adapter taken in. Raises UnknownName, CardError, DataError."""
-    from vlabench.cards import load_policy
+def _adapted(adapter: Path, base: Foundation, device: str) -> NanoVLA:
+    """The network of the policy `base` with an adapter taken in. Raises CardError, DataError."""
     from vlabench.models import checkpoint, lora
 
-    card = load_policy(base)
-    path = card.check()
-    if path is None or card.weights is None:
-        raise CardError(f"policy {base!r} has no weights that an adapter could change")
-    network = checkpoint.load(path, device)
-    lora.apply(adapter, network, card.weights.sha256)
+    if base.weights is None:
+        raise CardError(f"policy {base.name!r} has no weights that an adapter could change")
+    network = checkpoint.load(base.weights, device)
+    lora.apply(adapter, network, base.sha256)
     return network

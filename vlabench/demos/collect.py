@@ -23,7 +23,7 @@ from vlabench.errors import DataError, OptionError, UnsupportedError
 from vlabench.files import held, write_data
 from vlabench.parsing import strict_json
 from vlabench.progress import Progress
-from vlabench.runner import default_time_limit, processes
+from vlabench.resources import default_time_limit, processes
 from vlabench.stage import Done, Job
 from vlabench.types import EpisodeSpec, Task
 
@@ -66,7 +66,8 @@ class Recipe:
 
     def teacher(self, cameras: Sequence[str]) -> Actor:
         """Who acts, and looks at these."""
-        return Actor(partial(Demonstrator, self.noise, self.kicks, self.learner, self.mix), tuple(cameras),
+        learner = cards.load_policy(self.learner).foundation() if self.learner else None
+        return Actor(partial(Demonstrator, self.noise, self.kicks, learner, self.mix), tuple(cameras),
                      self.image_size, replan=1, privileged=True)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vlabench.episode import Played
 from vlabench.listening import Bools, Keeper
+from vlabench.played import Played
 from vlabench.types import Decision, EpisodeSpec, Floats, Observation, Outcome, won
 
 

@@ -133,7 +133,7 @@ def _origin(task: Task) -> dict[str, str]:
                "language_instruction": task.instruction}
     said = {"problem_info": json.dumps(problem)}
     if libero:
-        from vlabench.simulators.libero.actions import SPACE
+        from vlabench.simulators.libero.interface import SPACE
         from vlabench.simulators.libero.package import bddl_file
 
         said["bddl_file_name"] = f"{task.task_set}/{bddl_file(task.task_set, task.name).name}"

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from vlabench import cards
 from vlabench.audit import audit
 from vlabench.card_types import PolicyCard, SuiteCard
-from vlabench.conditions import Condition
+from vlabench.conditions import Condition, named
 from vlabench.errors import OutdatedError, SubmissionError, UnknownName
 from vlabench.leaderboard.manifest import ConditionForm, Manifest
 from vlabench.plan import choose_tasks
-from vlabench.slot import named
 from vlabench.texts import shows
 from vlabench.types import EpisodeRecord, Success, Task, won
 from vlabench.wording import counted

@@ -5,7 +5,6 @@ Sizes in pixels are meant for pictures of 224 × 224, the input of most policies
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -13,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import PrivateAttr
 
-from vlabench.errors import RenderingError, UnknownName
+from vlabench.errors import UnknownName
+from vlabench.opencv import check_opencv
 from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import Draws
 from vlabench.types import ActionSpace, Image, Observation
@@ -22,23 +22,6 @@ REFERENCE = 224
 """Side in pixels of the picture that parameters in pixels are meant for."""
 
 Units = npt.NDArray[np.float64]
-
-
-def check_opencv() -> None:
-    """Import OpenCV (0.1 s) or say how to mend it. Raises RenderingError."""
-    try:
-        import cv2  # noqa: F401
-    except ImportError as error:  # mostly: the package is there, but a library of the system that it needs is not
-        try:  # of the same version: both packages own the module
-            version = "==" + importlib.metadata.version("opencv-python")
-        except importlib.metadata.PackageNotFoundError:
-            version = ""
-        raise RenderingError(
-            f"OpenCV, which changes the pictures, cannot start: {error}\n"
-            "  mend: sudo apt-get install -y libgl1 libglib2.0-0\n"
-            "  or, without administrator rights: pip install --force-reinstall --no-deps "
-            f"opencv-python-headless{version}"
-        ) from error
 
 
 def as_image(array: npt.NDArray[Any]) -> Image:

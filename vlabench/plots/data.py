@@ -13,7 +13,8 @@ from vlabench.conditions import CLEAN
 from vlabench.errors import OptionError
 from vlabench.gather import Origin, Owner, Played, gather
 from vlabench.stats import TasksAs
-from vlabench.tables.sides import Side, sides
+from vlabench.tables.outcomes import Side
+from vlabench.tables.sides import sides
 from vlabench.types import Success
 
 ABOUT: Mapping[TasksAs, str] = {

@@ -16,8 +16,9 @@ from vlabench.plots.data import Data
 from vlabench.plots.panels import curve, legend, outer_labels, panels
 from vlabench.plots.style import INK, SOFT, canvas, footnote, look, styled
 from vlabench.plots.times import time
+from vlabench.tables.outcomes import Side
 from vlabench.tables.severity import sweeps, swept
-from vlabench.tables.sides import Cell, Side, drop, rate
+from vlabench.tables.sides import Cell, drop, rate
 from vlabench.tables.suite import corrected
 from vlabench.wording import counted
 

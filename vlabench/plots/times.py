@@ -15,7 +15,7 @@ from vlabench.plots.data import Data
 from vlabench.plots.panels import legend
 from vlabench.plots.style import canvas, footnote, look
 from vlabench.stats import TasksAs
-from vlabench.tables.sides import Side
+from vlabench.tables.outcomes import Side
 from vlabench.types import won
 
 if TYPE_CHECKING:

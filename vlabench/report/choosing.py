@@ -15,7 +15,7 @@ from vlabench.plots.kinds import group_of
 from vlabench.recorder import recording_path
 from vlabench.report.standing import Standing
 from vlabench.simulators.base import Simulator
-from vlabench.tables.sides import Episode
+from vlabench.tables.outcomes import Episode
 from vlabench.types import EpisodeSpec, Task
 
 LOOKS = 24

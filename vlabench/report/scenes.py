@@ -15,7 +15,7 @@ from pathlib import Path
 from vlabench import cards, registry
 from vlabench.adapters.base import Actor
 from vlabench.card_types import PolicyCard
-from vlabench.conditions import Condition
+from vlabench.conditions import Condition, named
 from vlabench.crew import Crew
 from vlabench.errors import StoreError, UnknownName, VlabenchError
 from vlabench.gather import Origin, Owner
@@ -26,9 +26,8 @@ from vlabench.report.choosing import Pair, conditions_of, engine, looks, pairs, 
 from vlabench.report.frames import Frames, again_from
 from vlabench.report.standing import Standing
 from vlabench.report.words import listed
-from vlabench.runner import default_workers
+from vlabench.resources import default_workers
 from vlabench.simulators.base import Simulator
-from vlabench.slot import named
 from vlabench.stage import Done, Failed, Job
 from vlabench.store import Store
 from vlabench.types import EpisodeRecord, EpisodeSpec, Image, Task

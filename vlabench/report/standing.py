@@ -10,7 +10,8 @@ from vlabench.conditions import CLEAN
 from vlabench.gate.verdicts import Finding, Pairs, Terms, judge
 from vlabench.gather import Owner
 from vlabench.plots import Data
-from vlabench.tables.sides import Cell, Outcomes, Side, contrast, drop, mean_difference, rate
+from vlabench.tables.outcomes import Outcomes, Side
+from vlabench.tables.sides import Cell, contrast, drop, mean_difference, rate
 
 TERMS = Terms()
 """By which conditions are judged: those of `vlabench gate`, unless it is told others."""

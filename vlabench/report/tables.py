@@ -13,9 +13,10 @@ from vlabench.markup import Html, cell, drawn, sortable, tag, together
 from vlabench.plots import Data
 from vlabench.report.standing import Comparison, Standing
 from vlabench.report.words import COMPARED, HOPELESS, WITHSTOOD, estimate, percent, why
+from vlabench.tables.outcomes import Side
 from vlabench.tables.render import TRAINED, grid
 from vlabench.tables.sheet import Mark, Sheet
-from vlabench.tables.sides import Cell, Side, mean_difference, rate
+from vlabench.tables.sides import Cell, mean_difference, rate
 from vlabench.wording import counted
 
 ROOM = 16

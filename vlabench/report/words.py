@@ -12,7 +12,8 @@ from vlabench.gate.report import loss, points
 from vlabench.gate.verdicts import Finding
 from vlabench.plots import Data
 from vlabench.report.standing import TERMS, Comparison, Standing
-from vlabench.tables.sides import Cell, Side
+from vlabench.tables.outcomes import Side
+from vlabench.tables.sides import Cell
 from vlabench.wording import counted
 
 WITHSTOOD: Mapping[stats.Verdict, str] = {

@@ -12,7 +12,7 @@ from vlabench.gather import Owner
 from vlabench.wording import counted
 
 if TYPE_CHECKING:
-    from vlabench.tables.sides import Episode, Leaf, Side
+    from vlabench.tables.outcomes import Episode, Leaf, Side
 
 NAMED = 3
 """Conditions that a note names."""

@@ -13,10 +13,11 @@ from vlabench.gather import Gathered, gather
 from vlabench.published import Paper, PublishedTable
 from vlabench.stats import TasksAs
 from vlabench.tables.notes import apart
+from vlabench.tables.outcomes import Side
 from vlabench.tables.paper import paper_sheet
 from vlabench.tables.severity import severity_sheet
 from vlabench.tables.sheet import Sheet
-from vlabench.tables.sides import Side, sides
+from vlabench.tables.sides import sides
 from vlabench.tables.suite import suite_sheet
 from vlabench.types import Success
 

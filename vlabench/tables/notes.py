@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from vlabench import stats
 from vlabench.stats import TasksAs
+from vlabench.tables.outcomes import Side
 from vlabench.tables.sheet import Line, Sheet
-from vlabench.tables.sides import Cell, Side
+from vlabench.tables.sides import Cell
 
 AVERAGING = ("In a mean every task has the same weight, and so has every condition; the outcomes of one episode under "
              "several conditions are one score.")  # fmt: skip

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from vlabench.errors import OptionError
 from vlabench.published import Paper, PublishedTable
 from vlabench.tables.notes import AVERAGING, TRAININGS, acted, common, counts, question, trained
+from vlabench.tables.outcomes import Side
 from vlabench.tables.sheet import MEASURED, PUBLISHED, Head, Line, Sheet
-from vlabench.tables.sides import Cell, Side, mean_rate, rate
+from vlabench.tables.sides import Cell, mean_rate, rate
 from vlabench.tables.trainings import same_seed, with_trainings
 
 

@@ -12,8 +12,9 @@ from vlabench import stats
 from vlabench.conditions import CLEAN, SEVERITIES
 from vlabench.errors import OptionError, UnknownName
 from vlabench.tables.notes import AVERAGING, acted, counts, question, trained
+from vlabench.tables.outcomes import Side
 from vlabench.tables.sheet import MEASURED, Head, Line, Sheet
-from vlabench.tables.sides import Cell, Side, block, identity, rate
+from vlabench.tables.sides import Cell, block, identity, rate
 
 ALL = "all of them"
 SWEPT = re.compile(rf"(.+)-s([{SEVERITIES[0]}-{SEVERITIES[-1]}])")

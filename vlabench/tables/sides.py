@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,55 +13,14 @@ from vlabench import stats
 from vlabench.conditions import CLEAN
 from vlabench.errors import VlabenchError
 from vlabench.gather import Gathered, Owner
-from vlabench.lineage import Seen, familiar, recipe, recorded, seen
+from vlabench.lineage import familiar, recipe, recorded, seen
 from vlabench.stats import TasksAs
 from vlabench.tables.cutting import against, cut, remarked
+from vlabench.tables.outcomes import Episode, Leaf, Outcomes, Side
 from vlabench.types import Success, won
 
-Episode = tuple[str, int, int]
-"""(task, index, seed): what all conditions and policies share."""
-Leaf = tuple[str, str]
-"""(condition, task set)"""
-Outcomes = dict[Episode, bool]
 ENGINE = "mujoco"
 """The package that computes contacts, of which versions differ."""
-
-
-@dataclass(frozen=True)
-class Side:
-    """One policy on one pack: its outcomes without errors, and how many errors were left out.
-
-    idle: the episodes in which the condition changed nothing. seen: what the policy was trained on, None where its card
-    is not here in the version of the records. familiar: the conditions that hold a perturbation from its training.
-    tasks_as: the question that its figures answer. played: a number for the set of episodes that were played, errors
-    included. failed: the episodes that ended in errors. recipe: see `lineage.recipe`.
-    """
-
-    owner: Owner
-    outcomes: Mapping[Leaf, Outcomes]
-    errors: Mapping[Leaf, int] = field(default_factory=dict)
-    idle: Mapping[Leaf, Set[Episode]] = field(default_factory=dict)
-    seen: Seen | None = None
-    familiar: Sequence[str] = ()
-    tasks_as: TasksAs = "fixed"
-    played: Mapping[Leaf, int] = field(default_factory=dict)
-    failed: Mapping[Leaf, Set[Episode]] = field(default_factory=dict)
-    recipe: tuple[str, int] | None = None
-
-    @property
-    def conditions(self) -> list[str]:
-        """Those with an outcome, the control first."""
-        names = dict.fromkeys(condition for condition, _ in self.outcomes)
-        return sorted(names, key=lambda name: name != CLEAN)
-
-    @property
-    def task_sets(self) -> list[str]:
-        """Those with an outcome."""
-        return list(dict.fromkeys(task_set for _, task_set in self.outcomes))
-
-    def merged(self, condition: str, task_sets: Iterable[str]) -> Outcomes:
-        """The outcomes of a condition over several task sets."""
-        return {key: good for name in task_sets for key, good in self.outcomes.get((condition, name), {}).items()}
 
 
 @dataclass(frozen=True)

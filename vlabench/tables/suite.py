@@ -20,19 +20,9 @@ from vlabench.tables.notes import (
     question,
     trained,
 )
+from vlabench.tables.outcomes import Leaf, Outcomes, Side
 from vlabench.tables.sheet import MEASURED, Head, Line, Sheet
-from vlabench.tables.sides import (
-    Cell,
-    Leaf,
-    Outcomes,
-    Side,
-    contrast,
-    difference_cell,
-    drop,
-    mean_difference,
-    mean_rate,
-    rate,
-)
+from vlabench.tables.sides import Cell, contrast, difference_cell, drop, mean_difference, mean_rate, rate
 from vlabench.tables.trainings import same_seed, with_trainings
 
 MEAN, LOWEST = EXTRA = ("mean of perturbed", "worst")

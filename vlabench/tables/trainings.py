@@ -6,8 +6,9 @@ import os
 import re
 from collections.abc import Callable, Sequence
 
+from vlabench.tables.outcomes import Side
 from vlabench.tables.sheet import MEASURED, Line
-from vlabench.tables.sides import Cell, Side
+from vlabench.tables.sides import Cell
 
 Fill = Callable[[Sequence[Side]], list[Cell | str | None]]
 """The cells of a line about some sides."""

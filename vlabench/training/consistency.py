@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from vlabench.errors import DataError
 from vlabench.files import write_data
+from vlabench.noise import Noise
 from vlabench.problems import shown
 from vlabench.seeding import Draws, generator
-from vlabench.training.curriculum import Level, Noise, draw
+from vlabench.training.curriculum import Level, draw
 from vlabench.training.rollouts import Rollout
 from vlabench.types import ActionSpace, Image, Observation
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from vlabench.conditions import CLEAN
+from vlabench.noise import Noise
 from vlabench.seeding import generator
-from vlabench.training.curriculum import Level, Noise, draw
+from vlabench.training.curriculum import Level, draw
 from vlabench.training.rollouts import Assignment, Rollout
 from vlabench.types import EpisodeSpec, Task
 

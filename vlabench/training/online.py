@@ -26,12 +26,13 @@ from vlabench.card_types import PolicyCard
 from vlabench.cards import load_policy, write_policy
 from vlabench.errors import CardError, DataError, DivergedError, OptionError, WorkerError
 from vlabench.files import write_data
+from vlabench.noise import Noise
 from vlabench.problems import shown
 from vlabench.seeding import generator
 from vlabench.training import checkpoints, finite, rewards
 from vlabench.training.consistency import Looks, Memory, clean, redrawn
 from vlabench.training.contexts import Gathered, Group, Schedule, gather
-from vlabench.training.curriculum import Level, Noise, advance
+from vlabench.training.curriculum import Level, advance
 from vlabench.training.display import EpisodesShown
 from vlabench.training.learner import Learner, LearnerOptions
 from vlabench.training.methods.base import Method, Workplace

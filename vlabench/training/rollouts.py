@@ -14,11 +14,11 @@ from typing_extensions import Self
 
 from vlabench.card_types import PolicyCard
 from vlabench.crew import Crew
-from vlabench.episode import Played
 from vlabench.listening import Bools, Keeper
 from vlabench.perturbations.base import Perturbation
+from vlabench.played import Played
 from vlabench.progress import Progress
-from vlabench.runner import default_time_limit
+from vlabench.resources import default_time_limit
 from vlabench.stage import Done, Job, Renewal
 from vlabench.types import Decision, EpisodeSpec, Floats, Image, Observation, Outcome, won
 

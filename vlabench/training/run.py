@@ -18,7 +18,7 @@ from vlabench.errors import CardError, DataError, DeviceError, MissingExtra, Opt
 from vlabench.files import LOCK, held, write_data
 from vlabench.parsing import strict_json
 from vlabench.problems import one_line_each, shown
-from vlabench.runner import processes
+from vlabench.resources import processes
 from vlabench.texts import short
 from vlabench.training.display import Display
 from vlabench.training.shipping import copied, ship

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from vlabench.card_types import PolicyCard
 from vlabench.conditions import CLEAN
 from vlabench.crew import Crew
-from vlabench.episode import Played
 from vlabench.errors import WorkerError
+from vlabench.played import Played
 from vlabench.progress import Progress
-from vlabench.runner import default_time_limit, processes
+from vlabench.resources import default_time_limit, processes
 from vlabench.stage import Done, Job
 from vlabench.types import EpisodeSpec, Task
 

@@ -13,10 +13,10 @@ import numpy.typing as npt
 from vlabench.seeding import stream
 from vlabench.simulators.base import Scene
 from vlabench.simulators.libero import gl, mjdata, package, packs, starts
-from vlabench.simulators.libero.actions import SPACE
+from vlabench.simulators.libero.advisor import Advisor
 from vlabench.simulators.libero.arm import Arm
+from vlabench.simulators.libero.interface import CAMERAS, SPACE
 from vlabench.simulators.libero.looks import draw_cheaply
-from vlabench.simulators.libero.world import World
 from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome, Task
 
 SETTLE_STEPS = 10
@@ -27,8 +27,6 @@ SENSED = 23
 Its clock for observations starts a substep early at `reset` and another at `set_init_state`, so what its `step` returns
 was read after the 24th substep: what policies were trained on, and published results measured with.
 """
-CAMERAS = {"agentview": "agentview", "wrist": "robot0_eye_in_hand"}
-"""Our camera names → robosuite's."""
 
 
 class LiberoScene(Scene):
@@ -53,7 +51,7 @@ class LiberoScene(Scene):
         self._copy = mjdata.copier()
         self._substeps = int(self.env.control_timestep / self.env.model_timestep)
         self._context: Any = self._make_context() if cameras else None
-        self._world = World(self.env)
+        self._world = Advisor(self.env)
         self._remember()
         self._step_count = 0
 

@@ -12,7 +12,7 @@ from vlabench.diagnosis import Check
 from vlabench.errors import MissingExtra, OptionError, UnknownName
 from vlabench.simulators.base import Scene, Simulator, Variant
 from vlabench.simulators.libero import gl, package, packs
-from vlabench.simulators.libero.actions import SPACE
+from vlabench.simulators.libero.interface import CAMERAS, SPACE
 from vlabench.types import Task
 
 STEP_LIMITS = {"libero_spatial": 220, "libero_object": 280, "libero_goal": 300, "libero_10": 520}
@@ -26,7 +26,7 @@ class Libero(Simulator):
 
     task_sets = package.TASK_SETS
     packs = packs.PACKS
-    cameras = ("agentview", "wrist")
+    cameras = tuple(CAMERAS)
     action_space = SPACE
     expert = True
     revision = 2
@@ -98,7 +98,7 @@ class Libero(Simulator):
 
         OpenCV is asked itself: it comes in several packages that put the same module in the same place.
         """
-        from vlabench.perturbations._image import check_opencv
+        from vlabench.opencv import check_opencv
 
         check_opencv()
         import cv2

@@ -258,33 +258,6 @@ class World:
             self._others[without] = self._solid[~away & (self.model.geom_type[self._solid] != 0)]
         return self.geom_boxes(self._others[without])
 
-    def expert_action(self) -> Floats:
-        """What the scripted expert does in this state: float [7] in [−1, 1]."""
-        from vlabench.simulators.libero.expert.law import act
-
-        return act(self)
-
-    def expert_advice(self) -> tuple[Floats, Floats]:
-        """The same action, and three points [9] (m, relative to the hand) behind it: thing, place, waypoint."""
-        from vlabench.simulators.libero.expert.law import advise
-
-        return advise(self)
-
-    def told(self, points: Floats) -> dict[str, Floats]:
-        """For demonstrations: states [1 + nq + nv] (time, qpos, qvel), joints [7] (rad), quaternions [4] (xyzw) of
-        the hand; pixels float32 [2, 3, 2], where the advice's points [9] are in the cameras' pictures (`seen_at`).
-        """
-        from vlabench.simulators.libero.scene import CAMERAS
-
-        places = points.reshape(-1, 3) + self.hand.pos
-        pixels = np.stack([self.seen_at(name, places) for name in CAMERAS.values()]).astype(np.float32)
-        return {"states": self.env.sim.get_state().flatten(), "joints": self.arm, "quaternions": self.hand_quaternion,
-                "pixels": pixels}
-
-    def source(self) -> str:
-        """The scene in MuJoCo's XML."""
-        return str(self.env.sim.model.get_xml())
-
     # what holds
 
     def contacts(self) -> Any:
