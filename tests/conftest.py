@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.places import TESTS
 from vlabench import arithmetic, cards, registry
 from vlabench.errors import RenderingError, VlabenchError
 from vlabench.simulators.libero import gl, packs
@@ -36,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=why))
 
 
-PLUGIN = Path(__file__).parent / "toy" / "plugin"
+PLUGIN = TESTS / "toy" / "plugin"
 
 
 @pytest.fixture

@@ -6,14 +6,13 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from typer.testing import CliRunner, Result
 
+from tests.places import ROOT
 from vlabench.cli import app
 from vlabench.files import write_data
 
-ROOT = Path(__file__).resolve().parents[1]
 EARLIER = "**Of an earlier protocol.**"
 """What a page says at its head while the records behind it are older than the simulator's present revision."""
 DOCUMENTS = sorted((ROOT / "results").glob("*.md"))

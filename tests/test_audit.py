@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import pytest
 
 from tests.factories import record
-from vlabench.audit import acted, audit, check, unjudged
+from vlabench.audit import audit, check, unjudged
 from vlabench.conditions import CLEAN, Condition, Part
 from vlabench.errors import AuditError
+from vlabench.gather import acted
 from vlabench.perturbations.base import Perturbation
 from vlabench.slot import ASKED
 from vlabench.types import EpisodeRecord

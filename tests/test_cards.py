@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.factories import install
+from tests.places import ROOT
 from vlabench import cards, registry
 from vlabench.cards import load_policy, load_suite, write_policy
 from vlabench.conditions import Condition, Part
@@ -406,7 +407,7 @@ def test_a_policy_that_needs_weights_and_names_none_says_how_to_make_them(home: 
 
 
 def test_a_written_card_reads_as_the_same_card(home: Path) -> None:
-    card = load_policy(str(Path(__file__).parent.parent / "policies/nano-sft.toml"))
+    card = load_policy(str(ROOT / "policies/nano-sft.toml"))
     copy = card.model_copy(update={"path": home / "policies" / "copy.toml", "name": "copy"})
     write_policy(copy)
     assert load_policy("copy") == copy
@@ -439,7 +440,7 @@ def test_a_card_with_problems_without_end_tells_the_first_of_them(home: Path) ->
 
 def test_a_key_of_any_characters_is_written_so_that_it_can_be_read(home: Path) -> None:
     options = {"\U00010000\x7f\"\n": {"x": "\x7f\U00010000"}}
-    card = load_policy(str(Path(__file__).parent.parent / "policies/expert.toml"))
+    card = load_policy(str(ROOT / "policies/expert.toml"))
     write_policy(card.model_copy(update={"path": home / "policies" / "p.toml", "name": "p", "options": options}))
     assert load_policy("p").options == options
 

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.factories import RUST, install
+from tests.places import ROOT
 from vlabench import __version__, cards, registry
 from vlabench.cli import app
 from vlabench.simulators.libero import gl, package
@@ -20,7 +21,6 @@ from vlabench.store import FORMAT
 
 pytestmark = pytest.mark.usefixtures("toy_plugin")
 
-ROOT = Path(__file__).parent.parent
 SUITE = 'title = "t"\nsource = "s"\nsimulator = "toy"\ntask_sets = ["toy_points"]\nepisodes = 5\n'
 POLICY = """
 title = "t"

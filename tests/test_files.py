@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.places import ROOT
 from vlabench.errors import DataError
 from vlabench.files import Scratch, held, replacing, write_data
 
@@ -39,7 +40,7 @@ def test_a_killed_writer_leaves_the_old_file(tmp_path: Path) -> None:
     code = ("import os, sys\nfrom pathlib import Path\nfrom vlabench.files import replacing\n"
             "with replacing(Path(sys.argv[1])) as partial:\n    partial.write_bytes(b'ne')\n"
             "    os.kill(os.getpid(), 9)\n")
-    root = Path(__file__).parent.parent
+    root = ROOT
     done = subprocess.run([sys.executable, "-c", code, str(path)], cwd=root, check=False)
     assert done.returncode == -signal.SIGKILL and path.read_bytes() == b"old"
 
@@ -57,7 +58,7 @@ def test_a_disk_that_takes_nothing_is_said_to(tmp_path: Path, monkeypatch: pytes
 def test_a_folder_has_one_process_at_work_until_it_dies(tmp_path: Path) -> None:
     code = ("import sys, time\nfrom pathlib import Path\nfrom vlabench.files import held\n"
             "with held(Path(sys.argv[1])):\n    print('mine', flush=True)\n    time.sleep(60)\n")
-    root = Path(__file__).parent.parent
+    root = ROOT
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "out")], cwd=root, stdout=subprocess.PIPE,
                           text=True) as other:
         assert other.stdout is not None and other.stdout.readline() == "mine\n"
@@ -75,7 +76,7 @@ def test_a_fork_of_a_killed_process_has_no_hold_on_its_folder(tmp_path: Path) ->
     code = ("import os, sys, time\nfrom pathlib import Path\nfrom vlabench.files import held\n"
             "with held(Path(sys.argv[1])):\n    child = os.fork()\n    if not child:\n"
             "        print(os.getpid(), flush=True)\n    time.sleep(60)\n    os._exit(0)\n")
-    root = Path(__file__).parent.parent
+    root = ROOT
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "out")], cwd=root, stdout=subprocess.PIPE,
                           text=True) as other:
         assert other.stdout is not None
@@ -104,7 +105,7 @@ def test_a_temporary_folder_of_a_killed_process_goes_with_the_next_one(tmp_path:
             "(made.path / 'big').write_text('x')\nprint(made.path, flush=True)\ntime.sleep(60)\n")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (tmp_path / "vlabench-being-made").mkdir()
-    with subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent.parent, stdout=subprocess.PIPE,
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE,
                           text=True, env={**os.environ, "TMPDIR": str(tmp_path)}) as other:
         assert other.stdout is not None
         theirs = Path(other.stdout.readline().strip())

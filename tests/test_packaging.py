@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from tests.places import ROOT
 from vlabench import cards, published
 from vlabench.simulators.libero import packs
 
@@ -19,7 +20,6 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-ROOT = Path(__file__).parent.parent
 
 
 def test_an_installed_copy_finds_every_card_of_the_checkout(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
+from tests.places import TESTS
 from tests.probes import blind, probe, trace
 from tests.toy.alone import Alone
 from tests.toy.toy import Dark, Seeker
@@ -282,7 +283,7 @@ def test_ctrl_c_leaves_nothing(here: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_workers_bring_home_what_this_process_would(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = probed(here, "toy-seeker", "toy", episodes=1)
     monkeypatch.undo()
-    monkeypatch.syspath_prepend(str(Path(__file__).parent / "toy" / "plugin"))
+    monkeypatch.syspath_prepend(str(TESTS / "toy" / "plugin"))
     registry.refresh()
     found = play_probe("toy-seeker", "toy", here / "q.npz", options=Options(1), workers=2).probe
     for one, other in zip(alone.traces, found.traces, strict=True):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.places import TESTS
 from vlabench import provenance
 
 
@@ -37,7 +38,7 @@ def test_revision_is_that_of_the_checkout_and_says_when_files_differ(tmp_path: P
 
 def test_without_git_there_is_no_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert provenance.revision(Path(__file__).parent) is None
+    assert provenance.revision(TESTS) is None
 
 
 @pytest.mark.parametrize(("program", "name"), [

@@ -21,6 +21,7 @@ import pytest
 
 from tests.conftest import PLUGIN
 from tests.factories import install
+from tests.places import ROOT
 from tests.toy.toy import Toy
 from vlabench import cards, plan, plots, registry, tables
 from vlabench.errors import AuditError, OptionError, StoreError, UnknownName, WorkerError
@@ -37,7 +38,6 @@ from vlabench.store import Store
 from vlabench.types import EpisodeRecord, Success, won
 from vlabench.worker import ENVIRONMENT, Worker
 
-ROOT = Path(__file__).parent.parent
 Records = Mapping[tuple[str, str, int, int], EpisodeRecord]
 
 pytestmark = pytest.mark.usefixtures("toy_plugin")

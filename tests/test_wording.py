@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
+from tests.places import ROOT
 from vlabench.wording import counted, exact
 
 
@@ -32,7 +32,7 @@ def test_numbers_are_without_the_noise_of_binary_arithmetic(value: object, text:
 
 def test_no_message_puts_an_s_in_brackets_or_makes_plurals_by_itself() -> None:
     """One home for it: `counted`."""
-    for path in (Path(__file__).parent.parent / "vlabench").rglob("*.py"):
+    for path in (ROOT / "vlabench").rglob("*.py"):
         if path.name != "wording.py":
             found = re.findall(r"""\w\(s\)|\{'s' if|\{'' if [^}]* == 1 else 's'""", path.read_text())
             assert not found, (path, found)

@@ -99,13 +99,6 @@ def unjudged(records: Iterable[EpisodeRecord], conditions: Mapping[str, Conditio
             f"actions: {', '.join(names)}"]
 
 
-def acted(changed: Mapping[str, float]) -> bool:
-    """Whether an episode's record says that anything differed: what the policy received, the robot executed or the
-    scene was.
-    """
-    return any(share > 0 for channel, share in changed.items() if channel != ASKED)
-
-
 def check(findings: Collection[Finding]) -> None:
     """Raise AuditError if there are findings."""
     if findings:

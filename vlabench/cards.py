@@ -22,13 +22,13 @@ from vlabench import parsing, registry
 from vlabench.card_types import PolicyCard, SuiteCard, SuiteFile
 from vlabench.conditions import CLEAN, Condition, at_severity
 from vlabench.errors import CardError, PluginError, UnknownName
+from vlabench.files import PACKAGE
 from vlabench.problems import one_line_each, shown, told
 from vlabench.texts import check_told_apart, short, why_no_name
 
 Folder = Literal["suites", "policies"]
 SUBMISSION = "submission.json"
 """What the folder of a submission holds."""
-_HERE = Path(__file__).parent
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -116,8 +116,8 @@ def card_files(folder: Folder) -> dict[str, Path]:
 
 
 def _home() -> Path:
-    installed = _HERE / "_cards"
-    return installed if installed.is_dir() else _HERE.parent
+    installed = PACKAGE / "_cards"
+    return installed if installed.is_dir() else PACKAGE.parent
 
 
 def _plugin_roots() -> list[Path]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from vlabench import __version__, arithmetic, registry
 from vlabench.diagnosis import Check, extra, failed, tried, versions_of
 from vlabench.errors import VlabenchError
+from vlabench.files import PACKAGE
 
 ROOM = 2**30
 """Bytes below which the results' disk is called short; 2,000 episodes take about 4 MB, their recordings 40 MB."""
@@ -64,7 +65,7 @@ def _python() -> Check:
 
 
 def _package() -> Check:
-    return Check("vlabench", True, f"{__version__} in {Path(__file__).parent}")
+    return Check("vlabench", True, f"{__version__} in {PACKAGE}")
 
 
 def _arithmetic() -> Check:

@@ -14,6 +14,8 @@ from pathlib import Path
 from vlabench.errors import DataError
 from vlabench.problems import shown
 
+PACKAGE = Path(__file__).parent
+"""The folder of this package: in a checkout, or where it is installed."""
 LOCK = ".lock"
 SCRATCH = "vlabench-"
 """What the names of temporary folders begin with."""

@@ -17,12 +17,12 @@ from typing import Any, NamedTuple
 from typing_extensions import Self
 
 from vlabench import cards, registry
-from vlabench.audit import acted
 from vlabench.errors import OptionError, StoreError, UnknownName, VlabenchError
 from vlabench.lineage import held
 from vlabench.litter import uncollected
 from vlabench.parsing import json_line
 from vlabench.problems import shown
+from vlabench.slot import ASKED
 from vlabench.store import RUNS, Reading, Store, content_of, listed
 from vlabench.types import EpisodeRecord, Status
 
@@ -232,3 +232,10 @@ def _fits(name: str, patterns: Sequence[str]) -> bool:
 
 def _listed(places: Iterable[Path]) -> str:
     return ", ".join(shown(place) for place in places)
+
+
+def acted(changed: Mapping[str, float]) -> bool:
+    """Whether an episode's record says that anything differed: what the policy received, the robot executed or the
+    scene was.
+    """
+    return any(share > 0 for channel, share in changed.items() if channel != ASKED)

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vlabench.files import PACKAGE
+
 
 def now() -> str:
     """The time in UTC, ISO 8601, to the second."""
@@ -29,7 +31,7 @@ def facts(versions: Mapping[str, str]) -> dict[str, Any]:
         "python": platform.python_version(),
         "cores": os.cpu_count(),
         "versions": dict(versions),
-        "revision": revision(Path(__file__).resolve().parent),
+        "revision": revision(PACKAGE.resolve()),
     }
 
 

@@ -18,9 +18,9 @@ from typing_extensions import Self
 from vlabench import cards, parsing
 from vlabench.card_types import Names, SuiteCard
 from vlabench.errors import CardError
+from vlabench.files import PACKAGE
 from vlabench.problems import one_line_each, shown
 
-_HERE = Path(__file__).parent
 _FOLDER = Path("leaderboard", "published")
 
 
@@ -146,8 +146,8 @@ def papers() -> dict[str, Paper]:
 
 def folder() -> Path:
     """Where the files are: in a checkout, or inside an installed copy."""
-    installed = _HERE / "_cards" / _FOLDER
-    return installed if installed.is_dir() else _HERE.parent / _FOLDER
+    installed = PACKAGE / "_cards" / _FOLDER
+    return installed if installed.is_dir() else PACKAGE.parent / _FOLDER
 
 
 def read(path: Path) -> Paper:

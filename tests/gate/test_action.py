@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.places import ROOT
+
 ACTION = ROOT / ".github" / "actions" / "gate"
 STUB = """#!/bin/bash
 printf '%s\\n' "$@" >arguments

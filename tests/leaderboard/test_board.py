@@ -12,6 +12,7 @@ from statsmodels.stats.proportion import proportion_confint
 from typer.testing import CliRunner
 
 from tests.leaderboard import made
+from tests.places import ROOT
 from vlabench import cards, stats
 from vlabench.cli import app
 from vlabench.errors import OptionError, OutdatedError, SubmissionError
@@ -20,8 +21,6 @@ from vlabench.leaderboard.definitions import Definitions
 from vlabench.leaderboard.manifest import SCHEMA, Manifest
 from vlabench.leaderboard.reading import read
 from vlabench.leaderboard.submit import submit
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 def strong(task: str, condition: str, index: int) -> bool:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from tests.leaderboard.made import altered, policy_card
+from tests.places import ROOT
 from vlabench import cards, plan, registry, runner, stats
 from vlabench.cli import app
 from vlabench.errors import OptionError, OutdatedError, SubmissionError
@@ -230,7 +231,7 @@ def test_the_submissions_here_are_played_again_to_the_last_bit(name: str) -> Non
     pytest.importorskip("libero", reason="needs the extra `libero`")
     pytest.importorskip("torch", reason="needs the extra `train`")
     try:
-        found = verify(Path(__file__).parents[2] / "leaderboard" / "submissions" / name, sample="3", seed=0, workers=2)
+        found = verify(ROOT / "leaderboard" / "submissions" / name, sample="3", seed=0, workers=2)
     except OutdatedError as error:
         pytest.skip(str(error).partition("\n")[0])
     if found.versions:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 from statsmodels.stats.contingency_tables import mcnemar
 
+from tests.places import ROOT
 from tests.stats import coverage, rivals
 from tests.stats.populations import POPULATIONS, Design, Population, outcomes
 from vlabench.stats import TASKS_AS, TasksAs
 
-PAGE = Path(__file__).parents[2] / "results" / "statistics.md"
+PAGE = ROOT / "results" / "statistics.md"
 
 
 def words(page: str) -> dict[str, list[str]]:

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
+from tests.places import TESTS
 from tests.toy.alone import Alone
 from vlabench import registry
 from vlabench.card_types import PolicyCard
 from vlabench.cards import load_policy
 
-PLUGIN = Path(__file__).parent.parent / "toy" / "learning"
+PLUGIN = TESTS / "toy" / "learning"
 HEAD = """
 title = "Pushes"
 source = "a test"

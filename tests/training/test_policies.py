@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.places import ROOT
 from vlabench import cards, registry
 from vlabench.lineage import DEFAULTS, PARENTS, Seen, seen
 from vlabench.noise import ACTION, NEUTRAL
@@ -15,7 +16,7 @@ from vlabench.training.online import OnlineOptions
 
 TRAINED = [name for name in cards.policy_names() if cards.load_policy(name).training]
 ONLINE = [name for name in TRAINED if name != "nano-sft"]
-ABLATIONS = Path(__file__).parents[2] / "results" / "ablations"
+ABLATIONS = ROOT / "results" / "ablations"
 EXPLORING = ABLATIONS.with_name("exploring")
 SETS = {"libero_spatial", "libero_object", "libero_goal", "libero_10"}
 

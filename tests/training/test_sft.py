@@ -19,6 +19,7 @@ import pytest
 import torch
 
 from tests.demos.demo_files import OTHER, TASK, demo, shelf
+from tests.places import ROOT
 from vlabench.cards import load_policy
 from vlabench.errors import CardError, DataError, DeviceError, DivergedError, OptionError, WorkerError
 from vlabench.models import checkpoint
@@ -161,7 +162,7 @@ def test_a_training_whose_process_alone_is_killed_goes_on_at_once(shown: Path, t
     """Its loader of batches is a fork of it, which must neither live on nor keep the folder."""
     card = write(tmp_path, TINY.replace("STEPS", "50"))
     whole = training.train(str(card), tmp_path / "whole", data=[shown], device="cpu")
-    root, update, began, steps = Path(__file__).parent.parent.parent, Cloner.update, 0.0, list[float]()
+    root, update, began, steps = ROOT, Cloner.update, 0.0, list[float]()
 
     def timed(self: Cloner, *given: Any) -> Any:
         steps.append(time.monotonic() - began)

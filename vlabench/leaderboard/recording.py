@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vlabench import provenance
 from vlabench.errors import OptionError, StoreError
+from vlabench.files import PACKAGE
 from vlabench.leaderboard.manifest import SUBMISSIONS
 from vlabench.leaderboard.verifications import VERIFICATIONS, VerificationForm
 from vlabench.problems import shown
@@ -31,7 +32,7 @@ def signer(submission: Path, record: bool, by: str | None, board: Path, seed: in
     if not entry.exists() or not submission.exists() or not entry.samefile(submission):
         raise OptionError(f"--record: {shown(submission)} is no submission of the leaderboard {shown(board)}, where "
                           f"its verification would lie\n  mend: --board DIR names the leaderboard of the submission")
-    if provenance.revision(Path(__file__).resolve().parents[1]) is None:
+    if provenance.revision(PACKAGE.resolve()) is None:
         raise OptionError("--record: this vlabench is not in a git checkout, so that it cannot be said which code "
                           "verified\n  mend: run it from a clone of its repository, where git is installed")
     return by

@@ -17,6 +17,7 @@ import numpy as np
 from vlabench import __version__, cards, plan, provenance, runner, stats
 from vlabench.card_types import PolicyCard
 from vlabench.errors import CardError, OptionError, SubmissionError, UnknownName, VlabenchError
+from vlabench.files import PACKAGE
 from vlabench.leaderboard.definitions import Definitions
 from vlabench.leaderboard.manifest import Manifest
 from vlabench.leaderboard.reading import Submission, read
@@ -138,7 +139,7 @@ class Verification:
                                    high=round(self.rerun.high, DIGITS))}
         return VerificationForm.model_validate({
             "what": self.shows, "name": self.name, "manifest_sha256": self.digest, "when": provenance.now(), "by": by,
-            "format": 1, "vlabench": __version__, "revision": provenance.revision(Path(__file__).resolve().parents[1]),
+            "format": 1, "vlabench": __version__, "revision": provenance.revision(PACKAGE.resolve()),
             "versions": dict(self.here), "seed": self.seed, "sample": self.sample, "total": self.total,
             "agreed": self.agreed, **more})
 

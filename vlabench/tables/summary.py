@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlabench import stats
-from vlabench.audit import acted
 from vlabench.conditions import CLEAN
 from vlabench.errors import OptionError, StoreError
+from vlabench.gather import acted
 from vlabench.lineage import familiar, held
 from vlabench.tables.render import TRAINED, Grid
 from vlabench.tables.terminal import Blocks
