@@ -1,0 +1,58 @@
+"""Where a training happens: the simulator and its assets, by the options, the card and the policy it starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from vlabench import plan, registry
+from vlabench.card_types import PolicyCard
+from vlabench.check import simulators_for
+from vlabench.errors import CardError
+from vlabench.problems import shown
+from vlabench.simulators.base import Simulator
+
+
+class Placed(Protocol):
+    """Options that may say where. simulator: by default the policy's own. assets: by default the card's first pack."""
+
+    @property
+    def simulator(self) -> str | None:
+        """Its name."""
+
+    @property
+    def assets(self) -> str | None:
+        """The pack's."""
+
+
+@dataclass(frozen=True)
+class Where:
+    """A simulator's name, its class, and the pack."""
+
+    name: str
+    kind: type[Simulator]
+    assets: str
+
+
+def where(options: Placed, card: PolicyCard, start: PolicyCard | None) -> Where:
+    """Where the policy of a card is trained, from `start` on, if it does not begin from nothing.
+
+    Raises CardError if nothing says which of several simulators it is; UnsupportedError if one of the policies is for
+    another than the options say, or than the other; UnknownName.
+    """
+    policies = [card] if start is None else [card, start]
+    said = next((each.simulator for each in policies if each.simulator is not None), None)
+    name = options.simulator or said or _only(card)
+    kind = registry.simulator(name)
+    for each in policies:
+        mend = f"simulator = {each.simulator!r} in training.options, or a policy of {name!r} to train"
+        plan.check_simulator(each, name, kind, mend)
+    return Where(name, kind, options.assets or next(pack for pack in card.assets if pack in kind.packs))
+
+
+def _only(card: PolicyCard) -> str:
+    fit = simulators_for(card)
+    if len(fit) > 1:
+        raise CardError(f"{shown(card.path)}: nothing says in which simulator policy {card.name!r} is trained; it fits "
+                        f"{', '.join(fit)}\n  mend: simulator = {fit[0]!r} on the card")
+    return fit[0]
