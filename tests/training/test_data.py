@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.demos.demo_files import OTHER, TASK, demo, shelf, spoil, turn
+from tests.training.test_sft import lamps
 from vlabench.errors import DataError
 from vlabench.training.data import DemoData, batches, reliable, samples
 
@@ -91,6 +92,18 @@ def test_libero_s_own_files_lack_ours_and_still_train(tmp_path: Path) -> None:
     found = DemoData([tmp_path], 16, "libero", 8).batch(5, 0)
     assert np.isnan(found.points).all() and np.isnan(found.pixels).all()
     assert found.mask.any(axis=1).all()
+
+
+def test_where_things_are_in_pictures_is_of_the_simulator_s_own_cameras(switch: None, tmp_path: Path) -> None:
+    """One camera, and so one place for each of the three points."""
+    pixels = np.random.default_rng(0).uniform(-1, 1, (8, 1, 3, 2))
+    with h5py.File(lamps(tmp_path / "lamps") / "lamp_demo.hdf5", "a") as file:
+        for name in file["data"]:
+            file[f"data/{name}/vlabench/pixels"] = pixels
+    data = DemoData([tmp_path / "lamps"], 16, "switch")
+    drawn = data.batch(5, 0)
+    assert drawn.pixels.shape == (5, 1, 3, 2) and list(drawn.pictures) == ["top"] == list(data.facts().cameras)
+    assert all((pixels.astype(np.float32) == row).all((1, 2, 3)).any() for row in drawn.pixels)
 
 
 def test_proprioception_s_range_is_numpy_s(data: DemoData) -> None:

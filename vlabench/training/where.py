@@ -40,9 +40,8 @@ def where(options: Placed, card: PolicyCard, start: PolicyCard | None) -> Where:
     Raises CardError if nothing says which of several simulators it is; UnsupportedError if one of the policies is for
     another than the options say, or than the other; UnknownName.
     """
-    policies = [card] if start is None else [card, start]
-    said = next((each.simulator for each in policies if each.simulator is not None), None)
-    name = options.simulator or said or _only(card)
+    policies = sorted([card] if start is None else [card, start], key=lambda each: each.simulator is None)
+    name = options.simulator or policies[0].simulator or _only(card)
     kind = registry.simulator(name)
     for each in policies:
         mend = f"simulator = {each.simulator!r} in training.options, or a policy of {name!r} to train"
