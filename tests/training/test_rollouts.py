@@ -58,7 +58,7 @@ def test_a_rollout_is_what_happened(start: PolicyCard, alone: None) -> None:
     found = list(collected(start, specs(12)).values())
     assert {rollout.success for rollout in found} == {True, False}
     for rollout in found:
-        assert rollout.actions.shape[1:] == (3, 2) and rollout.terms == {}
+        assert rollout.actions.shape[1:] == (3, 2) and rollout.terms["pushed"].shape == (rollout.steps, 1)
         assert rollout.executed.tolist() == ([2, 2, 1] if rollout.steps == 5 else [2] * (len(rollout) - 1)
                                              + [rollout.executed[-1]])
         assert rollout.asked.shape == (rollout.steps, 2)

@@ -116,11 +116,16 @@ def test_a_trial_and_a_learner_of_another_simulator_are_refused(start: PolicyCar
 @pytest.mark.usefixtures("rails", "alone")
 def test_where_there_is_an_expert_demonstrations_are_collected_and_cloned(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two rounds, in the second of which the learner acts, too; the learner knows the space, and what it became acts."""
+    """Two rounds, in the second of which the learner acts, too; it knows the space, and what it became acts."""
     monkeypatch.setattr(collecting, "Crew", Alone)
     monkeypatch.setattr(sft, "batches", partial(batches, workers=0))
     told: list[ActionSpace] = []
-    monkeypatch.setattr(Nano, "configure", lambda self, space: (told.append(space), setattr(self, "space", space)))
+
+    def configured(self: Nano, space: ActionSpace) -> None:
+        told.append(space)
+        self.space = space
+
+    monkeypatch.setattr(Nano, "configure", configured)
     path = tmp_path / "slides.toml"
     rounds = "rounds = [{ per_task = 2, steps = 4 }, { per_task = 1, steps = 2, mix = 0.5 }]"
     path.write_text(CLONED.replace("rounds = [{ per_task = 2, steps = 4 }]", rounds))
