@@ -9,9 +9,10 @@ from typer.testing import CliRunner
 
 from vlabench import cards
 from vlabench.card_types import PolicyCard
-from vlabench.check import check, simulators_for
+from vlabench.check import check
 from vlabench.cli import app
 from vlabench.errors import UnknownName, UnsupportedError
+from vlabench.lookup import simulators_for
 
 pytestmark = pytest.mark.usefixtures("toy_plugin")
 

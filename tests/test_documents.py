@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import DOCUMENTS, EARLIER, ROOT, Shown, printed, run, shown
+from tests.documents import DOCUMENTS, EARLIER, Shown, printed, run, shown
+from tests.places import ROOT
 
 TABLES = [(path, each) for path in DOCUMENTS for each in shown(path.read_text(encoding="utf-8"))]
 NAMES = [f"{path.stem}-{number}" for number, (path, _) in enumerate(TABLES)]

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from vlabench import cards, film, plan, registry
-from vlabench.errors import MissingExtra, OptionError, StoreError, UnknownName
+from vlabench.errors import MissingExtra, OptionError, StoreError, UnknownName, UnsupportedError
 from vlabench.plan import Options
 from vlabench.recorder import Recording
 from vlabench.runner import run
@@ -70,6 +70,12 @@ def test_another_end_than_the_recorded_one_is_an_error(recorded: Path) -> None:
     with pytest.raises(StoreError, match="ends in another state .*\n  mend: record it again") as caught:
         replay(recorded, "x.gif")
     assert caught.value.exit_code == 4 and not (recorded.parent / "x.gif").exists()
+
+
+def test_a_policy_of_another_simulator_is_refused(recorded: Path) -> None:
+    """Before the recording is looked for."""
+    with pytest.raises(UnsupportedError, match="policy 'nano-sft' is for simulator 'libero', not for 'toy'\n  mend: "):
+        replay(recorded, "x.gif", ("nano-sft", *WHAT[1:]))
 
 
 def test_actions_that_end_early_are_an_error(recorded: Path) -> None:

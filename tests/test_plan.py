@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,9 @@ def test_more_episodes_than_init_states_are_refused() -> None:
         "--episodes: 51 episodes: 50 init states are published for kitchen/0, and an episode needs one of its own\n"
         "  mend: --episodes 50 or less"
     )
+    endless = Toy("primitive")
+    endless.tasks = lambda task_set: [replace(t, init_states=None) for t in toy.tasks(task_set)]  # type: ignore
+    assert plan.make(suite(), policy(), endless, Options(episodes=51)).episodes == 51
     both = suite(task_sets=("kitchen", "garage"), episodes=8)
     assert refused(OptionError, lambda: plan.make(both, policy(), toy)).startswith("suite 'toys': 8 episodes: 7 init")
     for number in (0, -3):

@@ -15,6 +15,7 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
+from tests.nano_sizes import sizes
 from tests.places import TESTS
 from tests.probes import blind, probe, trace
 from tests.toy.alone import Alone
@@ -295,11 +296,11 @@ def test_twins_on_real_physics(tmp_path: Path) -> None:
     """A network that knows nothing looks at LIBERO through rotated pictures and trembling hands."""
     from vlabench.lookup import find_tasks
     from vlabench.models import checkpoint
-    from vlabench.models.nano import NanoConfig, NanoVLA
+    from vlabench.models.nano import NanoVLA
 
     torch.manual_seed(0)
-    network = NanoVLA(NanoConfig(image_size=32, embedding=32, head=16, points=4, features=4, text_width=16,
-                                 widths=(8, 8), words=("stove",)))
+    network = NanoVLA(sizes(image_size=32, embedding=32, head=16, points=4, features=4, text_width=16,
+                            widths=(8, 8), words=("stove",)))
     (tmp_path / "w.safetensors").write_bytes(checkpoint.to_bytes(network))
     sha = hashlib.sha256((tmp_path / "w.safetensors").read_bytes()).hexdigest()
     (tmp_path / "tiny.toml").write_text(

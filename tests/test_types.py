@@ -1,11 +1,13 @@
-"""What counts as a success."""
+"""What counts as a success, and which episodes a task has."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 
 from tests.factories import record
-from vlabench.types import Success, won
+from vlabench.types import Success, Task, won
 
 
 @pytest.mark.parametrize(("status", "once", "end", "counts", "expected"), [
@@ -22,3 +24,10 @@ from vlabench.types import Success, won
 def test_success_is_what_the_suite_counts_or_else_the_simulators_rule(
         status: str, once: bool, end: bool, counts: Success | None, expected: bool) -> None:
     assert won(record(status=status, success_once=once, success_at_end=end), counts) is expected
+
+
+def test_a_task_may_have_no_end_of_start_states() -> None:
+    task = Task("toy", "kitchen", 0, "stir", "stir it", 10, 7)
+    endless = replace(task, init_states=None)
+    assert [task.starts(index) for index in (-1, 0, 6, 7)] == [False, True, True, False] and task.indices == "0 … 6"
+    assert [endless.starts(index) for index in (-1, 0, 10**9)] == [False, True, True] and endless.indices == "0 …"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vlabench import cards, lookup
+from vlabench import cards, lookup, registry
 from vlabench.demos.collect import Recipe, collect
 from vlabench.figures import Figure
 from vlabench.resources import default_workers
@@ -45,6 +45,7 @@ def decision() -> Figure:
 
     card = cards.load_policy("nano-sft")
     policy = card.make()
+    policy.configure(registry.simulator("libero").action_space)
     rng = np.random.default_rng(0)
     images = {camera: rng.integers(0, 256, (1, card.image_size, card.image_size, 3), dtype=np.uint8)
               for camera in card.cameras}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from vlabench import cards, lineage, lookup, plan, registry
 from vlabench.card_types import PolicyCard, SuiteCard
-from vlabench.errors import CardError, UnknownName, UnsupportedError, VlabenchError, near
-from vlabench.problems import shown
+from vlabench.errors import CardError, UnknownName, VlabenchError
+from vlabench.lookup import simulators_for
 from vlabench.rehearsal import Finding
 
 if TYPE_CHECKING:
@@ -40,25 +40,6 @@ def _kinds(name: str) -> list[str]:
         raise UnknownName("suite or policy", name, [each for known in names.values() for each in known],
                           mend="mend: vlabench list suites|policies, or the path of a card (.toml)")
     return kinds
-
-
-def simulators_for(card: PolicyCard) -> list[str]:
-    """The simulators that a policy can act in: the one that its card names, or all that have its cameras and packs.
-
-    Raises UnsupportedError if there is none, UnknownName if the card names one that is not there.
-    """
-    if card.simulator is not None and card.engine is not None:
-        lookup.check_simulator(card, card.simulator, card.engine)
-        return [card.simulator]
-    kinds = {name: registry.simulator(name) for name in registry.names("simulator")}
-    fit = [name for name, kind in kinds.items() if not lookup.misfit(card, name, kind)]
-    if not fit:
-        views = {camera for kind in kinds.values() for camera in kind.cameras}
-        blind = next((camera for camera in card.cameras if camera not in views), "")
-        raise UnsupportedError(
-            f"{shown(card.path)}: cameras: no simulator has {blind!r}: {near(blind, views)}" if blind else
-            f"{shown(card.path)}: no simulator has all of {', '.join([*card.cameras, *card.assets])}")
-    return fit
 
 
 @contextmanager

@@ -142,7 +142,8 @@ def _task(task: Task) -> Group:
     suites = [name for name in cards.suite_names() if _has(cards.load_suite(name), task)]
     facts = {
         "instruction": task.instruction, "name": task.name, "simulator": task.simulator,
-        "step limit": counted(task.step_limit, "control step"), "init states": f"{task.init_states}, one per episode",
+        "step limit": counted(task.step_limit, "control step"),
+        "init states": f"{task.init_states or 'any'}, one per episode",
         "suites": ", ".join(suites),
         "see it": f"vlabench preview --suite {suites[-1]} --tasks {task.key}" if suites else "",
     }

@@ -19,7 +19,7 @@ from vlabench.card_types import PolicyCard
 from vlabench.conditions import Condition, named
 from vlabench.episode import EpisodeError, play
 from vlabench.errors import MissingExtra, OptionError, StoreError, UnknownName
-from vlabench.lookup import find_condition, find_task
+from vlabench.lookup import check_simulator, find_condition, find_task
 from vlabench.played import Played
 from vlabench.preview import described
 from vlabench.recorder import FrameRecorder, Recording, Replayed, recording_path
@@ -56,8 +56,9 @@ def replay(policy_name: str, task_key: str, condition_name: str, index: int, *, 
     out: ends in .mp4 or .gif. suite: where the condition is looked up, by default in all. cameras: those on the film,
     one below the other, by default the policy's first. size: pixels per side of each picture.
 
-    Raises UnknownName, OptionError, MissingExtra; StoreError if there is no recording, if the episode does not end in
-    the very state in which the recorded one ended (nothing is written then), or the film cannot be written.
+    Raises UnknownName, OptionError, MissingExtra; UnsupportedError for a policy of another simulator; StoreError if
+    there is no recording, if the episode does not end in the very state in which the recorded one ended (nothing is
+    written then), or the film cannot be written.
     """
     suffix = out.suffix.lower()
     if suffix not in _SIZES:
@@ -66,6 +67,7 @@ def replay(policy_name: str, task_key: str, condition_name: str, index: int, *, 
     if not 64 <= size <= 1024:
         raise OptionError(f"--size {size}: must be in 64 … 1024 pixels")
     policy, task = cards.load_policy(policy_name), find_task(task_key)
+    check_simulator(policy, task.simulator, registry.simulator(task.simulator))
     condition = find_condition(condition_name, task.simulator, suite)
     spec = EpisodeSpec(task, condition.name, index, seed)
     simulator = registry.simulator(task.simulator)(assets or policy.assets[0])

@@ -152,8 +152,8 @@ class EpisodeEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.floating[Any]]]):
                              finished=provenance.now())
 
     def _checked_index(self, index: Any) -> int:
-        if not isinstance(index, (int, np.integer)) or not 0 <= index < self._task.init_states:
-            raise OptionError(f"index = {index!r}: {self._task.key} has the episodes 0 … {self._task.init_states - 1}")
+        if not isinstance(index, (int, np.integer)) or not self._task.starts(int(index)):
+            raise OptionError(f"index = {index!r}: {self._task.key} has the episodes {self._task.indices}")
         return int(index)
 
 

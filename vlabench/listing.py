@@ -52,7 +52,7 @@ def tasks() -> Table:
     """One row per task of every simulator that is here; the caption names the others. Raises MissingExtra for none."""
     found, absent = tasks_here()
     made = table(["task", "instruction", ">step limit", ">init states"],
-                 [[task.key, task.instruction, str(task.step_limit), str(task.init_states)] for task in found])
+                 [[task.key, task.instruction, str(task.step_limit), str(task.init_states or "any")] for task in found])
     if absent:
         made.caption_justify = "left"
         made.caption = "\n".join(f"not those of {name}: {why}" for name, why in absent.items())

@@ -11,6 +11,7 @@ from vlabench import cards, registry
 from vlabench.card_types import PolicyCard
 from vlabench.conditions import CLEAN, Condition
 from vlabench.errors import MissingExtra, UnknownName, UnsupportedError, VlabenchError, near
+from vlabench.problems import shown
 
 if TYPE_CHECKING:
     from vlabench.simulators.base import Simulator
@@ -135,13 +136,13 @@ def matching(tasks: Sequence[Task], patterns: Sequence[str], where: str) -> list
     return [task for task in tasks if task.key in chosen]
 
 
-def check_simulator(policy: PolicyCard, name: str, kind: type[Simulator]) -> None:
+def check_simulator(policy: PolicyCard, name: str, kind: type[Simulator], mend: str = "") -> None:
     """Raises UnsupportedError unless the policy can act in the simulator of this name: see `misfit`. Raises UnknownName
-    if its card names one that is not there.
+    if its card names one that is not there. mend: what to do where it names another; by default, suites and policies.
     """
     wrong = misfit(policy, name, kind)
     if policy.engine is not None and policy.simulator is not None and policy.simulator != name:
-        wrong += f"\n  mend: {played_on(policy.simulator, name)}"
+        wrong += f"\n  mend: {mend or played_on(policy.simulator, name)}"
     if wrong:
         raise UnsupportedError(wrong)
 
@@ -160,3 +161,22 @@ def misfit(policy: PolicyCard, name: str, kind: type[Simulator]) -> str:
         return (f"policy {policy.name!r} runs on the assets {', '.join(policy.assets)}, of which simulator "
                 f"{kind.__name__} has none: {near(policy.assets[0], kind.packs)}")
     return ""
+
+
+def simulators_for(card: PolicyCard) -> list[str]:
+    """The simulators that a policy can act in: the one that its card names, or all that have its cameras and packs.
+
+    Raises UnsupportedError if there is none, UnknownName if the card names one that is not there.
+    """
+    if card.simulator is not None and card.engine is not None:
+        check_simulator(card, card.simulator, card.engine)
+        return [card.simulator]
+    kinds = {name: registry.simulator(name) for name in registry.names("simulator")}
+    fit = [name for name, kind in kinds.items() if not misfit(card, name, kind)]
+    if not fit:
+        views = {camera for kind in kinds.values() for camera in kind.cameras}
+        blind = next((camera for camera in card.cameras if camera not in views), "")
+        raise UnsupportedError(
+            f"{shown(card.path)}: cameras: no simulator has {blind!r}: {near(blind, views)}" if blind else
+            f"{shown(card.path)}: no simulator has all of {', '.join([*card.cameras, *card.assets])}")
+    return fit

@@ -123,12 +123,13 @@ def number_of_episodes(suite: SuiteCard, tasks: Sequence[Task], asked: int | Non
     where = f"suite {suite.name!r}" if asked is None else "--episodes"
     if episodes < 1:
         raise OptionError(f"{where}: {episodes} episodes: at least 1 is needed")
-    fewest = min(tasks, key=lambda task: task.init_states)
-    if episodes > fewest.init_states:
+    published = [(task.init_states, task) for task in tasks if task.init_states is not None]
+    fewest, task = min(published, key=lambda pair: pair[0], default=(episodes, tasks[0]))
+    if episodes > fewest:
         raise OptionError(
             f"{where}: {counted(episodes, 'episode')}: "
-            f"{counted(fewest.init_states, 'init state is', 'init states are')} published for {fewest.key}, "
-            f"and an episode needs one of its own\n  mend: --episodes {fewest.init_states} or less"
+            f"{counted(fewest, 'init state is', 'init states are')} published for {task.key}, "
+            f"and an episode needs one of its own\n  mend: --episodes {fewest} or less"
         )
     return episodes
 

@@ -66,8 +66,9 @@ def preview(suite_name: str, out: Path, *, assets: str | None = None, tasks: Seq
     chosen = choose_tasks(suite, simulator, tasks)
     if not tasks:
         chosen = tuple({task.task_set: task for task in reversed(chosen)}.values())[::-1]
-    if index >= min(task.init_states for task in chosen):
-        raise OptionError(f"--index {index}: {chosen[0].key} has the init states 0 … {chosen[0].init_states - 1}")
+    for task in chosen:
+        if not task.starts(index):
+            raise OptionError(f"--index {index}: {task.key} has the init states {task.indices}")
     shown = cameras or simulator.cameras[:1]
     cells = list(_cells(suite, simulator, chosen, conditions, index, seed, shown, size))
     from matplotlib import rc_context

@@ -63,7 +63,9 @@ class ActionSpace:
 
 @dataclass(frozen=True)
 class Task:
-    """One goal in one scene of one simulator. `init_states` is the number of published start states."""
+    """One goal in one scene of one simulator. `init_states` is the number of published start states; None where there
+    are none, and every index from 0 has a start of its own.
+    """
 
     simulator: str
     task_set: str
@@ -71,12 +73,21 @@ class Task:
     name: str
     instruction: str
     step_limit: int
-    init_states: int
+    init_states: int | None = None
 
     @property
     def key(self) -> str:
         """`libero_spatial/3`: the task's name in identities, records and random streams."""
         return f"{self.task_set}/{self.number}"
+
+    def starts(self, index: int) -> bool:
+        """Whether there is a start state for the episode of this index."""
+        return index >= 0 and (self.init_states is None or index < self.init_states)
+
+    @property
+    def indices(self) -> str:
+        """Those of its episodes, as messages say it: `0 … 49`, or `0 …` without end."""
+        return f"0 … {'' if self.init_states is None else self.init_states - 1}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -170,9 +181,8 @@ class Decision:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a step led to: success bool [B] now, and what rewards are made of, float [B, …], where a simulator has it.
-
-    LIBERO: `joints` [1, 7], the arm's positions (rad). milestones: name → bool [B], what has been reached on the way,
+    """What a step led to: success bool [B] now; terms: what rewards are made of, by the simulator's own names, float
+    [B, …], where it has it (`Simulator.posture`). milestones: name → bool [B], what has been reached on the way,
     such as `grasped`; one that holds at any step counts as reached.
     """
 

@@ -9,16 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from vlabench.simulators.libero.actions import SPACE
 
+from tests.nano_sizes import sizes
 from vlabench.adapters.nano import Nano
 from vlabench.cards import load_policy
 from vlabench.errors import CardError, DataError, OptionError
 from vlabench.models import checkpoint
-from vlabench.models.nano import NanoConfig, NanoVLA
+from vlabench.models.nano import NanoVLA
 from vlabench.seeding import Draws
 from vlabench.types import Observation
 
-CONFIG = NanoConfig(image_size=32, words=("bowl", "stove"), embedding=32, head=32, points=4, features=4, text_width=16)
+CONFIG = sizes(image_size=32, words=("bowl", "stove"), embedding=32, head=32, points=4, features=4, text_width=16)
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +42,7 @@ def observe(size: int = 32, count: int = 2, step: int = 0) -> Observation:
 
 def made(weights: Path, **options: object) -> Nano:
     policy = Nano(weights, **options)  # type: ignore[arg-type]
+    policy.configure(SPACE)
     policy.reset([0, 1], [Draws((0, "a/0", index, "policy")) for index in (0, 1)])
     return policy
 

@@ -41,7 +41,7 @@ def test_a_known_task_gets_evaluation_s_wording_whatever_its_file_says(tmp_path:
         assert language is not None
         path = labelled(tmp_path / f"{task.name}_demo.hdf5", language[1],
                         f"chiliocosm/bddl_files/{task.task_set}/{task.name}.bddl")
-        with reading.opened(path) as source:
+        with reading.opened(path, "libero") as source:
             assert source.instruction == task.instruction
             differ += source.said != task.instruction
     assert (len(tasks), differ) == (40, 25)
@@ -50,10 +50,10 @@ def test_a_known_task_gets_evaluation_s_wording_whatever_its_file_says(tmp_path:
 def test_a_renamed_file_is_known_by_its_attribute_and_an_unknown_task_keeps_its_words(tmp_path: Path) -> None:
     path = labelled(tmp_path / "mine.hdf5", "Open the middle layer of the drawer",
                     "libero_goal/open_the_middle_drawer_of_the_cabinet.bddl")
-    with reading.opened(path) as source:
+    with reading.opened(path, "libero") as source:
         assert source.instruction == "open the middle drawer of the cabinet"
     path = labelled(tmp_path / "fold_demo.hdf5", ["Fold", "the  Shirt "], "laundry/fold.bddl")
-    with reading.opened(path) as source:
+    with reading.opened(path, "libero") as source:
         assert source.instruction == "fold the shirt"
 
 
@@ -92,8 +92,8 @@ FAULTS: dict[str, tuple[Change, str]] = {
     "nan": (stored(one(np.nan, 2), "actions"), "actions holds nan in frame 5"),
     "inf": (stored(one(-np.inf, 2), "actions"), "actions holds -inf in frame 5"),
     "beyond float32": (stored(one(1e300, 2), "actions"), r"actions holds 1e\+300 in frame 5"),
-    "metres": (stored(one(1.25, 1), "actions"), r"action 1 is 1.25 in frame 5; LIBERO's are in \[−1, 1\]"),
-    "gripper 0 1": (stored(gripper([0, 0, 1]), "actions"), r"the gripper's actions are in \[0, 1\].*−1 \(open\)"),
+    "metres": (stored(one(1.25, 1), "actions"), r"action y is 1.25 in frame 5; the simulator's are in \[-1, 1\]"),
+    "gripper 0 1": (stored(gripper([0, 0, 1]), "actions"), r"the gripper's actions are in \[0, 1\].*-1 \(open\)"),
     "gripper 0": (stored(gripper([0]), "actions"), r"the gripper's actions are in \[0, 1\]"),
     "words": (stored(lambda old: np.full(old.shape, b"left"), "actions"), r"actions is .*needed are numbers"),
     "six": (stored(lambda old: old[:, :6], "actions"), r"\[12, 6\], needed are numbers \['T', 7\]"),
@@ -116,15 +116,15 @@ def test_what_cannot_be_learned_from_is_named_by_file_and_demonstration(fault: s
         change(file)
     said = f"(?s)given/libero_goal/{path.name}: data/demo_1: .*{told}"
     with pytest.raises(DataError, match=said):
-        DemoData([path.parent], 16, 8)
+        DemoData([path.parent], 16, "libero", 8)
     with pytest.raises(DataError, match=said):
-        rewards.load([path.parent], [TASK.name], 16)
+        rewards.load([path.parent], [TASK.name], 16, "libero")
 
 
 def test_a_gripper_that_never_opens_is_no_fault(path: Path) -> None:
     with h5py.File(path, "a") as file:
         stored(gripper([1.0]), "actions")(file)
-    assert DemoData([path.parent], 16, 8).frames == 24
+    assert DemoData([path.parent], 16, "libero", 8).frames == 24
 
 
 def attribute(name: str, value: str | None) -> Change:
@@ -155,9 +155,9 @@ def test_files_of_another_kind_are_named(fault: str, path: Path) -> None:
     with h5py.File(path, "a") as file:
         change(file)
     with pytest.raises(DataError, match=f"{path.name}: .*{told}"):
-        DemoData([path.parent], 16, 8)
+        DemoData([path.parent], 16, "libero", 8)
     with pytest.raises(DataError, match=f"{path.name}: .*{told}"):
-        rewards.load([path.parent], [TASK.name], 16)
+        rewards.load([path.parent], [TASK.name], 16, "libero")
 
 
 def test_attributes_can_be_taken_from_libero_s_own_file(path: Path, tmp_path: Path) -> None:
@@ -166,11 +166,11 @@ def test_attributes_can_be_taken_from_libero_s_own_file(path: Path, tmp_path: Pa
     with h5py.File(path, "a") as file:
         file["data"].attrs.clear()
     with pytest.raises(DataError) as caught:
-        DemoData([path.parent], 16, 8)
+        DemoData([path.parent], 16, "libero", 8)
     command = re.search('python -c "(.*)"', str(caught.value))
     assert command is not None
     exec(command[1].replace("'THIS'", repr(str(path))).replace("'LIBERO'", repr(str(own))))
-    assert DemoData([path.parent], 16, 8).instructions == [TASK.instruction]
+    assert DemoData([path.parent], 16, "libero", 8).instructions == [TASK.instruction]
 
 
 @pytest.mark.parametrize(("name", "told"), [
@@ -199,14 +199,14 @@ def test_a_file_and_an_absent_folder_are_no_folder(path: Path) -> None:
 def test_a_pipe_and_a_folder_with_a_file_s_name_are_refused(make: Callable[[Path], None], path: Path) -> None:
     make(path.parent / "a.hdf5")
     with pytest.raises(DataError, match="a.hdf5: a folder, a pipe or a device, not an HDF5 file"):
-        DemoData([path.parent.parent], 16, 8)
+        DemoData([path.parent.parent], 16, "libero", 8)
 
 
 def test_damaged_files_are_named(path: Path) -> None:
     whole = path.read_bytes()
     spoil(path, "data/demo_1/obs/agentview_rgb", 0)
     with pytest.raises(DataError, match=f"{path.name}: data/demo_1/obs/agentview_rgb, frame 0: damaged"):
-        rewards.load([path.parent], [TASK.name], 16)
+        rewards.load([path.parent], [TASK.name], 16, "libero")
     path.write_bytes(whole)
     with h5py.File(path, "a") as file:
         stored_actions = file["data/demo_1/actions"][:]
@@ -214,14 +214,14 @@ def test_damaged_files_are_named(path: Path) -> None:
         file.create_dataset("data/demo_1/actions", data=stored_actions, chunks=(12, 7), compression="gzip")
     spoil(path, "data/demo_1/actions", 0)
     with pytest.raises(DataError, match=f"{path.name}: data/demo_1/actions: damaged"):
-        DemoData([path.parent], 16, 8)
+        DemoData([path.parent], 16, "libero", 8)
     path.write_bytes(whole[:3000])
     with pytest.raises(DataError, match="not an HDF5 file that can be read"):
-        DemoData([path.parent], 16, 8)
+        DemoData([path.parent], 16, "libero", 8)
 
 
 def test_sub_goals_of_pictures_from_the_top_down_are_turned(path: Path) -> None:
-    (wanted, _) = rewards.load([path.parent], [TASK.name], 16)[TASK.name]
+    (wanted, _) = rewards.load([path.parent], [TASK.name], 16, "libero")[TASK.name]
     turn(path)
-    (found, _) = rewards.load([path.parent], [TASK.name], 16)[TASK.name]
+    (found, _) = rewards.load([path.parent], [TASK.name], 16, "libero")[TASK.name]
     assert all(np.array_equal(found.pictures[camera], wanted.pictures[camera]) for camera in CAMERAS)

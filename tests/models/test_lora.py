@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 if find_spec("peft") is None:
     pytest.skip("trains adapters with peft, which the extra `train` installs", allow_module_level=True)
 
+from tests.nano_sizes import sizes  # noqa: E402
 from vlabench.errors import DataError  # noqa: E402
 from vlabench.models import lora  # noqa: E402
-from vlabench.models.nano import Inputs, NanoConfig, NanoVLA  # noqa: E402
+from vlabench.models.nano import Inputs, NanoVLA  # noqa: E402
 
 RANK, ALPHA = 3, 6
 
@@ -28,8 +29,8 @@ RANK, ALPHA = 3, 6
 def network() -> NanoVLA:
     """With weights that are not at their start, where some are zero."""
     torch.manual_seed(0)
-    made = NanoVLA(NanoConfig(image_size=16, words=("bowl",), embedding=16, head=8, points=4, features=4, text_width=8,
-                              widths=(8, 8), chunk=2)).eval()
+    made = NanoVLA(sizes(image_size=16, words=("bowl",), embedding=16, head=8, points=4, features=4, text_width=8,
+                         widths=(8, 8), chunk=2)).eval()
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))

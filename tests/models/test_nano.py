@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 import torch
 
+from tests.nano_sizes import sizes
 from vlabench.errors import DataError
 from vlabench.models import checkpoint
-from vlabench.models.nano import Inputs, NanoConfig, NanoVLA
+from vlabench.models.nano import Inputs, NanoVLA
 from vlabench.models.vision import Eye
 
 TEXTS = ["put the bowl on the stove", "turn on the stove", "open the drawer"]
-CONFIG = NanoConfig(image_size=64, words=("bowl", "drawer", "on", "open", "put", "stove", "the", "turn"),
-                    proprio_mean=tuple(0.1 * i for i in range(8)), proprio_std=(0.5,) * 8, embedding=64, head=32,
-                    points=4, features=4, text_width=32)
+CONFIG = sizes(image_size=64, words=("bowl", "drawer", "on", "open", "put", "stove", "the", "turn"),
+               proprio_mean=tuple(0.1 * i for i in range(8)), proprio_std=(0.5,) * 8, embedding=64, head=32,
+               points=4, features=4, text_width=32)
 
 
 def network(seed: int = 0) -> NanoVLA:
@@ -45,7 +46,7 @@ def test_shapes_and_sizes() -> None:
 
 
 def test_the_shipped_size_has_at_most_12_million_parameters_and_an_embedding_of_512() -> None:
-    full = NanoVLA(NanoConfig())
+    full = NanoVLA(sizes())
     assert sum(parameter.numel() for parameter in full.parameters()) <= 12e6
     assert full.config.embedding <= 512
 

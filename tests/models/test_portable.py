@@ -14,9 +14,10 @@ torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
 from torch import nn  # noqa: E402
 
+from tests.nano_sizes import sizes  # noqa: E402
 from vlabench import arithmetic  # noqa: E402
 from vlabench.models import portable  # noqa: E402
-from vlabench.models.nano import NanoConfig, NanoVLA  # noqa: E402
+from vlabench.models.nano import NanoVLA  # noqa: E402
 
 SHIM = """
 int mkl_serv_intel_cpu_true(void) { return INTEL; }
@@ -26,9 +27,10 @@ int mkl_serv_cpuiszen(void) { return !INTEL; }
 ACT = """
 import hashlib
 import numpy as np, torch
-from vlabench.models.nano import NanoConfig, NanoVLA
+from tests.nano_sizes import sizes
+from vlabench.models.nano import NanoVLA
 torch.manual_seed(0)
-network = NanoVLA(NanoConfig(words=("open", "the", "drawer")))
+network = NanoVLA(sizes(words=("open", "the", "drawer")))
 for parameter in network.parameters():
     torch.nn.init.normal_(parameter, std=0.05)
 draws = np.random.default_rng(0)
@@ -97,7 +99,7 @@ def test_functions_are_torch_s() -> None:
 
 def test_training_has_its_gradients() -> None:
     """Nothing of this takes part outside of inference."""
-    network = NanoVLA(NanoConfig(words=("open",), image_size=32))
+    network = NanoVLA(sizes(words=("open",), image_size=32))
     config = network.config
     inputs = network.inputs({c: torch.zeros(1, 32, 32, 3, dtype=torch.uint8).numpy() for c in config.cameras},
                             torch.zeros(1, 8).numpy(), ["open"])

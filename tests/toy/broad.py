@@ -38,6 +38,18 @@ class Twin(Broad):
     needs = frozenset({"task-altering view"})
 
 
+class Twinned(Broad):
+    """Needs the observation without perturbation, and leaves it at that."""
+
+    needs = frozenset({"clean twin"})
+
+
+class Judged(Broad):
+    """Says that it trains a critic."""
+
+    critic = True
+
+
 class Pointed(Broad):
     """Trains what only some networks give."""
 

@@ -50,7 +50,7 @@ class Lamp(Scene):
         push = float(np.clip(actions[0, 0], -1, 1))
         self.pushed += GAIN * (push if self.colour == GREEN else -push)
         self.steps += 1
-        return Outcome(np.array([self.pushed >= GOAL]))
+        return Outcome(np.array([self.pushed >= GOAL]), {"pushed": np.array([[self.pushed]])})
 
     def state_digest(self) -> tuple[str, ...]:
         return (f"{self.colour}/{self.pushed!r}",)

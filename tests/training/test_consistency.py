@@ -39,7 +39,7 @@ def test_clean_looks_of_rollouts_are_joined_in_their_order() -> None:
         blank, seen = np.zeros((count, 1, 1), dtype=np.float32), np.full((count, 4, 4, 3), count, dtype=np.uint8)
         proprio = np.full((count, 2), count, dtype=np.float32)
         return Rollout(EpisodeSpec(TASK, "x", 0), {"top": 255 - seen}, proprio, text, blank, blank, blank,
-                       np.ones(count, dtype=np.int64), False, {}, None, {"top": seen})
+                       np.ones(count, dtype=np.int64), False, {}, {}, {"top": seen})
 
     joined = clean([rollout("a", 2), rollout("b", 3)])
     assert joined.instruction == ("a", "a", "b", "b", "b")

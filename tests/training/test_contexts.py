@@ -52,7 +52,7 @@ def test_noise_is_each_rollout_s_or_the_context_s(draw: str) -> None:
 
 def rollout(spec: EpisodeSpec, success: bool) -> Rollout:
     none = np.zeros((1, 1, 1), np.float32)
-    return Rollout(spec, {}, none[0], "", none, none, none, np.ones(1, np.int64), success, {}, None)
+    return Rollout(spec, {}, none[0], "", none, none, none, np.ones(1, np.int64), success, {}, {})
 
 
 def played(outcomes: Sequence[Sequence[int | None]], wanted: int) -> tuple[Gathered, list[int]]:

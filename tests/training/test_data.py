@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.demos.demo_files import OTHER, TASK, demo, shelf, spoil, turn
+from tests.training.test_sft import lamps
 from vlabench.errors import DataError
 from vlabench.training.data import DemoData, batches, reliable, samples
 
@@ -35,7 +36,7 @@ def test_labels_count_as_long_as_the_expert_acted(actors: list[int], chunk: int)
 def data(tmp_path: Path) -> DemoData:
     shelf(tmp_path, TASK, [demo(0, 30, who=(4, 5)), demo(1, 10)])
     shelf(tmp_path, OTHER, [demo(2, 20)])
-    return DemoData([tmp_path], image_size=16, chunk=8)
+    return DemoData([tmp_path], 16, "libero", 8)
 
 
 @pytest.mark.parametrize("place", [".training/p/round-0/demos", ".cache/x", "plain"])
@@ -45,7 +46,7 @@ def test_folders_above_may_be_hidden_those_below_are_not_looked_into(tmp_path: P
     shelf(tmp_path / place / ".parts", OTHER, [demo(2, 20)])
     monkeypatch.chdir(tmp_path)
     for folder in (tmp_path / place, Path(place), Path("..") / tmp_path.name / place):
-        assert DemoData([folder], image_size=16, chunk=8).instructions == ["put the bowl on the stove"]
+        assert DemoData([folder], 16, "libero", 8).instructions == ["put the bowl on the stove"]
 
 
 def test_samples_are_what_the_files_hold(data: DemoData) -> None:
@@ -88,9 +89,21 @@ def test_libero_s_own_files_lack_ours_and_still_train(tmp_path: Path) -> None:
     path = shelf(tmp_path, TASK, [demo(0, 10)])
     with h5py.File(path, "a") as file:
         del file["data/demo_0/vlabench"], file["data"].attrs["vlabench"]
-    found = DemoData([tmp_path], 16, 8).batch(5, 0)
+    found = DemoData([tmp_path], 16, "libero", 8).batch(5, 0)
     assert np.isnan(found.points).all() and np.isnan(found.pixels).all()
     assert found.mask.any(axis=1).all()
+
+
+def test_where_things_are_in_pictures_is_of_the_simulator_s_own_cameras(switch: None, tmp_path: Path) -> None:
+    """One camera, and so one place for each of the three points."""
+    pixels = np.random.default_rng(0).uniform(-1, 1, (8, 1, 3, 2))
+    with h5py.File(lamps(tmp_path / "lamps") / "lamp_demo.hdf5", "a") as file:
+        for name in file["data"]:
+            file[f"data/{name}/vlabench/pixels"] = pixels
+    data = DemoData([tmp_path / "lamps"], 16, "switch")
+    drawn = data.batch(5, 0)
+    assert drawn.pixels.shape == (5, 1, 3, 2) and list(drawn.pictures) == ["top"] == list(data.facts().cameras)
+    assert all((pixels.astype(np.float32) == row).all((1, 2, 3)).any() for row in drawn.pixels)
 
 
 def test_proprioception_s_range_is_numpy_s(data: DemoData) -> None:
@@ -102,30 +115,30 @@ def test_proprioception_s_range_is_numpy_s(data: DemoData) -> None:
 def test_what_cannot_be_learned_from_is_refused(tmp_path: Path) -> None:
     """`tests.demos.test_reading` has the many ways; here, that it is asked."""
     with pytest.raises(DataError, match="no such folder"):
-        DemoData([tmp_path / "empty"], 16, 8)
+        DemoData([tmp_path / "empty"], 16, "libero", 8)
     path = shelf(tmp_path / "a", TASK, [demo(0, 10)])
     with pytest.raises(DataError, match=r"agentview_rgb is uint8 \[10, 16, 16, 3\], needed is uint8 \[10, 128"):
-        DemoData([tmp_path / "a"], 128, 8)
+        DemoData([tmp_path / "a"], 128, "libero", 8)
     for name, what in (("actions", "actions holds nan in frame 3"), ("obs/ee_ori", "ee_ori holds nan in frame 3")):
         with h5py.File(path, "a") as file:
             before = file[f"data/demo_0/{name}"][3]
             file[f"data/demo_0/{name}"][3] = np.nan
         with pytest.raises(DataError, match=f"{path.name}: data/demo_0: .*{what}"):
-            DemoData([tmp_path / "a"], 16, 8)
+            DemoData([tmp_path / "a"], 16, "libero", 8)
         with h5py.File(path, "a") as file:
             file[f"data/demo_0/{name}"][3] = before
     with h5py.File(path, "a") as file:
         del file["data/demo_0/vlabench/actors"]
         file["data/demo_0/vlabench/actors"] = np.zeros(9, np.uint8)
     with pytest.raises(DataError, match=r"vlabench/actors is uint8 \[9\], needed are numbers \[10\]"):
-        DemoData([tmp_path / "a"], 16, 8)
+        DemoData([tmp_path / "a"], 16, "libero", 8)
 
 
 def test_pictures_from_the_top_down_are_turned_as_the_file_says(tmp_path: Path) -> None:
     shelf(tmp_path / "opengl", TASK, [demo(0, 10)])
     path = shelf(tmp_path / "opencv", TASK, [demo(0, 10)])
     turn(path)
-    wanted, found = (DemoData([tmp_path / name], 16, 8).batch(20, 0) for name in ("opengl", "opencv"))
+    wanted, found = (DemoData([tmp_path / name], 16, "libero", 8).batch(20, 0) for name in ("opengl", "opencv"))
     for camera, pictures in wanted.pictures.items():
         assert np.array_equal(found.pictures[camera], pictures)
 
@@ -134,7 +147,7 @@ def test_pictures_from_the_top_down_are_turned_as_the_file_says(tmp_path: Path) 
 def test_a_damaged_picture_is_named_when_its_turn_comes(tmp_path: Path, workers: int) -> None:
     path = shelf(tmp_path, TASK, [demo(0, 10), demo(1, 10)])
     spoil(path, "data/demo_1/obs/eye_in_hand_rgb", 4)
-    data = DemoData([tmp_path], 16, 8)
+    data = DemoData([tmp_path], 16, "libero", 8)
     with pytest.raises(DataError) as caught:
         list(batches(data, 8, 0, range(20), workers))
     told = str(caught.value)

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from tests.nano_sizes import sizes
 from vlabench import lookup
 from vlabench.card_types import PolicyCard
 from vlabench.cards import load_policy
 from vlabench.demos.collect import Recipe, collect
 from vlabench.models import checkpoint
-from vlabench.models.nano import NanoConfig, NanoVLA
+from vlabench.models.nano import NanoVLA
 from vlabench.perturbations.action_noise import ActionNoise
 from vlabench.perturbations.rotation import Rotation
 from vlabench.progress import Progress
@@ -62,8 +63,8 @@ trial = 0
 @pytest.fixture
 def start(tmp_path: Path) -> PolicyCard:
     torch.manual_seed(0)
-    network = NanoVLA(NanoConfig(image_size=SIZE, embedding=32, head=16, points=4, features=4, text_width=16,
-                                 widths=(8, 8), words=("stove",)))
+    network = NanoVLA(sizes(image_size=SIZE, embedding=32, head=16, points=4, features=4, text_width=16,
+                            widths=(8, 8), words=("stove",)))
     content = checkpoint.to_bytes(network)
     (tmp_path / "start.safetensors").write_bytes(content)
     sha = hashlib.sha256(content).hexdigest()
@@ -86,14 +87,15 @@ def test_a_rollout_can_be_played_again_from_what_was_kept(start: PolicyCard) -> 
     assert not np.array_equal(first.pictures["wrist"][0], second.pictures["wrist"][0])
     assert not np.array_equal(first.asked, second.asked)
     scene = Libero("primitive").open(TASK, 1, ["agentview", "wrist"], SIZE)
-    assert isinstance(scene, LiberoScene) and second.joints is not None and first.joints is not None
+    assert isinstance(scene, LiberoScene)
+    own, others = (rollout.terms["joints"] for rollout in (second, first))
     scene.reset([plain])
     for t, action in enumerate(second.asked):
         if t % 8 == 0:
             assert np.array_equal(scene.observe().images["wrist"][0], second.pictures["wrist"][t // 8])
         scene.step(action[None].astype(np.float64))
-        assert np.allclose(scene.data.qpos[:7], second.joints[t], atol=1e-9)
-    assert second.joints.shape == (20, 7) and not np.allclose(first.joints, second.joints, atol=1e-3)
+        assert np.allclose(scene.data.qpos[:7], own[t], atol=1e-9)
+    assert own.shape == (20, 7) and not np.allclose(others, own, atol=1e-3)
 
 
 def test_one_iteration_with_noise_regularisers_and_the_dense_reward(start: PolicyCard, tmp_path: Path) -> None:

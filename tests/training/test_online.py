@@ -330,7 +330,7 @@ def test_what_a_user_can_get_wrong_is_said(card: Card, start: PolicyCard, tmp_pa
     mistakes: list[tuple[dict[str, Any], str]] = [
         ({"init": "nobody"}, "unknown policy 'nobody'"),
         ({"init": "random"}, "'random' is a policy of the adapter 'random', this one is of 'switch_gauss'"),
-        ({"reward": "dense"}, "the dense reward needs demonstrations of every task; there are none of lamp_0"),
+        ({"reward": "dense"}, 'reward = "dense" needs the arm.s posture, which simulator Switch does not tell'),
         ({"rollouts": 1}, "training.options: rollouts: .*greater than or equal to 2"),
         ({"noise": {"observation": 3.0}}, "training.options: noise.observation: .*less than or equal to 1"),
         ({"jacobian": {"alpha": 0.1}}, "unknown key 'alpha'"),

@@ -31,14 +31,14 @@ def rollout(joints: npt.NDArray[np.float64], actions: npt.NDArray[np.float32], l
     pictures = np.stack([grey(level) for level in levels])
     return Rollout(EpisodeSpec(TASK, "clean", 0), {"agentview": pictures, "wrist": pictures[::-1]},
                    np.zeros((looks, 8), np.float32), "", actions.reshape(looks, 2, -1), actions, actions, executed,
-                   success, {}, joints)
+                   success, {}, {"joints": joints})
 
 
 def test_the_components_by_hand() -> None:
     """Three steps; two joints; sub-goals at (0, 0) and (1, 1), of which the first is reached at once."""
     joints = np.array([[0.0, 0.0], [0.5, 0.0], [1.0, 1.0]])
     actions = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 2.0], [9.0, 9.0]], np.float32)
-    goals = SubGoals(np.array([[0.0, 0.0], [1.0, 1.0]]),
+    goals = SubGoals("joints", np.array([[0.0, 0.0], [1.0, 1.0]]),
                      {"agentview": np.stack([grey(0), grey(255)]), "wrist": np.stack([grey(0), grey(51)])}, {})
     found = rewards.components(rollout(joints, actions, [0, 255]), goals)
     assert found.keys() == rewards.WEIGHTS.keys()
@@ -58,7 +58,7 @@ def test_the_components_by_hand() -> None:
 def test_the_weights_are_table_7_s_and_success_outweighs_the_rest() -> None:
     assert list(rewards.WEIGHTS.values()) == pytest.approx([0.01] * 8 + [0.001] * 2 + [1.0])
     joints, actions = np.zeros((5, 2)), np.zeros((6, 2), np.float32)
-    goals = SubGoals(np.zeros((1, 2)), {"agentview": grey(7)[None], "wrist": grey(7)[None]},
+    goals = SubGoals("joints", np.zeros((1, 2)), {"agentview": grey(7)[None], "wrist": grey(7)[None]},
                      {"agentview": grey(7), "wrist": grey(7)})
     best = rewards.dense(rollout(joints, actions, [7, 7, 7]), [goals])
     assert best[:-1] == pytest.approx([6 * 0.01 / TASK.step_limit] * 4)  # five terms at their goal, and all progress
@@ -116,18 +116,19 @@ def test_sub_goals_come_from_demonstrations_turned_as_policies_see_them(tmp_path
     one, failed = demo(0, 20), demo(1, 20)
     shelf(tmp_path, TASK, [one, replace(failed, success=False)])
     shelf(tmp_path, OTHER, [demo(2, 20)])
-    (goals,) = rewards.load([tmp_path], [TASK.name], 16)[TASK.name]
+    (goals,) = rewards.load([tmp_path], [TASK.name], 16, "libero")[TASK.name]
     frames = key_frames(one.labels[:, -1].astype(np.float64), one.told["joints"])
-    assert np.array_equal(goals.joints, one.told["joints"][frames])
+    assert np.array_equal(goals.postures, one.told["joints"][frames])
     assert np.array_equal(goals.pictures["wrist"], one.frames["wrist"][frames])
     assert np.array_equal(goals.first["agentview"], one.frames["agentview"][0])
     with pytest.raises(DataError, match="none of absent\n  mend: vlabench demos"):
-        rewards.load([tmp_path], [TASK.name, "absent"], 16)
+        rewards.load([tmp_path], [TASK.name, "absent"], 16, "libero")
     with pytest.raises(DataError, match=r"needed is uint8 \[20, 32, 32, 3\]"):
-        rewards.load([tmp_path], [TASK.name], 32)
+        rewards.load([tmp_path], [TASK.name], 32, "libero")
 
 
 def test_the_demonstration_that_begins_alike_is_the_one_that_counts() -> None:
     joints, actions = np.zeros((3, 2)), np.zeros((4, 2), np.float32)
-    near, far = (SubGoals(np.zeros((1, 2)), {}, {"agentview": grey(level), "wrist": grey(level)}) for level in (90, 9))
+    near, far = (SubGoals("joints", np.zeros((1, 2)), {}, {"agentview": grey(level), "wrist": grey(level)})
+                 for level in (90, 9))
     assert rewards.alike(rollout(joints, actions, [100, 100]), [far, near]) is near

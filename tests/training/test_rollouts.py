@@ -25,8 +25,8 @@ from vlabench.perturbations.base import Perturbation
 from vlabench.perturbations.rotation import Rotation
 from vlabench.progress import Progress
 from vlabench.training import consistency
+from vlabench.training.consistency import ConsistencyOptions
 from vlabench.training.learner import Learner, LearnerOptions
-from vlabench.training.objectives.consistency import ConsistencyOptions
 from vlabench.training.rollouts import Assignment, Collector, Rollout
 from vlabench.training.samples import Samples
 from vlabench.types import EpisodeSpec, Observation, Task
@@ -58,7 +58,7 @@ def test_a_rollout_is_what_happened(start: PolicyCard, alone: None) -> None:
     found = list(collected(start, specs(12)).values())
     assert {rollout.success for rollout in found} == {True, False}
     for rollout in found:
-        assert rollout.actions.shape[1:] == (3, 2) and rollout.joints is None
+        assert rollout.actions.shape[1:] == (3, 2) and rollout.terms["pushed"].shape == (rollout.steps, 1)
         assert rollout.executed.tolist() == ([2, 2, 1] if rollout.steps == 5 else [2] * (len(rollout) - 1)
                                              + [rollout.executed[-1]])
         assert rollout.asked.shape == (rollout.steps, 2)

@@ -200,7 +200,7 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_keeps_what_there_was(
         training.train(str(card), tmp_path / "out", data=[shown], device="cpu")
     told = str(caught.value)
     assert "round 0, step 6 of 6: the loss is not finite (loss nan, gradient nan)" in told
-    drawn = DemoData([shown], 16, 8).names(2, 0, 5)
+    drawn = DemoData([shown], 16, "libero", 8).names(2, 0, 5)
     assert f"batch: 2 samples of {', '.join(sorted(set(drawn)))}\n" in told
     kept = Curves(tmp_path / "out").series()["action"]
     assert kept[0] == [2, 4, 5] and np.isfinite(kept[1]).all()

@@ -25,12 +25,10 @@ if TYPE_CHECKING:
 Decoding = Literal["mean", "mode", "sample", "normal"]
 FILE = "weights.safetensors"
 """What `save` calls its file."""
-SURE = 0.0
-"""An expected gripper command above this closes the hand, one below it opens it."""
 
 
 class Nano(TrainablePolicy):
-    """decode: how a chunk is taken from the distribution: its `mean` (the gripper by its sign), its `mode`, or a
+    """decode: how a chunk is taken from the distribution: its `mean` (the gripper all open or closed), its `mode`, or a
     `sample` at `temperature`, or a draw from a `normal` distribution around the mean whose standard deviation is
     `temperature`, both by the episode's stream. weights: the file of `models.checkpoint`; or, where
     `base` names another policy of this kind, that of an adapter for its weights (`models.lora`). device: where it
@@ -58,7 +56,7 @@ class Nano(TrainablePolicy):
         self._draws |= zip(slots, draws, strict=True)
 
     def act(self, obs: Observation) -> Decision:
-        """Chunks of actions, float64 [B, T, 7]."""
+        """Chunks of actions, float64 [B, T, D]."""
         import torch
 
         from vlabench.models.exploration import drawn, explored
@@ -76,12 +74,15 @@ class Nano(TrainablePolicy):
                 actions = bins.mode
             else:
                 actions = bins.mean
-                actions[..., -1] = torch.where(actions[..., -1] > SURE, 1.0, -1.0)
+                hand = self.space.gripper
+                if hand is not None:
+                    low, high = self.space.low[hand], self.space.high[hand]
+                    actions[..., hand] = torch.where(actions[..., hand] > (low + high) / 2, high, low)
         return Decision(actions.double().cpu().numpy())
 
     def distribution(self, obs: Observation, actions: torch.Tensor | None = None,
                      embedding: torch.Tensor | None = None) -> BinnedActions:
-        """Over chunks of actions [B, T, 7], all numbers at once."""
+        """Over chunks of actions [B, T, D], all numbers at once."""
         return self.module.act(self.embedding(obs) if embedding is None else embedding)
 
     def embedding(self, obs: Observation) -> torch.Tensor:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vlabench import __version__, cards, provenance, registry
+from vlabench import __version__, cards, lookup, provenance, registry
 from vlabench.adapters.base import Actor
 from vlabench.adapters.demonstrator import Demonstrator, check_shares
 from vlabench.card_types import SIDES
@@ -92,8 +92,9 @@ def collect(tasks: Sequence[Task], per_task: int, out: Path, recipe: Recipe, *, 
     Start states are sampled from the task's placement regions. Episodes are numbered from 0 and the first ones that
     succeed are kept, whatever the number of workers. Ctrl-C ends it in order, and the same command goes on.
 
-    Raises OptionError; UnsupportedError without an expert; DataError if `out` holds demonstrations made otherwise,
-    cannot be written or has another process at work; what the runner's workers raise.
+    Raises OptionError; UnsupportedError without an expert, or for a learner of another simulator; DataError if `out`
+    holds demonstrations made otherwise, cannot be written or has another process at work; what the runner's workers
+    raise.
     """
     if per_task < 1:
         raise OptionError(f"--per-task {per_task}: at least 1 is needed")
@@ -104,6 +105,8 @@ def collect(tasks: Sequence[Task], per_task: int, out: Path, recipe: Recipe, *, 
     kind = registry.simulator(simulator)
     engine = kind(recipe.assets or kind.packs[0])
     recipe = replace(recipe, assets=engine.assets)
+    if recipe.learner:
+        lookup.check_simulator(cards.load_policy(recipe.learner), simulator, kind)
     engine.check()
     with held(out):
         shelf = _Shelf(out, recipe, {"vlabench": __version__, **engine.versions()}, engine.revision)

@@ -33,10 +33,22 @@ if TYPE_CHECKING:
 
 CAMERAS = {"agentview": "agentview_rgb", "wrist": "eye_in_hand_rgb"}
 """Our names of LIBERO's cameras → its names of their pictures."""
-JOINTS = 7
-"""Of the arm in LIBERO's files."""
+PROPRIO = {"ee_pos": 3, "ee_ori": 3, "gripper_states": 2}
+"""What proprioception is made of in LIBERO's files, and its sizes."""
+TOLD = {"joints": "obs/joint_states"}
+"""What its world tells (`Advises.told`) → where LIBERO's files have it."""
 VERSION = 1
 """Of what is ours in a file; raised when a reader of the old one would misunderstand it."""
+
+
+def stored_as(cameras: Sequence[str]) -> dict[str, str]:
+    """Camera → the name of its pictures in a file."""
+    return {camera: CAMERAS.get(camera, f"{camera}_rgb") for camera in cameras}
+
+
+def told_as(group: h5py.Group, name: str) -> str:
+    """Where a demonstration has what the simulator told by this name."""
+    return TOLD[name] if name in TOLD and TOLD[name] in group else f"vlabench/{name}"
 
 
 def file_name(task: Task) -> str:
@@ -89,10 +101,10 @@ def write_demo(path: Path, demo: Demo) -> None:
             arrays["obs/proprio"] = demo.proprio
         for name, array in [*arrays.items(), *((f"vlabench/{name}", array) for name, array in told.items())]:
             group.create_dataset(name, data=array)
-        for camera, pictures in demo.frames.items():
+        for camera, name in stored_as(list(demo.frames)).items():
+            pictures = demo.frames[camera][:, ::-1, ::-1]
             # A chunk a picture, so that training reads any of them alone.
-            name = CAMERAS.get(camera, f"{camera}_rgb")
-            group.create_dataset(f"obs/{name}", data=pictures[:, ::-1, ::-1], compression="gzip", compression_opts=1,
+            group.create_dataset(f"obs/{name}", data=pictures, compression="gzip", compression_opts=1,
                                  chunks=(1, *pictures.shape[1:]))
 
 

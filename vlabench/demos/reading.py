@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Picture = npt.NDArray[np.uint8]
 
-SIMULATOR = "libero"
-"""Whose layout this is. Of another one, files say nothing beyond their own sizes and sentences."""
-ACTION_SIZE = 7
 CONVENTIONS = {"opengl": False, "opencv": True}
 """`macros_image_convention` → whether the first row of a picture is its top."""
 OWN_FILES = "LIBERO's own files (https://libero-project.github.io), or vlabench demos"
@@ -65,13 +62,13 @@ class Source:
     said: str
     upright: bool
     groups: Mapping[str, h5py.Group]
-    simulator: str = SIMULATOR
+    simulator: str
 
     @property
     def instruction(self) -> str:
         """What evaluation tells a policy to do in this task; of a task that it does not know, what the file says.
 
-        Raises MissingExtra where LIBERO's tasks are not installed.
+        Raises MissingExtra where the simulator's tasks are not installed.
         """
         known = {task.name: task.instruction for task in lookup.find_tasks(self.simulator)}
         return next((known[name] for name in self.names if name in known), self.said)
@@ -95,8 +92,10 @@ def files(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def opened(path: Path, simulator: str = SIMULATOR) -> Iterator[Source]:
-    """A file of demonstrations. Raises MissingExtra, and DataError for one that is damaged, empty or something else."""
+def opened(path: Path, simulator: str) -> Iterator[Source]:
+    """A file of a simulator's demonstrations. Raises MissingExtra, and DataError for one that is damaged, empty or
+    something else.
+    """
     with layout.opened(path) as file:
         try:
             yield _source(path, file, simulator)
@@ -180,27 +179,24 @@ def numbers(group: h5py.Group, name: str, shape: Sequence[int], length: int | No
     return array
 
 
-def actions(group: h5py.Group, space: ActionSpace | None = None) -> Floats:
-    """A demonstration's actions [T, D], T ≥ 1, within the space; by default LIBERO's: [T, 7] in [−1, 1], the gripper's
-    negative where it opens. Raises DataError.
-    """
-    found = numbers(group, "actions", (ACTION_SIZE if space is None else len(space.names),))
+def actions(group: h5py.Group, space: ActionSpace) -> Floats:
+    """A demonstration's actions [T, D], T ≥ 1, within the space. Raises DataError."""
+    found = numbers(group, "actions", (space.size,))
     if not len(found):
         raise DataError(f"{where(group)}: no frames in it\n  mend: remove this demonstration from the file")
-    if space is not None:
-        beyond = np.argwhere((found < np.array(space.low) - 1e-6) | (found > np.array(space.high) + 1e-6))
-        if len(beyond):
-            frame, column = beyond[0]
-            raise DataError(f"{where(group)}: action {space.names[column]} is {found[frame, column]:g} in frame "
-                            f"{frame}; the simulator's are in [{space.low[column]:g}, {space.high[column]:g}]")
-        return found
-    if np.abs(found).max() > 1.0 + 1e-6:
-        frame, column = np.argwhere(np.abs(found) > 1.0 + 1e-6)[0]
-        raise DataError(f"{where(group)}: action {column} is {found[frame, column]:g} in frame {frame}; LIBERO's are "
-                        f"in [−1, 1]\n  mend: divide by the controller's range, as LIBERO's own files have it")
-    if 0 <= found[:, -1].min() < 1:  # it may be closed throughout
-        raise DataError(f"{where(group)}: the gripper's actions are in [0, 1]; LIBERO's are −1 (open) and 1 (close)\n"
-                        f"  mend: write them so: 2 g − 1, or 1 − 2 g where 1 opens it")
+    low, high = np.array(space.low), np.array(space.high)
+    beyond = np.argwhere((found < low - 1e-6) | (found > high + 1e-6))
+    if len(beyond):
+        frame, column = beyond[0]
+        raise DataError(f"{where(group)}: action {space.names[column]} is {found[frame, column]:g} in frame {frame}; "
+                        f"the simulator's are in [{low[column]:g}, {high[column]:g}]\n"
+                        f"  mend: divide by the controller's range, or by what else they were scaled")
+    hand, opens = space.gripper, space.opens
+    if hand is not None and opens is not None and low[hand] == -high[hand] and 0 <= found[:, hand].min() < high[hand]:
+        most = f"{high[hand]:g}"  # it may be closed throughout
+        raise DataError(f"{where(group)}: the gripper's actions are in [0, {most}]; the simulator's are "
+                        f"{opens:g} (open) and {-opens:g} (close)\n"
+                        f"  mend: write them so: 2 g − {most}, or {most} − 2 g where {most} opens it")
     return found
 
 

@@ -29,12 +29,12 @@ class NanoConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    cameras: tuple[str, ...] = ("agentview", "wrist")
+    cameras: tuple[str, ...]
     image_size: int = Field(default=128, ge=STRIDE, multiple_of=STRIDE)
     chunk: int = Field(default=8, ge=1)
-    action_size: int = Field(default=7, ge=1)
-    proprio_mean: tuple[float, ...] = (0.0,) * 8
-    proprio_std: tuple[float, ...] = (1.0,) * 8
+    action_size: int = Field(ge=1)
+    proprio_mean: tuple[float, ...]
+    proprio_std: tuple[float, ...]
     words: tuple[str, ...] = ()
     text_width: int = 128
     widths: tuple[int, int] = (32, 64)

@@ -125,6 +125,9 @@ class Simulator(ABC):
     """The capabilities of its scenes: Protocols that the views of `Scene.slot` satisfy."""
     expert: ClassVar[bool] = False
     """Whether what its scenes tell those with privileges `Advises`."""
+    posture: ClassVar[str] = ""
+    """Which of `Outcome.terms` says how its arm is, [B, J] (rad), by the name that `Advises.told` has for it, too; ""
+    where none does."""
     max_batch: int = 1
     """How many episodes can be played side by side in one scene."""
     revision: ClassVar[int] = 1

@@ -18,7 +18,7 @@ from vlabench import registry
 from vlabench.adapters.base import Facts
 from vlabench.adapters.demonstrator import EXPERT
 from vlabench.demos import reading
-from vlabench.demos.layout import CAMERAS
+from vlabench.demos.layout import PROPRIO, stored_as
 from vlabench.errors import DataError
 from vlabench.offspring import die_with
 from vlabench.seeding import generator
@@ -32,8 +32,6 @@ Floats32 = npt.NDArray[np.float32]
 POINTS = 3
 OFFERED = frozenset({"points", "pixels"})
 """What batches of demonstrations hold for objectives, see `Batch`."""
-PROPRIO = {"ee_pos": 3, "ee_ori": 3, "gripper_states": 2}
-"""What proprioception is made of, and its sizes."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ class DemoData:
     layout of another simulator, with its actions, proprioception as one array `obs/proprio`, and pictures of each
     camera as `obs/<camera>_rgb`.
 
-    chunk: actions of a sample; it may be set later.
+    chunk: actions of a sample; it may be set later. cameras: by default all of the simulator's.
 
     Batches are drawn task by task, each as often as the square root of its frames says (a long task is harder, but not
     as much as it is longer), then any of its frames. Raises DataError for files that are damaged, of other layout or of
@@ -88,14 +86,16 @@ class DemoData:
 
     folders: Sequence[Path]
     image_size: int
+    simulator: str
     chunk: int = 1
-    simulator: str = reading.SIMULATOR
-    cameras: tuple[str, ...] = tuple(CAMERAS)
+    cameras: tuple[str, ...] | None = None
     instructions: list[str] = field(default_factory=list)
     clips: list[list[Clip]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.space = registry.simulator(self.simulator).action_space
+        kind = registry.simulator(self.simulator)
+        self.space, self._known = kind.action_space, tuple(kind.cameras)
+        self._seen = self._known if self.cameras is None else self.cameras
         self.files: list[Path] = []
         for folder in self.folders:
             for path in reading.files(folder):
@@ -111,7 +111,7 @@ class DemoData:
 
     def facts(self) -> Facts:
         """For a policy that begins from nothing."""
-        return Facts(self.cameras, self.image_size, len(self.space.names), *self.proprio_range(),
+        return Facts(self._seen, self.image_size, len(self.space.names), *self.proprio_range(),
                      tuple(self.instructions))
 
     def proprio_range(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -124,7 +124,7 @@ class DemoData:
         drawn = self._drawn(size, *key)
         rows = [self._sample(clip, t) for _, clip, t in drawn]
         columns = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-        pictures = {camera: columns.pop(camera) for camera in self.cameras}
+        pictures = {camera: columns.pop(camera) for camera in self._seen}
         return Batch(pictures=pictures, tasks=np.array([task for task, _, _ in drawn]), **columns)
 
     def names(self, size: int, *key: str | int) -> list[str]:
@@ -150,7 +150,7 @@ class DemoData:
         upto = clip.labels[t : t + self.chunk]
         actions = np.concatenate([upto, np.repeat(upto[-1:], self.chunk - len(upto), axis=0)])
         pictures = {camera: reading.picture(self._pictures(clip, name), t, clip.upright)
-                    for camera, name in stored_as(self.cameras).items()}
+                    for camera, name in stored_as(self._seen).items()}
         return {**pictures, "proprio": clip.proprio[t], "actions": actions, "points": clip.points[t],
                 "pixels": clip.pixels[t], "mask": np.arange(self.chunk) < clip.reliable[t]}
 
@@ -176,34 +176,29 @@ class DemoData:
         self.clips[self.instructions.index(text)] += clips
 
     def _clip(self, upright: bool, group: h5py.Group) -> Clip:
-        labels = reading.actions(group, None if self.simulator == reading.SIMULATOR else self.space).astype(np.float32)
+        labels = reading.actions(group, self.space).astype(np.float32)
         length = len(labels)
-        for name in stored_as(self.cameras).values():
+        for name in stored_as(self._seen).values():
             reading.pictures(group, name, length, self.image_size)
         actors = np.zeros(length, dtype=np.uint8)
         points = np.full((length, 3 * POINTS), np.nan)
-        pixels = np.full((length, len(CAMERAS), POINTS, 2), np.nan)
+        pixels = np.full((length, len(self._known), POINTS, 2), np.nan)
         if "vlabench/actors" in group:
             actors = reading.numbers(group, "vlabench/actors", (), length).astype(np.uint8)
         if "vlabench/points" in group:
             points = reading.numbers(group, "vlabench/points", points.shape[1:], length, known=False)
         if "vlabench/pixels" in group:
             pixels = reading.numbers(group, "vlabench/pixels", pixels.shape[1:], length, known=False)
-        places = dict(zip(CAMERAS, pixels.swapaxes(0, 1), strict=True))
+        places = dict(zip(self._known, pixels.swapaxes(0, 1), strict=True))
         unknown = np.full((length, POINTS, 2), np.nan)
-        seen = np.stack([places.get(camera, unknown) for camera in self.cameras], axis=1)
+        seen = np.stack([places.get(camera, unknown) for camera in self._seen], axis=1)
         return Clip(len(self.files), group.name.strip("/"), upright, labels, _proprio(group, length),
                     points.reshape(-1, POINTS, 3).astype(np.float32), seen.astype(np.float32),
                     reliable(actors, length))
 
 
-def stored_as(cameras: Sequence[str]) -> dict[str, str]:
-    """Camera → the name of its pictures in a file."""
-    return {camera: CAMERAS.get(camera, f"{camera}_rgb") for camera in cameras}
-
-
 def _proprio(group: h5py.Group, length: int) -> Floats32:
-    """[T, P]; in one array, or in LIBERO's parts."""
+    """[T, P]; in one array, or in the parts of LIBERO's files."""
     if "obs/proprio" in group:
         width = group["obs/proprio"].shape[-1]
         return reading.numbers(group, "obs/proprio", (width,), length).astype(np.float32)

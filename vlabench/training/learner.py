@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,15 +17,15 @@ from vlabench.adapters.base import ActionDistribution, TrainablePolicy
 from vlabench.models import lora
 from vlabench.models.exploration import Exploration, explored
 from vlabench.training import finite
-from vlabench.training.consistency import Looks
+from vlabench.training.consistency import ConsistencyOptions, Looks
 from vlabench.training.objectives import base
 from vlabench.training.objectives.base import Batch, Forward, Objective, SummedOptions
-from vlabench.training.objectives.consistency import Consistency, ConsistencyOptions
+from vlabench.training.objectives.consistency import Consistency
 from vlabench.training.objectives.jacobian import Jacobian, JacobianOptions
 from vlabench.training.objectives.policy_gradient import PolicyGradient, PolicyGradientOptions
 from vlabench.training.objectives.smoothness import Smoothness, SmoothnessOptions
 from vlabench.training.objectives.value import Value
-from vlabench.training.samples import OFFERED, Samples
+from vlabench.training.samples import OFFERED, TWIN, WANTED, Samples
 from vlabench.types import Observation
 
 Floats32 = npt.NDArray[np.float32]
@@ -61,6 +61,8 @@ class LearnerOptions(SummedOptions):
     what it could do before (Wortsman et al. 2022, weight-space ensembles). objectives: see `SummedOptions`.
     """
 
+    offers = OFFERED
+
     rate: float = Field(default=3e-5, gt=0)
     decay: float = Field(default=1e-4, ge=0)
     clip: float = Field(default=1.0, gt=0)
@@ -85,6 +87,11 @@ class LearnerOptions(SummedOptions):
         """What rollouts draw from, and the learner scores by."""
         return explored(acts, *self.exploration)
 
+    def own(self) -> Mapping[str, str]:
+        """Those that these options ask for."""
+        asked = {"jacobian": self.jacobian, "smoothness": self.smoothness, "consistency": self.consistency}
+        return {"policy": "the policy gradient"} | {name: f"`{name}`" for name, each in asked.items() if each}
+
     def summed(self, value: float) -> dict[str, Objective]:
         """The terms of the loss, by their names in the curves. value: the weight of the critic's, 0 for none."""
         terms: dict[str, Objective] = {"policy": PolicyGradient(PolicyGradientOptions(low=self.low, high=self.high))}
@@ -98,15 +105,21 @@ class LearnerOptions(SummedOptions):
 
 
 class Learner:
-    """Trains a policy on the device. value: the weight of the critic's loss, 0 for none; critic_rate: its own rate."""
+    """Trains a policy on the device. value: the weight of the critic's loss, 0 for none; critic_rate: its own rate.
+
+    pairs: whether its objectives need samples that are paired with clean ones, and wants: what is wanted there.
+    """
 
     def __init__(self, policy: TrainablePolicy, options: LearnerOptions, device: str, value: float = 0.0,
                  critic_rate: float = 0.0) -> None:
         self.policy, self.options, self.device = policy, options, device
         self.objectives = options.summed(value)
-        base.check(self.objectives, OFFERED, policy)
+        base.check(self.objectives, policy)
+        needs = {need for objective in self.objectives.values() for need in objective.needs}
+        self.wants = WANTED in needs
+        self.pairs = self.wants or TWIN in needs
         self._twice = any(objective.twice for objective in self.objectives.values())
-        self._consistency = Consistency(options.consistency) if options.consistency else None
+        self._consistency = Consistency(base.Options()) if options.consistency else None
         # So that a GPU, too, finds the log-probabilities that workers stored: by TF32, torch's choice for convolutions,
         # they are 0.008 to 0.04 off (a standard deviation; some by 0.08 to 0.4, where PPO clips at 0.2), and the first
         # updates move the policy three quarters to three times as far (results/robustvla.md).
@@ -128,7 +141,7 @@ class Learner:
         rising = [lambda update: min(1.0, (update + 1) / WARMUP), lambda _: 1.0]  # the critic begins at its own rate
         self._warmup = torch.optim.lr_scheduler.LambdaLR(self._optimizer, rising[: len(groups)])
         self._average = [parameter.detach().clone() for parameter in self.parameters] if options.average else []
-        kept = options.consistency or options.share < 1
+        kept = options.consistency or options.share < 1 or self.wants
         self._start = [parameter.detach().clone() for parameter in self.parameters] if kept else []
         self._follower = torch.optim.AdamW(body, options.consistency.rate if options.consistency else 0.0,
                                            weight_decay=options.decay)

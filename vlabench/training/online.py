@@ -20,7 +20,7 @@ import torch
 from pydantic import BaseModel, Field, model_validator
 from typing_extensions import Self
 
-from vlabench import lookup, registry
+from vlabench import lookup
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.card_types import PolicyCard
 from vlabench.cards import load_policy, write_policy
@@ -30,17 +30,17 @@ from vlabench.noise import Noise
 from vlabench.problems import shown
 from vlabench.seeding import generator
 from vlabench.training import checkpoints, finite, rewards
-from vlabench.training.consistency import Looks, Memory, clean, redrawn
+from vlabench.training.consistency import ConsistencyOptions, Looks, Memory, clean, redrawn
 from vlabench.training.contexts import Gathered, Group, Schedule, gather
 from vlabench.training.curriculum import Level, advance
 from vlabench.training.display import EpisodesShown
 from vlabench.training.learner import Learner, LearnerOptions
 from vlabench.training.methods.base import Method, Workplace
-from vlabench.training.objectives.consistency import ConsistencyOptions
 from vlabench.training.rollouts import Collector, Rollout
 from vlabench.training.samples import Samples
 from vlabench.training.shipping import card_of, emptied, ship
 from vlabench.training.trial import trial
+from vlabench.training.where import Where, where
 from vlabench.types import ActionSpace, EpisodeSpec, Task, won
 from vlabench.wording import counted
 
@@ -50,21 +50,22 @@ STATE, SAMPLER = "state.pt", "sampler"
 class OnlineOptions(LearnerOptions):
     """What a card's `training.options` may hold, whatever the method, beside what the learner takes.
 
-    init: the policy to start from, by name or card. task_sets, tasks: those to train on, all tasks if no pattern is
-    named. iterations: M. contexts: to learn from in an iteration. rollouts: K of each. per_task: contexts of one task
-    at a time. horizon: the share of a task's step limit that rollouts have; those that fail last to its end and take
-    most of the time. attempts: for one context to learn from, so many may be played at most. updates: N minibatches
-    that the samples of an iteration are split into. epochs: times over. noise: see `curriculum`. reward: sparse, or
-    dense with demonstrations from `vlabench train --data`. trial: episodes of each task, sampled starts, no noise,
-    after every `trial_every` iterations and the last; the policy that was tried stays in the training's folder, weights
-    and card (`robustvla-8.toml` after the eighth iteration), to be run like any other.
+    init: the policy to start from, by name or card. simulator, assets: by default the policy's, and of its packs the
+    first. task_sets, tasks: those to train on, all tasks if no pattern is named. iterations: M. contexts: to learn from
+    in an iteration. rollouts: K of each. per_task: contexts of one task at a time. horizon: the share of a task's step
+    limit that rollouts have; those that fail last to its end and take most of the time. attempts: for one context to
+    learn from, so many may be played at most. updates: N minibatches that the samples of an iteration are split into.
+    epochs: times over. noise: see `curriculum`. reward: sparse, or dense with demonstrations from `vlabench train
+    --data`. trial: episodes of each task, sampled starts, no noise, after every `trial_every` iterations and the last;
+    the policy that was tried stays in the training's folder, weights and card (`robustvla-8.toml` after the eighth
+    iteration), to be run like any other.
     """
 
     init: str
     task_sets: tuple[str, ...]
     tasks: tuple[str, ...] = ()
-    simulator: str = "libero"
-    assets: str = "primitive"
+    simulator: str | None = None
+    assets: str | None = None
     iterations: int = Field(default=12, ge=1)
     contexts: int = Field(default=24, ge=1)
     rollouts: int = Field(default=8, ge=1)
@@ -98,18 +99,21 @@ class Stand:
 
 @dataclass(frozen=True)
 class Course:
-    """What stays the same throughout a training. reward: of each step of a rollout. memory: for consistency. space: of
-    the simulator's actions.
-    """
+    """What stays the same throughout a training. reward: of each step of a rollout. memory: for consistency."""
 
     place: Workplace
+    where: Where
     start: PolicyCard
     learner: Learner
     tasks: Sequence[Task]
     schedule: Schedule
     reward: Callable[[Rollout], rewards.Floats64]
     memory: Memory
-    space: ActionSpace
+
+    @property
+    def space(self) -> ActionSpace:
+        """Of the simulator's actions."""
+        return self.where.kind.action_space
 
 
 class Online(Method):
@@ -195,6 +199,8 @@ class Online(Method):
         options, learner, place = self.options, course.learner, course.place
         samples = self.credit(course, gathered.kept)
         alone = self.critic_alone(number)
+        if learner.pairs:
+            samples.pair(learner.origin if learner.wants else None)
         seen: list[dict[str, float]] = []
         place.display.start(f"iteration {number}: {counted(len(samples), 'look')}", options.epochs * options.updates,
                             unit="updates")
@@ -215,7 +221,6 @@ class Online(Method):
         """An iteration's updates towards consistency; the mean distance."""
         options, place = self.options, course.place
         assert options.consistency is not None and options.noise is not None
-        space = registry.simulator(options.simulator).action_space
         looked, drawn = clean(gathered.played), np.concatenate([rollout.actions for rollout in gathered.played])
         course.memory.add(number, Looks(looked, drawn, course.learner.origin(looked, drawn)))
         distances: list[float] = []
@@ -224,7 +229,7 @@ class Online(Method):
             for update in range(options.consistency.updates):
                 key = ("consistency", place.seed, number, update)
                 looks = course.memory.some(options.batch, *key)
-                seen = redrawn(looks.obs, options.noise, level, space, *key)
+                seen = redrawn(looks.obs, options.noise, level, course.space, *key)
                 where = f"iteration {number}, update {update + 1} towards consistency"
                 with finite.ending(where, partial(list, seen.instruction)):
                     distances.append(course.learner.follow(replace(looks, obs=seen)))
@@ -243,8 +248,8 @@ class Online(Method):
         sampling = dict(zip(("decode", "temperature"), options.exploration, strict=True))
         sampler = PolicyCard.model_validate({**start.model_dump(), **seeing,
                                              "options": {**start.options, **own, **sampling}})
-        return Collector(sampler, options.simulator, options.assets, [], course.place.workers,
-                         course.place.display.note, options.consistency is not None)
+        return Collector(sampler, course.where.name, course.where.assets, [], course.place.workers,
+                         course.place.display.note, options.consistency is not None or course.learner.pairs)
 
     def _rollouts(self, course: Course, collector: Collector, stand: Stand) -> Gathered:
         """Play contexts with the policy as it is now."""
@@ -272,8 +277,8 @@ class Online(Method):
         card = card_of(place.card, self._shipped(course, name), name)
         write_policy(card)
         try:
-            played = trial(card, options.simulator, options.assets, course.tasks, options.trial, workers=place.workers,
-                           progress=EpisodesShown(place.display, f"iteration {number}: trial"))
+            played = trial(card, course.where.name, course.where.assets, course.tasks, options.trial,
+                           workers=place.workers, progress=EpisodesShown(place.display, f"iteration {number}: trial"))
         except WorkerError as error:
             place.display.note(f"iteration {number}: no trial: {error}")
             return {}
@@ -287,33 +292,33 @@ class Online(Method):
     def _course(self, place: Workplace) -> Course:
         options = self.options
         start = load_policy(options.init)
-        where = f"{shown(place.card.path)}: training.options.init"
+        told = f"{shown(place.card.path)}: training.options.init"
         if start.adapter != place.card.adapter:
-            raise CardError(f"{where}: {options.init!r} is a policy of the adapter {start.adapter!r}, this one is of "
+            raise CardError(f"{told}: {options.init!r} is a policy of the adapter {start.adapter!r}, this one is of "
                             f"{place.card.adapter!r}")
+        here = where(options, place.card, start)
         policy = start.make()
         if not isinstance(policy, TrainablePolicy):
-            raise CardError(f"{where}: {options.init!r} is no policy that can be trained")
+            raise CardError(f"{told}: {options.init!r} is no policy that can be trained")
         if "base" in place.card.options and (options.lora is None or place.card.options["base"] != options.init):
             raise CardError(f"{shown(place.card.path)}: options.base: an adapter is shipped only if training.options "
                             f"hold `lora`, and changes the policy {options.init!r} that the training starts from")
-        engine = registry.simulator(options.simulator)(options.assets)
-        engine.check()
-        policy.configure(engine.action_space)
+        here.kind(here.assets).check()
+        policy.configure(here.kind.action_space)
         torch.manual_seed(place.seed)  # for adapters' first weights
-        tasks = lookup.find_tasks(options.simulator, options.task_sets, options.tasks)
+        tasks = lookup.find_tasks(here.name, options.task_sets, options.tasks)
         short = [replace(task, step_limit=math.ceil(options.horizon * task.step_limit)) for task in tasks]
-        return Course(place, start, self.learner(policy, place.device), tasks,
-                      Schedule(short, place.seed, options.per_task), self._reward(place, tasks),
-                      Memory(place.folder, (options.consistency or ConsistencyOptions()).memory), engine.action_space)
+        return Course(place, here, start, self.learner(policy, place.device), tasks,
+                      Schedule(short, place.seed, options.per_task), self._reward(place, here, tasks),
+                      Memory(place.folder, (options.consistency or ConsistencyOptions()).memory))
 
-    def _reward(self, place: Workplace, tasks: Sequence[Task]) -> Callable[[Rollout], rewards.Floats64]:
+    def _reward(self, place: Workplace, here: Where, tasks: Sequence[Task]) -> Callable[[Rollout], rewards.Floats64]:
         if self.options.reward == "sparse":
             if place.data:
                 raise OptionError(f"--data: {place.card.name!r} learns from what it plays; of demonstrations it would "
                                   f"read the goals of reward = \"dense\", which its training.options do not ask for")
             return rewards.sparse
-        goals = rewards.load(place.data, [task.name for task in tasks], place.card.image_size)
+        goals = rewards.load(place.data, [task.name for task in tasks], place.card.image_size, here.name)
         return lambda rollout: rewards.dense(rollout, goals[rollout.spec.task.name])
 
     def _restored(self, course: Course) -> Stand:

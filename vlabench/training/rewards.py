@@ -3,10 +3,11 @@
 The paper takes the dense reward from ReinboT (Zhang et al. 2025) and prints the table alone. A reconstruction:
 sub-goals are a demonstration's frames where the gripper opens or closes or the arm comes to rest, and its last; of a
 task's demonstrations the one counts that begins most like the rollout. A sub-goal is reached, in order, when the arm's
-joints come near it. f_MSE is minus the mean squared error and f_SSIM is SSIM − 1, so that each of the five terms is 1
-at its sub-goal and less elsewhere. Velocities and accelerations are differences from one control step to the next, as
-the table writes them for actions; by seconds, accelerations would outweigh success a thousandfold. Pictures are those
-of the policy's looks. The ten terms are divided by the step limit: a rollout's sum stays below success, which is 1.
+posture (`Simulator.posture`) comes near it. f_MSE is minus the mean squared error and f_SSIM is SSIM − 1, so that each
+of the five terms is 1 at its sub-goal and less elsewhere. Velocities and accelerations are differences from one control
+step to the next, as the table writes them for actions; by seconds, accelerations would outweigh success a thousandfold.
+Pictures are those of the policy's looks. The ten terms are divided by the step limit: a rollout's sum stays below
+success, which is 1.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from vlabench import registry
 from vlabench.demos import reading
-from vlabench.demos.layout import CAMERAS, JOINTS
-from vlabench.errors import DataError
+from vlabench.demos.layout import stored_as, told_as
+from vlabench.errors import DataError, UnsupportedError
+from vlabench.simulators.base import Simulator
 from vlabench.training.rollouts import Rollout
 from vlabench.types import Image
 
@@ -37,23 +40,25 @@ WEIGHTS: Mapping[str, float] = {
 }
 """Table 7's eleven components."""
 NEAR = 0.1
-"""Root mean square over the joints (rad) within which a sub-goal is reached: a few centimetres of the hand."""
+"""Root mean square over the posture (rad) within which a sub-goal is reached: a few centimetres of the hand."""
 REST = 0.002
-"""A joint change per step (rad, root mean square) below which the arm rests."""
+"""A change of posture per step (rad, root mean square) below which the arm rests."""
 APART = 5
 """Frames that lie between two sub-goals at least."""
-_PICTURES = dict(zip(CAMERAS, ("image", "gripper_image"), strict=True))
-"""Table 7's names of the pictures, from afar and of the hand."""
+PICTURES = ("image", "gripper_image")
+"""Table 7's names of the pictures, from afar and of the hand: the order in which simulators have such cameras."""
 
 
 @dataclass(frozen=True)
 class SubGoals:
-    """Of one demonstration, n of them: joints [n, J] (rad), pictures camera → uint8 [n, H, W, 3] as policies see them.
+    """Of one demonstration, n of them: postures [n, J] (rad), pictures camera → uint8 [n, H, W, 3] as policies see
+    them, the simulator's cameras in order.
 
-    first: camera → uint8 [H, W, 3], how it begins.
+    term: which of a rollout's `terms` is the posture. first: camera → uint8 [H, W, 3], how it begins.
     """
 
-    joints: Floats64
+    term: str
+    postures: Floats64
     pictures: Mapping[str, Image]
     first: Mapping[str, Image]
 
@@ -82,19 +87,18 @@ def by_look(rollout: Rollout, rewards: Floats64) -> Floats64:
 
 
 def components(rollout: Rollout, goals: SubGoals) -> dict[str, Floats64]:
-    """Table 7's terms of each step [S], unweighted. Raises DataError where the simulator tells no joints."""
-    joints = rollout.joints
-    if joints is None:
-        raise DataError("the dense reward needs the arm's joints, which this simulator does not tell")
-    aims, share = progress(joints, goals.joints)
+    """Table 7's terms of each step [S], unweighted."""
+    postures = np.asarray(rollout.terms[goals.term], dtype=np.float64)
+    aims, share = progress(postures, goals.postures)
     asked = rollout.asked.astype(np.float64)
     looks = np.repeat(np.arange(len(rollout)), rollout.executed)
-    found = {"joint_mse": np.exp(-np.square(joints - goals.joints[aims]).mean(1)), "progress": share,
-             "joint_velocity": -_squares(joints, 1), "joint_acceleration": -_squares(joints, 2),
+    found = {"joint_mse": np.exp(-np.square(postures - goals.postures[aims]).mean(1)), "progress": share,
+             "joint_velocity": -_squares(postures, 1), "joint_acceleration": -_squares(postures, 2),
              "action_velocity": -_squares(asked, 1), "action_acceleration": -_squares(asked, 2),
              "success": sparse(rollout)}
-    for camera, name in _PICTURES.items():
-        errors, likeness = np.zeros(len(joints)), np.zeros(len(joints))
+    named = zip(goals.pictures, PICTURES, strict=False)
+    for camera, name in ((camera, name) for camera, name in named if camera in rollout.pictures):
+        errors, likeness = np.zeros(len(postures)), np.zeros(len(postures))
         for pair in {(int(look), int(aim)) for look, aim in zip(looks, aims, strict=True)}:
             here = (looks == pair[0]) & (aims == pair[1])
             seen, goal = rollout.pictures[camera][pair[0]], goals.pictures[camera][pair[1]]
@@ -103,14 +107,15 @@ def components(rollout: Rollout, goals: SubGoals) -> dict[str, Floats64]:
     return found
 
 
-def progress(joints: Floats64, goals: Floats64) -> tuple[npt.NDArray[np.int64], Floats64]:
-    """For each step of joints [S, J]: which of the goals [n, J] it heads for, and the share of those reached, [S] each.
+def progress(postures: Floats64, goals: Floats64) -> tuple[npt.NDArray[np.int64], Floats64]:
+    """For each step of postures [S, J]: which of the goals [n, J] it heads for, and the share of those reached, [S]
+    each.
 
     After the last one is reached it stays the aim.
     """
-    aims, shares = np.zeros(len(joints), dtype=np.int64), np.zeros(len(joints))
+    aims, shares = np.zeros(len(postures), dtype=np.int64), np.zeros(len(postures))
     reached = 0
-    for step, here in enumerate(joints):
+    for step, here in enumerate(postures):
         while reached < len(goals) and np.sqrt(np.square(here - goals[reached]).mean()) < NEAR:
             reached += 1
         aims[step], shares[step] = min(reached, len(goals) - 1), reached / len(goals)
@@ -153,32 +158,40 @@ def alike(rollout: Rollout, demonstrations: Sequence[SubGoals]) -> SubGoals:
     """The demonstration that begins most like the rollout."""
     first = {camera: pictures[0] for camera, pictures in rollout.pictures.items()}
     return min(demonstrations, key=lambda goals: sum(mean_squared_error(first[camera], picture)
-                                                     for camera, picture in goals.first.items()))
+                                                     for camera, picture in goals.first.items() if camera in first))
 
 
-def key_frames(gripper: Floats64, joints: Floats64) -> list[int]:
-    """The frames that are sub-goals, of commands [T] (their signs matter) and joints [T, J] (after James and Davison
+def key_frames(gripper: Floats64, postures: Floats64) -> list[int]:
+    """The frames that are sub-goals, of commands [T] (their signs matter) and postures [T, J] (after James and Davison
     2022): where the gripper's command changes or the arm comes to rest, APART frames at least from the one before; and
     the last.
     """
-    moved = np.sqrt(np.square(np.diff(joints, axis=0)).mean(1))
+    moved = np.sqrt(np.square(np.diff(postures, axis=0)).mean(1))
     frames: list[int] = []
-    for t in range(1, len(joints) - 1):
+    for t in range(1, len(postures) - 1):
         rests = moved[t] < REST <= moved[t - 1]
         if (rests or gripper[t] * gripper[t - 1] < 0) and t - (frames[-1] if frames else 0) >= APART:
             frames.append(t)
-    last = len(joints) - 1
+    last = len(postures) - 1
     return [frame for frame in frames if last - frame >= APART] + [last]
 
 
-def load(folders: Sequence[Path], names: Sequence[str], image_size: int) -> dict[str, list[SubGoals]]:
-    """Task's name → sub-goals of its demonstrations, successes alone. Raises DataError if a task has none."""
+def load(folders: Sequence[Path], names: Sequence[str], image_size: int,
+         simulator: str) -> dict[str, list[SubGoals]]:
+    """Task's name → sub-goals of its demonstrations, successes alone.
+
+    Raises UnsupportedError for a simulator that tells no posture, DataError if a task has no demonstrations.
+    """
+    kind = registry.simulator(simulator)
+    if not kind.posture:
+        raise UnsupportedError(f"reward = \"dense\" needs the arm's posture, which simulator {kind.__name__} does not "
+                               f"tell\n  mend: reward = \"sparse\" in training.options")
     found: dict[str, list[SubGoals]] = {name: [] for name in names}
     for path in (path for folder in folders for path in reading.files(folder)):
-        with reading.opened(path) as source:
+        with reading.opened(path, simulator) as source:
             task = next((name for name in source.names if name in found), None)
             if task is not None:
-                found[task] += [_sub_goals(group, source.upright, image_size) for group in source.groups.values()
+                found[task] += [_sub_goals(group, kind, source.upright, image_size) for group in source.groups.values()
                                 if group.attrs.get("success", True)]
     for name, goals in found.items():
         if not goals:
@@ -187,12 +200,15 @@ def load(folders: Sequence[Path], names: Sequence[str], image_size: int) -> dict
     return found
 
 
-def _sub_goals(group: h5py.Group, upright: bool, image_size: int) -> SubGoals:
-    actions = reading.actions(group)
-    joints = reading.numbers(group, "obs/joint_states", (JOINTS,), len(actions))
-    frames = key_frames(actions[:, -1], joints)
-    stored = {camera: reading.pictures(group, name, len(actions), image_size) for camera, name in CAMERAS.items()}
+def _sub_goals(group: h5py.Group, kind: type[Simulator], upright: bool, image_size: int) -> SubGoals:
+    actions, hand = reading.actions(group, kind.action_space), kind.action_space.gripper
+    place = told_as(group, kind.posture)
+    width = group[place].shape[1:] if place in group else ()
+    postures = reading.numbers(group, place, width, len(actions))
+    frames = key_frames(np.zeros(len(actions)) if hand is None else actions[:, hand], postures)
+    stored = {camera: reading.pictures(group, name, len(actions), image_size)
+              for camera, name in stored_as(kind.cameras[: len(PICTURES)]).items()}
     pictures = {camera: np.stack([reading.picture(each, t, upright)[::-1, ::-1] for t in (0, *frames)])
                 for camera, each in stored.items()}
-    return SubGoals(joints[frames], {camera: each[1:] for camera, each in pictures.items()},
+    return SubGoals(kind.posture, postures[frames], {camera: each[1:] for camera, each in pictures.items()},
                     {camera: each[0] for camera, each in pictures.items()})

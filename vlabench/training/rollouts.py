@@ -39,9 +39,9 @@ class Rollout:
 
     pictures: camera → uint8 [L, H, W, 3], as the policy received them; so are proprio, float32 [L, P], and instruction.
     actions: float32 [L, T, D]. log_probs, means: float32 [L, T, D], of the distribution that the actions were drawn
-    from. executed: int [L], how many actions of each chunk were carried out, from its first on. joints: float64
-    [S, J] (rad) after each of S steps, or None where the simulator does not tell. realised: the perturbations as drawn.
-    clean: the pictures without perturbations, where they were asked for, else none.
+    from. executed: int [L], how many actions of each chunk were carried out, from its first on. terms:
+    what the simulator told after each of S steps (`Outcome.terms`), name → float64 [S, …]. realised: the perturbations
+    as drawn. clean: the pictures without perturbations, where they were asked for, else none.
     """
 
     spec: EpisodeSpec
@@ -54,7 +54,7 @@ class Rollout:
     executed: npt.NDArray[np.int64]
     success: bool
     realised: Mapping[str, Any]
-    joints: npt.NDArray[np.float64] | None
+    terms: Mapping[str, Floats]
     clean: Mapping[str, Image] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -78,7 +78,7 @@ class RolloutKeeper(Keeper):
         (self._spec,) = specs
         self._looks: list[dict[str, Any]] = []
         self._executed: list[int] = []
-        self._joints: list[Floats] = []
+        self._terms: dict[str, list[Floats]] = {}
 
     def on_look(self, step: int, received: Observation, decision: Decision, running: Bools) -> None:
         self._instruction, self._cameras = received.instruction[0], list(received.images)
@@ -89,8 +89,8 @@ class RolloutKeeper(Keeper):
 
     def on_step(self, step: int, asked: Floats, executed: Floats, outcome: Outcome, running: Bools) -> None:
         self._executed[-1] += 1
-        if "joints" in outcome.terms:
-            self._joints.append(outcome.terms["joints"][0].copy())
+        for name, values in outcome.terms.items():
+            self._terms.setdefault(name, []).append(values[0].copy())
 
     def on_end(self, played: Sequence[Played]) -> None:
         columns = {name: np.stack([look[name] for look in self._looks]) for name in self._looks[0]}
@@ -99,7 +99,7 @@ class RolloutKeeper(Keeper):
         self._rollout = Rollout(
             spec=self._spec, pictures=pictures, instruction=self._instruction, executed=np.array(self._executed),
             success=won(played[0]), realised=played[0].realised, clean=clean,
-            joints=np.stack(self._joints) if self._joints else None,
+            terms={name: np.stack(values) for name, values in self._terms.items()},
             **{name: column.astype(np.float32) for name, column in columns.items()})
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vlabench import lookup, registry
 from vlabench.card_types import PolicyCard
 from vlabench.conditions import CLEAN
 from vlabench.crew import Crew
@@ -20,7 +21,10 @@ SEED = 1_000_003
 
 def trial(policy: PolicyCard, simulator: str, assets: str, tasks: Sequence[Task], episodes: int, *,
           workers: int | None = None, progress: Progress | None = None) -> list[Played]:
-    """Play `episodes` episodes of each task without perturbation. Raises WorkerError if one ends in an error."""
+    """Play `episodes` episodes of each task without perturbation. Raises UnsupportedError for a policy of another
+    simulator, WorkerError if an episode ends in an error.
+    """
+    lookup.check_simulator(policy, simulator, registry.simulator(simulator))
     progress = progress or Progress()
     specs = [EpisodeSpec(task, CLEAN, index, SEED, sampled=True) for task in tasks for index in range(episodes)]
     job = Job(simulator, assets, policy.actor(), {CLEAN: {}})

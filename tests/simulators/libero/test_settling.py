@@ -138,7 +138,7 @@ def report(pack: str = "official", keep: str = "") -> None:
         for task in simulator.tasks(task_set):
             scene = simulator.open(task)
             assert isinstance(scene, LiberoScene)
-            seen = settle(scene, task.init_states)
+            seen = settle(scene, task.init_states or 0)
             scene.close()
             print(line(task.key, seen), flush=True)
             kept |= {f"{task.key}/{name}": np.array(value) for name, value in vars(seen).items()}

@@ -19,7 +19,8 @@ from vlabench.cards import load_policy
 from vlabench.errors import CardError, DataError, OptionError, UnknownName
 from vlabench.training import run as training
 from vlabench.training.curves import Curves
-from vlabench.training.objectives.base import Forward
+from vlabench.training.objectives.base import Batch, Forward
+from vlabench.training.objectives.consistency import SOFT, Consistency
 from vlabench.types import Observation
 
 Card = Callable[..., str]
@@ -83,6 +84,49 @@ def test_what_cannot_be_summed_is_refused_before_the_first_step(card: Card, tmp_
         trained(card("rloo", **SHORT, objectives={"broad": {"wait": 1.0}}), tmp_path / "option")
     with pytest.raises(UnknownName, match="unknown objective 'broat'"):
         trained(card("rloo", **SHORT, objectives={"broat": {}}), tmp_path / "name")
+
+
+@pytest.mark.parametrize(("method", "options", "told"), [
+    ("rloo", {"jacobian": {}, "objectives": {"jacobian": {}}},
+     "two terms of the loss are called 'jacobian': objectives.jacobian, and of the method's own `jacobian`\n  mend: "),
+    ("rloo", {"smoothness": 0.1, "objectives": {"smoothness": {}}}, "objectives.smoothness, and .* own `smoothness`"),
+    ("rloo", {"consistency": {}, "noise": {"observation": 0.5}, "objectives": {"consistency": {}}}, "`consistency`"),
+    ("ppo", {"objectives": {"value": {}}}, "objectives.value, and of the method's own `value`"),
+    ("sft", {"rounds": ROUND, "objectives": {"locating": {}}}, "objectives.locating, and .* own `points` and `pixels`"),
+    ("rloo", {"objectives": {"value": {}}}, "needs returns in a batch, .*\n  mend: leave it out, or method = 'ppo'$"),
+    ("sft", {"rounds": ROUND, "objectives": {"value": {}}}, "needs returns in a batch.* pixels, points\n.* 'ppo'$"),
+    ("rloo", {"objectives": {"judged": {}}}, "'judged' trains a critic, which this method has no rate for\n.*'ppo'"),
+    ("sft", {"rounds": ROUND, "objectives": {"consistency": {}}}, "needs wanted in a batch.*\n.* 'ppo' . 'rloo'$"),
+    ("sft", {"rounds": ROUND, "objectives": {"twinned": {}}}, "needs clean twin in a batch.*\n.* 'ppo' . 'rloo'$"),
+])
+def test_a_card_s_objectives_are_judged_when_it_is_read(method: str, options: dict[str, Any], told: str,
+                                                       card: Card) -> None:
+    """Nothing is loaded, collected or played for it; `vlabench check` says the same."""
+    with pytest.raises(CardError, match=told) as caught:
+        training.method_of(load_policy(card(method, **options)))
+    assert "pushes.toml: training.options: " in str(caught.value)
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize(("method", "options"), [("rloo", {**SHORT, "iterations": 1}), ("ppo", {
+    **PPO, **SHORT, "warmup": 1, "rollouts": 1})])
+def test_consistency_and_a_clean_twin_are_summed_by_reinforcement_learning(
+        method: str, options: dict[str, Any], card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch's `wanted` are the first policy's mean actions for the pictures without perturbation."""
+    first, seen = Gauss(tmp_path / "start.safetensors"), list[float]()
+
+    def judged(self: Consistency, batch: Batch, forward: Forward, before: Any = Consistency.loss) -> Any:
+        twin = batch["clean twin"]
+        assert torch.allclose(batch["wanted"], first.distribution(twin).mean, atol=1e-6)
+        seen.append(float(np.abs(twin.images["top"].astype(float) - batch.obs.images["top"]).mean()))
+        assert twin.instruction == batch.obs.instruction and np.array_equal(twin.proprio, batch.obs.proprio)
+        return before(self, batch, forward)
+
+    monkeypatch.setattr(Consistency, "loss", judged)
+    objectives = {"consistency": {"weight": 5.0}, "twinned": {}}
+    series = trained(card(method, **options, noise={"observation": 1.0}, objectives=objectives), tmp_path / "out")
+    assert {"consistency", "share consistency", "twinned"} <= series.keys() and max(seen) > 1.0
+    assert min(series["consistency"][1]) >= 5.0 * SOFT - 1e-6
 
 
 @pytest.mark.usefixtures("alone")

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from vlabench.models.nano import Inputs, NanoConfig, NanoVLA
+from tests.nano_sizes import sizes
+from vlabench.models.nano import Inputs, NanoVLA
 from vlabench.training.objectives.base import twice_differentiable
 from vlabench.training.objectives.jacobian import jacobian
 
@@ -65,8 +66,8 @@ def test_the_clamp_is_each_sample_s_own_and_stops_the_gradient() -> None:
 @pytest.fixture(scope="module")
 def network() -> NanoVLA:
     torch.manual_seed(0)
-    made = NanoVLA(NanoConfig(image_size=16, words=("bowl",), embedding=16, head=8, points=4, features=4, text_width=8,
-                              widths=(8, 8), chunk=3))
+    made = NanoVLA(sizes(image_size=16, words=("bowl",), embedding=16, head=8, points=4, features=4, text_width=8,
+                         widths=(8, 8), chunk=3))
     with torch.no_grad():
         made.bins.weight.mul_(4.0)
     return made

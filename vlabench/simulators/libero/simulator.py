@@ -29,6 +29,7 @@ class Libero(Simulator):
     cameras = tuple(CAMERAS)
     action_space = SPACE
     expert = True
+    posture = "joints"
     revision = 2
     """2: fixtures are drawn anew for every episode, as by the published loop (1: those of episode 0 for all)."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -14,7 +14,7 @@ from vlabench.training.contexts import Group
 from vlabench.training.learner import Learner
 from vlabench.training.objectives.policy_gradient import gae
 from vlabench.training.online import Course, Online, OnlineOptions
-from vlabench.training.samples import Samples
+from vlabench.training.samples import RETURNS, Samples
 
 
 class PpoOptions(OnlineOptions):
@@ -24,6 +24,9 @@ class PpoOptions(OnlineOptions):
     the critic alone learns, as its first guesses would harm a policy that is good already.
     """
 
+    offers = OnlineOptions.offers | {RETURNS}
+    critics = True
+
     contexts: int = Field(default=64, ge=1)
     rollouts: int = Field(default=1, ge=1)
     attempts: int = Field(default=1, ge=1)
@@ -32,6 +35,10 @@ class PpoOptions(OnlineOptions):
     value: float = Field(default=0.5, gt=0)
     critic_rate: float = Field(default=1e-3, gt=0)
     warmup: int = Field(default=1, ge=0)
+
+    def own(self) -> Mapping[str, str]:
+        """The critic's, too."""
+        return {**super().own(), "value": "`value`"}
 
 
 class Ppo(Online):
@@ -56,7 +63,7 @@ class Ppo(Online):
         """Advantages by GAE, at mean 0 and deviation 1 over the iteration's looks; every action has the same weight."""
         rollouts = [rollout for group in groups for rollout in group.rollouts]
         blank = [np.zeros(len(rollout)) for rollout in rollouts]
-        values = course.learner.values(Samples(rollouts, blank, blank, [1.0] * len(rollouts)))
+        values = course.learner.values(Samples(rollouts, blank, None, [1.0] * len(rollouts)))
         estimates = [gae(rewards.by_look(rollout, course.reward(rollout)), known, self.options.gamma, self.options.lam)
                      for rollout, known in zip(rollouts, values, strict=True)]
         every = np.concatenate([advantages for advantages, _ in estimates])

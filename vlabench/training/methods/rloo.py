@@ -39,5 +39,4 @@ class Rloo(Online):
         rollouts = [rollout for group in groups for rollout in group.rollouts]
         advantages = np.concatenate([leave_one_out(group.scores) for group in groups])
         each = [np.full(len(rollout), advantage) for rollout, advantage in zip(rollouts, advantages, strict=True)]
-        return Samples(rollouts, each, [np.zeros(len(rollout)) for rollout in rollouts],
-                       [1.0 / rollout.steps for rollout in rollouts], course.space)
+        return Samples(rollouts, each, None, [1.0 / rollout.steps for rollout in rollouts], course.space)

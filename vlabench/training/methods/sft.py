@@ -19,7 +19,6 @@ from vlabench import lookup
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.card_types import PolicyCard
 from vlabench.cards import load_policy, write_policy
-from vlabench.demos import reading
 from vlabench.demos.collect import Recipe, collect, with_learner
 from vlabench.errors import CardError, DivergedError, OptionError, WorkerError
 from vlabench.lineage import DEFAULTS
@@ -35,6 +34,7 @@ from vlabench.training.objectives.cloning import Cloning, CloningOptions
 from vlabench.training.objectives.locating import Locating, LocatingOptions
 from vlabench.training.shipping import card_of, ship, shipped
 from vlabench.training.trial import trial
+from vlabench.training.where import Where, where
 from vlabench.types import won
 from vlabench.wording import counted
 
@@ -62,19 +62,23 @@ class SftOptions(SummedOptions):
     """What a card's `training.options` may hold.
 
     init: the policy to go on from, by name or card; without it one begins from nothing, and network is what the card
-    says of its sizes (`TrainablePolicy.fresh`). simulator, task_sets, assets, noise, kicks: what demonstrations are
-    collected of, and how (`vlabench demos`). batch: samples a step. sigma: see `objectives.cloning`. points, pixels:
-    see `objectives.locating`; by default they train what a policy has of it. decay: AdamW's. average: of the weights'
-    moving average, which is what acts. clip: of the gradient's norm. precision: bf16 halves the time where the
-    processor has it; auto is bf16 on a GPU and float32 on a CPU. trial: episodes a task after each round, from sampled
-    starts, for the curve of success. every: steps between checkpoints. objectives: see `SummedOptions`.
+    says of its sizes (`TrainablePolicy.fresh`). simulator, assets: by default the policy's, and of its packs the first.
+    task_sets, noise, kicks: what demonstrations are collected of, and how (`vlabench demos`). batch: samples a step.
+    sigma: see `objectives.cloning`. points, pixels: see `objectives.locating`; by default they train what a policy has
+    of it. decay: AdamW's. average: of the weights' moving average, which is what acts. clip: of the gradient's norm.
+    precision: bf16 halves the time where the processor has it; auto is bf16 on a GPU and float32 on a CPU. trial:
+    episodes a task after each round, from sampled starts, for the curve of success. every: steps between checkpoints.
+    objectives: see `SummedOptions`.
     """
+
+    offers = OFFERED
+    critics = True
 
     task_sets: tuple[str, ...]
     rounds: tuple[Round, ...] = Field(min_length=1)
     init: str | None = None
-    simulator: str = "libero"
-    assets: str = "primitive"
+    simulator: str | None = None
+    assets: str | None = None
     noise: float = DEFAULTS["sft"]["noise"]
     kicks: float = 0.005
     batch: int = Field(default=64, ge=1)
@@ -89,17 +93,24 @@ class SftOptions(SummedOptions):
     trial: int = Field(default=2, ge=0)
     every: int = Field(default=10 * LOG, ge=LOG, multiple_of=LOG)
 
+    def own(self) -> Mapping[str, str]:
+        """Where things are is a term where `points` and `pixels` are not both 0."""
+        locating = self._locating.points or self._locating.pixels
+        return {"action": "the expert's actions", **({"locating": "`points` and `pixels`"} if locating else {})}
+
     def summed(self, policy: TrainablePolicy) -> dict[str, Objective]:
-        """The terms of the loss, by name. Raises CardError for one that the policy or the batches cannot give."""
+        """The terms of the loss, by name. Raises CardError for one that the policy cannot give."""
         terms: dict[str, Objective] = {"action": Cloning(CloningOptions(sigma=self.sigma))}
-        given = {name: weight for name, weight in (("points", self.points), ("pixels", self.pixels))
-                 if weight is not None}
-        weights = LocatingOptions(**given)
-        if (weights.points or weights.pixels) and (any(given.values()) or Locating.reads <= policy.auxiliary):
-            terms["locating"] = Locating(weights)
+        if "locating" in self.own() and (self.points or self.pixels or Locating.reads <= policy.auxiliary):
+            terms["locating"] = Locating(self._locating)
         terms |= base.made(self.objectives)
-        base.check(terms, OFFERED, policy)
+        base.check(terms, policy)
         return terms
+
+    @property
+    def _locating(self) -> LocatingOptions:
+        return LocatingOptions(**{name: weight for name, weight in (("points", self.points), ("pixels", self.pixels))
+                                  if weight is not None})
 
 
 class Sft(Method):
@@ -110,6 +121,10 @@ class Sft(Method):
 
     def train(self, place: Workplace) -> Path:
         """All rounds; the averaged weights of the last."""
+        here = self._where(place)
+        if not here.kind.expert and (len(self.options.rounds) > 1 or not place.data):
+            raise OptionError(f"there is no expert of {here.name!r} to collect demonstrations from\n"
+                              f"  mend: one round, with --data DIR")
         done, final = 0, place.folder
         for number, plan in enumerate(self.options.rounds):
             folder = _folder(place, number)
@@ -133,7 +148,7 @@ class Sft(Method):
 
     def _data(self, place: Workplace, number: int) -> DemoData:
         """All that a round trains on."""
-        return DemoData(self._demonstrations(place, number), place.card.image_size, simulator=self.options.simulator,
+        return DemoData(self._demonstrations(place, number), place.card.image_size, self._where(place).name,
                         cameras=place.card.cameras)
 
     def _demonstrations(self, place: Workplace, number: int) -> list[Path]:
@@ -146,16 +161,14 @@ class Sft(Method):
 
     def _collected(self, place: Workplace, number: int) -> Path:
         options, plan = self.options, self.options.rounds[number]
-        if options.simulator != reading.SIMULATOR:
-            raise OptionError(f"round {number}: there is no expert of {options.simulator!r} to collect demonstrations "
-                              f"from\n  mend: one round, with --data DIR")
-        recipe = Recipe(options.assets, place.card.image_size, place.seed + number, options.noise, options.kicks)
+        here = self._where(place)
+        recipe = Recipe(here.assets, place.card.image_size, place.seed + number, options.noise, options.kicks)
         if number:
             card = self._card(place, number - 1)
             write_policy(card)
             recipe = with_learner(recipe, str(card.path), plan.mix)
         out = _folder(place, number) / "demos"
-        tasks = lookup.find_tasks(options.simulator, options.task_sets, plan.tasks)
+        tasks = lookup.find_tasks(here.name, options.task_sets, plan.tasks)
         done = collect(tasks, plan.per_task, out, recipe, workers=place.workers,
                        progress=EpisodesShown(place.display, f"round {number}: demonstrations"))
         if done.interrupted:
@@ -176,10 +189,10 @@ class Sft(Method):
         if not self.options.trial or any(at == step and name.startswith("success ") for at, name, _ in
                                          place.curves.rows()):
             return
-        options = self.options
-        tasks = lookup.find_tasks(options.simulator, options.task_sets)
+        here = self._where(place)
+        tasks = lookup.find_tasks(here.name, self.options.task_sets)
         try:
-            played = trial(self._card(place, number), options.simulator, options.assets, tasks, options.trial,
+            played = trial(self._card(place, number), here.name, here.assets, tasks, self.options.trial,
                            workers=place.workers, progress=EpisodesShown(place.display, f"round {number}: trial"))
         except WorkerError as error:
             place.display.note(f"round {number}: no trial: {error}")
@@ -234,27 +247,36 @@ class Sft(Method):
         options = self.options
         torch.manual_seed(place.seed)
         policy = self._begun(place, number, data)
+        policy.configure(data.space)
         self._fit(policy, data, place)
         return Cloner(policy, options.summed(policy), place.device, decay=options.decay, average=options.average,
                       clip=options.clip, precision=options.precision)
 
     def _begun(self, place: Workplace, number: int, data: DemoData) -> TrainablePolicy:
         """The policy of the round before, that which `init` names, or one that knows nothing."""
-        kind, where = place.card.kind, shown(place.card.path)
-        if not issubclass(kind, TrainablePolicy):
-            raise CardError(f"{where}: adapter {place.card.adapter!r} is no policy that can be trained")
-        if number:
-            card = self._card(place, number - 1)
-        elif self.options.init:
-            card = load_policy(self.options.init)
-            if card.adapter != place.card.adapter:
-                raise CardError(f"{where}: training.options.init: {self.options.init!r} is a policy of the adapter "
-                                f"{card.adapter!r}, this one is of {place.card.adapter!r}")
-        else:
-            with TemporaryDirectory() as folder:
-                path = ship(lambda empty: kind.fresh(empty, data.facts(), self.options.network), Path(folder), "fresh")
-                return cast("TrainablePolicy", card_of(place.card, path, "fresh").make())
-        return cast("TrainablePolicy", card.make())
+        card = self._card(place, number - 1) if number else self._init(place)
+        if card is not None:
+            return cast("TrainablePolicy", card.make())
+        kind = cast("type[TrainablePolicy]", place.card.kind)
+        with TemporaryDirectory() as folder:
+            path = ship(lambda empty: kind.fresh(empty, data.facts(), self.options.network), Path(folder), "fresh")
+            return cast("TrainablePolicy", card_of(place.card, path, "fresh").make())
+
+    def _init(self, place: Workplace) -> PolicyCard | None:
+        """The card of the policy to go on from, if there is one. Raises CardError if it cannot be trained so."""
+        told = shown(place.card.path)
+        if not issubclass(place.card.kind, TrainablePolicy):
+            raise CardError(f"{told}: adapter {place.card.adapter!r} is no policy that can be trained")
+        if self.options.init is None:
+            return None
+        card = load_policy(self.options.init)
+        if card.adapter != place.card.adapter:
+            raise CardError(f"{told}: training.options.init: {self.options.init!r} is a policy of the adapter "
+                            f"{card.adapter!r}, this one is of {place.card.adapter!r}")
+        return card
+
+    def _where(self, place: Workplace) -> Where:
+        return where(self.options, place.card, self._init(place))
 
     def _fit(self, policy: TrainablePolicy, data: DemoData, place: Workplace) -> None:
         """Have the data give chunks of the policy's length. Raises CardError if actions are of another size."""
@@ -263,7 +285,7 @@ class Sft(Method):
             _, data.chunk, size = policy.distribution(first).mean.shape
         if size != len(data.space.names):
             raise CardError(f"{shown(place.card.path)}: the policy gives {size} numbers an action, and those of "
-                            f"{self.options.simulator!r} have {len(data.space.names)}")
+                            f"{data.simulator!r} have {len(data.space.names)}")
 
 
 def _folder(place: Workplace, number: int) -> Path:

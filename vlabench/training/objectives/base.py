@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from typing_extensions import Self
 
 from vlabench import registry
 from vlabench.adapters.base import ActionDistribution, TrainablePolicy
-from vlabench.errors import CardError
+from vlabench.errors import CardError, VlabenchError
 from vlabench.problems import one_line_each
 from vlabench.types import ActionSpace, Observation
 
@@ -149,18 +150,53 @@ class Options(BaseModel):
 
 
 class SummedOptions(BaseModel):
-    """objectives: terms beside the method's own, by their names, each with its options."""
+    """objectives: terms beside the method's own, by their names, each with its options.
+
+    offers: what the method's batches hold for objectives that need it. critics: whether it gives a critic a rate.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    offers: ClassVar[frozenset[str]] = frozenset()
+    critics: ClassVar[bool] = False
 
     objectives: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
-    @field_validator("objectives")
-    @classmethod
-    def _known(cls, objectives: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    def own(self) -> Mapping[str, str]:
+        """The method's own terms, and which of its options they are."""
+        return {}
+
+    @model_validator(mode="after")
+    def _can_be_summed(self) -> Self:
         """Said before anything is loaded or played."""
-        made(objectives)
-        return objectives
+        for name, objective in made(self.objectives).items():
+            wrong = self._wrong(name, objective)
+            if wrong:
+                raise ValueError(wrong)
+        return self
+
+    def _wrong(self, name: str, objective: Objective) -> str:
+        if name in self.own():
+            return (f"two terms of the loss are called {name!r}: objectives.{name}, and of the method's own "
+                    f"{self.own()[name]}\n  mend: leave one of them out")
+        lacking = sorted(objective.needs - self.offers)
+        if lacking:
+            mend = _others(lambda options: objective.needs <= options.offers)
+            return (f"objective {name!r} needs {', '.join(lacking)} in a batch, which this method's do not have; they "
+                    f"have: {', '.join(sorted(self.offers)) or 'actions alone'}\n  mend: {mend}")
+        if objective.critic and not self.critics:
+            return (f"objective {name!r} trains a critic, which this method has no rate for\n"
+                    f"  mend: {_others(lambda options: options.critics and objective.needs <= options.offers)}")
+        return ""
+
+
+def _others(can: Callable[[type[SummedOptions]], bool]) -> str:
+    """What to do about an objective that a method cannot sum, with the methods that can."""
+    found = []
+    for name in registry.names("method"):
+        with suppress(VlabenchError):  # of a plug-in that cannot be imported
+            kind = registry.method(name).Options
+            found += [name] * (issubclass(kind, SummedOptions) and can(kind))
+    return "leave it out" + (f", or method = {' | '.join(map(repr, found))}" if found else "; no method can sum it")
 
 
 def made(objectives: Mapping[str, Mapping[str, Any]]) -> dict[str, Objective]:
@@ -175,14 +211,9 @@ def made(objectives: Mapping[str, Mapping[str, Any]]) -> dict[str, Objective]:
     return found
 
 
-def check(objectives: Mapping[str, Objective], offered: Collection[str], policy: TrainablePolicy) -> None:
-    """Raises CardError for an objective that needs what neither the method's batches nor the policy have."""
+def check(objectives: Mapping[str, Objective], policy: TrainablePolicy) -> None:
+    """Raises CardError for an objective that needs what the policy has not."""
     for name, objective in objectives.items():
-        lacking = sorted(objective.needs - set(offered))
-        if lacking:
-            raise CardError(f"objective {name!r} needs {', '.join(lacking)} in a batch, which this method's do not "
-                            f"have; they have: {', '.join(sorted(offered)) or 'actions alone'}\n"
-                            f"  mend: leave it out, or another method")
         unread = sorted(objective.reads - policy.auxiliary)
         if unread:
             raise CardError(f"objective {name!r} trains {', '.join(unread)}, which {type(policy).__name__} does not "

@@ -1,0 +1,57 @@
+"""Where a training happens: the simulator and its assets, by the options, the card and the policy it starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from vlabench import lookup, registry
+from vlabench.card_types import PolicyCard
+from vlabench.errors import CardError
+from vlabench.lookup import simulators_for
+from vlabench.problems import shown
+from vlabench.simulators.base import Simulator
+
+
+class Placed(Protocol):
+    """Options that may say where. simulator: by default the policy's own. assets: by default the card's first pack."""
+
+    @property
+    def simulator(self) -> str | None:
+        """Its name."""
+
+    @property
+    def assets(self) -> str | None:
+        """The pack's."""
+
+
+@dataclass(frozen=True)
+class Where:
+    """A simulator's name, its class, and the pack."""
+
+    name: str
+    kind: type[Simulator]
+    assets: str
+
+
+def where(options: Placed, card: PolicyCard, start: PolicyCard | None) -> Where:
+    """Where the policy of a card is trained, from `start` on, if it does not begin from nothing.
+
+    Raises CardError if nothing says which of several simulators it is; UnsupportedError if one of the policies is for
+    another than the options say, or than the other; UnknownName.
+    """
+    policies = sorted([card] if start is None else [card, start], key=lambda each: each.simulator is None)
+    name = options.simulator or policies[0].simulator or _only(card)
+    kind = registry.simulator(name)
+    for each in policies:
+        mend = f"simulator = {each.simulator!r} in training.options, or a policy of {name!r} to train"
+        lookup.check_simulator(each, name, kind, mend)
+    return Where(name, kind, options.assets or next(pack for pack in card.assets if pack in kind.packs))
+
+
+def _only(card: PolicyCard) -> str:
+    fit = simulators_for(card)
+    if len(fit) > 1:
+        raise CardError(f"{shown(card.path)}: nothing says in which simulator policy {card.name!r} is trained; it fits "
+                        f"{', '.join(fit)}\n  mend: simulator = {fit[0]!r} on the card")
+    return fit[0]
