@@ -468,6 +468,16 @@ def test_states_are_compared_where_a_hook_may_have_moved_something_and_nowhere_e
     assert counts == {"none": ends, "once": ends + 2 + 2, "always": ends + 2 + 2 * (STEP_LIMIT - 1)}
 
 
+def test_the_state_after_a_step_is_digested_once_for_ends_and_for_events() -> None:
+    """One of two copies ends while the other may still be moved."""
+    stage = scene(2)
+    lengths = [each.steps for each in play(stage, Seeker(), [spec(3), spec(8)], [{"always": Push()}] * 2, replan=1,
+                                           cameras=CAMERAS)]
+    assert min(lengths) < max(lengths) < STEP_LIMIT
+    # before and after events at the start and after each step but the last, after which there are only results
+    assert stage.digests == 2 + 2 * (max(lengths) - 1) + 1
+
+
 class Painted(Perturbation):
     """Another colour behind the point, from the start and another one in mid-episode."""
 
@@ -565,6 +575,15 @@ def test_an_exception_says_its_phase(phase: str, part: type, method: str, monkey
         one(Still(), chain={"dark": Dark()})
     assert (caught.value.phase, caught.value.cause, caught.value.__cause__) == (phase, error, error)
     assert str(caught.value) == f"{phase}: ZeroDivisionError: oh"
+
+
+@pytest.mark.parametrize("method", ["on_start", "on_look", "on_clean", "on_step", "on_frame", "on_end"])
+def test_a_listener_s_exception_says_its_phase_too(method: str) -> None:
+    listener = Listener()
+    listener.every_frame = True
+    setattr(listener, method, failing(method, ZeroDivisionError("oh")))
+    with pytest.raises(EpisodeError, match="collect: ZeroDivisionError: oh"):
+        one(Still(), listeners=[listener])
 
 
 def test_interrupts_pass_through(monkeypatch: pytest.MonkeyPatch) -> None:

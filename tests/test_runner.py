@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from multiprocessing.connection import Pipe
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import pytest
 from tests.conftest import PLUGIN
 from tests.factories import install
 from tests.places import ROOT
+from tests.toy.near import Near
 from tests.toy.toy import Toy
 from vlabench import cards, plan, plots, registry, tables
 from vlabench.errors import AuditError, OptionError, StoreError, UnknownName, WorkerError
@@ -33,10 +35,10 @@ from vlabench.progress import Progress
 from vlabench.recorder import Recording, recording_path
 from vlabench.resources import default_time_limit, default_workers
 from vlabench.runner import RunSummary, run
-from vlabench.stage import LONGEST, Batch, Ended, told
+from vlabench.stage import LONGEST, Batch, Done, Ended, told
 from vlabench.store import Store
 from vlabench.types import EpisodeRecord, Success, won
-from vlabench.worker import ENVIRONMENT, Worker
+from vlabench.worker import ENVIRONMENT, Worker, _send
 
 Records = Mapping[tuple[str, str, int, int], EpisodeRecord]
 
@@ -147,7 +149,7 @@ def test_episodes_played_side_by_side_make_the_same_records(truth: Path, tmp_pat
         patched.setattr("vlabench.crew.Worker", Counting)
         assert playing(tmp_path, workers=2, record=True).errors == 0
     assert records(tmp_path) == records(truth)
-    assert sum(batches) == 36 and max(batches) == side_by_side
+    assert batches == {2: [2] * 18, 7: [6] * 6}[side_by_side]  # three rounds of two workers, and no tiny ones
     recorded = {path.stem: Recording.load(path) for path in tmp_path.rglob("clean/*.npz")}
     assert len(recorded) == 12
     for record in records(truth).values():
@@ -159,14 +161,53 @@ def test_episodes_played_side_by_side_make_the_same_records(truth: Path, tmp_pat
 def test_errors_of_episodes_side_by_side_are_their_own(tmp_path: Path, mischief: Any, side_by_side: int) -> None:
     kinds = [*IN_EPISODE, "numb", "quit", "exit"]
     mischief(**{f"_{n % 3}_{n // 3}": kind for n, kind in enumerate(kinds)})
-    together, alone = tmp_path / "together", tmp_path / "alone"
-    playing(together, workers=2)
+    together, alone, todo = tmp_path / "together", tmp_path / "alone", planned(conditions=("dark",))
+    playing(together, todo, workers=2)
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("TOY_BATCH", "1")
         patched.setattr(Toy, "max_batch", 1)
-        playing(alone, workers=2)
+        playing(alone, todo, workers=2)
     assert records(together) == records(alone)
-    assert sum(record.status == "error" for record in records(together).values()) == 3 * len(kinds)
+    assert sum(record.status == "error" for record in records(together).values()) == 2 * len(kinds)
+
+
+@pytest.fixture
+def near(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Near]]:
+    """Workers play in this process; all that are started."""
+    monkeypatch.setattr("vlabench.crew.Worker", Near)
+    yield Near.made
+    Near.made.clear()
+
+
+def test_no_episode_is_an_error_because_a_mate_broke_the_process(
+        truth: Path, tmp_path: Path, mischief: Any, side_by_side: int, near: list[Near]) -> None:
+    mischief(_0_0="spoil", _0_2="spoil", _1_3="spoil")
+    notes = Notes()
+    assert playing(tmp_path, progress=notes).errors == 9
+    found = records(tmp_path)
+    broken = {("toy_points/0", 0), ("toy_points/0", 2), ("toy_points/1", 3)}
+    assert {(task, index) for (task, _, index, _), record in found.items() if record.status == "error"} == broken
+    assert all(record == records(truth)[identity] for identity, record in found.items() if record.status != "error")
+    assert {re.sub("[23]", "n", note) for note in notes.notes} == {"a worker is replaced after n errors in a row"}
+    assert len(near) <= 1 + 2 * 9
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), AuditError("no")])
+def test_what_ended_with_the_last_that_was_entered_is_on_record(
+        stop: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, near: list[Near]) -> None:
+    monkeypatch.setattr(Toy, "max_batch", 7)
+
+    class Stopped(Notes):
+        def count(self, condition: str, ended: Any) -> None:
+            super().count(condition, ended)
+            if self.played == 2:
+                raise stop
+
+    with contextlib.suppress(AuditError):
+        summary = playing(tmp_path, progress=Stopped())
+        assert summary.interrupted and summary.exit_code == 130
+    lines = [line for path in tmp_path.rglob("toy_points/*.jsonl") for line in path.read_text().splitlines()]
+    assert len(records(tmp_path)) == len(lines) == near[0].batches[0] == 6
 
 
 def test_what_is_on_record_is_not_played_again(truth: Path, tmp_path: Path) -> None:
@@ -450,6 +491,24 @@ def test_a_worker_that_dies_or_hangs_is_an_error_and_another_goes_on(
     mischief()
     assert playing(tmp_path, todo).exit_code == 0
     assert records(tmp_path) == {k: r for k, r in records(truth).items() if k in records(tmp_path)}
+
+
+def test_what_gets_on_is_not_late_however_long_all_of_it_takes(
+        tmp_path: Path, mischief: Any) -> None:
+    mischief(slow=0.25)
+    todo = planned(episodes=1, tasks=("toy_points/0",), conditions=("clean",))
+    assert playing(tmp_path, todo, time_limit=1.3).errors == 0
+    (record,) = records(tmp_path).values()
+    assert 0.25 * record.steps > 1.5
+
+
+def test_what_cannot_be_sent_home_is_an_error_of_its_episodes() -> None:
+    ours, theirs = Pipe()
+    (spec, *_) = planned().specs
+    _send(theirs, Ended((spec,), (Done(None, lambda: None),)))  # type: ignore[arg-type]
+    answer = ours.recv()
+    assert answer.batch == (spec,) and (answer.error.phase, answer.error.error) in {
+        ("collect", "PicklingError"), ("collect", "AttributeError")}
 
 
 def test_a_copy_of_the_worker_that_a_policy_forks_off_answers_for_nobody(

@@ -9,8 +9,9 @@ import pytest
 
 from tests.toy.toy import Dark, Points, Seeker, Toy
 from vlabench.adapters.base import Actor
+from vlabench.listening import Keeper
 from vlabench.simulators.base import Variant
-from vlabench.stage import Done, Job, Stage
+from vlabench.stage import Done, Ended, Failed, Job, Stage
 from vlabench.types import EpisodeSpec, Task
 
 pytestmark = pytest.mark.usefixtures("toy_plugin")
@@ -51,3 +52,56 @@ def test_no_more_are_played_side_by_side_than_asked_for_and_possible(
     monkeypatch.setattr(Toy, "max_batch", possible)
     job = Job("toy", "plain", Actor(Seeker), {}, batch=asked)
     assert job.side_by_side(job.engine()) == batch
+
+
+class Sour(Keeper):
+    """Fails where it is told to."""
+
+    where = ""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._fail("making")
+
+    def on_step(self, *_: Any) -> None:
+        self._fail("step")
+
+    @property
+    def kept(self) -> None:
+        self._fail("kept")
+
+    def _fail(self, here: str) -> None:
+        if here == self.where:
+            raise ZeroDivisionError(here)
+
+
+@pytest.mark.parametrize("where", ["making", "step", "kept"])
+def test_a_keeper_that_fails_is_an_error_of_its_episode(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(Job("toy", "plain", Actor(Seeker, ("top",), 16, 2), {"clean": {}}, Sour))
+    batch = (EpisodeSpec(TASKS[0], "clean", 0),)
+    monkeypatch.setattr(Sour, "where", where)
+    (failed,) = stage.play(batch)
+    assert isinstance(failed, Failed) and (failed.phase, failed.error) == ("collect", "ZeroDivisionError")
+    assert failed.message.startswith(f"{where} [test_stage.py:")
+    monkeypatch.setattr(Sour, "where", "")
+    assert isinstance(stage.play(batch)[0], Done)
+
+
+def test_an_error_of_one_ends_its_batch_and_who_handed_it_out_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Toy, "max_batch", 3)
+    monkeypatch.setenv("TOY_MISCHIEF", '{"0/1": "step"}')
+    placed: list[int] = []
+    beats: list[int] = []
+    place = Points.place
+
+    def counted(self: Points, episodes: Sequence[EpisodeSpec]) -> None:
+        placed.append(len(episodes))
+        place(self, episodes)
+
+    monkeypatch.setattr(Points, "place", counted)
+    stage = Stage(Job("toy", "plain", Actor(Seeker, ("top",), 16, 2), {"clean": {}}), lambda: beats.append(0))
+    batch = tuple(EpisodeSpec(TASKS[0], "clean", index) for index in range(3))
+    ended = Ended(batch, stage.play(batch))
+    assert placed == [3] and len(beats) == 2  # reset, and one look
+    assert ended.results == (ended.error,) * 3 and ended.error is not None
+    assert (ended.error.phase, ended.error.message.partition(" [")[0]) == ("step", "mischief at step")

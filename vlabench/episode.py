@@ -67,13 +67,14 @@ def play(
     attempt = Attempt(scene, specs, perturbations, replan=replan, cameras=cameras, success=success,
                       listeners=listeners, clock=clock)
     attempt.start()
-    with _phase("reset"):
+    with phase("reset"):
         policy.reset(range(len(specs)), [choices(spec) for spec in specs])
+    with phase("collect"):
         for listener in listeners:
             listener.on_start(specs)
     while attempt.going:
         received = attempt.look()
-        with _phase("act"):
+        with phase("act"):
             rows = np.flatnonzero(attempt.running).tolist()
             decision = attempt.checked(policy.act(received if attempt.running.all() else received.rows(rows)))
         attempt.answer(received, decision)
@@ -81,8 +82,9 @@ def play(
             attempt.step(asked)
             if not attempt.going:
                 break
-    for listener in listeners:
-        listener.on_end(attempt.played())
+    with phase("collect"):
+        for listener in listeners:
+            listener.on_end(attempt.played())
     return attempt.played()
 
 
@@ -107,7 +109,7 @@ class Attempt:
         self.milestones: dict[str, Bools] = {}
         self.results: dict[int, Played] = {}
         self._since, self._seconds = clock(), np.zeros(len(specs))
-        with _phase("reset"):
+        with phase("reset"):
             self.slots = [Slot(spec, kinds, cameras) for spec, kinds in zip(specs, perturbations, strict=True)]
         self.views: Sequence[Scene] = [scene] * len(specs)
 
@@ -123,7 +125,7 @@ class Attempt:
 
     def start(self) -> None:
         """Place what the scenes hold, perturb them, and let them settle."""
-        with _phase("reset"):
+        with phase("reset"):
             touched = [slot.touches_scene for slot in self.slots]
             self.scene.renew()
             self.scene.place(self.specs)
@@ -132,14 +134,14 @@ class Attempt:
                 self.views = [self.scene.slot(b) for b in range(len(self.specs))]
             for slot in self.slots:
                 slot.begin(self.replan, self.cameras, self.scene.action_space)
-            with self._moving(np.flatnonzero(touched), at_start=True):
+            with self._moving(np.flatnonzero(touched), self._states(any(touched)), at_start=True):
                 for slot, view in zip(self.slots, self.views, strict=True):
                     slot.set_up(view)
             self.scene.settle()
 
     def look(self) -> Observation:
         """What the policy receives now: rendered, and perturbed for every copy that is still running."""
-        with _phase("observe"):
+        with phase("observe"):
             self._clean = self.scene.observe()
             received = _merged([slot.look(self._clean.slot(b), self.steps) if self.running[b] else self._clean.slot(b)
                                 for b, slot in enumerate(self.slots)], self.steps)
@@ -190,9 +192,10 @@ class Attempt:
 
     def answer(self, received: Observation, decision: Decision) -> None:
         """Tell the listeners what a look led to."""
-        for listener in self.listeners:
-            listener.on_look(self.steps, received, decision, self.running.copy())
-            listener.on_clean(self.steps, self._clean)
+        with phase("collect"):
+            for listener in self.listeners:
+                listener.on_look(self.steps, received, decision, self.running.copy())
+                listener.on_clean(self.steps, self._clean)
         self._film(self._clean)
 
     def step(self, asked: Floats) -> None:
@@ -201,7 +204,7 @@ class Attempt:
         if self.going and self.due:
             self._between_looks()
         elif self.filming and not self.going:
-            with _phase("observe"):
+            with phase("observe"):
                 self._film(self.scene.observe())
 
     def played(self) -> list[Played]:
@@ -210,7 +213,7 @@ class Attempt:
 
     def _execute(self, asked: Floats) -> None:
         before = self.running.copy()
-        with _phase("step"):
+        with phase("step"):
             executed = np.array([slot.act(asked[b], self.steps) if before[b] else self.scene.null_action
                                  for b, slot in enumerate(self.slots)], dtype=np.float64)
             outcome = self.scene.step(executed)
@@ -221,16 +224,24 @@ class Attempt:
                 so_far = self.milestones.setdefault(name, np.zeros_like(before))
                 so_far |= before & np.asarray(reached, dtype=bool)
             over = before & (self.once & (self.success == "once") | (self.steps >= self.limits))
-            self._tick(np.flatnonzero(before & ~over))
-            self._finish(np.flatnonzero(over))
-        for listener in self.listeners:
-            listener.on_step(self.steps - 1, asked, executed, outcome, before)
+            self._end_step(np.flatnonzero(over), np.flatnonzero(before & ~over))
+        with phase("collect"):
+            for listener in self.listeners:
+                listener.on_step(self.steps - 1, asked, executed, outcome, before)
 
-    def _finish(self, copies: npt.NDArray[np.intp]) -> None:
+    def _end_step(self, over: npt.NDArray[np.intp], going: npt.NDArray[np.intp]) -> None:
+        """The results of those that just ended, and mid-episode events of those that go on."""
+        movable = [b for b in going if self.slots[b].may_move(self.steps)]
+        states = self._states(bool(len(over) or movable))
+        if len(over):
+            self._finish(over, states)
+        with self._moving(movable, states, at_start=False):
+            for b in going:
+                self.slots[b].tick(self.views[b], self.steps)
+
+    def _finish(self, copies: npt.NDArray[np.intp], states: Sequence[str]) -> None:
         """Take the results of the episodes that just ended, before null actions move their copies on."""
-        if not len(copies):
-            return
-        states, now = self.scene.state_digest(), self.clock()
+        now = self.clock()
         self._seconds[self.running] += (now - self._since) / self.running.sum()  # what they shared since the last end
         self._since = now
         for b in copies:
@@ -247,7 +258,7 @@ class Attempt:
 
     def _between_looks(self) -> None:
         """Render for those who asked: perturbations that need this moment later, and film-makers."""
-        with _phase("observe"):
+        with phase("observe"):
             wanting = [int(b) for b in np.flatnonzero(self.running) if self.slots[b].wants_frame(self.steps)]
             if not wanting and not self.filming:
                 return
@@ -257,22 +268,21 @@ class Attempt:
         self._film(clean)
 
     def _film(self, clean: Observation) -> None:
-        for listener in self.listeners:
-            if listener.every_frame:
-                listener.on_frame(self.steps, clean)
+        with phase("collect"):
+            for listener in self.listeners:
+                if listener.every_frame:
+                    listener.on_frame(self.steps, clean)
 
-    def _tick(self, copies: npt.NDArray[np.intp]) -> None:
-        """Events in mid-episode."""
-        with self._moving([b for b in copies if self.slots[b].may_move(self.steps)], at_start=False):
-            for b in copies:
-                self.slots[b].tick(self.views[b], self.steps)
+    def _states(self, wanted: bool) -> Sequence[str]:
+        """The digests of now, which cost something."""
+        return self.scene.state_digest() if wanted else ()
 
     @contextmanager
-    def _moving(self, copies: Sequence[int] | npt.NDArray[np.intp], *, at_start: bool) -> Iterator[None]:
-        """Notes which of these copies are in another state afterwards; without any, no digest is made."""
-        before = self.scene.state_digest() if len(copies) else ()
+    def _moving(self, copies: Sequence[int] | npt.NDArray[np.intp], before: Sequence[str], *,
+                at_start: bool) -> Iterator[None]:
+        """Notes which of these copies are in another state afterwards than before; without any, no digest is made."""
         yield
-        after = self.scene.state_digest() if len(copies) else ()
+        after = self._states(bool(len(copies)))
         for b in copies:
             if before[b] != after[b]:
                 self.slots[b].scene_moved(at_start=at_start)
@@ -290,7 +300,7 @@ def _merged(slots: Sequence[Observation], step: int) -> Observation:
 
 
 @contextmanager
-def _phase(name: Phase) -> Iterator[None]:
+def phase(name: Phase) -> Iterator[None]:
     """Exceptions inside become EpisodeErrors of this phase."""
     try:
         yield

@@ -46,6 +46,22 @@ class Listener:
         """The episodes are over."""
 
 
+class Pulse(Listener):
+    """Calls `beat` whenever the episodes have got on: reset, looked, or made a step."""
+
+    def __init__(self, beat: Callable[[], None]) -> None:
+        self._beat = beat
+
+    def on_start(self, specs: Sequence[EpisodeSpec]) -> None:
+        self._beat()
+
+    def on_look(self, step: int, received: Observation, decision: Decision, running: Bools) -> None:
+        self._beat()
+
+    def on_step(self, step: int, asked: Floats, executed: Floats, outcome: Outcome, running: Bools) -> None:
+        self._beat()
+
+
 class Keeper(Listener, ABC):
     """A listener that brings something home from an episode: made anew for each, in the process that plays it.
 

@@ -26,5 +26,7 @@ def default_workers() -> int:
 
 
 def default_time_limit(spec: EpisodeSpec) -> float:
-    """Seconds: so generous (ten times what the slowest rendering takes) that only what hangs exceeds it."""
+    """Seconds without getting any further: so generous (ten times what a whole episode takes with the slowest
+    rendering) that only what hangs exceeds it.
+    """
     return 300.0 + 5.0 * spec.task.step_limit

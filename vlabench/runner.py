@@ -12,7 +12,7 @@ from vlabench.audit import ENOUGH, audit, check, unjudged
 from vlabench.card_types import PolicyCard
 from vlabench.conditions import named
 from vlabench.crew import Crew, Result
-from vlabench.errors import OptionError
+from vlabench.errors import AuditError, OptionError
 from vlabench.plan import Plan
 from vlabench.progress import Progress
 from vlabench.recorder import ActionRecorder, recording_path
@@ -81,8 +81,8 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
     """Play what `store` does not hold of `plan`, append a record an episode, then audit all records of the plan.
 
     engine: the simulator that the plan is of, on the store's asset pack. workers: see `processes`. record: keep the
-    policy's actions too, beside the records. time_limit: seconds that an episode may take, by default
-    `default_time_limit`. What was left out of the records on hand is told by `progress.note`.
+    policy's actions too, beside the records. time_limit: seconds after which a worker is stopped whose episodes get no
+    further, by default `default_time_limit`. What was left out of the records on hand is told by `progress.note`.
 
     Ctrl-C ends it early, in order; the summary says so. Raises OptionError; StoreError, when a record cannot be
     written; WorkerError, when workers do not start or do not live; AuditError, when a condition did not do what it
@@ -115,8 +115,13 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
             try:
                 with Crew(job, todo, min(workers, len(todo)), lambda spec: time_limit or default_time_limit(spec),
                           progress.note, "vlabench run --time-limit") as crew:
-                    for result in crew.results():
-                        book.enter(result)
+                    try:
+                        for result in crew.results():
+                            book.enter(result)
+                    except (KeyboardInterrupt, AuditError):  # of what ended together, all is kept
+                        for result in crew.ended:
+                            book.write(result)
+                        raise
             except KeyboardInterrupt:
                 interrupted = True
             finally:
@@ -146,22 +151,30 @@ class _Book:
         self._plan, self._policy, self._store, self._writer = plan, policy, store, writer
         self._versions, self._progress = versions, progress
         self._new: dict[str, list[EpisodeRecord]] = {}
+        self._written: set[Identity] = set()
 
     def enter(self, result: Result) -> None:
         """Put a result on record. Raises StoreError, and AuditError for a condition that plainly does not work."""
+        self.write(result)
+        fresh = self._new[result.spec.condition]
+        sound = [r for r in fresh if r.status != "error"]
+        if fresh[-1].status != "error" and len(sound) == ENOUGH:
+            conditions = {result.spec.condition: self._plan.conditions[result.spec.condition]}
+            check([finding for finding in audit(sound, conditions, self._policy.cameras) if finding.always])
+
+    def write(self, result: Result) -> None:
+        """Put a result on record, unless it is there already. Raises StoreError."""
         record = self._record(result)
+        if record.identity in self._written:
+            return
         if isinstance(result.answer, Done) and result.answer.kept is not None:
             path = recording_path(self._store.root, self._store.policy, self._store.assets, result.spec)
             result.answer.kept.save(path)
         self._writer.append(record)
+        self._written.add(record.identity)
         self.records[record.identity] = record
         self._progress.count(record.condition, record)
-        fresh = self._new.setdefault(record.condition, [])
-        fresh.append(record)
-        sound = [r for r in fresh if r.status != "error"]
-        if record.status != "error" and len(sound) == ENOUGH:
-            conditions = {record.condition: self._plan.conditions[record.condition]}
-            check([finding for finding in audit(sound, conditions, self._policy.cameras) if finding.always])
+        self._new.setdefault(record.condition, []).append(record)
 
     def summary(self, held: int, interrupted: bool) -> RunSummary:
         """How it went so far."""

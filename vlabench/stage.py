@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import traceback
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from vlabench import registry, weights
 from vlabench.adapters.base import Actor, TrainablePolicy
-from vlabench.episode import EpisodeError, play
+from vlabench.episode import EpisodeError, phase, play
 from vlabench.errors import VlabenchError, words_of
-from vlabench.listening import Keeper, Keepers
+from vlabench.listening import Keeper, Keepers, Listener, Pulse
 from vlabench.perturbations.base import Perturbation
 from vlabench.played import Played
 from vlabench.simulators.base import Scene, Simulator, Variant
@@ -99,21 +99,35 @@ class Failed:
 
 @dataclass(frozen=True)
 class Ended:
-    """What became of a batch that was handed out, episode by episode."""
+    """What became of a batch that was handed out, episode by episode: all are Done, or all Failed with one error.
+
+    Which of several episodes an error was the fault of nobody can tell; played one by one they show it.
+    """
 
     batch: Batch
     results: tuple[Done | Failed, ...]
 
+    @property
+    def error(self) -> Failed | None:
+        """The error that they all ended in, if they did."""
+        return next((result for result in self.results if isinstance(result, Failed)), None)
 
-Answer = Ready | Unready | Ended
+
+@dataclass(frozen=True)
+class Alive:
+    """The episodes in flight have got on since the last word."""
+
+
+Answer = Ready | Unready | Ended | Alive
 Message = Job | Batch | Renewal
 
 
 class Stage:
-    """What a worker holds: the policy, and the one scene that is open."""
+    """What a worker holds: the policy, and the one scene that is open. beat: called when episodes have got on."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, beat: Callable[[], None] | None = None) -> None:
         self.job = job
+        self._listeners: list[Listener] = [Pulse(beat)] if beat else []
         self.simulator = job.engine()
         self.policy = job.actor.make()
         self.policy.configure(self.simulator.action_space)
@@ -123,26 +137,25 @@ class Stage:
     def play(self, batch: Batch) -> tuple[Done | Failed, ...]:
         """Play episodes of one key side by side; opens their scene unless it is open, or has just seen an error.
 
-        What an error in a batch was the fault of nobody can tell: its episodes are then played again, one by one.
+        The results are those of `Ended`.
         """
-        actor = self.job.actor
         try:
-            scene = self._open(batch[0])
-        except (Exception, SystemExit) as error:
-            self.close_scene()
-            return (Failed("open", type(error).__name__, told(error)),) * len(batch)
-        kind = self.job.keeper
-        keepers = [kind(self.policy, actor.replan) for _ in batch] if kind else []
-        try:
-            played = play(scene, self.policy, batch, [self.job.chains[spec.condition] for spec in batch],
-                          replan=actor.replan, cameras=actor.cameras, success=self.simulator.success,
-                          listeners=[Keepers(keepers)] if keepers else [])
+            with phase("open"):
+                scene = self._open(batch[0])
+            return self._played(scene, batch)
         except EpisodeError as error:
             self.close_scene()
-            if len(batch) > 1:
-                return tuple(result for spec in batch for result in self.play((spec,)))
-            return (Failed(error.phase, type(error.cause).__name__, told(error.cause)),)
-        return tuple(Done(each, keepers[b].kept if keepers else None) for b, each in enumerate(played))
+            return (Failed(error.phase, type(error.cause).__name__, told(error.cause)),) * len(batch)
+
+    def _played(self, scene: Scene, batch: Batch) -> tuple[Done, ...]:
+        actor, kind = self.job.actor, self.job.keeper
+        with phase("collect"):
+            keepers = [kind(self.policy, actor.replan) for _ in batch] if kind else []
+        played = play(scene, self.policy, batch, [self.job.chains[spec.condition] for spec in batch],
+                      replan=actor.replan, cameras=actor.cameras, success=self.simulator.success,
+                      listeners=[*self._listeners, *([Keepers(keepers)] if keepers else [])])
+        with phase("collect"):
+            return tuple(Done(each, keepers[b].kept if keepers else None) for b, each in enumerate(played))
 
     def renew(self, renewal: Renewal) -> None:
         """Play by it."""

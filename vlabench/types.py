@@ -17,7 +17,8 @@ Image = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
 Status = Literal["success", "failure", "error"]
-Phase = Literal["open", "reset", "observe", "act", "step", "worker"]
+Phase = Literal["open", "reset", "observe", "act", "step", "collect", "worker"]
+"""Where an episode met an error; `collect`: in what listens to it and keeps something of it."""
 Success = Literal["once", "end"]
 """When an episode succeeds: its goal held at some step, or it held after the last one."""
 Count = Annotated[int, Field(ge=0, le=2**53)]

@@ -1,8 +1,9 @@
 """A worker process, both ends: `main` plays the episodes it is sent, `Worker` is the runner's handle on it.
 
 A worker is a fresh interpreter (OpenGL contexts made after a fork deadlock; a crash must not take the runner along)
-that talks over one pipe: it gets a Job, answers Ready, then answers every batch of EpisodeSpecs with Ended, and a
-Renewal with Ready. It ends when the pipe ends, and on Linux with its parent whatever that died of.
+that talks over one pipe: it gets a Job, answers Ready, then answers every batch of EpisodeSpecs with Ended, before
+which it says Alive now and then, and a Renewal with Ready. It ends when the pipe ends, and on Linux with its parent
+whatever that died of.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from multiprocessing.connection import Connection, Pipe
 
 from vlabench import arithmetic, weights
 from vlabench.files import Scratch
 from vlabench.offspring import die_with
-from vlabench.stage import Answer, Batch, Ended, Job, Message, Ready, Renewal, Stage, Unready, told
+from vlabench.stage import Alive, Answer, Batch, Ended, Failed, Job, Message, Ready, Renewal, Stage, Unready, told
 
 ENVIRONMENT = {
     **{name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
@@ -32,6 +33,8 @@ ENVIRONMENT = {
     "LP_NUM_THREADS": "0",  # Mesa draws in the thread that asks: handing over to another costs, most on busy cores
 }
 """One thread per worker: workers fill the cores, and the order in which threads add floats would change records."""
+PULSE = 0.5
+"""Seconds between two words that episodes get on, at least."""
 LAST_LINES = 15
 """Of a dead worker's output, for the user."""
 _BOOT = ("import json, sys; sys.path[:] = json.loads(sys.argv[3]); "
@@ -50,7 +53,7 @@ def main(handle: int, parent: int) -> None:
         assert isinstance(job, Job)
         weights.believe(job.read)
         try:
-            stage = Stage(job)
+            stage = Stage(job, _pulse(connection, own))
         except (Exception, SystemExit) as error:
             connection.send(_unready(error))
             return
@@ -60,7 +63,7 @@ def main(handle: int, parent: int) -> None:
             while True:
                 answer = _answer(stage, connection.recv())
                 _end_copies(own)
-                connection.send(answer)
+                _send(connection, answer)
                 if isinstance(answer, Unready):
                     return
         finally:
@@ -77,6 +80,31 @@ def _answer(stage: Stage, message: Message) -> Answer:
     except (Exception, SystemExit) as error:
         return _unready(error)
     return Ready()
+
+
+def _send(connection: Connection[Answer, Message], answer: Answer) -> None:
+    """What cannot be pickled is an error of the episodes that brought it home; nothing of it has been sent then."""
+    try:
+        connection.send(answer)
+    except Exception as error:
+        if isinstance(error, OSError) or not isinstance(answer, Ended):
+            raise
+        failed = Failed("collect", type(error).__name__, told(error))
+        connection.send(Ended(answer.batch, (failed,) * len(answer.batch)))
+
+
+def _pulse(connection: Connection[Answer, Message], own: int) -> Callable[[], None]:
+    """To be called when episodes have got on; says so to the runner."""
+    last = 0.0
+
+    def beat() -> None:
+        nonlocal last
+        if time.monotonic() - last >= PULSE:
+            _end_copies(own)
+            last = time.monotonic()
+            connection.send(Alive())
+
+    return beat
 
 
 def _unready(error: BaseException) -> Unready:
@@ -131,7 +159,7 @@ class Worker:
         return batch, self._took
 
     def give(self, key: Hashable, batch: Batch, time_limit: float) -> None:
-        """Hand episodes out; the worker has `time_limit` seconds for all of them."""
+        """Hand episodes out; the worker may be silent for `time_limit` seconds until they are over."""
         self.key, self.batch = key, batch
         self._send(batch, time_limit)
 
@@ -141,18 +169,26 @@ class Worker:
         self._send(renewal, time_limit)
 
     def take(self) -> Answer | None:
-        """The answer that has arrived, or None if the worker died instead of answering."""
+        """The answer or word that has arrived, or None if the worker died instead."""
         try:
             answer = self.connection.recv()
         except (EOFError, OSError):
             return None
-        self._took, self._busy = self.elapsed, False
+        if isinstance(answer, Alive):
+            self._heard = time.monotonic()
+        else:
+            self._took, self._busy = self.elapsed, False
         return answer
 
     @property
     def late(self) -> bool:
-        """Whether the time limit of what it is doing is over."""
-        return self._busy and self.elapsed > self.time_limit
+        """Whether it has been silent for longer than what it is doing may take."""
+        return self._busy and time.monotonic() - self._heard > self.time_limit
+
+    @property
+    def idle(self) -> bool:
+        """Whether it has nothing to do, so that nothing is to be heard from it."""
+        return not self._busy
 
     @property
     def dead(self) -> bool:
@@ -181,7 +217,8 @@ class Worker:
         return own
 
     def _send(self, message: Message, time_limit: float) -> None:
-        self.time_limit, self._since, self._busy = time_limit, time.monotonic(), True
+        self.time_limit, self._busy = time_limit, True
+        self._since = self._heard = time.monotonic()
         with contextlib.suppress(ConnectionError):  # it died: `take` will say so
             self.connection.send(message)
 

@@ -30,6 +30,9 @@ class Alone:
     def renew(self, renewal: Renewal) -> None:
         self.stage.renew(renewal)
 
+    def rest(self) -> None:
+        self.stage.close_scene()
+
     def results(self) -> Iterator[Result]:
         while self.specs:
             spec = self.specs.pop()

@@ -2,8 +2,9 @@
 
 The environment variable TOY_MISCHIEF holds JSON that says what goes wrong: "<task number>/<index>" → one of `reset`,
 `observe`, `act`, `step` (raise there), `nan` (an action that is none), `numb` (proprioception that is none), `quit`
-(sys.exit in the policy), `mute` (an exception without words), `segfault`, `exit`, `hang`, `fork`; and
-"open/<task number>", "construct" → `raise`, `exit` or `hang`. "pause" → seconds that every reset takes.
+(sys.exit in the policy), `mute` (an exception without words), `spoil` (the policy fails from then on), `segfault`,
+`exit`, `hang`, `fork`; and "open/<task number>", "construct" → `raise`, `exit` or `hang`. "pause" → seconds that every
+reset takes, "slow" → every step.
 """
 
 from __future__ import annotations
@@ -109,6 +110,7 @@ class Points(Scene):
 
     def step(self, actions: Floats) -> Outcome:
         self._fail("step")
+        time.sleep(mischief("slow") or 0.0)
         self.points = self.points + STEP * np.clip(actions[:, :2], -1, 1)
         self.steps += 1
         away = np.linalg.norm(self.points - self.goals, axis=1)
@@ -215,6 +217,7 @@ class Seeker(Policy):
         self.noise, self.chunk = noise, chunk
         self._draws: dict[int, Draws] = {}
         self._looks: dict[int, int] = {}
+        self._spoilt = False
 
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
         for slot, own in zip(slots, draws, strict=True):
@@ -239,6 +242,9 @@ class Seeker(Policy):
         kinds = [mischief(f"{number}/{index}") for index in range(STARTS if MISCHIEF in os.environ else 0)
                  if np.array_equal(start(number, index).astype(np.float32), obs.proprio[0])]
         kind = kinds[0] if kinds else None
+        self._spoilt |= kind == "spoil"
+        if self._spoilt:
+            raise RuntimeError("an earlier error broke this process")
         if kind == "act":
             raise KeyError("mischief at act")
         if kind == "quit":

@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
+from tests.toy.alone import Alone
 from tests.toy.chain import fresh as fresh_chain
 from tests.toy.gauss import Gauss, fresh
 from vlabench.card_types import PolicyCard, Weights
@@ -355,11 +356,16 @@ def test_what_a_user_can_get_wrong_is_said(card: Card, start: PolicyCard, tmp_pa
 @pytest.mark.usefixtures("alone")
 def test_a_trial_that_fails_costs_no_more_than_itself(card: Card, tmp_path: Path,
                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    rested: list[int] = []
+
     def broken(*_: object, **__: object) -> None:
+        assert rested
         raise WorkerError("no worker lives")
 
     monkeypatch.setattr(online, "trial", broken)
+    monkeypatch.setattr(Alone, "rest", lambda self: rested.append(len(self.specs)))
     trained(card("rloo", **{**RLOO, "iterations": 2, "trial": 1, "trial_every": 1}), tmp_path / "out")
+    assert rested == [0, 0]  # two crews at once would need the memory of both
     series = Curves(tmp_path / "out").series()
     assert len(series["success"][1]) == 2 and not [name for name in series if name.startswith("trial")]
 

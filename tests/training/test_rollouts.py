@@ -207,7 +207,9 @@ def test_a_worker_that_dies_costs_its_episode_and_no_more(start: PolicyCard, mon
 
 def test_workers_that_take_new_weights_play_what_fresh_ones_would(start: PolicyCard, tmp_path: Path,
                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other perturbations of the same name, too; so does one that replaces a worker which died."""
+    """Other perturbations of the same name, too; so does one that replaces a worker which died, or
+    was let go for a while.
+    """
     started: list[Worker] = []
 
     class Counted(Worker):
@@ -230,8 +232,10 @@ def test_workers_that_take_new_weights_play_what_fresh_ones_would(start: PolicyC
         collector.renew(turned(70.0), later)
         second = collector.play(todo[:2], Progress())
         assert len(started) == 1
+        collector.rest()
+        assert started[0].dead
         second |= collector.play(todo[2:], Progress())
-    assert list(second) == [todo[0], todo[1], todo[3]] and len(started) == 2
+    assert list(second) == [todo[0], todo[1], todo[3]] and len(started) == 3
     monkeypatch.setattr("vlabench.training.rollouts.Crew", Alone)
     content = (later / "gauss.safetensors").read_bytes()
     start.path.with_name("start.safetensors").write_bytes(content)

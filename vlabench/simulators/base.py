@@ -130,6 +130,8 @@ class Simulator(ABC):
     where none does."""
     max_batch: int = 1
     """How many episodes can be played side by side in one scene."""
+    max_workers: int | None = None
+    """How many workers there are at most, whatever was asked for: 1 where one fills the GPU. None: as many as asked."""
     revision: ClassVar[int] = 1
     """Part of every condition's digest: raised when the same episode comes to mean another one."""
     success: ClassVar[Success] = "once"

@@ -174,7 +174,9 @@ class Online(Method):
             place.curves.draw()
             raise
         place.display.note(_pace(number, len(gathered.outcomes), played - began, place.display.clock() - played))
-        if number == self.options.iterations or number % self.options.trial_every == 0:
+        last = number == self.options.iterations
+        if self.options.trial and (last or number % self.options.trial_every == 0):
+            collector.rest()  # its workers' memory is the trial's now
             values |= self._try(course, number)
         place.curves.add(number, values)
         told = ", ".join(f"{name} {value:.3g}" for name, value in values.items())
@@ -271,8 +273,6 @@ class Online(Method):
     def _try(self, course: Course, number: int) -> dict[str, float]:
         """Success by task set of the policy as it would be shipped; a trial that fails costs no more than itself."""
         options, place = self.options, course.place
-        if not options.trial:
-            return {}
         name = f"{place.card.name}-{number}"
         card = card_of(place.card, self._shipped(course, name), name)
         write_policy(card)

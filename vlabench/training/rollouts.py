@@ -143,6 +143,10 @@ class Collector:
         """
         self._crew.renew(Renewal(_chains(candidates), weights))
 
+    def rest(self) -> None:
+        """Let the workers go until the next `play`, which plays as if they had stayed."""
+        self._crew.rest()
+
     def play(self, specs: Sequence[EpisodeSpec], progress: Progress) -> dict[EpisodeSpec, Rollout]:
         """The rollouts of these episodes, without those that ended in an error, in the order of `specs`."""
         found: dict[EpisodeSpec, Rollout] = {}

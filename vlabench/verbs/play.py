@@ -24,7 +24,8 @@ def run(
     results: Results = Path("results"),
     record: Annotated[bool, typer.Option("--record", help="Keep the actions, for `vlabench replay`.")] = False,
     time_limit: Annotated[float | None, typer.Option(
-        metavar="SECONDS", help="For one episode; by default 300 and 5 for each step of its task's limit.")] = None,
+        metavar="SECONDS", help="A worker whose episodes get no further for so long is stopped; by default 300 and 5 "
+                                "for each step of their task's limit.")] = None,
     by_task: Annotated[bool, typer.Option("--by-task", help="A row for each task instead of each task set.")] = False,
     table: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table, too: .md or .csv.")] = None,
 ) -> None:

@@ -1,0 +1,48 @@
+"""Workers without processes, where a test needs a Crew and nothing that only a process can do."""
+
+from __future__ import annotations
+
+import time
+from multiprocessing.connection import Pipe
+from typing import Any, ClassVar
+
+from vlabench.stage import Ended, Job, Ready, Renewal, Stage
+from vlabench.worker import Worker
+
+
+class Near(Worker):
+    """Answers at once, in this process. died: set it, and the worker is found dead. made: all, for a test to empty."""
+
+    made: ClassVar[list[Near]] = []
+
+    def __init__(self, job: Job, time_limit: float) -> None:
+        self.ready, self.died, self.batch, self.key, self.renewal = True, False, (), None, None
+        self.finished = self.failures = 0
+        self.last_words = ""
+        self.batches: list[int] = []
+        self.limits: list[float] = []
+        self.time_limit, self._busy, self._took = time_limit, False, 0.0
+        self._since = self._heard = time.monotonic()
+        self._stage = Stage(job)
+        ours, self._theirs = Pipe()
+        self.connection: Any = ours
+        self.made.append(self)
+
+    @property
+    def dead(self) -> bool:
+        return self.died
+
+    def kill(self, grace: float = 0.0) -> str:
+        self.died = True
+        self.connection.close()
+        return "was killed by SIGKILL"
+
+    def _send(self, message: Any, time_limit: float) -> None:
+        self._busy = True
+        if isinstance(message, Renewal):
+            self._stage.renew(message)
+            self._theirs.send(Ready())
+            return
+        self.batches.append(len(message))
+        self.limits.append(time_limit)
+        self._theirs.send(Ended(message, self._stage.play(message)))
