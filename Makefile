@@ -40,10 +40,10 @@ test-official: .venv/.official ## the tests on LIBERO's own assets, once it has 
 check: .venv/.installed ## ruff, mypy and every card
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m vlabench.lint
+	$(BIN)/python -m vlabench.cards.check
 
 bench: .venv/.installed ## speed and memory
-	$(BIN)/python -m vlabench.bench
+	$(BIN)/python -m tests.speed
 
 .venv/.installed: pyproject.toml $(PINS) | .venv/.torch
 	$(PIP) install -c $(PINS) -e '.[libero,train,dev]'

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import settings
 
 from tests.places import TESTS
-from vlabench import arithmetic, cards, registry
+from vlabench import registry
 from vlabench.errors import RenderingError, VlabenchError
 from vlabench.simulators.libero import gl, packs
+from vlabench.util import kernels
 
 with contextlib.suppress(RenderingError):  # tests that draw fail by themselves where there is nothing to draw with
     gl.activate()  # before anything imports MuJoCo, which reads the choice once
@@ -23,7 +24,7 @@ settings.register_profile("patient", deadline=None, derandomize=True)
 settings.register_profile("searching", deadline=None, max_examples=2000)  # pytest --hypothesis-profile=searching
 settings.load_profile("patient")
 
-os.environ.update(arithmetic.environment())  # what tests compute themselves is to be what workers compute
+os.environ.update(kernels.environment())  # what tests compute themselves is to be what workers compute
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Without LIBERO's own assets, what is marked `official` is skipped."""
@@ -54,6 +55,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty checkout, which is also the current directory."""
     for folder in ("suites", "policies"):
         (tmp_path / folder).mkdir()
-    monkeypatch.setattr(cards, "_home", lambda: tmp_path)
+    monkeypatch.setattr("vlabench.cards.files._home", lambda: tmp_path)
     monkeypatch.chdir(tmp_path)
     yield tmp_path

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typer.testing import CliRunner, Result
 
 from tests.places import ROOT
-from vlabench.cli import app
-from vlabench.files import write_data
+from vlabench.cli.app import app
+from vlabench.util.files import write_data
 
 EARLIER = "**Of an earlier protocol.**"
 """What a page says at its head while the records behind it are older than the simulator's present revision."""

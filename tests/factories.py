@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+from vlabench.records.store import FORMAT
 from vlabench.simulators.base import Scene, Simulator, Variant
-from vlabench.store import FORMAT
 from vlabench.types import EpisodeRecord, Task
 
 

@@ -18,14 +18,14 @@ from gymnasium.utils.env_checker import check_env
 
 import vlabench.gym
 from tests.toy.toy import Dark, Toy
-from vlabench import registry
-from vlabench.conditions import named
-from vlabench.episode import play
+from vlabench.cards.conditions import named
+from vlabench.cards.find import find_condition, find_task
+from vlabench.episode.loop import play
+from vlabench.episode.recording import Recording, Replayed
 from vlabench.errors import OptionError, UnknownName, VlabenchError
+from vlabench.evaluation.preview import preview
 from vlabench.gym import EpisodeEnv
-from vlabench.lookup import find_condition, find_task
-from vlabench.preview import preview
-from vlabench.recorder import Recording, Replayed
+from vlabench.simulators.base import find_simulator
 from vlabench.types import EpisodeRecord, EpisodeSpec
 
 Floats = npt.NDArray[np.float32]
@@ -53,7 +53,7 @@ def record_of_the_loop(record: EpisodeRecord, todo: Floats, replan: int, cameras
                        size: int) -> EpisodeRecord:
     """The record of the same episode, played by the loop with the same actions."""
     task = find_task(record.task)
-    simulator = registry.simulator(task.simulator)(record.assets)
+    simulator = find_simulator(task.simulator)(record.assets)
     condition = find_condition(record.condition, task.simulator)
     recording = Recording(record.task, record.condition, record.index, record.seed, replan,
                           np.asarray(todo[: record.steps], dtype=np.float64), np.arange(0, record.steps, replan), "")

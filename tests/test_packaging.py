@@ -12,7 +12,8 @@ import pytest
 from packaging.requirements import Requirement
 
 from tests.places import ROOT
-from vlabench import cards, published
+from vlabench import cards
+from vlabench.cards import published
 from vlabench.simulators.libero import packs
 
 if sys.version_info >= (3, 11):
@@ -36,7 +37,7 @@ def test_an_installed_copy_finds_every_card_of_the_checkout(tmp_path: Path) -> N
         "print(vlabench.__file__)\n"
         "print(*c.suite_names())\nprint(*c.policy_names())\n"
         "print(c.load_suite('libero-joint').conditions['joint'].digest)\n"
-        "from vlabench import published\nprint(*published.papers())\n"
+        "from vlabench.cards import published\nprint(*published.papers())\n"
         "from vlabench.simulators.libero import packs\nprint(packs.PINS.read_text().count('--hash='))"
     )
     command, there = [sys.executable, "-c", code], {"PYTHONPATH": str(site)}

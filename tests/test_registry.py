@@ -11,8 +11,11 @@ import pytest
 
 from tests.factories import RUST, install
 from vlabench import registry
+from vlabench.adapters.base import Policy, find_adapter
 from vlabench.errors import PluginError, UnknownName
-from vlabench.perturbations.base import Perturbation
+from vlabench.perturbations.base import Perturbation, find_perturbation
+from vlabench.simulators.base import Simulator
+from vlabench.training.objectives.base import Objective
 
 
 @pytest.fixture
@@ -24,11 +27,12 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     registry.refresh()
 
 
-@pytest.mark.parametrize("kind", ["perturbation", "adapter", "simulator", "objective"])
-def test_every_built_in_name_has_its_class(kind: registry.Kind) -> None:
+@pytest.mark.parametrize(("kind", "contract"), [
+    ("perturbation", Perturbation), ("adapter", Policy), ("simulator", Simulator), ("objective", Objective)])
+def test_every_built_in_name_has_its_class(kind: registry.Kind, contract: type) -> None:
     assert registry.names(kind)
     for name in registry.names(kind):
-        assert registry.load(kind, name).__name__ == "".join(word.capitalize() for word in name.split("_"))
+        assert registry.load(kind, name, contract).__name__ == "".join(word.capitalize() for word in name.split("_"))
 
 
 def test_listing_imports_no_module_and_cards_none_of_the_heavy_libraries() -> None:
@@ -57,7 +61,7 @@ def test_a_name_is_a_module_or_a_package_with_a_module_of_the_kind(tmp_path: Pat
 
 def test_unknown_name_says_what_was_meant() -> None:
     with pytest.raises(UnknownName) as caught:
-        registry.perturbation("rotaton")
+        find_perturbation("rotaton")
     assert str(caught.value) == "unknown perturbation 'rotaton': did you mean 'rotation'?"
     assert caught.value.exit_code == 2
 
@@ -66,7 +70,7 @@ def test_an_installed_plug_in_is_found(site: Path) -> None:
     install(site, "rusty", {"vlabench.perturbations": {"rust": "rusty:Rust"}}, {"rusty.py": RUST})
     assert "rust" in registry.names("perturbation")
     assert "rusty" not in sys.modules
-    found = registry.perturbation("rust")
+    found = find_perturbation("rust")
     assert issubclass(found, Perturbation)
     assert found.model_validate({}).model_dump() == {"friction": 0.3}
 
@@ -103,7 +107,7 @@ def test_the_same_entry_point_seen_twice_is_one(site: Path) -> None:
 def test_a_broken_plug_in_is_named(site: Path, value: str, message: str) -> None:
     install(site, "odd", {"vlabench.adapters": {"odd": value}}, {})
     with pytest.raises(PluginError) as caught:
-        registry.adapter("odd")
+        find_adapter("odd")
     assert str(caught.value) == message
 
 
@@ -114,7 +118,7 @@ def test_a_broken_plug_in_is_named(site: Path, value: str, message: str) -> None
 def test_a_mistake_in_a_plug_ins_module_is_told_with_file_and_line(site: Path, code: str, message: str) -> None:
     install(site, "odd", {"vlabench.adapters": {"odd": "oddest:Odd"}}, {"oddest.py": code})
     with pytest.raises(PluginError) as caught:
-        registry.adapter("odd")
+        find_adapter("odd")
     said = str(caught.value)
     assert said.startswith(f"adapter 'odd' (oddest:Odd) cannot be imported: {message}")
     assert said.endswith("oddest.py:2]")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from vlabench.conditions import CLEAN
-from vlabench.evaluation import evaluate
+from vlabench.cards.conditions import CLEAN
+from vlabench.evaluation.run import evaluate
 
 CLEAN_FLOOR = 5
 """Of 8 clean episodes: at 85 % success one policy in fifty would have fewer. Physics and weights are the same

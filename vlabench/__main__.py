@@ -1,6 +1,6 @@
 """`python -m vlabench` is `vlabench`."""
 
-from vlabench.cli import main
+from vlabench.cli.app import main
 
 if __name__ == "__main__":
     main()

@@ -24,7 +24,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from vlabench.texts import safe, short
+from vlabench.util.text import safe, short
 
 
 class VlabenchError(Exception):

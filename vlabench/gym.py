@@ -22,11 +22,15 @@ import numpy.typing as npt
 from gymnasium import spaces
 from gymnasium.error import InvalidAction, ResetNeeded
 
-from vlabench import __version__, lookup, plan, provenance, registry
-from vlabench.conditions import CLEAN, named
-from vlabench.episode import Attempt
+from vlabench import __version__
+from vlabench.cards import find
+from vlabench.cards.conditions import CLEAN, named
+from vlabench.episode.chain import variant_of
+from vlabench.episode.loop import Attempt
 from vlabench.errors import OptionError, UnknownName, VlabenchError
-from vlabench.slot import variant_of
+from vlabench.evaluation import plan
+from vlabench.records import provenance
+from vlabench.simulators.base import find_simulator
 from vlabench.types import EpisodeRecord, EpisodeSpec, Image, Observation, won
 
 LONGEST_INSTRUCTION = 1000
@@ -62,14 +66,14 @@ class EpisodeEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.floating[Any]]]):
 
         Raises UnknownName, OptionError, UnsupportedError, and what the `check` of simulator and perturbations raises.
         """
-        self._task = lookup.find_task(task)
-        kind = registry.simulator(self._task.simulator)
+        self._task = find.find_task(task)
+        kind = find_simulator(self._task.simulator)
         self._simulator = kind(assets or kind.packs[0])
         self._cameras = tuple(kind.cameras if cameras is None else cameras)
         for camera in self._cameras:
             if camera not in kind.cameras:
                 raise UnknownName("camera", camera, kind.cameras)
-        self._condition = lookup.find_condition(condition, self._task.simulator, suite)
+        self._condition = find.find_condition(condition, self._task.simulator, suite)
         plan.check_offered(self._condition, self._simulator)
         for perturbation in self._condition.perturbations:
             perturbation.check(self._cameras, kind.action_space)
@@ -169,7 +173,7 @@ def _space_of(observation: Mapping[str, Any]) -> spaces.Dict:
 def register() -> None:
     """An environment for each task there is, as on import; for simulators that are installed later."""
     with contextlib.suppress(VlabenchError):  # of whose tasks none is here `make` and `vlabench list tasks` tell more
-        for task in lookup.all_tasks():
+        for task in find.all_tasks():
             name = f"vlabench/{task.task_set}-{task.number}"
             if name not in gymnasium.registry:
                 gymnasium.register(name, entry_point="vlabench.gym:EpisodeEnv", kwargs={"task": task.key})

@@ -20,17 +20,10 @@ import traceback
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Literal, TypeVar
 
-from vlabench import modules
 from vlabench.errors import PluginError, UnknownName, words_of
-
-if TYPE_CHECKING:
-    from vlabench.adapters.base import Policy
-    from vlabench.perturbations.base import Perturbation
-    from vlabench.simulators.base import Simulator
-    from vlabench.training.methods.base import Method
-    from vlabench.training.objectives.base import Objective
+from vlabench.util import modules
 
 Kind = Literal["perturbation", "adapter", "simulator", "method", "objective"]
 
@@ -38,11 +31,8 @@ FOLDERS: Mapping[Kind, str] = MappingProxyType(
     {"perturbation": "perturbations", "adapter": "adapters", "simulator": "simulators", "method": "training.methods",
      "objective": "training.objectives"}
 )
-BASES: Mapping[Kind, str] = MappingProxyType(
-    {"perturbation": "Perturbation", "adapter": "Policy", "simulator": "Simulator", "method": "Method",
-     "objective": "Objective"}
-)
 _HERE = Path(__file__).parent
+_Contract = TypeVar("_Contract")
 
 
 def names(kind: Kind) -> list[str]:
@@ -58,39 +48,14 @@ def target(kind: Kind, name: str) -> str:
     return found[name]
 
 
-def perturbation(name: str) -> type[Perturbation]:
-    """The class of a perturbation. Raises UnknownName, PluginError."""
-    return cast("type[Perturbation]", load("perturbation", name))
+def load(kind: Kind, name: str, contract: type[_Contract]) -> type[_Contract]:
+    """Import and return the class of a name, which must be one of the contract. Raises UnknownName, PluginError."""
+    return class_at(target(kind, name), f"{kind} {name!r}", contract)
 
 
-def adapter(name: str) -> type[Policy]:
-    """The class of an adapter. Raises UnknownName, PluginError."""
-    return cast("type[Policy]", load("adapter", name))
-
-
-def simulator(name: str) -> type[Simulator]:
-    """The class of a simulator. Raises UnknownName, PluginError."""
-    return cast("type[Simulator]", load("simulator", name))
-
-
-def method(name: str) -> type[Method]:
-    """The class of a training method. Raises UnknownName, PluginError."""
-    return cast("type[Method]", load("method", name))
-
-
-def objective(name: str) -> type[Objective]:
-    """The class of an objective. Raises UnknownName, PluginError."""
-    return cast("type[Objective]", load("objective", name))
-
-
-def load(kind: Kind, name: str) -> type[Any]:
-    """Import and return the class of a name. Raises UnknownName, PluginError."""
-    return class_at(kind, target(kind, name), f"{kind} {name!r}")
-
-
-def class_at(kind: Kind, where: str, who: str, beside: Path | None = None) -> type[Any]:
-    """Import and return the class `module:Class`. who: names it, for messages. beside: a folder in which its module is
-    looked for first. Raises PluginError.
+def class_at(where: str, who: str, contract: type[_Contract], beside: Path | None = None) -> type[_Contract]:
+    """Import and return the class `module:Class`, which must be one of the contract. who: names it, for messages.
+    beside: a folder in which its module is looked for first. Raises PluginError.
     """
     module_name, _, attribute = where.partition(":")
     try:
@@ -107,9 +72,8 @@ def class_at(kind: Kind, where: str, who: str, beside: Path | None = None) -> ty
         raise PluginError(f"{who} ({where}) cannot be imported: {_mistake(error)}") from error
     if found is None:
         raise PluginError(f"{who} ({where}): the module {module_name!r} has no class {attribute!r}")
-    base = getattr(importlib.import_module(f"vlabench.{FOLDERS[kind]}.base"), BASES[kind])
-    if not (isinstance(found, type) and issubclass(found, base)):
-        raise PluginError(f"{who}: {where} is not a subclass of {base.__module__}:{base.__name__}")
+    if not (isinstance(found, type) and issubclass(found, contract)):
+        raise PluginError(f"{who}: {where} is not a subclass of {contract.__module__}:{contract.__name__}")
     return found
 
 

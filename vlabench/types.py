@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from vlabench.texts import NAME
+from vlabench.util.text import NAME
 
 Image = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.floating[Any]]

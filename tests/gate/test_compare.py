@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from tests.leaderboard.made import policy_card, whole_suite, written
 from vlabench import cards
-from vlabench.cli import app
+from vlabench.cli.app import app
 from vlabench.errors import OptionError, UnknownName
 from vlabench.gate.compare import Choice, compare
 from vlabench.leaderboard.definitions import Definitions

@@ -15,14 +15,13 @@ from typer.testing import CliRunner
 from tests.factories import record
 from tests.leaderboard.made import policy_card
 from vlabench import stats
-from vlabench.cli import app
+from vlabench.cli.app import app
 from vlabench.errors import OptionError, WorkerError
 from vlabench.gate.compare import Choice
-from vlabench.gate.play import Match, play
-from vlabench.gate.player import Interrupted, Player
+from vlabench.gate.play import Interrupted, Match, Player, play
 from vlabench.gate.sequential import Trial
-from vlabench.progress import Progress
 from vlabench.types import EpisodeRecord
+from vlabench.util.progress import Progress
 
 TASKS = 4
 Outcome = Callable[[int, str, int], str]

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from vlabench.cli.gate import gate
 from vlabench.errors import OptionError, StoreError
 from vlabench.gate import report as reports
 from vlabench.gate.compare import Choice, Report
 from vlabench.gate.verdicts import Pairs, Terms, judge
-from vlabench.verbs.gating import gate
 
 
 def outcomes(condition: str, lost: int, of: int = 100) -> Pairs:

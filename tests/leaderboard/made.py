@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from vlabench import cards
-from vlabench.card_types import PolicyCard
-from vlabench.conditions import named
+from vlabench.cards.conditions import named
+from vlabench.cards.policy import PolicyCard
 from vlabench.leaderboard.definitions import Definition, Definitions
 from vlabench.leaderboard.manifest import MANIFEST
-from vlabench.leaderboard.reading import Submission
+from vlabench.leaderboard.submission import Submission
 from vlabench.leaderboard.submit import submit
-from vlabench.store import Store
+from vlabench.records.store import Store
 from vlabench.types import EpisodeRecord, Task
 
 Outcome = Callable[[str, str, int], bool]

@@ -14,12 +14,12 @@ from typer.testing import CliRunner
 from tests.leaderboard import made
 from tests.places import ROOT
 from vlabench import cards, stats
-from vlabench.cli import app
+from vlabench.cli.app import app
 from vlabench.errors import OptionError, OutdatedError, SubmissionError
-from vlabench.leaderboard import board, standings
+from vlabench.leaderboard import board, entries
 from vlabench.leaderboard.definitions import Definitions
 from vlabench.leaderboard.manifest import SCHEMA, Manifest
-from vlabench.leaderboard.reading import read
+from vlabench.leaderboard.submission import read
 from vlabench.leaderboard.submit import submit
 
 
@@ -178,7 +178,7 @@ def test_outdated_entries_are_listed_without_figures(folder: Path, monkeypatch: 
 @pytest.mark.slow
 def test_several_processes_read_what_one_reads(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = board.texts(folder)
-    monkeypatch.setattr(standings, "MANY", 2)
+    monkeypatch.setattr(entries, "MANY", 2)
     assert board.texts(folder) == alone
 
 

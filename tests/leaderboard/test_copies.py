@@ -13,7 +13,7 @@ from vlabench.errors import SubmissionError
 from vlabench.leaderboard import board
 from vlabench.leaderboard.copies import States, copies
 from vlabench.leaderboard.manifest import Manifest
-from vlabench.leaderboard.reading import read
+from vlabench.leaderboard.submission import read
 
 
 @pytest.fixture

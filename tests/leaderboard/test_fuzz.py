@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tests.leaderboard.made import altered
 from vlabench.errors import VlabenchError
 from vlabench.leaderboard.manifest import MANIFEST
-from vlabench.leaderboard.reading import read
-from vlabench.texts import safe
+from vlabench.leaderboard.submission import read
+from vlabench.util.text import safe
 
 EPISODES = tuple(f"records/policy-good/plain/toy_points/{name}.jsonl" for name in ("clean", "dark", "jolt"))
 CARDS = ("cards/policies/policy-good.toml", "cards/suites/toy.toml")

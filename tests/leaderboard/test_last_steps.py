@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.leaderboard.made import altered
-from tests.leaderboard.test_reading import JOLT, Change, Manifest
+from tests.leaderboard.test_submission import JOLT, Change, Manifest
 from vlabench.errors import SubmissionError
 from vlabench.leaderboard.definitions import Definitions, check_plausible
-from vlabench.leaderboard.reading import read
+from vlabench.leaderboard.submission import read
 
 
 def failures_turned(number: int) -> Change:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from vlabench import stats
+from vlabench.leaderboard.entries import Standing
 from vlabench.leaderboard.manifest import Manifest
 from vlabench.leaderboard.overall import groups
-from vlabench.leaderboard.reading import read
-from vlabench.leaderboard.standings import Standing
+from vlabench.leaderboard.submission import read
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 from tests.browser import chromium
 from vlabench.leaderboard import markdown, page
-from vlabench.markup import STYLE
+from vlabench.util.html import STYLE
 
 EVIL = "<img src=x onerror=alert(1)><script>alert(2)</script>\" onclick='alert(3)' [x](javascript:alert(4)) | `a` *b*"
 

@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 from tests.leaderboard.conftest import won
 from tests.leaderboard.made import VERSIONS, policy_card, whole_suite, written
 from vlabench import cards
-from vlabench.cli import app
+from vlabench.cli.app import app
 from vlabench.errors import OptionError, SubmissionError, UnknownName
 from vlabench.leaderboard.definitions import Definitions
-from vlabench.leaderboard.reading import Submission, read
+from vlabench.leaderboard.submission import Submission, read
 from vlabench.leaderboard.submit import submit
-from vlabench.store import Store
+from vlabench.records.store import Store
 from vlabench.types import EpisodeRecord
 
 Edit = Callable[[list[EpisodeRecord]], list[EpisodeRecord]]

@@ -13,12 +13,14 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.leaderboard import made
-from vlabench import cards, plan, registry, runner
-from vlabench.cli import app
+from vlabench import cards
+from vlabench.cli.app import app
 from vlabench.errors import SubmissionError
+from vlabench.evaluation import plan, run
 from vlabench.leaderboard import board
 from vlabench.leaderboard.submit import submit
-from vlabench.store import Store
+from vlabench.records.store import Store
+from vlabench.simulators.base import find_simulator
 
 REPRODUCED: dict[str, Any] = {"what": "reproduced", "agreed": 3, "share": 1.0, "band": 0.05,
                               "rerun": {"value": 0.0, "low": -0.04, "high": 0.04}}
@@ -222,13 +224,13 @@ def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A leaderboard with one submission that was really played, and is known here by its policy's name."""
     path = made.policy_card(tmp_path / "policies", "seeker")
     policy, suite = cards.load_policy(str(path)), cards.load_suite("toy")
-    engine = registry.simulator("toy")("plain")
-    runner.run(plan.make(suite, policy, engine), policy, engine,
+    engine = find_simulator("toy")("plain")
+    run.run(plan.make(suite, policy, engine), policy, engine,
                Store(tmp_path / "results", "seeker", "plain"), workers=1)
     submit(tmp_path / "results", str(path), "toy", name="mine", contact="me",
            out=tmp_path / "board" / "submissions" / "mine")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("vlabench.provenance.revision", lambda folder: "0" * 40)  # also where there is no git
+    monkeypatch.setattr("vlabench.records.provenance.revision", lambda folder: "0" * 40)  # also where there is no git
     return tmp_path / "board"
 
 
@@ -276,13 +278,13 @@ def test_what_shows_nothing_is_not_recorded(played: Path) -> None:
 ])
 def test_records_need_a_name_and_a_board_before_anything_is_played(played: Path, monkeypatch: pytest.MonkeyPatch,
                                                                    more: list[str], reason: str) -> None:
-    monkeypatch.setattr(runner, "run", lambda *_, **__: pytest.fail("played"))
+    monkeypatch.setattr(run, "run", lambda *_, **__: pytest.fail("played"))
     found = command(*more)
     assert found.exit_code == 2 and reason in " ".join(found.stderr.split()) and "mend: " in found.stderr
 
 
 def test_code_without_a_revision_records_nothing(played: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "run", lambda *_, **__: pytest.fail("played"))
-    monkeypatch.setattr("vlabench.provenance.revision", lambda folder: None)
+    monkeypatch.setattr(run, "run", lambda *_, **__: pytest.fail("played"))
+    monkeypatch.setattr("vlabench.records.provenance.revision", lambda folder: None)
     found = command("--record", "--by", "me", "--board", "board")
     assert found.exit_code == 2 and "this vlabench is not in a git checkout" in " ".join(found.stderr.split())

@@ -15,13 +15,15 @@ from typer.testing import CliRunner
 
 from tests.leaderboard.made import altered, policy_card
 from tests.places import ROOT
-from vlabench import cards, plan, registry, runner, stats
-from vlabench.cli import app
+from vlabench import cards, registry, stats
+from vlabench.cli.app import app
 from vlabench.errors import OptionError, OutdatedError, SubmissionError
-from vlabench.leaderboard.reading import read
+from vlabench.evaluation import plan, run
+from vlabench.leaderboard.submission import read
 from vlabench.leaderboard.submit import submit
 from vlabench.leaderboard.verify import Difference, Verification, compare, verify
-from vlabench.store import Store
+from vlabench.records.store import Store
+from vlabench.simulators.base import find_simulator
 
 CLEAN = "records/seeker/plain/toy_points/clean.jsonl"
 
@@ -38,9 +40,9 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
         registry.refresh()
         path = policy_card(folder / "policies", "seeker")
         policy, suite = cards.load_policy(str(path)), cards.load_suite("toy")
-        engine = registry.simulator("toy")("plain")
+        engine = find_simulator("toy")("plain")
         planned = plan.make(suite, policy, engine)
-        runner.run(planned, policy, engine, Store(folder / "results", "seeker", "plain"), workers=1)
+        run.run(planned, policy, engine, Store(folder / "results", "seeker", "plain"), workers=1)
         submit(folder / "results", str(path), "toy", name="mine", contact="me", out=entry)
     registry.refresh()
     return entry
@@ -110,10 +112,10 @@ def test_episodes_that_end_in_errors_here_are_said_to(played: Path, card: Path,
 
 
 def test_ctrl_c_leaves_no_verdict(played: Path, card: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stopped(*_: object, **__: object) -> runner.RunSummary:
-        return runner.RunSummary(3, 0, 0, 0, 0, (), 1.0, interrupted=True)
+    def stopped(*_: object, **__: object) -> run.RunSummary:
+        return run.RunSummary(3, 0, 0, 0, 0, (), 1.0, interrupted=True)
 
-    monkeypatch.setattr(runner, "run", stopped)
+    monkeypatch.setattr(run, "run", stopped)
     found = check(played, card, sample=3)
     assert found.exit_code == 130 and len(found.failed) == 3 and found.failed[0].endswith(": interrupted")
 
@@ -170,7 +172,7 @@ def rerun(sample: int, gained: int, total: int = 2000, failed: int = 0, interrup
 
 
 def test_a_rerun_within_the_band_is_reproduced_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vlabench.provenance.revision", lambda folder: f"of {folder.name}")
+    monkeypatch.setattr("vlabench.records.provenance.revision", lambda folder: f"of {folder.name}")
     found = rerun(400, 8)
     assert found.rerun.high < 0.05 and found.exit_code == 0 and found.shows == "reproduced"
     assert "success, rerun − submitted: +2.0 [+" in str(found)
@@ -207,7 +209,7 @@ def test_with_the_very_same_versions_nothing_may_differ() -> None:
 def test_the_submitted_card_is_never_made_into_a_policy(played: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only a card that lies here is: a submission's own could name any adapter, with any options."""
     made: list[Path] = []
-    monkeypatch.setattr("vlabench.card_types.PolicyCard.make", lambda card: made.append(card.path))
+    monkeypatch.setattr("vlabench.cards.policy.PolicyCard.make", lambda card: made.append(card.path))
     with pytest.raises(SubmissionError, match="unknown policy"):
         verify(played)
     assert made == []

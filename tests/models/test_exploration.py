@@ -8,8 +8,7 @@ import scipy.stats
 import torch
 
 from vlabench.errors import OptionError
-from vlabench.models.bins import BinnedActions
-from vlabench.models.exploration import NormalActions, explored
+from vlabench.models.distributions import BinnedActions, NormalActions, explored
 
 
 def test_a_normal_around_the_mean_is_scipy_s() -> None:

@@ -11,8 +11,7 @@ import torch
 from tests.nano_sizes import sizes
 from vlabench.errors import DataError
 from vlabench.models import checkpoint
-from vlabench.models.nano import Inputs, NanoVLA
-from vlabench.models.vision import Eye
+from vlabench.models.nano import Eye, Inputs, NanoVLA
 
 TEXTS = ["put the bowl on the stove", "turn on the stove", "open the drawer"]
 CONFIG = sizes(image_size=64, words=("bowl", "drawer", "on", "open", "put", "stove", "the", "turn"),

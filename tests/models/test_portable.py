@@ -15,9 +15,9 @@ torch = pytest.importorskip("torch", reason="needs the extra `train`")
 from torch import nn  # noqa: E402
 
 from tests.nano_sizes import sizes  # noqa: E402
-from vlabench import arithmetic  # noqa: E402
 from vlabench.models import portable  # noqa: E402
 from vlabench.models.nano import NanoVLA  # noqa: E402
+from vlabench.util import kernels  # noqa: E402
 
 SHIM = """
 int mkl_serv_intel_cpu_true(void) { return INTEL; }
@@ -49,14 +49,14 @@ def acted(folder: Path, intel: int) -> list[str]:
     source, shim = folder / "shim.c", folder / f"shim{intel}.so"
     source.write_text(SHIM)
     subprocess.run(["cc", "-shared", "-fPIC", f"-DINTEL={intel}", "-o", str(shim), str(source)], check=True)
-    environment = {**os.environ, **arithmetic.environment(), "LD_PRELOAD": str(shim), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, **kernels.environment(), "LD_PRELOAD": str(shim), "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-c", ACT], capture_output=True, text=True, check=True, env=environment)
     return done.stdout.split()
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 @pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="a build of torch without MKL")
-@pytest.mark.skipif(arithmetic.chosen() != arithmetic.NAME, reason="another processor, or kernels of one's own")
+@pytest.mark.skipif(kernels.chosen() != kernels.NAME, reason="another processor, or kernels of one's own")
 def test_actions_do_not_depend_on_the_maker_of_the_processor(tmp_path: Path) -> None:
     """MKL is told that this is another maker's; that PyTorch's own actions change shows that it believes it."""
     (amd_torch, amd), (intel_torch, intel) = acted(tmp_path, 0), acted(tmp_path, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlabench.models.text import LENGTH, PAD, Vocabulary
+from vlabench.models.nano import LENGTH, PAD, Vocabulary
 
 SMALL = Vocabulary.of(["put the bowl on the stove", "turn on the stove"])
 

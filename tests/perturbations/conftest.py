@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from vlabench.perturbations._cost import scene_picture
+from tests.speed.perturbations import scene_picture
 from vlabench.seeding import Draws
 from vlabench.types import Image, Observation
 

@@ -13,20 +13,20 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from tests.speed.perturbations import frame_cost
 from vlabench import registry
 from vlabench.errors import UnknownName
-from vlabench.perturbations._cost import frame_cost
 from vlabench.perturbations._image import DrawnPerturbation, ImagePerturbation
-from vlabench.perturbations.base import Perturbation
+from vlabench.perturbations.base import Perturbation, find_perturbation
 from vlabench.seeding import Draws
 from vlabench.simulators.libero.interface import SPACE
 from vlabench.types import Floats, Observation
 
 CAMERAS = ("agentview", "wrist")
 NAMES = registry.names("perturbation")
-IMAGES = [name for name in NAMES if issubclass(registry.perturbation(name), ImagePerturbation)]
+IMAGES = [name for name in NAMES if issubclass(find_perturbation(name), ImagePerturbation)]
 GRADED = [name for name in IMAGES if name != "camera_loss"]
-DRAWN = [name for name in IMAGES if issubclass(registry.perturbation(name), DrawnPerturbation)]
+DRAWN = [name for name in IMAGES if issubclass(find_perturbation(name), DrawnPerturbation)]
 NEUTRAL: dict[str, dict[str, Any]] = {
     "shift": {"fraction": 0.0}, "rotation": {"degrees": 0.0}, "color_jitter": {"low": 1.0, "high": 1.0},
     "occlusion": {"side": 0.0}, "erasing": {"area": 0.0}, "sensor_noise": {"sigma": 0.0},
@@ -94,7 +94,7 @@ def test_the_sixteen_are_there() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_card_facts(name: str) -> None:
-    cls = registry.perturbation(name)
+    cls = find_perturbation(name)
     assert list(cls.severities) == [1, 2, 3, 4, 5]
     assert cls.paper is None or cls.paper in cls.severities
     assert cls.group in {"observation", "action", "timing", "sensor", "fault", "language"}
@@ -113,7 +113,7 @@ def test_keeps_shape_and_type_and_leaves_its_input_alone(
     name: str, height: int, width: int, draws: MakeDraws, look: Look
 ) -> None:
     for severity in (1, 5):  # what goes in is write-protected: writing into it raises
-        played = play(registry.perturbation(name).at(severity), draws(1), look, 9, height=height, width=width)
+        played = play(find_perturbation(name).at(severity), draws(1), look, 9, height=height, width=width)
         for obs in played.seen:
             assert list(obs.images) == list(CAMERAS)
             for image in obs.images.values():
@@ -123,14 +123,14 @@ def test_keeps_shape_and_type_and_leaves_its_input_alone(
         for action in played.done:
             assert action.shape == (7,) and action.dtype == np.float32
             assert np.abs(action).max() <= 1
-    wide = registry.perturbation(name).at(3)
+    wide = find_perturbation(name).at(3)
     wide.begin(draws(0), 1, CAMERAS, SPACE)
     assert wide.action(asked(0).astype(np.float64), 0, draws(0)).dtype == np.float64
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_repeatable(name: str, draws: MakeDraws, look: Look) -> None:
-    used = registry.perturbation(name).at(5)
+    used = find_perturbation(name).at(5)
     first = play(used, draws(0), look)
     before = str(np.random.get_state())
     other = play(used, draws(1), look)  # the same instance begins anew
@@ -138,7 +138,7 @@ def test_repeatable(name: str, draws: MakeDraws, look: Look) -> None:
     assert play(used, draws(0), look).same(first)
     assert play(used.fresh(), draws(0), look).same(first)
     np.random.seed(123)
-    assert play(registry.perturbation(name).at(5), draws(0), look).same(first)
+    assert play(find_perturbation(name).at(5), draws(0), look).same(first)
     if name not in {"jpeg", "action_delay", "observation_delay", "gripper_fault", "camera_loss"}:  # nothing drawn there
         assert not other.same(first)
 
@@ -149,7 +149,7 @@ def test_repeatable(name: str, draws: MakeDraws, look: Look) -> None:
 def test_changes_what_it_says_and_nothing_else(
     name: str, replan: int, severity: int, draws: MakeDraws, look: Look
 ) -> None:
-    perturbation = registry.perturbation(name).at(severity)
+    perturbation = find_perturbation(name).at(severity)
     channels = perturbation.channels(CAMERAS)
     assert channels
     ever, first = dict.fromkeys(channels, 0), dict.fromkeys(channels, 0)
@@ -167,7 +167,7 @@ def test_changes_what_it_says_and_nothing_else(
 
 @pytest.mark.parametrize("name", sorted(NEUTRAL))
 def test_neutral_parameters_change_nothing(name: str, draws: MakeDraws, look: Look) -> None:
-    neutral = registry.perturbation(name)(**NEUTRAL[name])
+    neutral = find_perturbation(name)(**NEUTRAL[name])
     played = play(neutral, draws(0), look)
     assert not any(any(changed) for changed in differences(played, look).values())
     assert not neutral.certain and not neutral.from_start
@@ -180,7 +180,7 @@ def test_severities_go_further_and_further(name: str, draws: MakeDraws, look: Lo
         total = 0.0
         for index in range(12):
             obs = look(0, 128, 128)
-            seen = play(registry.perturbation(name).at(severity), draws(index), look, 1, height=128, width=128).seen[0]
+            seen = play(find_perturbation(name).at(severity), draws(index), look, 1, height=128, width=128).seen[0]
             total += sum(float(np.abs(seen.images[c].astype(float) - obs.images[c]).mean()) for c in CAMERAS)
         distance.append(total)
     assert distance == sorted(distance) and distance[4] > 1.3 * distance[0] > 0
@@ -191,7 +191,7 @@ def test_severities_go_further_and_further(name: str, draws: MakeDraws, look: Lo
 def test_severities_share_their_draws(name: str, draw: str, draws: MakeDraws, look: Look) -> None:
     drawn = []
     for severity in range(1, 6):
-        perturbation = registry.perturbation(name).at(severity, draw=draw)
+        perturbation = find_perturbation(name).at(severity, draw=draw)
         assert isinstance(perturbation, DrawnPerturbation)
         perturbation.begin(draws(4), 8, CAMERAS, SPACE)
         drawn.append(perturbation.drawn(look(8).images["wrist"][0], "wrist", 8, draws(4)).tolist())
@@ -202,14 +202,14 @@ def test_severities_share_their_draws(name: str, draw: str, draws: MakeDraws, lo
 def test_realised_is_json_and_there(name: str, draws: MakeDraws, look: Look) -> None:
     variants: list[dict[str, Any]] = [{}, {"draw": "step"}, {"independent": True}]
     for parameters in variants[: 3 if name in DRAWN else 1]:
-        realised = play(registry.perturbation(name).at(3, **parameters), draws(2), look).realised
+        realised = play(find_perturbation(name).at(3, **parameters), draws(2), look).realised
         assert realised and json.loads(json.dumps(realised)) == realised
 
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_held_or_new_and_shared_or_independent(name: str, draws: MakeDraws, look: Look) -> None:
     def first_and_later(**parameters: Any) -> tuple[Observation, Observation]:
-        perturbation = registry.perturbation(name).at(4, **parameters)
+        perturbation = find_perturbation(name).at(4, **parameters)
         rng, obs = draws(0), look(0)
         obs = obs.replace(images=dict.fromkeys(CAMERAS, obs.images["wrist"]))
         perturbation.begin(rng, 1, CAMERAS, SPACE)
@@ -226,7 +226,7 @@ def test_held_or_new_and_shared_or_independent(name: str, draws: MakeDraws, look
 
 @pytest.mark.parametrize("name", IMAGES)
 def test_cameras(name: str, draws: MakeDraws, look: Look) -> None:
-    cls = registry.perturbation(name)
+    cls = find_perturbation(name)
     one = cls.at(5, cameras=("wrist",))
     assert one.channels(CAMERAS) == {"images/wrist"}
     seen = play(one, draws(0), look, 1).seen[0]
@@ -253,6 +253,6 @@ def yardstick() -> float:
 @pytest.mark.parametrize("name", NAMES)
 def test_costs_less_than_a_power_of_the_picture(name: str) -> None:
     """`make bench` holds the target in milliseconds; beside the yardstick a slow or busy machine is forgiven."""
-    perturbation = registry.perturbation(name).at(5)
+    perturbation = find_perturbation(name).at(5)
     ratios = [frame_cost(perturbation, 256, looks=30) / len(CAMERAS) / yardstick() for _ in range(3)]
     assert min(ratios) <= 1.0

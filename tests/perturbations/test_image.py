@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from vlabench.errors import RenderingError
-from vlabench.opencv import check_opencv
 from vlabench.perturbations.color_jitter import ColorJitter
 from vlabench.perturbations.rotation import Rotation
 from vlabench.types import Image
+from vlabench.util.opencv import check_opencv
 
 
 def test_opencv_works_here() -> None:

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from tests.perturbations.conftest import CAMERAS
-from vlabench import cards, published, registry
+from vlabench import cards
+from vlabench.cards import published
+from vlabench.evaluation.preview import preview
 from vlabench.perturbations._image import DrawnPerturbation
+from vlabench.perturbations.base import find_perturbation
 from vlabench.perturbations.erasing import Erasing
-from vlabench.preview import preview
 from vlabench.seeding import Draws
 
 DRAWS = 1000
@@ -34,7 +36,7 @@ def told(suite: str) -> str:
 
 def kept(name: str, draws: Callable[[int], Draws]) -> list[float]:
     """The share of a white picture that each of many draws leaves; of erasing, what its blocks do not cover."""
-    kind = registry.perturbation(name)()
+    kind = find_perturbation(name)()
     assert isinstance(kind, DrawnPerturbation)
     units = [draws(index).episode().random(kind.units) for index in range(DRAWS)]
     if isinstance(kind, Erasing):
@@ -50,7 +52,7 @@ def test_too_many_held_draws_of_colour_are_unreadable_for_the_published_success(
     those of the suite's 2,000 episodes, on the first look at a task of each set.
     """
     pytest.importorskip("libero", reason="needs the extra `libero`")
-    jitter = registry.perturbation("color_jitter")()
+    jitter = find_perturbation("color_jitter")()
     assert isinstance(jitter, DrawnPerturbation)
     lost = []
     for cell in preview("libero-clean", tmp_path / "looks.png", cameras=CAMERAS, size=96):

@@ -11,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.perturbations.conftest import CAMERAS
-from vlabench import registry
 from vlabench.perturbations._losses import SHORT, early_looks, in_a_row, scattered
-from vlabench.perturbations.base import Perturbation
+from vlabench.perturbations.base import Perturbation, find_perturbation
 from vlabench.seeding import Draws
 from vlabench.simulators.libero.interface import SPACE
 from vlabench.types import Observation
@@ -53,7 +52,7 @@ def test_a_fault_acts_in_episodes_of_sixty_steps(
     name: str, parameters: dict[str, Any], replan: int, draws: Callable[[int], Draws]
 ) -> None:
     for severity in range(1, 6):
-        fault = registry.perturbation(name).at(severity, **parameters)
+        fault = find_perturbation(name).at(severity, **parameters)
         acted = sum(any(changed(fault.fresh(), draws(index), replan, 20 + index % 21)) for index in range(EPISODES))
         assert acted >= 0.95 * EPISODES, (severity, acted)
 
@@ -69,7 +68,7 @@ def test_the_share_is_the_severity_s(name: str, replan: int, draws: Callable[[in
     """
     mode = {"mode": "flicker"} if name == "gripper_fault" else {}
     for severity in range(1, 6):
-        fault = registry.perturbation(name).at(severity, **mode)
+        fault = find_perturbation(name).at(severity, **mode)
         share = getattr(fault, SHARES[name])
         for steps, near, episodes in ((520, 0.02, 12), (SHORT, 0.06, 100)):
             found = [np.mean([*changed(fault.fresh(), draws(k), replan, 30, steps)][name == "frame_drop":])

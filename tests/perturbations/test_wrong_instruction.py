@@ -9,8 +9,8 @@ import pytest
 from scipy.stats import binomtest, chisquare
 
 from tests.factories import record
-from vlabench.audit import audit
-from vlabench.conditions import Condition, Part
+from vlabench.cards.conditions import Condition, Part
+from vlabench.evaluation.audit import audit
 from vlabench.perturbations.wrong_instruction import LIBERO_GOAL, WrongInstruction
 from vlabench.seeding import Draws
 
@@ -41,6 +41,6 @@ def test_a_few_episodes_without_it_are_no_fault_of_a_small_share() -> None:
 
 
 def test_they_are_libero_goal_s_instructions() -> None:
-    package = pytest.importorskip("vlabench.simulators.libero.package")
+    package = pytest.importorskip("vlabench.simulators.libero.hf_libero")
     pytest.importorskip("libero")
     assert LIBERO_GOAL == tuple(package.instruction(name) for name in package.task_names("libero_goal"))

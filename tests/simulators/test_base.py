@@ -12,20 +12,21 @@ import pytest
 from tests.factories import install
 from tests.toy.alone import Alone
 from tests.toy.rail import SIZE, Rail, Track
-from vlabench import assets, registry
+from vlabench import registry
 from vlabench.adapters.base import Actor
 from vlabench.adapters.expert import Expert
 from vlabench.adapters.random import Random
 from vlabench.adapters.still import Still
-from vlabench.demos import collect as collecting
-from vlabench.demos.collect import Recipe, collect
-from vlabench.doctor import diagnose
+from vlabench.cards.find import find_task, find_tasks
+from vlabench.cli import assets
+from vlabench.cli.doctor import diagnose
+from vlabench.episode.listening import Bools, Keeper
+from vlabench.episode.player import Done, Job, Stage
 from vlabench.errors import AssetsError, OptionError, UnknownName, UnsupportedError
-from vlabench.listening import Bools, Keeper
-from vlabench.lookup import find_task, find_tasks
 from vlabench.perturbations.action_noise import ActionNoise
 from vlabench.perturbations.base import Perturbation
-from vlabench.stage import Done, Job, Stage
+from vlabench.training.demos import collect as collecting
+from vlabench.training.demos.collect import Recipe, collect
 from vlabench.types import EpisodeSpec, Floats, Outcome
 
 TASK = Rail("bare").tasks("rails")[0]

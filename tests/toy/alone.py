@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from typing_extensions import Self
 
-from vlabench.crew import Result
-from vlabench.stage import Job, Renewal, Stage
+from vlabench.episode.player import Job, Renewal, Stage
+from vlabench.episode.pool import Result
 from vlabench.types import EpisodeSpec
 
 

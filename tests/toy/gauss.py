@@ -11,8 +11,7 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from vlabench.adapters.base import TrainablePolicy
-from vlabench.models.bins import BinnedActions, centres
-from vlabench.models.exploration import drawn, explored
+from vlabench.models.distributions import BinnedActions, centres, drawn, explored
 from vlabench.seeding import Draws
 from vlabench.types import Decision, Observation
 

@@ -6,8 +6,8 @@ import time
 from multiprocessing.connection import Pipe
 from typing import Any, ClassVar
 
-from vlabench.stage import Ended, Job, Ready, Renewal, Stage
-from vlabench.worker import Worker
+from vlabench.episode.player import Ended, Job, Ready, Renewal, Stage
+from vlabench.episode.worker import Worker
 
 
 class Near(Worker):

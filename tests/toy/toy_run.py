@@ -7,11 +7,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from vlabench import cards, plan
+from vlabench import cards
 from vlabench.errors import VlabenchError
-from vlabench.progress import progress
-from vlabench.runner import run
-from vlabench.store import Store
+from vlabench.evaluation import plan
+from vlabench.evaluation.run import run
+from vlabench.records.store import Store
+from vlabench.util.progress import progress
 
 
 def main(results: str, suite: str, workers: str, time_limit: str = "60") -> int:

@@ -13,8 +13,8 @@ import pytest
 from tests.places import TESTS
 from tests.toy.alone import Alone
 from vlabench import registry
-from vlabench.card_types import PolicyCard
 from vlabench.cards import load_policy
+from vlabench.cards.policy import PolicyCard
 
 PLUGIN = TESTS / "toy" / "learning"
 HEAD = """
@@ -75,6 +75,6 @@ def toml(value: Any) -> str:
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker processes, and no pictures of curves."""
-    monkeypatch.setattr("vlabench.training.rollouts.Crew", Alone)
-    monkeypatch.setattr("vlabench.training.trial.Crew", Alone)
+    monkeypatch.setattr("vlabench.training.rl.rollouts.Crew", Alone)
+    monkeypatch.setattr("vlabench.training.rl.trial.Crew", Alone)
     monkeypatch.setattr("vlabench.training.curves.Curves.draw", lambda self: None)

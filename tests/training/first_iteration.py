@@ -20,21 +20,20 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 from torch.nn.grad import conv2d_input, conv2d_weight
 
-from vlabench import registry
 from vlabench.adapters.base import TrainablePolicy
-from vlabench.card_types import PolicyCard
 from vlabench.cards import load_policy
+from vlabench.cards.policy import PolicyCard
+from vlabench.episode.resources import processes
 from vlabench.errors import CardError, VlabenchError
 from vlabench.models import portable
-from vlabench.models.exploration import explored
-from vlabench.resources import processes
-from vlabench.training.contexts import Gathered
+from vlabench.models.distributions import explored
 from vlabench.training.curves import Curves
 from vlabench.training.display import Display
-from vlabench.training.learner import Learner
-from vlabench.training.methods.base import Workplace
-from vlabench.training.online import Course, Online
-from vlabench.training.samples import Samples
+from vlabench.training.methods._online import Course, Online
+from vlabench.training.methods.base import Workplace, find_method
+from vlabench.training.rl.contexts import Gathered
+from vlabench.training.rl.learner import Learner
+from vlabench.training.rl.samples import Samples
 
 Convert = Callable[[Tensor], Tensor]
 TAIL = 1 << 13
@@ -132,7 +131,7 @@ def row(name: str, method: Online, course: Course, gathered: Gathered, *, device
 def method_of(card: PolicyCard) -> Online:
     """How a card trains. Raises CardError if not from rollouts."""
     if card.training is not None:
-        kind = registry.method(card.training.method)
+        kind = find_method(card.training.method)
         method = kind(kind.Options.model_validate_json(json.dumps(card.training.options)))
         if isinstance(method, Online):
             return method

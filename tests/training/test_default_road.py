@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.training.test_sft import TINY
+from tests.training.methods.test_sft import TINY
 from vlabench.cards import load_policy
-from vlabench.cli import app
+from vlabench.cli.app import app
 
 
 @pytest.mark.slow

@@ -11,24 +11,23 @@ import pytest
 import torch
 
 from tests.nano_sizes import sizes
-from vlabench import lookup
-from vlabench.card_types import PolicyCard
-from vlabench.cards import load_policy
-from vlabench.demos.collect import Recipe, collect
+from vlabench.cards import find, load_policy
+from vlabench.cards.policy import PolicyCard
 from vlabench.models import checkpoint
 from vlabench.models.nano import NanoVLA
 from vlabench.perturbations.action_noise import ActionNoise
 from vlabench.perturbations.rotation import Rotation
-from vlabench.progress import Progress
 from vlabench.simulators.libero.scene import LiberoScene
 from vlabench.simulators.libero.simulator import Libero
-from vlabench.training import run as training
+from vlabench.training import train as training
 from vlabench.training.curves import Curves
-from vlabench.training.rollouts import Assignment, Collector
+from vlabench.training.demos.collect import Recipe, collect
+from vlabench.training.rl.rollouts import Assignment, Collector
 from vlabench.types import EpisodeSpec
+from vlabench.util.progress import Progress
 
 pytestmark = pytest.mark.slow
-TASK = lookup.find_tasks("libero", patterns=["libero_goal/7"])[0]
+TASK = find.find_tasks("libero", patterns=["libero_goal/7"])[0]
 SIZE = 32
 HEAD = f"""
 title = "Tiny"

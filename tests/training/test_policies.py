@@ -10,9 +10,10 @@ import pytest
 
 from tests.places import ROOT
 from vlabench import cards, registry
-from vlabench.lineage import DEFAULTS, PARENTS, Seen, seen
-from vlabench.noise import ACTION, NEUTRAL
-from vlabench.training.online import OnlineOptions
+from vlabench.cards.lineage import DEFAULTS, PARENTS, Seen, seen
+from vlabench.cards.noise import ACTION, NEUTRAL
+from vlabench.training.methods._online import OnlineOptions
+from vlabench.training.methods.base import find_method
 
 TRAINED = [name for name in cards.policy_names() if cards.load_policy(name).training]
 ONLINE = [name for name in TRAINED if name != "nano-sft"]
@@ -24,7 +25,7 @@ SETS = {"libero_spatial", "libero_object", "libero_goal", "libero_10"}
 def options(name: str) -> OnlineOptions:
     training = cards.load_policy(name).training
     assert training is not None
-    made = registry.method(training.method).Options.model_validate_json(json.dumps(training.options))
+    made = find_method(training.method).Options.model_validate_json(json.dumps(training.options))
     assert isinstance(made, OnlineOptions)
     return made
 
@@ -48,7 +49,7 @@ def test_what_was_seen_in_training_follows_from_the_card(name: str) -> None:
 @pytest.mark.parametrize("method", registry.names("method"))
 def test_a_method_s_defaults_are_those_that_cards_are_read_by(method: str) -> None:
     """Who trained on what is told without loading methods, so a default that says something has to be known there."""
-    for key, field in registry.method(method).Options.model_fields.items():
+    for key, field in find_method(method).Options.model_fields.items():
         if key in (*PARENTS, "task_sets", "noise") and not field.is_required():
             assert field.default == DEFAULTS.get(method, {}).get(key), key
 
@@ -114,5 +115,5 @@ def test_an_ablation_s_card_says_how_it_is_made(path: Path) -> None:
     card = cards.load_policy(str(path))
     assert card.training is not None and card.weights is None and card.train is not None
     assert re.split(" --(?:data|seed)", card.train)[0] == f"vlabench train --policy results/ablations/{path.name}"
-    registry.method(card.training.method).Options.model_validate_json(json.dumps(card.training.options))
+    find_method(card.training.method).Options.model_validate_json(json.dumps(card.training.options))
     assert not card.trained_on and ACTION in seen(card).perturbations and not seen(card).unknown

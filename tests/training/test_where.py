@@ -16,18 +16,18 @@ from tests.factories import install
 from tests.toy import rail
 from tests.toy.alone import Alone
 from tests.toy.gauss import Gauss
-from tests.training.test_online import RLOO
+from tests.training.methods.test_online import RLOO
 from vlabench import registry
 from vlabench.adapters.nano import Nano
-from vlabench.card_types import PolicyCard
 from vlabench.cards import load_policy
-from vlabench.demos import collect as collecting
-from vlabench.demos.collect import Recipe, collect
+from vlabench.cards.policy import PolicyCard
 from vlabench.errors import CardError, OptionError, UnsupportedError
-from vlabench.training import run as training
-from vlabench.training.data import batches
+from vlabench.training import train as training
+from vlabench.training.demos import collect as collecting
+from vlabench.training.demos.collect import Recipe, collect
+from vlabench.training.demos.data import batches
 from vlabench.training.methods import sft
-from vlabench.training.trial import trial
+from vlabench.training.rl.trial import trial
 from vlabench.training.where import where
 from vlabench.types import ActionSpace, EpisodeSpec
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from vlabench import registry
 from vlabench.errors import CardError
 from vlabench.seeding import Draws
 from vlabench.types import ActionSpace, Decision, Floats, Observation
@@ -128,12 +129,12 @@ class TrainablePolicy(Policy):
     """A policy that training methods can change: a torch module whose actions are a distribution.
 
     Its constructor takes `weights`, a file or a folder; `decode`, which is "sample" or "normal" where actions are to be
-    drawn; and `temperature`: what they are drawn from, `models.exploration.explored` says. The methods keep the graph,
-    so that what they return can be differentiated.
+    drawn; and `temperature`: what they are drawn from, `models.distributions.explored` says. The methods keep the
+    graph, so that what they return can be differentiated.
 
     module: its parameters. auxiliary: what `encode` gives beside the embedding. Where actions are drawn, the decision's
     extras have `log_probs` and `means`, float32 [B, T, D], of the distribution that they were drawn from
-    (`models.exploration.drawn`).
+    (`models.distributions.drawn`).
     """
 
     module: torch.nn.Module
@@ -187,3 +188,8 @@ class TrainablePolicy(Policy):
     def value(self, obs: Observation, embedding: torch.Tensor | None = None) -> torch.Tensor:
         """Expected return [B]; `embedding` as in `distribution`. Raises TypeError for a policy without a critic."""
         raise TypeError(f"{type(self).__name__} has no critic, which alone could tell a value")
+
+
+def find_adapter(name: str) -> type[Policy]:
+    """The class of an adapter. Raises UnknownName, PluginError."""
+    return registry.load("adapter", name, Policy)

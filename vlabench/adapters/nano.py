@@ -11,15 +11,15 @@ from pydantic import ValidationError
 
 from vlabench.adapters.base import Facts, Foundation, TrainablePolicy
 from vlabench.errors import CardError, DataError, MissingExtra, OptionError
-from vlabench.files import write_data
-from vlabench.problems import one_line_each
 from vlabench.seeding import Draws
 from vlabench.types import Decision, Observation
+from vlabench.util.files import write_data
+from vlabench.util.messages import one_line_each
 
 if TYPE_CHECKING:
     import torch
 
-    from vlabench.models.bins import BinnedActions
+    from vlabench.models.distributions import BinnedActions
     from vlabench.models.nano import NanoVLA, Trunk
 
 Decoding = Literal["mean", "mode", "sample", "normal"]
@@ -59,7 +59,7 @@ class Nano(TrainablePolicy):
         """Chunks of actions, float64 [B, T, D]."""
         import torch
 
-        from vlabench.models.exploration import drawn, explored
+        from vlabench.models.distributions import drawn, explored
 
         with torch.inference_mode():
             bins = self.distribution(obs)
@@ -115,8 +115,7 @@ class Nano(TrainablePolicy):
         import torch
 
         from vlabench.models import checkpoint
-        from vlabench.models.nano import NanoConfig, NanoVLA
-        from vlabench.models.text import Vocabulary
+        from vlabench.models.nano import NanoConfig, NanoVLA, Vocabulary
 
         given = {"cameras": data.cameras, "image_size": data.image_size, "action_size": data.action_size,
                  "proprio_mean": data.proprio_mean, "proprio_std": data.proprio_std,

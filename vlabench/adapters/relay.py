@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vlabench.adapters.base import Policy
+from vlabench.adapters.base import Policy, find_adapter
 from vlabench.errors import OptionError
-from vlabench.registry import adapter
 from vlabench.seeding import Draws
 from vlabench.types import ActionSpace, Decision, Floats, Observation
 
@@ -25,7 +24,7 @@ class Relay(Policy):
         if not stages or any(later <= earlier for earlier, later in zip([0, *ends], ends, strict=False)):
             raise OptionError(f"the stages of a relay must end at growing steps, not {stages}\n"
                               "  mend: stages = [[\"random\", 40], [\"expert\", 0]]")
-        self._stages = [(adapter(name)(), end) for name, end in stages]
+        self._stages = [(find_adapter(name)(), end) for name, end in stages]
 
     def configure(self, space: ActionSpace) -> None:
         """All stages are told."""

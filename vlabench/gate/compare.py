@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vlabench import cards, stats
-from vlabench.card_types import SuiteCard
+from vlabench.cards.suite import SuiteCard
 from vlabench.errors import OptionError, UnknownName
 from vlabench.gate.sides import Side, address, sides
 from vlabench.gate.verdicts import EXIT, Finding, Terms, judge, overall, paired
-from vlabench.gather import superseded
-from vlabench.store import listed
+from vlabench.records.read import superseded
+from vlabench.records.store import listed
 from vlabench.types import EpisodeRecord
-from vlabench.wording import counted
+from vlabench.util.text import counted
 
 
 @dataclass(frozen=True)

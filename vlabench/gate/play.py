@@ -9,22 +9,24 @@ little, and there is no such test: all rounds are played, and judged once.
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlabench import plan
 from vlabench.cards import load_suite
 from vlabench.errors import OptionError
+from vlabench.evaluation import plan, run
+from vlabench.evaluation.plan import Options, Plan
 from vlabench.gate.compare import Choice, Report, difference_notes
-from vlabench.gate.player import Interrupted, Player
 from vlabench.gate.sequential import SEEN, Contest, Trial
 from vlabench.gate.sides import Side, address, sides
 from vlabench.gate.verdicts import Finding, Pairs, finding_of, judge, paired
-from vlabench.plan import Options, Plan
-from vlabench.progress import Progress
-from vlabench.types import Success
-from vlabench.wording import counted
+from vlabench.simulators.base import find_simulator
+from vlabench.types import EpisodeRecord, Success, won
+from vlabench.util.progress import Progress
+from vlabench.util.text import counted
 
 FIRST_PAIRS = 32
 """Pairs of a condition's first batch, in whole rounds, SEEN at least: fewer seldom decide, and each batch starts
@@ -38,7 +40,7 @@ def play(baseline: str, candidate: str, choice: Choice, results: Path = Path("re
 
     baseline, candidate: as `sides.address` reads them; the candidate is its policy as the card has it now. The
     baseline is played too, where the card still means the version that is compared; else its records must do.
-    episodes: rounds at most, by default the suite's. workers, progress: as for `runner.run`.
+    episodes: rounds at most, by default the suite's. workers, progress: as for `evaluation.run.run`.
 
     Raises OptionError, and what cards, plan and runner raise. Ctrl-C ends it in order; the report says so.
     """
@@ -171,3 +173,69 @@ class Match:
         saved = f", {100 * (1 - played / lacking):.0f} % saved" if lacking else ""
         return (f"played {played} of the {counted(lacking, 'episode')} not on record{saved}; the verdict rests on "
                 f"{counted(looked, 'pair')}")
+
+
+class Interrupted(Exception):
+    """Ctrl-C in mid-run; what was played stays on record."""
+
+
+class Player:
+    """Knows episodes by condition and round, the index that they have in every task.
+
+    own: the plan by which this side can play, None if it has only what is on record. common: the plan of what is
+    compared; both sides play its tasks and conditions. played: episodes so far.
+    """
+
+    def __init__(self, side: Side, own: Plan | None, common: Plan, seed: int) -> None:
+        self.side, self.played = side, 0
+        self._own, self._common, self._seed = own, common, seed
+        self._digests = {name: condition.digest for name, condition in common.conditions.items()}
+        self._refresh()
+
+    def rounds(self, condition: str) -> int:
+        """How many rounds of a condition there can be, from the first on without a gap."""
+        if self._own is not None:
+            return self._common.episodes
+        return next((number for number in range(self._common.episodes)
+                     if self.lacking(condition, range(number, number + 1))), self._common.episodes)
+
+    def lacking(self, condition: str, rounds: Iterable[int]) -> list[tuple[str, str, int]]:
+        """The episodes of these rounds that have no record yet, as (task, condition, index)."""
+        return [(task.key, condition, index) for index in rounds for task in self._common.tasks
+                if (task.key, condition, index) not in self._records]
+
+    def steps(self, condition: str, rounds: Iterable[int]) -> int:
+        """The control steps that playing these rounds takes at most."""
+        limits = {task.key: task.step_limit for task in self._common.tasks}
+        return sum(limits[task] for task, _, _ in self.lacking(condition, rounds))
+
+    def play(self, condition: str, rounds: Iterable[int], workers: int | None, progress: Progress) -> None:
+        """Play what these rounds lack. Raises Interrupted, and what `evaluation.run.run` raises."""
+        wanted = set(self.lacking(condition, rounds))
+        if not wanted:
+            return
+        assert self._own is not None and self.side.card is not None
+        specs = tuple(spec for spec in self._own.specs if (spec.task.key, spec.condition, spec.index) in wanted)
+        part = dataclasses.replace(self._own, specs=specs, tasks=tuple(dict.fromkeys(spec.task for spec in specs)),
+                                   conditions={condition: self._own.conditions[condition]})
+        engine = find_simulator(specs[0].task.simulator)(self.side.store.assets)
+        summary = run.run(part, self.side.card, engine, self.side.store, workers=workers, progress=progress)
+        self.played += summary.played
+        self._refresh()
+        if summary.interrupted:
+            raise Interrupted
+
+    def outcomes(self, condition: str, number: int) -> list[bool | None]:
+        """Of a round that is whole: whether each task's episode succeeded; None for an error."""
+        records = [self._records[task.key, condition, number] for task in self._common.tasks]
+        return [None if record.status == "error" else won(record, self._common.success) for record in records]
+
+    def of_rounds(self, condition: str, count: int) -> list[EpisodeRecord]:
+        """The records of the first rounds."""
+        return [self._records[task.key, condition, index] for task in self._common.tasks for index in range(count)]
+
+    def _refresh(self) -> None:
+        task_sets = dict.fromkeys(task.task_set for task in self._common.tasks)
+        reading = self.side.store.read(task_sets, self._digests, self.side.digest)
+        self._records = {(record.task, record.condition, record.index): record
+                         for record in reading.records.values() if record.seed == self._seed}

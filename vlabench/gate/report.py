@@ -15,7 +15,7 @@ from vlabench.errors import OptionError, StoreError
 from vlabench.gate.compare import Report
 from vlabench.gate.power import POWER, Visible
 from vlabench.gate.verdicts import Finding, TaskLoss
-from vlabench.wording import counted
+from vlabench.util.text import counted
 
 WORDS = {"no regression": "no regression", "regression": "REGRESSION", "undecided": "inconclusive"}
 """Verdict → what is said."""

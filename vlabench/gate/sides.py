@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vlabench import cards
-from vlabench.card_types import PolicyCard
+from vlabench.cards.policy import PolicyCard
 from vlabench.errors import OptionError, UnknownName
-from vlabench.parsing import json_line
-from vlabench.problems import shown
-from vlabench.store import RUNS, Store, content_of
+from vlabench.records.store import RUNS, Store, content_of
 from vlabench.types import EpisodeRecord
-from vlabench.wording import counted
+from vlabench.util.messages import shown
+from vlabench.util.parsing import json_line
+from vlabench.util.text import counted
 
 _VERSION = re.compile("@([0-9a-f]{4,64})$")
 

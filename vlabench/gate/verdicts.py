@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from vlabench import stats
+from vlabench.evaluation.run import MAX_ERRORS
 from vlabench.gate.power import Visible, further_episodes, tasks_needed, visible
-from vlabench.runner import MAX_ERRORS
 from vlabench.types import EpisodeRecord, Success, won
-from vlabench.wording import counted
+from vlabench.util.text import counted
 
 Episode = tuple[str, int]
 """(task, index): what both sides' seeds have in common."""

@@ -9,17 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from vlabench import cards, published, stats
-from vlabench.card_types import SuiteCard
-from vlabench.conditions import CLEAN
+from vlabench import cards, stats
+from vlabench.cards import published
+from vlabench.cards.conditions import CLEAN
+from vlabench.cards.suite import SuiteCard
 from vlabench.errors import OptionError, StoreError
 from vlabench.leaderboard import markdown, page
+from vlabench.leaderboard.entries import Standing, standings
 from vlabench.leaderboard.manifest import SCHEMA, SUBMISSIONS, schema
 from vlabench.leaderboard.overall import groups
 from vlabench.leaderboard.ranking import Rank, ranks
-from vlabench.leaderboard.standings import Standing, standings
 from vlabench.leaderboard.verifications import CLASSES, Verified
-from vlabench.problems import shown
+from vlabench.util.messages import shown
 
 JSON, MARKDOWN, PAGE = "board.json", "board.md", "index.html"
 DIGITS = 5

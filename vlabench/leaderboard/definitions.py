@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from vlabench import cards
-from vlabench.audit import audit
-from vlabench.card_types import PolicyCard, SuiteCard
-from vlabench.conditions import Condition, named
+from vlabench.cards.conditions import Condition, named
+from vlabench.cards.policy import PolicyCard
+from vlabench.cards.suite import SuiteCard
 from vlabench.errors import OutdatedError, SubmissionError, UnknownName
+from vlabench.evaluation.audit import audit
+from vlabench.evaluation.plan import choose_tasks
 from vlabench.leaderboard.manifest import ConditionForm, Manifest
-from vlabench.plan import choose_tasks
-from vlabench.texts import shows
 from vlabench.types import EpisodeRecord, Success, Task, won
-from vlabench.wording import counted
+from vlabench.util.text import counted, shows
 
 MEND = "mend: play the suite as it is here, and submit again"
 LAST_STEP, FEW = 0.1, 5

@@ -17,11 +17,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
-from vlabench.card_types import EPISODES
 from vlabench.cards import SUBMISSION
-from vlabench.conditions import condition_digest
-from vlabench.texts import LINE, MARKS, NAME, check_told_apart, file_name, line
+from vlabench.cards.conditions import condition_digest
+from vlabench.cards.schema import EPISODES
 from vlabench.types import Success, TaskKey
+from vlabench.util.text import LINE, MARKS, NAME, check_told_apart, file_name, line
 
 MANIFEST = SUBMISSION
 SUBMISSIONS = "submissions"

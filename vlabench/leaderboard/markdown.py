@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import unescape
 from typing import Any
 
-from vlabench.leaderboard.words import (
+from vlabench.leaderboard.text import (
     HOW,
     OVERALL,
     PUBLISHED,

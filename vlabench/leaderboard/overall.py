@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from vlabench import stats
+from vlabench.leaderboard.entries import Standing
 from vlabench.leaderboard.ranking import Met, Rank, acquainted, among, strengths
-from vlabench.leaderboard.standings import Standing
 
 Played = tuple[str, str | None]
 """A condition's digest and the success that counts: what is the same where episodes are compared."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vlabench.leaderboard.words import (
+from vlabench.leaderboard.text import (
     HOW,
     OVERALL,
     PUBLISHED,
@@ -21,7 +21,7 @@ from vlabench.leaderboard.words import (
     size,
     verified,
 )
-from vlabench.markup import Html, cell, drawn, page, sortable, tag, together
+from vlabench.util.html import Html, cell, drawn, page, sortable, tag, together
 
 Table = Mapping[str, Any]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vlabench import provenance
 from vlabench.errors import OptionError, StoreError
-from vlabench.files import PACKAGE
 from vlabench.leaderboard.manifest import SUBMISSIONS
 from vlabench.leaderboard.verifications import VERIFICATIONS, VerificationForm
-from vlabench.problems import shown
-from vlabench.texts import shows
+from vlabench.records import provenance
+from vlabench.util.files import PACKAGE
+from vlabench.util.messages import shown
+from vlabench.util.text import shows
 
 
 def signer(submission: Path, record: bool, by: str | None, board: Path, seed: int | None = None) -> str | None:

@@ -13,18 +13,20 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from vlabench import cards, plan, provenance, registry, store
-from vlabench.card_types import PolicyCard
+from vlabench import cards
+from vlabench.adapters.base import find_adapter
+from vlabench.cards.policy import PolicyCard
 from vlabench.errors import OptionError, StoreError, SubmissionError
+from vlabench.evaluation import plan
+from vlabench.evaluation.plan import Plan
 from vlabench.leaderboard.definitions import Definition, Definitions, check_plausible
 from vlabench.leaderboard.manifest import MANIFEST, FileForm, Manifest
-from vlabench.leaderboard.reading import Submission, rates, read
-from vlabench.plan import Plan
-from vlabench.problems import one_line_each, shown
-from vlabench.store import Store
-from vlabench.texts import why_no_name
+from vlabench.leaderboard.submission import Submission, rates, read
+from vlabench.records import provenance, store
+from vlabench.records.store import Store
 from vlabench.types import EpisodeRecord
-from vlabench.wording import counted
+from vlabench.util.messages import one_line_each, shown
+from vlabench.util.text import counted, why_no_name
 
 NAMED = 5
 """Episodes that a message names."""
@@ -104,7 +106,7 @@ def _manifest(name: str, contact: str, notes: str, policy: PolicyCard, definitio
     """Without files yet. Raises OptionError for a name, contact or notes that cannot be."""
     fields = {
         "format": 1, "name": name, "contact": contact, "notes": notes, "created": provenance.now()[:10],
-        "policy": policy.name, "policy_digest": policy.digest, "revision": registry.adapter(policy.adapter).revision,
+        "policy": policy.name, "policy_digest": policy.digest, "revision": find_adapter(policy.adapter).revision,
         "simulator": definition.card.simulator, "assets": pack, "suite": definition.card.name,
         "episodes": definition.card.episodes, "success": definition.card.success, "tasks": tuple(definition.tasks),
         "conditions": definition.conditions,

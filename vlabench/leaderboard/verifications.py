@@ -18,11 +18,10 @@ from typing_extensions import Self
 
 from vlabench.errors import SubmissionError
 from vlabench.leaderboard.manifest import MOST, Count, Form, Name, Sha256, Text
-from vlabench.leaderboard.reading import bytes_of
-from vlabench.parsing import Unreadable, strict_json
-from vlabench.problems import one_line_each, shown
-from vlabench.texts import check_told_apart, why_no_name
-from vlabench.wording import counted
+from vlabench.leaderboard.submission import bytes_of
+from vlabench.util.messages import one_line_each, shown
+from vlabench.util.parsing import Unreadable, strict_json
+from vlabench.util.text import check_told_apart, counted, why_no_name
 
 VERIFICATIONS = "verifications"
 Shown = Literal["replayed", "reproduced"]

@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from vlabench import __version__, cards, plan, provenance, runner, stats
-from vlabench.card_types import PolicyCard
+from vlabench import __version__, cards, stats
+from vlabench.cards.policy import PolicyCard
 from vlabench.errors import CardError, OptionError, SubmissionError, UnknownName, VlabenchError
-from vlabench.files import PACKAGE
+from vlabench.evaluation import plan, run
+from vlabench.evaluation.plan import Plan
 from vlabench.leaderboard.definitions import Definitions
 from vlabench.leaderboard.manifest import Manifest
-from vlabench.leaderboard.reading import Submission, read
+from vlabench.leaderboard.submission import Submission, read
 from vlabench.leaderboard.verifications import (
     BAND,
     DIGITS,
@@ -31,12 +32,13 @@ from vlabench.leaderboard.verifications import (
     why_not_replayed,
     why_not_reproduced,
 )
-from vlabench.plan import Plan
-from vlabench.progress import Progress
+from vlabench.records import provenance
+from vlabench.records.store import Store
 from vlabench.simulators.base import Simulator
-from vlabench.store import Store
 from vlabench.types import EpisodeRecord, won
-from vlabench.wording import counted
+from vlabench.util.files import PACKAGE
+from vlabench.util.progress import Progress
+from vlabench.util.text import counted
 
 COMPARED = (
     "status", "success_once", "success_at_end", "steps", "state", "frame", "instruction", "realised", "changed",
@@ -175,7 +177,7 @@ def verify(folder: Path, sample: str = "20", *, seed: int | None = None, policy_
     knows the sample beforehand. policy_name: a card here, by default the one of the submission's policy's name; the
     submitted card is never made into a policy.
 
-    Raises what `reading.read` raises, OptionError; SubmissionError if nothing can be replayed, because the policy,
+    Raises what `submission.read` raises, OptionError; SubmissionError if nothing can be replayed, because the policy,
     its weights, adapter or asset pack are not here, or not the same: the message says which.
     """
     wanted = _wanted(sample)
@@ -270,7 +272,7 @@ def _replay(part: Plan, policy: PolicyCard, name: str, simulator: Simulator, wor
     with tempfile.TemporaryDirectory(prefix="vlabench-verify-") as folder:
         store = Store(Path(folder), policy.name, simulator.assets)
         try:
-            summary = runner.run(part, policy, simulator, store, workers=workers, progress=progress)
+            summary = run.run(part, policy, simulator, store, workers=workers, progress=progress)
         except VlabenchError as error:
             raise SubmissionError(f"{name}: cannot be replayed here: {error}") from error
         return {record.identity: record for record in summary.records}, summary.interrupted

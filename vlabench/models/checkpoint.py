@@ -11,8 +11,8 @@ from safetensors.torch import save
 
 from vlabench.errors import DataError
 from vlabench.models.nano import NanoConfig, NanoVLA
-from vlabench.parsing import strict_json
-from vlabench.problems import one_line_each, shown
+from vlabench.util.messages import one_line_each, shown
+from vlabench.util.parsing import strict_json
 
 KEY = "nano"
 """Of the header's entry that holds the configuration as JSON."""

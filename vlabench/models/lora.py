@@ -15,7 +15,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from vlabench.errors import DataError, MissingExtra
-from vlabench.problems import shown
+from vlabench.util.messages import shown
 
 if TYPE_CHECKING:
     from peft.tuners.lora import LoraModel

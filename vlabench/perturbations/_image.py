@@ -13,10 +13,10 @@ import numpy.typing as npt
 from pydantic import PrivateAttr
 
 from vlabench.errors import UnknownName
-from vlabench.opencv import check_opencv
 from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import Draws
 from vlabench.types import ActionSpace, Image, Observation
+from vlabench.util.opencv import check_opencv
 
 REFERENCE = 224
 """Side in pixels of the picture that parameters in pixels are meant for."""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import Self
 
+from vlabench import registry
 from vlabench.seeding import Draws
 from vlabench.simulators.base import Scene
 from vlabench.types import ActionSpace, Floats, Observation
@@ -105,3 +106,8 @@ class Perturbation(BaseModel):
 
     def tick(self, scene: Scene, step: int, rng: Draws) -> None:
         """After each step: events in mid-episode."""
+
+
+def find_perturbation(name: str) -> type[Perturbation]:
+    """The class of a perturbation. Raises UnknownName, PluginError."""
+    return registry.load("perturbation", name, Perturbation)

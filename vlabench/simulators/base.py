@@ -10,9 +10,10 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from vlabench.diagnosis import Check, tried
+from vlabench import registry
 from vlabench.errors import UnknownName, UnsupportedError
 from vlabench.types import ActionSpace, EpisodeSpec, Floats, Observation, Outcome, Success, Task
+from vlabench.util.diagnosis import Check, tried
 
 Variant = tuple[tuple[str, Hashable], ...]
 """What must be known before a scene is built: sorted (name, value) pairs, the merged `Perturbation.variant`s."""
@@ -205,3 +206,8 @@ class Simulator(ABC):
     @abstractmethod
     def versions(self) -> Mapping[str, str]:
         """Package name → version, for everything that can change a record; `arithmetic` → the kernels."""
+
+
+def find_simulator(name: str) -> type[Simulator]:
+    """The class of a simulator. Raises UnknownName, PluginError."""
+    return registry.load("simulator", name, Simulator)

@@ -13,14 +13,7 @@ from vlabench.stats.differences import NO_DIFFERENCE, Difference, difference
 from vlabench.stats.ranking import Met, Strengths, bradley_terry, strengths
 from vlabench.stats.rates import NOTHING, Bools, Estimate, holm, pair, rate
 from vlabench.stats.robustness import mce, retention, severity_area
-from vlabench.stats.sequential import (
-    PairedSequence,
-    Sequential,
-    Verdict,
-    log_evalue,
-    sequential_paired,
-    task_evalues,
-)
+from vlabench.stats.sequential import PairedSequence, Sequential, Verdict, log_evalue, sequential_paired, task_evalues
 from vlabench.stats.tasks import FEW, LEVEL, TASKS_AS, Tasks, TasksAs, Worth, question
 
 __all__ = [

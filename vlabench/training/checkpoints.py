@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from vlabench.errors import DataError
-from vlabench.files import replacing
-from vlabench.problems import shown
+from vlabench.util.files import replacing
+from vlabench.util.messages import shown
 
 
 def save(path: Path, state: dict[str, Any]) -> None:

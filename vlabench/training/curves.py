@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vlabench.errors import DataError
-from vlabench.files import replacing
+from vlabench.util.files import replacing
 
 FILE, PICTURE = "curves.csv", "curves.png"
 HEADER = ("step", "name", "value")

@@ -11,8 +11,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from vlabench.progress import Progress
 from vlabench.types import Ended, Success
+from vlabench.util.progress import Progress
 
 
 class Display:

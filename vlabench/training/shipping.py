@@ -7,11 +7,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from vlabench import weights
-from vlabench.card_types import PolicyCard, Weights
+from vlabench.cards.lineage import seen
+from vlabench.cards.policy import PolicyCard, Weights
 from vlabench.errors import DataError
-from vlabench.lineage import seen
-from vlabench.problems import shown
+from vlabench.util import weights
+from vlabench.util.messages import shown
 
 
 def emptied(folder: Path) -> Path:

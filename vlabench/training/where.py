@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from vlabench import lookup, registry
-from vlabench.card_types import PolicyCard
+from vlabench.cards import find
+from vlabench.cards.find import simulators_for
+from vlabench.cards.policy import PolicyCard
 from vlabench.errors import CardError
-from vlabench.lookup import simulators_for
-from vlabench.problems import shown
-from vlabench.simulators.base import Simulator
+from vlabench.simulators.base import Simulator, find_simulator
+from vlabench.util.messages import shown
 
 
 class Placed(Protocol):
@@ -42,10 +42,10 @@ def where(options: Placed, card: PolicyCard, start: PolicyCard | None) -> Where:
     """
     policies = sorted([card] if start is None else [card, start], key=lambda each: each.simulator is None)
     name = options.simulator or policies[0].simulator or _only(card)
-    kind = registry.simulator(name)
+    kind = find_simulator(name)
     for each in policies:
         mend = f"simulator = {each.simulator!r} in training.options, or a policy of {name!r} to train"
-        lookup.check_simulator(each, name, kind, mend)
+        find.check_simulator(each, name, kind, mend)
     return Where(name, kind, options.assets or next(pack for pack in card.assets if pack in kind.packs))
 
 

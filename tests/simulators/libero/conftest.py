@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from vlabench.simulators.libero import gl, package, packs
+from vlabench.simulators.libero import gl, hf_libero, packs
 from vlabench.simulators.libero.scene import LiberoScene
 from vlabench.simulators.libero.simulator import Libero
 from vlabench.types import EpisodeSpec
@@ -47,13 +47,13 @@ def robosuite_environment(pack: str, task_set: str, number: int, pictures: int =
     """hf-libero's environment, seeded by the published protocol; with cameras where `pictures` is a size."""
     gl.activate()
     folder = packs.folder(pack)
-    name = package.task_names(task_set)[number]
-    env = package.make_environment(task_set, name, folder)
+    name = hf_libero.task_names(task_set)[number]
+    env = hf_libero.make_environment(task_set, name, folder)
     if pictures:
         from libero.libero.envs import OffScreenRenderEnv
 
         env.close()
-        env = OffScreenRenderEnv(bddl_file_name=str(package.bddl_file(task_set, name)), camera_heights=pictures,
+        env = OffScreenRenderEnv(bddl_file_name=str(hf_libero.bddl_file(task_set, name)), camera_heights=pictures,
                                  camera_widths=pictures)
     env.seed(0)
     return env
@@ -64,7 +64,7 @@ def settled(env: Any, task_set: str, number: int, index: int) -> Any:
     anew, the init state and the ten settle steps."""
     for _ in range(index + 1):
         env.reset()
-    env.set_init_state(package.init_states(task_set, package.task_names(task_set)[number])[index])
+    env.set_init_state(hf_libero.init_states(task_set, hf_libero.task_names(task_set)[number])[index])
     for _ in range(10):
         obs, *_ = env.step(NULL)
     return obs

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from vlabench.diagnosis import Check
 from vlabench.simulators.libero import diagnosis, gl, packs
+from vlabench.util.diagnosis import Check
 
 
 @pytest.mark.parametrize("version", ["3.2.7", "3.3.5"])

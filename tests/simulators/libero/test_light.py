@@ -8,14 +8,14 @@ import sys
 
 import pytest
 
-from vlabench.worker import ENVIRONMENT
+from vlabench.episode.worker import ENVIRONMENT
 
 CODE = """
 import dataclasses, sys
 from vlabench import cards, registry
-from vlabench.slot import named
+from vlabench.episode.chain import named
 from vlabench.types import EpisodeSpec
-from vlabench.stage import Done, Job, Stage
+from vlabench.episode.player import Done, Job, Stage
 
 condition = cards.load_suite("libero-rotation").conditions["rotation"]
 stage = Stage(Job("libero", "primitive", cards.load_policy("still").actor(), {"rotation": named(condition)}))

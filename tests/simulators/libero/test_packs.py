@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from vlabench.errors import AssetsError, MissingExtra, UnknownName
-from vlabench.simulators.libero import package, packs, primitive
+from vlabench.simulators.libero import hf_libero, packs, primitive
 
 NAMESPACE = "assets_of_a_test"
 
@@ -27,7 +27,7 @@ def empty_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No assets anywhere; returns the cache folder."""
     monkeypatch.delenv("VLABENCH_ASSETS", raising=False)
     monkeypatch.setenv("VLABENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(package, "root", lambda: tmp_path / "site")
+    monkeypatch.setattr(hf_libero, "root", lambda: tmp_path / "site")
     monkeypatch.setattr(packs, "_NAMESPACE", NAMESPACE)
     return tmp_path / "cache"
 
@@ -270,7 +270,7 @@ def test_a_digest_of_the_generated_pack_is_that_of_its_folder(empty_machine: Pat
                                                   ("libero_10", 4), ("libero_10", 5), ("libero_10", 9)])
 def test_a_digest_covers_every_file_that_a_scene_reads(task_set: str, number: int) -> None:
     folder = packs.official()
-    env = package.make_environment(task_set, package.task_names(task_set)[number], folder)
+    env = hf_libero.make_environment(task_set, hf_libero.task_names(task_set)[number], folder)
     read = {Path(os.path.normpath(node.attrib["file"])) for node in env.env.model.root.iter() if "file" in node.attrib}
     env.close()
     ours = {str(file.relative_to(folder)) for file in read if file.is_relative_to(folder)}

@@ -15,7 +15,7 @@ import pytest
 
 from vlabench.errors import MissingExtra, RenderingError
 from vlabench.simulators.libero import gl, packs
-from vlabench.simulators.libero.package import TASK_SETS, bddl_file, task_names
+from vlabench.simulators.libero.hf_libero import TASK_SETS, bddl_file, task_names
 from vlabench.simulators.libero.primitive import objects
 from vlabench.simulators.libero.primitive.mjcf import IDENTITY, Quat
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from vlabench.errors import AssetsError
-from vlabench.simulators.libero import looks, primitive
+from vlabench.simulators.libero import coarse_robot, primitive
 from vlabench.simulators.libero.packs import complete
 
 BUILD = """
@@ -120,7 +120,7 @@ def test_several_processes_at_once_agree(tmp_path: Path) -> None:
 
 def test_how_scenes_are_drawn_is_a_part_of_the_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     before = primitive.digest()
-    monkeypatch.setattr(looks, "REVISION", looks.REVISION + 1)
+    monkeypatch.setattr(coarse_robot, "REVISION", coarse_robot.REVISION + 1)
     primitive.digest.cache_clear()
     assert primitive.digest() != before
     monkeypatch.undo()

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from vlabench.simulators.libero import gl, packs, starts
-from vlabench.simulators.libero.package import TASK_SETS, init_states, make_environment, task_names
+from vlabench.simulators.libero import gl, packs, start_states
+from vlabench.simulators.libero.hf_libero import TASK_SETS, init_states, make_environment, task_names
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -153,7 +153,7 @@ def restless_only_here(ours: Settled, theirs: Settled) -> Flags:
 def open_task(task_set: str, number: int, assets: Path) -> Any:
     gl.activate()
     env = make_environment(task_set, task_names(task_set)[number], assets)
-    env.fixtures = starts.published_fixtures(env.env, EPISODES)
+    env.fixtures = start_states.published_fixtures(env.env, EPISODES)
     env.seed(0)
     env.reset()
     return env
@@ -171,7 +171,7 @@ def settle(env: Any, states: Floats, first: int = 0) -> Settled:
     """Play the settle steps of the published protocol from each state, those of the episodes from `first` on."""
     rows: list[tuple[Floats, Floats, Floats, Floats]] = []
     for state, fixtures in zip(states, env.fixtures[first:], strict=False):
-        starts.put_fixtures(env.env, fixtures)
+        start_states.put_fixtures(env.env, fixtures)
         env.set_init_state(state)
         start, up, _ = poses(env)
         for _ in range(SETTLE_STEPS):

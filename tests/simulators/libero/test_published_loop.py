@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from tests.simulators.libero.conftest import NULL
-from vlabench.evaluation import evaluate
-from vlabench.plan import Options
-from vlabench.recorder import Recording, recording_path
-from vlabench.simulators.libero import gl, package, packs
+from vlabench.episode.recording import Recording, recording_path
+from vlabench.evaluation.plan import Options
+from vlabench.evaluation.run import evaluate
+from vlabench.simulators.libero import gl, hf_libero, packs
 from vlabench.simulators.libero.scene import LiberoScene
 from vlabench.simulators.libero.simulator import Libero
 from vlabench.types import EpisodeSpec, Task
@@ -47,7 +47,7 @@ def check(chosen: dict[str, int], results: Path) -> None:
     done = evaluate("expert", "libero-clean", results, assets="official", options=options, record=True)
     ours = {(record.task, record.index): record for record in done.records}
     assert len(ours) == options.episodes * len(chosen) and not done.summary.errors  # type: ignore[operator]
-    known = {task.key: task for task_set in package.TASK_SETS for task in Libero("official").tasks(task_set)}
+    known = {task.key: task for task_set in hf_libero.TASK_SETS for task in Libero("official").tasks(task_set)}
     for key, count in chosen.items():
         first = first_pictures(known[key], count)
         theirs = published_loop(known[key], [kept(results, known[key], index) for index in range(count)])
@@ -77,13 +77,13 @@ def first_pictures(task: Task, count: int) -> list[dict[str, Any]]:
 
 def published_loop(task: Task, recordings: list[Recording]) -> list[tuple[tuple[bool, int, str], dict[str, Any]]]:
     """(success, steps, digest of the final state) and the first pictures of each episode."""
-    package.make_environment(task.task_set, task.name, packs.folder("official")).close()  # sets the assets' folder
+    hf_libero.make_environment(task.task_set, task.name, packs.folder("official")).close()  # sets the assets' folder
     from libero.libero.envs import OffScreenRenderEnv
 
-    env = OffScreenRenderEnv(bddl_file_name=str(package.bddl_file(task.task_set, task.name)),
+    env = OffScreenRenderEnv(bddl_file_name=str(hf_libero.bddl_file(task.task_set, task.name)),
                              camera_heights=SIZE, camera_widths=SIZE)
     env.seed(0)
-    states = package.init_states(task.task_set, task.name)
+    states = hf_libero.init_states(task.task_set, task.name)
     found = []
     for index, recording in enumerate(recordings):
         env.reset()

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from vlabench import cards, plan, registry
-from vlabench.plan import Options, Plan
-from vlabench.runner import run
-from vlabench.store import Store
+from vlabench import cards
+from vlabench.evaluation import plan
+from vlabench.evaluation.plan import Options, Plan
+from vlabench.evaluation.run import run
+from vlabench.records.store import Store
+from vlabench.simulators.base import find_simulator
 from vlabench.types import EpisodeRecord
 
 TASKS = ("libero_goal/7", "libero_10/3")  # a stove that glows, and a cabinet with drawers
@@ -19,7 +21,7 @@ STEPS = 24
 
 def short() -> Plan:
     """Two episodes of two tasks under two conditions, cut off after STEPS steps."""
-    made = plan.make(cards.load_suite("libero-joint"), cards.load_policy("random"), registry.simulator("libero")(
+    made = plan.make(cards.load_suite("libero-joint"), cards.load_policy("random"), find_simulator("libero")(
         "primitive"), Options(episodes=2, tasks=TASKS))
     tasks = {task: dataclasses.replace(task, step_limit=STEPS) for task in made.tasks}
     return dataclasses.replace(made, tasks=tuple(tasks.values()), specs=tuple(
@@ -29,7 +31,7 @@ def short() -> Plan:
 def played(results: Path, todo: Plan, workers: int) -> dict[tuple[str, str, int, int], EpisodeRecord]:
     """The records of a run, without what may differ from one to the next."""
     store = Store(results, "random", "primitive")
-    summary = run(todo, cards.load_policy("random"), registry.simulator("libero")("primitive"), store, workers=workers)
+    summary = run(todo, cards.load_policy("random"), find_simulator("libero")("primitive"), store, workers=workers)
     assert (summary.played, summary.errors) == (8, 0), summary
     reading = store.read({task.task_set for task in todo.tasks}, {n: c.digest for n, c in todo.conditions.items()})
     return {k: dataclasses.replace(r, seconds=0.0, finished="") for k, r in reading.records.items()}

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from vlabench.simulators.libero.package import TASK_SETS, init_states
+from vlabench.simulators.libero.hf_libero import TASK_SETS, init_states
 from vlabench.simulators.libero.scene import LiberoScene
 from vlabench.simulators.libero.simulator import Libero
 from vlabench.types import EpisodeSpec

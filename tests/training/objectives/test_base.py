@@ -13,11 +13,11 @@ import torch
 
 from tests.toy import chain
 from tests.toy.gauss import Gauss
-from tests.training.test_online import PPO, RLOO, chained
-from tests.training.test_sft import lamps
+from tests.training.methods.test_online import PPO, RLOO, chained
+from tests.training.methods.test_sft import lamps
 from vlabench.cards import load_policy
 from vlabench.errors import CardError, DataError, OptionError, UnknownName
-from vlabench.training import run as training
+from vlabench.training import train as training
 from vlabench.training.curves import Curves
 from vlabench.training.objectives.base import Batch, Forward
 from vlabench.training.objectives.consistency import SOFT, Consistency

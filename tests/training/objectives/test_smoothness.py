@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from vlabench.models.bins import BinnedActions, centres
+from vlabench.models.distributions import BinnedActions, centres
 from vlabench.training.objectives.smoothness import smoothness
 
 

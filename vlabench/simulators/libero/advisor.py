@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vlabench.simulators.libero.expert.law import act, advise
+from vlabench.simulators.libero.expert.expert import act, advise
 from vlabench.simulators.libero.interface import CAMERAS
 from vlabench.simulators.libero.world import World
 from vlabench.types import Floats

@@ -6,9 +6,9 @@ import importlib.metadata
 import subprocess
 import sys
 
-from vlabench.diagnosis import Check, extra, failed, tried
 from vlabench.errors import VlabenchError
-from vlabench.simulators.libero import gl, package, packs
+from vlabench.simulators.libero import gl, hf_libero, packs
+from vlabench.util.diagnosis import Check, extra, failed, tried
 
 DRAWING_LIMIT = 120.0  # seconds for importing MuJoCo and drawing one picture, or for opening a scene
 _DRAW = """
@@ -50,12 +50,12 @@ def _mujoco() -> list[Check]:
         version = importlib.metadata.version("mujoco")
     except importlib.metadata.PackageNotFoundError:
         return []
-    if package.drifts(version):
+    if hf_libero.drifts(version):
         return [Check("MuJoCo", False, f"{version}: before 3.3.6, episodes differ from robosuite's in the last bits",
                       "pip install 'mujoco>=3.3.6,<3.4'", needed=False)]
-    if not package.stirs(version):
+    if not hf_libero.stirs(version):
         return [Check("MuJoCo", True, f"{version}: contacts as in published evaluations")]
-    found = f"{version}: from 3.4 on, on the official pack, {', and '.join(package.STIRRED.values())}"
+    found = f"{version}: from 3.4 on, on the official pack, {', and '.join(hf_libero.STIRRED.values())}"
     return [Check("MuJoCo", False, found, "pip install 'mujoco>=3.3.6,<3.4'", needed=False)]
 
 

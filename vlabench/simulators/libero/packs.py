@@ -59,7 +59,7 @@ def complete(folder: Path) -> bool:
 
 def _installed() -> Path | None:
     """A complete copy among the installed packages: of the asset wheels, else hf-libero's own folder."""
-    from vlabench.simulators.libero.package import root
+    from vlabench.simulators.libero.hf_libero import root
 
     places, missing = _wheels()
     if places and not missing:

@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from vlabench.seeding import stream
 from vlabench.simulators.base import Scene
-from vlabench.simulators.libero import gl, mjdata, package, packs, starts
+from vlabench.simulators.libero import gl, hf_libero, mjdata, packs, start_states
 from vlabench.simulators.libero.advisor import Advisor
 from vlabench.simulators.libero.arm import Arm
+from vlabench.simulators.libero.coarse_robot import draw_cheaply
 from vlabench.simulators.libero.interface import CAMERAS, SPACE
-from vlabench.simulators.libero.looks import draw_cheaply
 from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome, Task
 
 SETTLE_STEPS = 10
@@ -38,13 +38,13 @@ class LiberoScene(Scene):
         gl.activate()
         self.task, self.cameras, self.image_size, self.privileged = task, tuple(cameras), image_size, privileged
         self._cheap = pack == "primitive"
-        self._states = package.init_states(task.task_set, task.name)
-        with starts.numpy_seeded(starts.PUBLISHED_SEED):
-            self._control = package.make_environment(task.task_set, task.name, packs.folder(pack))
-            self._fixtures = starts.published_fixtures(self._control.env, len(self._states))
-            self._control.seed(starts.PUBLISHED_SEED)
+        self._states = hf_libero.init_states(task.task_set, task.name)
+        with start_states.numpy_seeded(start_states.PUBLISHED_SEED):
+            self._control = hf_libero.make_environment(task.task_set, task.name, packs.folder(pack))
+            self._fixtures = start_states.published_fixtures(self._control.env, len(self._states))
+            self._control.seed(start_states.PUBLISHED_SEED)
             self._control.reset()
-        package.give_memory_back()
+        hf_libero.give_memory_back()
         self.env = self._control.env
         self.sim = self.env.sim
         self.model, self.data = self.sim.model._model, self.sim.data._data
@@ -95,9 +95,9 @@ class LiberoScene(Scene):
         self._copy(self.data, self.model, self._fresh)
         self._arm.reset()
         self.model.site_rgba[:] = self._fresh_site_rgba
-        state, fixtures = (starts.sample(self.env, stream(spec, "start")) if spec.sampled
+        state, fixtures = (start_states.sample(self.env, stream(spec, "start")) if spec.sampled
                            else (self._states[spec.index], self._fixtures[spec.index]))
-        starts.put_fixtures(self.env, fixtures)
+        start_states.put_fixtures(self.env, fixtures)
         self.set_state(state)
         self._step_count = 0
 
@@ -140,7 +140,7 @@ class LiberoScene(Scene):
                 self._context.gl_ctx.make_current()  # or what it frees would be another context's of the same number
             self._control.close()
             vars(self).clear()  # robosuite's objects refer to each other in rings
-            package.give_memory_back()
+            hf_libero.give_memory_back()
 
     # what it is made of
 

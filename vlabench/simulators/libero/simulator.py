@@ -7,13 +7,13 @@ import importlib.util
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-from vlabench import arithmetic
-from vlabench.diagnosis import Check
 from vlabench.errors import MissingExtra, OptionError, UnknownName
 from vlabench.simulators.base import Scene, Simulator, Variant
-from vlabench.simulators.libero import gl, package, packs
+from vlabench.simulators.libero import gl, hf_libero, packs
 from vlabench.simulators.libero.interface import CAMERAS, SPACE
 from vlabench.types import Task
+from vlabench.util import kernels
+from vlabench.util.diagnosis import Check
 
 STEP_LIMITS = {"libero_spatial": 220, "libero_object": 280, "libero_goal": 300, "libero_10": 520}
 """Control steps per episode, as in OpenVLA-OFT's evaluation code."""
@@ -24,7 +24,7 @@ INIT_STATES = 50
 class Libero(Simulator):
     """The four task sets of LIBERO that the papers report."""
 
-    task_sets = package.TASK_SETS
+    task_sets = hf_libero.TASK_SETS
     packs = packs.PACKS
     cameras = tuple(CAMERAS)
     action_space = SPACE
@@ -35,7 +35,7 @@ class Libero(Simulator):
 
     def check(self) -> None:
         """The packages, the GL library and the asset pack are here."""
-        package.root()
+        hf_libero.root()
         for name in ("mujoco", "robosuite", "bddl"):
             if importlib.util.find_spec(name) is None:
                 raise MissingExtra(name, "libero", "the LIBERO simulator")
@@ -46,8 +46,8 @@ class Libero(Simulator):
         """The ten tasks of a set, in the benchmark's order."""
         if task_set not in self.task_sets:
             raise UnknownName("task set", task_set, self.task_sets)
-        return [Task("libero", task_set, number, name, package.instruction(name), STEP_LIMITS[task_set], INIT_STATES)
-                for number, name in enumerate(package.task_names(task_set))]
+        return [Task("libero", task_set, number, name, hf_libero.instruction(name), STEP_LIMITS[task_set], INIT_STATES)
+                for number, name in enumerate(hf_libero.task_names(task_set))]
 
     def open(self, task: Task, batch: int = 1, cameras: Sequence[str] = (), image_size: int = 256,
              privileged: bool = False, variant: Variant = ()) -> Scene:
@@ -85,8 +85,8 @@ class Libero(Simulator):
     @classmethod
     def remarks(cls, task_sets: Collection[str], assets: str, versions: Mapping[str, Collection[str]]) -> list[str]:
         """Of MuJoCo's that compute contacts of boxes otherwise than when LIBERO was made."""
-        newer = sorted(version for version in versions.get("mujoco", ()) if package.stirs(version))
-        stirred = [what for task_set, what in package.STIRRED.items() if task_set in task_sets]
+        newer = sorted(version for version in versions.get("mujoco", ()) if hf_libero.stirs(version))
+        stirred = [what for task_set, what in hf_libero.STIRRED.items() if task_set in task_sets]
         if not newer or not stirred or assets != "official":
             return []
         return [f"played with MuJoCo {', '.join(newer)}: from 3.4 on {', and '.join(stirred)}; not to be compared "
@@ -99,11 +99,11 @@ class Libero(Simulator):
 
         OpenCV is asked itself: it comes in several packages that put the same module in the same place.
         """
-        from vlabench.opencv import check_opencv
+        from vlabench.util.opencv import check_opencv
 
         check_opencv()
         import cv2
 
         packages = ("hf-libero", "robosuite", "mujoco", "numpy", "scipy")
         return {**{name: importlib.metadata.version(name) for name in packages}, "opencv": cv2.__version__,
-                "arithmetic": arithmetic.chosen(), "assets": packs.digest(self.assets)}
+                "arithmetic": kernels.chosen(), "assets": packs.digest(self.assets)}

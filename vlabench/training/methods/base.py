@@ -9,7 +9,8 @@ from typing import ClassVar
 
 from pydantic import BaseModel
 
-from vlabench.card_types import PolicyCard
+from vlabench import registry
+from vlabench.cards.policy import PolicyCard
 from vlabench.training.curves import Curves
 from vlabench.training.display import Display
 
@@ -36,7 +37,7 @@ class Method(ABC):
     """A training method. Options: a model of the card's `training.options`.
 
     What a policy was trained on is read from options called `task_sets`, `noise`, `init`, `base` and `learner` (see
-    `vlabench.lineage`); what a method shows its policy beside that, the card has to name in `trained_on`.
+    `vlabench.cards.lineage`); what a method shows its policy beside that, the card has to name in `trained_on`.
     """
 
     Options: ClassVar[type[BaseModel]]
@@ -51,3 +52,8 @@ class Method(ABC):
     def data(self, place: Workplace) -> str:
         """What it was trained on, in a few words, for the card."""
         return ""
+
+
+def find_method(name: str) -> type[Method]:
+    """The class of a training method. Raises UnknownName, PluginError."""
+    return registry.load("method", name, Method)

@@ -9,12 +9,12 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from vlabench.adapters.base import TrainablePolicy
-from vlabench.training import rewards
-from vlabench.training.contexts import Group
-from vlabench.training.learner import Learner
+from vlabench.training.methods._online import Course, Online, OnlineOptions
 from vlabench.training.objectives.policy_gradient import gae
-from vlabench.training.online import Course, Online, OnlineOptions
-from vlabench.training.samples import RETURNS, Samples
+from vlabench.training.rl import rewards
+from vlabench.training.rl.contexts import Group
+from vlabench.training.rl.learner import Learner
+from vlabench.training.rl.samples import RETURNS, Samples
 
 
 class PpoOptions(OnlineOptions):

@@ -12,10 +12,10 @@ from typing import ClassVar
 import numpy as np
 from pydantic import BaseModel, Field
 
-from vlabench.training.contexts import Group
+from vlabench.training.methods._online import Course, Online, OnlineOptions
 from vlabench.training.objectives.policy_gradient import leave_one_out
-from vlabench.training.online import Course, Online, OnlineOptions
-from vlabench.training.samples import Samples
+from vlabench.training.rl.contexts import Group
+from vlabench.training.rl.samples import Samples
 
 
 class RlooOptions(OnlineOptions):

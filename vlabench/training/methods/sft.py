@@ -15,28 +15,27 @@ from typing import Any, ClassVar, cast
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from vlabench import lookup
 from vlabench.adapters.base import TrainablePolicy
-from vlabench.card_types import PolicyCard
-from vlabench.cards import load_policy, write_policy
-from vlabench.demos.collect import Recipe, collect, with_learner
+from vlabench.cards import find, load_policy, write_policy
+from vlabench.cards.lineage import DEFAULTS
+from vlabench.cards.policy import PolicyCard
 from vlabench.errors import CardError, DivergedError, OptionError, WorkerError
-from vlabench.lineage import DEFAULTS
-from vlabench.problems import shown
 from vlabench.training import checkpoints, finite
-from vlabench.training.cloner import Cloner, Precision, schedule
-from vlabench.training.data import OFFERED, DemoData, batches, samples
+from vlabench.training.demos.collect import Recipe, collect, with_learner
+from vlabench.training.demos.data import OFFERED, DemoData, batches, samples
 from vlabench.training.display import EpisodesShown
+from vlabench.training.methods._cloner import Cloner, Precision, schedule
 from vlabench.training.methods.base import Method, Workplace
 from vlabench.training.objectives import base
 from vlabench.training.objectives.base import Objective, SummedOptions
 from vlabench.training.objectives.cloning import Cloning, CloningOptions
 from vlabench.training.objectives.locating import Locating, LocatingOptions
+from vlabench.training.rl.trial import trial
 from vlabench.training.shipping import card_of, ship, shipped
-from vlabench.training.trial import trial
 from vlabench.training.where import Where, where
 from vlabench.types import won
-from vlabench.wording import counted
+from vlabench.util.messages import shown
+from vlabench.util.text import counted
 
 STATE, WEIGHTS = "state.pt", "weights"
 LOG = 50
@@ -168,7 +167,7 @@ class Sft(Method):
             write_policy(card)
             recipe = with_learner(recipe, str(card.path), plan.mix)
         out = _folder(place, number) / "demos"
-        tasks = lookup.find_tasks(here.name, options.task_sets, plan.tasks)
+        tasks = find.find_tasks(here.name, options.task_sets, plan.tasks)
         done = collect(tasks, plan.per_task, out, recipe, workers=place.workers,
                        progress=EpisodesShown(place.display, f"round {number}: demonstrations"))
         if done.interrupted:
@@ -190,7 +189,7 @@ class Sft(Method):
                                          place.curves.rows()):
             return
         here = self._where(place)
-        tasks = lookup.find_tasks(here.name, self.options.task_sets)
+        tasks = find.find_tasks(here.name, self.options.task_sets)
         try:
             played = trial(self._card(place, number), here.name, here.assets, tasks, self.options.trial,
                            workers=place.workers, progress=EpisodesShown(place.display, f"round {number}: trial"))

@@ -19,8 +19,9 @@ from typing_extensions import Self
 from vlabench import registry
 from vlabench.adapters.base import ActionDistribution, TrainablePolicy
 from vlabench.errors import CardError, VlabenchError
-from vlabench.problems import one_line_each
+from vlabench.training.methods.base import find_method
 from vlabench.types import ActionSpace, Observation
+from vlabench.util.messages import one_line_each
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,7 @@ def _others(can: Callable[[type[SummedOptions]], bool]) -> str:
     found = []
     for name in registry.names("method"):
         with suppress(VlabenchError):  # of a plug-in that cannot be imported
-            kind = registry.method(name).Options
+            kind = find_method(name).Options
             found += [name] * (issubclass(kind, SummedOptions) and can(kind))
     return "leave it out" + (f", or method = {' | '.join(map(repr, found))}" if found else "; no method can sum it")
 
@@ -203,7 +204,7 @@ def made(objectives: Mapping[str, Mapping[str, Any]]) -> dict[str, Objective]:
     """Objectives by name, with the options of a card. Raises UnknownName, PluginError, CardError."""
     found: dict[str, Objective] = {}
     for name, options in objectives.items():
-        kind = registry.objective(name)
+        kind = find_objective(name)
         try:
             found[name] = kind(kind.Options.model_validate_json(json.dumps(options)))
         except ValidationError as error:
@@ -248,3 +249,8 @@ def twice_differentiable() -> Iterator[None]:
     """
     with sdpa_kernel(SDPBackend.MATH):
         yield
+
+
+def find_objective(name: str) -> type[Objective]:
+    """The class of an objective. Raises UnknownName, PluginError."""
+    return registry.load("objective", name, Objective)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from torch import Tensor
 
 from vlabench.adapters.base import ActionDistribution
-from vlabench.models.bins import BinnedActions, soft_targets
+from vlabench.models.distributions import BinnedActions, soft_targets
 from vlabench.training.objectives import base
 from vlabench.training.objectives.base import Batch, Forward, Loss, Objective
 

@@ -19,7 +19,7 @@ import uuid
 from pathlib import Path
 
 from vlabench.errors import AssetsError
-from vlabench.simulators.libero import looks
+from vlabench.simulators.libero import coarse_robot
 
 __all__ = ["MARKER", "build", "digest", "documents"]
 
@@ -54,7 +54,7 @@ def digest() -> str:
     """SHA-256 over the drawing's revision and the sorted documents, each path and content with its length: 64
     hexadecimal digits.
     """
-    total = hashlib.sha256(f"drawing {looks.REVISION}\n".encode())
+    total = hashlib.sha256(f"drawing {coarse_robot.REVISION}\n".encode())
     for path, content in sorted(documents().items()):
         for part in (path.encode(), _encoded(content)):
             total.update(len(part).to_bytes(8, "big") + part)

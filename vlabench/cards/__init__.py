@@ -1,0 +1,8 @@
+"""What is asked for: the cards of suites and policies."""
+
+from vlabench.cards.files import card_files, policy_names, suite_names
+from vlabench.cards.policy import SUBMISSION, PolicyCard, is_policy, load_policy, write_policy
+from vlabench.cards.suite import SuiteCard, load_suite
+
+__all__ = ["SUBMISSION", "PolicyCard", "SuiteCard", "card_files", "is_policy", "load_policy", "load_suite",
+           "policy_names", "suite_names", "write_policy"]

@@ -1,0 +1,305 @@
+"""A policy's card: what it holds, what follows from that, and how one is read and written."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import inspect
+import json
+import os
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vlabench import registry
+from vlabench.cards.conditions import CLEAN, Condition, digest_of
+from vlabench.cards.files import find, read, validate
+from vlabench.cards.schema import COMMAND, SIDES, CardFile, Names, Word, engine_of
+from vlabench.errors import CardError, UnknownName
+from vlabench.util.messages import one_line_each, options_model, shown
+from vlabench.util.weights import digest
+
+if TYPE_CHECKING:
+    from vlabench.adapters.base import Actor, Foundation, Policy
+    from vlabench.perturbations.base import Perturbation
+    from vlabench.simulators.base import Simulator
+
+SUBMISSION = "submission.json"
+"""What the folder of a submission holds."""
+
+
+class Weights(BaseModel):
+    """A file or a folder beside the card (the path is relative to the card's folder), and its checksum as
+    `weights.digest` has it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    path: Word
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class Made(BaseModel):
+    """Where weights come from: the command, the code's git revision, the seed, the minutes it took in all, the data."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    command: str = Field(max_length=COMMAND)
+    revision: str = Field(default="", max_length=100)
+    seed: int
+    minutes: float
+    data: str = Field(default="", max_length=COMMAND)
+
+
+class Training(BaseModel):
+    """How `vlabench train` makes the weights: a method, and what it takes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    method: Word
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class PolicyCard(CardFile):
+    """An adapter, what it needs to see, and where its weights come from.
+
+    simulator: the one that it acts in; a card without it is for every simulator that has its cameras and one of its
+    packs. It is no part of the digest. adapter: a name that `registry` knows; or `module:Class`, if the card is given
+    by its path: the module lies beside the card or where Python looks. options: what the adapter's constructor takes.
+    cameras: those it looks at, empty if it reads no pictures. image_size: pixels per side. replan: how many actions of
+    a chunk are executed before the next look. privileged: it reads the simulator's state. assets: the packs it may run
+    on, the first by default. trained_on: the perturbations, task sets or suites seen in training, by their names,
+    beyond what `training` says (see `lineage`; the board and tables mark the conditions that hold one of these
+    perturbations, or of these suites'). train: the command that makes the weights again. training: what that command
+    does. made: how it went when these weights were made.
+    """
+
+    name: str
+    path: Path
+    adapter: Word
+    simulator: Word | None = None
+    assets: Names = Field(min_length=1)
+    options: dict[str, Any] = Field(default_factory=dict)
+    cameras: Names = ()
+    image_size: int = Field(default=256, ge=SIDES[0], le=SIDES[1])
+    replan: int = Field(default=1, ge=1)
+    privileged: bool = False
+    trained_on: Names = ()
+    weights: Weights | None = None
+    train: Annotated[str, Field(max_length=COMMAND)] | None = None
+    training: Training | None = None
+    made: Made | None = None
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Without what was worked out: a class would be looked for by its name alone where it is unpickled."""
+        state = super().__getstate__()
+        return {**state, "__dict__": {key: value for key, value in state["__dict__"].items()
+                                      if key in type(self).model_fields}}
+
+    @property
+    def engine(self) -> type[Simulator] | None:
+        """The class of the simulator that it names, if it names one. Raises UnknownName, PluginError."""
+        return None if self.simulator is None else engine_of(self.simulator, self.path)
+
+    @cached_property
+    def _adapter(self) -> type[Policy]:
+        from vlabench.adapters.base import Policy, find_adapter
+
+        try:
+            if ":" in self.adapter:
+                where = f"{shown(self.path)}: adapter"
+                return registry.class_at(self.adapter, where, Policy, self.path.parent)
+            return find_adapter(self.adapter)
+        except UnknownName as error:
+            valid = registry.names("adapter")
+            raise UnknownName("adapter", error.name, valid, where=f"{shown(self.path)}: adapter") from None
+
+    @property
+    def kind(self) -> type[Policy]:
+        """The class of its adapter. Raises UnknownName, PluginError."""
+        return self._adapter
+
+    @cached_property
+    def resolved_options(self) -> dict[str, Any]:
+        """The constructor's arguments, defaults written out. Raises CardError for keys or types it does not take."""
+        model = options_model(self._adapter, ("weights",), self._adapter.builds_on)
+        try:
+            return model.model_validate_json(json.dumps(self.options)).model_dump(mode="json")
+        except ValidationError as error:
+            raise CardError(one_line_each(error, model, f"{shown(self.path)}: options")) from None
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 over all on this card, and the adapter's own code, that can change what the policy does."""
+        return self.digest_with(self.code)
+
+    def digest_with(self, code: str) -> str:
+        """The digest, were `code` that of the adapter."""
+        return digest_of(
+            {
+                **({"code": code} if code else {}),
+                "adapter": self.adapter,
+                "revision": self._adapter.revision,
+                "options": self.resolved_options,
+                "cameras": self.cameras,
+                "image_size": self.image_size if self.cameras else None,
+                "replan": self.replan,
+                "privileged": self.privileged,
+                "weights": self.weights.sha256 if self.weights else None,
+            }
+        )
+
+    @cached_property
+    def code(self) -> str:
+        """How the sha256 of the adapter's module begins (16 digits); "" for our own, whose `revision` says so, and a
+        module that is no file of its own (in a zip archive), of which nothing can be told.
+        """
+        path = Path(getattr(inspect.getmodule(self._adapter), "__file__", None) or "")
+        if self._adapter.__module__.partition(".")[0] == "vlabench" or not path.is_file():
+            return ""
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+    def notices(self, perturbation: Perturbation) -> bool:
+        """Whether anything that the perturbation changes can reach this policy or the robot it drives."""
+        felt = {f"images/{camera}" for camera in self.cameras} | {"action", "scene"}
+        if self.cameras or not self.privileged:
+            felt |= {"proprio", "instruction"}
+        return bool(felt & perturbation.channels(self.cameras))
+
+    def feels(self, condition: Condition) -> bool:
+        """Whether it notices any perturbation of the condition; `clean` has none that it could miss."""
+        return condition.name == CLEAN or any(map(self.notices, condition.perturbations))
+
+    def versions(self) -> Mapping[str, str]:
+        """Package → version, of those of the adapter's that are installed; without the build (`+cpu`).
+
+        `adapter` → `code`, where that is the user's own.
+        """
+        found = {"adapter": self.code} if self.code else {}
+        for name in self._adapter.libraries:
+            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+                found[name] = importlib.metadata.version(name).partition("+")[0]
+        return found
+
+    def make(self) -> Policy:
+        """The policy itself. Raises what `check` raises."""
+        path = self.check()
+        options = {**self.resolved_options, **{key: card and card.foundation() for key, card in self._others().items()}}
+        return self._adapter(**options, **({} if path is None else {"weights": path}))
+
+    def foundation(self) -> Foundation:
+        """What a policy that is built on this one gets to know. Raises what `check` raises."""
+        from vlabench.adapters.base import Foundation
+
+        path = self.check()
+        return Foundation(self.name, self.make, self.replan, path, self.weights.sha256 if self.weights else "")
+
+    def actor(self) -> Actor:
+        """Who acts in workers. Raises what `check` raises."""
+        from vlabench.adapters.base import Actor
+
+        self.check()
+        return Actor(self.make, self.cameras, self.image_size, self.replan, self.privileged)
+
+    def check(self) -> Path | None:
+        """The file or folder of the weights, or None for a policy without; those of a policy that it builds on are
+        checked, too. They are read once in a process, and not by workers (`weights.believe`).
+
+        Raises CardError if the file is absent or not the one of the checksum, or if the card names none although the
+        adapter needs one; UnknownName for a policy that it builds on.
+        """
+        for other in filter(None, self._others().values()):
+            other._own_weights()
+        return self._own_weights()
+
+    def _others(self) -> dict[str, PolicyCard | None]:
+        """By option, the policies that this one is built on. Raises UnknownName, CardError."""
+        named = {key: self.resolved_options.get(key) for key in self._adapter.builds_on}
+        return {key: load_policy(name) if name else None for key, name in named.items()}
+
+    @property
+    def ready(self) -> bool:
+        """Whether the weights that it needs are where the card says; if they are the right ones, only `check` knows."""
+        if self.weights is not None:
+            return (self.path.parent / self.weights.path).exists()
+        needed = inspect.signature(self._adapter).parameters.get("weights")
+        return needed is None or needed.default is not needed.empty
+
+    def _own_weights(self) -> Path | None:
+        mend = f"\n  mend: {self.train}" if self.train else ""
+        if self.weights is not None:
+            return self._checked_weights(self.weights, mend)
+        if not self.ready:
+            raise CardError(f"{shown(self.path)}: policy {self.name!r} has no weights yet{mend}")
+        return None
+
+    def _checked_weights(self, weights: Weights, mend: str) -> Path:
+        path = self.path.parent / weights.path
+        try:
+            found = digest(path)
+        except OSError as error:
+            raise CardError(f"{shown(self.path)}: weights.path: {path}: {error.strerror}{mend}") from error
+        if found != weights.sha256:
+            raise CardError(
+                f"{shown(self.path)}: weights.sha256: {path} has the checksum {found}, not {weights.sha256}{mend}"
+            )
+        return path
+
+
+def load_policy(name: str, *, foreign: bool = False) -> PolicyCard:
+    """The policy of a name or of a path that ends in `.toml`. foreign: the path is nobody's choice here, but lay in a
+    file or a folder that may be a stranger's. Raises UnknownName, CardError.
+    """
+    path = find("policies", name)
+    card = validate(PolicyCard, path, {"name": path.stem, "path": str(path)})
+    if ":" in card.adapter:
+        _check_class(card, "it lies in a submission, of which nothing is run" if _submitted(path)
+                     else "it is not the card that was given by its path" if foreign or not name.endswith(".toml")
+                     else "")
+    return card
+
+
+def _check_class(card: PolicyCard, refused: str) -> None:
+    """Raises CardError unless the card may name a class (refused: why not), and does it as it should."""
+    where = f"{shown(card.path)}: adapter: {card.adapter!r}"
+    if refused:
+        raise CardError(f"{where} names a class, which this card may not: {refused}\n"
+                        f"  mend: --policy CARD.toml, with your own card's path; or a name among the entry points "
+                        f"vlabench.adapters of a package")
+    if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", card.adapter):
+        raise CardError(f"{where} is no class\n  mend: \"module:Class\", as in \"my_policy:MyPolicy\"")
+
+
+def _submitted(path: Path) -> bool:
+    """Whether a card lies in the folder of a submission, or is a link to one that does."""
+    return any((folder / SUBMISSION).exists() for way in (Path(os.path.abspath(path)), path.resolve())
+               for folder in way.parents)
+
+
+def is_policy(path: str) -> bool:
+    """Whether the card of this path is a policy's: it names an adapter. Raises UnknownName, CardError."""
+    return "adapter" in read(find("suites", path))
+
+
+def write_policy(card: PolicyCard) -> None:
+    """Write a policy's card to its path. Raises CardError."""
+    fields = card.model_dump(mode="json", exclude={"name", "path"}, exclude_none=True, exclude_defaults=True)
+    text = "".join(f"{key} = {_toml(value)}\n" for key, value in fields.items())
+    try:
+        card.path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CardError(f"{shown(card.path)}: cannot be written: {error.strerror}") from error
+
+
+def _toml(value: Any) -> str:
+    """A JSON value in TOML; its strings, numbers and flags are written alike, tables inline."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_toml(str(key))} = {_toml(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", r"\u007f")

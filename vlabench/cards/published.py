@@ -1,0 +1,192 @@
+"""Success rates that papers report: the tables in `leaderboard/published/*.toml`, one file a paper.
+
+They are quoted, not measured: other assets, other readings of the perturbations, policies of other sizes. Nothing here
+puts them in one row, or one ranking, with records.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from typing_extensions import Self
+
+from vlabench import cards
+from vlabench.cards.schema import Names
+from vlabench.cards.suite import SuiteCard
+from vlabench.errors import CardError
+from vlabench.util import parsing
+from vlabench.util.files import PACKAGE
+from vlabench.util.messages import one_line_each, shown
+
+_FOLDER = Path("leaderboard", "published")
+
+
+class _Part(BaseModel):
+    # Not strict, because TOML has arrays where tuples are asked for.
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Column(_Part):
+    """One column: a condition over task sets (where a suite here has it), or the average `of` other columns."""
+
+    name: str
+    group: str = ""
+    condition: str | None = None
+    task_sets: Names = ()
+    of: Names = ()
+
+    @property
+    def key(self) -> str:
+        """Group and name, by which averages refer to it."""
+        return f"{self.group} {self.name}".strip()
+
+
+class Row(_Part):
+    """One policy: rates and spreads (standard deviations between runs) in points, a column each; NaN where absent."""
+
+    name: str
+    group: str = ""
+    rates: tuple[float, ...]
+    spread: tuple[float, ...] = ()
+    episodes: int | None = None
+
+
+class Check(_Part):
+    """A column is the average of columns of the table with that number, for rows of the same name."""
+
+    column: str
+    table: str
+    of: Names
+
+
+class Deviation(_Part):
+    """A figure that does not follow from the columns it averages (those of `table`); `follows` would."""
+
+    row: str
+    column: str
+    table: str
+    follows: float
+    note: str = ""
+
+
+class PublishedTable(_Part):
+    """A table as its paper numbers it. suite: whose conditions and task sets the columns name, if any.
+
+    episodes: behind each cell that is no average, where the paper says so. transposed: the paper has columns as rows.
+    """
+
+    number: str
+    title: str
+    simulator: str
+    suite: str | None = None
+    task_sets: Names = ()
+    transposed: bool = False
+    episodes: int | None = None
+    columns: tuple[Column, ...] = Field(min_length=1)
+    rows: tuple[Row, ...] = Field(min_length=1)
+    checks: tuple[Check, ...] = ()
+    deviations: tuple[Deviation, ...] = ()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        keys = [column.key for column in self.columns]
+        if len(set(keys)) < len(keys):
+            raise ValueError(f"table {self.number} has two columns of one name")
+        for column in self.columns:
+            absent = set(column.of) - set(keys)
+            if absent:
+                raise ValueError(f"table {self.number}, {column.key!r}: no columns {sorted(absent)}")
+            if self.suite and not (column.of or (column.condition and (column.task_sets or self.task_sets))):
+                raise ValueError(f"table {self.number}, {column.key!r}: which condition and task sets of {self.suite}?")
+        for row in self.rows:
+            if len(row.rates) != len(keys) or (row.spread and len(row.spread) != len(keys)):
+                raise ValueError(f"table {self.number}, {row.name!r}: not one figure for each of {len(keys)} columns")
+            if any(not 0 <= rate <= 100 for rate in row.rates if not math.isnan(rate)):
+                raise ValueError(f"table {self.number}, {row.name!r}: a rate is 0 to 100 points")
+        return self
+
+    def leaves(self, column: Column) -> list[tuple[str, str]]:
+        """(condition, task set) of all that a column averages, each with the same weight; empty without a suite."""
+        if column.of:
+            parts = {part.key: part for part in self.columns}
+            return [leaf for key in column.of for leaf in self.leaves(parts[key])]
+        if not column.condition:
+            return []
+        return [(column.condition, task_set) for task_set in column.task_sets or self.task_sets]
+
+
+class Paper(_Part):
+    """A paper's tables. assets: the pack that its LIBERO rows were measured on."""
+
+    paper: str
+    name: str
+    source: str
+    assets: str
+    notes: tuple[str, ...] = ()
+    tables: tuple[PublishedTable, ...]
+
+
+class Figure(NamedTuple):
+    """A published rate (a fraction) of a condition, as one of several of `source` (paper and table)."""
+
+    name: str
+    condition: str
+    rate: float
+    source: str
+
+
+@functools.cache
+def papers() -> dict[str, Paper]:
+    """All papers by the names of their files. Raises CardError for a file that is wrong."""
+    return {path.stem: read(path) for path in sorted(folder().glob("*.toml"))}
+
+
+def folder() -> Path:
+    """Where the files are: in a checkout, or inside an installed copy."""
+    installed = PACKAGE / "_cards" / _FOLDER
+    return installed if installed.is_dir() else PACKAGE.parent / _FOLDER
+
+
+def read(path: Path) -> Paper:
+    """The tables of one file. Raises CardError."""
+    try:
+        content = parsing.content_of(path, parsing.MAX_TOML)
+        return Paper.model_validate(parsing.toml(content, finite=False))
+    except ValidationError as error:
+        raise CardError(one_line_each(error, Paper, shown(path))) from None
+    except (OSError, parsing.Unreadable) as error:
+        raise CardError(f"{shown(path)}: {error}") from error
+
+
+def layouts() -> dict[str, tuple[Paper, PublishedTable]]:
+    """`robustvla-1` …: the tables that a suite here can fill, by paper and number."""
+    return {f"{stem}-{table.number}": (paper, table)
+            for stem, paper in papers().items() for table in paper.tables if table.suite}
+
+
+def figures(suite: SuiteCard) -> list[Figure]:
+    """What papers report for a suite's conditions over all its task sets, in the order of the papers' tables."""
+    found: dict[tuple[str, str, str], Figure] = {}
+    for paper, table in layouts().values():
+        for condition, rates in _by_condition(table, suite):
+            for row, rate in zip(table.rows, rates, strict=True):
+                figure = Figure(row.name, condition, round(rate / 100, 6), f"{paper.name}, table {table.number}")
+                found.setdefault((paper.name, row.name, condition), figure)
+    return list(found.values())
+
+
+def _by_condition(table: PublishedTable, suite: SuiteCard) -> Iterator[tuple[str, Sequence[float]]]:
+    """(condition, a rate per row) of the columns that are one of the suite's conditions over its task sets."""
+    theirs = cards.load_suite(str(table.suite)).conditions
+    for number, column in enumerate(table.columns):
+        leaves = table.leaves(column)
+        name = leaves[0][0]
+        if {leaf for leaf, _ in leaves} != {name} or {task_set for _, task_set in leaves} != set(suite.task_sets):
+            continue
+        if name in suite.conditions and suite.conditions[name].digest == theirs[name].digest:
+            yield name, [row.rates[number] for row in table.rows]

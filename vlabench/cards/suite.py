@@ -1,0 +1,110 @@
+"""A suite's card: what it holds, and how one is read with those that it includes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from vlabench import registry
+from vlabench.cards.conditions import CLEAN, Condition, Part, at_severity
+from vlabench.cards.files import find, suite_names, validate
+from vlabench.cards.schema import EPISODES, CardFile, Names, Success, Word, engine_of
+from vlabench.errors import CardError, UnknownName
+from vlabench.util.messages import shown, told
+from vlabench.util.text import check_told_apart, short, why_no_name
+
+if TYPE_CHECKING:
+    from vlabench.simulators.base import Simulator
+
+
+class SuiteFile(CardFile):
+    """The keys of a suite's file."""
+
+    simulator: Word
+    task_sets: Names = Field(min_length=1)
+    episodes: int = Field(ge=1, le=EPISODES)
+    success: Success | None = None
+    tasks: Names = ()
+    include: Names = ()
+    sweep: Names = ()
+    conditions: dict[str, Annotated[tuple[Part, ...], Field(min_length=1)]] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SuiteCard:
+    """Task sets × conditions × episodes.
+
+    episodes: per task and condition, unless the command line says otherwise. success: which success tables, gate and
+    board count; None leaves it to the simulator's rule. tasks: patterns such as
+    `libero_goal/*` that narrow the task sets down; empty means all tasks. conditions: `clean`, then those of included
+    suites, the card's own, and the sweeps' (`<perturbation>-s1` … `-s5`), in that order.
+    """
+
+    name: str
+    path: Path
+    title: str
+    source: str
+    simulator: str
+    task_sets: tuple[str, ...]
+    episodes: int
+    success: Success | None
+    tasks: tuple[str, ...]
+    include: tuple[str, ...]
+    sweep: tuple[str, ...]
+    conditions: Mapping[str, Condition]
+
+    @property
+    def engine(self) -> type[Simulator]:
+        """The class of its simulator. Raises UnknownName, PluginError."""
+        return engine_of(self.simulator, self.path)
+
+
+def load_suite(name: str) -> SuiteCard:
+    """The suite of a name or of a path that ends in `.toml`. Raises UnknownName, CardError."""
+    return _load_suite(find("suites", name), ())
+
+
+def _load_suite(path: Path, includers: Sequence[Path]) -> SuiteCard:
+    file = validate(SuiteFile, path, {})
+    where = shown(path)
+    if path in includers:
+        ring = " → ".join(p.stem for p in [*includers, path])
+        raise CardError(f"{where}: include: suites include each other in a ring: {ring}")
+    conditions = {CLEAN: Condition(CLEAN, file.simulator)}
+    for name in file.include:
+        try:
+            found = find("suites", name, path.parent)
+        except UnknownName:
+            raise UnknownName("suite", name, suite_names(), where=f"{where}: include") from None
+        other = _load_suite(found, [*includers, path])
+        if other.simulator != file.simulator:
+            raise CardError(f"{where}: include: {name!r} is for {other.simulator!r}, this suite for {file.simulator!r}")
+        for condition in other.conditions.values():
+            _add(conditions, condition, where)
+    for name, parts in file.conditions.items():
+        why = why_no_name(name)
+        if name == CLEAN or why:
+            problem = f"cannot be a file name: {why}" if why else "is the empty condition, always there"
+            raise CardError(f"{where}: conditions.{told([name])}: the name {short(name)!r} {problem}")
+        _add(conditions, Condition(name, file.simulator, parts, where), where)
+    for name in file.sweep:
+        if name not in registry.names("perturbation"):
+            raise UnknownName("perturbation", name, registry.names("perturbation"), where=f"{where}: sweep")
+        for condition in at_severity(name, file.simulator, where):
+            _add(conditions, condition, where)
+    try:
+        check_told_apart(conditions)
+    except ValueError as error:
+        raise CardError(f"{where}: conditions: {error}") from None
+    given = {key: getattr(file, key) for key in SuiteFile.model_fields if key != "conditions"}
+    return SuiteCard(name=path.stem, path=path, conditions=conditions, **given)
+
+
+def _add(conditions: dict[str, Condition], new: Condition, where: str) -> None:
+    old = conditions.setdefault(new.name, new)
+    if old.parts != new.parts:
+        raise CardError(f"{where}: two conditions are called {new.name!r}: one in {old.where}, another in {new.where}")

@@ -1,0 +1,138 @@
+"""`vlabench check`: what is wrong with a suite's or a policy's card, and how a policy behaves in a few episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from vlabench import cards
+from vlabench.cards import find, lineage
+from vlabench.cards.find import simulators_for
+from vlabench.cards.policy import PolicyCard
+from vlabench.cards.suite import SuiteCard
+from vlabench.errors import CardError, UnknownName, VlabenchError
+from vlabench.evaluation import plan
+from vlabench.evaluation.rehearsal import Finding
+from vlabench.simulators.base import find_simulator
+
+if TYPE_CHECKING:
+    from vlabench.simulators.base import Simulator
+
+
+def check(name: str, *, play: bool = True, suite: str | None = None,
+          say: Callable[[str], None] = lambda text: None) -> list[Finding]:
+    """What there is to say of everything that has this name, or of the card at this path.
+
+    play: a policy whose card is sound plays two episodes, twice. suite: whose simulator and tasks; by default those of
+    the first simulator that shows what the policy looks at.
+    """
+    findings: list[Finding] = []
+    with _noted(findings):
+        for kind in _kinds(name):
+            findings += _suite(name) if kind == "suite" else _policy(name, play, suite, say)
+    return list(dict.fromkeys(findings))
+
+
+def _kinds(name: str) -> list[str]:
+    """What has this name: a suite, a policy, or both. Raises UnknownName, CardError."""
+    names = {"suite": cards.suite_names(), "policy": cards.policy_names()}
+    if name.endswith(".toml"):
+        return ["policy" if cards.is_policy(name) else "suite"]
+    kinds = [kind for kind, known in names.items() if name in known]
+    if not kinds:
+        raise UnknownName("suite or policy", name, [each for known in names.values() for each in known],
+                          mend="mend: vlabench list suites|policies, or the path of a card (.toml)")
+    return kinds
+
+
+@contextmanager
+def _noted(findings: list[Finding]) -> Iterator[None]:
+    """What goes wrong inside becomes a finding, so that one mistake does not hide the next."""
+    try:
+        yield
+    except VlabenchError as error:
+        findings.append(Finding(True, str(error)))
+
+
+def _suite(name: str) -> list[Finding]:
+    findings: list[Finding] = []
+    with _noted(findings):
+        suite = cards.load_suite(name)
+        for condition in suite.conditions.values():
+            with _noted(findings):
+                for perturbation in condition.perturbations:
+                    perturbation.check((), suite.engine.action_space)
+        with _noted(findings):
+            _on_its_simulator(suite, findings)
+    return findings
+
+
+def _on_its_simulator(suite: SuiteCard, findings: list[Finding]) -> None:
+    simulator = suite.engine(suite.engine.packs[0])
+    with _noted(findings):
+        plan.check_success(suite, simulator)
+    with _noted(findings):
+        plan.number_of_episodes(suite, plan.choose_tasks(suite, simulator), None)
+    for condition in suite.conditions.values():
+        try:
+            condition.perturbations  # noqa: B018  # what is wrong with them was said before
+        except VlabenchError:
+            continue
+        with _noted(findings):
+            plan.check_offered(condition, simulator)
+
+
+def _policy(name: str, play: bool, suite: str | None, say: Callable[[str], None]) -> list[Finding]:
+    findings: list[Finding] = []
+    with _noted(findings):
+        card = cards.load_policy(name)
+        for examine in (_options, lineage.seen, _training, _weights, simulators_for):
+            with _noted(findings):
+                examine(card)
+        if play and not findings:
+            findings += _rehearsed(card, suite, say)
+    return findings
+
+
+def _rehearsed(card: PolicyCard, suite: str | None, say: Callable[[str], None]) -> list[Finding]:
+    from vlabench.evaluation.rehearsal import rehearse
+
+    try:
+        card.check()
+    except CardError as error:  # it is still to be trained, which is no mistake
+        return [Finding(False, f"nothing was played: {error}")]
+    return rehearse(card, _stage(card, suite), say)
+
+
+def _options(card: PolicyCard) -> None:
+    card.digest  # noqa: B018  # looks the adapter up and reads its options
+
+
+def _training(card: PolicyCard) -> None:
+    if card.training is not None:
+        from vlabench.training.train import method_of
+
+        method_of(card)
+
+
+def _weights(card: PolicyCard) -> None:
+    """What only a training can give is not missing on a card that says how to train it."""
+    try:
+        card.check()
+    except CardError:
+        if card.training is None or card.weights is not None:
+            raise
+
+
+def _stage(card: PolicyCard, suite: str | None) -> tuple[str, Simulator, tuple[str, ...]]:
+    """Where it plays: the simulator's name, the simulator on the policy's pack, and the task sets."""
+    if suite is not None:
+        chosen = cards.load_suite(suite)
+        name, sets = chosen.simulator, chosen.task_sets
+        find.check_simulator(card, name, chosen.engine)
+    else:
+        name, sets = simulators_for(card)[0], ()
+    kind = find_simulator(name)
+    pack = next((pack for pack in card.assets if pack in kind.packs), kind.packs[0])
+    return name, kind(pack), sets or tuple(kind.task_sets)

@@ -1,0 +1,136 @@
+"""Verbs that judge what was recorded: table, plot, report."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vlabench.cli import probe
+from vlabench.cli.options import Conditions, Question, TasksAs, console, split
+from vlabench.errors import UnknownName
+from vlabench.util.text import counted
+
+PLACES = "Folders that runs wrote to, or a policy's in one; by default results."
+Places = Annotated[list[Path] | None, typer.Argument(metavar="RESULTS…", help=PLACES)]
+Policies = Annotated[list[str] | None, typer.Option(
+    "--policies", metavar="P", help="Only these, names or patterns; with commas, or repeated.")]
+Pack = Annotated[str | None, typer.Option("--assets", metavar="PACK", help="Only records on primitive, or official.")]
+SuiteOf = Annotated[str | None, typer.Option(
+    "--suite", metavar="S", help="Only its conditions and tasks, as its card has them now.")]
+AtEnd = Annotated[bool, typer.Option("--at-end", help="Success has to hold at the end of the episode.")]
+
+
+class Format(str, Enum):
+    """What `vlabench table` writes."""
+
+    rich = "rich"
+    md = "md"
+    latex = "latex"
+    csv = "csv"
+
+
+def table(
+    results: Places = None,
+    layout: Annotated[str, typer.Option(metavar="L", help="suite, severity, or a paper's: robustvla-1 to -5, fan-10."
+                                        )] = "suite",
+    form: Annotated[Format | None, typer.Option("--format", help="By default that of --out, else rich.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Not the terminal: .md, .tex or .csv.")] = None,
+    published: Annotated[bool, typer.Option("--published", help="Add the paper's own rows, marked as such.")] = False,
+    suite: SuiteOf = None,
+    policies: Policies = None,
+    assets: Pack = None,
+    by_task_set: Annotated[bool, typer.Option("--by-task-set", help="Rows for each task set (layout suite).")] = False,
+    partial: Annotated[bool, typer.Option(
+        "--partial", help="Average over the task sets that all policies have, where some lack others.")] = False,
+    intervals: Annotated[bool, typer.Option("--intervals/--no-intervals", help="Show them.")] = True,
+    at_end: AtEnd = False,
+    reference: Annotated[str | None, typer.Option(
+        metavar="P", help="The policy whose failures the mCE is relative to (layout severity).")] = None,
+    versus: Annotated[str | None, typer.Option(
+        metavar="P", help="Compare each with this policy, on episodes that both have; differences to it (layout suite)."
+    )] = None,
+    tasks_as: TasksAs = Question.fixed,
+) -> None:
+    """Show policies' success rates, intervals, paired drops; best in bold, second underlined."""
+    from vlabench.reports import tables
+    from vlabench.reports.tables.terminal import to_rich
+
+    kind = tables.check_target(out, form.value if form else None)
+    sheet = tables.make(results or [Path("results")], tables.Choice(
+        layout, suite, split(policies, "--policies"), assets, published, partial, by_task_set, at_end, reference,
+        versus,
+        tasks_as.value))
+    if kind == "rich":
+        console().print(to_rich(sheet, intervals), crop=False)
+    elif out is None:
+        typer.echo(tables.rendered(sheet, kind, intervals), nl=False)
+    else:
+        tables.write_text(out, tables.rendered(sheet, kind, intervals))
+        typer.echo(f"{out}: {counted(len(sheet.lines), 'line')}")
+    if kind == "csv":
+        for note in sheet.notes:
+            typer.echo(f"note: {note}", err=True)
+
+
+def plot(
+    kind: Annotated[str, typer.Argument(
+        help="severity, drops, tasks, radar, time or iterations; of probes, tsne or actions.")],
+    results: Annotated[list[Path] | None, typer.Argument(
+        metavar="RESULTS…", help=f"{PLACES} For tsne and actions: files of `vlabench probe`.")] = None,
+    out: Annotated[Path, typer.Option(
+        "--out", metavar="FILE", help="An .svg, .png or .pdf; without a suffix the first two.")] = Path("plot"),
+    suite: SuiteOf = None,
+    conditions: Conditions = None,
+    policies: Policies = None,
+    assets: Pack = None,
+    at_end: AtEnd = False,
+    tasks_as: TasksAs = Question.fixed,
+) -> None:
+    """Draw severity curves, a forest plot of paired drops, a heat map by task, a radar, times to success, or what
+    a training kept over its iterations; of probes, embeddings or actions, clean and perturbed."""
+    from vlabench.reports import plots
+    from vlabench.reports.plots import probes
+
+    plots.check_target(out)
+    if kind in probes.KINDS:
+        given = {"--suite": suite, "--policies": policies, "--assets": assets, "--at-end": at_end}
+        senseless = [name for name, value in given.items() if value]
+        probe.draw(kind, results or (), out, split(conditions, "--conditions"), senseless)
+        return
+    if kind not in plots.KINDS:
+        raise UnknownName("kind of plot", kind, {*plots.KINDS, *probes.KINDS})
+    data = plots.load(results or [Path("results")], suite, split(conditions, "--conditions"),
+                      split(policies, "--policies"), assets, at_end, tasks_as.value)
+    for note in data.notes:
+        typer.echo(f"note: {note}", err=True)
+    for file in plots.save(plots.draw(kind, data), out):
+        typer.echo(str(file))
+
+
+def report(
+    results: Places = None,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The page, .html.")] = Path("report.html"),
+    suite: SuiteOf = None,
+    conditions: Conditions = None,
+    policies: Policies = None,
+    assets: Pack = None,
+    at_end: AtEnd = False,
+    tasks_as: TasksAs = Question.fixed,
+    versus: Annotated[str | None, typer.Option(
+        metavar="P", help="The policy to compare the others with and to show; by default the first.")] = None,
+    episodes: Annotated[int, typer.Option(
+        metavar="N", help="Play N episodes again, clean beside perturbed, and show them.")] = 2,
+    preview: Annotated[bool, typer.Option(
+        "--preview/--no-preview", help="Show what the policy sees under each kind of condition.")] = True,
+) -> None:
+    """Write one HTML page with everything: verdicts, tables, plots, pictures, episodes, how to reproduce it."""
+    from vlabench.reports.page.build import Choice, write
+
+    choice = Choice(suite, split(conditions, "--conditions"), split(policies, "--policies"), assets, at_end, versus,
+                    episodes, preview,
+                    tasks_as.value)
+    size = write(results or [Path("results")], out, choice, lambda text: typer.echo(text, err=True))
+    typer.echo(f"{out}: {size / 1e6:.1f} MB")

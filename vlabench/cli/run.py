@@ -1,0 +1,101 @@
+"""Verbs that play episodes: run, replay, preview."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vlabench.cli.options import AnyAssets, Assets, Cameras, Conditions, Results, Seed, Suite, Tasks, console, split
+from vlabench.util.text import counted
+
+
+def run(
+    policy: Annotated[str, typer.Option("--policy", metavar="P", help="A policy's name, or the path of a card.")],
+    suite: Suite,
+    assets: Assets = None,
+    episodes: Annotated[int | None, typer.Option(help="Per task and condition; by default the suite's.")] = None,
+    tasks: Tasks = None,
+    conditions: Conditions = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; by default one per core.")] = None,
+    seed: Seed = 0,
+    control: Annotated[bool, typer.Option("--control/--no-control", help="Play the clean condition too.")] = True,
+    results: Results = Path("results"),
+    record: Annotated[bool, typer.Option("--record", help="Keep the actions, for `vlabench replay`.")] = False,
+    time_limit: Annotated[float | None, typer.Option(
+        metavar="SECONDS", help="A worker whose episodes get no further for so long is stopped; by default 300 and 5 "
+                                "for each step of their task's limit.")] = None,
+    by_task: Annotated[bool, typer.Option("--by-task", help="A row for each task instead of each task set.")] = False,
+    table: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table, too: .md or .csv.")] = None,
+) -> None:
+    """Play what is missing of a suite, and show success rates, intervals and paired differences to the control."""
+    from vlabench import cards
+    from vlabench.cards import lineage
+    from vlabench.evaluation.plan import Options
+    from vlabench.evaluation.run import evaluate
+    from vlabench.reports import tables
+    from vlabench.util.messages import shown
+    from vlabench.util.progress import progress
+
+    if table:
+        tables.check_path(table)
+    options = Options(episodes, split(tasks, "--tasks"), split(conditions, "--conditions"), control, seed)
+    done = evaluate(policy, suite, results, assets=assets, options=options, workers=workers, record=record,
+                    time_limit=time_limit, progress=progress(console(stderr=True)))
+    if done.records:
+        first = done.records[0]
+        title = f"{first.policy} on {suite}, {first.assets} assets"
+        seen = lineage.seen(cards.load_policy(policy))
+        frame = tables.summary(done.records, by_task=by_task, counts=done.counts, trained=seen.perturbations)
+        console().print(tables.to_rich(frame, title), crop=False)
+        if frame["familiar"].any():
+            typer.echo(f"†: with a perturbation that {first.policy} was trained under "
+                       f"({', '.join(sorted(seen.perturbations))})")
+        if table:
+            tables.write(frame, table)
+    typer.echo(f"{done.summary}\nrecords: {shown(done.folder)}")
+    raise typer.Exit(done.summary.exit_code)
+
+
+def preview(
+    suite: Suite,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The picture, .png or another kind.")] = Path(
+        "preview.png"),
+    tasks: Tasks = None,
+    conditions: Conditions = None,
+    assets: AnyAssets = None,
+    index: Annotated[int, typer.Option(help="The episode.")] = 0,
+    seed: Seed = 0,
+    camera: Cameras = None,
+    size: Annotated[int, typer.Option(help="Pixels per side of a camera's picture.")] = 256,
+) -> None:
+    """Draw what a policy sees first: tasks (by default one of each set) in rows, conditions in columns."""
+    from vlabench.evaluation.preview import preview as draw
+
+    cells = draw(suite, out, assets=assets, tasks=split(tasks, "--tasks"),
+                 conditions=split(conditions, "--conditions"), index=index, seed=seed,
+                 cameras=split(camera, "--camera"), size=size)
+    typer.echo(f"{out}: {counted(len(cells), 'picture')}")
+
+
+def replay(
+    policy: Annotated[str, typer.Argument()],
+    task: Annotated[str, typer.Argument(help="libero_spatial/3")],
+    condition: Annotated[str, typer.Argument()],
+    index: Annotated[int, typer.Argument(help="The episode.")],
+    results: Results = Path("results"),
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="An .mp4 or a .gif.")] = Path("replay.mp4"),
+    assets: Assets = None,
+    seed: Seed = 0,
+    suite: Annotated[str | None, typer.Option(metavar="S", help="Where the condition is; by default any.")] = None,
+    camera: Cameras = None,
+    size: Annotated[int | None, typer.Option(help="Pixels per side of each picture.")] = None,
+) -> None:
+    """Film an episode that `vlabench run --record` recorded; fails if it does not end exactly as recorded."""
+    from vlabench.evaluation.replay import replay as play_again
+
+    film = play_again(policy, task, condition, index, results=results, out=out, assets=assets, seed=seed, suite=suite,
+                      cameras=split(camera, "--camera"), size=size)
+    typer.echo(f"{out}: {counted(film.frames, 'frame')}, {film.played.status} after "
+               f"{counted(film.played.steps, 'step')}; the final state is the recorded one ({film.played.state})")

@@ -1,0 +1,1 @@
+"""One episode, and who plays it."""

@@ -1,0 +1,194 @@
+"""What travels between the runner and its workers, and what a worker holds: the policy and the scene that is open."""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from vlabench.adapters.base import Actor, TrainablePolicy
+from vlabench.episode.chain import variant_of
+from vlabench.episode.listening import Keeper, Keepers, Listener, Pulse
+from vlabench.episode.loop import EpisodeError, phase, play
+from vlabench.episode.played import Played
+from vlabench.errors import VlabenchError, words_of
+from vlabench.perturbations.base import Perturbation
+from vlabench.simulators.base import Scene, Simulator, Variant, find_simulator
+from vlabench.types import EpisodeSpec, Phase
+from vlabench.util import weights
+
+LONGEST = 2000
+"""Characters of an error's message that are kept: some libraries put whole arrays into theirs."""
+Batch = tuple[EpisodeSpec, ...]
+"""Episodes that are handed out together: played side by side, in one scene."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs to know before its first episode.
+
+    chains: condition → stream name → perturbation. keeper: made for every episode; what it kept comes back with Done.
+    batch: so many episodes are played side by side at most; by default as many as the simulator can.
+    read: checksums of weights (`weights.known`), which a worker is not to compute again.
+    """
+
+    simulator: str
+    assets: str
+    actor: Actor
+    chains: Mapping[str, Mapping[str, Perturbation]]
+    keeper: type[Keeper] | None = None
+    batch: int | None = None
+    read: Mapping[str, tuple[weights.Stamp, str]] = field(default_factory=dict)
+
+    def engine(self) -> Simulator:
+        """The simulator, which is cheap to make."""
+        return find_simulator(self.simulator)(self.assets)
+
+    def side_by_side(self, engine: Simulator) -> int:
+        """How many episodes a batch has at most."""
+        return min(self.batch or engine.max_batch, engine.max_batch)
+
+    def variant(self, spec: EpisodeSpec) -> Variant:
+        """What the scene of an episode must be built with."""
+        return variant_of(self.chains[spec.condition])
+
+    def key(self, engine: Simulator, spec: EpisodeSpec) -> Hashable:
+        """Episodes with equal keys can be played in one scene, side by side or one after the other."""
+        return engine.batch_key(spec), self.variant(spec)
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """From now on: chains as in Job, and weights, a folder that `TrainablePolicy.load` takes."""
+
+    chains: Mapping[str, Mapping[str, Perturbation]]
+    weights: Path
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The simulator and the policy are constructed, or a Renewal has been taken."""
+
+
+@dataclass(frozen=True)
+class Unready:
+    """They could not be constructed, or the Renewal could not be taken."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """An episode was played to its end."""
+
+    played: Played
+    kept: Any = None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An episode ended in an error; phase `open` means that its scene cannot be opened at all."""
+
+    phase: Phase
+    error: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What became of a batch that was handed out, episode by episode: all are Done, or all Failed with one error.
+
+    Which of several episodes an error was the fault of nobody can tell; played one by one they show it.
+    """
+
+    batch: Batch
+    results: tuple[Done | Failed, ...]
+
+    @property
+    def error(self) -> Failed | None:
+        """The error that they all ended in, if they did."""
+        return next((result for result in self.results if isinstance(result, Failed)), None)
+
+
+@dataclass(frozen=True)
+class Alive:
+    """The episodes in flight have got on since the last word."""
+
+
+Answer = Ready | Unready | Ended | Alive
+Message = Job | Batch | Renewal
+
+
+class Stage:
+    """What a worker holds: the policy, and the one scene that is open. beat: called when episodes have got on."""
+
+    def __init__(self, job: Job, beat: Callable[[], None] | None = None) -> None:
+        self.job = job
+        self._listeners: list[Listener] = [Pulse(beat)] if beat else []
+        self.simulator = job.engine()
+        self.policy = job.actor.make()
+        self.policy.configure(self.simulator.action_space)
+        self._scene: Scene | None = None
+        self._key: Hashable = None
+
+    def play(self, batch: Batch) -> tuple[Done | Failed, ...]:
+        """Play episodes of one key side by side; opens their scene unless it is open, or has just seen an error.
+
+        The results are those of `Ended`.
+        """
+        try:
+            with phase("open"):
+                scene = self._open(batch[0])
+            return self._played(scene, batch)
+        except EpisodeError as error:
+            self.close_scene()
+            return (Failed(error.phase, type(error.cause).__name__, told(error.cause)),) * len(batch)
+
+    def _played(self, scene: Scene, batch: Batch) -> tuple[Done, ...]:
+        actor, kind = self.job.actor, self.job.keeper
+        with phase("collect"):
+            keepers = [kind(self.policy, actor.replan) for _ in batch] if kind else []
+        played = play(scene, self.policy, batch, [self.job.chains[spec.condition] for spec in batch],
+                      replan=actor.replan, cameras=actor.cameras, success=self.simulator.success,
+                      listeners=[*self._listeners, *([Keepers(keepers)] if keepers else [])])
+        with phase("collect"):
+            return tuple(Done(each, keepers[b].kept if keepers else None) for b, each in enumerate(played))
+
+    def renew(self, renewal: Renewal) -> None:
+        """Play by it."""
+        if not isinstance(self.policy, TrainablePolicy):
+            raise TypeError(f"{type(self.policy).__name__} is no policy that takes new weights")
+        self.job = replace(self.job, chains=renewal.chains)
+        self.policy.load(renewal.weights)
+
+    def close_scene(self) -> None:
+        """Let the open scene go; one that an error left in an unknown state may fail to close, and need not."""
+        scene, self._scene, self._key = self._scene, None, None
+        with contextlib.suppress(Exception):
+            if scene is not None:
+                scene.close()
+
+    def _open(self, spec: EpisodeSpec) -> Scene:
+        key = self.job.key(self.simulator, spec)
+        if self._scene is None or key != self._key:
+            self.close_scene()
+            actor = self.job.actor
+            self._scene = self.simulator.open(
+                spec.task, batch=self.job.side_by_side(self.simulator), variant=self.job.variant(spec),
+                cameras=actor.cameras, image_size=actor.image_size, privileged=actor.privileged)
+            self._key = key
+        return self._scene
+
+
+def told(error: BaseException) -> str:
+    """The message of an error, cut to LONGEST; unless it is one of ours, with the file and line that raised it."""
+    text = words_of(error)
+    if len(text) > LONGEST:
+        text = f"{text[:LONGEST]} … ({len(text)} characters)"
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, VlabenchError) or not frames:
+        return text
+    return f"{text} [{Path(frames[-1].filename).name}:{frames[-1].lineno}]".lstrip()

@@ -1,0 +1,297 @@
+"""The workers of a run: who plays which episode next, and what happens when a worker dies, hangs or cannot start."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing import connection
+from types import TracebackType
+
+from typing_extensions import Self
+
+from vlabench.episode.player import Alive, Batch, Done, Ended, Failed, Job, Ready, Renewal, Unready
+from vlabench.episode.worker import Worker
+from vlabench.errors import WorkerError
+from vlabench.types import EpisodeSpec, Phase
+
+LOSSES = 3
+"""So many losses in a row, with no episode finished in between, end a run: of workers, or of tasks that cannot be
+opened. Those that die while they have nothing to do are one loss together."""
+FAILURES = 3
+"""So many errors in a row from a worker that finished episodes before get it replaced: its process may be broken (a
+CUDA context never recovers from a failed assertion)."""
+DOUBTS = 3
+"""So many times in a row at most is an error put down to the error before it in the same process; see `Crew._doubt`."""
+START_LIMIT = 900.0
+"""Seconds that a worker may take to import its libraries and load its policy, or new weights."""
+_POLL = 0.5  # seconds between looks at the clock and at dead processes whose pipe something else keeps open
+_LAST_BREATH = 2.0  # seconds for a worker whose pipe has ended to end itself, so that its own exit status is seen
+_GRACE = 5.0  # seconds that a worker gets to close its policy and scene when the work is done
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of an episode, and how long the runner waited for it."""
+
+    spec: EpisodeSpec
+    answer: Done | Failed
+    seconds: float
+
+
+class Agenda:
+    """The episodes still to be handed out, in batches of at most `size` episodes that share a key.
+
+    Of as few rounds of `workers` batches as the size allows, all batches are equally large, as far as keys allow.
+    """
+
+    def __init__(self, specs: Sequence[EpisodeSpec], key: Callable[[EpisodeSpec], Hashable], size: int = 1,
+                 workers: int = 1) -> None:
+        self._queues: dict[Hashable, deque[EpisodeSpec]] = {}
+        self._single: set[EpisodeSpec] = set()
+        self._key, self._size, self._workers = key, size, workers
+        self.add(specs)
+
+    def add(self, specs: Sequence[EpisodeSpec]) -> None:
+        """More episodes, each after those of its key."""
+        for spec in specs:
+            self._queues.setdefault(self._key(spec), deque()).append(spec)
+        rounds = max(1, math.ceil(len(self) / (self._size * self._workers)))
+        self._share = max(1, math.ceil(len(self) / (rounds * self._workers)))
+
+    def retry(self, batch: Batch) -> None:
+        """Episodes of a batch that went wrong, to be played next and one by one: to see which of them it was."""
+        self._single.update(batch)
+        self._queues.setdefault(self._key(batch[0]), deque()).extendleft(reversed(batch))
+
+    def retried(self, spec: EpisodeSpec) -> bool:
+        """Whether the episode was in a batch that went wrong."""
+        return spec in self._single
+
+    @property
+    def batches(self) -> int:
+        """How many workers there is something to do for."""
+        single = [sum(spec in self._single for spec in queue) for queue in self._queues.values()]
+        return sum(alone + math.ceil((len(queue) - alone) / self._share)
+                   for alone, queue in zip(single, self._queues.values(), strict=True))
+
+    def __len__(self) -> int:
+        return sum(len(queue) for queue in self._queues.values())
+
+    def next(self, mine: Hashable, others: Collection[Hashable]) -> tuple[Hashable, Batch] | None:
+        """The key and the next batch for a worker that has the scene of `mine` open, while others have `others` open.
+
+        Of its own key while there are any; else of a key that nobody has open; else of the one that has most left,
+        unless that is a single episode, which its owner plays sooner than a second scene is open.
+        """
+        left = {key: queue for key, queue in self._queues.items() if queue}
+        if mine not in left:
+            free = [key for key in left if key not in others]
+            mine = free[0] if free else max(left, key=lambda key: len(left[key]), default=None)
+            if mine is None or (not free and len(left[mine]) == 1):
+                return None
+        return mine, self._take(left[mine])
+
+    def _take(self, queue: deque[EpisodeSpec]) -> Batch:
+        batch = [queue.popleft()]
+        while queue and len(batch) < self._share and not self._single & {batch[0], queue[0]}:
+            batch.append(queue.popleft())
+        return tuple(batch)
+
+    def drop(self, key: Hashable) -> list[EpisodeSpec]:
+        """Take all that is left of a key."""
+        return list(self._queues.pop(key, ()))
+
+
+class Crew:
+    """Up to `size` workers that play `specs`; a context manager, at whose end no worker is left.
+
+    time_limit: seconds that a worker with this episode may be silent: it opens no scene, resets nothing and makes no
+    look or step; of a batch the longest counts. So a hang is noticed as soon with many side by side as with one, and no
+    batch is too large for it, whether its copies cost extra or not. option: of the command line, that sets them, if
+    one does. note: hears what a user should know at once.
+    """
+
+    def __init__(self, job: Job, specs: Sequence[EpisodeSpec], size: int, time_limit: Callable[[EpisodeSpec], float],
+                 note: Callable[[str], None], option: str = "") -> None:
+        self._option = option
+        engine = job.engine()
+        self._job, self._time_limit, self._note = job, time_limit, note
+        self._size = min(size, engine.max_workers or size)
+        self._renewal: Renewal | None = None
+        self._agenda = Agenda(specs, lambda spec: self._job.key(engine, spec), job.side_by_side(engine), self._size)
+        self._workers: list[Worker] = []
+        self._losses = self._doubts = 0
+        self._ended: deque[Result] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.rest(_GRACE if kind is None else 0.0)
+
+    def rest(self, grace: float = _GRACE) -> None:
+        """Let all workers go, so that others have their memory; `results` starts new ones. None may be playing."""
+        for worker in self._workers:
+            worker.dismiss()
+        patience = time.monotonic() + grace
+        for worker in self._workers:
+            worker.kill(max(0.0, patience - time.monotonic()))
+        self._workers.clear()
+
+    def add(self, specs: Sequence[EpisodeSpec]) -> None:
+        """More episodes to play; after the last result of those before, `results` may be asked for again."""
+        self._agenda.add(specs)
+
+    def renew(self, renewal: Renewal) -> None:
+        """What is added from now on is played by it; only after the last result of what was added before."""
+        self._job, self._renewal = replace(self._job, chains=renewal.chains), renewal
+
+    def results(self) -> Iterator[Result]:
+        """Play everything; yields in the order in which episodes end. Who stops asking finds in `ended` what is left.
+
+        Raises WorkerError if a worker cannot start, or after LOSSES losses in a row.
+        """
+        while len(self._agenda) or any(worker.batch for worker in self._workers):
+            self._replace_dead()
+            self._hire()
+            self._hand_out()
+            ready = connection.wait([worker.connection for worker in self._workers], _POLL)
+            for worker in list(self._workers):
+                if worker.idle:
+                    continue
+                if worker.connection in ready:
+                    yield from self._hear(worker)
+                elif worker.late:
+                    yield from self._lose(worker, "Timeout")
+                elif worker.dead and not worker.connection.poll():
+                    yield from self._lose(worker, "WorkerDied")
+
+    @property
+    def ended(self) -> tuple[Result, ...]:
+        """What became of episodes that ended together, from the one on that `results` gave last, or was about to."""
+        return tuple(self._ended)
+
+    def _replace_dead(self) -> None:
+        """The system may have killed workers while they had nothing to do, all at once if it was short of memory."""
+        dead = [worker for worker in self._workers if worker.idle and (worker.dead or worker.connection.poll())]
+        for worker in dead:
+            how = self._dismiss(worker, _LAST_BREATH)
+            words = worker.last_words
+            self._note(f"a worker with nothing to do {how}; another takes its place when there is work"
+                       + (f"; its last words:\n{words}" if words else ""))
+        if dead:
+            self._count_loss(f"workers were lost; the last one {how} with nothing to do", words)
+
+    def _hire(self) -> None:
+        idle = sum(not worker.batch for worker in self._workers)
+        while len(self._workers) < self._size and idle < self._agenda.batches:
+            self._workers.append(Worker(self._job, START_LIMIT))
+            idle += 1
+
+    def _hand_out(self) -> None:
+        for worker in self._workers:
+            if worker.ready and worker.renewal is not self._renewal and self._renewal is not None:
+                worker.renew(self._renewal, START_LIMIT)
+            elif worker.ready and not worker.batch:
+                others = {other.key for other in self._workers if other is not worker and other.key is not None}
+                found = self._agenda.next(worker.key, others)
+                if found is not None:
+                    key, batch = found
+                    worker.give(key, batch, max(map(self._time_limit, batch)))
+
+    def _hear(self, worker: Worker) -> Iterator[Result]:
+        answer = worker.take()
+        if answer is None:
+            yield from self._lose(worker, "WorkerDied")
+        elif isinstance(answer, Unready):
+            what = "take new weights" if worker.renewal else "start"
+            raise WorkerError(f"a worker could not {what}: {answer.message}")
+        elif isinstance(answer, Ready):
+            worker.ready = True
+        elif isinstance(answer, Alive):
+            pass  # `Worker.take` has noted when
+        elif answer.batch != worker.batch:
+            yield from self._lose(worker, "WrongEpisode")
+        else:
+            yield from self._end(worker, answer)
+
+    def _end(self, worker: Worker, answer: Ended) -> Iterator[Result]:
+        """Episodes are over, one way or the other."""
+        batch, seconds = worker.free()
+        error = answer.error
+        doubtful = error is not None and self._doubt(worker, batch, error.phase)
+        broken = doubtful and (len(batch) == 1 or error is not None and error.phase == "open")
+        if error is None:
+            worker.finished, worker.failures, self._losses = worker.finished + len(batch), 0, 0
+            self._doubts = 0 if self._agenda.retried(batch[0]) else self._doubts
+        elif error.phase != "open":
+            worker.failures += 1
+        if doubtful:
+            self._agenda.retry(batch)
+        else:
+            self._ended.extend(Result(spec, result, seconds / len(batch))
+                               for spec, result in zip(batch, answer.results, strict=True))
+        while self._ended:
+            yield self._ended[0]
+            self._ended.popleft()
+        if error is not None and error.phase == "open" and not doubtful:
+            yield from self._give_up(worker.key, batch[0], error)
+        elif broken or (worker.finished and worker.failures >= FAILURES):
+            self._note(f"a worker is replaced after {worker.failures} errors in a row")
+            self._dismiss(worker)
+
+    def _doubt(self, worker: Worker, batch: Batch, phase: Phase) -> bool:
+        """Whether an error may be another episode's fault, and this one is to be played again before it is believed.
+
+        In a batch it may be a mate's; and one of them, played alone, may have met a process that was broken by the
+        error before, or a scene that only such a process cannot open. DOUBTS in a row, with none of them finished in
+        between, tell that it was not so.
+        """
+        if len(batch) > 1 and phase != "open":
+            return True
+        alike = phase == "open" or self._agenda.retried(batch[0])
+        if not alike or not worker.failures or self._doubts >= DOUBTS:
+            return False
+        self._doubts += 1
+        return True
+
+    def _give_up(self, key: Hashable, first: EpisodeSpec, why: Failed) -> Iterator[Result]:
+        """A scene that cannot be opened now cannot be opened for the other episodes of its key either."""
+        self._note(f"{first.task.key} cannot be opened: {why.error}: {why.message}")
+        for spec in self._agenda.drop(key):
+            yield Result(spec, why, 0.0)
+        self._count_loss(f"tasks could not be opened, or their workers died; the last: {why.error}: {why.message}", "")
+
+    def _lose(self, worker: Worker, error: str) -> Iterator[Result]:
+        """A worker died, or must."""
+        batch, seconds = worker.batch, worker.elapsed
+        how = self._dismiss(worker, _LAST_BREATH if error == "WorkerDied" else 0.0)
+        if error == "Timeout":
+            how = f"gave no answer within {worker.time_limit:g} s and was stopped"
+            if self._option and batch:
+                how += f" (a slow policy needs more than {self._option} {worker.time_limit:g})"
+        elif error == "WrongEpisode":
+            how = "answered for an episode that it had not been given and was stopped (does the policy fork?)"
+        where = ", ".join(f"{spec.task.key} {spec.condition} {spec.index}" for spec in batch) or "starting"
+        words = worker.last_words
+        self._note(f"a worker {how} ({where})" + (f"; its last words:\n{words}" if words else ""))
+        if len(batch) > 1:
+            self._agenda.retry(batch)
+            return
+        for spec in batch:
+            yield Result(spec, Failed("worker", error, f"the worker {how}"), seconds)
+        self._count_loss(f"workers were lost; the last one {how} ({where})", words)
+
+    def _dismiss(self, worker: Worker, grace: float = 0.0) -> str:
+        self._workers.remove(worker)
+        return worker.kill(grace)
+
+    def _count_loss(self, what: str, words: str) -> None:
+        self._losses += 1
+        if self._losses >= LOSSES:
+            raise WorkerError(f"{LOSSES} times in a row, with no episode finished in between, {what}"
+                              + (f"\n{words}" if words else ""))

@@ -1,0 +1,1 @@
+"""A suite played with a policy: plan, run, audit, and looks at both."""

@@ -1,0 +1,191 @@
+"""Suite × policy × options → the episodes to play, in order, with every check that needs no simulator running."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from vlabench.cards.conditions import CLEAN, Condition, named
+from vlabench.cards.find import check_simulator, matching, where_to
+from vlabench.cards.policy import PolicyCard
+from vlabench.cards.suite import SuiteCard
+from vlabench.episode.chain import variant_of
+from vlabench.errors import OptionError, UnknownName, UnsupportedError
+from vlabench.simulators.base import Simulator
+from vlabench.types import EpisodeRecord, EpisodeSpec, Identity, Success, Task
+from vlabench.util.messages import shown
+from vlabench.util.text import counted
+
+NOTHING = "nothing beyond stepping and looking"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line may choose.
+
+    episodes: per task and condition; None leaves it to the suite. tasks: `libero_spatial/3`, `libero_spatial` or
+    patterns such as `libero_*/0`; empty for all. conditions: names or patterns; empty for all. control: play `clean`
+    too, even where `conditions` does not name it.
+    """
+
+    episodes: int | None = None
+    tasks: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
+    control: bool = True
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All episodes that were asked for, by task, then condition, then index: a scene is opened once per task.
+
+    success: which one counts, where the suite says so. warnings: what the user should know but need not mend.
+    """
+
+    tasks: tuple[Task, ...]
+    conditions: Mapping[str, Condition]
+    episodes: int
+    seed: int
+    specs: tuple[EpisodeSpec, ...]
+    success: Success | None = None
+    warnings: tuple[str, ...] = field(default=())
+
+    def todo(self, held: Collection[Identity]) -> tuple[EpisodeSpec, ...]:
+        """The episodes whose identity is not among `held`, in order."""
+        return tuple(spec for spec in self.specs if spec.identity not in held)
+
+    def records(self, held: Mapping[Identity, EpisodeRecord]) -> tuple[EpisodeRecord, ...]:
+        """Those of its episodes, in order; what is not on record is left out."""
+        return tuple(held[spec.identity] for spec in self.specs if spec.identity in held)
+
+
+def make(suite: SuiteCard, policy: PolicyCard, simulator: Simulator, options: Options | None = None) -> Plan:
+    """The plan of a run on the simulator's asset pack.
+
+    Raises UnknownName (task set, task, condition), OptionError (number of episodes, nothing to play), CardError (a
+    perturbation's parameters) and UnsupportedError (what the simulator or the policy cannot do).
+    """
+    options = options or Options()
+    check_success(suite, simulator)
+    tasks = choose_tasks(suite, simulator, options.tasks)
+    conditions = choose_conditions(suite, options)
+    episodes = number_of_episodes(suite, tasks, options.episodes)
+    check_fit(policy, suite, conditions.values(), simulator)
+    specs = tuple(
+        EpisodeSpec(task, name, index, options.seed)
+        for task in tasks
+        for name in conditions
+        for index in range(episodes)
+    )
+    return Plan(tasks, conditions, episodes, options.seed, specs, suite.success,
+                _warnings(policy, conditions.values(), simulator))
+
+
+def check_success(suite: SuiteCard, simulator: Simulator) -> None:
+    """Raises UnsupportedError if the suite counts a success that the simulator does not wait for."""
+    if suite.success == "end" and simulator.success == "once":
+        raise UnsupportedError(f"{shown(suite.path)}: success = 'end': simulator {type(simulator).__name__} ends an "
+                               f"episode when its goal first holds\n  mend: success = 'once', or leave it out")
+
+
+def choose_tasks(suite: SuiteCard, simulator: Simulator, patterns: Sequence[str] = ()) -> tuple[Task, ...]:
+    """The suite's tasks, in their published order, that match any of `patterns` (all, if there are none)."""
+    for task_set in suite.task_sets:
+        if task_set not in simulator.task_sets:
+            raise UnknownName("task set", task_set, simulator.task_sets, where=f"{shown(suite.path)}: task_sets")
+    tasks = [task for task_set in suite.task_sets for task in simulator.tasks(task_set)]
+    if suite.tasks:
+        tasks = matching(tasks, suite.tasks, f"suite {suite.name!r}")
+    if patterns:
+        tasks = matching(tasks, patterns, "--tasks")
+    return tuple(tasks)
+
+
+def choose_conditions(suite: SuiteCard, options: Options) -> dict[str, Condition]:
+    """The suite's conditions that were asked for, in the suite's order. Raises UnknownName, OptionError."""
+    chosen = {name for name in suite.conditions if name != CLEAN}
+    if options.conditions:
+        for pattern in options.conditions:
+            if not fnmatch.filter(suite.conditions, pattern):
+                raise UnknownName("condition", pattern, suite.conditions, where=f"suite {suite.name!r}",
+                                  mend=where_to(pattern, suite.simulator))
+        chosen = {name for pattern in options.conditions for name in fnmatch.filter(suite.conditions, pattern)}
+    if options.control:
+        chosen.add(CLEAN)
+    if not chosen:
+        raise OptionError(f"--no-control leaves nothing to play: suite {suite.name!r} has no condition but {CLEAN!r}")
+    return {name: condition for name, condition in suite.conditions.items() if name in chosen}
+
+
+def number_of_episodes(suite: SuiteCard, tasks: Sequence[Task], asked: int | None) -> int:
+    """Per task and condition: as many as asked for, else the suite's. Raises OptionError for more than start states."""
+    episodes = suite.episodes if asked is None else asked
+    where = f"suite {suite.name!r}" if asked is None else "--episodes"
+    if episodes < 1:
+        raise OptionError(f"{where}: {episodes} episodes: at least 1 is needed")
+    published = [(task.init_states, task) for task in tasks if task.init_states is not None]
+    fewest, task = min(published, key=lambda pair: pair[0], default=(episodes, tasks[0]))
+    if episodes > fewest:
+        raise OptionError(
+            f"{where}: {counted(episodes, 'episode')}: "
+            f"{counted(fewest, 'init state is', 'init states are')} published for {task.key}, "
+            f"and an episode needs one of its own\n  mend: --episodes {fewest} or less"
+        )
+    return episodes
+
+
+def check_fit(policy: PolicyCard, suite: SuiteCard, conditions: Collection[Condition], simulator: Simulator) -> None:
+    """Raises UnsupportedError unless the policy is for the suite's simulator, which can show and do all of this, and
+    can notice it; UnknownName for a policy of a simulator that is not there.
+    """
+    check_simulator(policy, suite.simulator, type(simulator))
+    for condition in conditions:
+        check_offered(condition, simulator)
+    _check_felt(policy, conditions)
+
+
+def check_offered(condition: Condition, simulator: Simulator) -> None:
+    """Raises UnsupportedError if the condition needs what the simulator cannot do."""
+    for part, perturbation in zip(condition.parts, condition.perturbations, strict=True):
+        missing = sorted(kind.__name__ for kind in perturbation.needs - simulator.offers)
+        if missing:
+            raise UnsupportedError(
+                f"condition {condition.name!r}: perturbation {part.perturbation!r} needs {', '.join(missing)}, "
+                f"which simulator {type(simulator).__name__} does not offer\n"
+                f"  it offers: {', '.join(sorted(kind.__name__ for kind in simulator.offers)) or NOTHING}"
+            )
+    variant_of(named(condition))
+
+
+def _check_felt(policy: PolicyCard, conditions: Collection[Condition]) -> None:
+    """Refuse conditions that change nothing this policy can notice: their rates would be the control's again."""
+    reached = [condition.name for condition in conditions if policy.feels(condition)]
+    unfelt = [condition.name for condition in conditions if condition.name not in reached]
+    if unfelt:
+        useful = [name for name in reached if name != CLEAN]
+        others = "a policy that they reach (vlabench list policies)"
+        mend = f"--conditions {','.join(useful)}, or {others}" if useful else f"choose {others}, or another suite"
+        raise UnsupportedError(
+            f"policy {policy.name!r} {_reads(policy)}, so nothing of these conditions can reach it: "
+            f"{', '.join(unfelt)}\n  mend: {mend}"
+        )
+
+
+def _reads(policy: PolicyCard) -> str:
+    return f"looks only at {', '.join(policy.cameras)}" if policy.cameras else "reads no pictures"
+
+
+def _warnings(policy: PolicyCard, conditions: Collection[Condition], simulator: Simulator) -> tuple[str, ...]:
+    warnings = []
+    if simulator.assets not in policy.assets:
+        warnings.append(
+            f"policy {policy.name!r} was made for the assets {', '.join(policy.assets)}; on {simulator.assets!r} it "
+            f"sees pictures of another kind (its records say so, and share no table with the others)")
+    for condition in conditions:
+        lost = [part.perturbation for part, made in zip(condition.parts, condition.perturbations, strict=True)
+                if not policy.notices(made)]
+        if lost:
+            warnings.append(f"policy {policy.name!r} {_reads(policy)}: of condition {condition.name!r}, "
+                            f"{' and '.join(lost)} cannot reach it, only the rest does")
+    return tuple(warnings)

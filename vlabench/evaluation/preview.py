@@ -1,0 +1,200 @@
+"""`vlabench preview`: one picture of what a policy would see, tasks in rows, conditions in columns.
+
+Each cell is a real episode: the scene opened, reset and perturbed by the loop itself, and the observation that a
+policy receives at its first look. Below it are the parameters as drawn in that episode.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vlabench import cards
+from vlabench.adapters.base import Policy
+from vlabench.cards.conditions import CLEAN, Condition, named
+from vlabench.cards.schema import SIDES
+from vlabench.cards.suite import SuiteCard
+from vlabench.episode.chain import variant_of
+from vlabench.episode.loop import play
+from vlabench.errors import OptionError, StoreError, UnknownName, near
+from vlabench.evaluation.plan import Options, choose_conditions, choose_tasks
+from vlabench.seeding import Draws
+from vlabench.simulators.base import Scene, Simulator
+from vlabench.types import Decision, EpisodeSpec, Floats, Image, Observation, Task
+
+COLUMNS = 6
+"""More conditions than this go on in the next row of pictures."""
+_DPI = 100
+_CELL = 2.3  # inches, a picture's side
+_GAP = 0.12
+_LABEL = 1.55  # inches, the column with the tasks' names
+_LINE = 0.155  # inches, a line of text below a picture
+_LETTERS = 33  # per line of text below a picture
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a policy receives first under a condition. picture: its cameras side by side, uint8 [H, W, 3]."""
+
+    task: Task
+    condition: str
+    picture: Image
+    instruction: str
+    realised: Mapping[str, Any]
+
+
+def preview(suite_name: str, out: Path, *, assets: str | None = None, tasks: Sequence[str] = (),
+            conditions: Sequence[str] = (), index: int = 0, seed: int = 0, cameras: Sequence[str] = (),
+            size: int = 256) -> list[Cell]:
+    """Write the picture to `out` (PNG, or what its suffix says) and return what is on it.
+
+    assets: by default the simulator's first pack. tasks, conditions: as in `plan.Options`; without tasks the first of
+    each task set. cameras: by default the simulator's first. size: pixels per side of a camera's picture. Raises what
+    cards and plan raise, OptionError, UnknownName (camera, asset pack), StoreError (the file cannot be written) and
+    what the simulator lacks.
+    """
+    suite = cards.load_suite(suite_name)
+    simulator = suite.engine(assets or suite.engine.packs[0])
+    _check(simulator, cameras, index, size, out)
+    simulator.check()
+    chosen = choose_tasks(suite, simulator, tasks)
+    if not tasks:
+        chosen = tuple({task.task_set: task for task in reversed(chosen)}.values())[::-1]
+    for task in chosen:
+        if not task.starts(index):
+            raise OptionError(f"--index {index}: {task.key} has the init states {task.indices}")
+    shown = cameras or simulator.cameras[:1]
+    cells = list(_cells(suite, simulator, chosen, conditions, index, seed, shown, size))
+    from matplotlib import rc_context
+
+    figure = _drawn(cells, f"{suite.name}, {simulator.assets} assets, episode {index}, {', '.join(shown)}")
+    try:
+        with rc_context({"pdf.fonttype": 42}):  # TrueType: letters stay letters in a PDF
+            figure.savefig(out, dpi=_DPI)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{out}: the picture cannot be written: {error}") from error
+    return cells
+
+
+def _check(simulator: Simulator, cameras: Sequence[str], index: int, size: int, out: Path) -> None:
+    for camera in cameras:
+        if camera not in simulator.cameras:
+            raise UnknownName("camera", camera, simulator.cameras, where="--camera")
+    if index < 0:
+        raise OptionError(f"--index {index}: episodes are counted from 0")
+    if not SIDES[0] <= size <= SIDES[1]:
+        raise OptionError(f"--size {size}: must be in {SIDES[0]} … {SIDES[1]} pixels")
+    suffixes = ("png", "jpg", "jpeg", "webp", "pdf", "svg")
+    suffix = out.suffix.lstrip(".").lower()
+    if suffix not in suffixes:
+        raise OptionError(f"--out {out}: {suffix!r} is no kind of picture: {near(suffix, suffixes)}")
+    if not out.absolute().parent.is_dir():
+        raise OptionError(f"--out {out}: there is no folder {out.absolute().parent}")
+
+
+def _cells(suite: SuiteCard, simulator: Simulator, tasks: Sequence[Task], conditions: Sequence[str], index: int,
+           seed: int, cameras: Sequence[str], size: int) -> Iterator[Cell]:
+    """The cells, task by task, `clean` first."""
+    chosen = choose_conditions(suite, Options(conditions=tuple(conditions)))
+    ordered = sorted(chosen.values(), key=lambda condition: condition.name != CLEAN)
+    for condition in ordered:
+        for perturbation in condition.perturbations:
+            perturbation.check(simulator.cameras, simulator.action_space)
+    for task in tasks:
+        for variant, alike in groupby(ordered, lambda condition: variant_of(named(condition))):
+            scene = simulator.open(task, 1, simulator.cameras, size, variant=variant)
+            try:
+                for condition in alike:
+                    yield first_look(scene, task, condition, index, seed, cameras, simulator.cameras)
+            finally:
+                scene.close()
+
+
+def first_look(scene: Scene, task: Task, condition: Condition, index: int, seed: int, shown: Sequence[str],
+               cameras: Sequence[str]) -> Cell:
+    """The cell of one episode, on an open scene that observes `cameras`; of these, `shown` are in the picture."""
+    eye = _Eye(scene.null_action)
+    short = dataclasses.replace(task, step_limit=1)  # the loop ends after the look and one step
+    (played,) = play(scene, eye, [EpisodeSpec(short, condition.name, index, seed)], [named(condition)], replan=1,
+                     cameras=cameras)
+    assert eye.seen is not None
+    picture = np.concatenate([eye.seen.images[camera][0] for camera in shown], axis=1)
+    return Cell(task, condition.name, picture, played.instruction, played.realised)
+
+
+class _Eye(Policy):
+    """Keeps what it sees first, and does nothing."""
+
+    def __init__(self, null_action: Floats) -> None:
+        self.seen: Observation | None = None
+        self._null = null_action
+
+    def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
+        self.seen = None
+
+    def act(self, obs: Observation) -> Decision:
+        self.seen = self.seen or obs
+        return Decision(self._null[None, None])
+
+
+def described(realised: Mapping[str, Any], letters: int) -> list[str]:
+    """Realised parameters in lines of at most `letters` letters: `rotation: degrees 12.4`."""
+    lines = []
+    for name, values in realised.items():
+        text = _plain(values)
+        lines += textwrap.wrap(f"{name}: {text}" if text else name, letters, subsequent_indent="  ")
+    return lines
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_plain(inner)}" for key, inner in value.items())
+    if isinstance(value, (list, tuple)):
+        between = "; " if any(isinstance(inner, Mapping) for inner in value) else ", "
+        return "[" + between.join(_plain(inner) for inner in value) + "]"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _drawn(cells: Sequence[Cell], title: str) -> Any:
+    """A matplotlib figure of the cells, in inches counted from the upper left corner."""
+    from matplotlib.figure import Figure
+
+    by_task: dict[str, list[Cell]] = {}
+    for cell in cells:
+        by_task.setdefault(cell.task.key, []).append(cell)
+    across = min(COLUMNS, max(len(row) for row in by_task.values()))
+    wide = _CELL * max(cell.picture.shape[1] / cell.picture.shape[0] for cell in cells)
+    rows = [row[i : i + across] for row in by_task.values() for i in range(0, len(row), across)]
+    heights = [_CELL + 0.25 + _LINE * max(len(_text(cell)) for cell in row) + _GAP for row in rows]
+    width, height = _LABEL + across * (wide + _GAP) + _GAP, 0.4 + sum(heights)
+    figure = Figure(figsize=(width, height))
+    figure.text(_GAP / width, 1 - 0.25 / height, title, fontsize=10, weight="bold")
+    top = 0.4
+    for number, row in enumerate(rows):
+        if number == 0 or row[0].task != rows[number - 1][0].task:
+            label = row[0].task.key + "\n\n" + textwrap.fill(row[0].task.instruction, 22)
+            figure.text(_GAP / width, 1 - (top + 0.25) / height, label, fontsize=8, va="top")
+        for column, cell in enumerate(row):
+            left = _LABEL + column * (wide + _GAP)
+            axes = figure.add_axes((left / width, 1 - (top + 0.2 + _CELL) / height, wide / width, _CELL / height))
+            axes.imshow(cell.picture)
+            axes.set_axis_off()
+            axes.set_title(cell.condition, fontsize=9, pad=2)
+            figure.text(left / width, 1 - (top + 0.24 + _CELL) / height, "\n".join(_text(cell)), fontsize=8, va="top",
+                        family="monospace")
+        top += heights[number]
+    return figure
+
+
+def _text(cell: Cell) -> list[str]:
+    """The lines below a picture, as long as it is wide."""
+    letters = _LETTERS * cell.picture.shape[1] // cell.picture.shape[0]
+    told = [] if cell.instruction == cell.task.instruction else textwrap.wrap(f"told: {cell.instruction}", letters)
+    return described(cell.realised, letters) + told

@@ -1,0 +1,241 @@
+"""A run: plays what is missing of a plan with worker processes, records every episode, and audits the perturbations."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vlabench import __version__, cards
+from vlabench.cards import lineage
+from vlabench.cards.conditions import named
+from vlabench.cards.policy import PolicyCard
+from vlabench.episode.player import Done, Job
+from vlabench.episode.pool import Crew, Result
+from vlabench.episode.recording import ActionRecorder, recording_path
+from vlabench.episode.resources import default_time_limit, processes
+from vlabench.errors import AuditError, OptionError
+from vlabench.evaluation import plan
+from vlabench.evaluation.audit import ENOUGH, audit, check, unjudged
+from vlabench.evaluation.plan import Options, Plan
+from vlabench.records import provenance
+from vlabench.records.store import Store, Writer
+from vlabench.simulators.base import Simulator
+from vlabench.types import EpisodeRecord, Identity, Success, won
+from vlabench.util.progress import Progress
+from vlabench.util.text import counted
+
+MAX_ERRORS = 0.05
+"""Share of a plan's episodes that may end in errors before the exit status says that the run failed."""
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """How a run went. planned = held (on record before) + played (now) + what an interrupted run left over.
+
+    causes: `phase: class: message` → number of errors, most frequent first. records: of the plan's episodes, in its
+    order, whenever they were played.
+    """
+
+    planned: int
+    held: int
+    successes: int
+    failures: int
+    errors: int
+    causes: tuple[tuple[str, int], ...]
+    seconds: float
+    interrupted: bool
+    records: tuple[EpisodeRecord, ...] = field(default=(), repr=False)
+
+    @property
+    def played(self) -> int:
+        """Episodes played in this run."""
+        return self.successes + self.failures + self.errors
+
+    @property
+    def too_many_errors(self) -> bool:
+        """More than MAX_ERRORS of the plan ended in errors."""
+        return self.errors > MAX_ERRORS * self.planned
+
+    @property
+    def exit_code(self) -> int:
+        """130 after Ctrl-C, 1 with too many errors, else 0."""
+        return 130 if self.interrupted else int(self.too_many_errors)
+
+    def __str__(self) -> str:
+        held = f"{self.held:,} {'was' if self.held == 1 else 'were'} on record already"
+        lines = [f"{counted(self.played, 'episode')} played in {self.seconds:.1f} s, {held}"]
+        if self.errors:
+            share = 100 * self.errors / self.planned
+            lines.append(f"{self.errors} of {self.planned} ended in errors ({share:.1f} %); they are no part of any "
+                         f"rate, and the same command tries them again:")
+            lines += [f"  {count} × {cause}" for cause, count in self.causes[:5]]
+            if self.too_many_errors:
+                lines.append(f"that is more than {100 * MAX_ERRORS:.0f} %: this run failed")
+        if self.interrupted:
+            left = self.planned - self.held - self.played
+            lines.append(f"interrupted with {counted(left, 'episode')} left; the same command plays on")
+        return "\n".join(lines)
+
+
+def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, workers: int | None = None,
+        record: bool = False, time_limit: float | None = None, progress: Progress | None = None) -> RunSummary:
+    """Play what `store` does not hold of `plan`, append a record an episode, then audit all records of the plan.
+
+    engine: the simulator that the plan is of, on the store's asset pack. workers: see `processes`. record: keep the
+    policy's actions too, beside the records. time_limit: seconds after which a worker is stopped whose episodes get no
+    further, by default `default_time_limit`. What was left out of the records on hand is told by `progress.note`.
+
+    Ctrl-C ends it early, in order; the summary says so. Raises OptionError; StoreError, when a record cannot be
+    written; WorkerError, when workers do not start or do not live; AuditError, when a condition did not do what it
+    says. Whatever it raises, no worker is left and what was recorded stays.
+    """
+    workers = processes(workers)
+    if time_limit is not None and not time_limit > 0:
+        raise OptionError(f"--time-limit {time_limit:g}: must be above 0 seconds")
+    engine.check()
+    actor = policy.actor()
+    for condition in plan.conditions.values():
+        for perturbation in condition.perturbations:
+            perturbation.check(policy.cameras, engine.action_space)
+    versions = {"vlabench": __version__, **engine.versions(), **policy.versions()}
+    progress = progress or Progress()
+    job = Job(plan.tasks[0].simulator, store.assets, actor, {name: named(c) for name, c in plan.conditions.items()},
+              ActionRecorder if record else None)
+    with store.writer() as writer:
+        reading = store.read(
+            sorted({task.task_set for task in plan.tasks}), {n: c.digest for n, c in plan.conditions.items()},
+            policy.digest)
+        for sentence in [*reading.warnings(), *_aged(reading.records.values(), versions)]:
+            progress.note(f"note: {sentence}")
+        todo = plan.todo(reading.held)
+        book = _Book(plan, policy, store, writer, versions, dict(reading.records), progress)
+        interrupted = False
+        if todo:
+            writer.note_run({**provenance.facts(versions), "episodes": len(todo), "workers": workers})
+            progress.start(len(plan.specs), len(plan.specs) - len(todo), plan.success)
+            try:
+                with Crew(job, todo, min(workers, len(todo)), lambda spec: time_limit or default_time_limit(spec),
+                          progress.note, "vlabench run --time-limit") as crew:
+                    try:
+                        for result in crew.results():
+                            book.enter(result)
+                    except (KeyboardInterrupt, AuditError):  # of what ended together, all is kept
+                        for result in crew.ended:
+                            book.write(result)
+                        raise
+            except KeyboardInterrupt:
+                interrupted = True
+            finally:
+                progress.stop()
+    if not interrupted:
+        check(audit(book.records.values(), plan.conditions, policy.cameras))
+        for sentence in unjudged(book.records.values(), plan.conditions, policy.cameras):
+            progress.note(f"note: {sentence}")
+    return book.summary(len(plan.specs) - len(todo), interrupted)
+
+
+def _aged(records: Iterable[EpisodeRecord], now: Mapping[str, str]) -> list[str]:
+    """A sentence for each version that records were played with and that is another one now."""
+    then = Counter((name, version) for record in records for name, version in record.versions.items()
+                   if now.get(name, version) != version)
+    return [f"{counted(count, 'record')} on hand made with {name} {version}, now {now[name]}: an episode "
+            f"may end otherwise with it; --results DIR plays all of them anew"
+            for (name, version), count in sorted(then.items())]
+
+
+class _Book:
+    """Makes records out of results and sees to it that they are written, shown and audited."""
+
+    def __init__(self, plan: Plan, policy: PolicyCard, store: Store, writer: Writer, versions: Mapping[str, str],
+                 records: dict[Identity, EpisodeRecord], progress: Progress) -> None:
+        self.records = records
+        self._plan, self._policy, self._store, self._writer = plan, policy, store, writer
+        self._versions, self._progress = versions, progress
+        self._new: dict[str, list[EpisodeRecord]] = {}
+        self._written: set[Identity] = set()
+
+    def enter(self, result: Result) -> None:
+        """Put a result on record. Raises StoreError, and AuditError for a condition that plainly does not work."""
+        self.write(result)
+        fresh = self._new[result.spec.condition]
+        sound = [r for r in fresh if r.status != "error"]
+        if fresh[-1].status != "error" and len(sound) == ENOUGH:
+            conditions = {result.spec.condition: self._plan.conditions[result.spec.condition]}
+            check([finding for finding in audit(sound, conditions, self._policy.cameras) if finding.always])
+
+    def write(self, result: Result) -> None:
+        """Put a result on record, unless it is there already. Raises StoreError."""
+        record = self._record(result)
+        if record.identity in self._written:
+            return
+        if isinstance(result.answer, Done) and result.answer.kept is not None:
+            path = recording_path(self._store.root, self._store.policy, self._store.assets, result.spec)
+            result.answer.kept.save(path)
+        self._writer.append(record)
+        self._written.add(record.identity)
+        self.records[record.identity] = record
+        self._progress.count(record.condition, record)
+        self._new.setdefault(record.condition, []).append(record)
+
+    def summary(self, held: int, interrupted: bool) -> RunSummary:
+        """How it went so far."""
+        fresh = [record for records in self._new.values() for record in records]
+        errors = sum(record.status == "error" for record in fresh)
+        successes = sum(won(record, self._plan.success) for record in fresh)
+        causes = Counter(f"{r.phase}: {r.error}: {r.message}" for r in fresh if r.status == "error")
+        return RunSummary(len(self._plan.specs), held, successes, len(fresh) - successes - errors, errors,
+                          tuple(causes.most_common()), self._progress.clock() - self._progress.began, interrupted,
+                          self._plan.records(self.records))
+
+    def _record(self, result: Result) -> EpisodeRecord:
+        spec, answer = result.spec, result.answer
+        known: dict[str, Any] = {
+            "policy": self._store.policy, "assets": self._store.assets, "policy_digest": self._policy.digest,
+            "condition_digest": self._plan.conditions[spec.condition].digest, "versions": self._versions,
+            "finished": provenance.now()}
+        if isinstance(answer, Done):
+            return answer.played.record(**known)
+        return EpisodeRecord(
+            task=spec.task.key, condition=spec.condition, index=spec.index, seed=spec.seed, status="error",
+            success_once=False, success_at_end=False, steps=0, seconds=result.seconds, instruction="", realised={},
+            changed={}, changed_first=(), frame={}, state="", phase=answer.phase, error=answer.error,
+            message=answer.message, **known)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """folder: where the records lie. counts: the success that the suite counts (`types.won`)."""
+
+    summary: RunSummary
+    folder: Path
+    counts: Success | None = None
+
+    @property
+    def records(self) -> tuple[EpisodeRecord, ...]:
+        """Of the whole plan, in its order, whenever they were played."""
+        return self.summary.records
+
+
+def evaluate(policy_name: str, suite_name: str, results: Path, *, assets: str | None = None,
+             options: Options | None = None, workers: int | None = None, record: bool = False,
+             time_limit: float | None = None, progress: Progress | None = None) -> Evaluation:
+    """Play what is missing of a suite with a policy and read the records of all of it.
+
+    assets: by default the first pack on the policy's card. The other options are those of `run`. What the user
+    should know goes to `progress.note`. Raises what cards, plan and runner raise: a VlabenchError for whatever a user
+    can mend.
+    """
+    progress = progress or Progress()
+    suite, policy = cards.load_suite(suite_name), cards.load_policy(policy_name)
+    store = Store(results, policy.name, assets or policy.assets[0])
+    engine = suite.engine(store.assets)
+    planned = plan.make(suite, policy, engine, options)
+    lineage.seen(policy)  # what tables mark; a card that names what is unknown is refused before anything is played
+    for warning in planned.warnings:
+        progress.note(f"note: {warning}")
+    summary = run(planned, policy, engine, store, workers=workers, record=record, time_limit=time_limit,
+                         progress=progress)
+    return Evaluation(summary, store.folder, planned.success)

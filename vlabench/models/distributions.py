@@ -1,0 +1,184 @@
+"""Actions as bins: 256 equal ones over [−1, 1] per dimension, and the distribution over them.
+
+OpenVLA's discretisation (Kim et al. 2024, section 3.2) with one difference: its 256 edges make 255 bins and an alias,
+ours are 256 bins of width 1/128, so that bin k has its centre at (k + ½)/128 − 1.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from vlabench.errors import OptionError
+
+if TYPE_CHECKING:
+    from vlabench.adapters.base import ActionDistribution
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+from vlabench.models import portable
+from vlabench.types import Floats
+
+Exploration: TypeAlias = Literal["sample", "normal"]
+
+BINS = 256
+WIDTH = 2.0 / BINS
+
+
+def centres(device: torch.device | str = "cpu") -> Tensor:
+    """The middles of the bins, float32 [256]."""
+    return (torch.arange(BINS, device=device, dtype=torch.float32) + 0.5) * WIDTH - 1.0
+
+
+def to_bins(actions: Tensor) -> Tensor:
+    """Actions in [−1, 1] (others are clipped) → the bins they are in, int64 of the same shape."""
+    return ((actions.clamp(-1.0, 1.0) + 1.0) / WIDTH).long().clamp(max=BINS - 1)
+
+
+def soft_targets(actions: Tensor, sigma: float) -> Tensor:
+    """Probabilities [..., 256] of a Gaussian around each action, sigma in bins; training's targets.
+
+    They say that a neighbouring bin is nearly right, which one-hot targets do not.
+    """
+    distance = (actions.clamp(-1.0, 1.0).unsqueeze(-1) - centres(actions.device)) / (sigma * WIDTH)
+    return torch.softmax(-0.5 * distance.square(), dim=-1)
+
+
+@dataclass(frozen=True)
+class BinnedActions:
+    """A distribution over chunks of actions: independent bins per step and dimension.
+
+    logits: [B, T, D, 256].
+    """
+
+    logits: Tensor
+
+    def tempered(self, temperature: float) -> BinnedActions:
+        """The distribution that `sample` draws from at a temperature."""
+        return self if temperature == 1.0 else BinnedActions(self.logits / temperature)
+
+    @property
+    def log_probs(self) -> Tensor:
+        """Log-probability of every bin [B, T, D, 256]."""
+        return functional.log_softmax(self.logits.float(), dim=-1)
+
+    def log_prob(self, actions: Tensor) -> Tensor:
+        """Log-probability [B, T, D] of the bins that actions [B, T, D] are in."""
+        picked: Tensor = self.log_probs.gather(-1, to_bins(actions).unsqueeze(-1)).squeeze(-1)
+        return picked
+
+    @property
+    def mean(self) -> Tensor:
+        """Expected action [B, T, D] in [−1, 1]."""
+        return portable.matmul(portable.exp(self.log_probs), centres(self.logits.device))
+
+    @property
+    def mode(self) -> Tensor:
+        """The centre of the most probable bin [B, T, D]."""
+        return centres(self.logits.device)[self.logits.argmax(-1)]
+
+    def sample(self, uniform: Floats, temperature: float = 1.0) -> Tensor:
+        """Centres of drawn bins [B, T, D], by inversion of `uniform` in [0, 1), float64 [B, T, D].
+
+        The numbers come from outside, so that a draw depends on the episode's stream alone. Log-probabilities of a
+        sample are those of `tempered(temperature)`.
+        """
+        shares = functional.softmax(self.logits.double() / temperature, dim=-1).cumsum(-1)
+        drawn = torch.as_tensor(uniform, device=self.logits.device).unsqueeze(-1) * shares[..., -1:]
+        chosen = torch.searchsorted(shares, drawn, right=True).squeeze(-1)
+        return centres(self.logits.device)[chosen.clamp(max=BINS - 1)]
+
+    def entropy(self) -> Tensor:
+        """In nats [B, T, D]."""
+        log_probs = self.log_probs
+        return -(log_probs.exp() * log_probs).sum(-1)
+
+    def kl(self, other: object) -> Tensor:
+        """KL(self ‖ other) in nats [B, T, D]. Raises TypeError unless the other has bins, too."""
+        if not isinstance(other, BinnedActions):
+            raise TypeError(f"bins cannot be compared with {type(other).__name__}")
+        log_probs = self.log_probs
+        return (log_probs.exp() * (log_probs - other.log_probs)).sum(-1)
+
+
+@dataclass(frozen=True)
+class NormalActions:
+    """Independent normal distributions around mean actions [B, T, D], all of the same standard deviation.
+
+    As policies explore whose network gives actions instead of bins (RIPT-VLA on OpenVLA-OFT, Tan et al. 2025, with a
+    learned deviation). Where a policy is judged by its mean action, such rollouts do what it does, and a little more;
+    draws from bins of which several are likely do something else altogether.
+    """
+
+    mean: Tensor
+    deviation: float
+
+    def log_prob(self, actions: Tensor) -> Tensor:
+        """Log-density [B, T, D] of actions [B, T, D]."""
+        off = (actions - self.mean) / self.deviation
+        density: Tensor = -0.5 * off.square() - math.log(self.deviation * math.sqrt(2.0 * math.pi))
+        return density
+
+    def sample(self, uniform: Floats) -> Tensor:
+        """Actions, float64 [B, T, D], by inversion of `uniform` in [0, 1), float64 [B, T, D]; they may leave [−1, 1],
+        to which the simulator clips them.
+        """
+        inside = torch.as_tensor(uniform, device=self.mean.device).clamp(1e-12, 1.0 - 1e-12)
+        drawn: Tensor = self.mean.double() + self.deviation * torch.special.ndtri(inside)
+        return drawn
+
+
+    @property
+    def mode(self) -> Tensor:
+        """The mean."""
+        return self.mean
+
+    def entropy(self) -> Tensor:
+        """In nats [B, T, D], the same everywhere."""
+        return torch.full_like(self.mean, 0.5 + math.log(self.deviation * math.sqrt(2.0 * math.pi)))
+
+    def kl(self, other: object) -> Tensor:
+        """KL(self ‖ other) in nats [B, T, D]. Raises TypeError unless the other is normal, too."""
+        if not isinstance(other, NormalActions):
+            raise TypeError(f"normal distributions cannot be compared with {type(other).__name__}")
+        ratio = self.deviation / other.deviation
+        off = (self.mean - other.mean) / other.deviation
+        return 0.5 * (off.square() + (ratio**2 - 1.0 - 2.0 * math.log(ratio)))
+
+
+@runtime_checkable
+class Tempered(Protocol):
+    """A distribution that can be made flatter (temperature above 1) or steeper."""
+
+    def tempered(self, temperature: float) -> ActionDistribution:
+        """Its probabilities to the power of 1 / temperature, normalised."""
+
+
+def explored(acts: ActionDistribution, how: Exploration, scale: float) -> ActionDistribution:
+    """What rollouts draw from: the policy's distribution at the temperature `scale`, or a normal one around its mean of
+    the standard deviation `scale`.
+
+    Raises OptionError if it knows no temperature, unless that is 1.
+    """
+    if how == "normal":
+        return NormalActions(acts.mean, scale)
+    if isinstance(acts, Tempered):
+        return acts.tempered(scale)
+    if scale != 1.0:
+        raise OptionError(f"temperature {scale:g}: the distribution of this policy ({type(acts).__name__}) knows no "
+                          f"temperature\n  mend: temperature 1, or `deviation` instead")
+    return acts
+
+
+def drawn(acted: ActionDistribution, actions: Floats) -> dict[str, npt.NDArray[np.float32]]:
+    """What a decision says of actions [B, T, D] that were drawn from `acted`: `log_probs` and `means`, [B, T, D]."""
+    with torch.inference_mode():
+        log_probs = acted.log_prob(torch.as_tensor(actions, dtype=torch.float32, device=acted.mean.device))
+        return {"log_probs": log_probs.float().cpu().numpy(), "means": acted.mean.float().cpu().numpy()}

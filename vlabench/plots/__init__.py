@@ -1,7 +1,0 @@
-"""Records → figures: `draw` looks a kind up in KINDS; a new kind is one function there."""
-
-from vlabench.plots.data import Data, load
-from vlabench.plots.kinds import KINDS, draw
-from vlabench.plots.style import check_target, rendered, save
-
-__all__ = ["KINDS", "Data", "check_target", "draw", "load", "rendered", "save"]

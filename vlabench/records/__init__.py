@@ -1,0 +1,1 @@
+"""What is kept of episodes: written, read, and where it comes from."""

@@ -1,0 +1,242 @@
+"""Reads results folders for tables and plots: which policies on which packs are there, and the records that hold.
+
+A folder is one that `vlabench run --results` wrote to, or one policy's folder in it, or one pack's in that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from typing_extensions import Self
+
+from vlabench import cards, registry
+from vlabench.cards.lineage import held
+from vlabench.episode.chain import ASKED
+from vlabench.errors import OptionError, StoreError, UnknownName, VlabenchError
+from vlabench.records.store import RUNS, Reading, Store, content_of, listed
+from vlabench.simulators.base import find_simulator
+from vlabench.types import EpisodeRecord, Status
+from vlabench.util.files import uncollected
+from vlabench.util.messages import shown
+from vlabench.util.parsing import json_line
+
+
+class Owner(NamedTuple):
+    """Whose records: those of different packs never share a row."""
+
+    policy: str
+    assets: str
+
+    def __str__(self) -> str:
+        return f"{self.policy} on {self.assets}"
+
+
+@dataclass(slots=True)
+class Played:
+    """What tables and plots ask of a record. A twentieth of its memory, which is most of the time reading takes.
+
+    acted: see `audit.acted`.
+    """
+
+    task: str
+    condition: str
+    index: int
+    seed: int
+    status: Status
+    success_once: bool
+    success_at_end: bool
+    steps: int
+    acted: bool
+
+    @classmethod
+    def of(cls, record: EpisodeRecord) -> Self:
+        """The same words are the same objects."""
+        return cls(sys.intern(record.task), sys.intern(record.condition), record.index, record.seed, record.status,
+                   record.success_once, record.success_at_end, record.steps, acted(record.changed))
+
+    @property
+    def task_set(self) -> str:
+        """`libero_goal` of `libero_goal/3`."""
+        return self.task.rpartition("/")[0]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an owner's records lie, and what they are records of.
+
+    folder: that of its task sets. policy: the digest of the policy's version. conditions: name → digest. versions:
+    package → the versions that they were played with, several if it changed in between. holds: condition → its
+    perturbations.
+    """
+
+    folder: Path
+    policy: str
+    conditions: Mapping[str, str]
+    versions: Mapping[str, Sequence[str]]
+    holds: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The episodes of each owner, what was left out, one sentence each, and where they come from."""
+
+    records: Mapping[Owner, Sequence[Played]]
+    notes: tuple[str, ...]
+    origins: Mapping[Owner, Origin] = field(default_factory=dict)
+
+
+def gather(
+    places: Sequence[Path],
+    conditions: Mapping[str, str] | None = None,
+    tasks: Sequence[str] = (),
+    policies: Sequence[str] = (),
+    assets: str | None = None,
+) -> Gathered:
+    """All records of one version of each policy below `places`.
+
+    conditions: name → digest; by default whatever is there, each as it was played last. tasks, policies: patterns of
+    names; by default all. The version of a policy is that of its last record. Raises StoreError for a folder without
+    records or that cannot be read, UnknownName for a pattern that fits no policy, OptionError for a policy that is in
+    two folders.
+    """
+    records: dict[Owner, Sequence[Played]] = {}
+    origins: dict[Owner, Origin] = {}
+    notes: list[str] = []
+    with uncollected():
+        for owner, folder in sorted(owners(places, policies, assets).items()):
+            read, warnings, origins[owner] = _read(owner, folder, conditions)
+            wanted = {task for task in {record.task for record in read} if _fits(task, tasks)}
+            records[owner] = [record for record in read if record.task in wanted]
+            notes += [f"{owner}: {warning}" for warning in warnings]
+    return Gathered(records, tuple(notes), origins)
+
+
+def owners(places: Sequence[Path], policies: Sequence[str] = (), assets: str | None = None) -> dict[Owner, Path]:
+    """Whose records lie below `places`, and in which folders, without reading any. Raises what `gather` raises."""
+    found: dict[Owner, Path] = {}
+    for place in places:
+        for owner, folder in _owners(place):
+            if found.setdefault(owner, folder) != folder:
+                raise OptionError(f"{owner} is both in {shown(found[owner])} and in {shown(folder)}: which one?\n"
+                                  f"  mend: name one of them, or make a table of each")
+    chosen = [owner for owner in found if (assets is None or owner.assets == assets) and _fits(owner.policy, policies)]
+    for pattern in policies:
+        if not any(fnmatchcase(owner.policy, pattern) for owner in found):
+            raise UnknownName("policy", pattern, {owner.policy for owner in found}, where=_listed(places))
+    for pattern in policies or ("*",):
+        fitting = [owner for owner in found if fnmatchcase(owner.policy, pattern)]
+        if not set(fitting) & set(chosen):
+            whose = f" of {pattern!r}" if policies else ""
+            packs = ", ".join(sorted({owner.assets for owner in fitting}))
+            raise OptionError(f"no records{whose} on {assets!r} assets in {_listed(places)}, only on {packs}")
+    return {owner: found[owner] for owner in chosen}
+
+
+def _owners(place: Path) -> Iterator[tuple[Owner, Path]]:
+    """(owner, the folder of its task sets) below a place, whichever of the three levels it is."""
+    here = place.resolve()
+    for depth in (2, 1, 0):
+        folders = {file.parent.parent for file in here.glob("*/" * (depth + 1) + "*.jsonl") if file.name != RUNS}
+        if folders:
+            yield from sorted((Owner(folder.parent.name, folder.name), folder) for folder in folders)
+            return
+    why = "holds no records" if place.is_dir() else "is no folder"
+    raise StoreError(f"{shown(place)} {why}\n"
+                     f"  mend: vlabench run --policy P --suite S --results DIR, and name that folder")
+
+
+def _read(
+    owner: Owner, folder: Path, conditions: Mapping[str, str] | None
+) -> tuple[list[Played], list[str], Origin]:
+    files = sorted(file for file in folder.glob("*/*.jsonl") if conditions is None or file.stem in conditions)
+    lines = {file: _last_line(file) for file in files}
+    last = sorted(((file.stem, line) for file, line in lines.items() if line),
+                  key=lambda entry: str(entry[1].get("finished", "")))
+    digests = {name: str(line.get("condition_digest", "")) for name, line in last}
+    digests = dict(conditions) if conditions is not None else dict(sorted(digests.items()))
+    version = str(last[-1][1].get("policy_digest", "")) if last else ""
+    order = _order()
+    task_sets = sorted({file.parent.name for file in files}, key=lambda name: (order.get(name, len(order)), name))
+    store, whole, played = Store(folder.parent.parent, owner.policy, owner.assets), Reading(), list[Played]()
+    holds: dict[str, frozenset[str]] = {}
+    versions: dict[str, set[str]] = {}
+    old = superseded(digests, task_sets) if conditions is None else []
+    for task_set in task_sets:
+        for name, digest in digests.items():  # one file at a time: its records go as soon as they are cut down
+            if name in old:
+                continue
+            reading = store.read([task_set], {name: digest}, version)
+            whole.ignored += reading.ignored
+            whole.outdated += reading.outdated
+            played += map(Played.of, reading.records.values())
+            drawn = next((record.realised for record in reading.records.values() if record.realised), None)
+            holds |= {name: held(drawn)} if drawn else {}
+            for record in reading.records.values():
+                for package, number in record.versions.items():
+                    versions.setdefault(package, set()).add(number)
+    warnings = [*whole.warnings(), *(f"no whole line of an episode in {shown(file)}" for file, line in lines.items()
+                                     if line is None and conditions is None)]
+    if old:
+        warnings.append(f"left out, played under other parameters or an earlier protocol of the simulator than the "
+                        f"suites here have: {listed(old)}; --suite S names another suite")
+    for simulator in map(find_simulator, registry.names("simulator")):
+        warnings += simulator.remarks(task_sets, owner.assets, versions)
+    found = {package: sorted(numbers) for package, numbers in versions.items()}
+    return played, warnings, Origin(folder, version, digests, found, holds)
+
+
+def superseded(digests: Mapping[str, str], task_sets: Collection[str]) -> list[str]:
+    """The conditions (name → digest on record) that the suites on these task sets know, but mean otherwise."""
+    meant = [_meanings(task_set) for task_set in task_sets]
+    return [name for name, digest in digests.items()
+            if any(name in known for known in meant) and not any(digest in known.get(name, ()) for known in meant)]
+
+
+@functools.cache
+def _meanings(task_set: str) -> dict[str, set[str]]:
+    """Condition → its digests in the suites on a task set."""
+    found: dict[str, set[str]] = {}
+    for suite in map(cards.load_suite, cards.suite_names()):
+        if task_set in suite.task_sets:
+            with contextlib.suppress(VlabenchError):  # a card that asks for what is not installed
+                for name, condition in suite.conditions.items():
+                    found.setdefault(name, set()).add(condition.digest)
+    return found
+
+
+@functools.cache
+def _order() -> dict[str, int]:
+    """Task sets in the order of the suites' cards: spatial, object, goal, 10, as papers have them."""
+    names = dict.fromkeys(name for suite in cards.suite_names() for name in cards.load_suite(suite).task_sets)
+    return {name: place for place, name in enumerate(names)}
+
+
+def _last_line(path: Path) -> dict[str, Any] | None:
+    """The last line of a file that is whole."""
+    for line in reversed(content_of(path).splitlines()):
+        content = json_line(line)
+        if content is not None:
+            return content
+    return None
+
+
+def _fits(name: str, patterns: Sequence[str]) -> bool:
+    return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _listed(places: Iterable[Path]) -> str:
+    return ", ".join(shown(place) for place in places)
+
+
+def acted(changed: Mapping[str, float]) -> bool:
+    """Whether an episode's record says that anything differed: what the policy received, the robot executed or the
+    scene was.
+    """
+    return any(share > 0 for channel, share in changed.items() if channel != ASKED)

@@ -1,0 +1,112 @@
+"""Which episodes a report shows again: a clean one beside a perturbed one, and the first look under each condition."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vlabench import cards, registry
+from vlabench.cards.conditions import CLEAN, Condition
+from vlabench.episode.recording import recording_path
+from vlabench.records.read import Origin, Played
+from vlabench.reports.page.verdicts import Standing
+from vlabench.reports.plots.kinds import group_of
+from vlabench.reports.tables.outcomes import Episode
+from vlabench.simulators.base import Simulator, find_simulator
+from vlabench.types import EpisodeSpec, Task
+
+LOOKS = 24
+"""Conditions whose first look is shown, at most: one of each group."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An episode to be shown: clean, and under a condition, unless there is none on record."""
+
+    clean: EpisodeSpec
+    perturbed: EpisodeSpec | None
+
+    @property
+    def specs(self) -> list[EpisodeSpec]:
+        """Those there are."""
+        return [spec for spec in (self.clean, self.perturbed) if spec]
+
+
+def engine(task_set: str) -> str | None:
+    """The name of the simulator that has a task set."""
+    return next((name for name in registry.names("simulator")
+                 if task_set in find_simulator(name).task_sets), None)
+
+
+def conditions_of(origin: Origin, simulator: str) -> dict[str, Condition]:
+    """The conditions on record that some suite still defines as they were played, by name."""
+    found: dict[str, Condition] = {}
+    for card in map(cards.load_suite, cards.suite_names()):
+        if card.simulator == simulator:
+            found |= {name: each for name, each in card.conditions.items()
+                      if name in origin.conditions and name not in found and each.digest == origin.conditions[name]}
+    return found
+
+
+def pairs(found: Standing, records: Iterable[Played], conditions: Mapping[str, Condition], tasks: Mapping[str, Task],
+          folder: Path, number: int) -> list[Pair]:
+    """Up to `number` pairs, in turn under the costliest condition of each group: an episode that is won clean and lost
+    there, recorded rather than not, on a task not shown yet, and a short one.
+    """
+    played: dict[str, dict[Episode, Played]] = {}
+    for each in records:
+        if each.task in tasks:
+            played.setdefault(each.condition, {})[each.task, each.index, each.seed] = each
+    control = played.get(CLEAN, {})
+    groups: dict[str, str] = {}
+    for name in found.hardest:
+        if name in conditions:
+            groups.setdefault(group_of(name), name)
+    chosen: list[Pair] = []
+    for condition in itertools.islice(itertools.cycle(groups.values() or [CLEAN]), number):
+        shown = {key for pair in chosen for key in (pair.clean.task.key, pair.clean.identity)}
+        there = played.get(condition, {})
+        keys = [key for key in there if key in control and (key[0], CLEAN, *key[1:]) not in shown]
+        if keys:
+            best = min(keys, key=lambda key: (
+                control[key].status != "success", there[key].status != "failure" and condition != CLEAN,
+                not _recorded(folder, tasks[key[0]], condition, key), key[0] in shown,
+                there[key].steps + control[key].steps, key))
+            specs = [EpisodeSpec(tasks[best[0]], name, *best[1:]) for name in (CLEAN, condition)]
+            chosen.append(Pair(specs[0], specs[1] if condition != CLEAN else None))
+    return chosen
+
+
+def looks(played: Sequence[str], conditions: Mapping[str, Condition], simulator: Simulator, task: Task, index: int,
+          seed: int) -> list[EpisodeSpec]:
+    """A first look, an episode of one step, under clean and a condition of each group that changes what is seen or said
+    from the start: the one without a strength in its name, else the middle one.
+    """
+    short = dataclasses.replace(task, step_limit=1)
+    groups: dict[str, list[str]] = {}
+    for name in played:
+        if name in conditions and name != CLEAN and _shows(conditions[name], simulator.cameras):
+            groups.setdefault(group_of(name), []).append(name)
+    chosen = [group if group in names else names[len(names) // 2] for group, names in groups.items()][:LOOKS]
+    return [EpisodeSpec(short, name, index, seed) for name in [CLEAN, *chosen]] if chosen else []
+
+
+def _shows(condition: Condition, cameras: Sequence[str]) -> bool:
+    """Whether the first look must differ from the clean one."""
+    seen = {f"images/{camera}" for camera in cameras} | {"scene", "instruction"}
+    return any(kind.from_start and seen & kind.channels(cameras) for kind in condition.perturbations)
+
+
+def _recorded(folder: Path, task: Task, condition: str, key: Episode) -> bool:
+    """Whether the actions of both episodes were kept. folder: that of the task sets."""
+    return all(path.is_file() for path in recordings(folder, [EpisodeSpec(task, name, *key[1:])
+                                                              for name in {CLEAN, condition}]))
+
+
+def recordings(folder: Path, specs: Iterable[EpisodeSpec]) -> list[Path]:
+    """Where the actions of some episodes are if they were kept."""
+    policy, assets = folder.parent.name, folder.name
+    return [recording_path(folder.parent.parent, policy, assets, spec) for spec in specs]

@@ -1,0 +1,7 @@
+"""Records → figures: `draw` looks a kind up in KINDS; a new kind is one function there."""
+
+from vlabench.reports.plots.data import Data, load
+from vlabench.reports.plots.kinds import KINDS, draw
+from vlabench.reports.plots.style import check_target, rendered, save
+
+__all__ = ["KINDS", "Data", "check_target", "draw", "load", "rendered", "save"]

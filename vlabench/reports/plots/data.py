@@ -1,0 +1,135 @@
+"""What figures are drawn of: comparable outcomes of each policy, and the records behind them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from vlabench import cards
+from vlabench.cards.conditions import CLEAN
+from vlabench.errors import OptionError
+from vlabench.records.read import Origin, Owner, Played, gather
+from vlabench.reports.tables.outcomes import Side
+from vlabench.reports.tables.paired import sides
+from vlabench.stats import TasksAs
+from vlabench.types import Success
+
+ABOUT: Mapping[TasksAs, str] = {
+    "fixed": "exactly these tasks, over all start states",
+    "sample": "tasks like these, of which they are taken as a sample",
+}
+
+
+@dataclass(frozen=True)
+class Data:
+    """sides: one per policy and pack, in a fixed order. records: those of the sides' episodes. notes: what was left
+    out, for the terminal; a figure says only on which packs it was measured. origins: where the records lie.
+    errors: (owner, condition) → share of its episodes that ended in errors, where any did. counts: the success that
+    counts (`types.won`).
+    """
+
+    sides: Sequence[Side]
+    records: Mapping[Owner, Sequence[Played]]
+    notes: Sequence[str]
+    origins: Mapping[Owner, Origin] = field(default_factory=dict)
+    errors: Mapping[tuple[Owner, str], float] = field(default_factory=dict)
+    counts: Success | None = None
+
+    @property
+    def caption(self) -> str:
+        """For small print."""
+        packs = sorted({side.owner.assets for side in self.sides})
+        return f"Measured on {' and '.join(packs)} assets."
+
+    @property
+    def tasks_as(self) -> TasksAs:
+        """The question that the figures answer."""
+        return self.sides[0].tasks_as
+
+    @property
+    def intervals(self) -> str:
+        """What their intervals are, for small print."""
+        return f"95 % intervals about {ABOUT[self.tasks_as]}"
+
+    @property
+    def conditions(self) -> list[str]:
+        """All that any policy has played, the control first."""
+        names = dict.fromkeys(name for side in self.sides for name in side.conditions)
+        return sorted(names, key=lambda name: name != CLEAN)
+
+    @property
+    def task_sets(self) -> list[str]:
+        """Those that all policies have."""
+        first, *others = self.sides
+        return [name for name in first.task_sets if all(name in side.task_sets for side in others)]
+
+    @property
+    def played(self) -> list[str]:
+        """The task sets that any policy has."""
+        return list(dict.fromkeys(name for side in self.sides for name in side.task_sets))
+
+    @property
+    def tasks(self) -> list[str]:
+        """All that any policy has played, in the order of their task sets and numbers."""
+        keys = {key[0] for side in self.sides for outcomes in side.outcomes.values() for key in outcomes}
+        return sorted(keys, key=lambda task: (self.played.index(task.rpartition("/")[0]), int(task.rpartition("/")[2])))
+
+    def label(self, side: Side) -> str:
+        """The policy's name, and its pack's where there are several."""
+        packs = {each.owner.assets for each in self.sides}
+        return side.owner.policy if len(packs) == 1 else f"{side.owner.policy} ({side.owner.assets})"
+
+
+def load(
+    places: Sequence[Path],
+    suite: str | None = None,
+    conditions: Sequence[str] = (),
+    policies: Sequence[str] = (),
+    assets: str | None = None,
+    at_end: bool = False,
+    tasks_as: TasksAs = "fixed",
+) -> Data:
+    """The records below some folders, cut to the episodes that all policies of a pack have an outcome for.
+
+    conditions: patterns of names; the control is always there. tasks_as: the question that figures answer. Raises what
+    `gather`, `cards.load_suite` and `sides` raise, and OptionError if no record is left.
+    """
+    card = cards.load_suite(suite) if suite else None
+    digests = {name: each.digest for name, each in card.conditions.items()} if card else None
+    tasks = card.tasks or tuple(f"{task_set}/*" for task_set in card.task_sets) if card else ()
+    gathered = gather(places, digests, tasks, policies, assets)
+    kept = {owner: [record for record in records if _wanted(record.condition, conditions)]
+            for owner, records in gathered.records.items()}
+    counts: Success | None = "end" if at_end else card.success if card else None
+    cut, notes = sides(replace(gathered, records=kept), counts, tasks_as, together=True)
+    cut = [side for side in cut if side.outcomes]
+    if not cut:
+        under = f" under {', '.join(conditions)}" if conditions else ""
+        raise OptionError("\n  ".join([f"no episode with an outcome is left{under}", *gathered.notes]))
+    return Data(cut, _of(cut, kept), [*gathered.notes, *notes], gathered.origins, _errors(kept), counts)
+
+
+def _wanted(condition: str, patterns: Sequence[str]) -> bool:
+    return condition == CLEAN or not patterns or any(fnmatchcase(condition, pattern) for pattern in patterns)
+
+
+def _of(cut: Sequence[Side], records: Mapping[Owner, Sequence[Played]]) -> dict[Owner, list[Played]]:
+    """The records of the episodes that the sides kept."""
+    found: dict[Owner, list[Played]] = {}
+    for side in cut:
+        keys = {(condition, *key) for (condition, _), outcomes in side.outcomes.items() for key in outcomes}
+        found[side.owner] = [record for record in records[side.owner]
+                             if (record.condition, record.task, record.index, record.seed) in keys]
+    return found
+
+
+def _errors(records: Mapping[Owner, Sequence[Played]]) -> dict[tuple[Owner, str], float]:
+    found: dict[tuple[Owner, str], float] = {}
+    for owner, episodes in records.items():
+        played = Counter(each.condition for each in episodes)
+        broken = Counter(each.condition for each in episodes if each.status == "error")
+        found |= {(owner, name): count / played[name] for name, count in broken.items()}
+    return found

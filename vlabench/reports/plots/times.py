@@ -1,0 +1,91 @@
+"""The figure of success over time: what a shorter step limit would leave of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from vlabench import stats
+from vlabench.cards.conditions import CLEAN
+from vlabench.reports.plots.data import Data
+from vlabench.reports.plots.panels import legend
+from vlabench.reports.plots.style import canvas, footnote, look
+from vlabench.reports.tables.outcomes import Side
+from vlabench.stats import TasksAs
+from vlabench.types import won
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BANDS = 3
+"""Up to this many policies a crowded figure has bands."""
+STEPS = 40
+"""Numbers of steps at which a curve is drawn."""
+
+
+def time(data: Data) -> Figure:
+    """The success rate that a shorter step limit would give: task sets beside each other, clean above perturbed."""
+    perturbed = [name for name in data.conditions if name != CLEAN]
+    kinds = [("clean", [CLEAN])] * (CLEAN in data.conditions) + [("perturbed", perturbed)] * bool(perturbed)
+    figure = canvas(max(3.6, 0.9 + 2.5 * len(data.task_sets)), 1.1 + 1.9 * len(kinds))
+    grid = figure.subplots(len(kinds), len(data.task_sets), squeeze=False, sharey=True, sharex="col")
+    for row, (what, conditions) in zip(grid, kinds, strict=True):
+        for axes, task_set in zip(row, data.task_sets, strict=True):
+            longest = 1
+            for number, side in enumerate(data.sides):
+                last, tasks, needed = _needed(data, side, conditions, task_set)
+                longest = max(longest, last)
+                if tasks:
+                    _solved(axes, last, _within(needed, last, tasks, data.tasks_as), number, data.label(side),
+                            len(data.sides) <= BANDS)
+            axes.set(xlim=(0, longest), ylim=(0, 100), yticks=range(0, 101, 25))
+        row[0].set_ylabel(f"{what}: success, %")
+    for task_set, top, bottom in zip(data.task_sets, grid[0], grid[-1], strict=True):
+        top.set_title(task_set)
+        bottom.set_xlabel("step limit")
+    legend(figure, max(grid.flat, key=lambda axes: len(axes.get_legend_handles_labels()[1])))
+    bands = [f"Bands: {data.intervals}, at each step by itself."] if len(data.sides) <= BANDS else []
+    footnote(figure, ["Episodes that succeed within so many steps; perturbed: all conditions but clean.", *bands,
+                      data.caption])
+    return figure
+
+
+def _needed(
+    data: Data, side: Side, conditions: Sequence[str], task_set: str
+) -> tuple[int, list[str], npt.NDArray[np.float64]]:
+    """The most steps of an episode, the task of each of N episodes, and the steps to success under each condition that
+    was played [C, N]: infinite for a failure, NaN where there is no outcome.
+    """
+    chosen = [each for each in data.records[side.owner] if each.condition in conditions and each.task_set == task_set]
+    rows = {name: row for row, name in enumerate(dict.fromkeys(each.condition for each in chosen))}
+    keys = {key: n for n, key in enumerate(dict.fromkeys((each.task, each.index, each.seed) for each in chosen))}
+    needed = np.full((len(rows), len(keys)), math.nan)
+    for each in chosen:
+        place = rows[each.condition], keys[each.task, each.index, each.seed]
+        needed[place] = each.steps if won(each, data.counts) else math.inf
+    return max((each.steps for each in chosen), default=0), [task for task, _, _ in keys], needed
+
+
+def _within(needed: npt.NDArray[np.float64], last: int, tasks: Sequence[str], tasks_as: TasksAs,
+            ) -> dict[int, stats.Estimate]:
+    """Number of steps → the rate of success within them, at up to STEPS numbers at which something is solved."""
+    at = np.unique(needed[np.isfinite(needed)])
+    if len(at) > STEPS:
+        at = np.unique(np.quantile(at, np.linspace(0, 1, STEPS), method="nearest"))
+    return {int(steps): stats.rate(np.where(np.isnan(needed), math.nan, needed <= steps), tasks, tasks_as)
+            for steps in [*at, last]}
+
+
+def _solved(axes: Axes, last: int, solved: Mapping[int, stats.Estimate], number: int, label: str, band: bool) -> None:
+    """The share of episodes that is solved within each number of steps, up to the last step."""
+    at, found, style = [*solved, last], [*solved.values(), solved[last]], look(number)
+    axes.step([0, *at], [0, *(100 * each.value for each in found)], where="post", color=style.color,
+              linestyle=style.dashes, label=label)
+    if band:
+        axes.fill_between(at, [100 * each.low for each in found], [100 * each.high for each in found], step="post",
+                          color=style.color, linewidth=0, alpha=0.13)

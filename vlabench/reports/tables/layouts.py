@@ -1,0 +1,112 @@
+"""Which lines and columns a table has: the papers' layouts, a whole suite, severities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from vlabench import cards
+from vlabench.cards import published
+from vlabench.cards.published import Paper, PublishedTable
+from vlabench.cards.suite import SuiteCard
+from vlabench.errors import OptionError, UnknownName
+from vlabench.records.read import Gathered, gather
+from vlabench.reports.tables.outcomes import Side
+from vlabench.reports.tables.paired import sides
+from vlabench.reports.tables.paper import paper_sheet
+from vlabench.reports.tables.severity import severity_sheet
+from vlabench.reports.tables.sheet import Sheet, apart
+from vlabench.reports.tables.suite import suite_sheet
+from vlabench.stats import TasksAs
+from vlabench.types import Success
+
+SUITE, SEVERITY = "suite", "severity"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What `vlabench table` can be told.
+
+    suite: whose conditions are shown, as its card has them now. published: add the paper's own rows. partial: average
+    over the task sets that all have, where a policy lacks some. by_task_set: rows for each task set, too. at_end:
+    success has to hold at the end. reference: the policy whose failures the mCE is relative to. versus: the policy
+    that each is compared with, on the episodes that the two share; a suite's differences are to it, instead of to the
+    clean condition. tasks_as: the question that the figures answer.
+    """
+
+    layout: str = SUITE
+    suite: str | None = None
+    policies: Sequence[str] = ()
+    assets: str | None = None
+    published: bool = False
+    partial: bool = False
+    by_task_set: bool = False
+    at_end: bool = False
+    reference: str | None = None
+    versus: str | None = None
+    tasks_as: TasksAs = "fixed"
+
+
+def names() -> list[str]:
+    """All layouts."""
+    return [*published.layouts(), SUITE, SEVERITY]
+
+
+def make(places: Sequence[Path], choice: Choice) -> Sheet:
+    """The table of the records below some folders.
+
+    Raises UnknownName for a layout, suite or policy, OptionError for options that do not go together, and what
+    `gather` raises.
+    """
+    if choice.layout not in names():
+        raise UnknownName("layout", choice.layout, names())
+    paper = published.layouts().get(choice.layout)
+    if choice.published and not paper:
+        raise OptionError(f"no paper has a table like --layout {choice.layout}: --published goes with "
+                          f"{', '.join(published.layouts())}")
+    if paper and choice.suite:
+        raise OptionError(f"--layout {choice.layout} is of the suite {paper[1].suite}: leave --suite out")
+    for option, value, layout in (("reference", choice.reference, SEVERITY),
+                                  ("by-task-set", choice.by_task_set, SUITE)):  # fmt: skip
+        if value and choice.layout != layout:
+            raise OptionError(f"--{option} goes with --layout {layout}")
+    suite = paper[1].suite if paper else choice.suite
+    card = cards.load_suite(suite) if suite else None
+    gathered = _gathered(places, card, choice)
+    if not any(gathered.records.values()):
+        what = f" of suite {suite!r}" if suite else ""
+        raise OptionError("\n  ".join([f"no episode{what} is on record as it is played now", *gathered.notes,
+                                       "mend: vlabench run --policy P --suite S plays them"]))
+    counts: Success | None = "end" if choice.at_end else card.success if card else None
+    if choice.versus and choice.versus not in {owner.policy for owner in gathered.records}:
+        raise UnknownName("policy", choice.versus, {owner.policy for owner in gathered.records}, where="--versus")
+    cut, notes = sides(gathered, counts, choice.tasks_as, versus=choice.versus)
+    absent = ", ".join(str(side.owner) for side in cut if not side.outcomes and not side.errors
+                       and not any(note.startswith(f"{side.owner}:") for note in gathered.notes))
+    cut = sorted((side for side in cut if side.outcomes or side.errors), key=lambda side: side.owner.assets)
+    notes = [*gathered.notes, *notes, *([f"Without an episode here: {absent}."] if absent else [])]
+    if counts == "end":
+        notes.insert(0, "Success has to hold at the end of the episode.")
+    sheet = _sheet(choice, paper, cut, notes)
+    return replace(sheet, notes=[*sheet.notes, *apart(sheet, choice.versus is not None)])
+
+
+def _sheet(choice: Choice, paper: tuple[Paper, PublishedTable] | None, cut: Sequence[Side], notes: Sequence[str],
+           ) -> Sheet:
+    """The layout's, a suite's with policies in rows."""
+    if paper:
+        return paper_sheet(*paper, cut, notes, choice.published, choice.partial)
+    if choice.layout == SEVERITY:
+        return severity_sheet(cut, notes, choice.reference)
+    sheet = suite_sheet(choice.suite, cut, notes, choice.by_task_set, choice.partial, choice.versus)
+    return replace(sheet.by_group(), transposed=False, grouping="task set")
+
+
+def _gathered(places: Sequence[Path], card: SuiteCard | None, choice: Choice) -> Gathered:
+    """The records of a suite's conditions, task sets and tasks, or all there are."""
+    if card is None:
+        return gather(places, policies=choice.policies, assets=choice.assets)
+    digests = {name: condition.digest for name, condition in card.conditions.items()}
+    tasks = card.tasks or tuple(f"{task_set}/*" for task_set in card.task_sets)
+    return gather(places, digests, tasks, choice.policies, choice.assets)

@@ -1,0 +1,219 @@
+"""Records → outcomes of each policy, and the figures over task sets and conditions that tables are made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from vlabench import stats
+from vlabench.cards.conditions import CLEAN
+from vlabench.cards.lineage import familiar, recipe, recorded, seen
+from vlabench.errors import VlabenchError
+from vlabench.records.read import Gathered, Owner
+from vlabench.reports.tables.cutting import against, cut, remarked
+from vlabench.reports.tables.outcomes import Episode, Leaf, Outcomes, Side
+from vlabench.stats import TasksAs
+from vlabench.types import Success, won
+
+ENGINE = "mujoco"
+"""The package that computes contacts, of which versions differ."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A figure of a table: fractions. n, tasks: different episodes and tasks behind it. p: of a difference, corrected
+    after Holm.
+
+    acted: of the rate under one perturbed condition, in how many of its episodes that changed anything. familiar: some
+    condition holds a perturbation that the policy was trained under. played: a number for the episodes that it stands
+    on, errors included; only figures with the same are fit to compete. spread: the standard deviation between
+    trainings. label: what the figure is of, where the column does not say.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    errors: int = 0
+    p: float | None = None
+    acted: int | None = None
+    familiar: bool = False
+    tasks: int = 0
+    played: int = 0
+    spread: float | None = None
+    label: str = ""
+
+
+def sides(
+    gathered: Gathered, counts: Success | None = None, tasks_as: TasksAs = "fixed", together: bool = False,
+    versus: str | None = None,
+) -> tuple[list[Side], list[str]]:
+    """The sides, and sentences about what is not in them.
+
+    counts: the success that counts (`types.won`). tasks_as: the question that their figures answer. together: only the
+    episodes that all policies of a pack have an outcome for (`cutting.cut`, which see for errors). versus: only
+    those that each shares with this policy (`cutting.against`). Otherwise each has its own.
+    """
+    made = [replace(_side(owner, gathered, counts), tasks_as=tasks_as) for owner in gathered.records]
+    notes: list[str] = []
+    if together:
+        made, notes = cut(made)
+    elif versus is not None:
+        made, notes = against(made, versus, gathered.notes)
+    notes += remarked("Ended in errors, which enter no rate: {}.", {s.owner: sum(s.errors.values()) for s in made})
+    return made, [*notes, *engines(gathered)]
+
+
+def engines(gathered: Gathered) -> list[str]:
+    """A sentence for each pack whose records were not all played with one version of the physics engine."""
+    said = []
+    for assets in dict.fromkeys(owner.assets for owner in gathered.records):
+        found = {owner.policy: origin.versions.get(ENGINE, ()) for owner, origin in gathered.origins.items()
+                 if owner.assets == assets and gathered.records.get(owner)}
+        if len({version for versions in found.values() for version in versions}) > 1:
+            by_version: dict[str, list[str]] = {}
+            for policy, versions in found.items():
+                by_version.setdefault(" and ".join(versions) or "an unknown version", []).append(policy)
+            listed = "; ".join(f"{', '.join(policies)} with {versions}" for versions, policies in by_version.items())
+            said.append(f"On {assets} assets not all was played with one version of MuJoCo, to which part of a "
+                        f"difference may be due: {listed}.")
+    return said
+
+
+def rate(side: Side, leaves: Sequence[Leaf]) -> Cell | None:
+    """The mean over conditions of the mean over tasks, each with the same weight; None unless every leaf has outcomes.
+
+    The interval answers the side's question (`stats.tasks`). Several conditions of one episode are one score.
+    """
+    if not leaves or not all(side.outcomes.get(leaf) for leaf in leaves):
+        return None
+    tasks, outcomes = _block(_by_condition(side, leaves))
+    found = stats.rate(outcomes, tasks, side.tasks_as)
+    return Cell(found.value, found.low, found.high, found.n, sum(side.errors.get(leaf, 0) for leaf in leaves),
+                acted=_acted(side, leaves), familiar=any(condition in side.familiar for condition, _ in leaves),
+                tasks=len(set(tasks)), played=identity(side, leaves))
+
+
+def mean_rate(members: Sequence[Side], leaves: Sequence[Leaf]) -> Cell | None:
+    """The mean of several sides' rates, with their standard deviation; None unless each has one.
+
+    An episode has one score, its mean over the sides: the interval is about episodes, as that of one rate.
+    """
+    each = [rate(side, leaves) for side in members]
+    known = [cell for cell in each if cell]
+    if len(known) < len(members) or len(members) < 2:
+        return None
+    tasks, outcomes = _block([table for side in members for table in _by_condition(side, leaves)])
+    found = stats.rate(outcomes, tasks, members[0].tasks_as)
+    return Cell(found.value, found.low, found.high, found.n, sum(cell.errors for cell in known),
+                familiar=any(cell.familiar for cell in known), tasks=len(set(tasks)),
+                spread=float(np.std([cell.value for cell in known], ddof=1)))
+
+
+def identity(side: Side, leaves: Iterable[Leaf]) -> int:
+    """The same number for the same episodes under the same conditions."""
+    return hash(tuple(sorted((leaf, side.played.get(leaf, 0)) for leaf in set(leaves))))
+
+
+def _by_condition(side: Side, leaves: Iterable[Leaf]) -> list[Outcomes]:
+    """The outcomes under each condition, over its task sets."""
+    found: dict[str, list[str]] = {}
+    for condition, task_set in dict.fromkeys(leaves):
+        found.setdefault(condition, []).append(task_set)
+    return [side.merged(*each) for each in found.items()]
+
+
+def _acted(side: Side, leaves: Sequence[Leaf]) -> int | None:
+    """In how many episodes of one perturbed condition anything differed; None for several conditions, or clean."""
+    conditions = {condition for condition, _ in leaves}
+    if len(conditions) > 1 or CLEAN in conditions:
+        return None
+    return sum(len(side.outcomes[leaf].keys() - side.idle.get(leaf, ())) for leaf in leaves)
+
+
+def drop(side: Side, condition: str, task_sets: Sequence[str], control: str = CLEAN) -> Cell | None:
+    """The paired difference condition − control; None without a pair."""
+    if condition == control:
+        return None
+    return _difference(side.merged(control, task_sets), side.merged(condition, task_sets), side.tasks_as)
+
+
+def contrast(first: Side, second: Side, condition: str, task_sets: Sequence[str]) -> Cell | None:
+    """The paired difference second − first of two policies under a condition; None without a pair or a second one."""
+    if first.owner == second.owner:
+        return None
+    return _difference(first.merged(condition, task_sets), second.merged(condition, task_sets), first.tasks_as)
+
+
+def lost(one: Outcomes, other: Outcomes, tasks_as: TasksAs) -> stats.Difference:
+    """other − one, on the episodes that both have."""
+    keys, first, second = stats.pair(one, other)
+    return stats.difference(first, second, [task for task, _, _ in keys], tasks_as)
+
+
+def mean_difference(pairs: Sequence[tuple[Outcomes, Outcomes]], tasks_as: TasksAs) -> stats.Difference:
+    """The mean over several pairs of outcomes of second − first, on the episodes that both have.
+
+    Each pair that has any episode in common has the same weight.
+    """
+    joined = [stats.pair(first, second) for first, second in pairs]
+    joined = [each for each in joined if each[0]]
+    if not joined:
+        return stats.NO_DIFFERENCE
+    place = {key: number for number, key in enumerate(dict.fromkeys(key for keys, _, _ in joined for key in keys))}
+    sides = np.full((2, len(joined), len(place)), math.nan)
+    for row, (keys, first, second) in enumerate(joined):
+        sides[:, row, [place[key] for key in keys]] = first, second
+    return stats.difference(sides[0], sides[1], [task for task, _, _ in place], tasks_as)
+
+
+def difference_cell(found: stats.Difference, tasks: int = 0) -> Cell | None:
+    """A difference as a table's figure; None without a pair. tasks: how many are behind it."""
+    return Cell(found.value, found.low, found.high, found.n, p=found.p, tasks=tasks) if found.n else None
+
+
+def _difference(one: Outcomes, other: Outcomes, tasks_as: TasksAs) -> Cell | None:
+    return difference_cell(lost(one, other, tasks_as), len({key[0] for key in one.keys() & other.keys()}))
+
+
+def block(
+    side: Side, conditions: Sequence[str], task_sets: Sequence[str]
+) -> tuple[list[str], npt.NDArray[np.float64]]:
+    """The tasks [N] and outcomes [C, N] of all episodes under C conditions; NaN where an episode has no outcome."""
+    return _block([side.merged(condition, task_sets) for condition in conditions])
+
+
+def _block(tables: Sequence[Outcomes]) -> tuple[list[str], npt.NDArray[np.float64]]:
+    keys = list(dict.fromkeys(key for table in tables for key in table))
+    outcomes = np.array([[table.get(key, math.nan) for key in keys] for table in tables], dtype=np.float64)
+    return [task for task, _, _ in keys], outcomes.reshape(len(tables), len(keys))
+
+
+def _side(owner: Owner, gathered: Gathered, counts: Success | None) -> Side:
+    outcomes: dict[Leaf, Outcomes] = {}
+    failed: dict[Leaf, list[Episode]] = {}
+    idle: dict[Leaf, set[Episode]] = {}
+    for record in gathered.records[owner]:
+        leaf, key = (record.condition, record.task_set), (record.task, record.index, record.seed)
+        if record.status == "error":
+            failed.setdefault(leaf, []).append(key)
+        else:
+            outcomes.setdefault(leaf, {})[key] = won(record, counts)
+            if not record.acted:
+                idle.setdefault(leaf, set()).add(key)
+    errors = {leaf: len(keys) for leaf, keys in failed.items()}
+    played = {leaf: hash(frozenset([*each, *failed.get(leaf, ())])) for leaf, each in outcomes.items()}
+    side = Side(owner, outcomes, errors, idle, played=played, failed={leaf: {*keys} for leaf, keys in failed.items()})
+    origin = gathered.origins.get(owner)
+    card = recorded(owner.policy, origin.policy, origin.folder.parent.parent) if origin else None
+    if origin is None or card is None:
+        return side
+    try:
+        known = seen(card)
+    except VlabenchError:
+        return side
+    return replace(side, seen=known, familiar=familiar(origin.holds, known.perturbations), recipe=recipe(card))

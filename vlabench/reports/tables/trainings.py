@@ -1,0 +1,63 @@
+"""Policies that one recipe made with several seeds: which they are, and the line that sums them up."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+
+from vlabench.reports.tables.outcomes import Side
+from vlabench.reports.tables.paired import Cell
+from vlabench.reports.tables.sheet import MEASURED, Line
+
+Fill = Callable[[Sequence[Side]], list[Cell | str | None]]
+"""The cells of a line about some sides."""
+
+
+def trainings(cut: Sequence[Side]) -> list[list[Side]]:
+    """The sides on one pack that differ in nothing but the seed of their training, two or more.
+
+    Where several have one seed, no one can say which of them stands for it, and none is among these: they may be what
+    one training kept of its course.
+    """
+    alone = [[members[0] for members in by_seed.values() if len(members) == 1] for by_seed in _recipes(cut)]
+    return [members for members in alone if len(members) > 1]
+
+
+def same_seed(cut: Sequence[Side]) -> list[str]:
+    """Who is in no line about several trainings of its recipe, as others of its seed are there."""
+    return [f"Not summed up with other trainings of the recipe: {', '.join(side.owner.policy for side in members)}, of "
+            f"which each has seed {seed}; --policies chooses one of them."
+            for by_seed in _recipes(cut) if len(by_seed) > 1 for seed, members in by_seed.items() if len(members) > 1]
+
+
+def _recipes(cut: Sequence[Side]) -> list[dict[int, list[Side]]]:
+    """For each pack and recipe: seed → sides, in the order of the sides."""
+    found: dict[tuple[str, str], dict[int, list[Side]]] = {}
+    for side in cut:
+        if side.recipe:
+            name, seed = side.recipe
+            found.setdefault((side.owner.assets, name), {}).setdefault(seed, []).append(side)
+    return list(found.values())
+
+
+def with_trainings(lines: Sequence[tuple[Side, Line]], cut: Sequence[Side], fill: Fill) -> tuple[list[Line], bool]:
+    """The sides' lines, and below those of several trainings one about all of them; whether there is any."""
+    last = {members[-1].owner: members for members in trainings(cut)}
+    found, any_of_them = list[Line](), False
+    for number, (side, line) in enumerate(lines):
+        found.append(line)
+        ends = number + 1 == len(lines) or lines[number + 1][0] is not side
+        if ends and (members := last.get(side.owner)):
+            cells = fill(members)
+            if any(isinstance(cell, Cell) for cell in cells):
+                name = f"{_name(members)}, {len(members)} trainings"
+                found.append(Line(name, MEASURED, side.owner.assets, cells, ranked=False))
+                any_of_them = True
+    return found, any_of_them
+
+
+def _name(members: Sequence[Side]) -> str:
+    """What the policies' names begin with, without a seed."""
+    names = [side.owner.policy for side in members]
+    return re.sub(r"([-_.]?(seed|s))?[-_.]?$", "", os.path.commonprefix(names)) or names[0]

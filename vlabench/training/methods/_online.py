@@ -1,0 +1,352 @@
+"""What all methods share that learn from rollouts: collect with workers, learn, adjust the noise, keep a checkpoint.
+
+An iteration is a function of the seed, its number and the state before it, so a killed training resumes to what it
+would have been; a kill costs the iteration it falls into.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import BaseModel, Field, model_validator
+from typing_extensions import Self
+
+from vlabench.adapters.base import TrainablePolicy
+from vlabench.cards import find, load_policy, write_policy
+from vlabench.cards.noise import Noise
+from vlabench.cards.policy import PolicyCard
+from vlabench.errors import CardError, DataError, DivergedError, OptionError, WorkerError
+from vlabench.seeding import generator
+from vlabench.training import checkpoints, finite
+from vlabench.training.display import EpisodesShown
+from vlabench.training.methods.base import Method, Workplace
+from vlabench.training.rl import rewards
+from vlabench.training.rl.consistency import ConsistencyOptions, Looks, Memory, clean, redrawn
+from vlabench.training.rl.contexts import Gathered, Group, Schedule, gather
+from vlabench.training.rl.curriculum import Level, advance
+from vlabench.training.rl.learner import Learner, LearnerOptions
+from vlabench.training.rl.rollouts import Collector, Rollout
+from vlabench.training.rl.samples import Samples
+from vlabench.training.rl.trial import trial
+from vlabench.training.shipping import card_of, emptied, ship
+from vlabench.training.where import Where, where
+from vlabench.types import ActionSpace, EpisodeSpec, Task, won
+from vlabench.util.files import write_data
+from vlabench.util.messages import shown
+from vlabench.util.text import counted
+
+STATE, SAMPLER = "state.pt", "sampler"
+
+
+class OnlineOptions(LearnerOptions):
+    """What a card's `training.options` may hold, whatever the method, beside what the learner takes.
+
+    init: the policy to start from, by name or card. simulator, assets: by default the policy's, and of its packs the
+    first. task_sets, tasks: those to train on, all tasks if no pattern is named. iterations: M. contexts: to learn from
+    in an iteration. rollouts: K of each. per_task: contexts of one task at a time. horizon: the share of a task's step
+    limit that rollouts have; those that fail last to its end and take most of the time. attempts: for one context to
+    learn from, so many may be played at most. updates: N minibatches that the samples of an iteration are split into.
+    epochs: times over. noise: see `curriculum`. reward: sparse, or dense with demonstrations from `vlabench train
+    --data`. trial: episodes of each task, sampled starts, no noise, after every `trial_every` iterations and the last;
+    the policy that was tried stays in the training's folder, weights and card (`robustvla-8.toml` after the eighth
+    iteration), to be run like any other.
+    """
+
+    init: str
+    task_sets: tuple[str, ...]
+    tasks: tuple[str, ...] = ()
+    simulator: str | None = None
+    assets: str | None = None
+    iterations: int = Field(default=12, ge=1)
+    contexts: int = Field(default=24, ge=1)
+    rollouts: int = Field(default=8, ge=1)
+    per_task: int = Field(default=2, ge=1)
+    horizon: float = Field(default=1.0, gt=0, le=1)
+    attempts: int = Field(default=3, ge=1)
+    updates: int = Field(default=10, ge=1)
+    epochs: int = Field(default=1, ge=1)
+    noise: Noise | None = None
+    reward: Literal["sparse", "dense"] = "sparse"
+    trial: int = Field(default=1, ge=0)
+    trial_every: int = Field(default=4, ge=1)
+
+    @model_validator(mode="after")
+    def _something_to_be_consistent_with(self) -> Self:
+        """Without noise the perturbed picture is the clean one, and consistency would teach nothing."""
+        if self.consistency is not None and not (self.noise and (self.noise.observation or self.noise.curriculum)):
+            raise ValueError("`consistency` needs `noise` in observations to draw its perturbations from: add it to "
+                             "the options, for instance noise = { observation = 1.0 }, or leave consistency out")
+        return self
+
+
+@dataclass(frozen=True)
+class Stand:
+    """How far a training is. context: the number of the next one."""
+
+    iteration: int = 0
+    context: int = 0
+    level: Level = Level()
+
+
+@dataclass(frozen=True)
+class Course:
+    """What stays the same throughout a training. reward: of each step of a rollout. memory: for consistency."""
+
+    place: Workplace
+    where: Where
+    start: PolicyCard
+    learner: Learner
+    tasks: Sequence[Task]
+    schedule: Schedule
+    reward: Callable[[Rollout], rewards.Floats64]
+    memory: Memory
+
+    @property
+    def space(self) -> ActionSpace:
+        """Of the simulator's actions."""
+        return self.where.kind.action_space
+
+
+class Online(Method):
+    """A method that learns from rollouts."""
+
+    Options: ClassVar[type[BaseModel]] = OnlineOptions
+    options: OnlineOptions
+
+    # what a method decides
+
+    @abstractmethod
+    def keep(self, group: Group) -> bool:
+        """Whether there is something to learn from the rollouts of a context."""
+
+    @abstractmethod
+    def credit(self, course: Course, groups: Sequence[Group]) -> Samples:
+        """The samples of the groups that were kept, with what each was worth."""
+
+    def learner(self, policy: TrainablePolicy, device: str) -> Learner:
+        """Who learns."""
+        return Learner(policy, self.options, device)
+
+    def critic_alone(self, iteration: int) -> bool:
+        """Whether an iteration (from 1) trains the critic and leaves the actions as they are."""
+        return False
+
+    # the training
+
+    def train(self, place: Workplace) -> Path:
+        """All iterations; the weights of the last."""
+        course = self._course(place)
+        stand = self._restored(course)
+        place.curves.cut(stand.iteration)
+        with self._collector(course) as collector:
+            while stand.iteration < self.options.iterations:
+                stand = self._iteration(course, collector, stand)
+                checkpoints.save(place.folder / STATE, {"init": course.start.digest, "stand": asdict(stand),
+                                                        **course.learner.state()})
+                place.curves.draw()
+        course.memory.clear()
+        for folder in place.folder.glob(f"{SAMPLER}-*"):
+            shutil.rmtree(folder, ignore_errors=True)
+        return self._shipped(course, place.card.name)
+
+    def _iteration(self, course: Course, collector: Collector, stand: Stand) -> Stand:
+        place, number = course.place, stand.iteration + 1
+        began = place.display.clock()
+        gathered = self._rollouts(course, collector, stand)
+        played = place.display.clock()
+        values = {"success": gathered.success, "contexts tried": float(gathered.tried),
+                  "contexts kept": float(len(gathered.kept))}
+        if self.options.noise:
+            values |= {"observation noise": stand.level.observation, "action noise": stand.level.action}
+        try:
+            values |= self._updates(course, gathered, stand.level, number)
+        except DivergedError:
+            place.curves.add(number, values)
+            place.curves.draw()
+            raise
+        place.display.note(_pace(number, len(gathered.outcomes), played - began, place.display.clock() - played))
+        last = number == self.options.iterations
+        if self.options.trial and (last or number % self.options.trial_every == 0):
+            collector.rest()  # its workers' memory is the trial's now
+            values |= self._try(course, number)
+        place.curves.add(number, values)
+        told = ", ".join(f"{name} {value:.3g}" for name, value in values.items())
+        place.display.note(f"iteration {number}/{self.options.iterations}: {told}")
+        noise = self.options.noise
+        level = advance(stand.level, gathered.success, number, noise.curriculum if noise else None)
+        return Stand(number, stand.context + gathered.tried, level)
+
+    def _updates(self, course: Course, gathered: Gathered, level: Level, number: int) -> dict[str, float]:
+        """All updates of an iteration, from rewards and towards consistency; what they show."""
+        values: dict[str, float] = {}
+        if gathered.kept:
+            values = self._learn(course, gathered, number)
+        else:
+            course.place.display.note(f"iteration {number}: no context whose rollouts differ; no rewards to learn from")
+        if self.options.consistency and gathered.played and not self.critic_alone(number):
+            values["consistency"] = self._agree(course, gathered, level, number)
+        return values
+
+    def _learn(self, course: Course, gathered: Gathered, number: int) -> dict[str, float]:
+        """The updates of an iteration; the means of what they show."""
+        options, learner, place = self.options, course.learner, course.place
+        samples = self.credit(course, gathered.kept)
+        alone = self.critic_alone(number)
+        if learner.pairs:
+            samples.pair(learner.origin if learner.wants else None)
+        seen: list[dict[str, float]] = []
+        place.display.start(f"iteration {number}: {counted(len(samples), 'look')}", options.epochs * options.updates,
+                            unit="updates")
+        try:
+            for epoch in range(options.epochs):
+                order = generator("updates", place.seed, number, epoch).permutation(len(samples))
+                parts = [part.tolist() for part in np.array_split(order, min(options.updates, len(order)))]
+                for part in parts:
+                    with finite.ending(f"iteration {number}, update {len(seen) + 1}", partial(samples.names, part)):
+                        seen.append(learner.update(samples, part, alone))
+                    place.display.step(len(seen), seen[-1])
+        finally:
+            place.display.stop()
+        means = {name: float(np.mean([each[name] for each in seen])) for name in seen[-1]}
+        return means if alone else {**means, **learner.shares(samples, parts[-1])}
+
+    def _agree(self, course: Course, gathered: Gathered, level: Level, number: int) -> float:
+        """An iteration's updates towards consistency; the mean distance."""
+        options, place = self.options, course.place
+        assert options.consistency is not None and options.noise is not None
+        looked, drawn = clean(gathered.played), np.concatenate([rollout.actions for rollout in gathered.played])
+        course.memory.add(number, Looks(looked, drawn, course.learner.origin(looked, drawn)))
+        distances: list[float] = []
+        place.display.start(f"iteration {number}: consistency", options.consistency.updates, unit="updates")
+        try:
+            for update in range(options.consistency.updates):
+                key = ("consistency", place.seed, number, update)
+                looks = course.memory.some(options.batch, *key)
+                seen = redrawn(looks.obs, options.noise, level, course.space, *key)
+                where = f"iteration {number}, update {update + 1} towards consistency"
+                with finite.ending(where, partial(list, seen.instruction)):
+                    distances.append(course.learner.follow(replace(looks, obs=seen)))
+                place.display.step(update + 1, {"consistency": distances[-1]})
+        finally:
+            place.display.stop()
+        return float(np.mean(distances))
+
+    # rollouts
+
+    def _collector(self, course: Course) -> Collector:
+        """Workers that sample; until they are told its weights, from the policy that the training starts from."""
+        start, card, options = course.start, course.place.card, self.options
+        own = {key: value for key, value in card.options.items() if key != "base"}
+        seeing = {key: getattr(card, key) for key in ("cameras", "image_size", "replan", "privileged")}
+        sampling = dict(zip(("decode", "temperature"), options.exploration, strict=True))
+        sampler = PolicyCard.model_validate({**start.model_dump(), **seeing,
+                                             "options": {**start.options, **own, **sampling}})
+        return Collector(sampler, course.where.name, course.where.assets, [], course.place.workers,
+                         course.place.display.note, options.consistency is not None or course.learner.pairs)
+
+    def _rollouts(self, course: Course, collector: Collector, stand: Stand) -> Gathered:
+        """Play contexts with the policy as it is now."""
+        options, place, iteration = self.options, course.place, stand.iteration + 1
+        numbers = range(stand.context, stand.context + options.attempts * options.contexts)
+        candidates = [course.schedule.context(number, options.rollouts, options.noise, stand.level)
+                      for number in numbers]
+        now = emptied(place.folder / f"{SAMPLER}-{iteration}")
+        course.learner.save(now, exact=True)
+        collector.renew([each for context in candidates for each in context], now)
+        shutil.rmtree(place.folder / f"{SAMPLER}-{iteration - 2}", ignore_errors=True)
+
+        def play(specs: Sequence[EpisodeSpec]) -> Mapping[EpisodeSpec, Rollout]:
+            return collector.play(specs, EpisodesShown(place.display, f"iteration {iteration}: rollouts"))
+
+        return gather(candidates, options.contexts, play, lambda rollout: float(course.reward(rollout).sum()),
+                      self.keep)
+
+    def _try(self, course: Course, number: int) -> dict[str, float]:
+        """Success by task set of the policy as it would be shipped; a trial that fails costs no more than itself."""
+        options, place = self.options, course.place
+        name = f"{place.card.name}-{number}"
+        card = card_of(place.card, self._shipped(course, name), name)
+        write_policy(card)
+        try:
+            played = trial(card, course.where.name, course.where.assets, course.tasks, options.trial,
+                           workers=place.workers, progress=EpisodesShown(place.display, f"iteration {number}: trial"))
+        except WorkerError as error:
+            place.display.note(f"iteration {number}: no trial: {error}")
+            return {}
+        rates: dict[str, list[bool]] = {}
+        for episode in played:
+            rates.setdefault(f"trial {episode.spec.task.task_set}", []).append(won(episode))
+        return {name: float(np.mean(outcomes)) for name, outcomes in rates.items()}
+
+    # beginning and end
+
+    def _course(self, place: Workplace) -> Course:
+        options = self.options
+        start = load_policy(options.init)
+        told = f"{shown(place.card.path)}: training.options.init"
+        if start.adapter != place.card.adapter:
+            raise CardError(f"{told}: {options.init!r} is a policy of the adapter {start.adapter!r}, this one is of "
+                            f"{place.card.adapter!r}")
+        here = where(options, place.card, start)
+        policy = start.make()
+        if not isinstance(policy, TrainablePolicy):
+            raise CardError(f"{told}: {options.init!r} is no policy that can be trained")
+        if "base" in place.card.options and (options.lora is None or place.card.options["base"] != options.init):
+            raise CardError(f"{shown(place.card.path)}: options.base: an adapter is shipped only if training.options "
+                            f"hold `lora`, and changes the policy {options.init!r} that the training starts from")
+        here.kind(here.assets).check()
+        policy.configure(here.kind.action_space)
+        torch.manual_seed(place.seed)  # for adapters' first weights
+        tasks = find.find_tasks(here.name, options.task_sets, options.tasks)
+        short = [replace(task, step_limit=math.ceil(options.horizon * task.step_limit)) for task in tasks]
+        return Course(place, here, start, self.learner(policy, place.device), tasks,
+                      Schedule(short, place.seed, options.per_task), self._reward(place, here, tasks),
+                      Memory(place.folder, (options.consistency or ConsistencyOptions()).memory))
+
+    def _reward(self, place: Workplace, here: Where, tasks: Sequence[Task]) -> Callable[[Rollout], rewards.Floats64]:
+        if self.options.reward == "sparse":
+            if place.data:
+                raise OptionError(f"--data: {place.card.name!r} learns from what it plays; of demonstrations it would "
+                                  f"read the goals of reward = \"dense\", which its training.options do not ask for")
+            return rewards.sparse
+        goals = rewards.load(place.data, [task.name for task in tasks], place.card.image_size, here.name)
+        return lambda rollout: rewards.dense(rollout, goals[rollout.spec.task.name])
+
+    def _restored(self, course: Course) -> Stand:
+        path: Path = course.place.folder / STATE
+        saved = checkpoints.load(path, course.place.device)
+        if saved is None:
+            noise = self.options.noise or Noise()
+            return replace(Stand(), level=Level(noise.observation, noise.action))
+        if saved["init"] != course.start.digest:
+            raise DataError(f"{shown(path)}: was begun from other weights of {self.options.init!r}\n"
+                            f"  mend: --out another folder")
+        course.learner.restore(saved)
+        stand = saved["stand"]
+        return Stand(stand["iteration"], stand["context"], Level(**stand["level"]))
+
+    def _shipped(self, course: Course, name: str) -> Path:
+        """Write what a card of this name will name."""
+        folder, learner = course.place.folder, course.learner
+        with learner.shipped():
+            if "base" not in course.place.card.options:
+                return ship(learner.save, folder, name)
+            assert course.start.weights is not None
+            path = folder / f"{name}.safetensors"
+            write_data(path, learner.adapter(course.start.weights.sha256))
+            return path
+
+
+def _pace(number: int, rollouts: int, playing: float, learning: float) -> str:
+    """Where the time of an iteration went (s); of no curve, which is the same whatever the machine."""
+    return (f"iteration {number}: {counted(rollouts, 'rollout')} in {playing:.0f} s ({rollouts / playing:.2g}/s), "
+            f"updates in {learning:.0f} s")

@@ -1,0 +1,1 @@
+"""Reinforcement learning: who plays what, what is rewarded, and the updates."""

@@ -1,0 +1,294 @@
+"""The learner: a policy, what of it is trained, and one update from a minibatch of samples."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from vlabench.adapters.base import ActionDistribution, TrainablePolicy
+from vlabench.models import lora
+from vlabench.models.distributions import Exploration, explored
+from vlabench.training import finite
+from vlabench.training.objectives import base
+from vlabench.training.objectives.base import Batch, Forward, Objective, SummedOptions
+from vlabench.training.objectives.consistency import Consistency
+from vlabench.training.objectives.jacobian import Jacobian, JacobianOptions
+from vlabench.training.objectives.policy_gradient import PolicyGradient, PolicyGradientOptions
+from vlabench.training.objectives.smoothness import Smoothness, SmoothnessOptions
+from vlabench.training.objectives.value import Value
+from vlabench.training.rl.consistency import ConsistencyOptions, Looks
+from vlabench.training.rl.samples import OFFERED, TWIN, WANTED, Samples
+from vlabench.types import Observation
+
+Floats32 = npt.NDArray[np.float32]
+Floats64 = npt.NDArray[np.float64]
+WARMUP = 10
+"""Updates over which the rate rises: Adam's first steps are as long as the rate in every parameter, however small its
+gradient, and the first alone would take a policy out of PPO's clip."""
+
+
+class Lora(BaseModel):
+    """Adapters of this rank on all linear layers that can have them (`models.lora`), scaled by alpha / rank; 32 and 16
+    are RIPT-VLA's and RL4VLA's. Without it all parameters are trained.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    rank: int = Field(default=32, ge=1)
+    alpha: int = Field(default=16, ge=1)
+
+
+class LearnerOptions(SummedOptions):
+    """What every method that learns from rollouts lets a card say about its updates.
+
+    rate: AdamW's. The published 1e-4 is for adapters in a network of 7 billion parameters. All parameters of the
+    compact policy trained at 1e-4, a single update takes the probabilities of a third of the actions out of PPO's clip;
+    at 3e-5 it is a twentieth. decay: weight decay. clip: of the gradient's norm. low, high: of PPO's clip. batch:
+    samples that are computed together, whatever the size of the minibatch. temperature: at which rollouts draw actions
+    from the policy's bins. deviation: where it is given, they draw from a normal distribution of this standard
+    deviation around the mean action instead. jacobian, smoothness: RobustVLA's penalties; of the latter β, published
+    0.0005. consistency: see `ConsistencyOptions`. lora: see `Lora`. average: of the parameters' moving average over
+    updates, which is what is tried and shipped, while rollouts are played by the parameters as they are; 0: none.
+    share: of the way from the first parameters to these, where the shipped ones are; in between, a policy keeps more of
+    what it could do before (Wortsman et al. 2022, weight-space ensembles). objectives: see `SummedOptions`.
+    """
+
+    offers = OFFERED
+
+    rate: float = Field(default=3e-5, gt=0)
+    decay: float = Field(default=1e-4, ge=0)
+    clip: float = Field(default=1.0, gt=0)
+    low: float = Field(default=0.2, gt=0, lt=1)
+    high: float = Field(default=0.2, gt=0)
+    batch: int = Field(default=64, ge=1)
+    temperature: float = Field(default=1.0, gt=0)
+    deviation: float | None = Field(default=None, gt=0)
+    jacobian: JacobianOptions | None = None
+    smoothness: float = Field(default=0.0, ge=0)
+    consistency: ConsistencyOptions | None = None
+    lora: Lora | None = None
+    average: float = Field(default=0.0, ge=0, lt=1)
+    share: float = Field(default=1.0, gt=0, le=1)
+
+    @property
+    def exploration(self) -> tuple[Exploration, float]:
+        """What `models.distributions.explored` is told."""
+        return ("sample", self.temperature) if self.deviation is None else ("normal", self.deviation)
+
+    def explored(self, acts: ActionDistribution) -> ActionDistribution:
+        """What rollouts draw from, and the learner scores by."""
+        return explored(acts, *self.exploration)
+
+    def own(self) -> Mapping[str, str]:
+        """Those that these options ask for."""
+        asked = {"jacobian": self.jacobian, "smoothness": self.smoothness, "consistency": self.consistency}
+        return {"policy": "the policy gradient"} | {name: f"`{name}`" for name, each in asked.items() if each}
+
+    def summed(self, value: float) -> dict[str, Objective]:
+        """The terms of the loss, by their names in the curves. value: the weight of the critic's, 0 for none."""
+        terms: dict[str, Objective] = {"policy": PolicyGradient(PolicyGradientOptions(low=self.low, high=self.high))}
+        if self.jacobian:
+            terms["jacobian"] = Jacobian(self.jacobian)
+        if self.smoothness:
+            terms["smoothness"] = Smoothness(SmoothnessOptions(weight=self.smoothness))
+        if value:
+            terms["value"] = Value(base.Options(weight=value))
+        return terms | base.made(self.objectives)
+
+
+class Learner:
+    """Trains a policy on the device. value: the weight of the critic's loss, 0 for none; critic_rate: its own rate.
+
+    pairs: whether its objectives need samples that are paired with clean ones, and wants: what is wanted there.
+    """
+
+    def __init__(self, policy: TrainablePolicy, options: LearnerOptions, device: str, value: float = 0.0,
+                 critic_rate: float = 0.0) -> None:
+        self.policy, self.options, self.device = policy, options, device
+        self.objectives = options.summed(value)
+        base.check(self.objectives, policy)
+        needs = {need for objective in self.objectives.values() for need in objective.needs}
+        self.wants = WANTED in needs
+        self.pairs = self.wants or TWIN in needs
+        self._twice = any(objective.twice for objective in self.objectives.values())
+        self._consistency = Consistency(base.Options()) if options.consistency else None
+        # So that a GPU, too, finds the log-probabilities that workers stored: by TF32, torch's choice for convolutions,
+        # they are 0.008 to 0.04 off (a standard deviation; some by 0.08 to 0.4, where PPO clips at 0.2), and the first
+        # updates move the policy three quarters to three times as far (results/robustvla.md).
+        torch.backends.cudnn.allow_tf32 = False
+        policy.module.to(device).train()
+        self._lora = (lora.attach(policy.module, options.lora.rank, options.lora.alpha, without=policy.critic)
+                      if options.lora else None)
+        head = list(policy.critic.parameters()) if policy.critic is not None else []
+        critic = head if any(objective.critic for objective in self.objectives.values()) else []
+        for parameter in head:
+            parameter.requires_grad_(bool(critic))
+        heads = {id(parameter) for parameter in critic}
+        body = [p for p in policy.module.parameters() if p.requires_grad and id(p) not in heads]
+        groups: list[dict[str, Any]] = [{"params": body, "lr": options.rate}]
+        if critic:
+            groups.append({"params": critic, "lr": critic_rate})
+        self.parameters = body + critic
+        self._optimizer = torch.optim.AdamW(groups, weight_decay=options.decay)
+        rising = [lambda update: min(1.0, (update + 1) / WARMUP), lambda _: 1.0]  # the critic begins at its own rate
+        self._warmup = torch.optim.lr_scheduler.LambdaLR(self._optimizer, rising[: len(groups)])
+        self._average = [parameter.detach().clone() for parameter in self.parameters] if options.average else []
+        kept = options.consistency or options.share < 1 or self.wants
+        self._start = [parameter.detach().clone() for parameter in self.parameters] if kept else []
+        self._follower = torch.optim.AdamW(body, options.consistency.rate if options.consistency else 0.0,
+                                           weight_decay=options.decay)
+
+    # what is kept
+
+    def state(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"module": self.policy.module.state_dict(), "optimizer": self._optimizer.state_dict(),
+                "warmup": self._warmup.state_dict(), "follower": self._follower.state_dict(),
+                "average": self._average}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from `state`."""
+        self.policy.module.load_state_dict(state["module"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._warmup.load_state_dict(state["warmup"])
+        self._follower.load_state_dict(state["follower"])
+        self._average = [tensor.to(self.device) for tensor in state["average"]]
+
+    def save(self, folder: Path, exact: bool = False) -> None:
+        """The policy's weights, adapters taken in, as `TrainablePolicy.save` writes them."""
+        with self._merged():
+            self.policy.save(folder, exact)
+
+    def adapter(self, base: str) -> bytes:
+        """The file of the adapter alone. base: checksum of the weights that it changes."""
+        assert self._lora is not None
+        return lora.to_bytes(self._lora, base)
+
+    @contextlib.contextmanager
+    def shipped(self) -> Iterator[None]:
+        """Inside, the trained parameters have the values that are tried and shipped."""
+        values = self._average or [parameter.detach() for parameter in self.parameters]
+        if self.options.share < 1:
+            values = [start.lerp(end, self.options.share) for start, end in zip(self._start, values, strict=True)]
+        with self._replaced(values):
+            yield
+
+    @contextlib.contextmanager
+    def _replaced(self, values: Sequence[Tensor]) -> Iterator[None]:
+        now = [parameter.detach().clone() for parameter in self.parameters]
+        self._put(values)
+        try:
+            yield
+        finally:
+            self._put(now)
+
+    def _put(self, values: Sequence[Tensor]) -> None:
+        with torch.no_grad():
+            for parameter, value in zip(self.parameters, values, strict=True):
+                parameter.copy_(value)
+
+    @contextlib.contextmanager
+    def _merged(self) -> Iterator[None]:
+        module = self.policy.module
+        if self._lora is not None:
+            self.policy.module = lora.merged(self._lora)
+        try:
+            yield
+        finally:
+            self.policy.module = module
+
+    # learning
+
+    def update(self, samples: Samples, rows: Sequence[int], critic_alone: bool = False) -> dict[str, float]:
+        """One step down the gradient of a minibatch; the terms of its loss, and what else there is to see.
+
+        Raises NotFinite instead of making a step that is not.
+        """
+        total: dict[str, float] = {}
+        self._optimizer.zero_grad()
+        for start in range(0, len(rows), self.options.batch):
+            batch = samples.batch(rows[start : start + self.options.batch], self.device, rows)
+            terms, shown = self.terms(batch, critic_alone)
+            base.total(terms).backward()  # type: ignore[no-untyped-call]
+            for name, part in {**terms, **shown}.items():
+                total[name] = total.get(name, 0.0) + float(part.detach())
+        total["gradient"] = float(torch.nn.utils.clip_grad_norm_(self.parameters, self.options.clip))
+        finite.check({name: total[name] for name in (*terms, "gradient")})
+        self._optimizer.step()
+        if not critic_alone:
+            self._warmup.step()
+        self._averaging()
+        return total
+
+    def _averaging(self) -> None:
+        for mean, parameter in zip(self._average, self.parameters, strict=False):  # none is kept, or one of each
+            mean.lerp_(parameter.detach(), 1.0 - self.options.average)
+
+    def terms(self, batch: Batch, critic_alone: bool = False) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """(weighted terms of the loss, what else there is to see) as this batch's parts of a minibatch's means."""
+        forward = Forward(self.policy, batch.obs, batch.actions, explored=self.options.explored, twice=self._twice,
+                          frozen=critic_alone)
+        chosen = {name: each for name, each in self.objectives.items() if each.critic or not critic_alone}
+        return base.summed(chosen, batch, forward)
+
+    def origin(self, looks: Observation, actions: Floats32) -> Floats32:
+        """Mean actions [N, T, D] of the policy that the training started from, given the actions [N, T, D]."""
+        found: list[Tensor] = []
+        given = torch.from_numpy(actions)
+        with self._replaced(self._start), torch.no_grad():
+            for start in range(0, len(actions), self.options.batch):
+                rows = range(start, min(start + self.options.batch, len(actions)))
+                forward = Forward(self.policy, looks.rows(rows), given[rows.start : rows.stop].to(self.device),
+                                  explored=self.options.explored)
+                found.append(forward.distribution.mean.float().cpu())
+        return torch.cat(found).numpy()
+
+    def follow(self, looks: Looks) -> float:
+        """One step that takes the mean actions for N looks towards those that are wanted; their distance before.
+
+        Raises NotFinite instead of making a step that is not.
+        """
+        assert self._consistency is not None
+        actions, wanted = (torch.from_numpy(array).to(self.device) for array in (looks.actions, looks.wanted))
+        counted = torch.ones(actions.shape[:2], dtype=torch.bool, device=self.device)
+        batch = Batch(looks.obs, actions, counted, counted.float(), counted.sum(), len(actions),
+                      extras={"wanted": wanted})
+        loss = self._consistency.loss(batch, Forward(self.policy, looks.obs, actions,
+                                                     explored=self.options.explored)).term
+        self._follower.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        followers = self._follower.param_groups[0]["params"]  # not the critic's
+        norm = torch.nn.utils.clip_grad_norm_(followers, self.options.clip)
+        finite.check({"consistency": loss.detach(), "gradient": norm})
+        self._follower.step()
+        self._averaging()
+        return float(loss.detach())
+
+    def shares(self, samples: Samples, rows: Sequence[int]) -> dict[str, float]:
+        """`share <term>`: the norm of each term's gradient, as a share of all their norms, on one batch of samples."""
+        rows = rows[: self.options.batch]
+        terms, _ = self.terms(samples.batch(rows, self.device))
+        norms = {}
+        for name, term in terms.items():
+            parts = torch.autograd.grad(term, self.parameters, retain_graph=True, allow_unused=True)
+            norms[name] = float(sum(part.square().sum() for part in parts if part is not None)) ** 0.5
+        everything = sum(norms.values()) or 1.0
+        return {f"share {name}": norm / everything for name, norm in norms.items()}
+
+    def values(self, samples: Samples) -> list[Floats64]:
+        """The critic's expectation at every look, for each rollout."""
+        found: list[float] = []
+        with torch.no_grad():
+            for start in range(0, len(samples), self.options.batch):
+                batch = samples.batch(range(start, min(start + self.options.batch, len(samples))), self.device)
+                found += cast("list[float]", self.policy.value(batch.obs).double().tolist())
+        ends = np.cumsum([len(rollout) for rollout in samples.rollouts])
+        return np.split(np.array(found), ends[:-1])

@@ -1,0 +1,99 @@
+"""Rollouts as training batches: a sample is one look, the chunk that was sampled there, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from vlabench.training.objectives.base import Batch
+from vlabench.training.rl.consistency import clean
+from vlabench.training.rl.rollouts import Rollout
+from vlabench.types import ActionSpace, Observation
+
+Floats32 = npt.NDArray[np.float32]
+Floats64 = npt.NDArray[np.float64]
+TWIN, WANTED, RETURNS = "clean twin", "wanted", "returns"
+OFFERED = frozenset({"before", "reference", "advantages", TWIN, WANTED})
+"""What batches of samples hold for objectives: `before` [N, T], log-probability of each whole action when it was
+sampled; `reference` [N, T, D], the mean actions then; `advantages` [N]; where it is asked for (`Samples.pair`), `clean
+twin`, the observation without perturbation, and `wanted` [N, T, D], the first policy's mean actions for that one, given
+the same actions; and beside these, of a method that computes them, `returns` [N]."""
+
+
+class Samples:
+    """All looks of some rollouts.
+
+    advantages, returns: float [L] for each rollout, by look; no returns where a method has no use for them. weights:
+    how much an action of each rollout counts; RIPT-VLA's are 1 / steps, so that rollouts weigh the same whatever their
+    length. space: see `Batch`.
+    """
+
+    def __init__(self, rollouts: Sequence[Rollout], advantages: Sequence[Floats64], returns: Sequence[Floats64] | None,
+                 weights: Sequence[float], space: ActionSpace | None = None) -> None:
+        self.rollouts, self.space = rollouts, space
+        self._rows = [(which, look) for which, rollout in enumerate(rollouts) for look in range(len(rollout))]
+        self._advantages, self._returns, self._weights = advantages, returns, weights
+        self._twin = False
+        self._wanted: list[Floats32] = []
+
+    def pair(self, origin: Callable[[Observation, Floats32], Floats32] | None) -> None:
+        """From now on batches hold clean twins, of rollouts that have kept theirs; with `origin` (`Learner.origin`),
+        what is wanted there, too.
+        """
+        self._twin = True
+        if origin is not None:
+            wanted = origin(clean(self.rollouts), np.concatenate([rollout.actions for rollout in self.rollouts]))
+            self._wanted = np.split(wanted, np.cumsum([len(rollout) for rollout in self.rollouts])[:-1])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def weight(self, rows: Sequence[int]) -> float:
+        """The weights of all actions of some samples together."""
+        picked = (self._rows[row] for row in rows)
+        return float(sum(self._weights[which] * self.rollouts[which].executed[look] for which, look in picked))
+
+    def names(self, rows: Sequence[int]) -> list[str]:
+        """Which rollout each of some samples is a look of: `libero_goal/3 #17`, task and number of the start."""
+        specs = [self.rollouts[self._rows[row][0]].spec for row in rows]
+        return [f"{spec.task.key} #{spec.index}" for spec in specs]
+
+    def seen(self, rows: Sequence[int], twin: bool = False) -> Observation:
+        """What the policy received at some looks, or would have without perturbation."""
+        looks = [(self.rollouts[which], look) for which, look in (self._rows[row] for row in rows)]
+        return Observation.now(
+            images={camera: np.stack([(rollout.clean if twin else rollout.pictures)[camera][look]
+                                      for rollout, look in looks]) for camera in looks[0][0].pictures},
+            proprio=np.stack([rollout.proprio[look] for rollout, look in looks]),
+            instruction=tuple(rollout.instruction for rollout, _ in looks), step=0)
+
+    def batch(self, rows: Sequence[int], device: torch.device | str, whole: Sequence[int] | None = None) -> Batch:
+        """The samples of these numbers. A chunk's actions count from its first to the last that was carried out.
+
+        whole: the minibatch that they are a part of, else they are one.
+        """
+        picked = [self._rows[row] for row in rows]
+        looks = [(self.rollouts[which], look) for which, look in picked]
+        actions = np.stack([rollout.actions[look] for rollout, look in looks])
+        executed = np.array([rollout.executed[look] for rollout, look in looks])
+        counted = np.arange(actions.shape[1]) < executed[:, None]
+        each = np.array([self._weights[which] for which, _ in picked])
+        arrays = {
+            "actions": actions, "counted": counted, "weights": (counted * each[:, None]).astype(np.float32),
+            "before": np.stack([rollout.log_probs[look].sum(-1) for rollout, look in looks]),
+            "reference": np.stack([rollout.means[look] for rollout, look in looks]),
+            "advantages": np.array([self._advantages[which][look] for which, look in picked], dtype=np.float32)}
+        if self._returns is not None:
+            arrays[RETURNS] = np.array([self._returns[which][look] for which, look in picked], dtype=np.float32)
+        if self._wanted:
+            arrays[WANTED] = np.stack([self._wanted[which][look] for which, look in picked])
+        extras: dict[str, Any] = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+        own = {name: extras.pop(name) for name in ("actions", "counted", "weights")}
+        if self._twin:
+            extras[TWIN] = self.seen(rows, twin=True)
+        return Batch(self.seen(rows), weight=self.weight(whole or rows), count=len(whole or rows), space=self.space,
+                     extras=extras, **own)

@@ -1,0 +1,171 @@
+"""`vlabench train` as a function: a policy's card in, weights and a card that names them out."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from vlabench import __version__
+from vlabench.cards import load_policy, write_policy
+from vlabench.cards.policy import Made, PolicyCard, Weights
+from vlabench.cards.schema import COMMAND
+from vlabench.episode.resources import processes
+from vlabench.errors import CardError, DataError, DeviceError, MissingExtra, OptionError
+from vlabench.records import provenance
+from vlabench.training.display import Display
+from vlabench.training.methods.base import find_method
+from vlabench.training.shipping import copied, ship
+from vlabench.util import weights
+from vlabench.util.files import LOCK, held, write_data
+from vlabench.util.messages import one_line_each, shown
+from vlabench.util.parsing import strict_json
+from vlabench.util.text import short
+
+if TYPE_CHECKING:
+    from vlabench.training.methods.base import Method, Workplace
+
+FACTS = "training.json"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training left: the card, which `--policy` takes, the weights beside it, and how long it took in all."""
+
+    card: Path
+    weights: Path
+    sha256: str
+    seconds: float
+
+
+def train(policy: str, out: Path, *, data: Sequence[Path] = (), device: str = "auto", workers: int | None = None,
+          seed: int = 0, display: Display | None = None) -> Trained:
+    """Make a policy's weights as its card says, in `out`; a folder that a killed run left is where it goes on.
+
+    data: folders of demonstrations to use in place of collecting the first ones. device: of torch, or auto.
+
+    Raises UnknownName, CardError, OptionError, MissingExtra; DataError for data or a folder that do not fit, or where
+    another process trains; DivergedError if the loss is not finite, and the last checkpoint stays; DeviceError if the
+    device is absent or its memory is too small; KeyboardInterrupt when a user ends it.
+    """
+    card = load_policy(policy)
+    method = method_of(card)
+    chosen, crew = choose_device(device), processes(workers)
+    from vlabench.training.curves import Curves
+    from vlabench.training.methods.base import Workplace
+
+    place = Workplace(out, card, chosen, crew, seed, Curves(out), display or Display(), tuple(data))
+    with held(out):
+        return _trained(method, place)
+
+
+def method_of(card: PolicyCard) -> Method:
+    """The training method that a card names, with its options. Raises CardError, UnknownName, PluginError."""
+    if card.training is None:
+        raise CardError(f"{shown(card.path)}: policy {card.name!r} has no [training]: nothing says how to train it\n"
+                        f"  mend: choose a policy that has an entry under `trained by` in vlabench list policies")
+    kind = find_method(card.training.method)
+    try:
+        options = kind.Options.model_validate_json(json.dumps(card.training.options))
+    except ValidationError as error:
+        raise CardError(one_line_each(error, kind.Options, f"{shown(card.path)}: training.options")) from None
+    return kind(options)
+
+
+def _trained(method: Method, place: Workplace) -> Trained:
+    facts = _Facts(place.folder, place.card, place.seed, [str(path) for path in place.data])
+    began = place.display.clock()
+    try:
+        made = method.train(place)
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
+            raise
+        raise DeviceError(f"out of memory on {place.device}: {str(error).splitlines()[0]}\n"
+                          f"  mend: a smaller `batch` in the card's training.options, or another --device") from error
+    finally:
+        facts.spent(place.display.clock() - began)
+    return _finish(place.folder, place.card, made, facts, method.data(place))
+
+
+def choose_device(name: str) -> str:
+    """`auto` → cuda where there is one, else cpu. Raises MissingExtra, OptionError, DeviceError."""
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtra("torch", "train", "training") from error
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(name).type
+    except RuntimeError:
+        raise OptionError(f"--device {name}: no device is called so; valid: auto, cpu, cuda, cuda:1, …") from None
+    if kind not in ("cpu", "cuda"):
+        raise OptionError(f"--device {name}: trainings run on cpu or cuda")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise DeviceError(f"--device {name}: torch sees no GPU here\n  mend: --device cpu, or vlabench doctor")
+    return name
+
+
+def _finish(out: Path, card: PolicyCard, made: Path, facts: _Facts, data: str) -> Trained:
+    """Write the weights and the card that names them and says how they were made."""
+    place = ship(copied(made, card.name), out, card.name)
+    digest = weights.digest(place)
+    path = out / f"{card.name}.toml"
+    write_policy(card.model_copy(update={"path": path, "weights": Weights(path=place.name, sha256=digest),
+                                         "made": facts.made(data)}))
+    return Trained(path, place, digest, facts.seconds)
+
+
+class _Facts:
+    """What a training's folder says about it: the options it began with, every command, the time spent."""
+
+    def __init__(self, out: Path, card: PolicyCard, seed: int, data: list[str]) -> None:
+        assert card.training is not None
+        self._path = out / FACTS
+        mine: dict[str, Any] = {"policy": card.name, "training": card.training.model_dump(mode="json"), "seed": seed,
+                                "data": data}
+        try:
+            begun = any(path.name not in (FACTS, LOCK) for path in out.iterdir())  # else it was refused at once
+            known = begun and self._path.exists()
+            self._facts = strict_json(self._path.read_bytes()) if known else {**mine, "runs": []}
+        except (OSError, ValueError) as error:
+            raise DataError(f"{shown(self._path)}: cannot be read: {error}") from error
+        for key, value in mine.items():
+            if self._facts.get(key) != value:
+                raise DataError(f"{shown(out)} holds another training: {key} was {self._facts.get(key)!r}, is {value!r}"
+                                f"\n  mend: --out another folder")
+        self._count_killed()
+        self._facts["runs"].append({**provenance.facts({"vlabench": __version__}), "seconds": 0.0})
+        self._write()
+
+    def _count_killed(self) -> None:
+        """A run that was killed could not note how long it took: until it last wrote something."""
+        for run in self._facts["runs"][-1:]:
+            if not run["seconds"]:
+                began = datetime.datetime.fromisoformat(run["started"]).timestamp()
+                last = max(path.stat().st_mtime for path in self._path.parent.rglob("*") if path.name != LOCK)
+                run["seconds"] = round(max(0.0, last - began), 1)
+
+    @property
+    def seconds(self) -> float:
+        """Of all runs together."""
+        return float(sum(run["seconds"] for run in self._facts["runs"]))
+
+    def made(self, data: str) -> Made:
+        """For the card: the first command and revision, and the time of all runs."""
+        first = self._facts["runs"][0]
+        return Made(command=short(first["command"], COMMAND), revision=first["revision"] or "",
+                    seed=self._facts["seed"], minutes=round(self.seconds / 60, 1), data=short(data, COMMAND))
+
+    def spent(self, seconds: float) -> None:
+        """Note how long this run took."""
+        self._facts["runs"][-1]["seconds"] = round(seconds, 1)
+        self._write()
+
+    def _write(self) -> None:
+        write_data(self._path, (json.dumps(self._facts, indent=1, ensure_ascii=False) + "\n").encode())

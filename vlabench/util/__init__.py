@@ -1,0 +1,1 @@
+"""What every room may use: files, text, messages, progress, and the machine's libraries."""

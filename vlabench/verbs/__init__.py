@@ -1,1 +1,0 @@
-"""The verbs of the command line: a function each, which calls one library function; `vlabench.cli` joins them."""
