@@ -51,4 +51,4 @@ def test_a_table_is_what_its_command_prints(path: Path, each: Shown, monkeypatch
     if EARLIER in path.read_text(encoding="utf-8"):
         assert "an earlier protocol" in run(each.command).output, f"{path.name} can be made anew: take the mark away"
         return
-    assert printed(each.command) == each.table, f"{path.name} is stale; mend: python -m tests.documents"
+    assert printed(each.command) == each.table, f"{path.name} is stale; fix: python -m tests.documents"

@@ -81,7 +81,7 @@ def test_a_taken_name_is_refused(site: Path) -> None:
         registry.names("perturbation")
     assert str(caught.value) == (
         "two perturbations are called 'shift': vlabench.perturbations.shift:Shift and rusty:Rust\n"
-        "  mend: rename or uninstall the plug-in that brings one of them"
+        "  fix: rename or uninstall the plug-in that brings one of them"
     )
 
 

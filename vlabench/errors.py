@@ -1,4 +1,4 @@
-"""The exception tree: every mistake a user can make has a class, and its message says how to mend it.
+"""The exception tree: every mistake a user can make has a class, and its message says how to fix it.
 
 VlabenchError
 ├── UnknownName       a name that is not there, with the nearest ones that are
@@ -28,7 +28,7 @@ from vlabench.util.text import safe, short
 
 
 class VlabenchError(Exception):
-    """A mistake that a user can mend. The command line prints the message without a traceback and exits with 2."""
+    """A mistake that a user can fix. The command line prints the message without a traceback and exits with 2."""
 
     exit_code = 2
 
@@ -62,9 +62,9 @@ def near(name: str, valid: Iterable[str], limit: int = 12) -> str:
 class UnknownName(VlabenchError):
     """A name (suite, policy, condition, task, …) that does not exist."""
 
-    def __init__(self, kind: str, name: str, valid: Iterable[str], *, mend: str = "", where: str = "") -> None:
+    def __init__(self, kind: str, name: str, valid: Iterable[str], *, fix: str = "", where: str = "") -> None:
         place = f" in {where}" if where else ""
-        tail = f"\n  {mend}" if mend else ""
+        tail = f"\n  {fix}" if fix else ""
         super().__init__(f"unknown {kind} {short(name)!r}{place}: {near(name, valid)}{tail}")
         self.kind, self.name = kind, name
 
@@ -86,7 +86,7 @@ class MissingExtra(VlabenchError):
 
     def __init__(self, module: str, extra: str, needed_for: str) -> None:
         super().__init__(f"{needed_for} needs the Python package {module!r}, which is not installed\n"
-                         f"  mend: pip install 'vlabench[{extra}]'")
+                         f"  fix: pip install 'vlabench[{extra}]'")
 
 
 class RenderingError(VlabenchError):

@@ -122,7 +122,7 @@ def merge(kind: Kind, *sources: Iterable[tuple[str, str]]) -> Mapping[str, str]:
         if merged.setdefault(name, where) != where:
             raise PluginError(
                 f"two {FOLDERS[kind]} are called {name!r}: {merged[name]} and {where}\n"
-                f"  mend: rename or uninstall the plug-in that brings one of them"
+                f"  fix: rename or uninstall the plug-in that brings one of them"
             )
     return MappingProxyType(merged)
 

@@ -1,4 +1,4 @@
-"""All cards that ship are well, and cards that are not are named, one line each."""
+"""All cards that ship are right, and cards that are not are named, one line each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SUITE = 'title = "t"\nsource = "s"\nsimulator = "{}"\ntask_sets = ["x"]\nepisode
 def test_the_cards_that_ship_are_well(capsys: pytest.CaptureFixture[str]) -> None:
     assert check.problems() == []
     assert check.main() == 0
-    assert capsys.readouterr().out.endswith(" policies are well\n")
+    assert capsys.readouterr().out.endswith(" policies: OK\n")
 
 
 def test_every_problem_of_every_card_is_a_line(

@@ -129,7 +129,7 @@ def test_a_shipped_policy_can_be_made_and_sent_to_a_worker(name: str) -> None:
     again = pickle.loads(pickle.dumps(card))
     assert again == card and again.digest == card.digest
     if card.training is not None and card.weights is None:  # its training is yet to be run
-        with pytest.raises(CardError, match=f"has no weights yet\n  mend: vlabench train --policy {name}"):
+        with pytest.raises(CardError, match=f"has no weights yet\n  fix: vlabench train --policy {name}"):
             card.make()
     else:
         assert hasattr(card.make(), "act")
@@ -173,7 +173,7 @@ def test_a_plug_in_without_its_package_is_named(home: Path, monkeypatch: pytest.
 )
 def test_an_unknown_card_says_what_was_meant(load: object, name: str, lines: list[str]) -> None:
     first, second = refused(UnknownName, load, name)
-    assert first.startswith(lines[0]) and second.startswith("  mend: ") and second.endswith(lines[1])
+    assert first.startswith(lines[0]) and second.startswith("  fix: ") and second.endswith(lines[1])
 
 
 BAD_SUITES = {
@@ -377,7 +377,7 @@ def test_weights_are_checked_before_they_are_used(home: Path) -> None:
         load_policy("p").make()
     assert str(caught.value).splitlines() == [
         f"policies/p.toml: weights.path: {home}/policies/weights/w.bin: No such file or directory",
-        "  mend: vlabench train x",
+        "  fix: vlabench train x",
     ]
     (home / "policies" / "weights").mkdir()
     (home / "policies" / "weights" / "w.bin").write_bytes(b"wrong")
@@ -402,7 +402,7 @@ def test_a_policy_that_needs_weights_and_names_none_says_how_to_make_them(home: 
     needing = POLICY.replace('"random"', '"nano"')
     (home / "policies" / "p.toml").write_text('train = "vlabench train x"\n' + needing)
     (home / "policies" / "q.toml").write_text(POLICY)
-    with pytest.raises(CardError, match="policy 'p' has no weights yet\n  mend: vlabench train x"):
+    with pytest.raises(CardError, match="policy 'p' has no weights yet\n  fix: vlabench train x"):
         load_policy("p").make()
     assert load_policy("q").check() is None
 

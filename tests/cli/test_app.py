@@ -140,13 +140,13 @@ def test_list_of_tasks_has_instructions() -> None:
 
 BAD: dict[str, tuple[list[str], list[str]]] = {
     "suite": (["--policy", "toy-seeker", "--suite", "tooy"], ["unknown suite 'tooy': did you mean 'toy'"]),
-    "policy": (["--policy", "exprt", "--suite", "toy"], ["unknown policy 'exprt': did you mean 'expert'", "mend: "]),
+    "policy": (["--policy", "exprt", "--suite", "toy"], ["unknown policy 'exprt': did you mean 'expert'", "fix: "]),
     "condition": ([*TOY, "--conditions", "drak"], ["unknown condition 'drak' in suite 'toy': did you mean 'dark'?"]),
     "task": ([*TOY, "--tasks", "toy_point/1"], ["unknown task 'toy_point/1' in --tasks: did you mean 'toy_points/1'"]),
     "pack": ([*TOY, "--assets", "plane"], ["unknown asset pack 'plane' in simulator Toy: did you mean 'plain'?"]),
-    "episodes": ([*TOY, "--episodes", "51"], ["--episodes: 51 episodes: 50 init states", "mend: --episodes 50"]),
+    "episodes": ([*TOY, "--episodes", "51"], ["--episodes: 51 episodes: 50 init states", "fix: --episodes 50"]),
     "no episode": ([*TOY, "--episodes", "0"], ["--episodes: 0 episodes: at least 1 is needed"]),
-    "table": ([*TOY, "--table", "t.xlsx"], ["a table is written as .md or .csv, not 't.xlsx'", "mend: --table"]),
+    "table": ([*TOY, "--table", "t.xlsx"], ["a table is written as .md or .csv, not 't.xlsx'", "fix: --table"]),
     "card": (["--policy", "no.toml", "--suite", "toy"], ["unknown policy 'no.toml'", "there is no file no.toml"]),
     "time": ([*TOY, "--time-limit", "0"], ["--time-limit 0: must be above 0 seconds"]),
 }
@@ -165,7 +165,7 @@ LEARNING: dict[str, tuple[list[str], int, list[str]]] = {
     "number": (["demos", "--out", "d", "--per-task", "0", "--tasks", "libero_goal/7"], 2, ["--per-task 0: at least 1"]),
     "learner": (["demos", "--out", "d", "--with-policy", "nono"], 2, ["unknown policy 'nono'"]),
     "learner's pictures": (["demos", "--out", "d", "--with-policy", "random", "--image-size", "64"], 2,
-                           ["--image-size 64: policy 'random' looks at pictures of 128", "mend: --image-size 128"]),
+                           ["--image-size 64: policy 'random' looks at pictures of 128", "fix: --image-size 128"]),
     "pictures": (["demos", "--out", "d", "--image-size", "5"], 2, ["--image-size 5: must be in 16 … 1024 pixels"]),
     "noise": (["demos", "--out", "d", "--noise", "5"], 2, ["noise 5, ", "noise and mix must be in [0, 1]"]),
     "no worker": (["demos", "--out", "d", "--workers", "-1"], 2, ["--workers -1: at least 1 is needed"]),
@@ -173,7 +173,7 @@ LEARNING: dict[str, tuple[list[str], int, list[str]]] = {
     "data for nothing": (["train", "--policy", "ript", "--data", "d"], 2, ["--data: 'ript' learns from what it plays"]),
     "trainable": (["train", "--policy", "still"], 2, ["policy 'still' has no [training]", "vlabench list policies"]),
     "device": (["train", "--policy", "nano-sft", "--device", "tpu"], 2, ["--device tpu: no device is called so"]),
-    "data": (["train", "--policy", "nano-sft", "--data", "nothing"], 4, ["no demonstrations", "mend: vlabench demos"]),
+    "data": (["train", "--policy", "nano-sft", "--data", "nothing"], 4, ["no demonstrations", "fix: vlabench demos"]),
 }
 
 
@@ -221,7 +221,7 @@ def test_a_perturbation_that_the_simulator_cannot_offer(here: Path, monkeypatch:
 def test_opencv_without_its_libraries_stops_before_the_first_step(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cv2", None)
     (here / "turned.toml").write_text(SUITE + '[conditions]\nturned = [{perturbation = "rotation"}]')
-    check_refused(run("--policy", "toy-seeker", "--suite", "turned.toml"), 2, "mend: sudo apt-get install -y libgl1")
+    check_refused(run("--policy", "toy-seeker", "--suite", "turned.toml"), 2, "fix: sudo apt-get install -y libgl1")
     assert not Path("results").exists()
 
 
@@ -237,14 +237,14 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     for cached in (hf_libero.root, hf_libero.task_names):
         cached.cache_clear()
     monkeypatch.setitem(sys.modules, "libero", None)
-    check_refused(run(*LIBERO), 2, "needs the Python package 'hf-libero'", "mend: pip install 'vlabench[libero]'")
+    check_refused(run(*LIBERO), 2, "needs the Python package 'hf-libero'", "fix: pip install 'vlabench[libero]'")
 
 
 @pytest.mark.usefixtures("libero")
 def test_without_a_gl_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gl, "loads", lambda backend: False)
     monkeypatch.delenv("MUJOCO_GL", raising=False)
-    check_refused(run(*LIBERO), 2, "no OpenGL library to draw with", "mend: sudo apt-get install -y libosmesa6")
+    check_refused(run(*LIBERO), 2, "no OpenGL library to draw with", "fix: sudo apt-get install -y libosmesa6")
     check_refused(vlabench("preview", "--suite", "libero-smoke", "--out", "x.png"), 2, "no OpenGL library to draw with")
 
 
@@ -257,7 +257,7 @@ def test_without_the_official_assets(here: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("VLABENCH_CACHE", str(here))
     monkeypatch.setattr("vlabench.simulators.libero.packs._installed", lambda: None)
     check_refused(run(*LIBERO, "--assets", "official"), 2, "the official LIBERO assets are not on this machine",
-            "mend: vlabench assets fetch libero", "or run with --assets primitive")
+            "fix: vlabench assets fetch libero", "or run with --assets primitive")
     assert "absent" in vlabench("assets", "list").stdout
 
 
@@ -321,7 +321,7 @@ def test_show_explains_every_name_there_is() -> None:
         shown = vlabench("show", name)
         assert shown.exit_code == 0 and name in shown.stdout.splitlines()[0]
     check_refused(vlabench("show", "rotaton"), 2, "unknown name 'rotaton': did you mean 'rotation'",
-                  "mend: vlabench list")
+                  "fix: vlabench list")
 
 
 @pytest.mark.parametrize(("short", "interrupted", "status"), [({}, False, 0), ({"libero_goal/7": 1}, False, 1),
@@ -345,4 +345,4 @@ def test_fewer_demonstrations_than_asked_for_are_no_success(short: dict[str, int
 ])  # fmt: skip
 def test_an_unset_shell_variable_starts_nothing(args: list[str], said: str, here: Path) -> None:
     done = vlabench(*args)
-    assert done.exit_code == 2 and said in done.stderr and "mend: leave" in done.stderr and not list(here.iterdir())
+    assert done.exit_code == 2 and said in done.stderr and "fix: leave" in done.stderr and not list(here.iterdir())

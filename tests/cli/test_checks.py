@@ -44,7 +44,7 @@ def test_all_mistakes_of_a_suite_are_told_at_once(tmp_path: Path) -> None:
     assert "51 episodes: 50 init states are published" in said
     assert "conditions.a.0: toy_jolt: sigma: must be a number, not \"x\"" in said
     assert "unknown perturbation 'toy_jotl'" in said and "conditions.b.0" in said
-    assert len(said.splitlines()) == 6 and "conditions.c" not in said  # two of them with a mend
+    assert len(said.splitlines()) == 6 and "conditions.c" not in said  # two of them with a fix
 
 
 @pytest.mark.parametrize(("text", "said"), [

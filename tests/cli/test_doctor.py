@@ -1,4 +1,4 @@
-"""The doctor says whether a run would work, and what mends each thing that is missing."""
+"""The doctor says whether a run would work, and what fixes each thing that is missing."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_kernels_of_one_s_own_are_told_and_no_fault(monkeypatch: pytest.MonkeyPa
     assert check.works and check.found.endswith("kernels of its own: records may differ elsewhere")
 
 
-@pytest.mark.parametrize(("installed", "mend"), [
+@pytest.mark.parametrize(("installed", "fix"), [
     ({"opencv-python": "1.2.3.9"}, None),
     ({"opencv-python": "1.2.3.9", "opencv-python-headless": "1.2.3.9"}, None),
     ({"opencv-contrib-python-headless": "1.2.3.9"}, None),
@@ -99,7 +99,7 @@ def test_kernels_of_one_s_own_are_told_and_no_fault(monkeypatch: pytest.MonkeyPa
     ({"opencv-python": "1.2.4.9", "opencv-contrib-python": "1.2.3.9"},
      "opencv-python==1.2.4.9 opencv-contrib-python==1.2.4.9"),
 ])
-def test_packages_with_different_opencvs_in_one_folder(installed: dict[str, str], mend: str | None,
+def test_packages_with_different_opencvs_in_one_folder(installed: dict[str, str], fix: str | None,
                                                        monkeypatch: pytest.MonkeyPatch) -> None:
     import cv2
 
@@ -111,10 +111,10 @@ def test_packages_with_different_opencvs_in_one_folder(installed: dict[str, str]
     monkeypatch.setattr(cv2, "__version__", "1.2.3")
     monkeypatch.setattr(importlib.metadata, "version", version)
     check = doctor._opencv()
-    if mend is None:
+    if fix is None:
         assert check == Check("OpenCV", True, "1.2.3")
     else:
-        assert not check.works and check.mend == f"pip install --force-reinstall --no-deps {mend}"
+        assert not check.works and check.fix == f"pip install --force-reinstall --no-deps {fix}"
         assert all(f"{name} {each}" in check.found for name, each in installed.items())
 
 
@@ -122,14 +122,14 @@ def test_packages_with_different_opencvs_in_one_folder(installed: dict[str, str]
 def test_every_simulator_is_asked_and_one_that_works_is_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found = state(ask("--results", str(tmp_path)))
     assert found["Toy plain"] == found["assets primitive"] == "ok"
-    monkeypatch.setattr(diagnosis, "_scene", lambda: Check("scene", False, "black", "mend it"))
+    monkeypatch.setattr(diagnosis, "_scene", lambda: Check("scene", False, "black", "fix it"))
     result = ask("--results", str(tmp_path))
     assert result.exit_code == 0 and "a run would work here, in toy\n" in result.stdout
-    assert state(result)["scene"] == "absent" and "scene: if you want it: mend it" in result.stdout
+    assert state(result)["scene"] == "absent" and "scene: if you want it: fix it" in result.stdout
     monkeypatch.setattr("tests.toy.toy.Toy.check", failing)
     result = ask("--results", str(tmp_path))
     assert result.exit_code == 1 and state(result)["scene"] == state(result)["Toy plain"] == "missing"
 
 
 def failing(self: object) -> None:
-    raise UnsupportedError("broken\n  mend: repair it")
+    raise UnsupportedError("broken\n  fix: repair it")

@@ -44,9 +44,9 @@ def test_the_command_on_a_suites_page_names_a_policy_that_all_its_conditions_rea
 
 
 def test_what_has_no_page_says_which_suites_hold_it() -> None:
-    with pytest.raises(OptionError, match="^'jolt' is a condition of toy\n  mend: vlabench show toy$"):
+    with pytest.raises(OptionError, match="^'jolt' is a condition of toy\n  fix: vlabench show toy$"):
         explain("jolt")
-    with pytest.raises(OptionError, match="^'toy_points' is a task set of toy, toy-idle, toy-leak, toy-shy\n  mend: "):
+    with pytest.raises(OptionError, match="^'toy_points' is a task set of toy, toy-idle, toy-leak, toy-shy\n  fix: "):
         explain("toy_points")
     with pytest.raises(OptionError, match="^'rotation-s3' is a condition of libero-severity\n"):
         explain("rotation-s3")
@@ -55,9 +55,9 @@ def test_what_has_no_page_says_which_suites_hold_it() -> None:
 
 
 def test_an_unknown_condition_says_which_suite_has_it() -> None:
-    with pytest.raises(UnknownName, match="in suite 'libero-clean': valid: clean\n  mend: --suite libero-joint"):
+    with pytest.raises(UnknownName, match="in suite 'libero-clean': valid: clean\n  fix: --suite libero-joint"):
         choose_conditions(cards.load_suite("libero-clean"), Options(conditions=("joint",)))
-    with pytest.raises(UnknownName, match="'jolt' in suite 'toy-shy': .*\n  mend: --suite toy, which has it"):
+    with pytest.raises(UnknownName, match="'jolt' in suite 'toy-shy': .*\n  fix: --suite toy, which has it"):
         find_condition("jolt", "toy", "toy-shy")
 
 

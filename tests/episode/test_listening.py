@@ -1,4 +1,4 @@
-"""Keepers of a batch hear what they would hear alone."""
+"""EpisodeCollectors of a batch hear what they would hear alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from tests.toy.toy import Dark, Jolt, Seeker, Toy
 from vlabench.adapters.base import Policy
-from vlabench.episode.listening import Bools, Keeper, Keepers
+from vlabench.episode.listening import Bools, EpisodeCollector, EpisodeCollectors
 from vlabench.episode.loop import play
 from vlabench.episode.played import Played
 from vlabench.perturbations.base import Perturbation
@@ -20,7 +20,7 @@ CAMERAS = ("top", "side")
 TASKS = Toy("plain").tasks("toy_points")
 
 
-class Diary(Keeper):
+class Diary(EpisodeCollector):
     """Notes all that it hears."""
 
     def __init__(self, policy: Policy, replan: int) -> None:
@@ -28,7 +28,7 @@ class Diary(Keeper):
         self.heard: list[Any] = []
 
     @property
-    def kept(self) -> list[Any]:
+    def result(self) -> list[Any]:
         return self.heard
 
     def on_start(self, specs: Sequence[EpisodeSpec]) -> None:
@@ -66,10 +66,10 @@ def seen(obs: Observation) -> Any:
 def heard(specs: Sequence[EpisodeSpec], chains: Sequence[Mapping[str, Perturbation]], kind: type[Diary],
           success: Success) -> list[list[Any]]:
     policy = Seeker(noise=0.3)
-    keepers = [kind(policy, 3) for _ in specs]
+    collectors = [kind(policy, 3) for _ in specs]
     play(Toy("plain").open(specs[0].task, len(specs), CAMERAS), policy, specs, chains, replan=3, cameras=CAMERAS,
-         success=success, listeners=[Keepers(keepers)], clock=lambda: 0.0)
-    return [keeper.kept for keeper in keepers]
+         success=success, listeners=[EpisodeCollectors(collectors)], clock=lambda: 0.0)
+    return [collector.result for collector in collectors]
 
 
 @pytest.mark.parametrize("kind", [Diary, Filmed])

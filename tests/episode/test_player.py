@@ -9,8 +9,8 @@ import pytest
 
 from tests.toy.toy import Dark, Points, Seeker, Toy
 from vlabench.adapters.base import Actor
-from vlabench.episode.listening import Keeper
-from vlabench.episode.player import Done, Ended, Failed, Job, Stage
+from vlabench.episode.listening import EpisodeCollector
+from vlabench.episode.player import Ended, EpisodePlayer, Failed, Finished, Job
 from vlabench.simulators.base import Variant
 from vlabench.types import EpisodeSpec, Task
 
@@ -38,11 +38,11 @@ def test_a_scene_is_opened_for_a_task_and_a_variant_and_kept_while_they_stay(mon
 
     monkeypatch.setattr(Toy, "open", open_)
     chains: dict[str, Any] = {"clean": {}, "dark": {"dark": Dark()}, "sized": {"sized": Sized()}}
-    stage = Stage(Job("toy", "plain", Actor(Seeker, ("top",), 16, 2), chains))
+    player = EpisodePlayer(Job("toy", "plain", Actor(Seeker, ("top",), 16, 2), chains))
     order = [(0, "clean"), (0, "dark"), (0, "sized"), (0, "sized"), (1, "sized"), (1, "clean")]
     for index, (number, condition) in enumerate(order):
-        (answer,) = stage.play((EpisodeSpec(TASKS[number], condition, index),))
-        assert isinstance(answer, Done)
+        (answer,) = player.play((EpisodeSpec(TASKS[number], condition, index),))
+        assert isinstance(answer, Finished)
     assert opened == [(0, (), 1), (0, (("size", 2),), 1), (1, (("size", 2),), 1), (1, (), 1)]
 
 
@@ -54,7 +54,7 @@ def test_no_more_are_played_side_by_side_than_asked_for_and_possible(
     assert job.side_by_side(job.engine()) == batch
 
 
-class Sour(Keeper):
+class Sour(EpisodeCollector):
     """Fails where it is told to."""
 
     where = ""
@@ -67,24 +67,24 @@ class Sour(Keeper):
         self._fail("step")
 
     @property
-    def kept(self) -> None:
-        self._fail("kept")
+    def result(self) -> None:
+        self._fail("result")
 
     def _fail(self, here: str) -> None:
         if here == self.where:
             raise ZeroDivisionError(here)
 
 
-@pytest.mark.parametrize("where", ["making", "step", "kept"])
+@pytest.mark.parametrize("where", ["making", "step", "result"])
 def test_a_keeper_that_fails_is_an_error_of_its_episode(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = Stage(Job("toy", "plain", Actor(Seeker, ("top",), 16, 2), {"clean": {}}, Sour))
+    player = EpisodePlayer(Job("toy", "plain", Actor(Seeker, ("top",), 16, 2), {"clean": {}}, Sour))
     batch = (EpisodeSpec(TASKS[0], "clean", 0),)
     monkeypatch.setattr(Sour, "where", where)
-    (failed,) = stage.play(batch)
+    (failed,) = player.play(batch)
     assert isinstance(failed, Failed) and (failed.phase, failed.error) == ("collect", "ZeroDivisionError")
     assert failed.message.startswith(f"{where} [test_stage.py:")
     monkeypatch.setattr(Sour, "where", "")
-    assert isinstance(stage.play(batch)[0], Done)
+    assert isinstance(player.play(batch)[0], Finished)
 
 
 def test_an_error_of_one_ends_its_batch_and_who_handed_it_out_decides(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,9 +99,9 @@ def test_an_error_of_one_ends_its_batch_and_who_handed_it_out_decides(monkeypatc
         place(self, episodes)
 
     monkeypatch.setattr(Points, "place", counted)
-    stage = Stage(Job("toy", "plain", Actor(Seeker, ("top",), 16, 2), {"clean": {}}), lambda: beats.append(0))
+    player = EpisodePlayer(Job("toy", "plain", Actor(Seeker, ("top",), 16, 2), {"clean": {}}), lambda: beats.append(0))
     batch = tuple(EpisodeSpec(TASKS[0], "clean", index) for index in range(3))
-    ended = Ended(batch, stage.play(batch))
+    ended = Ended(batch, player.play(batch))
     assert placed == [3] and len(beats) == 2  # reset, and one look
     assert ended.results == (ended.error,) * 3 and ended.error is not None
     assert (ended.error.phase, ended.error.message.partition(" [")[0]) == ("step", "mischief at step")

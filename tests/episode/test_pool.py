@@ -13,19 +13,19 @@ from hypothesis import strategies as st
 from tests.toy.near import Near
 from tests.toy.toy import Points, Seeker, Toy
 from vlabench.adapters.base import Actor
-from vlabench.episode.player import Done, Failed, Job
-from vlabench.episode.pool import LOSSES, Agenda, Crew
+from vlabench.episode.player import Failed, Finished, Job
+from vlabench.episode.pool import LOSSES, TaskQueue, WorkerPool
 from vlabench.errors import WorkerError
 from vlabench.types import EpisodeSpec, Task
 
 TASKS = [Task("toy", "set", n, f"t{n}", "do it", 10, 50) for n in range(4)]
 
 
-def agenda_of(todo: list[EpisodeSpec], size: int = 1, workers: int = 1) -> Agenda:
-    return Agenda(todo, lambda spec: spec.task, size, workers)
+def agenda_of(todo: list[EpisodeSpec], size: int = 1, workers: int = 1) -> TaskQueue:
+    return TaskQueue(todo, lambda spec: spec.task, size, workers)
 
 
-def handed(agenda: Agenda, mine: Task | None, others: Collection[Task]) -> EpisodeSpec | None:
+def handed(agenda: TaskQueue, mine: Task | None, others: Collection[Task]) -> EpisodeSpec | None:
     """The single episode that is handed out."""
     found = agenda.next(mine, others)
     if found is None:
@@ -133,12 +133,12 @@ def test_what_went_wrong_together_is_handed_out_again_one_by_one_and_first() -> 
     assert batches == [*((a, (spec,)) for spec in specs(5)[:3]), (a, tuple(specs(5)[3:]))]
 
 
-# a crew, of workers without processes
+# a pool, of workers without processes
 
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch, toy_plugin: None) -> Iterator[list[Near]]:
-    """All workers that a crew starts; they play up to four points side by side."""
+    """All workers that a pool starts; they play up to four points side by side."""
     monkeypatch.setattr("vlabench.episode.pool.Worker", Near)
     monkeypatch.setattr(Toy, "max_batch", 4)
     yield Near.made
@@ -149,32 +149,32 @@ def points(count: int) -> list[EpisodeSpec]:
     return [EpisodeSpec(Toy("plain").tasks("toy_points")[0], "clean", index) for index in range(count)]
 
 
-def crew_of(size: int, notes: list[str] | None = None, todo: Any = (), limit: Any = lambda spec: 60.0) -> Crew:
+def crew_of(size: int, notes: list[str] | None = None, todo: Any = (), limit: Any = lambda spec: 60.0) -> WorkerPool:
     job = Job("toy", "plain", Actor(Seeker, ("top",), 16, 2), {"clean": {}})
-    return Crew(job, todo, size, limit, ([] if notes is None else notes).append)
+    return WorkerPool(job, todo, size, limit, ([] if notes is None else notes).append)
 
 
 def test_a_simulator_says_how_many_workers_it_bears(made: list[Near], monkeypatch: pytest.MonkeyPatch) -> None:
     for most, batches in ((None, [[2]] * 4), (3, [[3], [3], [2]]), (1, [[4, 4]])):
         monkeypatch.setattr(Toy, "max_workers", most)
-        with crew_of(4, todo=points(8)) as crew:
-            assert len(list(crew.results())) == 8
+        with crew_of(4, todo=points(8)) as pool:
+            assert len(list(pool.results())) == 8
         assert [worker.batches for worker in made] == batches
         made.clear()
 
 
 def test_a_hang_is_noticed_as_soon_with_many_side_by_side(made: list[Near]) -> None:
-    with crew_of(1, todo=points(4), limit=lambda spec: 10.0 + spec.index) as crew:
-        list(crew.results())
+    with crew_of(1, todo=points(4), limit=lambda spec: 10.0 + spec.index) as pool:
+        list(pool.results())
     assert made[0].batches == [4] and made[0].limits == [13.0]
 
 
 def test_workers_that_die_while_they_have_nothing_to_do_are_replaced(made: list[Near]) -> None:
     notes: list[str] = []
-    with crew_of(LOSSES, notes) as crew:
+    with crew_of(LOSSES, notes) as pool:
         for round_ in range(2):
-            crew.add(points(6)[round_::2])
-            assert all(isinstance(result.answer, Done) for result in crew.results())
+            pool.add(points(6)[round_::2])
+            assert all(isinstance(result.answer, Finished) for result in pool.results())
             for worker in made:
                 worker.died = True
     assert len(made) == 2 * LOSSES
@@ -189,34 +189,34 @@ def test_workers_that_only_ever_die_end_it_all_the_same(made: list[Near], monkey
             self.ready, self.died = False, True
 
     monkeypatch.setattr("vlabench.episode.pool.Worker", Stillborn)
-    with crew_of(2, todo=points(4)) as crew, pytest.raises(WorkerError, match="3 times in a row.*nothing to do"):
-        list(crew.results())
+    with crew_of(2, todo=points(4)) as pool, pytest.raises(WorkerError, match="3 times in a row.*nothing to do"):
+        list(pool.results())
     assert len(made) == 2 * LOSSES
 
 
 def test_what_ended_together_is_there_when_nobody_asks_for_more(made: list[Near]) -> None:
-    with crew_of(1, todo=points(8)) as crew:
-        results = crew.results()
+    with crew_of(1, todo=points(8)) as pool:
+        results = pool.results()
         first, second = next(results), next(results)
         results.close()  # type: ignore[attr-defined]
-        assert [each.spec for each in (first, *crew.ended)] == points(4) and crew.ended[0] is second
+        assert [each.spec for each in (first, *pool.ended)] == points(4) and pool.ended[0] is second
 
 
 def test_who_rests_holds_nothing_and_plays_on_when_asked(made: list[Near]) -> None:
-    with crew_of(2) as crew:
-        crew.add(points(8)[:4])
-        assert len(list(crew.results())) == 4
-        crew.rest()
+    with crew_of(2) as pool:
+        pool.add(points(8)[:4])
+        assert len(list(pool.results())) == 4
+        pool.rest()
         assert [worker.died for worker in made] == [True, True]
-        crew.add(points(8)[4:])
-        assert len(list(crew.results())) == 4 and len(made) == 4
+        pool.add(points(8)[4:])
+        assert len(list(pool.results())) == 4 and len(made) == 4
 
 
 def test_errors_of_every_episode_cost_few_workers_and_are_each_their_own(
         made: list[Near], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOY_MISCHIEF", json.dumps({f"0/{index}": "act" for index in range(12)}))
-    with crew_of(1, todo=points(12)) as crew:
-        answers = {result.spec: result.answer for result in crew.results()}
+    with crew_of(1, todo=points(12)) as pool:
+        answers = {result.spec: result.answer for result in pool.results()}
     assert sorted(spec.index for spec in answers) == list(range(12)) and len(made) <= 5
     assert all(isinstance(answer, Failed) and "mischief at act" in answer.message for answer in answers.values())
 
@@ -235,8 +235,8 @@ def test_a_scene_that_only_a_broken_process_cannot_open_is_opened_by_another(
         return found
 
     monkeypatch.setattr(Toy, "open", once)
-    with crew_of(1, todo=points(4)) as crew:
-        answers = {result.spec.index: result.answer for result in crew.results()}
+    with crew_of(1, todo=points(4)) as pool:
+        answers = {result.spec.index: result.answer for result in pool.results()}
     failed = answers.pop(1)
     assert isinstance(failed, Failed) and failed.phase == "act" and len(made) == 2
-    assert all(isinstance(answer, Done) for answer in answers.values()) and sorted(answers) == [0, 2, 3]
+    assert all(isinstance(answer, Finished) for answer in answers.values()) and sorted(answers) == [0, 2, 3]

@@ -39,8 +39,8 @@ def recorded(index: int = 5) -> tuple[Played, Recording]:
     policy = Seeker(noise=0.5)
     recorder = ActionRecorder(policy, replan=3)
     played = playing(policy, [recorder], index)
-    assert recorder.kept is not None
-    return played, recorder.kept
+    assert recorder.result is not None
+    return played, recorder.result
 
 
 def test_a_recording_comes_back_from_disk_and_plays_the_same_episode(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_another_npz_and_an_absent_file_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", actions=np.zeros(3))
     with pytest.raises(StoreError, match="not a recording that can be read"):
         Recording.load(tmp_path / "x.npz")
-    with pytest.raises(StoreError, match="no such recording\n  mend: .*--record"):
+    with pytest.raises(StoreError, match="no such recording\n  fix: .*--record"):
         Recording.load(tmp_path / "y.npz")
 
 

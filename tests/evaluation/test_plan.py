@@ -54,7 +54,7 @@ def test_the_success_that_a_suite_counts_has_to_be_one_that_its_simulator_can_sh
     assert plan.make(suite(success="once"), policy(), Toy("primitive")).success == "once"
     message = refused(UnsupportedError, lambda: plan.make(suite(success="end"), policy(), Toy("primitive")))
     assert message == ("toys.toml: success = 'end': simulator Toy ends an episode when its goal first holds\n"
-                       "  mend: success = 'once', or leave it out")
+                       "  fix: success = 'once', or leave it out")
     monkeypatch.setattr(Toy, "success", "end")
     assert plan.make(suite(success="end"), policy(), Toy("primitive")).success == "end"
 
@@ -109,7 +109,7 @@ def test_unknown_tasks_and_conditions_say_what_was_meant() -> None:
     toy = Toy("primitive")
     assert refused(UnknownName, lambda: plan.make(suite(), policy(), toy, Options(tasks=("kitchn/1",)))) == (
         "unknown task 'kitchn/1' in --tasks: did you mean 'kitchen/1' or 'kitchen/2' or 'kitchen/0'?\n"
-        "  mend: vlabench list tasks"
+        "  fix: vlabench list tasks"
     )
     assert "in --tasks" in refused(UnknownName, lambda: plan.make(suite(), policy(), toy, Options(tasks=("garage",))))
     assert "in suite 'toys'" in refused(UnknownName, lambda: plan.make(suite(tasks=("kitchen/9",)), policy(), toy))
@@ -146,7 +146,7 @@ def test_more_episodes_than_init_states_are_refused() -> None:
     assert plan.make(suite(), policy(), toy, Options(episodes=50)).episodes == 50
     assert refused(OptionError, lambda: plan.make(suite(), policy(), toy, Options(episodes=51))) == (
         "--episodes: 51 episodes: 50 init states are published for kitchen/0, and an episode needs one of its own\n"
-        "  mend: --episodes 50 or less"
+        "  fix: --episodes 50 or less"
     )
     endless = Toy("primitive")
     endless.tasks = lambda task_set: [replace(t, init_states=None) for t in toy.tasks(task_set)]  # type: ignore
@@ -188,7 +188,7 @@ def test_cameras_and_packs_must_exist() -> None:
 def test_a_policy_for_another_simulator_is_refused_with_what_would_fit() -> None:
     message = refused(UnsupportedError, lambda: plan.make(suite(), policy(simulator="libero"), Toy("primitive")))
     assert message.startswith("policy 'random' is for simulator 'libero', not for 'toy'\n"
-                              "  mend: --suite libero-action | ")
+                              "  fix: --suite libero-action | ")
     assert message.endswith(", or --policy toy-seeker")
     assert plan.make(suite(), policy(simulator="toy"), Toy("primitive")).episodes == 2
     assert refused(UnknownName, lambda: plan.make(suite(), policy(simulator="libreo"), Toy("primitive"))).endswith(
@@ -210,7 +210,7 @@ def test_a_policy_that_cannot_feel_a_condition_is_refused_with_those_it_can() ->
     blind = policy(cameras=(), privileged=True)
     assert refused(UnsupportedError, lambda: plan.make(suite(), blind, Toy("primitive"))) == (
         "policy 'random' reads no pictures, so nothing of these conditions can reach it: turn\n"
-        "  mend: --conditions joint, or a policy that they reach (vlabench list policies)"
+        "  fix: --conditions joint, or a policy that they reach (vlabench list policies)"
     )
     made = plan.make(suite(), blind, Toy("primitive"), Options(conditions=("joint",)))
     assert list(made.conditions) == ["clean", "joint"]
@@ -218,7 +218,7 @@ def test_a_policy_that_cannot_feel_a_condition_is_refused_with_those_it_can() ->
         "policy 'random' reads no pictures: of condition 'joint', rotation cannot reach it, only the rest does",)
     only = suite({"turn": (TURN,)})
     assert refused(UnsupportedError, lambda: plan.make(only, blind, Toy("primitive"))).endswith(
-        "  mend: choose a policy that they reach (vlabench list policies), or another suite"
+        "  fix: choose a policy that they reach (vlabench list policies), or another suite"
     )
 
 

@@ -28,10 +28,10 @@ from vlabench.adapters.base import TrainablePolicy
 from vlabench.cards.policy import PolicyCard
 from vlabench.cli.app import app
 from vlabench.episode.loop import play
-from vlabench.episode.player import Done, Job, Stage
+from vlabench.episode.player import EpisodePlayer, Finished, Job
 from vlabench.errors import CardError, OptionError, StoreError, WorkerError
 from vlabench.evaluation.plan import Options
-from vlabench.evaluation.probe import Probe, Probed, ProbeKeeper, Trace, load_current
+from vlabench.evaluation.probe import Probe, ProbeCollector, Probed, Trace, load_current
 from vlabench.evaluation.probe import probe as play_probe
 from vlabench.evaluation.run import evaluate
 from vlabench.perturbations.action_noise import ActionNoise
@@ -62,7 +62,7 @@ def here(toy_plugin: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     registry.refresh()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr("vlabench.evaluation.probe.Crew", Alone)
+    monkeypatch.setattr("vlabench.evaluation.probe.WorkerPool", Alone)
     (tmp_path / "lamp.toml").write_text(SUITE)
     write_policy(tmp_path, fresh())
     yield tmp_path
@@ -122,7 +122,7 @@ def test_means_are_those_that_the_policy_acted_by(here: Path) -> None:
     ("pushes.toml", "lamp.toml", False), ("toy-seeker", "toy", True)])
 def test_episodes_end_as_those_of_a_run(here: Path, policy: str, suite: str, good: bool,
                                         monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vlabench.evaluation.run.Crew", Alone)
+    monkeypatch.setattr("vlabench.evaluation.run.WorkerPool", Alone)
     options = Options(2, seed=3)
     records = evaluate(policy, suite, here / "results", options=options).records
     found = probed(here, policy, suite, episodes=2, seed=3)
@@ -144,7 +144,7 @@ def test_nothing_is_drawn_for_it_and_nothing_else_is_changed(toy_plugin: None) -
     ends = []
     for probing in (False, True):
         policy, scene = Seeker(noise=0.3), ToySimulator("plain").open(task, 1, ("top", "side"))
-        listeners = [ProbeKeeper(policy, 3)] if probing else []
+        listeners = [ProbeCollector(policy, 3)] if probing else []
         played = play(scene, policy, [EpisodeSpec(task, "dim", 2)], [{"dark": Dark()}], replan=3,
                       cameras=("top", "side"), listeners=listeners, clock=lambda: 0.0)
         ends.append((played, scene.renders))
@@ -191,7 +191,7 @@ def test_another_card_than_the_probe_s_is_noticed(here: Path) -> None:
     before = cards.load_policy("pushes.toml").digest[:8]
     (here / "lamp.toml").write_text(SUITE.replace("0.5", "0.6"))
     with pytest.raises(StoreError, match=r"p\.npz: made with condition 'trembling' of digest \w{8}, but lamp\.toml now "
-                                         r"has the digest \w{8}\n  mend: make it again"):
+                                         r"has the digest \w{8}\n  fix: make it again"):
         load_current(here / "p.npz")
     (here / "lamp.toml").write_text(SUITE.replace("trembling", "shaking"))
     with pytest.raises(StoreError, match="lamp.toml now has none of that name"):
@@ -207,7 +207,7 @@ def test_another_card_than_the_probe_s_is_noticed(here: Path) -> None:
 
 def test_files_that_are_no_probe_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "p.npz"
-    with pytest.raises(StoreError, match="there is no such probe\n  mend: vlabench probe"):
+    with pytest.raises(StoreError, match="there is no such probe\n  fix: vlabench probe"):
         Probe.load(path)
     probe([trace(), trace(index=1)]).save(path)
     whole = path.read_bytes()
@@ -225,7 +225,7 @@ def test_files_that_are_no_probe_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_wrong_target_is_refused_before_anything_is_played(here: Path) -> None:
-    with pytest.raises(OptionError, match=r"a probe is written as \.npz\n  mend: --out .*p\.npz"):
+    with pytest.raises(OptionError, match=r"a probe is written as \.npz\n  fix: --out .*p\.npz"):
         play_probe("pushes.toml", "lamp.toml", here / "p.csv")
     with pytest.raises(OptionError, match="there is no folder"):
         play_probe("pushes.toml", "lamp.toml", here / "no" / "p.npz")
@@ -235,7 +235,7 @@ def test_a_wrong_target_is_refused_before_anything_is_played(here: Path) -> None
 
 def test_a_policy_without_weights_is_refused(here: Path) -> None:
     (here / "pushes.toml").write_text(f'{HEAD}train = "vlabench train --policy pushes.toml"\n')
-    with pytest.raises(CardError, match="pushes.toml: policy 'pushes' has no weights yet\n  mend: vlabench train"):
+    with pytest.raises(CardError, match="pushes.toml: policy 'pushes' has no weights yet\n  fix: vlabench train"):
         probed(here)
 
 
@@ -258,8 +258,8 @@ def test_the_verbs_from_playing_to_pictures(here: Path) -> None:
 def test_mistakes_are_explained(here: Path) -> None:
     probe([blind(), blind(condition="dim")], policy="plain").save(here / "b.npz")
     for args, *parts in (
-        (("tsne", "b.npz"), "policy 'plain' has no embedding", "mend: vlabench plot actions"),
-        (("tsne",), "no probe is named", "mend: vlabench probe"),
+        (("tsne", "b.npz"), "policy 'plain' has no embedding", "fix: vlabench plot actions"),
+        (("tsne",), "no probe is named", "fix: vlabench probe"),
         (("tsne", "results"), "results: not a probe" if (here / "results").exists() else "there is no such probe"),
         (("tsne", "b.npz", "--suite", "lamp"), "--suite: tsne is drawn of probes"),
         (("actions", "b.npz", "--conditions", "fog"), "unknown condition 'fog' in b.npz"),
@@ -310,12 +310,12 @@ def test_twins_on_real_physics(tmp_path: Path) -> None:
     card: PolicyCard = cards.load_policy(str(tmp_path / "tiny.toml"))
     task = replace(find_tasks("libero", patterns=["libero_goal/7"])[0], step_limit=20)
     chain = {"rotation": Rotation(), "action_noise": ActionNoise(sigma=0.1)}
-    stage = Stage(Job("libero", "primitive", card.actor(), {"joint": chain, "clean": {}}, ProbeKeeper))
+    stage = EpisodePlayer(Job("libero", "primitive", card.actor(), {"joint": chain, "clean": {}}, ProbeCollector))
     joint, clean = (stage.play((EpisodeSpec(task, condition, 4),))[0] for condition in ("joint", "clean"))
-    assert isinstance(joint, Done) and isinstance(clean, Done)
+    assert isinstance(joint, Finished) and isinstance(clean, Finished)
     policy, scene = card.make(), stage.simulator.open(task, 1, card.cameras, 32)
     assert isinstance(policy, TrainablePolicy)
     for done in (joint, clean):
-        played_again(done.kept, scene, policy, EpisodeSpec(task, "clean", 4))
-    assert np.array_equal(clean.kept.embedding, clean.kept.twin)
-    assert (joint.kept.embedding != joint.kept.twin).any(axis=1).all() and len(joint.kept.looks) == 3
+        played_again(done.result, scene, policy, EpisodeSpec(task, "clean", 4))
+    assert np.array_equal(clean.result.embedding, clean.result.twin)
+    assert (joint.result.embedding != joint.result.twin).any(axis=1).all() and len(joint.result.looks) == 3

@@ -30,7 +30,7 @@ class InTurn(Alone):
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Episodes are played in this process."""
-    monkeypatch.setattr("vlabench.evaluation.rehearsal.Crew", InTurn)
+    monkeypatch.setattr("vlabench.evaluation.rehearsal.WorkerPool", InTurn)
 
 
 def write(tmp_path: Path, fault: str) -> Path:

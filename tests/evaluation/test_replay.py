@@ -70,14 +70,14 @@ def change(results: Path, **fields: Any) -> None:
 
 def test_another_end_than_the_recorded_one_is_an_error(recorded: Path) -> None:
     change(recorded, state="0" * 16)
-    with pytest.raises(StoreError, match="ends in another state .*\n  mend: record it again") as caught:
+    with pytest.raises(StoreError, match="ends in another state .*\n  fix: record it again") as caught:
         replay(recorded, "x.gif")
     assert caught.value.exit_code == 4 and not (recorded.parent / "x.gif").exists()
 
 
 def test_a_policy_of_another_simulator_is_refused(recorded: Path) -> None:
     """Before the recording is looked for."""
-    with pytest.raises(UnsupportedError, match="policy 'nano-sft' is for simulator 'libero', not for 'toy'\n  mend: "):
+    with pytest.raises(UnsupportedError, match="policy 'nano-sft' is for simulator 'libero', not for 'toy'\n  fix: "):
         replay(recorded, "x.gif", ("nano-sft", *WHAT[1:]))
 
 
@@ -94,7 +94,7 @@ def test_actions_that_end_early_are_an_error(recorded: Path) -> None:
     (WHAT, {"suite": "toy-idle"}, UnknownName, "unknown condition 'dark' in suite 'toy-idle'"),
     (WHAT, {"cameras": ["tip"]}, UnknownName, "did you mean 'top'"),
     (WHAT, {"size": 32}, OptionError, "--size 32: must be in 64 … 1024"),
-    (WHAT, {"seed": 3}, StoreError, "there is no such recording\n  mend: .*--record"),
+    (WHAT, {"seed": 3}, StoreError, "there is no such recording\n  fix: .*--record"),
 ])
 def test_what_is_not_there(what: Any, options: Any, kind: type[Exception], message: str, recorded: Path) -> None:
     with pytest.raises(kind, match=message):
@@ -105,7 +105,7 @@ def test_other_kinds_of_film_and_absent_libraries(recorded: Path, monkeypatch: p
     with pytest.raises(OptionError, match="x.avi: a film is an .mp4 or a .gif"):
         replay(recorded, "x.avi")
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
-    with pytest.raises(MissingExtra, match="mend: pip install 'vlabench\\[libero\\]'"):
+    with pytest.raises(MissingExtra, match="fix: pip install 'vlabench\\[libero\\]'"):
         replay(recorded, "x.mp4")
     (recorded.parent / "x.gif").mkdir()
     with pytest.raises(StoreError, match="x.gif: the film cannot be written"):

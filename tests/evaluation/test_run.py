@@ -26,7 +26,7 @@ from tests.places import ROOT
 from tests.toy.near import Near
 from tests.toy.toy import Toy
 from vlabench import cards, registry
-from vlabench.episode.player import LONGEST, Batch, Done, Ended, told
+from vlabench.episode.player import LONGEST, Batch, Ended, Finished, told
 from vlabench.episode.recording import Recording, recording_path
 from vlabench.episode.resources import default_time_limit, default_workers
 from vlabench.episode.worker import ENVIRONMENT, Worker, _send
@@ -381,7 +381,7 @@ def test_a_full_disk_stops_the_run_and_what_was_recorded_stays_readable(truth: P
     done = subprocess.run(limited, env=environment(), cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == StoreError.exit_code, done.stdout + done.stderr
     assert "File too large" in done.stdout and "recorded before stays readable" in done.stdout
-    assert "\n  mend: " in done.stdout and "Traceback" not in done.stdout + done.stderr
+    assert "\n  fix: " in done.stdout and "Traceback" not in done.stdout + done.stderr
     kept = records(tmp_path)
     assert 5 < len(kept) < 36
     assert all(path.read_bytes().endswith(b"\n") for path in tmp_path.rglob("*.jsonl"))
@@ -507,7 +507,7 @@ def test_what_gets_on_is_not_late_however_long_all_of_it_takes(
 def test_what_cannot_be_sent_home_is_an_error_of_its_episodes() -> None:
     ours, theirs = Pipe()
     (spec, *_) = planned().specs
-    _send(theirs, Ended((spec,), (Done(None, lambda: None),)))  # type: ignore[arg-type]
+    _send(theirs, Ended((spec,), (Finished(None, lambda: None),)))  # type: ignore[arg-type]
     answer = ours.recv()
     assert answer.batch == (spec,) and (answer.error.phase, answer.error.error) in {
         ("collect", "PicklingError"), ("collect", "AttributeError")}

@@ -212,7 +212,7 @@ def test_real_episodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_playing_takes_a_suite_and_terms_that_can_be(toy_plugin: None) -> None:
-    with pytest.raises(OptionError, match="--run plays a suite\n  mend: --suite S"):
+    with pytest.raises(OptionError, match="--run plays a suite\n  fix: --suite S"):
         play("toy-seeker", "toy-seeker", Choice())
     with pytest.raises(OptionError, match="--margin"):
         play("toy-seeker", "toy-seeker", Choice(suite="toy", margin=-1))

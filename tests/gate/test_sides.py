@@ -57,8 +57,8 @@ def test_a_folder_called_like_a_policy_is_no_side_without_records(here: Path) ->
 
 
 @pytest.mark.parametrize(("text", "kind", "message"), [
-    ("results", OptionError, "the folder results holds results of a, b\n  mend: FOLDER:POLICY .* as in results:a"),
-    ("c", UnknownName, "unknown policy 'c' in results, which 'c' means: valid: a, b\n  mend: FOLDER:POLICY"),
+    ("results", OptionError, "the folder results holds results of a, b\n  fix: FOLDER:POLICY .* as in results:a"),
+    ("c", UnknownName, "unknown policy 'c' in results, which 'c' means: valid: a, b\n  fix: FOLDER:POLICY"),
     ("nowhere:a", UnknownName, "unknown policy 'a' in nowhere"),
     ("a@cccc", UnknownName, "unknown version 'cccc' in a@cccc"),
 ])

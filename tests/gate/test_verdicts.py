@@ -161,7 +161,7 @@ def test_errors_keep_a_condition_from_passing_but_not_from_failing() -> None:
 
 
 def test_a_task_that_only_errors_or_is_not_there_keeps_its_condition_from_passing() -> None:
-    """1 of 40 tasks is 2.5 %: below the share of errors that is put up with, and yet a collapse may hide there."""
+    """1 of 40 tasks is 2.5 %: below the tolerated share of errors, and yet a collapse may hide there."""
     everywhere = [record(task=f"kitchen/{task}", index=index) for task in range(40) for index in range(20)]
 
     def spoilt(status: str, of: int) -> list[EpisodeRecord]:

@@ -129,7 +129,7 @@ def test_the_built_board_is_current_until_a_submission_or_a_file_changes(tmp_pat
     (folder / "board.md").write_text("all is best")
     stale = runner.invoke(app, ["board", "check", "--board", str(folder)])
     assert stale.exit_code == 1 and "board.md: is not what its sources give" in stale.stderr
-    assert "mend: vlabench board build" in stale.stderr and "board.json" not in stale.stderr
+    assert "fix: vlabench board build" in stale.stderr and "board.json" not in stale.stderr
     board.build(folder)
     assert {path.name: path.read_bytes() for path in folder.glob("*.*")} == first
     made.submission(tmp_path, "third", strong, noise=0.7)
@@ -227,5 +227,5 @@ def test_the_board_here_is_current() -> None:
 def test_entries_that_differ_only_in_case_are_refused(folder: Path) -> None:
     made.submission(folder.parent / "elsewhere", "Weak", lambda *_: False, noise=0.7)
     (folder.parent / "elsewhere" / "leaderboard" / "submissions" / "Weak").rename(folder / "submissions" / "Weak")
-    with pytest.raises(SubmissionError, match="submissions: 'Weak' and 'weak' differ only in case: .*\n  mend: "):
+    with pytest.raises(SubmissionError, match="submissions: 'Weak' and 'weak' differ only in case: .*\n  fix: "):
         board.board(folder)

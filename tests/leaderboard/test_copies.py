@@ -42,7 +42,7 @@ def test_nine_copies_do_not_share_the_ranks(tmp_path: Path) -> None:
     made.submission(tmp_path, "honest", lambda *_: True, noise=0.05)
     with pytest.raises(SubmissionError) as caught:
         board.board(tmp_path / "leaderboard")
-    assert len(str(caught.value).split("mend: ")) == 2
+    assert len(str(caught.value).split("fix: ")) == 2
     others = ", ".join(f"'entry-{number}'" for number in range(2, 10))
     assert (f"100 % of the final states of 'entry-1' under 'clean' are equal to those of {others}, of other policies: "
             f"one of them is a copy") in str(caught.value)

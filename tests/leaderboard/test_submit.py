@@ -67,7 +67,7 @@ def test_the_last_record_of_an_episode_counts_and_other_seeds_are_left_out(tmp_p
 
 REFUSED: dict[str, tuple[Edit, str]] = {
     "incomplete": (lambda records: records[:-2], r"2 of 36 episodes are lacking \(0 of them ended in errors\): "
-                   r"toy_points/2 jolt 2, toy_points/2 jolt 3\n  mend: vlabench run --policy .*mine.toml --suite toy "
+                   r"toy_points/2 jolt 2, toy_points/2 jolt 3\n  fix: vlabench run --policy .*mine.toml --suite toy "
                    r"--assets plain --results .*results$"),
     "an error": (lambda records: [dataclasses.replace(records[0], status="error"), *records[1:]],
                  r"1 of 36 episodes is lacking \(1 of them ended in errors\): toy_points/0 clean 0"),

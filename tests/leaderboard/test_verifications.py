@@ -124,7 +124,7 @@ def test_what_is_not_as_it_should_be_is_refused(entry: Path, case: str) -> None:
     put(entry, verification(entry, **changes))
     with pytest.raises(SubmissionError, match=f"verifications/mine/x.json: .*{reason}") as caught:
         board.board(entry.parent.parent)
-    assert "\n  mend: " in str(caught.value)
+    assert "\n  fix: " in str(caught.value)
 
 
 @pytest.mark.parametrize(("content", "why"), [
@@ -133,7 +133,7 @@ def test_what_is_not_as_it_should_be_is_refused(entry: Path, case: str) -> None:
     (b'{"seed": ' + b"9" * 5000 + b"}", "not valid JSON")])
 def test_what_is_not_strict_json_is_refused(entry: Path, content: bytes, why: str) -> None:
     put(entry, {}).write_bytes(content)
-    with pytest.raises(SubmissionError, match=f"verifications/mine/x.json: cannot be read: .*{why}.*\n  mend: "):
+    with pytest.raises(SubmissionError, match=f"verifications/mine/x.json: cannot be read: .*{why}.*\n  fix: "):
         board.board(entry.parent.parent)
 
 
@@ -280,7 +280,7 @@ def test_records_need_a_name_and_a_board_before_anything_is_played(played: Path,
                                                                    more: list[str], reason: str) -> None:
     monkeypatch.setattr(run, "run", lambda *_, **__: pytest.fail("played"))
     found = command(*more)
-    assert found.exit_code == 2 and reason in " ".join(found.stderr.split()) and "mend: " in found.stderr
+    assert found.exit_code == 2 and reason in " ".join(found.stderr.split()) and "fix: " in found.stderr
 
 
 def test_code_without_a_revision_records_nothing(played: Path, monkeypatch: pytest.MonkeyPatch) -> None:

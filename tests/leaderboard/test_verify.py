@@ -130,7 +130,7 @@ def test_what_is_not_here_cannot_be_replayed(played: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("sample", ["0", "-1", "some", "0%", "101%", "%", "nan%", "1.5"])
 def test_samples_that_cannot_be(sample: str, played: Path, card: Path) -> None:
-    with pytest.raises(OptionError, match=f"--sample {sample}: at least 1 episode is needed, .*\n  mend:"):
+    with pytest.raises(OptionError, match=f"--sample {sample}: at least 1 episode is needed, .*\n  fix:"):
         check(played, card, sample)
 
 

@@ -1,4 +1,4 @@
-"""OpenCV that cannot start is a mistake of the installation, with the command that mends it; what it computes."""
+"""OpenCV that cannot start is a mistake of the installation, with the command that fixes it; what it computes."""
 
 from __future__ import annotations
 

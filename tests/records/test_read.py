@@ -9,9 +9,9 @@ import pytest
 from tests.factories import episodes, record, write_records
 from vlabench import cards
 from vlabench.errors import OptionError, StoreError, UnknownName
-from vlabench.records.read import Origin, Owner, gather, owners
+from vlabench.records.read import Origin, PolicyOnAssets, load_records, owners
 
-HERO, RIVAL = Owner("hero", "primitive"), Owner("rival", "primitive")
+HERO, RIVAL = PolicyOnAssets("hero", "primitive"), PolicyOnAssets("rival", "primitive")
 
 
 @pytest.fixture
@@ -26,39 +26,39 @@ def results(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("below", "owners"), [
-    ("", [HERO, Owner("rival", "official"), RIVAL]), ("rival", [Owner("rival", "official"), RIVAL]),
+    ("", [HERO, PolicyOnAssets("rival", "official"), RIVAL]), ("rival", [PolicyOnAssets("rival", "official"), RIVAL]),
     ("hero/primitive", [HERO]),
 ])  # fmt: skip
-def test_any_of_the_three_levels_will_do(results: Path, below: str, owners: list[Owner]) -> None:
-    found = gather([results / below])
+def test_any_of_the_three_levels_will_do(results: Path, below: str, owners: list[PolicyOnAssets]) -> None:
+    found = load_records([results / below])
     assert list(found.records) == owners and found.notes == ()
     assert sum(map(len, found.records.values())) == {"": 9, "rival": 3, "hero/primitive": 6}[below]
 
 
 def test_several_folders_make_one_table_but_one_policy_is_in_one_of_them(results: Path, tmp_path: Path) -> None:
-    assert list(gather([results / "hero", results / "rival" / "primitive"]).records) == [HERO, RIVAL]
-    assert list(gather([results, results / "hero"]).records) == list(gather([results]).records)
+    assert list(load_records([results / "hero", results / "rival" / "primitive"]).records) == [HERO, RIVAL]
+    assert list(load_records([results, results / "hero"]).records) == list(load_records([results]).records)
     other = write_records(tmp_path / "other", [record(policy="hero")])
     with pytest.raises(OptionError, match="hero on primitive is both in .*results.* and in .*other"):
-        gather([results, other])
+        load_records([results, other])
 
 
 def test_policies_packs_and_tasks_are_chosen_by_pattern(results: Path) -> None:
-    assert list(gather([results], policies=["h*"]).records) == [HERO]
-    assert list(gather([results], assets="official").records) == [Owner("rival", "official")]
-    assert [each.index for each in gather([results], tasks=["kitchen/*"]).records[HERO]] == [0, 1, 2, 0, 1, 2]
-    assert gather([results], tasks=["garage/*"]).records[HERO] == []
+    assert list(load_records([results], policies=["h*"]).records) == [HERO]
+    assert list(load_records([results], assets="official").records) == [PolicyOnAssets("rival", "official")]
+    assert [each.index for each in load_records([results], tasks=["kitchen/*"]).records[HERO]] == [0, 1, 2, 0, 1, 2]
+    assert load_records([results], tasks=["garage/*"]).records[HERO] == []
     with pytest.raises(UnknownName, match="unknown policy 'hera'.*did you mean 'hero'"):
-        gather([results], policies=["hera"])
+        load_records([results], policies=["hera"])
     with pytest.raises(OptionError, match="no records on 'official' assets in .*hero, only on primitive"):
-        gather([results / "hero"], assets="official")
+        load_records([results / "hero"], assets="official")
     with pytest.raises(OptionError, match="no records of 'hero' on 'official' assets in .*results, only on primitive"):
-        gather([results], policies=["rival", "hero"], assets="official")
+        load_records([results], policies=["rival", "hero"], assets="official")
 
 
 def test_conditions_have_to_be_those_of_the_digests(results: Path) -> None:
     write_records(results, [record(policy="hero", condition="joint", index=7, condition_digest="older")])
-    found = gather([results / "hero"], {"joint": "c"})
+    found = load_records([results / "hero"], {"joint": "c"})
     assert [each.index for each in found.records[HERO]] == [0, 1, 2]
     assert found.notes == ("hero on primitive: 1 record left out: condition 'joint' had other parameters then, or the "
                            "simulator an earlier protocol",)
@@ -69,7 +69,7 @@ def test_without_digests_the_last_version_holds(tmp_path: Path) -> None:
     changes = {"policy_digest": "new", "condition_digest": "new", "finished": "2025-02-01"}
     new = [record(index=i, steps=5, **changes) for i in range(2)]
     other = [record(condition="joint", policy_digest="old", finished="2025-01-15")]
-    found = gather([write_records(tmp_path, [*old, *new, *other])])
+    found = load_records([write_records(tmp_path, [*old, *new, *other])])
     (records,) = found.records.values()
     assert [(each.condition, each.index, each.steps) for each in records] == [("clean", 0, 5), ("clean", 1, 5)]
     assert sorted(found.notes) == [
@@ -84,7 +84,7 @@ def test_what_no_suite_means_any_more_is_left_out_with_one_sentence(tmp_path: Pa
     now = [record(task="libero_goal/3", condition="clean", condition_digest=suite.conditions["clean"].digest)]
     old = [record(task="libero_goal/3", condition="joint", condition_digest="before")]
     own = [record(task="libero_goal/3", condition="mine", condition_digest="of a card that is not here")]
-    found = gather([write_records(tmp_path, [*now, *old, *own])])
+    found = load_records([write_records(tmp_path, [*now, *old, *own])])
     (records,) = found.records.values()
     assert [each.condition for each in records] == ["clean", "mine"]
     assert found.notes == ("random on primitive: left out, played under other parameters or an earlier protocol of the "
@@ -95,18 +95,18 @@ def test_a_simulator_remarks_on_the_versions_that_were_played_with(tmp_path: Pat
     known = {"policy": "p", "assets": "official", "task": "libero_spatial/5"}
     played = [record(**known, versions={"mujoco": version}, condition=name)
               for name, version in (("a", "3.3.7"), ("b", "3.8.1"))]
-    found = gather([write_records(tmp_path, played)])
+    found = load_records([write_records(tmp_path, played)])
     assert [note for note in found.notes if "MuJoCo 3.8.1" in note and "ramekin" in note]
-    assert not gather([write_records(tmp_path / "one", played[:1])]).notes
+    assert not load_records([write_records(tmp_path / "one", played[:1])]).notes
     later = [record(**known, versions={"mujoco": version}, condition="a", index=index)
              for index, version in enumerate(["3.8.1", "3.3.7"])]  # the file ends with the other version
-    assert gather([write_records(tmp_path / "two", later)]).notes == found.notes
+    assert load_records([write_records(tmp_path / "two", later)]).notes == found.notes
 
 
 def test_half_a_line_at_the_end_does_no_harm(results: Path) -> None:
     path = results / "hero" / "primitive" / "kitchen" / "joint.jsonl"
     path.write_text(path.read_text() + '{"format": 1, "task": "kit')
-    found = gather([results / "hero"])
+    found = load_records([results / "hero"])
     assert len(found.records[HERO]) == 6
     assert found.notes[0].startswith("hero on primitive: 1 record left out: half a line at the end of ")
 
@@ -115,39 +115,39 @@ def test_a_file_without_an_episode_is_named(results: Path) -> None:
     (file,) = results.glob("hero/primitive/kitchen/clean.jsonl")
     (file.parent / "far.jsonl").write_text("")
     assert any(note.endswith("far.jsonl") and "no whole line of an episode in" in note
-               for note in gather([results]).notes)
+               for note in load_records([results]).notes)
 
 
 def test_task_sets_come_in_the_order_of_the_cards(tmp_path: Path) -> None:
     names = ["libero_10", "garage", "libero_goal", "libero_spatial"]
     written = [record(task=f"{name}/0", condition="own") for name in names]
-    (records,) = gather([write_records(tmp_path, written)]).records.values()
+    (records,) = load_records([write_records(tmp_path, written)]).records.values()
     assert [each.task for each in records] == ["libero_spatial/0", "libero_goal/0", "libero_10/0", "garage/0"]
 
 
 def test_folders_without_records_are_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="nothing is no folder"):
-        gather([tmp_path / "nothing"])
-    with pytest.raises(StoreError, match="holds no records\n  mend: vlabench run"):
-        gather([tmp_path])
+        load_records([tmp_path / "nothing"])
+    with pytest.raises(StoreError, match="holds no records\n  fix: vlabench run"):
+        load_records([tmp_path])
 
 
 def test_where_records_come_from(results: Path, tmp_path: Path) -> None:
-    found = gather([results]).origins[HERO]
+    found = load_records([results]).origins[HERO]
     assert found == Origin(results / "hero" / "primitive", "p", {"clean": "c", "joint": "c"}, {"mujoco": ["3.8.1"]})
     assert owners([results], ["h*"]) == {HERO: results / "hero" / "primitive"}
     records = [*episodes("kitchen/0", "clean", "s", versions={"mujoco": "3.8.1", "numpy": "2"}),
                *episodes("kitchen/0", "far", "s", versions={"mujoco": "3.7"})]  # fmt: skip
-    (other,) = gather([write_records(tmp_path / "other", records)]).origins.values()
+    (other,) = load_records([write_records(tmp_path / "other", records)]).origins.values()
     assert other.versions == {"mujoco": ["3.7", "3.8.1"], "numpy": ["2"]}
     odd = write_records(tmp_path / "odd", episodes("kitchen/0", "clean", "s", versions=[1]))
-    assert [each.versions for each in gather([odd]).origins.values()] == [{}]
+    assert [each.versions for each in load_records([odd]).origins.values()] == [{}]
 
 
 def test_a_last_line_that_is_nested_too_deeply_is_passed_over(results: Path) -> None:
     path = results / "hero" / "primitive" / "kitchen" / "joint.jsonl"
     path.write_bytes(path.read_bytes() + b"[" * 200_000 + b"\n")
-    found = gather([results], policies=["hero"])
+    found = load_records([results], policies=["hero"])
     assert len(found.records[HERO]) == 6
     assert [note for note in found.notes if "joint" in note] == [
         f"hero on primitive: 1 record left out: not a JSON line in {path}"]

@@ -194,7 +194,7 @@ def test_an_empty_file_and_a_pipe_are_said_and_not_waited_for(store: Store) -> N
     assert read(store).warnings() == ["no episode in results/random/primitive/kitchen/clean.jsonl, which is empty"]
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(StoreError, match=r"clean.jsonl: is a pipe or a device, not a plain file\n  mend: remove it"):
+    with pytest.raises(StoreError, match=r"clean.jsonl: is a pipe or a device, not a plain file\n  fix: remove it"):
         read(store)
 
 
@@ -220,7 +220,7 @@ def test_a_later_format_is_refused(store: Store) -> None:
     assert caught.value.exit_code == 4
     assert str(caught.value) == (
         "results/random/primitive/kitchen/clean.jsonl, line 1: format 2, written by a later vlabench; this one reads "
-        "up to format 1\n  mend: upgrade vlabench, or choose another folder with --results DIR"
+        "up to format 1\n  fix: upgrade vlabench, or choose another folder with --results DIR"
     )
 
 
@@ -318,7 +318,7 @@ def test_a_full_disk_leaves_whole_lines_and_says_so(store: Store) -> None:
     assert indices(read(store)) == [0, 1, 3]
     assert str(caught.value) == (
         "results/random/primitive/kitchen/clean.jsonl: File too large, when writing; what was recorded before stays "
-        "readable\n  mend: make room or set the permissions there, or choose another folder with --results DIR"
+        "readable\n  fix: make room or set the permissions there, or choose another folder with --results DIR"
     )
 
 

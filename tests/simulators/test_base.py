@@ -20,8 +20,8 @@ from vlabench.adapters.still import Still
 from vlabench.cards.find import find_task, find_tasks
 from vlabench.cli import assets
 from vlabench.cli.doctor import diagnose
-from vlabench.episode.listening import Bools, Keeper
-from vlabench.episode.player import Done, Job, Stage
+from vlabench.episode.listening import Bools, EpisodeCollector
+from vlabench.episode.player import EpisodePlayer, Finished, Job
 from vlabench.errors import AssetsError, OptionError, UnknownName, UnsupportedError
 from vlabench.perturbations.action_noise import ActionNoise
 from vlabench.perturbations.base import Perturbation
@@ -44,7 +44,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     registry.refresh()
 
 
-class Executed(Keeper):
+class Executed(EpisodeCollector):
     """What reached the robot, [S, D]."""
 
     def on_step(self, step: int, asked: Floats, executed: Floats, outcome: Outcome, running: Bools) -> None:
@@ -54,18 +54,19 @@ class Executed(Keeper):
 
 
 def played(simulator: str, adapter: Any, *perturbations: Perturbation, replan: int = 1,
-           privileged: bool = False) -> Done:
+           privileged: bool = False) -> Finished:
     """An episode as a worker plays it; the draws are those of `TASK` in either simulator."""
     chain = {f"p{number}": each for number, each in enumerate(perturbations)}
-    stage = Stage(Job(simulator, "bare", Actor(adapter, ("front",), SIZE, replan, privileged), {"x": chain}, Executed))
-    (done,) = stage.play((EpisodeSpec(TASK, "x", 3),))
-    assert isinstance(done, Done)
+    actor = Actor(adapter, ("front",), SIZE, replan, privileged)
+    player = EpisodePlayer(Job(simulator, "bare", actor, {"x": chain}, Executed))
+    (done,) = player.play((EpisodeSpec(TASK, "x", 3),))
+    assert isinstance(done, Finished)
     return done
 
 
 @pytest.mark.parametrize("sigma", [0.1, 2.0])
 def test_noise_moves_the_hand_by_the_same_share_of_a_unit_on_a_large_and_on_a_small_robot(sigma: float) -> None:
-    large, small = (played(name, Still, ActionNoise(sigma=sigma)).kept for name in ("rail", "track"))
+    large, small = (played(name, Still, ActionNoise(sigma=sigma)).result for name in ("rail", "track"))
     assert len(large) > 10 and not np.array_equal(large, small)
     assert np.array_equal(large / Rail.action_space.unit, small / Track.action_space.unit)
     assert (large >= Rail.action_space.low).all() and (large <= Rail.action_space.high).all()
@@ -73,8 +74,8 @@ def test_noise_moves_the_hand_by_the_same_share_of_a_unit_on_a_large_and_on_a_sm
 
 
 def test_the_policies_of_every_table_act_in_its_space() -> None:
-    assert (played("track", Still, replan=8).kept == Track.action_space.null).all()
-    drawn = np.concatenate([played("track", Random, replan=8).kept, played("rail", Random).kept / (1, 8, 8)])
+    assert (played("track", Still, replan=8).result == Track.action_space.null).all()
+    drawn = np.concatenate([played("track", Random, replan=8).result, played("rail", Random).result / (1, 8, 8)])
     assert (drawn >= Track.action_space.low).all() and (drawn <= Track.action_space.high).all()
     assert (np.ptp(drawn, axis=0) > 0.8 * np.subtract(Track.action_space.high, Track.action_space.low)).all()
     assert played("rail", Expert, privileged=True).played.status == "success"
@@ -101,7 +102,7 @@ def test_its_tasks_are_environments_with_its_bounds_and_rate() -> None:
 
 def test_demonstrations_are_collected_of_its_expert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     h5py = pytest.importorskip("h5py", reason="needs the extra `train`")
-    monkeypatch.setattr(collecting, "Crew", Alone)
+    monkeypatch.setattr(collecting, "WorkerPool", Alone)
     tasks = find_tasks(collecting.experts(), ["rails"])
     assert tasks == [TASK]
     done = collect(tasks, 2, tmp_path, Recipe(image_size=SIZE, noise=0.1), workers=1)
@@ -137,13 +138,13 @@ def test_packs_and_what_it_needs_are_asked_of_it(tmp_path: Path, monkeypatch: py
             verb()
 
     def locate(cls: type[Rail], pack: str) -> Path:
-        raise AssetsError("not here\n  mend: vlabench assets fetch rail")
+        raise AssetsError("not here\n  fix: vlabench assets fetch rail")
 
     monkeypatch.setattr(Rail, "locate", classmethod(locate))
     monkeypatch.setattr(Rail, "fetch", classmethod(lambda cls, say: say("slow") or tmp_path))
     said: list[str] = []
     assert assets.fetch("rail", said.append) == tmp_path and said == ["slow"]
-    assert here()["rail", "bare"] == ("absent", "not here\n  mend: vlabench assets fetch rail")
+    assert here()["rail", "bare"] == ("absent", "not here\n  fix: vlabench assets fetch rail")
     monkeypatch.setattr("vlabench.simulators.libero.diagnosis.checks", list)
     checks = {check.name: check for check in diagnose(tmp_path).checks}
-    assert checks["Rail bare"].mend == "vlabench assets fetch rail" and not checks["Rail bare"].works
+    assert checks["Rail bare"].fix == "vlabench assets fetch rail" and not checks["Rail bare"].works

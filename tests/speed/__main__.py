@@ -1,4 +1,4 @@
-"""Speed and memory on this machine, each figure beside its target; `python -m tests.speed.__main__` writes them down.
+"""Speed and memory on this machine, each figure beside its target; `python -m tests.speed` writes them down.
 
 Times are medians of repetitions that alternate between the two sides of a comparison, so that what else the machine
 does falls on both. Comparisons with the official assets are left out, and said to be, where these are absent.
@@ -27,7 +27,7 @@ from tests.speed.tables import table_seconds
 from vlabench import cards, registry
 from vlabench.cards.conditions import SEVERITIES
 from vlabench.episode.loop import Attempt, play
-from vlabench.episode.player import Done, Job, Stage
+from vlabench.episode.player import EpisodePlayer, Finished, Job
 from vlabench.episode.worker import ENVIRONMENT
 from vlabench.errors import VlabenchError
 from vlabench.evaluation import plan
@@ -51,7 +51,7 @@ GIGABYTE = 1e9
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure everything, print and write it. Exit status: 1 if a target is missed, 2 if nothing can be measured."""
-    parser = argparse.ArgumentParser(prog="python -m tests.speed.__main__", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.speed", description=__doc__)
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder for bench.json and bench.md")
     folder: Path = parser.parse_args(arguments).results
     console, figures, began = Console(), list[Figure](), time.perf_counter()
@@ -256,13 +256,13 @@ def campaign(workers: int, tasks: int, episodes: int) -> tuple[float, float]:
 
 
 def perturbations_cost() -> Iterator[Figure]:
-    """5: milliseconds per picture of 256 × 256 pixels, the dearest severity of each perturbation."""
+    """5: milliseconds per picture of 256 × 256 pixels, the most expensive severity of each perturbation."""
     costs = {}
     for name in registry.names("perturbation"):
         kind = find_perturbation(name)
         costs[name] = max(frame_cost(kind.at(k), looks=30) for k in SEVERITIES) / len(CAMERAS)
-    dearest = max(costs, key=lambda name: costs[name])
-    yield Figure(5, "dearest perturbation, per 256² picture", costs[dearest], "ms", 1, -1,
+    worst = max(costs, key=lambda name: costs[name])
+    yield Figure(5, "most expensive perturbation, per 256² picture", costs[worst], "ms", 1, -1,
                  ", ".join(f"{name} {cost:.2f}" for name, cost in sorted(costs.items(), key=lambda kv: -kv[1])))
 
 
@@ -302,11 +302,11 @@ def board_built() -> Iterator[Figure]:
 
 def peak_memory(pack: str) -> int:
     """Bytes that this process has held at most, after playing as a worker; to be called in a process of its own."""
-    stage = Stage(Job("libero", pack, cards.load_policy(POLICY).actor(), {"clean": {}}))
+    stage = EpisodePlayer(Job("libero", pack, cards.load_policy(POLICY).actor(), {"clean": {}}))
     for task in stage.simulator.tasks(TASK_SET)[:2]:
         short: Task = dataclasses.replace(task, step_limit=60)
         (answer,) = stage.play((EpisodeSpec(short, "clean", 0),))
-        assert isinstance(answer, Done), answer
+        assert isinstance(answer, Finished), answer
     # not `getrusage`, whose maximum includes what the parent held when it started this process
     status = Path("/proc/self/status").read_text()
     return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))

@@ -1,4 +1,4 @@
-"""Made-up submissions, as many as one likes, to measure by: valid in every respect, of policies that never were."""
+"""Synthetic submissions for benchmarking: any number, valid in every respect."""
 
 from __future__ import annotations
 

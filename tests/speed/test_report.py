@@ -8,7 +8,7 @@ import pytest
 
 from tests.speed import report
 from vlabench import cards
-from vlabench.records.read import gather
+from vlabench.records.read import load_records
 from vlabench.simulators.base import find_simulator
 
 
@@ -20,7 +20,7 @@ def test_a_small_copy_of_the_benchmark(tmp_path: Path, monkeypatch: pytest.Monke
     tasks = {task.key: task for name in suite.task_sets for task in simulator.tasks(name)}
     chosen = {name: suite.conditions[name] for name in ("clean", "shift-s1", "jpeg-s2")}
     report._made_up(tmp_path, cards.load_policy(report.POLICY), chosen, tasks)
-    found = gather([tmp_path]).records
+    found = load_records([tmp_path]).records
     assert {owner.policy: len(records) for owner, records in found.items()} == dict.fromkeys(
         ("still", "made-up-1", "made-up-2"), 3 * 40 * 2)
     rates = [sum(each.status == "success" for each in records) for records in found.values()]

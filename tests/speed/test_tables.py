@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.speed import tables
-from vlabench.records.read import gather
+from vlabench.records.read import load_records
 
 
 def test_a_small_copy_of_the_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,7 +17,7 @@ def test_a_small_copy_of_the_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
     def once(folder: Path) -> float:
-        seen.append(sum(len(records) for records in gather([folder]).records.values()))
+        seen.append(sum(len(records) for records in load_records([folder]).records.values()))
         return 3.0 - len(seen)
 
     monkeypatch.setattr(tables, "_once", once)

@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 
 from typing_extensions import Self
 
-from vlabench.episode.player import Job, Renewal, Stage
+from vlabench.episode.player import EpisodePlayer, Job, Renewal
 from vlabench.episode.pool import Result
 from vlabench.types import EpisodeSpec
 
 
 class Alone:
-    """Stands in for a Crew; plays the last episode first, so that nothing can rely on the order."""
+    """Stands in for a WorkerPool; plays the last episode first, so that nothing can rely on the order."""
 
     def __init__(self, job: Job, specs: Sequence[EpisodeSpec], size: int, time_limit: object, note: object,
                  option: str = "") -> None:
-        self.stage, self.specs = Stage(job), list(specs)
+        self.stage, self.specs = EpisodePlayer(job), list(specs)
 
     def __enter__(self) -> Self:
         return self

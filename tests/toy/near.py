@@ -1,4 +1,4 @@
-"""Workers without processes, where a test needs a Crew and nothing that only a process can do."""
+"""Workers without processes, where a test needs a WorkerPool and nothing that only a process can do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from multiprocessing.connection import Pipe
 from typing import Any, ClassVar
 
-from vlabench.episode.player import Ended, Job, Ready, Renewal, Stage
+from vlabench.episode.player import Ended, EpisodePlayer, Job, Ready, Renewal
 from vlabench.episode.worker import Worker
 
 
@@ -23,7 +23,7 @@ class Near(Worker):
         self.limits: list[float] = []
         self.time_limit, self._busy, self._took = time_limit, False, 0.0
         self._since = self._heard = time.monotonic()
-        self._stage = Stage(job)
+        self._stage = EpisodePlayer(job)
         ours, self._theirs = Pipe()
         self.connection: Any = ours
         self.made.append(self)

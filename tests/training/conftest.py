@@ -75,6 +75,6 @@ def toml(value: Any) -> str:
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker processes, and no pictures of curves."""
-    monkeypatch.setattr("vlabench.training.rl.rollouts.Crew", Alone)
-    monkeypatch.setattr("vlabench.training.rl.trial.Crew", Alone)
+    monkeypatch.setattr("vlabench.training.rl.rollouts.WorkerPool", Alone)
+    monkeypatch.setattr("vlabench.training.rl.trial.WorkerPool", Alone)
     monkeypatch.setattr("vlabench.training.curves.Curves.draw", lambda self: None)

@@ -29,8 +29,8 @@ from vlabench.models import portable
 from vlabench.models.distributions import explored
 from vlabench.training.curves import Curves
 from vlabench.training.display import Display
-from vlabench.training.methods._online import Course, Online
-from vlabench.training.methods.base import Workplace, find_method
+from vlabench.training.methods._online import Online, TrainingRun
+from vlabench.training.methods.base import TrainingContext, find_method
 from vlabench.training.rl.contexts import Gathered
 from vlabench.training.rl.learner import Learner
 from vlabench.training.rl.samples import Samples
@@ -114,7 +114,7 @@ def differences(learner: Learner, samples: Samples) -> Tensor:
     return torch.cat(found)
 
 
-def row(name: str, method: Online, course: Course, gathered: Gathered, *, device: str = "cpu", shake: float = 0.0,
+def row(name: str, method: Online, course: TrainingRun, gathered: Gathered, *, device: str = "cpu", shake: float = 0.0,
         inside: contextlib.AbstractContextManager[None] | None = None) -> str:
     """A row of the table: a fresh learner's first iteration."""
     policy = course.start.make()
@@ -143,8 +143,8 @@ def main(policy: str) -> None:
     card = load_policy(policy)
     method = method_of(card)
     with tempfile.TemporaryDirectory() as folder:
-        place = Workplace(Path(folder), card, "cpu", processes(None), 0, Curves(Path(folder)), Display())
-        course = method._course(place)
+        place = TrainingContext(Path(folder), card, "cpu", processes(None), 0, Curves(Path(folder)), Display())
+        course = method._training_run(place)
         with method._collector(course) as collector:
             gathered = method._rollouts(course, collector, method._restored(course))
         same = (method, course, gathered)

@@ -32,7 +32,7 @@ from vlabench.training.where import where
 from vlabench.types import ActionSpace, EpisodeSpec
 
 Card = Callable[..., str]
-REFUSED = "policy '{}' is for simulator 'switch', not for 'rail'\n  mend: simulator = 'switch' in training.options"
+REFUSED = "policy '{}' is for simulator 'switch', not for 'rail'\n  fix: simulator = 'switch' in training.options"
 CLONED = f"""
 title = "Slides"
 source = "a test"
@@ -83,7 +83,7 @@ def test_the_simulator_is_the_policy_s_own(start: PolicyCard, card: Card, tmp_pa
     assert (here.name, here.assets) == ("switch", "plain")
     (tmp_path / "slides.toml").write_text(CLONED)
     slides = load_policy(str(tmp_path / "slides.toml"))
-    with pytest.raises(CardError, match=r"policy 'slides' is trained; it fits rail, track\n  mend: simulator = 'rail'"):
+    with pytest.raises(CardError, match=r"policy 'slides' is trained; it fits rail, track\n  fix: simulator = 'rail'"):
         where(options(), slides, None)
     assert where(options("track"), slides, None).name == "track"
 
@@ -117,7 +117,7 @@ def test_a_trial_and_a_learner_of_another_simulator_are_refused(start: PolicyCar
 def test_where_there_is_an_expert_demonstrations_are_collected_and_cloned(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two rounds, in the second of which the learner acts, too; it knows the space, and what it became acts."""
-    monkeypatch.setattr(collecting, "Crew", Alone)
+    monkeypatch.setattr(collecting, "WorkerPool", Alone)
     monkeypatch.setattr(sft, "batches", partial(batches, workers=0))
     told: list[ActionSpace] = []
 
@@ -150,5 +150,5 @@ def test_without_an_expert_a_second_round_is_refused_before_the_first(tmp_path: 
     path = tmp_path / "slides.toml"
     path.write_text(CLONED.replace("steps = 4 }]", "steps = 4 }, { per_task = 1, steps = 4 }]"))
     said(path, "track")
-    with pytest.raises(OptionError, match="no expert of 'track' to collect demonstrations from\n  mend: one round"):
+    with pytest.raises(OptionError, match="no expert of 'track' to collect demonstrations from\n  fix: one round"):
         training.train(str(path), tmp_path / "out", data=[tmp_path], device="cpu", workers=1)

@@ -66,7 +66,7 @@ def test_a_folder_has_one_process_at_work_until_it_dies(tmp_path: Path) -> None:
             pass
         other.kill()
         other.wait()
-    assert f"out: process {other.pid} on " in str(caught.value) and "mend: wait until it ends" in str(caught.value)
+    assert f"out: process {other.pid} on " in str(caught.value) and "fix: wait until it ends" in str(caught.value)
     with held(tmp_path / "out"):
         pass
 

@@ -137,7 +137,7 @@ def test_nothing_beside_a_card_hides_another_module(tmp_path: Path) -> None:
     import statistics
 
     assert statistics.mean([1, 3]) == 2
-    with pytest.raises(PluginError, match="two modules are called 'json': .*\n  mend: rename the one beside the card"):
+    with pytest.raises(PluginError, match="two modules are called 'json': .*\n  fix: rename the one beside the card"):
         _ = cards.load_policy(str(write(tmp_path / "other", "json", "class Mine: pass"))).digest
 
 
@@ -163,7 +163,7 @@ def test_only_a_card_given_by_its_path_may_name_a_class(home: Path) -> None:
     refused("policies/card.toml", "it is not the card that was given by its path", foreign=True)
     assert cards.load_policy("policies/card.toml").adapter == "own_policy:Mine"
     (home / "policies" / "card.toml").write_text(CARD.format(adapter="own policy:"))
-    with pytest.raises(CardError, match="is no class\n  mend: \"module:Class\""):
+    with pytest.raises(CardError, match="is no class\n  fix: \"module:Class\""):
         cards.load_policy("policies/card.toml")
 
 

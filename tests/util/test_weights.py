@@ -98,7 +98,7 @@ def test_what_a_folder_of_weights_must_not_hold(tmp_path: Path, name: str, why: 
         os.mkfifo(folder / name)
     else:
         (folder / name).touch()
-    with pytest.raises(CardError, match=f"{why}.*, which weights must not hold\n  mend: remove it"):
+    with pytest.raises(CardError, match=f"{why}.*, which weights must not hold\n  fix: remove it"):
         weights.digest(folder)
 
 

@@ -10,4 +10,4 @@ def check_dimensions(said: int | None, space: ActionSpace) -> None:
     """Raises OptionError if a card says another number of dimensions than the robot's actions have."""
     if said not in (None, space.size):
         raise OptionError(f"options.dimensions = {said}: the actions here have {space.size}: {', '.join(space.names)}\n"
-                          f"  mend: leave it out")
+                          f"  fix: leave it out")

@@ -146,7 +146,7 @@ class TrainablePolicy(Policy):
         what a card says of the network. Raises CardError where there is no such thing.
         """
         raise CardError(f"{cls.__name__} cannot begin from nothing\n"
-                        f"  mend: `init` in training.options, a policy to go on from")
+                        f"  fix: `init` in training.options, a policy to go on from")
 
     @abstractmethod
     def save(self, folder: Path, exact: bool = False) -> None:

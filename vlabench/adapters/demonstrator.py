@@ -1,6 +1,6 @@
 """Who acts while demonstrations are collected: the expert with disturbances, taking turns with a learner if asked to.
 
-Behavioural cloning from undisturbed demonstrations fails where the learner errs: nothing there shows how to mend an
+Behavioural cloning from undisturbed demonstrations fails where the learner errs: nothing there shows how to fix an
 error. So the hand starts displaced, is kicked, and the learner itself acts (DAgger, Ross et al. 2011); the label is
 what the expert would do in each state.
 """

@@ -26,5 +26,5 @@ class Expert(Policy):
         """One action for each copy, float [B, 1, D]."""
         if obs.state is None:
             raise UnsupportedError("the expert acts on the simulator's state, which this observation does not hold\n"
-                                   "  mend: set `privileged = true` in the policy's card")
+                                   "  fix: set `privileged = true` in the policy's card")
         return Decision(np.stack([state.expert_action()[None] for state in obs.state]))

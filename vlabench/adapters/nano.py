@@ -95,7 +95,7 @@ class Nano(TrainablePolicy):
             if camera not in obs.images or obs.images[camera].shape[1:3] != (config.image_size, config.image_size):
                 found = ", ".join(f"{name} {list(a.shape[1:3])}" for name, a in obs.images.items()) or "none"
                 raise DataError(f"the weights need pictures of {', '.join(config.cameras)} with {config.image_size} "
-                                f"pixels a side, not {found}\n  mend: `cameras` and `image_size` of the policy's card")
+                                f"pixels a side, not {found}\n  fix: `cameras` and `image_size` of the policy's card")
         return self.module.trunk(self.module.inputs(obs.images, obs.proprio, obs.instruction))
 
     @property

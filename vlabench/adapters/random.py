@@ -1,4 +1,4 @@
-"""The lower line of every table: actions drawn uniformly from the whole action space."""
+"""Lower baseline: uniformly random actions from the whole action space."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Relay(Policy):
         ends = [end for _, end in stages[:-1]]
         if not stages or any(later <= earlier for earlier, later in zip([0, *ends], ends, strict=False)):
             raise OptionError(f"the stages of a relay must end at growing steps, not {stages}\n"
-                              "  mend: stages = [[\"random\", 40], [\"expert\", 0]]")
+                              "  fix: stages = [[\"random\", 40], [\"expert\", 0]]")
         self._stages = [(find_adapter(name)(), end) for name, end in stages]
 
     def configure(self, space: ActionSpace) -> None:

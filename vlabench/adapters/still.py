@@ -1,4 +1,4 @@
-"""The other lower line: a robot that does nothing; what it solves was solved by the start state."""
+"""Lower baseline: a robot that does nothing; what it solves was solved by the start state."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def main() -> int:
     """Print the problems; 2 if there are any, else 0."""
     found = problems()
     print("\n".join(found) or f"{counted(len(cards.suite_names()), 'suite')} and "
-          f"{counted(len(cards.policy_names()), 'policy', 'policies')} are well")
+          f"{counted(len(cards.policy_names()), 'policy', 'policies')}: OK")
     return 2 if found else 0
 
 

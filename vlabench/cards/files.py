@@ -44,7 +44,7 @@ def card_files(folder: Folder) -> dict[str, Path]:
             if path.stem in found and found[path.stem] != path:
                 raise PluginError(
                     f"two cards in {folder} are called {path.stem!r}: {found[path.stem]} and {path}\n"
-                    f"  mend: rename one, or uninstall the plug-in that brings it"
+                    f"  fix: rename one, or uninstall the plug-in that brings it"
                 )
             found[path.stem] = path
     return found
@@ -73,12 +73,12 @@ def find(folder: Folder, name: str, beside: Path | None = None) -> Path:
     if name.endswith(".toml"):
         path = (beside or Path()) / name
         if not path.is_file():
-            mend = f"mend: vlabench list {folder}, or the path of a card; there is no file {path}"
-            raise UnknownName(kind, name, card_files(folder), mend=mend)
+            fix = f"fix: vlabench list {folder}, or the path of a card; there is no file {path}"
+            raise UnknownName(kind, name, card_files(folder), fix=fix)
     else:
         files = card_files(folder)
         if name not in files:
-            raise UnknownName(kind, name, files, mend=f"mend: vlabench list {folder}")
+            raise UnknownName(kind, name, files, fix=f"fix: vlabench list {folder}")
         path = files[name]
     why = why_no_name(path.stem)
     if why:

@@ -47,7 +47,7 @@ def find_task(key: str) -> Task:
     homes = [kind for kind in kinds if task_set in kind.task_sets]  # another simulator's package may be absent
     tasks = {task.key: task for kind in homes or kinds for task in _tasks(kind)}
     if key not in tasks:
-        raise UnknownName("task", key, tasks, mend="mend: vlabench list tasks")
+        raise UnknownName("task", key, tasks, fix="fix: vlabench list tasks")
     return tasks[key]
 
 
@@ -109,7 +109,7 @@ def played_on(suites_of: str, policies_of: str) -> str:
 def where_to(condition: str, simulator: str) -> str:
     """The end of a message about a condition that a suite lacks: the first suite that has it, or ""."""
     suites = suites_with(condition, simulator)
-    return f"mend: --suite {suites[0]}, which has it" if suites else ""
+    return f"fix: --suite {suites[0]}, which has it" if suites else ""
 
 
 def find_condition(name: str, simulator: str, suite: str | None = None) -> Condition:
@@ -125,8 +125,8 @@ def find_condition(name: str, simulator: str, suite: str | None = None) -> Condi
             conditions = {**card.conditions, **conditions}
     if name not in conditions:
         where = f"suite {suite!r}" if suite else "any suite"
-        mend = where_to(name, simulator) or "mend: vlabench show SUITE lists its own"
-        raise UnknownName("condition", name, conditions, where=where, mend=mend)
+        fix = where_to(name, simulator) or "fix: vlabench show SUITE lists its own"
+        raise UnknownName("condition", name, conditions, where=where, fix=fix)
     return conditions[name]
 
 
@@ -137,18 +137,18 @@ def matching(tasks: Sequence[Task], patterns: Sequence[str], where: str) -> list
         found = [task.key for task in tasks if task.task_set == pattern or fnmatch.fnmatchcase(task.key, pattern)]
         if not found:
             known = {task.key for task in tasks} | {task.task_set for task in tasks}
-            raise UnknownName("task", pattern, known, where=where, mend="mend: vlabench list tasks")
+            raise UnknownName("task", pattern, known, where=where, fix="fix: vlabench list tasks")
         chosen.update(found)
     return [task for task in tasks if task.key in chosen]
 
 
-def check_simulator(policy: PolicyCard, name: str, kind: type[Simulator], mend: str = "") -> None:
+def check_simulator(policy: PolicyCard, name: str, kind: type[Simulator], fix: str = "") -> None:
     """Raises UnsupportedError unless the policy can act in the simulator of this name: see `misfit`. Raises UnknownName
-    if its card names one that is not there. mend: what to do where it names another; by default, suites and policies.
+    if its card names one that is not there. fix: what to do where it names another; by default, suites and policies.
     """
     wrong = misfit(policy, name, kind)
     if policy.engine is not None and policy.simulator is not None and policy.simulator != name:
-        wrong += f"\n  mend: {mend or played_on(policy.simulator, name)}"
+        wrong += f"\n  fix: {fix or played_on(policy.simulator, name)}"
     if wrong:
         raise UnsupportedError(wrong)
 

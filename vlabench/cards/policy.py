@@ -231,22 +231,22 @@ class PolicyCard(CardFile):
         return needed is None or needed.default is not needed.empty
 
     def _own_weights(self) -> Path | None:
-        mend = f"\n  mend: {self.train}" if self.train else ""
+        fix = f"\n  fix: {self.train}" if self.train else ""
         if self.weights is not None:
-            return self._checked_weights(self.weights, mend)
+            return self._checked_weights(self.weights, fix)
         if not self.ready:
-            raise CardError(f"{shown(self.path)}: policy {self.name!r} has no weights yet{mend}")
+            raise CardError(f"{shown(self.path)}: policy {self.name!r} has no weights yet{fix}")
         return None
 
-    def _checked_weights(self, weights: Weights, mend: str) -> Path:
+    def _checked_weights(self, weights: Weights, fix: str) -> Path:
         path = self.path.parent / weights.path
         try:
             found = digest(path)
         except OSError as error:
-            raise CardError(f"{shown(self.path)}: weights.path: {path}: {error.strerror}{mend}") from error
+            raise CardError(f"{shown(self.path)}: weights.path: {path}: {error.strerror}{fix}") from error
         if found != weights.sha256:
             raise CardError(
-                f"{shown(self.path)}: weights.sha256: {path} has the checksum {found}, not {weights.sha256}{mend}"
+                f"{shown(self.path)}: weights.sha256: {path} has the checksum {found}, not {weights.sha256}{fix}"
             )
         return path
 
@@ -269,10 +269,10 @@ def _check_class(card: PolicyCard, refused: str) -> None:
     where = f"{shown(card.path)}: adapter: {card.adapter!r}"
     if refused:
         raise CardError(f"{where} names a class, which this card may not: {refused}\n"
-                        f"  mend: --policy CARD.toml, with your own card's path; or a name among the entry points "
+                        f"  fix: --policy CARD.toml, with your own card's path; or a name among the entry points "
                         f"vlabench.adapters of a package")
     if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", card.adapter):
-        raise CardError(f"{where} is no class\n  mend: \"module:Class\", as in \"my_policy:MyPolicy\"")
+        raise CardError(f"{where} is no class\n  fix: \"module:Class\", as in \"my_policy:MyPolicy\"")
 
 
 def _submitted(path: Path) -> bool:

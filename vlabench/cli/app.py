@@ -55,7 +55,7 @@ def _check_given(given: Sequence[str]) -> None:
         option, equals, value = text.partition("=") if text.startswith("--") else (before, "=", text)
         if equals and not value.strip() and option not in MAY_BE_EMPTY:
             what = option if option.startswith("-") else "an argument"
-            raise OptionError(f"{what} is {value!r}: an unset shell variable?\n  mend: leave it out, or give it a "
+            raise OptionError(f"{what} is {value!r}: an unset shell variable?\n  fix: leave it out, or give it a "
                               f"value")
 
 

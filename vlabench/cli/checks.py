@@ -42,7 +42,7 @@ def _kinds(name: str) -> list[str]:
     kinds = [kind for kind, known in names.items() if name in known]
     if not kinds:
         raise UnknownName("suite or policy", name, [each for known in names.values() for each in known],
-                          mend="mend: vlabench list suites|policies, or the path of a card (.toml)")
+                          fix="fix: vlabench list suites|policies, or the path of a card (.toml)")
     return kinds
 
 

@@ -1,4 +1,4 @@
-"""`vlabench doctor`: what works on this machine, by trying it, and the command that mends what does not."""
+"""`vlabench doctor`: what works on this machine, by trying it, and the command that fixes what does not."""
 
 from __future__ import annotations
 

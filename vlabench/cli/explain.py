@@ -50,7 +50,7 @@ def explain(name: str) -> Group:
         _check_part(name, [*tasks.values()])
         if name not in tasks:
             valid = [n for names, _ in finders.values() for n in names] + list(tasks)
-            raise UnknownName("name", name, valid, mend="mend: vlabench list suites|policies|perturbations|tasks")
+            raise UnknownName("name", name, valid, fix="fix: vlabench list suites|policies|perturbations|tasks")
         found = [_task(tasks[name])]
     return Group(*found)
 
@@ -63,7 +63,7 @@ def _check_part(name: str, tasks: Sequence[Task]) -> None:
     if suites:
         more = f" and {counted(len(suites) - MANY, 'more suite')}" if len(suites) > MANY else ""
         raise OptionError(f"{name!r} is a {what} of {', '.join(suites[:MANY])}{more}\n"
-                          f"  mend: vlabench show {suites[0]}")
+                          f"  fix: vlabench show {suites[0]}")
 
 
 def _suite(card: SuiteCard) -> Group:

@@ -88,7 +88,7 @@ def check(board: Board = Path("leaderboard")) -> None:
 
     stale = boards.stale(board)
     for path in stale:
-        typer.echo(f"{shown(path)}: is not what its sources give\n  mend: vlabench board build", err=True)
+        typer.echo(f"{shown(path)}: is not what its sources give\n  fix: vlabench board build", err=True)
     if not stale:
         typer.echo(f"{shown(board)}: all submissions hold what they claim, and the board is theirs")
     raise typer.Exit(1 if stale else 0)

@@ -30,7 +30,7 @@ def split(values: Sequence[str] | None, option: str) -> tuple[str, ...]:
     """`--tasks a,b --tasks c` → a, b, c. Raises OptionError for an option that is given and names nothing."""
     parts = tuple(part.strip() for value in values or () for part in value.split(",") if part.strip())
     if values and not parts:
-        raise OptionError(f"{option} {','.join(values)!r}: names nothing\n  mend: leave {option} out for all of them")
+        raise OptionError(f"{option} {','.join(values)!r}: names nothing\n  fix: leave {option} out for all of them")
     return parts
 
 

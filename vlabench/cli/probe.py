@@ -57,7 +57,7 @@ def draw(kind: str, files: Sequence[Path], out: Path, conditions: Sequence[str],
 
     if senseless:
         raise OptionError(f"{' and '.join(senseless)}: {kind} is drawn of probes, and each is of one policy and suite\n"
-                          f"  mend: leave it out; --conditions chooses among a probe's conditions")
+                          f"  fix: leave it out; --conditions chooses among a probe's conditions")
     found, notes = probe_data.gather(files, conditions)
     for note in notes:
         typer.echo(f"note: {note}", err=True)

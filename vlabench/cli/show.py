@@ -68,8 +68,8 @@ def doctor(results: Results = Path("results")) -> None:
     found = physician.diagnose(results)
     console().print(table(["", "", ""], [[check.mark, check.name, check.found] for check in found.checks]))
     for check in found.checks:
-        if check.mend:
-            typer.echo(f"{check.name}: {'' if check.needed else 'if you want it: '}{check.mend}")
+        if check.fix:
+            typer.echo(f"{check.name}: {'' if check.needed else 'if you want it: '}{check.fix}")
     typer.echo(f"a run would work here, in {', '.join(found.works)}" if found.works
                else "a run would not work here: see what is missing above")
     raise typer.Exit(0 if found.works else 1)

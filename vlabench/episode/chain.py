@@ -40,7 +40,7 @@ class _Link:
                 or kind.tick is not Perturbation.tick)
 
 
-class Slot:
+class EpisodeChain:
     """The perturbations of one episode, applied in order, and a count of what the policy or the robot got changed."""
 
     def __init__(self, spec: EpisodeSpec, perturbations: Mapping[str, Perturbation], cameras: Sequence[str]) -> None:

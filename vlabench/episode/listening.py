@@ -1,4 +1,4 @@
-"""Who hears what happens in the loop: listeners of a batch, and keepers, each of one episode."""
+"""Who hears what happens in the loop: listeners of a batch, and collectors, each of one episode."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Pulse(Listener):
         self._beat()
 
 
-class Keeper(Listener, ABC):
+class EpisodeCollector(Listener, ABC):
     """A listener that brings something home from an episode: made anew for each, in the process that plays it.
 
     policy: the one that acts. replan: how many of its actions are executed from one look to the next.
@@ -73,40 +73,40 @@ class Keeper(Listener, ABC):
 
     @property
     @abstractmethod
-    def kept(self) -> Any:
+    def result(self) -> Any:
         """What to bring home, picklable; asked for after the episode."""
 
 
-class Keepers(Listener):
-    """Each keeper hears of its own copy alone, as if it were alone in the batch (B = 1), and only until it ends."""
+class EpisodeCollectors(Listener):
+    """Each collector hears of its own copy alone, as if it were alone in the batch (B = 1), and only until it ends."""
 
-    def __init__(self, keepers: Sequence[Keeper]) -> None:
-        self._keepers = keepers
-        self.every_frame = any(keeper.every_frame for keeper in keepers)
-        self._looking = self._stepped = np.ones(len(keepers), dtype=bool)
+    def __init__(self, collectors: Sequence[EpisodeCollector]) -> None:
+        self._collectors = collectors
+        self.every_frame = any(collector.every_frame for collector in collectors)
+        self._looking = self._stepped = np.ones(len(collectors), dtype=bool)
 
     def on_start(self, specs: Sequence[EpisodeSpec]) -> None:
-        self._tell(self._stepped, lambda keeper, b: keeper.on_start(specs[b : b + 1]))
+        self._tell(self._stepped, lambda collector, b: collector.on_start(specs[b : b + 1]))
 
     def on_look(self, step: int, received: Observation, decision: Decision, running: Bools) -> None:
         self._looking = running
-        self._tell(running, lambda keeper, b: keeper.on_look(step, received.slot(b), decision.slot(b), _ONE))
+        self._tell(running, lambda collector, b: collector.on_look(step, received.slot(b), decision.slot(b), _ONE))
 
     def on_clean(self, step: int, clean: Observation) -> None:
-        self._tell(self._looking, lambda keeper, b: keeper.on_clean(step, clean.slot(b)))
+        self._tell(self._looking, lambda collector, b: collector.on_clean(step, clean.slot(b)))
 
     def on_step(self, step: int, asked: Floats, executed: Floats, outcome: Outcome, running: Bools) -> None:
         self._stepped = running
-        self._tell(running, lambda keeper, b: keeper.on_step(
+        self._tell(running, lambda collector, b: collector.on_step(
             step, asked[b : b + 1], executed[b : b + 1], outcome.slot(b), _ONE))
 
     def on_frame(self, step: int, clean: Observation) -> None:
         """The last frame of an episode follows its last step."""
-        self._tell(self._stepped, lambda keeper, b: keeper.on_frame(step, clean.slot(b)))
+        self._tell(self._stepped, lambda collector, b: collector.on_frame(step, clean.slot(b)))
 
     def on_end(self, played: Sequence[Played]) -> None:
-        self._tell(np.ones_like(self._stepped), lambda keeper, b: keeper.on_end(played[b : b + 1]))
+        self._tell(np.ones_like(self._stepped), lambda collector, b: collector.on_end(played[b : b + 1]))
 
-    def _tell(self, copies: Bools, what: Callable[[Keeper, int], None]) -> None:
+    def _tell(self, copies: Bools, what: Callable[[EpisodeCollector, int], None]) -> None:
         for b in np.flatnonzero(copies):
-            what(self._keepers[int(b)], int(b))
+            what(self._collectors[int(b)], int(b))

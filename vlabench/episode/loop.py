@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vlabench.adapters.base import Policy
-from vlabench.episode.chain import Slot
+from vlabench.episode.chain import EpisodeChain
 from vlabench.episode.listening import Bools, Listener
 from vlabench.episode.played import Played
 from vlabench.errors import words_of
@@ -103,7 +103,7 @@ class Attempt:
         self.results: dict[int, Played] = {}
         self._since, self._seconds = clock(), np.zeros(len(specs))
         with phase("reset"):
-            self.slots = [Slot(spec, kinds, cameras) for spec, kinds in zip(specs, perturbations, strict=True)]
+            self.slots = [EpisodeChain(spec, kinds, cameras) for spec, kinds in zip(specs, perturbations, strict=True)]
         self.views: Sequence[Scene] = [scene] * len(specs)
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 
 from vlabench.adapters.base import Actor, TrainablePolicy
 from vlabench.episode.chain import variant_of
-from vlabench.episode.listening import Keeper, Keepers, Listener, Pulse
+from vlabench.episode.listening import EpisodeCollector, EpisodeCollectors, Listener, Pulse
 from vlabench.episode.loop import EpisodeError, phase, play
 from vlabench.episode.played import Played
 from vlabench.errors import VlabenchError, words_of
@@ -30,7 +30,8 @@ Batch = tuple[EpisodeSpec, ...]
 class Job:
     """What a worker needs to know before its first episode.
 
-    chains: condition → stream name → perturbation. keeper: made for every episode; what it kept comes back with Done.
+    chains: condition → stream name → perturbation. collector: made for every episode; its result comes back with
+    Finished.
     batch: so many episodes are played side by side at most; by default as many as the simulator can.
     read: checksums of weights (`weights.known`), which a worker is not to compute again.
     """
@@ -39,7 +40,7 @@ class Job:
     assets: str
     actor: Actor
     chains: Mapping[str, Mapping[str, Perturbation]]
-    keeper: type[Keeper] | None = None
+    collector: type[EpisodeCollector] | None = None
     batch: int | None = None
     read: Mapping[str, tuple[weights.Stamp, str]] = field(default_factory=dict)
 
@@ -74,18 +75,18 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class Unready:
+class StartFailed:
     """They could not be constructed, or the Renewal could not be taken."""
 
     message: str
 
 
 @dataclass(frozen=True)
-class Done:
+class Finished:
     """An episode was played to its end."""
 
     played: Played
-    kept: Any = None
+    result: Any = None
 
 
 @dataclass(frozen=True)
@@ -99,13 +100,13 @@ class Failed:
 
 @dataclass(frozen=True)
 class Ended:
-    """What became of a batch that was handed out, episode by episode: all are Done, or all Failed with one error.
+    """What became of a batch that was handed out, episode by episode: all are Finished, or all Failed with one error.
 
     Which of several episodes an error was the fault of nobody can tell; played one by one they show it.
     """
 
     batch: Batch
-    results: tuple[Done | Failed, ...]
+    results: tuple[Finished | Failed, ...]
 
     @property
     def error(self) -> Failed | None:
@@ -118,11 +119,11 @@ class Alive:
     """The episodes in flight have got on since the last word."""
 
 
-Answer = Ready | Unready | Ended | Alive
+Answer = Ready | StartFailed | Ended | Alive
 Message = Job | Batch | Renewal
 
 
-class Stage:
+class EpisodePlayer:
     """What a worker holds: the policy, and the one scene that is open. beat: called when episodes have got on."""
 
     def __init__(self, job: Job, beat: Callable[[], None] | None = None) -> None:
@@ -134,7 +135,7 @@ class Stage:
         self._scene: Scene | None = None
         self._key: Hashable = None
 
-    def play(self, batch: Batch) -> tuple[Done | Failed, ...]:
+    def play(self, batch: Batch) -> tuple[Finished | Failed, ...]:
         """Play episodes of one key side by side; opens their scene unless it is open, or has just seen an error.
 
         The results are those of `Ended`.
@@ -147,15 +148,15 @@ class Stage:
             self.close_scene()
             return (Failed(error.phase, type(error.cause).__name__, told(error.cause)),) * len(batch)
 
-    def _played(self, scene: Scene, batch: Batch) -> tuple[Done, ...]:
-        actor, kind = self.job.actor, self.job.keeper
+    def _played(self, scene: Scene, batch: Batch) -> tuple[Finished, ...]:
+        actor, kind = self.job.actor, self.job.collector
         with phase("collect"):
-            keepers = [kind(self.policy, actor.replan) for _ in batch] if kind else []
+            collectors = [kind(self.policy, actor.replan) for _ in batch] if kind else []
         played = play(scene, self.policy, batch, [self.job.chains[spec.condition] for spec in batch],
                       replan=actor.replan, cameras=actor.cameras, success=self.simulator.success,
-                      listeners=[*self._listeners, *([Keepers(keepers)] if keepers else [])])
+                      listeners=[*self._listeners, *([EpisodeCollectors(collectors)] if collectors else [])])
         with phase("collect"):
-            return tuple(Done(each, keepers[b].kept if keepers else None) for b, each in enumerate(played))
+            return tuple(Finished(each, collectors[b].result if collectors else None) for b, each in enumerate(played))
 
     def renew(self, renewal: Renewal) -> None:
         """Play by it."""

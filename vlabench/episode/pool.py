@@ -12,7 +12,7 @@ from types import TracebackType
 
 from typing_extensions import Self
 
-from vlabench.episode.player import Alive, Batch, Done, Ended, Failed, Job, Ready, Renewal, Unready
+from vlabench.episode.player import Alive, Batch, Ended, Failed, Finished, Job, Ready, Renewal, StartFailed
 from vlabench.episode.worker import Worker
 from vlabench.errors import WorkerError
 from vlabench.types import EpisodeSpec, Phase
@@ -24,7 +24,8 @@ FAILURES = 3
 """So many errors in a row from a worker that finished episodes before get it replaced: its process may be broken (a
 CUDA context never recovers from a failed assertion)."""
 DOUBTS = 3
-"""So many times in a row at most is an error put down to the error before it in the same process; see `Crew._doubt`."""
+"""So many times in a row at most is an error put down to the error before it in the same process: see
+`WorkerPool._doubt`."""
 START_LIMIT = 900.0
 """Seconds that a worker may take to import its libraries and load its policy, or new weights."""
 _POLL = 0.5  # seconds between looks at the clock and at dead processes whose pipe something else keeps open
@@ -37,11 +38,11 @@ class Result:
     """What became of an episode, and how long the runner waited for it."""
 
     spec: EpisodeSpec
-    answer: Done | Failed
+    answer: Finished | Failed
     seconds: float
 
 
-class Agenda:
+class TaskQueue:
     """The episodes still to be handed out, in batches of at most `size` episodes that share a key.
 
     Of as few rounds of `workers` batches as the size allows, all batches are equally large, as far as keys allow.
@@ -105,7 +106,7 @@ class Agenda:
         return list(self._queues.pop(key, ()))
 
 
-class Crew:
+class WorkerPool:
     """Up to `size` workers that play `specs`; a context manager, at whose end no worker is left.
 
     time_limit: seconds that a worker with this episode may be silent: it opens no scene, resets nothing and makes no
@@ -121,7 +122,7 @@ class Crew:
         self._job, self._time_limit, self._note = job, time_limit, note
         self._size = min(size, engine.max_workers or size)
         self._renewal: Renewal | None = None
-        self._agenda = Agenda(specs, lambda spec: self._job.key(engine, spec), job.side_by_side(engine), self._size)
+        self._agenda = TaskQueue(specs, lambda spec: self._job.key(engine, spec), job.side_by_side(engine), self._size)
         self._workers: list[Worker] = []
         self._losses = self._doubts = 0
         self._ended: deque[Result] = deque()
@@ -157,14 +158,14 @@ class Crew:
         """
         while len(self._agenda) or any(worker.batch for worker in self._workers):
             self._replace_dead()
-            self._hire()
+            self._start()
             self._hand_out()
             ready = connection.wait([worker.connection for worker in self._workers], _POLL)
             for worker in list(self._workers):
                 if worker.idle:
                     continue
                 if worker.connection in ready:
-                    yield from self._hear(worker)
+                    yield from self._receive(worker)
                 elif worker.late:
                     yield from self._lose(worker, "Timeout")
                 elif worker.dead and not worker.connection.poll():
@@ -186,7 +187,7 @@ class Crew:
         if dead:
             self._count_loss(f"workers were lost; the last one {how} with nothing to do", words)
 
-    def _hire(self) -> None:
+    def _start(self) -> None:
         idle = sum(not worker.batch for worker in self._workers)
         while len(self._workers) < self._size and idle < self._agenda.batches:
             self._workers.append(Worker(self._job, START_LIMIT))
@@ -203,11 +204,11 @@ class Crew:
                     key, batch = found
                     worker.give(key, batch, max(map(self._time_limit, batch)))
 
-    def _hear(self, worker: Worker) -> Iterator[Result]:
+    def _receive(self, worker: Worker) -> Iterator[Result]:
         answer = worker.take()
         if answer is None:
             yield from self._lose(worker, "WorkerDied")
-        elif isinstance(answer, Unready):
+        elif isinstance(answer, StartFailed):
             what = "take new weights" if worker.renewal else "start"
             raise WorkerError(f"a worker could not {what}: {answer.message}")
         elif isinstance(answer, Ready):

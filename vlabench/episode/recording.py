@@ -12,7 +12,7 @@ import numpy.typing as npt
 from typing_extensions import Self
 
 from vlabench.adapters.base import Policy
-from vlabench.episode.listening import Bools, Keeper, Listener
+from vlabench.episode.listening import Bools, EpisodeCollector, Listener
 from vlabench.episode.played import Played
 from vlabench.seeding import Draws
 from vlabench.types import Decision, EpisodeSpec, Floats, Image, Observation, Outcome
@@ -44,8 +44,8 @@ class Recording:
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read what `save` wrote. Raises StoreError for a file that is absent, damaged or something else."""
-        mend = "play the episode with `vlabench run --record` first"
-        with reading_arrays(path, "recording", mend) as stored:
+        fix = "play the episode with `vlabench run --record` first"
+        with reading_arrays(path, "recording", fix) as stored:
             found: dict[str, Any] = {field.name: stored[field.name] for field in fields(cls)}
         return cls(**{name: value if value.ndim else value.item() for name, value in found.items()})
 
@@ -60,7 +60,7 @@ def recording_path(results: Path, policy: str, assets: str, spec: EpisodeSpec) -
             / f"{spec.task.number}-{spec.index}-{spec.seed}.npz")
 
 
-class ActionRecorder(Keeper):
+class ActionRecorder(EpisodeCollector):
     """Collects the Recording of one episode; after the episode it is in `recording`."""
 
     def __init__(self, policy: Policy, replan: int) -> None:
@@ -70,12 +70,12 @@ class ActionRecorder(Keeper):
         self._looks: list[int] = []
 
     @property
-    def kept(self) -> Recording | None:
+    def result(self) -> Recording | None:
         """The recording."""
         return self.recording
 
     def on_start(self, specs: Sequence[EpisodeSpec]) -> None:
-        """Raises ValueError unless it hears of a single episode (`listening.Keepers` sees to that)."""
+        """Raises ValueError unless it hears of a single episode (`listening.EpisodeCollectors` sees to that)."""
         if len(specs) != 1:
             raise ValueError(f"a recording holds one episode, not {len(specs)}")
         self.recording, self._actions, self._looks = None, [], []

@@ -12,7 +12,7 @@ _WORKER_MEMORY = 2 * _GIB  # a LIBERO worker peaks below 1.5 GB on the official 
 
 
 def processes(asked: int | None) -> int:
-    """How many workers there are to be: as many as asked for, else `default_workers()`. Raises OptionError."""
+    """Resolve the number of workers: as many as asked for, else `default_workers()`. Raises OptionError."""
     if asked is not None and asked < 1:
         raise OptionError(f"--workers {asked}: at least 1 is needed")
     return default_workers() if asked is None else asked

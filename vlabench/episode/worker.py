@@ -27,13 +27,13 @@ from vlabench.episode.player import (
     Answer,
     Batch,
     Ended,
+    EpisodePlayer,
     Failed,
     Job,
     Message,
     Ready,
     Renewal,
-    Stage,
-    Unready,
+    StartFailed,
     told,
 )
 from vlabench.util import kernels, weights
@@ -66,7 +66,7 @@ def main(handle: int, parent: int) -> None:
         assert isinstance(job, Job)
         weights.believe(job.read)
         try:
-            stage = Stage(job, _pulse(connection, own))
+            player = EpisodePlayer(job, _pulse(connection, own))
         except (Exception, SystemExit) as error:
             connection.send(_unready(error))
             return
@@ -74,22 +74,22 @@ def main(handle: int, parent: int) -> None:
         connection.send(Ready())
         try:
             while True:
-                answer = _answer(stage, connection.recv())
+                answer = _answer(player, connection.recv())
                 _end_copies(own)
                 _send(connection, answer)
-                if isinstance(answer, Unready):
+                if isinstance(answer, StartFailed):
                     return
         finally:
-            stage.close_scene()
-            stage.policy.close()
+            player.close_scene()
+            player.policy.close()
 
 
-def _answer(stage: Stage, message: Message) -> Answer:
+def _answer(player: EpisodePlayer, message: Message) -> Answer:
     if not isinstance(message, Renewal):
         assert isinstance(message, tuple)
-        return Ended(message, stage.play(message))
+        return Ended(message, player.play(message))
     try:
-        stage.renew(message)
+        player.renew(message)
     except (Exception, SystemExit) as error:
         return _unready(error)
     return Ready()
@@ -120,9 +120,9 @@ def _pulse(connection: Connection[Answer, Message], own: int) -> Callable[[], No
     return beat
 
 
-def _unready(error: BaseException) -> Unready:
+def _unready(error: BaseException) -> StartFailed:
     traceback.print_exc()
-    return Unready(f"{type(error).__name__}: {told(error)}")
+    return StartFailed(f"{type(error).__name__}: {told(error)}")
 
 
 def _end_copies(own: int) -> None:

@@ -105,7 +105,7 @@ def check(findings: Collection[Finding]) -> None:
         raise AuditError(
             "the run's perturbations did not do what they say; its records are kept, but do not use them:\n  "
             + "\n  ".join(str(finding) for finding in findings)
-            + "\n  mend: correct the perturbation, raise its `revision` (its episodes are then played anew), run again"
+            + "\n  fix: correct the perturbation, raise its `revision` (its episodes are then played anew), run again"
         )
 
 

@@ -40,7 +40,7 @@ class Options:
 class Plan:
     """All episodes that were asked for, by task, then condition, then index: a scene is opened once per task.
 
-    success: which one counts, where the suite says so. warnings: what the user should know but need not mend.
+    success: which one counts, where the suite says so. warnings: what the user should know but need not fix.
     """
 
     tasks: tuple[Task, ...]
@@ -86,7 +86,7 @@ def check_success(suite: SuiteCard, simulator: Simulator) -> None:
     """Raises UnsupportedError if the suite counts a success that the simulator does not wait for."""
     if suite.success == "end" and simulator.success == "once":
         raise UnsupportedError(f"{shown(suite.path)}: success = 'end': simulator {type(simulator).__name__} ends an "
-                               f"episode when its goal first holds\n  mend: success = 'once', or leave it out")
+                               f"episode when its goal first holds\n  fix: success = 'once', or leave it out")
 
 
 def choose_tasks(suite: SuiteCard, simulator: Simulator, patterns: Sequence[str] = ()) -> tuple[Task, ...]:
@@ -109,7 +109,7 @@ def choose_conditions(suite: SuiteCard, options: Options) -> dict[str, Condition
         for pattern in options.conditions:
             if not fnmatch.filter(suite.conditions, pattern):
                 raise UnknownName("condition", pattern, suite.conditions, where=f"suite {suite.name!r}",
-                                  mend=where_to(pattern, suite.simulator))
+                                  fix=where_to(pattern, suite.simulator))
         chosen = {name for pattern in options.conditions for name in fnmatch.filter(suite.conditions, pattern)}
     if options.control:
         chosen.add(CLEAN)
@@ -130,7 +130,7 @@ def number_of_episodes(suite: SuiteCard, tasks: Sequence[Task], asked: int | Non
         raise OptionError(
             f"{where}: {counted(episodes, 'episode')}: "
             f"{counted(fewest, 'init state is', 'init states are')} published for {task.key}, "
-            f"and an episode needs one of its own\n  mend: --episodes {fewest} or less"
+            f"and an episode needs one of its own\n  fix: --episodes {fewest} or less"
         )
     return episodes
 
@@ -165,10 +165,10 @@ def _check_felt(policy: PolicyCard, conditions: Collection[Condition]) -> None:
     if unfelt:
         useful = [name for name in reached if name != CLEAN]
         others = "a policy that they reach (vlabench list policies)"
-        mend = f"--conditions {','.join(useful)}, or {others}" if useful else f"choose {others}, or another suite"
+        fix = f"--conditions {','.join(useful)}, or {others}" if useful else f"choose {others}, or another suite"
         raise UnsupportedError(
             f"policy {policy.name!r} {_reads(policy)}, so nothing of these conditions can reach it: "
-            f"{', '.join(unfelt)}\n  mend: {mend}"
+            f"{', '.join(unfelt)}\n  fix: {fix}"
         )
 
 

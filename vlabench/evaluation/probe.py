@@ -22,10 +22,10 @@ from vlabench.adapters.base import TrainablePolicy
 from vlabench.cards.conditions import named
 from vlabench.cards.policy import PolicyCard
 from vlabench.cards.suite import SuiteCard
-from vlabench.episode.listening import Bools, Keeper
+from vlabench.episode.listening import Bools, EpisodeCollector
 from vlabench.episode.played import Played
-from vlabench.episode.player import Done, Job
-from vlabench.episode.pool import Crew
+from vlabench.episode.player import Finished, Job
+from vlabench.episode.pool import WorkerPool
 from vlabench.episode.resources import default_time_limit, processes
 from vlabench.errors import CardError, OptionError, StoreError, UnknownName, WorkerError
 from vlabench.evaluation import plan
@@ -38,7 +38,7 @@ from vlabench.util.messages import shown
 from vlabench.util.progress import Progress
 
 SUFFIX = ".npz"
-MEND = "vlabench probe --policy P --suite S --out FILE"
+FIX = "vlabench probe --policy P --suite S --out FILE"
 Floats32 = npt.NDArray[np.float32]
 EPISODE = ("task", "condition", "index", "seed", "success", "state")
 LOOK = ("looks", "embedding", "twin", "mean", "twin_mean")
@@ -127,7 +127,7 @@ class Probe:
     @classmethod
     def load(cls, path: Path) -> Probe:
         """Read what `save` wrote. Raises StoreError for a file that is absent, damaged or something else."""
-        with reading_arrays(path, "probe", MEND) as stored:
+        with reading_arrays(path, "probe", FIX) as stored:
             facts = Facts.model_validate_json(stored["facts"].item())
             columns: dict[str, Sequence[Any]] = {name: stored[name].tolist() for name in EPISODE}
             for group in (LOOK, STEP):
@@ -138,7 +138,7 @@ class Probe:
         return cls(facts, traces)
 
 
-class ProbeKeeper(Keeper):
+class ProbeCollector(EpisodeCollector):
     """Keeps the Trace of an episode."""
 
     def on_start(self, specs: Sequence[EpisodeSpec]) -> None:
@@ -163,7 +163,7 @@ class ProbeKeeper(Keeper):
                             state=played[0].state, asked=asked, executed=executed, **columns)
 
     @property
-    def kept(self) -> Trace:
+    def result(self) -> Trace:
         """The trace."""
         return self._trace
 
@@ -229,15 +229,16 @@ def _play(planned: Plan, policy: PolicyCard, simulator: str, assets: str, worker
           progress: Progress) -> tuple[dict[Identity, Trace], list[str]]:
     """The traces of a plan, and what is to be said of the episodes that have none."""
     chains = {name: named(each) for name, each in planned.conditions.items()}
-    job = Job(simulator, assets, policy.actor(), chains, ProbeKeeper)
+    job = Job(simulator, assets, policy.actor(), chains, ProbeCollector)
     traces: dict[Identity, Trace] = {}
     failed: list[str] = []
     progress.start(len(planned.specs), 0)
     try:
-        with Crew(job, planned.specs, min(workers, len(planned.specs)), default_time_limit, progress.note) as crew:
-            for result in crew.results():
-                if isinstance(result.answer, Done):
-                    traces[result.spec.identity] = result.answer.kept
+        size = min(workers, len(planned.specs))
+        with WorkerPool(job, planned.specs, size, default_time_limit, progress.note) as pool:
+            for result in pool.results():
+                if isinstance(result.answer, Finished):
+                    traces[result.spec.identity] = result.answer.result
                     progress.count(result.spec.condition, result.answer.played)
                 else:
                     where = " ".join(map(str, result.spec.identity[:3]))
@@ -251,7 +252,7 @@ def _play(planned: Plan, policy: PolicyCard, simulator: str, assets: str, worker
 def check_target(out: Path) -> None:
     """Raises OptionError for a file of another kind, or in a folder that is not there: to be asked before the work."""
     if out.suffix != SUFFIX:
-        raise OptionError(f"--out {out}: a probe is written as {SUFFIX}\n  mend: --out {out.with_suffix(SUFFIX)}")
+        raise OptionError(f"--out {out}: a probe is written as {SUFFIX}\n  fix: --out {out.with_suffix(SUFFIX)}")
     if not out.absolute().parent.is_dir():
         raise OptionError(f"--out {out}: there is no folder {out.absolute().parent}")
 
@@ -263,7 +264,7 @@ def load_current(path: Path) -> tuple[Probe, list[str]]:
     """
     found, notes = Probe.load(path), list[str]()
     facts = found.facts
-    again = f"make it again; it was made by: {facts.made.get('command', MEND)}"
+    again = f"make it again; it was made by: {facts.made.get('command', FIX)}"
     try:
         policy = cards.load_policy(facts.card, foreign=True)
     except UnknownName:
@@ -290,4 +291,4 @@ def _check_same(path: Path, what: str, then: str, now: str, card: Path, again: s
     if then != now:
         has = f"has the digest {now[:8]}" if now else "has none of that name"
         raise StoreError(f"{shown(path)}: made with {what} of digest {then[:8]}, but {shown(card)} now {has}\n"
-                         f"  mend: {again}")
+                         f"  fix: {again}")

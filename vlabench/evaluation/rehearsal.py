@@ -20,9 +20,9 @@ import numpy.typing as npt
 from vlabench.adapters.base import Policy
 from vlabench.cards.conditions import CLEAN
 from vlabench.cards.policy import PolicyCard
-from vlabench.episode.listening import Bools, Keeper
-from vlabench.episode.player import Done, Failed, Job
-from vlabench.episode.pool import Crew
+from vlabench.episode.listening import Bools, EpisodeCollector
+from vlabench.episode.player import Failed, Finished, Job
+from vlabench.episode.pool import WorkerPool
 from vlabench.episode.resources import default_time_limit
 from vlabench.errors import VlabenchError
 from vlabench.seeding import Draws
@@ -80,7 +80,7 @@ def _watched(make: Callable[[], Policy]) -> Policy:
     return Watched(make())
 
 
-class Diary(Keeper):
+class Diary(EpisodeCollector):
     """Brings home what was seen of the policy in an episode."""
 
     def on_step(self, step: int, asked: Floats, executed: Floats, outcome: Outcome, running: Bools) -> None:
@@ -88,7 +88,7 @@ class Diary(Keeper):
         self.policy.notes.actions.append(asked[0].copy())
 
     @property
-    def kept(self) -> Notes:
+    def result(self) -> Notes:
         assert isinstance(self.policy, Watched)
         return self.policy.notes
 
@@ -139,11 +139,12 @@ def _played(card: PolicyCard, name: str, simulator: Simulator, order: Sequence[E
     watched = dataclasses.replace(actor, make=partial(_watched, actor.make))
     job = Job(name, simulator.assets, watched, {CLEAN: {}}, Diary)
     found: Play = {}
-    with Crew(job, order, 1, default_time_limit, say) as crew:
-        for result in crew.results():
+    with WorkerPool(job, order, 1, default_time_limit, say) as pool:
+        for result in pool.results():
             answer = result.answer
-            found[result.spec] = answer.kept if isinstance(answer, Done) else answer
-            done = f"{len(answer.kept.actions)} steps" if isinstance(answer, Done) else f"failed to {answer.phase}"
+            found[result.spec] = answer.result if isinstance(answer, Finished) else answer
+            done = (f"{len(answer.result.actions)} steps" if isinstance(answer, Finished)
+                    else f"failed to {answer.phase}")
             say(f"{result.spec.task.key}, episode {result.spec.index}: {done} in {result.seconds:.1f} s")
     return found
 
@@ -160,19 +161,19 @@ def _memory(orders: Sequence[Play], specs: Sequence[EpisodeSpec], again: Callabl
     drawn = sorted({name for order in orders for notes in order.values() if isinstance(notes, Notes)
                     for name in notes.drawn})
     uses = f"it takes numbers from the global generator of {' and of '.join(drawn)}"
-    mend = "take random numbers from the `draws` that `reset` gets for each slot"
+    fix = "take random numbers from the `draws` that `reset` gets for each slot"
     step = next((found for spec in specs for found in [_parted(*(order[spec] for order in orders))]
                  if found is not None), None)
     if step is None:
-        return [Finding(False, f"{uses}, though its actions did not depend on it here: {mend}")] if drawn else []
+        return [Finding(False, f"{uses}, though its actions did not depend on it here: {fix}")] if drawn else []
     if drawn:
         return [Finding(True, f"{uses}: from step {step} on, an episode's actions depend on what was drawn before\n"
-                              f"  mend: {mend}")]
+                              f"  fix: {fix}")]
     if _parted(orders[0][specs[0]], again()[specs[0]]) is None:
         return [Finding(True, f"it carries something over from one episode to the next: from step {step} on, its "
-                              f"actions depend on which was played first\n  mend: forget all of a slot in `reset`")]
+                              f"actions depend on which was played first\n  fix: forget all of a slot in `reset`")]
     return [Finding(True, f"its actions are not the same when the same episode is played again (from step {step} on)\n"
-                          f"  mend: {mend}; on a GPU, ask the library for deterministic kernels")]
+                          f"  fix: {fix}; on a GPU, ask the library for deterministic kernels")]
 
 
 def _parted(first: Notes | Failed, second: Notes | Failed) -> int | None:
@@ -215,7 +216,7 @@ def _pace(orders: Sequence[Play], card: PolicyCard, longest: int) -> list[Findin
 
 @dataclass(frozen=True)
 class Finding:
-    """wrong: a run would trip over it; otherwise it is worth knowing. mend: the command, where there is one."""
+    """wrong: a run would trip over it; otherwise it is worth knowing. fix: the command, where there is one."""
 
     wrong: bool
     text: str

@@ -100,7 +100,7 @@ def _played_again(path: Path, spec: EpisodeSpec, condition: Condition, simulator
             f"{path}: played again, the episode ends in another state ({played.state} after "
             f"{counted(played.steps, 'step')}) than the recorded one ({recording.state} after "
             f"{len(recording.actions)}): it was recorded with another version, asset pack or condition\n"
-            f"  mend: record it again with `vlabench run --record --results NEW`")
+            f"  fix: record it again with `vlabench run --record --results NEW`")
     return played
 
 

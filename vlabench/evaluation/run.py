@@ -12,8 +12,8 @@ from vlabench import __version__, cards
 from vlabench.cards import lineage
 from vlabench.cards.conditions import named
 from vlabench.cards.policy import PolicyCard
-from vlabench.episode.player import Done, Job
-from vlabench.episode.pool import Crew, Result
+from vlabench.episode.player import Finished, Job
+from vlabench.episode.pool import Result, WorkerPool
 from vlabench.episode.recording import ActionRecorder, recording_path
 from vlabench.episode.resources import default_time_limit, processes
 from vlabench.errors import AuditError, OptionError
@@ -117,13 +117,13 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
             writer.note_run({**provenance.facts(versions), "episodes": len(todo), "workers": workers})
             progress.start(len(plan.specs), len(plan.specs) - len(todo), plan.success)
             try:
-                with Crew(job, todo, min(workers, len(todo)), lambda spec: time_limit or default_time_limit(spec),
-                          progress.note, "vlabench run --time-limit") as crew:
+                with WorkerPool(job, todo, min(workers, len(todo)), lambda spec: time_limit or default_time_limit(spec),
+                          progress.note, "vlabench run --time-limit") as pool:
                     try:
-                        for result in crew.results():
+                        for result in pool.results():
                             book.enter(result)
                     except (KeyboardInterrupt, AuditError):  # of what ended together, all is kept
-                        for result in crew.ended:
+                        for result in pool.ended:
                             book.write(result)
                         raise
             except KeyboardInterrupt:
@@ -171,9 +171,9 @@ class _Book:
         record = self._record(result)
         if record.identity in self._written:
             return
-        if isinstance(result.answer, Done) and result.answer.kept is not None:
+        if isinstance(result.answer, Finished) and result.answer.result is not None:
             path = recording_path(self._store.root, self._store.policy, self._store.assets, result.spec)
-            result.answer.kept.save(path)
+            result.answer.result.save(path)
         self._writer.append(record)
         self._written.add(record.identity)
         self.records[record.identity] = record
@@ -196,7 +196,7 @@ class _Book:
             "policy": self._store.policy, "assets": self._store.assets, "policy_digest": self._policy.digest,
             "condition_digest": self._plan.conditions[spec.condition].digest, "versions": self._versions,
             "finished": provenance.now()}
-        if isinstance(answer, Done):
+        if isinstance(answer, Finished):
             return answer.played.record(**known)
         return EpisodeRecord(
             task=spec.task.key, condition=spec.condition, index=spec.index, seed=spec.seed, status="error",
@@ -226,7 +226,7 @@ def evaluate(policy_name: str, suite_name: str, results: Path, *, assets: str | 
 
     assets: by default the first pack on the policy's card. The other options are those of `run`. What the user
     should know goes to `progress.note`. Raises what cards, plan and runner raise: a VlabenchError for whatever a user
-    can mend.
+    can fix.
     """
     progress = progress or Progress()
     suite, policy = cards.load_suite(suite_name), cards.load_policy(policy_name)

@@ -24,7 +24,7 @@ class Choice:
 
     suite: its conditions and tasks, else all that both sides have. tasks, conditions: patterns, empty for all. seed:
     of the episodes; other_seed: of the candidate's, where it is another: pairs then share the start state alone.
-    margin, task_margin: the mean loss over tasks and the loss of a single one that are put up with, in points, 0 … 100.
+    margin, task_margin: the largest tolerated loss, the mean over tasks and of a single one, in points, 0 … 100.
     alpha: the chance of a wrong verdict, in (0, 0.5). tasks_as: the question (`stats.TasksAs`).
     """
 
@@ -165,7 +165,7 @@ def _conditions(first: Side, second: Side, choice: Choice) -> tuple[dict[str, st
             common = meant.keys() & second.holding.conditions.get(name, {}).keys()
             if len(common) > 1:
                 raise OptionError(f"condition {name!r} is on record with several meanings, on both sides\n"
-                                  f"  mend: --suite S says which is meant")
+                                  f"  fix: --suite S says which is meant")
             if common:
                 digests[name] = common.pop()
             elif name in second.holding.conditions:

@@ -45,7 +45,7 @@ def play(baseline: str, candidate: str, choice: Choice, results: Path = Path("re
     Raises OptionError, and what cards, plan and runner raise. Ctrl-C ends it in order; the report says so.
     """
     if choice.suite is None:
-        raise OptionError("--run plays a suite\n  mend: --suite S")
+        raise OptionError("--run plays a suite\n  fix: --suite S")
     terms = choice.terms
     first, second = sides(address(baseline, results), address(candidate, results), choice.assets, playing=True)
     whole = _planned(second, choice, choice.candidate_seed, episodes)

@@ -130,7 +130,7 @@ def sides(first: Address, second: Address, assets: str | None, *, playing: bool 
         common = [pack for pack in packs[0] if pack in packs[1]]
         if len(common) != 1:
             raise OptionError(f"baseline {first.text!r} has results on {_listed(packs[0])}, candidate {second.text!r} "
-                              f"on {_listed(packs[1])}\n  mend: --assets PACK, with one that both have")
+                              f"on {_listed(packs[1])}\n  fix: --assets PACK, with one that both have")
         assets = common[0]
     return (_side(first, lying[first], assets, playing, as_is=False),
             _side(second, lying[second], assets, playing, as_is=playing))
@@ -167,7 +167,7 @@ def _version(address: Address, holding: Holding, card: PolicyCard | None, as_is:
         listed = ", ".join(f"{digest[:8]} ({counted(count, 'record')})"
                            for digest, count in holding.versions.most_common())
         raise OptionError(f"{address.text!r} holds several versions of policy {holding.policy!r}: {listed}\n"
-                          f"  mend: {address.text}@{next(iter(known))[:8]}")
+                          f"  fix: {address.text}@{next(iter(known))[:8]}")
     return next(iter(known))
 
 
@@ -179,13 +179,13 @@ def _of_policy(address: Address, playing: bool) -> list[Holding]:
     if wanted is None:
         if len(names) != 1:
             what = f"holds results of {', '.join(names)}" if names else "holds no results"
-            raise OptionError(f"{address.text!r}: the folder {shown(address.root)} {what}\n  mend: FOLDER:POLICY names "
+            raise OptionError(f"{address.text!r}: the folder {shown(address.root)} {what}\n  fix: FOLDER:POLICY names "
                               f"the policy, as in {address.root}:{names[0] if names else 'POLICY'}")
         wanted = names[0]
     found = [holding for holding in lying if holding.policy == wanted]
     if not found and not playing:
         raise UnknownName("policy", wanted, names, where=f"{shown(address.root)}, which {address.text!r} means",
-                          mend="mend: FOLDER:POLICY, or --results FOLDER for policies named without one")
+                          fix="fix: FOLDER:POLICY, or --results FOLDER for policies named without one")
     return found
 
 

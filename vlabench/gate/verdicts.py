@@ -25,7 +25,7 @@ WORST = 3
 
 @dataclass(frozen=True)
 class Terms:
-    """By what is judged. margin: the mean loss over tasks that is put up with, task_margin: that of a single task;
+    """By what is judged. margin: the largest tolerated mean loss over tasks, task_margin: that of a single task;
     fractions. alpha: the chance of a wrong verdict, in each direction. tasks_as: the question (`stats.TasksAs`).
     """
 

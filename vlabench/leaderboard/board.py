@@ -59,7 +59,7 @@ def stale(folder: Path) -> list[Path]:
 def texts(folder: Path) -> dict[str, str]:
     """File's name → content: all that is built."""
     if not folder.is_dir():
-        raise OptionError(f"--board {folder}: there is no such folder\n  mend: name a checkout's leaderboard")
+        raise OptionError(f"--board {folder}: there is no such folder\n  fix: name a checkout's leaderboard")
     content = board(folder)
     return {JSON: json.dumps(content, indent=1, ensure_ascii=False) + "\n", MARKDOWN: markdown.render(content),
             PAGE: page.render(content), SCHEMA: schema()}

@@ -58,7 +58,7 @@ def _why(manifest: Manifest, shares: npt.NDArray[np.float64], others: Sequence[s
     return (f"{100 * shares.max():.0f} % of the final states of {manifest.name!r} under {condition!r} are equal to "
             f"those of {named}, of {'other policies' if len(others) > 1 else 'another policy'}: one of them is a copy: "
             f"whole simulations do not end alike by chance\n"
-            f"  mend: remove the one whose author cannot show that it was first")
+            f"  fix: remove the one whose author cannot show that it was first")
 
 
 def _blocks(entries: Sequence[Entry]) -> list[_Block]:

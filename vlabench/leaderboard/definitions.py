@@ -16,7 +16,7 @@ from vlabench.leaderboard.manifest import ConditionForm, Manifest
 from vlabench.types import EpisodeRecord, Success, Task, won
 from vlabench.util.text import counted, shows
 
-MEND = "mend: play the suite as it is here, and submit again"
+FIX = "fix: play the suite as it is here, and submit again"
 LAST_STEP, FEW = 0.1, 5
 """The share of an entry's successes that may come with the very last step that was allowed, or fewer than so many: they
 come when the goal is reached, and failures that were turned into successes end there."""
@@ -65,15 +65,15 @@ def check_current(manifest: Manifest, definition: Definition) -> None:
     ):
         if mine != theirs:
             raise OutdatedError(f"{manifest.name}: suite {card.name!r} has another {what} here: {_short(str(mine))}; "
-                                f"the submission has {_short(str(theirs))}\n  {MEND}")
+                                f"the submission has {_short(str(theirs))}\n  {FIX}")
     for name in now:
         if now[name].protocol != then[name].protocol:
             raise OutdatedError(f"{manifest.name}: played by protocol {then[name].protocol} of the simulator "
-                                f"{card.simulator!r}, which is {now[name].protocol} here\n  {MEND}")
+                                f"{card.simulator!r}, which is {now[name].protocol} here\n  {FIX}")
         if now[name].digest != then[name].digest:
             raise OutdatedError(f"{manifest.name}: condition {name!r} of suite {card.name!r} has other parameters here "
                                 f"(digest {now[name].digest[:8]}) than in the submission ({then[name].digest[:8]})\n"
-                                f"  {MEND}")
+                                f"  {FIX}")
 
 
 def check_plausible(records: Iterable[EpisodeRecord], policy: PolicyCard, definition: Definition, where: str) -> None:
@@ -119,7 +119,7 @@ def _check_last_steps(records: Iterable[EpisodeRecord], definition: Definition, 
         raise SubmissionError(
             f"{where}: {len(last)} of {len(successes)} successes end at exactly the step limit, as {first} does; at "
             f"most {100 * LAST_STEP:.0f} % may: failures that were turned into successes look like this\n"
-            f"  mend: submit the records as they were played")
+            f"  fix: submit the records as they were played")
 
 
 def _contradiction(record: EpisodeRecord, limit: int, rule: Success) -> str:

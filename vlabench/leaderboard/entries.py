@@ -79,7 +79,7 @@ def standings(folder: Path) -> tuple[list[Standing], list[Outdated]]:
     try:
         check_told_apart(place.name for place in places)
     except ValueError as error:
-        problems.append(f"{shown(folder / SUBMISSIONS)}: {error}\n  mend: rename one of them")
+        problems.append(f"{shown(folder / SUBMISSIONS)}: {error}\n  fix: rename one of them")
     for each in _read_by_several(places) if len(places) >= MANY else _read_here(places):
         if isinstance(each, Standing):
             found.append(each)
@@ -105,7 +105,7 @@ def _twice(folder: Path, manifests: Sequence[Manifest]) -> Iterator[str]:
         twin = first.setdefault((manifest.suite, manifest.assets, manifest.policy_digest), manifest.name)
         if twin != manifest.name:
             yield (f"{shown(folder / SUBMISSIONS / manifest.name)}: the same policy on the same suite as {twin!r}: "
-                   f"digest {manifest.policy_digest[:8]}\n  mend: remove one of them")
+                   f"digest {manifest.policy_digest[:8]}\n  fix: remove one of them")
 
 
 def standing(submission: Submission) -> Standing:

@@ -18,23 +18,23 @@ def signer(submission: Path, record: bool, by: str | None, board: Path, seed: in
     if not record:
         if by is not None:
             raise OptionError(f"--by {by!r}: only what is recorded bears a name\n"
-                              f"  mend: add --record, or leave --by out")
+                              f"  fix: add --record, or leave --by out")
         return None
     if seed is not None:
         raise OptionError(f"--seed {seed}: the sample of what is recorded must not be chosen\n"
-                          f"  mend: leave --seed out; the one that is drawn is recorded")
+                          f"  fix: leave --seed out; the one that is drawn is recorded")
     if by is None:
-        raise OptionError("--record: whoever verified must be named\n  mend: --record --by NAME")
+        raise OptionError("--record: whoever verified must be named\n  fix: --record --by NAME")
     if not shows(by):
         raise OptionError(f"--by {by[:80]!r}: must be one line of printable text, 1 to 200 characters\n"
-                          f"  mend: --by NAME")
+                          f"  fix: --by NAME")
     entry = board / SUBMISSIONS / submission.absolute().name
     if not entry.exists() or not submission.exists() or not entry.samefile(submission):
         raise OptionError(f"--record: {shown(submission)} is no submission of the leaderboard {shown(board)}, where "
-                          f"its verification would lie\n  mend: --board DIR names the leaderboard of the submission")
+                          f"its verification would lie\n  fix: --board DIR names the leaderboard of the submission")
     if provenance.revision(PACKAGE.resolve()) is None:
         raise OptionError("--record: this vlabench is not in a git checkout, so that it cannot be said which code "
-                          "verified\n  mend: run it from a clone of its repository, where git is installed")
+                          "verified\n  fix: run it from a clone of its repository, where git is installed")
     return by
 
 
@@ -48,5 +48,5 @@ def write(board: Path, form: VerificationForm) -> Path:
             file.write(form.model_dump_json(indent=1) + "\n")
     except OSError as error:
         raise StoreError(f"{shown(path)}: the verification cannot be written: {error.strerror}\n"
-                         f"  mend: name another leaderboard with --board") from error
+                         f"  fix: name another leaderboard with --board") from error
     return path

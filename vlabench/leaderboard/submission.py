@@ -107,7 +107,7 @@ def read(folder: Path, known: Definitions | None = None) -> Submission:
 def _read(folder: Path, known: Definitions) -> Submission:
     if not stat.S_ISDIR(folder.lstat().st_mode):
         raise SubmissionError(f"{shown(folder)}: a submission is a folder of text files, not an archive, a link or "
-                              f"another file\n  mend: vlabench submit … --out FOLDER")
+                              f"another file\n  fix: vlabench submit … --out FOLDER")
     content, manifest = _manifest(folder)
     _check_layout(folder, manifest)
     files = {file.path: file for file in manifest.files}
@@ -312,10 +312,10 @@ def _check_created(records: Iterable[EpisodeRecord], manifest: Manifest, where: 
             days.append((time.astimezone(timezone.utc) if time.tzinfo else time).date().isoformat())
         except (ValueError, OverflowError):
             raise SubmissionError(f"{where}: an episode was finished at {finished[:80]!r}, which is no time\n"
-                                  f"  mend: submit the records as the run wrote them") from None
+                                  f"  fix: submit the records as the run wrote them") from None
     if max(days) > manifest.created:
         raise SubmissionError(f"{where}: created: {manifest.created} is before the last of its episodes was finished "
-                              f"({max(days)})\n  mend: submit it anew; vlabench submit dates it")
+                              f"({max(days)})\n  fix: submit it anew; vlabench submit dates it")
 
 
 def _told(claim: Claim | None) -> str:

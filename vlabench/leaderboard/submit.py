@@ -46,15 +46,15 @@ def submit(results: Path, policy_name: str, suite_name: str, *, name: str, conta
     if out.name != name:
         raise OptionError(f"--out {out}: the folder must be called {name!r}, as the submission")
     if out.exists() or out.is_symlink():
-        raise OptionError(f"--out {out}: exists\n  mend: remove it, or choose another --name")
+        raise OptionError(f"--out {out}: exists\n  fix: remove it, or choose another --name")
     twin = next((path for path in out.parent.glob("*") if path.name.casefold() == name.casefold()), None)
     if twin:
         raise OptionError(f"--name {name!r}: {shown(twin)} differs only in case: on some systems they are one folder\n"
-                          f"  mend: choose another --name")
+                          f"  fix: choose another --name")
     policy = cards.load_policy(policy_name)
     if ":" in policy.adapter:
         raise SubmissionError(f"{shown(policy.path)}: adapter: {policy.adapter!r}: nobody else finds this class by it\n"
-                              f"  mend: give it a name among the entry points vlabench.adapters of a package that can "
+                              f"  fix: give it a name among the entry points vlabench.adapters of a package that can "
                               f"be installed; the card names that, and its episodes are played anew")
     pack = assets or policy.assets[0]
     definition = Definitions().of(suite_name, pack)
@@ -71,7 +71,7 @@ def submit(results: Path, policy_name: str, suite_name: str, *, name: str, conta
             (Path(staging) / name).rename(out)
     except OSError as error:
         raise StoreError(f"{shown(out)}: the submission cannot be written: {error.strerror}\n"
-                         f"  mend: choose another folder with --out") from error
+                         f"  fix: choose another folder with --out") from error
     return read(out)
 
 
@@ -92,12 +92,12 @@ def _records(planned: Plan, policy: PolicyCard, results: Store, command: Sequenc
         raise SubmissionError(f"{where}: {len(lacking)} of {counted(len(planned.specs), 'episode')} "
                               f"{'is' if len(lacking) == 1 else 'are'} lacking ({errors} of them "
                               f"ended in errors): {named}{', …' if len(lacking) > NAMED else ''}{reasons}\n"
-                              f"  mend: {shlex.join([*command, '--results', str(results.root)])}")
+                              f"  fix: {shlex.join([*command, '--results', str(results.root)])}")
     versions = Counter(json.dumps(record.versions, sort_keys=True) for record in records)
     if len(versions) > 1:
         told = "; ".join(f"{count} with {each}" for each, count in versions.most_common(3))
         raise SubmissionError(f"{where}: the episodes were played with different versions: {told}\n"
-                              f"  mend: {shlex.join(command)} --results NEW, where nothing is on record yet")
+                              f"  fix: {shlex.join(command)} --results NEW, where nothing is on record yet")
     return records
 
 

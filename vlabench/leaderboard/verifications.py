@@ -39,7 +39,7 @@ MAX_SIZE, MAX_FILES = 2**14, 100
 DIGITS = 6
 LEEWAY = datetime.timedelta(minutes=10)
 """By which the clock of another machine may be fast."""
-MEND = "mend: remove the file; vlabench verify … --record writes another"
+FIX = "fix: remove the file; vlabench verify … --record writes another"
 
 
 class Rerun(Form):
@@ -152,7 +152,7 @@ def read_all(board: Path, entries: Mapping[str, Known],
     problems: list[str] = []
     for folder in _inside(board / VERIFICATIONS, board, problems):
         if folder.name not in names:
-            problems.append(f"{shown(folder)}: there is no submission of this name\n  mend: remove it")
+            problems.append(f"{shown(folder)}: there is no submission of this name\n  fix: remove it")
         elif folder.name in entries:
             for path in _inside(folder, board, problems):
                 try:
@@ -171,7 +171,7 @@ def _inside(folder: Path, board: Path, problems: list[str]) -> Iterator[Path]:
     try:
         if not stat.S_ISDIR(folder.lstat().st_mode):
             problems.append(f"{shown(folder)}: is a link or a file, where a folder of verifications belongs\n"
-                            f"  mend: remove it")
+                            f"  fix: remove it")
             return
         inside = sorted(os.listdir(folder))
         check_told_apart(inside)
@@ -181,11 +181,11 @@ def _inside(folder: Path, board: Path, problems: list[str]) -> Iterator[Path]:
         problems.append(f"{shown(folder)}: cannot be read: {error.strerror}")
         return
     except ValueError as error:
-        problems.append(f"{shown(folder)}: {error}\n  mend: rename one of them")
+        problems.append(f"{shown(folder)}: {error}\n  fix: rename one of them")
         return
     if folder != board / VERIFICATIONS and len(inside) > MAX_FILES:
         problems.append(f"{shown(folder)}: {len(inside)} files; an entry has at most {MAX_FILES} verifications\n"
-                        f"  mend: remove some of them")
+                        f"  fix: remove some of them")
         return
     yield from (folder / name for name in inside)
 
@@ -193,21 +193,21 @@ def _inside(folder: Path, board: Path, problems: list[str]) -> Iterator[Path]:
 def _read(path: Path, entry: Known) -> VerificationForm:
     if path.suffix != ".json" or why_no_name(path.name):
         raise SubmissionError(f"{shown(path)}: does not belong there: verifications are files NAME.json\n"
-                              f"  mend: remove it")
+                              f"  fix: remove it")
     try:
         content = bytes_of(path, MAX_SIZE)
         strict_json(content)
         form = VerificationForm.model_validate_json(content)
     except ValidationError as error:
-        raise SubmissionError(f"{one_line_each(error, VerificationForm, shown(path))}\n  {MEND}") from None
+        raise SubmissionError(f"{one_line_each(error, VerificationForm, shown(path))}\n  {FIX}") from None
     except (OSError, Unreadable) as error:
-        raise SubmissionError(f"{shown(path)}: cannot be read: {error}\n  {MEND}") from None
+        raise SubmissionError(f"{shown(path)}: cannot be read: {error}\n  {FIX}") from None
     if form.name != path.parent.name:
-        raise SubmissionError(f"{shown(path)}: name: {form.name!r} lies in the folder of another entry\n  {MEND}")
+        raise SubmissionError(f"{shown(path)}: name: {form.name!r} lies in the folder of another entry\n  {FIX}")
     if form.manifest_sha256 != entry.digest:
         raise SubmissionError(f"{shown(path)}: manifest_sha256: {form.manifest_sha256[:8]}… is of another manifest "
-                              f"than the entry has here ({entry.digest[:8]}…): it was submitted anew since\n  {MEND}")
+                              f"than the entry has here ({entry.digest[:8]}…): it was submitted anew since\n  {FIX}")
     if form.total != entry.episodes:
         raise SubmissionError(f"{shown(path)}: total: {form.total} episodes, where the entry has {entry.episodes}\n"
-                              f"  {MEND}")
+                              f"  {FIX}")
     return form

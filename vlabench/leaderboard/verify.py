@@ -218,7 +218,7 @@ def _wanted(sample: str) -> int | float:
         number = 0
     if not (0 < number <= 1 if percent else number >= 1):
         raise OptionError(f"--sample {sample}: at least 1 episode is needed, and at most 100%\n"
-                          f"  mend: a number of episodes such as 20, or a share such as 20%")
+                          f"  fix: a number of episodes such as 20, or a share such as 20%")
     return number
 
 
@@ -249,14 +249,14 @@ def compare(submitted: EpisodeRecord, replayed: EpisodeRecord) -> Difference | N
 def _policy(submission: Submission, name: str | None) -> PolicyCard:
     """The card here that is the submission's policy. Raises SubmissionError if there is none, or it cannot be made."""
     manifest = submission.manifest
-    where, mend = f"{manifest.name}: cannot be replayed here", "mend: --policy CARD names the policy's card"
+    where, fix = f"{manifest.name}: cannot be replayed here", "fix: --policy CARD names the policy's card"
     try:
         policy = cards.load_policy(name or manifest.policy, foreign=name is None)
     except UnknownName as error:
-        raise SubmissionError(f"{where}: {error}\n  {mend}") from None
+        raise SubmissionError(f"{where}: {error}\n  {fix}") from None
     if policy.digest != manifest.policy_digest:
         raise SubmissionError(f"{where}: policy {policy.name!r} is another one: its card, adapter or weights give the "
-                              f"digest {policy.digest[:8]}, the submission's {manifest.policy_digest[:8]}\n  {mend}")
+                              f"digest {policy.digest[:8]}, the submission's {manifest.policy_digest[:8]}\n  {fix}")
     try:
         policy.check()
     except CardError as error:

@@ -28,7 +28,7 @@ from vlabench.util.messages import shown
 from vlabench.util.parsing import json_line
 
 
-class Owner(NamedTuple):
+class PolicyOnAssets(NamedTuple):
     """Whose records: those of different packs never share a row."""
 
     policy: str
@@ -39,7 +39,7 @@ class Owner(NamedTuple):
 
 
 @dataclass(slots=True)
-class Played:
+class EpisodeRow:
     """What tables and plots ask of a record. A twentieth of its memory, which is most of the time reading takes.
 
     acted: see `audit.acted`.
@@ -84,21 +84,21 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Gathered:
+class Loaded:
     """The episodes of each owner, what was left out, one sentence each, and where they come from."""
 
-    records: Mapping[Owner, Sequence[Played]]
+    records: Mapping[PolicyOnAssets, Sequence[EpisodeRow]]
     notes: tuple[str, ...]
-    origins: Mapping[Owner, Origin] = field(default_factory=dict)
+    origins: Mapping[PolicyOnAssets, Origin] = field(default_factory=dict)
 
 
-def gather(
+def load_records(
     places: Sequence[Path],
     conditions: Mapping[str, str] | None = None,
     tasks: Sequence[str] = (),
     policies: Sequence[str] = (),
     assets: str | None = None,
-) -> Gathered:
+) -> Loaded:
     """All records of one version of each policy below `places`.
 
     conditions: name → digest; by default whatever is there, each as it was played last. tasks, policies: patterns of
@@ -106,8 +106,8 @@ def gather(
     records or that cannot be read, UnknownName for a pattern that fits no policy, OptionError for a policy that is in
     two folders.
     """
-    records: dict[Owner, Sequence[Played]] = {}
-    origins: dict[Owner, Origin] = {}
+    records: dict[PolicyOnAssets, Sequence[EpisodeRow]] = {}
+    origins: dict[PolicyOnAssets, Origin] = {}
     notes: list[str] = []
     with uncollected():
         for owner, folder in sorted(owners(places, policies, assets).items()):
@@ -115,17 +115,18 @@ def gather(
             wanted = {task for task in {record.task for record in read} if _fits(task, tasks)}
             records[owner] = [record for record in read if record.task in wanted]
             notes += [f"{owner}: {warning}" for warning in warnings]
-    return Gathered(records, tuple(notes), origins)
+    return Loaded(records, tuple(notes), origins)
 
 
-def owners(places: Sequence[Path], policies: Sequence[str] = (), assets: str | None = None) -> dict[Owner, Path]:
+def owners(places: Sequence[Path], policies: Sequence[str] = (),
+           assets: str | None = None) -> dict[PolicyOnAssets, Path]:
     """Whose records lie below `places`, and in which folders, without reading any. Raises what `gather` raises."""
-    found: dict[Owner, Path] = {}
+    found: dict[PolicyOnAssets, Path] = {}
     for place in places:
         for owner, folder in _owners(place):
             if found.setdefault(owner, folder) != folder:
                 raise OptionError(f"{owner} is both in {shown(found[owner])} and in {shown(folder)}: which one?\n"
-                                  f"  mend: name one of them, or make a table of each")
+                                  f"  fix: name one of them, or make a table of each")
     chosen = [owner for owner in found if (assets is None or owner.assets == assets) and _fits(owner.policy, policies)]
     for pattern in policies:
         if not any(fnmatchcase(owner.policy, pattern) for owner in found):
@@ -139,22 +140,22 @@ def owners(places: Sequence[Path], policies: Sequence[str] = (), assets: str | N
     return {owner: found[owner] for owner in chosen}
 
 
-def _owners(place: Path) -> Iterator[tuple[Owner, Path]]:
+def _owners(place: Path) -> Iterator[tuple[PolicyOnAssets, Path]]:
     """(owner, the folder of its task sets) below a place, whichever of the three levels it is."""
     here = place.resolve()
     for depth in (2, 1, 0):
         folders = {file.parent.parent for file in here.glob("*/" * (depth + 1) + "*.jsonl") if file.name != RUNS}
         if folders:
-            yield from sorted((Owner(folder.parent.name, folder.name), folder) for folder in folders)
+            yield from sorted((PolicyOnAssets(folder.parent.name, folder.name), folder) for folder in folders)
             return
     why = "holds no records" if place.is_dir() else "is no folder"
     raise StoreError(f"{shown(place)} {why}\n"
-                     f"  mend: vlabench run --policy P --suite S --results DIR, and name that folder")
+                     f"  fix: vlabench run --policy P --suite S --results DIR, and name that folder")
 
 
 def _read(
-    owner: Owner, folder: Path, conditions: Mapping[str, str] | None
-) -> tuple[list[Played], list[str], Origin]:
+    owner: PolicyOnAssets, folder: Path, conditions: Mapping[str, str] | None
+) -> tuple[list[EpisodeRow], list[str], Origin]:
     files = sorted(file for file in folder.glob("*/*.jsonl") if conditions is None or file.stem in conditions)
     lines = {file: _last_line(file) for file in files}
     last = sorted(((file.stem, line) for file, line in lines.items() if line),
@@ -164,7 +165,7 @@ def _read(
     version = str(last[-1][1].get("policy_digest", "")) if last else ""
     order = _order()
     task_sets = sorted({file.parent.name for file in files}, key=lambda name: (order.get(name, len(order)), name))
-    store, whole, played = Store(folder.parent.parent, owner.policy, owner.assets), Reading(), list[Played]()
+    store, whole, played = Store(folder.parent.parent, owner.policy, owner.assets), Reading(), list[EpisodeRow]()
     holds: dict[str, frozenset[str]] = {}
     versions: dict[str, set[str]] = {}
     old = superseded(digests, task_sets) if conditions is None else []
@@ -175,7 +176,7 @@ def _read(
             reading = store.read([task_set], {name: digest}, version)
             whole.ignored += reading.ignored
             whole.outdated += reading.outdated
-            played += map(Played.of, reading.records.values())
+            played += map(EpisodeRow.of, reading.records.values())
             drawn = next((record.realised for record in reading.records.values() if record.realised), None)
             holds |= {name: held(drawn)} if drawn else {}
             for record in reading.records.values():

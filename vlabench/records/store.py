@@ -32,9 +32,9 @@ FORMAT = 1
 """Of a line; raised when the fields of EpisodeRecord change their names or meaning."""
 WRITING = (
     "when writing; what was recorded before stays readable\n"
-    "  mend: make room or set the permissions there, or choose another folder with --results DIR"
+    "  fix: make room or set the permissions there, or choose another folder with --results DIR"
 )
-READING = "when reading\n  mend: set the permissions there, or choose another folder with --results DIR"
+READING = "when reading\n  fix: set the permissions there, or choose another folder with --results DIR"
 RUNS = "runs.jsonl"
 NAMED = 3
 """Conditions that a sentence names."""
@@ -123,7 +123,7 @@ class Store:
             except InUse as owner:
                 raise StoreError(
                     f"{shown(self.folder)}: {owner} is writing here\n"
-                    f"  mend: wait until it ends, or give this run a folder of its own with --results DIR"
+                    f"  fix: wait until it ends, or give this run a folder of its own with --results DIR"
                 ) from None
             yield Writer(self)
 
@@ -219,7 +219,7 @@ def _records(path: Path, ignored: Counter[str]) -> Iterator[EpisodeRecord]:
         if isinstance(written, int) and written > FORMAT:
             raise StoreError(
                 f"{shown(path)}, line {number}: format {written}, written by a later vlabench; this one reads up to "
-                f"format {FORMAT}\n  mend: upgrade vlabench, or choose another folder with --results DIR"
+                f"format {FORMAT}\n  fix: upgrade vlabench, or choose another folder with --results DIR"
             )
         if written != FORMAT or not _NEEDED <= content.keys() <= _FIELDS:
             ignored[f"written by another version of vlabench in {shown(path)}"] += 1
@@ -247,7 +247,7 @@ def content_of(path: Path) -> bytes:
         try:
             return parsing.content_of(path, MAX_FILE)
         except parsing.Unreadable as error:
-            raise StoreError(f"{shown(path)}: {error}\n  mend: remove it from the results folder") from None
+            raise StoreError(f"{shown(path)}: {error}\n  fix: remove it from the results folder") from None
 
 
 def _plain(value: Any) -> Any:

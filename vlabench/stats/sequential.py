@@ -1,4 +1,4 @@
-"""Looks at paired episodes as often as one likes: an anytime-valid test and confidence sequence of the difference.
+"""Paired episodes under continuous monitoring: an anytime-valid test and confidence sequence of the difference.
 
 Method: testing by betting (Waudby-Smith and Ramdas 2024, JRSS-B 86:1), with a mixture instead of a strategy. A pair's
 difference d is −1 (only the first succeeds), 0 or +1 (only the second). Against "the mean difference is m or less", a
@@ -103,7 +103,7 @@ def task_evalues(lost: npt.ArrayLike, gained: npt.ArrayLike) -> npt.NDArray[np.f
 class PairedSequence:
     """Takes one pair at a time, for a loop that stops as soon as the verdict is there.
 
-    margin: the loss that is put up with, a fraction. alpha: the error of each verdict. A verdict, once given, stands;
+    margin: the largest tolerated loss, a fraction. alpha: the error of each verdict. A verdict, once given, stands;
     so do p values, the smallest of all looks.
     """
 

@@ -29,5 +29,5 @@ def load(path: Path, device: str) -> dict[str, Any] | None:
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:  # a damaged archive may raise nearly anything
         raise DataError(f"{shown(path)}: not a checkpoint that can be read: {error}\n"
-                        f"  mend: remove it, and train from the start, or use another --out") from error
+                        f"  fix: remove it, and train from the start, or use another --out") from error
     return state

@@ -28,7 +28,7 @@ from vlabench.util.parsing import strict_json
 from vlabench.util.text import short
 
 if TYPE_CHECKING:
-    from vlabench.training.methods.base import Method, Workplace
+    from vlabench.training.methods.base import Method, TrainingContext
 
 FACTS = "training.json"
 
@@ -55,11 +55,11 @@ def train(policy: str, out: Path, *, data: Sequence[Path] = (), device: str = "a
     """
     card = load_policy(policy)
     method = method_of(card)
-    chosen, crew = choose_device(device), processes(workers)
+    chosen, pool = choose_device(device), processes(workers)
     from vlabench.training.curves import Curves
-    from vlabench.training.methods.base import Workplace
+    from vlabench.training.methods.base import TrainingContext
 
-    place = Workplace(out, card, chosen, crew, seed, Curves(out), display or Display(), tuple(data))
+    place = TrainingContext(out, card, chosen, pool, seed, Curves(out), display or Display(), tuple(data))
     with held(out):
         return _trained(method, place)
 
@@ -68,7 +68,7 @@ def method_of(card: PolicyCard) -> Method:
     """The training method that a card names, with its options. Raises CardError, UnknownName, PluginError."""
     if card.training is None:
         raise CardError(f"{shown(card.path)}: policy {card.name!r} has no [training]: nothing says how to train it\n"
-                        f"  mend: choose a policy that has an entry under `trained by` in vlabench list policies")
+                        f"  fix: choose a policy that has an entry under `trained by` in vlabench list policies")
     kind = find_method(card.training.method)
     try:
         options = kind.Options.model_validate_json(json.dumps(card.training.options))
@@ -77,7 +77,7 @@ def method_of(card: PolicyCard) -> Method:
     return kind(options)
 
 
-def _trained(method: Method, place: Workplace) -> Trained:
+def _trained(method: Method, place: TrainingContext) -> Trained:
     facts = _Facts(place.folder, place.card, place.seed, [str(path) for path in place.data])
     began = place.display.clock()
     try:
@@ -86,7 +86,7 @@ def _trained(method: Method, place: Workplace) -> Trained:
         if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
             raise
         raise DeviceError(f"out of memory on {place.device}: {str(error).splitlines()[0]}\n"
-                          f"  mend: a smaller `batch` in the card's training.options, or another --device") from error
+                          f"  fix: a smaller `batch` in the card's training.options, or another --device") from error
     finally:
         facts.spent(place.display.clock() - began)
     return _finish(place.folder, place.card, made, facts, method.data(place))
@@ -107,7 +107,7 @@ def choose_device(name: str) -> str:
     if kind not in ("cpu", "cuda"):
         raise OptionError(f"--device {name}: trainings run on cpu or cuda")
     if kind == "cuda" and not torch.cuda.is_available():
-        raise DeviceError(f"--device {name}: torch sees no GPU here\n  mend: --device cpu, or vlabench doctor")
+        raise DeviceError(f"--device {name}: torch sees no GPU here\n  fix: --device cpu, or vlabench doctor")
     return name
 
 
@@ -138,7 +138,7 @@ class _Facts:
         for key, value in mine.items():
             if self._facts.get(key) != value:
                 raise DataError(f"{shown(out)} holds another training: {key} was {self._facts.get(key)!r}, is {value!r}"
-                                f"\n  mend: --out another folder")
+                                f"\n  fix: --out another folder")
         self._count_killed()
         self._facts["runs"].append({**provenance.facts({"vlabench": __version__}), "seconds": 0.0})
         self._write()

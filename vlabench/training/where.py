@@ -44,8 +44,8 @@ def where(options: Placed, card: PolicyCard, start: PolicyCard | None) -> Where:
     name = options.simulator or policies[0].simulator or _only(card)
     kind = find_simulator(name)
     for each in policies:
-        mend = f"simulator = {each.simulator!r} in training.options, or a policy of {name!r} to train"
-        find.check_simulator(each, name, kind, mend)
+        fix = f"simulator = {each.simulator!r} in training.options, or a policy of {name!r} to train"
+        find.check_simulator(each, name, kind, fix)
     return Where(name, kind, options.assets or next(pack for pack in card.assets if pack in kind.packs))
 
 
@@ -53,5 +53,5 @@ def _only(card: PolicyCard) -> str:
     fit = simulators_for(card)
     if len(fit) > 1:
         raise CardError(f"{shown(card.path)}: nothing says in which simulator policy {card.name!r} is trained; it fits "
-                        f"{', '.join(fit)}\n  mend: simulator = {fit[0]!r} on the card")
+                        f"{', '.join(fit)}\n  fix: simulator = {fit[0]!r} on the card")
     return fit[0]

@@ -27,7 +27,7 @@ def write_arrays(path: Path, content: Mapping[str, Any], what: str) -> None:
 
 
 @contextlib.contextmanager
-def reading_arrays(path: Path, what: str, mend: str) -> Iterator[Mapping[str, npt.NDArray[Any]]]:
+def reading_arrays(path: Path, what: str, fix: str) -> Iterator[Mapping[str, npt.NDArray[Any]]]:
     """The arrays of an .npz, for the body to take what it needs.
 
     Raises StoreError for a file that is absent, or damaged, or lacks what the body asks of it, which calls it `what`.
@@ -38,7 +38,7 @@ def reading_arrays(path: Path, what: str, mend: str) -> Iterator[Mapping[str, np
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             yield stored
     except FileNotFoundError:
-        raise StoreError(f"{path}: there is no such {what}\n  mend: {mend}") from None
+        raise StoreError(f"{path}: there is no such {what}\n  fix: {fix}") from None
     except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile,
             zlib.error) as error:
         raise StoreError(f"{path}: not a {what} that can be read: {error}") from error

@@ -16,7 +16,7 @@ class Check:
     name: str
     works: bool
     found: str
-    mend: str = ""
+    fix: str = ""
     needed: bool = True
 
     @property
@@ -34,9 +34,9 @@ def tried(name: str, attempt: Callable[[], str], *, needed: bool = True) -> Chec
 
 
 def failed(name: str, error: VlabenchError, *, needed: bool = True) -> Check:
-    """An error's first line is what is wrong; what follows `mend:` is the command."""
+    """An error's first line is what is wrong; what follows `fix:` is the command."""
     found, _, rest = str(error).partition("\n")
-    return Check(name, False, found, rest.strip().removeprefix("mend: "), needed)
+    return Check(name, False, found, rest.strip().removeprefix("fix: "), needed)
 
 
 def extra(name: str, packages: Sequence[str], *, needed: bool) -> Check:

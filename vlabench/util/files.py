@@ -96,7 +96,7 @@ def held(folder: Path) -> Iterator[None]:
             stack.enter_context(locked(folder))
         except InUse as owner:
             raise DataError(f"{shown(folder)}: {owner} is at work here\n"
-                            f"  mend: wait until it ends, or name another folder with --out DIR") from None
+                            f"  fix: wait until it ends, or name another folder with --out DIR") from None
         except OSError as error:
             raise DataError(f"{shown(folder)}: cannot be written: {error.strerror or error}") from error
         yield

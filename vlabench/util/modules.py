@@ -46,12 +46,12 @@ def _check_free(top: str, spec: ModuleSpec, folder: Path) -> None:
     used = files[top]
     if top in sys.modules and used != Path(spec.origin or "").resolve():
         raise PluginError(f"two modules are called {top!r}: {spec.origin} and {used or 'one of Python itself'}\n"
-                          f"  mend: rename the one beside the card")
+                          f"  fix: rename the one beside the card")
     for module, file in files.items():
         elsewhere = file and any(home in file.parents for home in _homes if home != folder)
         if elsewhere and (folder / f"{module}.py").is_file():
             raise PluginError(f"two modules are called {module!r}: {folder / module}.py and {file}\n"
-                              f"  mend: rename one, or give each policy a process of its own")
+                              f"  fix: rename one, or give each policy a process of its own")
 
 
 def _file(module: str) -> Path | None:

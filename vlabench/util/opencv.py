@@ -1,4 +1,4 @@
-"""Whether OpenCV can be imported here, and how to mend it where it cannot."""
+"""Whether OpenCV can be imported here, and how to fix it where it cannot."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from vlabench.errors import RenderingError
 
 
 def check_opencv() -> None:
-    """Import OpenCV (0.1 s) or say how to mend it. Raises RenderingError."""
+    """Import OpenCV (0.1 s) or say how to fix it. Raises RenderingError."""
     try:
         import cv2  # noqa: F401
     except ImportError as error:  # mostly: the package is there, but a library of the system that it needs is not
@@ -18,7 +18,7 @@ def check_opencv() -> None:
             version = ""
         raise RenderingError(
             f"OpenCV, which changes the pictures, cannot start: {error}\n"
-            "  mend: sudo apt-get install -y libgl1 libglib2.0-0\n"
+            "  fix: sudo apt-get install -y libgl1 libglib2.0-0\n"
             "  or, without administrator rights: pip install --force-reinstall --no-deps "
             f"opencv-python-headless{version}"
         ) from error

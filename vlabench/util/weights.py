@@ -74,7 +74,7 @@ def _files(folder: Path) -> dict[str, Path]:
                 found[path.relative_to(folder).as_posix()] = path
             else:
                 raise CardError(f"{shown(path)}: {_why(path)}, which weights must not hold\n"
-                                f"  mend: remove it, or name another file or folder as weights.path")
+                                f"  fix: remove it, or name another file or folder as weights.path")
     if not found:
         raise CardError(f"{shown(folder)}: a folder of weights without files")
     return dict(sorted(found.items(), key=lambda item: os.fsencode(item[0])))

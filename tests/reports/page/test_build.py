@@ -75,7 +75,7 @@ def test_what_comes_from_files_is_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("out", "choice", "kind", "message"), [
-    ("folder", {}, OptionError, "folder: is a folder\n  mend: --out .*folder/report.html"),
+    ("folder", {}, OptionError, "folder: is a folder\n  fix: --out .*folder/report.html"),
     ("page.pdf", {}, OptionError, "page.pdf: a report is written as .html or .htm"),
     ("no/page.html", {}, OptionError, "there is no folder .*no"),
     ("page.html", {"episodes": -1}, OptionError, "--episodes -1: must be in 0 … 20"),
@@ -99,9 +99,9 @@ def test_other_records_than_a_page_can_hold(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(build, "_content", None)
     mixed = write_records(tmp_path / "mixed", [*episodes("kitchen/0", "clean", "s"),
                                                *episodes("kitchen/0", "clean", "s", assets="official")])
-    with pytest.raises(OptionError, match="on official and on primitive assets, .*\n  mend: --assets primitive"):
+    with pytest.raises(OptionError, match="on official and on primitive assets, .*\n  fix: --assets primitive"):
         write([mixed], tmp_path / "p.html", QUIET)
-    with pytest.raises(StoreError, match="holds no records\n  mend: vlabench run"):
+    with pytest.raises(StoreError, match="holds no records\n  fix: vlabench run"):
         write([tmp_path / "mixed" / "random" / "primitive" / "kitchen"], tmp_path / "p.html", QUIET)
     failed = write_records(tmp_path / "failed", episodes("kitchen/0", "clean", "ee"))
     with pytest.raises(OptionError, match="no episode with an outcome is left"):
@@ -116,7 +116,7 @@ def test_a_place_that_cannot_be_written_to(results: Path, tmp_path: Path, monkey
         raise PermissionError(13, "Permission denied", str(dir))
 
     monkeypatch.setattr("tempfile.TemporaryFile", refuse)
-    with pytest.raises(StoreError, match="cannot write .*p.html: Permission denied\n  mend: name another file"):
+    with pytest.raises(StoreError, match="cannot write .*p.html: Permission denied\n  fix: name another file"):
         write([results], tmp_path / "p.html", QUIET)
 
 

@@ -38,10 +38,10 @@ def test_a_picture_every_few_steps(replan: int) -> None:
     shown = [0]
     while later := [step for step in looks if step >= shown[-1] + EVERY]:
         shown.append(later[0])
-    assert len(frames.kept) == len(shown) > 1
-    assert all(frame.shape == (16, 32, 3) and frame.dtype == np.uint8 for frame in frames.kept)
+    assert len(frames.result) == len(shown) > 1
+    assert all(frame.shape == (16, 32, 3) and frame.dtype == np.uint8 for frame in frames.result)
     by = played.realised["toy_dark"]["by"]
-    assert frames.kept[0].max() == int(255 * by)
+    assert frames.result[0].max() == int(255 * by)
 
 
 @pytest.mark.usefixtures("toy_plugin")
@@ -51,9 +51,9 @@ def test_recorded_episodes_are_done_again_each_by_its_own_actions(tmp_path: Path
         seeker = Seeker(noise=0.5 + number)
         recorder = ActionRecorder(seeker, 3)
         ends.append(playing(seeker, spec, recorder))
-        assert recorder.kept is not None
+        assert recorder.result is not None
         kept.append(tmp_path / f"{number}.npz")
-        recorder.kept.save(kept[-1])
+        recorder.result.save(kept[-1])
     assert ends[0].state != ends[1].state
     policy = again_from(kept)
     assert isinstance(policy, Again)

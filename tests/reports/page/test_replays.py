@@ -148,7 +148,7 @@ def test_a_recording_with_another_look_is_not_used(toy_results: Path, tmp_path: 
 
 
 def test_nothing_asked_for_is_nothing_played(toy_results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "Crew", None)
+    monkeypatch.setattr(module, "WorkerPool", None)
     found = made(toy_results, episodes=0)
     assert (found.films, found.looks, found.notes) == ((), (), ()) and found.instructions
     task = Toy("plain").tasks("toy_points")[1]

@@ -82,7 +82,7 @@ def test_policies_are_drawn_on_common_episodes(results: Path, tmp_path: Path) ->
     data = plots.load([write_records(tmp_path, odd)])
     assert [len(side.outcomes["clean", "kitchen"]) for side in data.sides] == [2, 2]
     write_records(tmp_path, episodes("kitchen/0", "clean", "s", policy="other", seed=3))
-    with pytest.raises(OptionError, match=r"without other \(1 episode\): 2 episodes in common\n  mend: --policies"):
+    with pytest.raises(OptionError, match=r"without other \(1 episode\): 2 episodes in common\n  fix: --policies"):
         plots.load([tmp_path])
 
 

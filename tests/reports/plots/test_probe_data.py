@@ -127,7 +127,7 @@ def test_policies_are_compared_on_what_all_of_them_played(tmp_path: Path) -> Non
         gather([one, two], ["fogg"])
     with pytest.raises(OptionError, match="another file is of hero on plain, too"):
         gather([one, one])
-    with pytest.raises(OptionError, match="no probe is named\n  mend: vlabench probe"):
+    with pytest.raises(OptionError, match="no probe is named\n  fix: vlabench probe"):
         gather([])
     probe([trace(index=7)], policy="other").save(two)
     with pytest.raises(OptionError, match="the probes have no episode in common"):
@@ -135,5 +135,5 @@ def test_policies_are_compared_on_what_all_of_them_played(tmp_path: Path) -> Non
 
 
 def test_a_policy_without_embedding_has_no_twins() -> None:
-    with pytest.raises(UnsupportedError, match="policy 'hero' has no embedding .*\n  mend: vlabench plot actions"):
+    with pytest.raises(UnsupportedError, match="policy 'hero' has no embedding .*\n  fix: vlabench plot actions"):
         moved(probe([blind()]))

@@ -139,7 +139,7 @@ def test_a_table_of_nothing_is_refused_with_the_reason(tmp_path: Path) -> None:
     assert str(caught.value).splitlines() == [
         "no episode of suite 'libero-joint' is on record as it is played now",
         "  hero on primitive: 2 records left out: condition 'joint' had other parameters then, or the simulator an "
-        "earlier protocol", "  mend: vlabench run --policy P --suite S plays them"]
+        "earlier protocol", "  fix: vlabench run --policy P --suite S plays them"]
 
 
 def test_missing_task_sets_leave_averages_empty_unless_partial_is_asked_for(tmp_path: Path) -> None:
@@ -275,7 +275,7 @@ def test_a_policy_on_another_task_set_blanks_no_other(tmp_path: Path) -> None:
         ("all task sets", "stray"): [60.0, None]}
     alone = make([results], Choice(policies=["hero", "rival"]))
     assert "Over kitchen." in alone.notes and not any("not the same" in note for note in alone.notes)
-    with pytest.raises(OptionError, match=r"no task set that all policies have played\n  mend: leave --partial out"):
+    with pytest.raises(OptionError, match=r"no task set that all policies have played\n  fix: leave --partial out"):
         make([results], Choice(partial=True))
 
 
@@ -305,7 +305,7 @@ def test_versus_differences_stand_on_all_pairs_with_that_policy(tmp_path: Path) 
 def test_versus_a_policy_of_old_records_says_so(tmp_path: Path) -> None:
     results = write_records(tmp_path, [*played("hero", HERO), *episodes(
         "libero_goal/0", "shift", "ss", policy="old", condition_digest="older")])
-    with pytest.raises(OptionError, match=r"old has no outcome here.*\n  old on primitive: .*\n  mend: vlabench run"):
+    with pytest.raises(OptionError, match=r"old has no outcome here.*\n  old on primitive: .*\n  fix: vlabench run"):
         make([results], Choice(suite="libero-observation", versus="old"))
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests.factories import episodes, record
 from tests.reports.tables.conftest import agresti_coull
 from vlabench.errors import OptionError
-from vlabench.records.read import Gathered, Origin, Owner, Played
+from vlabench.records.read import EpisodeRow, Loaded, Origin, PolicyOnAssets
 from vlabench.reports.tables.outcomes import Side
 from vlabench.reports.tables.paired import block, drop, engines, mean_rate, rate, sides
 from vlabench.types import EpisodeRecord
@@ -20,19 +20,19 @@ from vlabench.types import EpisodeRecord
 LEAF = ("clean", "kitchen")
 
 
-def gathered(*records: EpisodeRecord) -> Gathered:
-    owners = sorted({Owner(each.policy, each.assets) for each in records})
-    return Gathered({owner: [Played.of(each) for each in records if (each.policy, each.assets) == owner]
+def loaded(*records: EpisodeRecord) -> Loaded:
+    owners = sorted({PolicyOnAssets(each.policy, each.assets) for each in records})
+    return Loaded({owner: [EpisodeRow.of(each) for each in records if (each.policy, each.assets) == owner]
                      for owner in owners}, ())  # fmt: skip
 
 
 def side(*records: EpisodeRecord) -> Side:
-    ((found,), _) = sides(gathered(*records))
+    ((found,), _) = sides(loaded(*records))
     return found
 
 
 def test_policies_have_their_own_episodes_unless_they_are_to_be_compared() -> None:
-    both = gathered(*episodes("kitchen/0", "clean", "ssfse", policy="hero"),
+    both = loaded(*episodes("kitchen/0", "clean", "ssfse", policy="hero"),
                     *episodes("kitchen/0", "clean", "fs-ss", policy="rival"))  # fmt: skip
     (hero, rival), notes = sides(both)
     assert [list(each.outcomes[LEAF].values()) for each in (hero, rival)] == [
@@ -50,7 +50,7 @@ def test_policies_have_their_own_episodes_unless_they_are_to_be_compared() -> No
 
 
 def test_packs_and_absent_conditions_do_not_cut_each_other() -> None:
-    (hero, rival, away), notes = sides(gathered(
+    (hero, rival, away), notes = sides(loaded(
         *episodes("kitchen/0", "clean", "ss", policy="hero"), *episodes("kitchen/0", "clean", "s", assets="official"),
         *episodes("kitchen/0", "joint", "fff", policy="rival"), *episodes("garage/0", "clean", "s", policy="rival"),
     ), together=True)  # fmt: skip
@@ -67,20 +67,20 @@ def test_the_policy_that_leaves_nothing_in_common_is_named() -> None:
               *episodes("kitchen/0", "clean", "ss", policy="rival"),
               *episodes("kitchen/0", "clean", "sss", policy="stranger", seed=1)]  # fmt: skip
     with pytest.raises(OptionError) as caught:
-        sides(gathered(*played), together=True)
+        sides(loaded(*played), together=True)
     assert str(caught.value) == (
         "no episode of hero, rival, stranger on primitive assets is left that all policies there have an outcome for; "
-        "without stranger (3 episodes): 2 episodes in common\n  mend: --policies hero,rival")
-    assert len(sides(gathered(*played))[0]) == 3
+        "without stranger (3 episodes): 2 episodes in common\n  fix: --policies hero,rival")
+    assert len(sides(loaded(*played))[0]) == 3
     assert "without rival (2 episodes): 3 episodes in common" in str(pytest.raises(
-        OptionError, sides, gathered(*played[4:]), together=True).value)
+        OptionError, sides, loaded(*played[4:]), together=True).value)
 
 
 def test_a_condition_without_a_common_episode_is_named() -> None:
     records = [each for policy, far in (("hero", "ss--"), ("rival", "--ss"))
                for name, letters in (("clean", "ss"), ("far", far))
                for each in episodes("kitchen/0", name, letters, policy=policy)]
-    both, notes = sides(gathered(*records), together=True)
+    both, notes = sides(loaded(*records), together=True)
     assert [each.conditions for each in both] == [["clean"], ["clean"]]
     assert notes[-1] == ("No episode in common, and so no figure; in brackets who has to be left out for one: "
                          "far on kitchen (hero or rival).")
@@ -88,7 +88,7 @@ def test_a_condition_without_a_common_episode_is_named() -> None:
 
 def test_figures_know_whether_they_stand_on_the_same_episodes_but_for_errors() -> None:
     made = {"hero": "ssss", "broken": "fsse", "short": "sss", "late": "-ssss"}
-    found, _ = sides(gathered(*(each for policy, letters in made.items()
+    found, _ = sides(loaded(*(each for policy, letters in made.items()
                                 for each in episodes("kitchen/0", "clean", letters, policy=policy))))
     stands = {side.owner.policy: cell.played for side in found if (cell := rate(side, [LEAF]))}
     assert stands["hero"] == stands["broken"] and len(set(stands.values())) == 3
@@ -98,7 +98,7 @@ def test_versions_of_the_physics_are_told_where_they_differ() -> None:
     def origin(*versions: str) -> Origin:
         return Origin(Path("/nowhere/x/y"), "p", {}, {"mujoco": versions})
 
-    played = gathered(*(record(policy=policy, assets=assets) for policy in ("hero", "rival")
+    played = loaded(*(record(policy=policy, assets=assets) for policy in ("hero", "rival")
                         for assets in ("primitive", "official")))  # fmt: skip
     owners = sorted(played.records)
     mixed = [origin("3.3.0"), origin("3.3.0", "3.8.1"), origin("3.3.0"), origin("3.8.1")]
@@ -112,8 +112,8 @@ def test_versions_of_the_physics_are_told_where_they_differ() -> None:
 
 def test_success_at_the_end_is_another_outcome() -> None:
     fell = record(index=1, success_at_end=False)
-    (once,), _ = sides(gathered(record(), fell))
-    (at_end,), _ = sides(gathered(record(), fell), counts="end")
+    (once,), _ = sides(loaded(record(), fell))
+    (at_end,), _ = sides(loaded(record(), fell), counts="end")
     found = [list(each.outcomes["clean", "kitchen"].values()) for each in (once, at_end)]
     assert found == [[True, True], [True, False]]
 
@@ -146,7 +146,7 @@ def test_tasks_weigh_the_same_and_conditions_of_an_episode_count_once() -> None:
 
 
 def test_one_task_says_nothing_about_tasks_like_it() -> None:
-    ((alone,), _) = sides(gathered(*episodes("kitchen/0", "clean", "sf")), tasks_as="sample")
+    ((alone,), _) = sides(loaded(*episodes("kitchen/0", "clean", "sf")), tasks_as="sample")
     found = rate(alone, [LEAF])
     assert found is not None and found.value == 0.5 and math.isnan(found.low) and math.isnan(found.high)
 
@@ -171,7 +171,7 @@ def test_a_block_has_all_episodes_and_says_which_outcomes_are_missing() -> None:
 
 def test_the_mean_of_trainings_has_their_spread_beside_the_interval_over_episodes() -> None:
     """Three of four, and two of four: 62.5 ± 17.7; the scores of the episodes are 1, 1, ½, 0."""
-    found, _ = sides(gathered(*episodes("kitchen/0", "clean", "sssf", policy="a"),
+    found, _ = sides(loaded(*episodes("kitchen/0", "clean", "sssf", policy="a"),
                               *episodes("kitchen/0", "clean", "ssff", policy="b")))  # fmt: skip
     cell = mean_rate(found, [LEAF])
     assert cell is not None and cell.value == 0.625 and cell.spread == pytest.approx(0.25 / math.sqrt(2))
@@ -185,16 +185,16 @@ def test_those_who_empty_a_condition_are_named() -> None:
     far = {"hero": "ss--", "rival": "sf--", "stranger": "--ss"}
     records = [each for policy, letters in far.items() for name, outcomes in (("clean", "ss"), ("far", letters))
                for each in episodes("kitchen/0", name, outcomes, policy=policy)]
-    assert "far on kitchen (stranger)." in sides(gathered(*records), together=True)[1][-1]
+    assert "far on kitchen (stranger)." in sides(loaded(*records), together=True)[1][-1]
     more = [*records, *episodes("kitchen/0", "clean", "ss", policy="far-off"),
             *episodes("kitchen/0", "far", "----s", policy="far-off")]
-    note = sides(gathered(*more), together=True)[1][-1]
+    note = sides(loaded(*more), together=True)[1][-1]
     assert "far on kitchen (" in note and " and " in note.split("(")[1] and "stranger" in note and "far-off" in note
 
 
 def test_versus_cuts_each_to_what_it_shares_with_one_policy() -> None:
     made = {"base": "ssss", "long": "sfssss", "short": "s", "late": "---fs"}
-    found, notes = sides(gathered(*(each for policy, letters in made.items()
+    found, notes = sides(loaded(*(each for policy, letters in made.items()
                                     for each in episodes("kitchen/0", "clean", letters, policy=policy))), versus="base")
     assert {each.owner.policy: [index for _, index, _ in each.outcomes[LEAF]] for each in found} == {
         "base": [0, 1, 2, 3], "long": [0, 1, 2, 3], "short": [0], "late": [3]}
@@ -210,27 +210,27 @@ def test_versus_tells_which_condition_a_policy_does_not_share() -> None:
             ("hero", "kitchen/0", "far", "--ss"), ("hero", "attic/0", "clean", "s"),
             ("whole", "kitchen/0", "clean", "ss")]
     records = [each for policy, task, name, letters in made for each in episodes(task, name, letters, policy=policy)]
-    _, notes = sides(gathered(*records), versus="base")
+    _, notes = sides(loaded(*records), versus="base")
     assert notes[1:] == ["No episode shared with base, and so no figure: hero under far, clean on attic."]
 
 
 @pytest.mark.parametrize(("records", "said"), [
     ([*episodes("kitchen/0", "clean", "ee", policy="base"), *episodes("kitchen/0", "clean", "ss", policy="hero")],
      "--versus base: base has no outcome here, and nothing to compare with\n  base on primitive: 2 episodes ended in "
-     "errors\n  mend: vlabench run --policy base --suite S plays them; or name another policy with --versus"),
+     "errors\n  fix: vlabench run --policy base --suite S plays them; or name another policy with --versus"),
     ([*episodes("kitchen/0", "clean", "ss", policy="base"), *episodes("kitchen/0", "clean", "ss", policy="hero"),
       *episodes("kitchen/0", "clean", "ss", policy="other", seed=1)],
      "--versus base: no episode that base has an outcome for is on record of other on primitive\n"
-     "  mend: --policies base,hero"),
+     "  fix: --policies base,hero"),
     ([*episodes("kitchen/0", "clean", "ss", policy="base"), *episodes("kitchen/0", "clean", "ss", policy="hero"),
       *episodes("kitchen/0", "clean", "ss", policy="hero", assets="official")],
      "--versus base: no episode that base has an outcome for is on record of hero on official\n"
-     "  mend: --assets primitive"),
+     "  fix: --assets primitive"),
     ([*episodes("kitchen/0", "clean", "ss", policy="base"), *episodes("garage/0", "clean", "ss", policy="hero")],
      "--versus base: no episode that base has an outcome for is on record of hero on primitive\n"
-     "  mend: name another policy with --versus"),
+     "  fix: name another policy with --versus"),
 ])  # fmt: skip
 def test_versus_nothing_is_explained(records: list[EpisodeRecord], said: str) -> None:
     with pytest.raises(OptionError) as caught:
-        sides(gathered(*records), versus="base")
+        sides(loaded(*records), versus="base")
     assert str(caught.value) == said

@@ -1,4 +1,4 @@
-"""What LIBERO is found to need, and what mends each thing that is missing."""
+"""What LIBERO is found to need, and what fixes each thing that is missing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vlabench.util.diagnosis import Check
 def test_a_mujoco_whose_last_bits_differ_is_pointed_out(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.metadata, "version", lambda name: version)
     (check,) = diagnosis._mujoco()
-    assert check.mark == "absent" and "before 3.3.6" in check.found and "mujoco>=3.3.6,<3.4" in check.mend
+    assert check.mark == "absent" and "before 3.3.6" in check.found and "mujoco>=3.3.6,<3.4" in check.fix
 
 
 @pytest.mark.parametrize(("version", "mark"), [("3.3.7", "ok"), ("3.3.6", "ok"), ("3.8.1", "absent")])
@@ -23,7 +23,7 @@ def test_a_mujoco_that_changes_a_task_is_pointed_out(version: str, mark: str, mo
     monkeypatch.setattr(importlib.metadata, "version", lambda name: version)
     (check,) = diagnosis._mujoco()
     assert check.mark == mark and version in check.found
-    assert ("libero_spatial/5" in check.found, "mujoco>=3.3.6,<3.4" in check.mend) == (mark == "absent",) * 2
+    assert ("libero_spatial/5" in check.found, "mujoco>=3.3.6,<3.4" in check.fix) == (mark == "absent",) * 2
 
 
 def test_a_real_picture_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +35,7 @@ def test_a_real_picture_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diagnosis, "_DRAW", "import os; os.abort()")
     assert "exit status -6" in diagnosis._drawing().found
     monkeypatch.setattr(gl, "loads", lambda backend: False)
-    assert diagnosis._drawing().mend == gl.INSTALL and not diagnosis._drawing().works
+    assert diagnosis._drawing().fix == gl.INSTALL and not diagnosis._drawing().works
 
 
 @pytest.mark.slow
@@ -57,4 +57,4 @@ def test_the_official_assets_are_named_with_their_copy_or_how_to_get_them(monkey
     monkeypatch.undo()
     monkeypatch.setenv("VLABENCH_ASSETS", str(tmp_path))
     check = diagnosis._assets()[1]
-    assert check.mark == "absent" and check.mend.endswith("run vlabench assets fetch libero")
+    assert check.mark == "absent" and check.fix.endswith("run vlabench assets fetch libero")

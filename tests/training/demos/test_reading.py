@@ -98,13 +98,13 @@ FAULTS: dict[str, tuple[Change, str]] = {
     "words": (stored(lambda old: np.full(old.shape, b"left"), "actions"), r"actions is .*needed are numbers"),
     "six": (stored(lambda old: old[:, :6], "actions"), r"\[12, 6\], needed are numbers \['T', 7\]"),
     "nothing": (stored(lambda old: old[:0], "actions"), "no frames in it"),
-    "floats": (stored(lambda old: old[:] / 255.0, PICTURES), r"is float64 .* 16, 3\].*\n  mend: .*uint8, 0 … 255"),
+    "floats": (stored(lambda old: old[:] / 255.0, PICTURES), r"is float64 .* 16, 3\].*\n  fix: .*uint8, 0 … 255"),
     "channels": (stored(lambda old: old[:].transpose(0, 3, 1, 2), PICTURES), r"\[12, 3, 16, 16\], .*: channels last"),
-    "size": (stored(lambda old: old[:].repeat(2, 1).repeat(2, 2), PICTURES), r"32, 32, 3\].*\n  mend: .*16 × 16 "),
+    "size": (stored(lambda old: old[:].repeat(2, 1).repeat(2, 2), PICTURES), r"32, 32, 3\].*\n  fix: .*16 × 16 "),
     "short": (stored(lambda old: old[:7], PICTURES),
-              r"is uint8 \[7, 16, 16, 3\], needed is uint8 \[12, .*\n  mend: .*each of the 12"),
+              r"is uint8 \[7, 16, 16, 3\], needed is uint8 \[12, .*\n  fix: .*each of the 12"),
     "four channels": (stored(lambda old: old[:][..., [0, 1, 2, 2]], PICTURES),
-              r"16, 16, 4\].*\n  mend: three channels"),
+              r"16, 16, 4\].*\n  fix: three channels"),
     "absent": (lambda file: file.pop(f"data/demo_1/{PICTURES}"), f"not LIBERO's layout .*, or damaged: {PICTURES}"),
 }
 
@@ -174,12 +174,12 @@ def test_attributes_can_be_taken_from_libero_s_own_file(path: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize(("name", "told"), [
-    ("goal_demo.h5", "files that end in .h5\n  mend: give them the ending .hdf5"),
+    ("goal_demo.h5", "files that end in .h5\n  fix: give them the ending .hdf5"),
     ("data/chunk-000/episode_000000.parquet", "a LeRobot data set"),
     ("meta/info.json", "a LeRobot data set"),
     ("1.0.0/libero_goal-train.tfrecord-00000-of-00016", "an RLDS data set"),
-    ("libero_goal.zip", "a packed archive\n  mend: unpack it"),
-    ("notes.txt", "mend: vlabench demos"),
+    ("libero_goal.zip", "a packed archive\n  fix: unpack it"),
+    ("notes.txt", "fix: vlabench demos"),
 ])
 def test_folders_of_another_kind_are_named(name: str, told: str, tmp_path: Path) -> None:
     (tmp_path / "given" / name).parent.mkdir(parents=True)

@@ -367,7 +367,7 @@ def test_a_trial_that_fails_costs_no_more_than_itself(card: Card, tmp_path: Path
     monkeypatch.setattr(_online, "trial", broken)
     monkeypatch.setattr(Alone, "rest", lambda self: rested.append(len(self.specs)))
     trained(card("rloo", **{**RLOO, "iterations": 2, "trial": 1, "trial_every": 1}), tmp_path / "out")
-    assert rested == [0, 0]  # two crews at once would need the memory of both
+    assert rested == [0, 0]  # two pools at once would need the memory of both
     series = Curves(tmp_path / "out").series()
     assert len(series["success"][1]) == 2 and not [name for name in series if name.startswith("trial")]
 
@@ -379,7 +379,7 @@ def test_the_horizon_ends_rollouts_early_and_trials_as_ever(card: Card, tmp_path
     limits: list[int] = []
     credit = Rloo.credit
 
-    def watched(self: Rloo, course: _online.Course, groups: Sequence[Group]) -> Samples:
+    def watched(self: Rloo, course: _online.TrainingRun, groups: Sequence[Group]) -> Samples:
         rollouts.extend(each for group in groups for each in group.rollouts)
         return credit(self, course, groups)
 

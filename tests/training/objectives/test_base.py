@@ -88,12 +88,12 @@ def test_what_cannot_be_summed_is_refused_before_the_first_step(card: Card, tmp_
 
 @pytest.mark.parametrize(("method", "options", "told"), [
     ("rloo", {"jacobian": {}, "objectives": {"jacobian": {}}},
-     "two terms of the loss are called 'jacobian': objectives.jacobian, and of the method's own `jacobian`\n  mend: "),
+     "two terms of the loss are called 'jacobian': objectives.jacobian, and of the method's own `jacobian`\n  fix: "),
     ("rloo", {"smoothness": 0.1, "objectives": {"smoothness": {}}}, "objectives.smoothness, and .* own `smoothness`"),
     ("rloo", {"consistency": {}, "noise": {"observation": 0.5}, "objectives": {"consistency": {}}}, "`consistency`"),
     ("ppo", {"objectives": {"value": {}}}, "objectives.value, and of the method's own `value`"),
     ("sft", {"rounds": ROUND, "objectives": {"locating": {}}}, "objectives.locating, and .* own `points` and `pixels`"),
-    ("rloo", {"objectives": {"value": {}}}, "needs returns in a batch, .*\n  mend: leave it out, or method = 'ppo'$"),
+    ("rloo", {"objectives": {"value": {}}}, "needs returns in a batch, .*\n  fix: leave it out, or method = 'ppo'$"),
     ("sft", {"rounds": ROUND, "objectives": {"value": {}}}, "needs returns in a batch.* pixels, points\n.* 'ppo'$"),
     ("rloo", {"objectives": {"judged": {}}}, "'judged' trains a critic, which this method has no rate for\n.*'ppo'"),
     ("sft", {"rounds": ROUND, "objectives": {"consistency": {}}}, "needs wanted in a batch.*\n.* 'ppo' . 'rloo'$"),
@@ -134,7 +134,7 @@ def test_what_cloning_cannot_begin_with_is_refused(card: Card, tmp_path: Path) -
     data = lamps(tmp_path / "lamps")
     path = card("sft", rounds=ROUND)
     Path(path).write_text("\n".join(line for line in Path(path).read_text().splitlines() if "init =" not in line))
-    with pytest.raises(CardError, match="Gauss cannot begin from nothing\n  mend: `init`"):
+    with pytest.raises(CardError, match="Gauss cannot begin from nothing\n  fix: `init`"):
         trained(path, tmp_path / "nothing", data=[data])
     with pytest.raises(OptionError, match="no expert of 'switch' to collect demonstrations from"):
         trained(path, tmp_path / "alone")

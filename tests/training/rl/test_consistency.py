@@ -131,5 +131,5 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "looks-1.npz"
     for content in (path.read_bytes()[:-400], b"", b"no archive"):
         path.write_bytes(content)
-        with pytest.raises(DataError, match=r"looks-1.npz: looks of this training that cannot be read: .*\n  mend: "):
+        with pytest.raises(DataError, match=r"looks-1.npz: looks of this training that cannot be read: .*\n  fix: "):
             Memory(tmp_path, 100).add(2, kept(100))

@@ -121,7 +121,7 @@ def test_sub_goals_come_from_demonstrations_turned_as_policies_see_them(tmp_path
     assert np.array_equal(goals.postures, one.told["joints"][frames])
     assert np.array_equal(goals.pictures["wrist"], one.frames["wrist"][frames])
     assert np.array_equal(goals.first["agentview"], one.frames["agentview"][0])
-    with pytest.raises(DataError, match="none of absent\n  mend: vlabench demos"):
+    with pytest.raises(DataError, match="none of absent\n  fix: vlabench demos"):
         rewards.load([tmp_path], [TASK.name, "absent"], 16, "libero")
     with pytest.raises(DataError, match=r"needed is uint8 \[20, 32, 32, 3\]"):
         rewards.load([tmp_path], [TASK.name], 32, "libero")

@@ -198,7 +198,7 @@ def test_a_worker_that_dies_costs_its_episode_and_no_more(start: PolicyCard, mon
     found = collected(start, specs(4), notes)
     assert [spec.index for spec in found] == [0, 2, 3]
     assert any("left out: WorkerDied" in note for note in notes)
-    monkeypatch.setattr("vlabench.training.rl.rollouts.Crew", Alone)
+    monkeypatch.setattr("vlabench.training.rl.rollouts.WorkerPool", Alone)
     monkeypatch.setenv("SWITCH_MISCHIEF", "[]")
     for spec, rollout in collected(start, [each for each in specs(4) if each.index != 1]).items():
         assert np.array_equal(rollout.actions, found[spec].actions)
@@ -236,7 +236,7 @@ def test_workers_that_take_new_weights_play_what_fresh_ones_would(start: PolicyC
         assert started[0].dead
         second |= collector.play(todo[2:], Progress())
     assert list(second) == [todo[0], todo[1], todo[3]] and len(started) == 3
-    monkeypatch.setattr("vlabench.training.rl.rollouts.Crew", Alone)
+    monkeypatch.setattr("vlabench.training.rl.rollouts.WorkerPool", Alone)
     content = (later / "gauss.safetensors").read_bytes()
     start.path.with_name("start.safetensors").write_bytes(content)
     renewed = PolicyCard.model_validate({**sampling(start).model_dump(), "weights": Weights(

@@ -80,7 +80,7 @@ def _check_records(places: Sequence[Path], choice: Choice) -> None:
     packs = sorted({owner.assets for owner in found})
     if len(packs) > 1:
         raise OptionError(f"the records are on {' and on '.join(packs)} assets, which share no page: the pictures are "
-                          f"others there\n  mend: --assets {packs[-1]}")
+                          f"others there\n  fix: --assets {packs[-1]}")
     names = {owner.policy for owner in found}
     if choice.versus and choice.versus not in names:
         raise UnknownName("policy", choice.versus, names, where="--versus")
@@ -89,9 +89,9 @@ def _check_records(places: Sequence[Path], choice: Choice) -> None:
 def _check_target(out: Path) -> None:
     """Raises OptionError for a name that is no page's, StoreError if nothing can be written there."""
     if out.is_dir():
-        raise OptionError(f"--out {out}: is a folder\n  mend: --out {out / 'report.html'}")
+        raise OptionError(f"--out {out}: is a folder\n  fix: --out {out / 'report.html'}")
     if out.suffix.lower() not in SUFFIXES:
-        raise OptionError(f"--out {out}: a report is written as {' or '.join(SUFFIXES)}\n  mend: --out report.html")
+        raise OptionError(f"--out {out}: a report is written as {' or '.join(SUFFIXES)}\n  fix: --out report.html")
     if not out.absolute().parent.is_dir():
         raise OptionError(f"--out {out}: there is no folder {out.absolute().parent}")
     with _explained(out), tempfile.TemporaryFile(dir=out.absolute().parent):
@@ -105,7 +105,7 @@ def _explained(out: Path) -> Iterator[None]:
         yield
     except OSError as error:
         why = error.strerror or error
-        raise StoreError(f"cannot write {out}: {why}\n  mend: name another file with --out") from error
+        raise StoreError(f"cannot write {out}: {why}\n  fix: name another file with --out") from error
 
 
 def _ordered(data: Data, versus: str | None) -> Data:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vlabench.adapters.base import Policy
-from vlabench.episode.listening import Bools, Keeper
+from vlabench.episode.listening import Bools, EpisodeCollector
 from vlabench.episode.recording import Recording, Replayed
 from vlabench.seeding import Draws
 from vlabench.types import Decision, EpisodeSpec, Identity, Image, Observation
@@ -46,7 +46,7 @@ def again_from(recordings: Sequence[Path]) -> Policy:
     return Again([Recording.load(path) for path in recordings])
 
 
-class Frames(Keeper):
+class Frames(EpisodeCollector):
     """Keeps what the policy received: uint8 [H, W, 3] every EVERY steps or less often, cameras side by side."""
 
     def __init__(self, policy: Policy, replan: int) -> None:
@@ -55,7 +55,7 @@ class Frames(Keeper):
         self._due = 0
 
     @property
-    def kept(self) -> list[Image]:
+    def result(self) -> list[Image]:
         """The pictures, in their order."""
         return self._frames
 

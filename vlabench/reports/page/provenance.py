@@ -11,7 +11,7 @@ from vlabench.cards.conditions import CLEAN, Condition
 from vlabench.errors import VlabenchError
 from vlabench.evaluation.preview import described
 from vlabench.records import provenance
-from vlabench.records.read import Origin, Owner
+from vlabench.records.read import Origin, PolicyOnAssets
 from vlabench.records.store import RUNS, content_of
 from vlabench.reports.page.tables import boxed
 from vlabench.reports.page.text import versions
@@ -41,7 +41,7 @@ def reproduce(data: Data, conditions: Mapping[str, Condition]) -> list[Html]:
     return [*parts, tag("details", tag("summary", "What the conditions are, and their digests"), table)]
 
 
-def about(owner: Owner, origin: Origin) -> Html:
+def about(owner: PolicyOnAssets, origin: Origin) -> Html:
     """What the policy's card says, if it is the one that the records were played with."""
     version = tag("code", origin.policy[:8])
     try:

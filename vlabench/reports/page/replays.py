@@ -16,13 +16,13 @@ from vlabench import cards, registry
 from vlabench.adapters.base import Actor, find_adapter
 from vlabench.cards.conditions import Condition, named
 from vlabench.cards.policy import PolicyCard
-from vlabench.episode.player import Done, Failed, Job
-from vlabench.episode.pool import Crew
+from vlabench.episode.player import Failed, Finished, Job
+from vlabench.episode.pool import WorkerPool
 from vlabench.episode.recording import Recording
 from vlabench.episode.resources import default_workers
 from vlabench.errors import StoreError, UnknownName, VlabenchError
 from vlabench.evaluation.preview import described
-from vlabench.records.read import Origin, Owner
+from vlabench.records.read import Origin, PolicyOnAssets
 from vlabench.records.store import Store
 from vlabench.reports.page.frames import Frames, again_from
 from vlabench.reports.page.selection import Pair, conditions_of, engine, looks, pairs, recordings
@@ -43,7 +43,7 @@ LETTERS = 60
 ONLOOKER = "still"
 """The adapter that looks where the page's own policy cannot be made."""
 Say = Callable[[str], None]
-Answers = dict[EpisodeSpec, Done | Failed]
+Answers = dict[EpisodeSpec, Finished | Failed]
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def scenes(data: Data, found: Standing, episodes: int, preview: bool, say: Say) 
                  notes=notes)
 
 
-def _set(found: Standing, origin: Origin, owner: Owner, notes: list[str]) -> _Set:
+def _set(found: Standing, origin: Origin, owner: PolicyOnAssets, notes: list[str]) -> _Set:
     """Raises UnknownName, MissingExtra."""
     name = engine(found.side.task_sets[0])
     if name is None:
@@ -192,22 +192,22 @@ def _played(where: _Set, player: _Player, specs: Sequence[EpisodeSpec], say: Say
     parts = [counted(len(long), "episode")] * bool(long) + ["first looks"] * (len(specs) > len(long))
     say(f"playing {listed(parts)} with {player.name}")
     size = min(WORKERS, default_workers(), len({spec.task for spec in specs}))
-    with Crew(job, specs, size, lambda spec: PATIENCE, say) as crew:
-        for result in crew.results():
+    with WorkerPool(job, specs, size, lambda spec: PATIENCE, say) as pool:
+        for result in pool.results():
             answers[result.spec] = result.answer
             if result.spec.task.step_limit > 1:
                 say(f"  {result.spec.task.key} {result.spec.condition} {result.spec.index}: {result.seconds:.1f} s")
     return answers
 
 
-def _film(pair: Pair, answers: Answers, origin: Origin, owner: Owner,
+def _film(pair: Pair, answers: Answers, origin: Origin, owner: PolicyOnAssets,
           notes: list[str]) -> tuple[Shot, Shot | None] | None:
     """Both episodes, if they ended as on record."""
     shots = [_shot(spec, answers, notes) for spec in pair.specs]
     store = Store(origin.folder.parent.parent, owner.policy, owner.assets)
     for spec, shot in zip(pair.specs, shots, strict=True):
         answer = answers.get(spec)
-        if shot is None or not isinstance(answer, Done):
+        if shot is None or not isinstance(answer, Finished):
             return None
         record = store.read([spec.task.task_set], {spec.condition: origin.conditions[spec.condition]},
                             origin.policy).records.get(spec.identity)
@@ -228,13 +228,13 @@ def _shot(spec: EpisodeSpec, answers: Answers, notes: list[str]) -> Shot | None:
     answer = answers.get(spec)
     if isinstance(answer, Failed):
         notes.append(f"Not shown: {spec.task.key} {spec.condition} {spec.index}: {answer.error}: {answer.message}")
-    if not isinstance(answer, Done):
+    if not isinstance(answer, Finished):
         return None
     played = answer.played
-    return Shot(spec, answer.kept, played.status, played.steps, played.instruction,
+    return Shot(spec, answer.result, played.status, played.steps, played.instruction,
                 described(played.realised, LETTERS))
 
 
 def _told(error: VlabenchError) -> str:
-    """What is wrong and how to mend it, in one line."""
+    """What is wrong and how to fix it, in one line."""
     return " ".join(line.strip() for line in str(error).splitlines())

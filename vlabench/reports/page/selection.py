@@ -11,7 +11,7 @@ from pathlib import Path
 from vlabench import cards, registry
 from vlabench.cards.conditions import CLEAN, Condition
 from vlabench.episode.recording import recording_path
-from vlabench.records.read import Origin, Played
+from vlabench.records.read import EpisodeRow, Origin
 from vlabench.reports.page.verdicts import Standing
 from vlabench.reports.plots.kinds import group_of
 from vlabench.reports.tables.outcomes import Episode
@@ -51,12 +51,12 @@ def conditions_of(origin: Origin, simulator: str) -> dict[str, Condition]:
     return found
 
 
-def pairs(found: Standing, records: Iterable[Played], conditions: Mapping[str, Condition], tasks: Mapping[str, Task],
-          folder: Path, number: int) -> list[Pair]:
+def pairs(found: Standing, records: Iterable[EpisodeRow], conditions: Mapping[str, Condition],
+          tasks: Mapping[str, Task], folder: Path, number: int) -> list[Pair]:
     """Up to `number` pairs, in turn under the costliest condition of each group: an episode that is won clean and lost
     there, recorded rather than not, on a task not shown yet, and a short one.
     """
-    played: dict[str, dict[Episode, Played]] = {}
+    played: dict[str, dict[Episode, EpisodeRow]] = {}
     for each in records:
         if each.task in tasks:
             played.setdefault(each.condition, {})[each.task, each.index, each.seed] = each

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from vlabench import stats
 from vlabench.cards.conditions import CLEAN
 from vlabench.gate.verdicts import Finding, Pairs, Terms, judge
-from vlabench.records.read import Owner
+from vlabench.records.read import PolicyOnAssets
 from vlabench.reports.plots import Data
 from vlabench.reports.tables.outcomes import Outcomes, Side
 from vlabench.reports.tables.paired import Cell, contrast, drop, mean_difference, rate
@@ -137,7 +137,7 @@ def _findings(judged: Sequence[Judged], data: Data, first: Side, second: Side) -
     return {finding.condition: finding for finding in judge(pairs, terms)} if pairs else {}
 
 
-def _errors(data: Data, owner: Owner, condition: str, episodes: int) -> int:
+def _errors(data: Data, owner: PolicyOnAssets, condition: str, episodes: int) -> int:
     """Beside so many episodes with an outcome, at the share of all."""
     share = data.errors.get((owner, condition), 0.0)
     return round(share / (1 - share) * episodes) if share < 1 else episodes

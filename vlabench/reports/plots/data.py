@@ -11,7 +11,7 @@ from pathlib import Path
 from vlabench import cards
 from vlabench.cards.conditions import CLEAN
 from vlabench.errors import OptionError
-from vlabench.records.read import Origin, Owner, Played, gather
+from vlabench.records.read import EpisodeRow, Origin, PolicyOnAssets, load_records
 from vlabench.reports.tables.outcomes import Side
 from vlabench.reports.tables.paired import sides
 from vlabench.stats import TasksAs
@@ -32,10 +32,10 @@ class Data:
     """
 
     sides: Sequence[Side]
-    records: Mapping[Owner, Sequence[Played]]
+    records: Mapping[PolicyOnAssets, Sequence[EpisodeRow]]
     notes: Sequence[str]
-    origins: Mapping[Owner, Origin] = field(default_factory=dict)
-    errors: Mapping[tuple[Owner, str], float] = field(default_factory=dict)
+    origins: Mapping[PolicyOnAssets, Origin] = field(default_factory=dict)
+    errors: Mapping[tuple[PolicyOnAssets, str], float] = field(default_factory=dict)
     counts: Success | None = None
 
     @property
@@ -100,7 +100,7 @@ def load(
     card = cards.load_suite(suite) if suite else None
     digests = {name: each.digest for name, each in card.conditions.items()} if card else None
     tasks = card.tasks or tuple(f"{task_set}/*" for task_set in card.task_sets) if card else ()
-    gathered = gather(places, digests, tasks, policies, assets)
+    gathered = load_records(places, digests, tasks, policies, assets)
     kept = {owner: [record for record in records if _wanted(record.condition, conditions)]
             for owner, records in gathered.records.items()}
     counts: Success | None = "end" if at_end else card.success if card else None
@@ -116,9 +116,10 @@ def _wanted(condition: str, patterns: Sequence[str]) -> bool:
     return condition == CLEAN or not patterns or any(fnmatchcase(condition, pattern) for pattern in patterns)
 
 
-def _of(cut: Sequence[Side], records: Mapping[Owner, Sequence[Played]]) -> dict[Owner, list[Played]]:
+def _of(cut: Sequence[Side], records: Mapping[PolicyOnAssets, Sequence[EpisodeRow]]
+        ) -> dict[PolicyOnAssets, list[EpisodeRow]]:
     """The records of the episodes that the sides kept."""
-    found: dict[Owner, list[Played]] = {}
+    found: dict[PolicyOnAssets, list[EpisodeRow]] = {}
     for side in cut:
         keys = {(condition, *key) for (condition, _), outcomes in side.outcomes.items() for key in outcomes}
         found[side.owner] = [record for record in records[side.owner]
@@ -126,8 +127,8 @@ def _of(cut: Sequence[Side], records: Mapping[Owner, Sequence[Played]]) -> dict[
     return found
 
 
-def _errors(records: Mapping[Owner, Sequence[Played]]) -> dict[tuple[Owner, str], float]:
-    found: dict[tuple[Owner, str], float] = {}
+def _errors(records: Mapping[PolicyOnAssets, Sequence[EpisodeRow]]) -> dict[tuple[PolicyOnAssets, str], float]:
+    found: dict[tuple[PolicyOnAssets, str], float] = {}
     for owner, episodes in records.items():
         played = Counter(each.condition for each in episodes)
         broken = Counter(each.condition for each in episodes if each.status == "error")

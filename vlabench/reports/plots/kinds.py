@@ -48,7 +48,7 @@ def severity(data: Data) -> Figure:
     names = list(dict.fromkeys(name for side in curved for name in sweeps(side)))
     if not names:
         raise OptionError("no perturbation is on record at two or more severities\n"
-                          "  mend: vlabench run --policy P --suite libero-severity")
+                          "  fix: vlabench run --policy P --suite libero-severity")
     task_sets = swept(curved)
     figure, grid = panels(len(names), 1.95, 1.75, sharex=True)
     for axes, name in zip(grid, names, strict=True):
@@ -71,7 +71,7 @@ def drops(data: Data) -> Figure:
     names = [name for name in data.conditions if any(name in cells for cells in found.values())]
     if not names:
         raise OptionError("no condition can be compared with the clean one on the same episodes\n"
-                          "  mend: vlabench run plays the control, too, unless it is told --no-control")
+                          "  fix: vlabench run plays the control, too, unless it is told --no-control")
     names.sort(key=lambda name: float(np.mean([cells[name].value for cells in found.values() if name in cells])))
     space = 0.8 / len(data.sides)
     figure = canvas(6.4, 1.5 + len(names) * (0.16 + 0.13 * len(data.sides)))
@@ -133,7 +133,7 @@ def radar(data: Data) -> Figure:
     if not 3 <= len(groups) <= MANY:
         raise OptionError(f"a radar has 3 to {MANY} axes, and {counted(len(groups), 'group')} of conditions can be "
                           f"drawn, which all policies played on {', '.join(data.task_sets)}\n"
-                          f"  mend: --conditions, --suite or --policies chooses; drops shows any number")
+                          f"  fix: --conditions, --suite or --policies chooses; drops shows any number")
     angles = np.linspace(0, 2 * math.pi, len(groups), endpoint=False)
     figure = canvas(5.4 if len(groups) <= MANY / 2 else 6.8, 5.6)
     axes: Any = figure.add_subplot(projection="polar")
@@ -170,7 +170,7 @@ def iterations(data: Data) -> Figure:
     trainings = {name: dict(sorted(each.items())) for name, each in kept.items() if len(each) > 1}
     if not trainings:
         raise OptionError("no training is on record by two policies that it kept, as robustvla-4 and robustvla-8\n"
-                          "  mend: vlabench train --policy P --out DIR keeps one after every trial, "
+                          "  fix: vlabench train --policy P --out DIR keeps one after every trial, "
                           "vlabench run --policy DIR/P-4.toml plays it")
     used = [side for each in trainings.values() for side in each.values()]
     still = [side for side in data.sides if side not in used]

@@ -16,7 +16,7 @@ import numpy as np
 from vlabench import registry
 from vlabench.cards.conditions import CLEAN
 from vlabench.errors import OptionError, UnknownName, UnsupportedError
-from vlabench.evaluation.probe import MEND, Floats32, Probe, Trace, load_current
+from vlabench.evaluation.probe import FIX, Floats32, Probe, Trace, load_current
 from vlabench.simulators.base import find_simulator
 from vlabench.stats import LEVEL, Tasks
 from vlabench.stats.distances import mean_distances, paired_energy
@@ -83,12 +83,12 @@ def gather(paths: Sequence[Path], conditions: Sequence[str] = ()) -> tuple[list[
     two of one policy or nothing in common; UnknownName for a pattern that fits nothing.
     """
     if not paths:
-        raise OptionError(f"no probe is named\n  mend: {MEND}, and name that file")
+        raise OptionError(f"no probe is named\n  fix: {FIX}, and name that file")
     probes, notes = list[Probe](), list[str]()
     for path in paths:
         found, said = load_current(path)
         if any(label(found) == label(other) for other in probes):
-            raise OptionError(f"{shown(path)}: another file is of {label(found)}, too\n  mend: name one of them")
+            raise OptionError(f"{shown(path)}: another file is of {label(found)}, too\n  fix: name one of them")
         probes.append(found)
         notes += said
     names = {trace.condition for each in probes for trace in each.traces}
@@ -103,7 +103,7 @@ def gather(paths: Sequence[Path], conditions: Sequence[str] = ()) -> tuple[list[
     notes += [f"{label(each)}: {counted(len(each.traces) - len(common), *lost)}"
               for each in probes if len(each.traces) > len(common)]
     if not kept[0].traces:
-        raise OptionError("the probes have no episode in common\n  mend: make them with the same --suite, --tasks, "
+        raise OptionError("the probes have no episode in common\n  fix: make them with the same --suite, --tasks, "
                           "--episodes and --seed")
     return kept, notes
 
@@ -124,7 +124,7 @@ def check_embedding(probe: Probe) -> None:
     """Raises UnsupportedError for a policy without an embedding."""
     if not probe.looks_inside:
         raise UnsupportedError(f"policy {probe.facts.policy!r} has no embedding that a probe could keep: its adapter "
-                               f"is no TrainablePolicy\n  mend: vlabench plot actions, or a policy such as nano-sft")
+                               f"is no TrainablePolicy\n  fix: vlabench plot actions, or a policy such as nano-sft")
 
 
 def moved(probe: Probe) -> list[Moved]:
@@ -158,7 +158,7 @@ def changed(probe: Probe) -> list[Changed]:
         if condition != CLEAN and pairs:
             rows.append(_changed(probe, condition, pairs))
     if not rows:
-        raise OptionError(f"{label(probe)}: no condition but {CLEAN!r} has episodes to compare with it\n  mend: {MEND}")
+        raise OptionError(f"{label(probe)}: no condition but {CLEAN!r} has episodes to compare with it\n  fix: {FIX}")
     return rows
 
 
@@ -240,7 +240,7 @@ def _among_clean(traces: Sequence[Trace]) -> tuple[float | None, float | None]:
 def _clean(groups: Mapping[str, list[Trace]], probe: Probe) -> list[Trace]:
     if CLEAN not in groups:
         raise OptionError(f"{label(probe)}: no clean episode came to its end, with which others could be compared\n"
-                          f"  mend: {MEND}, with other --tasks or more --episodes")
+                          f"  fix: {FIX}, with other --tasks or more --episodes")
     return groups[CLEAN]
 
 

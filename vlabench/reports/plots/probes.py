@@ -148,7 +148,7 @@ def _flattened(probe: Probe) -> tuple[list[Floats], float]:
     points = np.concatenate(chosen)
     if len(points) < FEWEST or not np.ptp(points, axis=0).any():
         raise OptionError(f"{label(probe)}: {counted(len(points), 'look')}, of which a t-SNE shows nothing: it takes "
-                          f"{FEWEST} that differ\n  mend: more --episodes or --tasks for vlabench probe")
+                          f"{FEWEST} that differ\n  fix: more --episodes or --tasks for vlabench probe")
     perplexity = min(PERPLEXITY, (len(points) - 1) / 3)
     flat = TSNE(perplexity=perplexity, init="pca", learning_rate="auto", random_state=SEED).fit_transform(points)
     return np.split(flat, np.cumsum([len(each) for each in chosen])[:-1]), perplexity

@@ -120,5 +120,5 @@ def save(figure: Figure, out: Path) -> list[Path]:
             file.write_bytes(rendered(figure, file.suffix))
         except OSError as error:
             why = error.strerror or error
-            raise StoreError(f"cannot write {file}: {why}\n  mend: name another file with --out") from error
+            raise StoreError(f"cannot write {file}: {why}\n  fix: name another file with --out") from error
     return files

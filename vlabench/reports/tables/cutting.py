@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vlabench.errors import OptionError
-from vlabench.records.read import Owner
+from vlabench.records.read import PolicyOnAssets
 from vlabench.util.text import counted
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def against(made: Sequence[Side], versus: str, remarks: Sequence[str] = ()) -> t
             *(note for note in remarks if note.startswith(f"{versus} on ")),
             *(f"{side.owner}: {counted(sum(side.errors.values()), 'episode')} ended in errors" for side in made
               if side.owner.policy == versus and side.errors),
-            f"mend: vlabench run --policy {versus} --suite S plays them; or name another policy with --versus"]))
+            f"fix: vlabench run --policy {versus} --suite S plays them; or name another policy with --versus"]))
     kept = [_shared(side, rivals.get(side.owner.assets)) for side in made]
     _check_shared(made, kept, versus, [*rivals])
     lost = {side.owner: sum(map(len, side.outcomes.values())) - sum(map(len, rest.outcomes.values()))
@@ -67,7 +67,7 @@ def against(made: Sequence[Side], versus: str, remarks: Sequence[str] = ()) -> t
     return kept, notes + [f"No episode shared with {versus}, and so no figure: {each}." for each in none]
 
 
-def remarked(sentence: str, counts: Mapping[Owner, int]) -> list[str]:
+def remarked(sentence: str, counts: Mapping[PolicyOnAssets, int]) -> list[str]:
     """The sentence with the owners of which the number is not 0, if there are any."""
     listed = ", ".join(f"{count} of {owner}" for owner, count in counts.items() if count)
     return [sentence.format(listed)] if listed else []
@@ -113,13 +113,13 @@ def _check_shared(made: Sequence[Side], kept: Sequence[Side], versus: str, packs
         return
     rest = list(dict.fromkeys(side.owner.policy for side in kept if side.outcomes))
     elsewhere = all(owner.assets not in packs for owner in strangers)
-    mend = f"--assets {packs[0]}" if elsewhere else f"--policies {','.join(rest)}"
+    fix = f"--assets {packs[0]}" if elsewhere else f"--policies {','.join(rest)}"
     if len(rest) == 1:
-        mend = "name another policy with --versus"
+        fix = "name another policy with --versus"
     elif not elsewhere and any(owner.policy in rest or owner.assets not in packs for owner in strangers):
-        mend += f" --assets {packs[0]}"
+        fix += f" --assets {packs[0]}"
     raise OptionError(f"--versus {versus}: no episode that {versus} has an outcome for is on record of "
-                      f"{', '.join(map(str, strangers))}\n  mend: {mend}")
+                      f"{', '.join(map(str, strangers))}\n  fix: {fix}")
 
 
 def _gone(side: Side, rest: Side) -> list[str]:
@@ -170,7 +170,7 @@ def _check(sides: Sequence[Side], common: Mapping[Leaf, set[Episode]]) -> None:
                        for side in gone)
     raise OptionError(f"no episode of {nothing} on {emptied[0].owner.assets} assets is left that all policies there "
                       f"have an outcome for; without {who}: {counted(_count(_common(rest)), 'episode')} in common\n"
-                      f"  mend: --policies {','.join(names)}")
+                      f"  fix: --policies {','.join(names)}")
 
 
 def _count(common: Mapping[Leaf, set[Episode]]) -> int:

@@ -11,7 +11,7 @@ from vlabench.cards import published
 from vlabench.cards.published import Paper, PublishedTable
 from vlabench.cards.suite import SuiteCard
 from vlabench.errors import OptionError, UnknownName
-from vlabench.records.read import Gathered, gather
+from vlabench.records.read import Loaded, load_records
 from vlabench.reports.tables.outcomes import Side
 from vlabench.reports.tables.paired import sides
 from vlabench.reports.tables.paper import paper_sheet
@@ -73,19 +73,19 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
             raise OptionError(f"--{option} goes with --layout {layout}")
     suite = paper[1].suite if paper else choice.suite
     card = cards.load_suite(suite) if suite else None
-    gathered = _gathered(places, card, choice)
-    if not any(gathered.records.values()):
+    loaded = _gathered(places, card, choice)
+    if not any(loaded.records.values()):
         what = f" of suite {suite!r}" if suite else ""
-        raise OptionError("\n  ".join([f"no episode{what} is on record as it is played now", *gathered.notes,
-                                       "mend: vlabench run --policy P --suite S plays them"]))
+        raise OptionError("\n  ".join([f"no episode{what} is on record as it is played now", *loaded.notes,
+                                       "fix: vlabench run --policy P --suite S plays them"]))
     counts: Success | None = "end" if choice.at_end else card.success if card else None
-    if choice.versus and choice.versus not in {owner.policy for owner in gathered.records}:
-        raise UnknownName("policy", choice.versus, {owner.policy for owner in gathered.records}, where="--versus")
-    cut, notes = sides(gathered, counts, choice.tasks_as, versus=choice.versus)
+    if choice.versus and choice.versus not in {owner.policy for owner in loaded.records}:
+        raise UnknownName("policy", choice.versus, {owner.policy for owner in loaded.records}, where="--versus")
+    cut, notes = sides(loaded, counts, choice.tasks_as, versus=choice.versus)
     absent = ", ".join(str(side.owner) for side in cut if not side.outcomes and not side.errors
-                       and not any(note.startswith(f"{side.owner}:") for note in gathered.notes))
+                       and not any(note.startswith(f"{side.owner}:") for note in loaded.notes))
     cut = sorted((side for side in cut if side.outcomes or side.errors), key=lambda side: side.owner.assets)
-    notes = [*gathered.notes, *notes, *([f"Without an episode here: {absent}."] if absent else [])]
+    notes = [*loaded.notes, *notes, *([f"Without an episode here: {absent}."] if absent else [])]
     if counts == "end":
         notes.insert(0, "Success has to hold at the end of the episode.")
     sheet = _sheet(choice, paper, cut, notes)
@@ -103,10 +103,10 @@ def _sheet(choice: Choice, paper: tuple[Paper, PublishedTable] | None, cut: Sequ
     return replace(sheet.by_group(), transposed=False, grouping="task set")
 
 
-def _gathered(places: Sequence[Path], card: SuiteCard | None, choice: Choice) -> Gathered:
+def _gathered(places: Sequence[Path], card: SuiteCard | None, choice: Choice) -> Loaded:
     """The records of a suite's conditions, task sets and tasks, or all there are."""
     if card is None:
-        return gather(places, policies=choice.policies, assets=choice.assets)
+        return load_records(places, policies=choice.policies, assets=choice.assets)
     digests = {name: condition.digest for name, condition in card.conditions.items()}
     tasks = card.tasks or tuple(f"{task_set}/*" for task_set in card.task_sets)
-    return gather(places, digests, tasks, choice.policies, choice.assets)
+    return load_records(places, digests, tasks, choice.policies, choice.assets)

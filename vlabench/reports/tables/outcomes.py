@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from vlabench.cards.conditions import CLEAN
 from vlabench.cards.lineage import Seen
-from vlabench.records.read import Owner
+from vlabench.records.read import PolicyOnAssets
 from vlabench.stats import TasksAs
 
 Episode = tuple[str, int, int]
@@ -27,7 +27,7 @@ class Side:
     included. failed: the episodes that ended in errors. recipe: see `lineage.recipe`.
     """
 
-    owner: Owner
+    owner: PolicyOnAssets
     outcomes: Mapping[Leaf, Outcomes]
     errors: Mapping[Leaf, int] = field(default_factory=dict)
     idle: Mapping[Leaf, Set[Episode]] = field(default_factory=dict)

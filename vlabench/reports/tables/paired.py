@@ -13,7 +13,7 @@ from vlabench import stats
 from vlabench.cards.conditions import CLEAN
 from vlabench.cards.lineage import familiar, recipe, recorded, seen
 from vlabench.errors import VlabenchError
-from vlabench.records.read import Gathered, Owner
+from vlabench.records.read import Loaded, PolicyOnAssets
 from vlabench.reports.tables.cutting import against, cut, remarked
 from vlabench.reports.tables.outcomes import Episode, Leaf, Outcomes, Side
 from vlabench.stats import TasksAs
@@ -49,7 +49,7 @@ class Cell:
 
 
 def sides(
-    gathered: Gathered, counts: Success | None = None, tasks_as: TasksAs = "fixed", together: bool = False,
+    loaded: Loaded, counts: Success | None = None, tasks_as: TasksAs = "fixed", together: bool = False,
     versus: str | None = None,
 ) -> tuple[list[Side], list[str]]:
     """The sides, and sentences about what is not in them.
@@ -58,22 +58,22 @@ def sides(
     episodes that all policies of a pack have an outcome for (`cutting.cut`, which see for errors). versus: only
     those that each shares with this policy (`cutting.against`). Otherwise each has its own.
     """
-    made = [replace(_side(owner, gathered, counts), tasks_as=tasks_as) for owner in gathered.records]
+    made = [replace(_side(owner, loaded, counts), tasks_as=tasks_as) for owner in loaded.records]
     notes: list[str] = []
     if together:
         made, notes = cut(made)
     elif versus is not None:
-        made, notes = against(made, versus, gathered.notes)
+        made, notes = against(made, versus, loaded.notes)
     notes += remarked("Ended in errors, which enter no rate: {}.", {s.owner: sum(s.errors.values()) for s in made})
-    return made, [*notes, *engines(gathered)]
+    return made, [*notes, *engines(loaded)]
 
 
-def engines(gathered: Gathered) -> list[str]:
+def engines(loaded: Loaded) -> list[str]:
     """A sentence for each pack whose records were not all played with one version of the physics engine."""
     said = []
-    for assets in dict.fromkeys(owner.assets for owner in gathered.records):
-        found = {owner.policy: origin.versions.get(ENGINE, ()) for owner, origin in gathered.origins.items()
-                 if owner.assets == assets and gathered.records.get(owner)}
+    for assets in dict.fromkeys(owner.assets for owner in loaded.records):
+        found = {owner.policy: origin.versions.get(ENGINE, ()) for owner, origin in loaded.origins.items()
+                 if owner.assets == assets and loaded.records.get(owner)}
         if len({version for versions in found.values() for version in versions}) > 1:
             by_version: dict[str, list[str]] = {}
             for policy, versions in found.items():
@@ -193,11 +193,11 @@ def _block(tables: Sequence[Outcomes]) -> tuple[list[str], npt.NDArray[np.float6
     return [task for task, _, _ in keys], outcomes.reshape(len(tables), len(keys))
 
 
-def _side(owner: Owner, gathered: Gathered, counts: Success | None) -> Side:
+def _side(owner: PolicyOnAssets, loaded: Loaded, counts: Success | None) -> Side:
     outcomes: dict[Leaf, Outcomes] = {}
     failed: dict[Leaf, list[Episode]] = {}
     idle: dict[Leaf, set[Episode]] = {}
-    for record in gathered.records[owner]:
+    for record in loaded.records[owner]:
         leaf, key = (record.condition, record.task_set), (record.task, record.index, record.seed)
         if record.status == "error":
             failed.setdefault(leaf, []).append(key)
@@ -208,7 +208,7 @@ def _side(owner: Owner, gathered: Gathered, counts: Success | None) -> Side:
     errors = {leaf: len(keys) for leaf, keys in failed.items()}
     played = {leaf: hash(frozenset([*each, *failed.get(leaf, ())])) for leaf, each in outcomes.items()}
     side = Side(owner, outcomes, errors, idle, played=played, failed={leaf: {*keys} for leaf, keys in failed.items()})
-    origin = gathered.origins.get(owner)
+    origin = loaded.origins.get(owner)
     card = recorded(owner.policy, origin.policy, origin.folder.parent.parent) if origin else None
     if origin is None or card is None:
         return side

@@ -41,7 +41,7 @@ def paper_sheet(
                                     lambda members: [mean_rate(members, each) for each in leaves])
     if not lines:
         raise OptionError(f"nothing on record fills a column of {paper.name} table {table.number}\n"
-                          f"  mend: vlabench run --policy P --suite {table.suite}, or --partial where task sets are "
+                          f"  fix: vlabench run --policy P --suite {table.suite}, or --partial where task sets are "
                           f"missing")
     if published:
         lines += _published_lines(paper, table)

@@ -269,7 +269,7 @@ def check_target(out: Path | None, form: str | None) -> str:
     kind = form or by_suffix.get(out.suffix)
     if kind is None or kind not in by_suffix.values() or by_suffix.get(out.suffix, kind) != kind:
         raise OptionError(f"--out {out}: a table is written as {', '.join(by_suffix)}" +
-                          (f", and not as {form}" if form else "") + "\n  mend: --out table.md")
+                          (f", and not as {form}" if form else "") + "\n  fix: --out table.md")
     if not out.absolute().parent.is_dir():
         raise OptionError(f"--out {out}: there is no folder {out.absolute().parent}")
     return kind
@@ -281,4 +281,4 @@ def write_text(out: Path, text: str) -> None:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         why = error.strerror or error
-        raise StoreError(f"cannot write {out}: {why}\n  mend: name another file with --out") from error
+        raise StoreError(f"cannot write {out}: {why}\n  fix: name another file with --out") from error

@@ -50,7 +50,7 @@ def severity_sheet(cut: Sequence[Side], notes: Sequence[str], reference: str | N
     perturbations = list(dict.fromkeys(name for each in known.values() for name in each))
     if not perturbations:
         raise OptionError("no perturbation is on record at two or more severities\n"
-                          "  mend: vlabench run --policy P --suite libero-severity")
+                          "  fix: vlabench run --policy P --suite libero-severity")
     if reference and reference not in {side.owner.policy for side in cut}:
         raise UnknownName("policy", reference, {side.owner.policy for side in cut}, where="--reference")
     task_sets = swept(cut)

@@ -139,9 +139,9 @@ def apart(sheet: Sheet, together: bool) -> list[str]:
     names = list(dict.fromkeys(sheet.columns[number].name for number in found))
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     where = "every column" if len(found) == len(sheet.columns) > 1 else f"{', '.join(names[:NAMED])}{more}"
-    mend = "" if together else "; --versus P compares them with P on the same ones"
+    fix = "" if together else "; --versus P compares them with P on the same ones"
     return [f"In {where} the policies stand on different episodes or conditions, and none is marked as the best"
-            f"{mend}."]
+            f"{fix}."]
 
 
 def acted(lines: Iterable[Line]) -> list[str]:

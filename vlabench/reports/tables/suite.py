@@ -50,7 +50,7 @@ def suite_sheet(
     every = common(cut) if partial else list(dict.fromkeys(name for side in cut for name in side.task_sets))
     if not every and partial:
         raise OptionError("--partial: there is no task set that all policies have played\n"
-                          "  mend: leave --partial out, or --policies P,Q chooses who takes part")
+                          "  fix: leave --partial out, or --policies P,Q chooses who takes part")
     alike = partial or len({frozenset(side.task_sets) for side in cut if side.outcomes}) < 2
     whole = every if partial else None
     groups = [*([name] for name in every), whole] if by_task_set and len(every) > 1 else [whole]

@@ -119,7 +119,7 @@ def to_csv(frame: pandas.DataFrame) -> str:
 def check_path(path: Path) -> None:
     """Raises OptionError unless `write` knows the suffix and the folder is there: to be asked before a long run."""
     if path.suffix not in SUFFIXES:
-        raise OptionError(f"a table is written as {' or '.join(SUFFIXES)}, not {path.name!r}\n  mend: --table table.md")
+        raise OptionError(f"a table is written as {' or '.join(SUFFIXES)}, not {path.name!r}\n  fix: --table table.md")
     if not path.absolute().parent.is_dir():
         raise OptionError(f"--table {path}: there is no folder {path.absolute().parent}")
 
@@ -131,7 +131,7 @@ def write(frame: pandas.DataFrame, path: Path, control: str = CLEAN) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise StoreError(f"cannot write the table {path}: {error}\n  mend: name another file with --table") from error
+        raise StoreError(f"cannot write the table {path}: {error}\n  fix: name another file with --table") from error
 
 
 def to_rich(frame: pandas.DataFrame, title: str = "", control: str = CLEAN) -> Blocks:

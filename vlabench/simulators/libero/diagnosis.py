@@ -82,8 +82,8 @@ def _apart(name: str, script: str, said: str) -> Check:
     if done.returncode == 0:
         return Check(name, True, said.format(done.stdout.strip().splitlines()[-1]))
     last = (done.stderr.strip().splitlines() or [f"ended with exit status {done.returncode}"])[-1]
-    mend = "pip install 'vlabench[libero]'" if "ModuleNotFoundError" in last else gl.INSTALL
-    return Check(name, False, last, mend)
+    fix = "pip install 'vlabench[libero]'" if "ModuleNotFoundError" in last else gl.INSTALL
+    return Check(name, False, last, fix)
 
 
 def _assets() -> list[Check]:

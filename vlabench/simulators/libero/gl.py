@@ -42,14 +42,14 @@ def choose() -> str:
     asked = os.environ.get("MUJOCO_GL", "").lower()
     if asked and asked not in BACKENDS:
         raise RenderingError(f"MUJOCO_GL={asked!r} cannot draw off screen; valid: {', '.join(BACKENDS)}\n"
-                             "  mend: unset MUJOCO_GL")
+                             "  fix: unset MUJOCO_GL")
     order = [asked] if asked else (["egl", "osmesa"] if has_gpu() else ["osmesa", "egl"])
     for backend in order:
         if loads(backend):
             if backend == "egl":
                 _check_device()
             return backend
-    raise RenderingError(f"no OpenGL library to draw with (tried {', '.join(order)})\n  mend: {INSTALL}")
+    raise RenderingError(f"no OpenGL library to draw with (tried {', '.join(order)})\n  fix: {INSTALL}")
 
 
 def _check_device() -> None:
@@ -57,10 +57,10 @@ def _check_device() -> None:
     device, visible = os.environ.get(DEVICE), os.environ.get("CUDA_VISIBLE_DEVICES")
     if device is not None and not (device.isdigit() and (not visible or device in visible)):
         among = f", which is not among CUDA_VISIBLE_DEVICES={visible!r}" if visible else ", which is no number"
-        raise RenderingError(f"{DEVICE}={device!r}{among}: robosuite cannot draw on it\n  mend: unset {DEVICE}")
+        raise RenderingError(f"{DEVICE}={device!r}{among}: robosuite cannot draw on it\n  fix: unset {DEVICE}")
     if device is None and visible is not None and not all(part.isdigit() for part in visible.split(",")):
         raise RenderingError(f"CUDA_VISIBLE_DEVICES={visible!r}: robosuite draws with EGL on the GPU that it names, by "
-                             f"number\n  mend: export CUDA_VISIBLE_DEVICES=0, or MUJOCO_GL=osmesa to draw on the CPU")
+                             f"number\n  fix: export CUDA_VISIBLE_DEVICES=0, or MUJOCO_GL=osmesa to draw on the CPU")
 
 
 def activate() -> str:

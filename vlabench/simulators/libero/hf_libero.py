@@ -108,7 +108,7 @@ def init_states(task_set: str, name: str) -> npt.NDArray[np.float64]:
         array: npt.NDArray[np.float64] = np.asarray(states, dtype=np.float64)
     except Exception as error:  # a damaged archive or pickle may raise nearly anything
         raise AssetsError(f"cannot read the init states of {task_set}: {path}: {error}\n"
-                          "  mend: pip install --force-reinstall --no-deps hf-libero") from error
+                          "  fix: pip install --force-reinstall --no-deps hf-libero") from error
     array.setflags(write=False)
     return array
 

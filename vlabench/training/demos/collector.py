@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vlabench.episode.listening import Bools, Keeper
+from vlabench.episode.listening import Bools, EpisodeCollector
 from vlabench.episode.played import Played
 from vlabench.types import Decision, EpisodeSpec, Floats, Observation, Outcome, won
 
@@ -41,7 +41,7 @@ class Demo:
         return len(self.labels)
 
 
-class DemoKeeper(Keeper):
+class DemoCollector(EpisodeCollector):
     """Keeps a Demo of an episode in which a Demonstrator acts, one step at a time."""
 
     def on_start(self, specs: Sequence[EpisodeSpec]) -> None:
@@ -74,6 +74,6 @@ class DemoKeeper(Keeper):
                           told=told, model=self._model, **arrays)
 
     @property
-    def kept(self) -> Demo:
+    def result(self) -> Demo:
         """The demonstration."""
         return self._demo

@@ -70,14 +70,14 @@ def opened(path: Path, mode: str = "r") -> Iterator[h5py.File]:
     except ImportError as error:
         raise MissingExtra("h5py", "train", "reading and writing demonstrations") from error
     if path.exists() and not path.is_file():  # opening a pipe would wait for ever
-        raise DataError(f"{path}: a folder, a pipe or a device, not an HDF5 file\n  mend: remove it, or rename it")
+        raise DataError(f"{path}: a folder, a pipe or a device, not an HDF5 file\n  fix: remove it, or rename it")
     try:
         file = h5py.File(path, mode)
     except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file of demonstrations\n  mend: vlabench demos") from None
+        raise DataError(f"{path}: there is no such file of demonstrations\n  fix: vlabench demos") from None
     except OSError as error:
         raise DataError(f"{path}: not an HDF5 file that can be read: {error}\n"
-                        f"  mend: remove it, and make it again with vlabench demos") from None
+                        f"  fix: remove it, and make it again with vlabench demos") from None
     with file:
         yield file
 
@@ -131,7 +131,7 @@ def join(path: Path, task: Task, groups: Sequence[tuple[Path, str]], facts: Mapp
                     total += len(data[f"demo_{number}/actions"])
                 except (KeyError, OSError, RuntimeError) as error:
                     raise DataError(f"{source_path}: {name} cannot be copied to {path}: {error}\n"
-                                    f"  mend: space on the disk, or, if it is damaged, remove this file and make it "
+                                    f"  fix: space on the disk, or, if it is damaged, remove this file and make it "
                                     f"again with vlabench demos") from error
         data.attrs.update({
             "num_demos": len(groups), "total": total, "tag": "vlabench", "macros_image_convention": "opengl",

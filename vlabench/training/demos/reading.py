@@ -79,15 +79,15 @@ def files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         what = ("a file; what is needed is the folder it is in" if folder.exists()
                 else "no demonstrations: there is no such folder")
-        raise DataError(f"--data {shown(folder)}: {what}\n  mend: vlabench demos --out DIR, and --data DIR; "
+        raise DataError(f"--data {shown(folder)}: {what}\n  fix: vlabench demos --out DIR, and --data DIR; "
                         f"or another folder with *.hdf5 in LIBERO's layout")
     found = layout.files(folder)
     if not found:
-        for pattern, (what, mend) in OTHERS.items():
+        for pattern, (what, fix) in OTHERS.items():
             if next(folder.rglob(pattern), None):
                 raise DataError(f"{shown(folder)}: no demonstrations (*.hdf5) in this folder, but {what}\n"
-                                f"  mend: {mend}")
-        raise DataError(f"{shown(folder)}: no demonstrations (*.hdf5) in this folder\n  mend: vlabench demos")
+                                f"  fix: {fix}")
+        raise DataError(f"{shown(folder)}: no demonstrations (*.hdf5) in this folder\n  fix: vlabench demos")
     return found
 
 
@@ -109,13 +109,13 @@ def _source(path: Path, file: h5py.File, simulator: str) -> Source:
     data = file.get("data")
     if not isinstance(data, h5py.Group):
         raise DataError(f"{shown(path)}: not LIBERO's layout of demonstrations: it has no group 'data'\n"
-                        f"  mend: {OWN_FILES}")
+                        f"  fix: {OWN_FILES}")
     lacking = [name for name in ("problem_info", "macros_image_convention") if name not in data.attrs]
     if lacking:
         raise DataError(
             f"{shown(path)}: its group 'data' lacks the attribute {' and '.join(lacking)}, as files do that were made "
             f"again without pauses (no-noops): nothing says which task it is, or which way up its pictures are\n"
-            f"  mend: take these attributes from LIBERO's own file of the task: python -c \"{COPY}\"")
+            f"  fix: take these attributes from LIBERO's own file of the task: python -c \"{COPY}\"")
     convention = _text(data.attrs["macros_image_convention"])
     if convention not in CONVENTIONS:
         raise DataError(f"{shown(path)}: macros_image_convention is {convention!r}; valid: {', '.join(CONVENTIONS)}")
@@ -123,7 +123,7 @@ def _source(path: Path, file: h5py.File, simulator: str) -> Source:
               if re.fullmatch(r"demo_\d+", name) and isinstance(group, h5py.Group)}
     if not groups:
         raise DataError(f"{shown(path)}: no demonstrations in it (data/demo_0, data/demo_1, …)\n"
-                        f"  mend: remove it, or make it again with vlabench demos")
+                        f"  fix: remove it, or make it again with vlabench demos")
     names = (path.name.removesuffix(".hdf5").removesuffix("_demo"),
              Path(_text(data.attrs.get("bddl_file_name", ""))).name.removesuffix(".bddl"))
     return Source(path, names, _said(path, data.attrs["problem_info"]), CONVENTIONS[convention],
@@ -140,7 +140,7 @@ def _said(path: Path, problem: Any) -> str:
         text = " ".join(" ".join(said if isinstance(said, list) else [said]).lower().split())
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{shown(path)}: the attribute problem_info is not LIBERO's, with a language_instruction: "
-                        f"{error!r}\n  mend: {OWN_FILES}") from None
+                        f"{error!r}\n  fix: {OWN_FILES}") from None
     if not text:
         raise DataError(f"{shown(path)}: the language_instruction in its problem_info is empty")
     return text
@@ -154,7 +154,7 @@ def where(item: h5py.Group | h5py.Dataset) -> str:
 def damaged(path: Path, error: Exception, place: str = "") -> DataError:
     """For a file that HDF5 opens and cannot read. place: what of it."""
     return DataError(f"{shown(path)}: {place}{': ' if place else ''}damaged, it cannot be read: {error}\n"
-                     f"  mend: download or make this file again, or remove it")
+                     f"  fix: download or make this file again, or remove it")
 
 
 def numbers(group: h5py.Group, name: str, shape: Sequence[int], length: int | None = None, *,
@@ -175,7 +175,7 @@ def numbers(group: h5py.Group, name: str, shape: Sequence[int], length: int | No
     if known and wrong.any():
         row = np.argwhere(wrong)[0]
         raise DataError(f"{where(group)}: {name} holds {array[tuple(row)]} in frame {row[0]}; nothing can be learned "
-                        f"from it\n  mend: remove this demonstration from the file, or make it again")
+                        f"from it\n  fix: remove this demonstration from the file, or make it again")
     return array
 
 
@@ -183,20 +183,20 @@ def actions(group: h5py.Group, space: ActionSpace) -> Floats:
     """A demonstration's actions [T, D], T ≥ 1, within the space. Raises DataError."""
     found = numbers(group, "actions", (space.size,))
     if not len(found):
-        raise DataError(f"{where(group)}: no frames in it\n  mend: remove this demonstration from the file")
+        raise DataError(f"{where(group)}: no frames in it\n  fix: remove this demonstration from the file")
     low, high = np.array(space.low), np.array(space.high)
     beyond = np.argwhere((found < low - 1e-6) | (found > high + 1e-6))
     if len(beyond):
         frame, column = beyond[0]
         raise DataError(f"{where(group)}: action {space.names[column]} is {found[frame, column]:g} in frame {frame}; "
                         f"the simulator's are in [{low[column]:g}, {high[column]:g}]\n"
-                        f"  mend: divide by the controller's range, or by what else they were scaled")
+                        f"  fix: divide by the controller's range, or by what else they were scaled")
     hand, opens = space.gripper, space.opens
     if hand is not None and opens is not None and low[hand] == -high[hand] and 0 <= found[:, hand].min() < high[hand]:
         most = f"{high[hand]:g}"  # it may be closed throughout
         raise DataError(f"{where(group)}: the gripper's actions are in [0, {most}]; the simulator's are "
                         f"{opens:g} (open) and {-opens:g} (close)\n"
-                        f"  mend: write them so: 2 g − {most}, or {most} − 2 g where {most} opens it")
+                        f"  fix: write them so: 2 g − {most}, or {most} − 2 g where {most} opens it")
     return found
 
 
@@ -208,12 +208,12 @@ def pictures(group: h5py.Group, name: str, length: int, size: int) -> h5py.Datas
         return stored
     what = f"{where(group)}: {name} is {stored.dtype} {list(stored.shape)}, needed is uint8 {[length, size, size, 3]}"
     if stored.dtype != np.uint8:
-        raise DataError(f"{what}\n  mend: store brightness as LIBERO does, uint8, 0 … 255")
+        raise DataError(f"{what}\n  fix: store brightness as LIBERO does, uint8, 0 … 255")
     if stored.shape == (length, 3, *stored.shape[2:]):
-        raise DataError(f"{what}: channels last\n  mend: pictures.transpose(0, 2, 3, 1)")
+        raise DataError(f"{what}: channels last\n  fix: pictures.transpose(0, 2, 3, 1)")
     if stored.shape[1:3] == (size, size):  # another number of frames, or channels
-        raise DataError(f"{what}\n  mend: three channels, and a picture for each of the {length} actions")
-    raise DataError(f"{what}\n  mend: pictures of {size} × {size} pixels (vlabench demos --image-size {size}), or a "
+        raise DataError(f"{what}\n  fix: three channels, and a picture for each of the {length} actions")
+    raise DataError(f"{what}\n  fix: pictures of {size} × {size} pixels (vlabench demos --image-size {size}), or a "
                     f"policy's card for pictures of this size")
 
 
@@ -233,8 +233,8 @@ def _stored(group: h5py.Group, name: str) -> h5py.Dataset:
         stored = group[name]
     except (KeyError, OSError, RuntimeError) as error:
         raise DataError(f"{where(group)}: not LIBERO's layout of demonstrations, or damaged: {name}: {error}\n"
-                        f"  mend: {OWN_FILES}") from None
+                        f"  fix: {OWN_FILES}") from None
     if not isinstance(stored, h5py.Dataset) or not stored.shape:
         raise DataError(f"{where(group)}: not LIBERO's layout of demonstrations: {name} is no array\n"
-                        f"  mend: {OWN_FILES}")
+                        f"  fix: {OWN_FILES}")
     return stored

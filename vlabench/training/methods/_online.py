@@ -28,7 +28,7 @@ from vlabench.errors import CardError, DataError, DivergedError, OptionError, Wo
 from vlabench.seeding import generator
 from vlabench.training import checkpoints, finite
 from vlabench.training.display import EpisodesShown
-from vlabench.training.methods.base import Method, Workplace
+from vlabench.training.methods.base import Method, TrainingContext
 from vlabench.training.rl import rewards
 from vlabench.training.rl.consistency import ConsistencyOptions, Looks, Memory, clean, redrawn
 from vlabench.training.rl.contexts import Gathered, Group, Schedule, gather
@@ -89,7 +89,7 @@ class OnlineOptions(LearnerOptions):
 
 
 @dataclass(frozen=True)
-class Stand:
+class TrainingState:
     """How far a training is. context: the number of the next one."""
 
     iteration: int = 0
@@ -98,10 +98,10 @@ class Stand:
 
 
 @dataclass(frozen=True)
-class Course:
+class TrainingRun:
     """What stays the same throughout a training. reward: of each step of a rollout. memory: for consistency."""
 
-    place: Workplace
+    place: TrainingContext
     where: Where
     start: PolicyCard
     learner: Learner
@@ -129,7 +129,7 @@ class Online(Method):
         """Whether there is something to learn from the rollouts of a context."""
 
     @abstractmethod
-    def credit(self, course: Course, groups: Sequence[Group]) -> Samples:
+    def credit(self, course: TrainingRun, groups: Sequence[Group]) -> Samples:
         """The samples of the groups that were kept, with what each was worth."""
 
     def learner(self, policy: TrainablePolicy, device: str) -> Learner:
@@ -142,9 +142,9 @@ class Online(Method):
 
     # the training
 
-    def train(self, place: Workplace) -> Path:
+    def train(self, place: TrainingContext) -> Path:
         """All iterations; the weights of the last."""
-        course = self._course(place)
+        course = self._training_run(place)
         stand = self._restored(course)
         place.curves.cut(stand.iteration)
         with self._collector(course) as collector:
@@ -158,7 +158,7 @@ class Online(Method):
             shutil.rmtree(folder, ignore_errors=True)
         return self._shipped(course, place.card.name)
 
-    def _iteration(self, course: Course, collector: Collector, stand: Stand) -> Stand:
+    def _iteration(self, course: TrainingRun, collector: Collector, stand: TrainingState) -> TrainingState:
         place, number = course.place, stand.iteration + 1
         began = place.display.clock()
         gathered = self._rollouts(course, collector, stand)
@@ -183,9 +183,9 @@ class Online(Method):
         place.display.note(f"iteration {number}/{self.options.iterations}: {told}")
         noise = self.options.noise
         level = advance(stand.level, gathered.success, number, noise.curriculum if noise else None)
-        return Stand(number, stand.context + gathered.tried, level)
+        return TrainingState(number, stand.context + gathered.tried, level)
 
-    def _updates(self, course: Course, gathered: Gathered, level: Level, number: int) -> dict[str, float]:
+    def _updates(self, course: TrainingRun, gathered: Gathered, level: Level, number: int) -> dict[str, float]:
         """All updates of an iteration, from rewards and towards consistency; what they show."""
         values: dict[str, float] = {}
         if gathered.kept:
@@ -196,7 +196,7 @@ class Online(Method):
             values["consistency"] = self._agree(course, gathered, level, number)
         return values
 
-    def _learn(self, course: Course, gathered: Gathered, number: int) -> dict[str, float]:
+    def _learn(self, course: TrainingRun, gathered: Gathered, number: int) -> dict[str, float]:
         """The updates of an iteration; the means of what they show."""
         options, learner, place = self.options, course.learner, course.place
         samples = self.credit(course, gathered.kept)
@@ -219,7 +219,7 @@ class Online(Method):
         means = {name: float(np.mean([each[name] for each in seen])) for name in seen[-1]}
         return means if alone else {**means, **learner.shares(samples, parts[-1])}
 
-    def _agree(self, course: Course, gathered: Gathered, level: Level, number: int) -> float:
+    def _agree(self, course: TrainingRun, gathered: Gathered, level: Level, number: int) -> float:
         """An iteration's updates towards consistency; the mean distance."""
         options, place = self.options, course.place
         assert options.consistency is not None and options.noise is not None
@@ -242,7 +242,7 @@ class Online(Method):
 
     # rollouts
 
-    def _collector(self, course: Course) -> Collector:
+    def _collector(self, course: TrainingRun) -> Collector:
         """Workers that sample; until they are told its weights, from the policy that the training starts from."""
         start, card, options = course.start, course.place.card, self.options
         own = {key: value for key, value in card.options.items() if key != "base"}
@@ -253,7 +253,7 @@ class Online(Method):
         return Collector(sampler, course.where.name, course.where.assets, [], course.place.workers,
                          course.place.display.note, options.consistency is not None or course.learner.pairs)
 
-    def _rollouts(self, course: Course, collector: Collector, stand: Stand) -> Gathered:
+    def _rollouts(self, course: TrainingRun, collector: Collector, stand: TrainingState) -> Gathered:
         """Play contexts with the policy as it is now."""
         options, place, iteration = self.options, course.place, stand.iteration + 1
         numbers = range(stand.context, stand.context + options.attempts * options.contexts)
@@ -270,7 +270,7 @@ class Online(Method):
         return gather(candidates, options.contexts, play, lambda rollout: float(course.reward(rollout).sum()),
                       self.keep)
 
-    def _try(self, course: Course, number: int) -> dict[str, float]:
+    def _try(self, course: TrainingRun, number: int) -> dict[str, float]:
         """Success by task set of the policy as it would be shipped; a trial that fails costs no more than itself."""
         options, place = self.options, course.place
         name = f"{place.card.name}-{number}"
@@ -289,7 +289,7 @@ class Online(Method):
 
     # beginning and end
 
-    def _course(self, place: Workplace) -> Course:
+    def _training_run(self, place: TrainingContext) -> TrainingRun:
         options = self.options
         start = load_policy(options.init)
         told = f"{shown(place.card.path)}: training.options.init"
@@ -308,11 +308,12 @@ class Online(Method):
         torch.manual_seed(place.seed)  # for adapters' first weights
         tasks = find.find_tasks(here.name, options.task_sets, options.tasks)
         short = [replace(task, step_limit=math.ceil(options.horizon * task.step_limit)) for task in tasks]
-        return Course(place, here, start, self.learner(policy, place.device), tasks,
+        return TrainingRun(place, here, start, self.learner(policy, place.device), tasks,
                       Schedule(short, place.seed, options.per_task), self._reward(place, here, tasks),
                       Memory(place.folder, (options.consistency or ConsistencyOptions()).memory))
 
-    def _reward(self, place: Workplace, here: Where, tasks: Sequence[Task]) -> Callable[[Rollout], rewards.Floats64]:
+    def _reward(self, place: TrainingContext, here: Where,
+                tasks: Sequence[Task]) -> Callable[[Rollout], rewards.Floats64]:
         if self.options.reward == "sparse":
             if place.data:
                 raise OptionError(f"--data: {place.card.name!r} learns from what it plays; of demonstrations it would "
@@ -321,20 +322,20 @@ class Online(Method):
         goals = rewards.load(place.data, [task.name for task in tasks], place.card.image_size, here.name)
         return lambda rollout: rewards.dense(rollout, goals[rollout.spec.task.name])
 
-    def _restored(self, course: Course) -> Stand:
+    def _restored(self, course: TrainingRun) -> TrainingState:
         path: Path = course.place.folder / STATE
         saved = checkpoints.load(path, course.place.device)
         if saved is None:
             noise = self.options.noise or Noise()
-            return replace(Stand(), level=Level(noise.observation, noise.action))
+            return replace(TrainingState(), level=Level(noise.observation, noise.action))
         if saved["init"] != course.start.digest:
             raise DataError(f"{shown(path)}: was begun from other weights of {self.options.init!r}\n"
-                            f"  mend: --out another folder")
+                            f"  fix: --out another folder")
         course.learner.restore(saved)
         stand = saved["stand"]
-        return Stand(stand["iteration"], stand["context"], Level(**stand["level"]))
+        return TrainingState(stand["iteration"], stand["context"], Level(**stand["level"]))
 
-    def _shipped(self, course: Course, name: str) -> Path:
+    def _shipped(self, course: TrainingRun, name: str) -> Path:
         """Write what a card of this name will name."""
         folder, learner = course.place.folder, course.learner
         with learner.shipped():

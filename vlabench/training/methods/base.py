@@ -16,7 +16,7 @@ from vlabench.training.display import Display
 
 
 @dataclass(frozen=True)
-class Workplace:
+class TrainingContext:
     """Where and with what a training runs.
 
     folder: checkpoints, curves and collected data, all that a resumed run needs. data: folders of demonstrations to use
@@ -46,10 +46,10 @@ class Method(ABC):
         self.options = options
 
     @abstractmethod
-    def train(self, place: Workplace) -> Path:
+    def train(self, place: TrainingContext) -> Path:
         """Train from where `place.folder` was left to the end; where the weights are then, a file or a folder."""
 
-    def data(self, place: Workplace) -> str:
+    def data(self, place: TrainingContext) -> str:
         """What it was trained on, in a few words, for the card."""
         return ""
 

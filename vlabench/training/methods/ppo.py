@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from vlabench.adapters.base import TrainablePolicy
-from vlabench.training.methods._online import Course, Online, OnlineOptions
+from vlabench.training.methods._online import Online, OnlineOptions, TrainingRun
 from vlabench.training.objectives.policy_gradient import gae
 from vlabench.training.rl import rewards
 from vlabench.training.rl.contexts import Group
@@ -59,7 +59,7 @@ class Ppo(Online):
         """While it warms up."""
         return iteration <= self.options.warmup
 
-    def credit(self, course: Course, groups: Sequence[Group]) -> Samples:
+    def credit(self, course: TrainingRun, groups: Sequence[Group]) -> Samples:
         """Advantages by GAE, at mean 0 and deviation 1 over the iteration's looks; every action has the same weight."""
         rollouts = [rollout for group in groups for rollout in group.rollouts]
         blank = [np.zeros(len(rollout)) for rollout in rollouts]

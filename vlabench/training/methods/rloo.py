@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import BaseModel, Field
 
-from vlabench.training.methods._online import Course, Online, OnlineOptions
+from vlabench.training.methods._online import Online, OnlineOptions, TrainingRun
 from vlabench.training.objectives.policy_gradient import leave_one_out
 from vlabench.training.rl.contexts import Group
 from vlabench.training.rl.samples import Samples
@@ -34,7 +34,7 @@ class Rloo(Online):
         """Dynamic sampling: rollouts that all succeed, or all fail, have no advantage over each other."""
         return group.informative
 
-    def credit(self, course: Course, groups: Sequence[Group]) -> Samples:
+    def credit(self, course: TrainingRun, groups: Sequence[Group]) -> Samples:
         """Every action of a rollout gets the rollout's advantage, and every rollout the same weight."""
         rollouts = [rollout for group in groups for rollout in group.rollouts]
         advantages = np.concatenate([leave_one_out(group.scores) for group in groups])

@@ -25,7 +25,7 @@ from vlabench.training.demos.collect import Recipe, collect, with_learner
 from vlabench.training.demos.data import OFFERED, DemoData, batches, samples
 from vlabench.training.display import EpisodesShown
 from vlabench.training.methods._cloner import Cloner, Precision, schedule
-from vlabench.training.methods.base import Method, Workplace
+from vlabench.training.methods.base import Method, TrainingContext
 from vlabench.training.objectives import base
 from vlabench.training.objectives.base import Objective, SummedOptions
 from vlabench.training.objectives.cloning import Cloning, CloningOptions
@@ -118,12 +118,12 @@ class Sft(Method):
     Options: ClassVar[type[BaseModel]] = SftOptions
     options: SftOptions
 
-    def train(self, place: Workplace) -> Path:
+    def train(self, place: TrainingContext) -> Path:
         """All rounds; the averaged weights of the last."""
         here = self._where(place)
         if not here.kind.expert and (len(self.options.rounds) > 1 or not place.data):
             raise OptionError(f"there is no expert of {here.name!r} to collect demonstrations from\n"
-                              f"  mend: one round, with --data DIR")
+                              f"  fix: one round, with --data DIR")
         done, final = 0, place.folder
         for number, plan in enumerate(self.options.rounds):
             folder = _folder(place, number)
@@ -132,7 +132,7 @@ class Sft(Method):
             done += plan.steps
         return final
 
-    def data(self, place: Workplace) -> str:
+    def data(self, place: TrainingContext) -> str:
         """The number of demonstrations and frames, and where they come from."""
         data = self._data(place, len(self.options.rounds) - 1)
         demos = sum(map(len, data.clips))
@@ -145,12 +145,12 @@ class Sft(Method):
 
     # demonstrations
 
-    def _data(self, place: Workplace, number: int) -> DemoData:
+    def _data(self, place: TrainingContext, number: int) -> DemoData:
         """All that a round trains on."""
         return DemoData(self._demonstrations(place, number), place.card.image_size, self._where(place).name,
                         cameras=place.card.cameras)
 
-    def _demonstrations(self, place: Workplace, number: int) -> list[Path]:
+    def _demonstrations(self, place: TrainingContext, number: int) -> list[Path]:
         """The folders of all rounds up to this one, collected if need be."""
         folders = list(place.data)
         for earlier in range(number + 1):
@@ -158,7 +158,7 @@ class Sft(Method):
                 folders.append(self._collected(place, earlier))
         return folders
 
-    def _collected(self, place: Workplace, number: int) -> Path:
+    def _collected(self, place: TrainingContext, number: int) -> Path:
         options, plan = self.options, self.options.rounds[number]
         here = self._where(place)
         recipe = Recipe(here.assets, place.card.image_size, place.seed + number, options.noise, options.kicks)
@@ -174,13 +174,13 @@ class Sft(Method):
             raise KeyboardInterrupt
         return out
 
-    def _card(self, place: Workplace, number: int) -> PolicyCard:
+    def _card(self, place: TrainingContext, number: int) -> PolicyCard:
         """The card of a round's policy."""
         path = shipped(_folder(place, number), WEIGHTS)
         assert path is not None
         return card_of(place.card, path, "learner")
 
-    def _try(self, place: Workplace, number: int, step: int) -> None:
+    def _try(self, place: TrainingContext, number: int, step: int) -> None:
         """The success rate from sampled starts after a round, per task set, unless it is on the curve already.
 
         A trial that fails costs no more than itself.
@@ -206,7 +206,7 @@ class Sft(Method):
 
     # training
 
-    def _round(self, place: Workplace, number: int, plan: Round, before: int) -> TrainablePolicy:
+    def _round(self, place: TrainingContext, number: int, plan: Round, before: int) -> TrainablePolicy:
         options, data = self.options, self._data(place, number)
         path = _folder(place, number) / STATE
         saved = checkpoints.load(path, place.device)
@@ -241,7 +241,7 @@ class Sft(Method):
             place.display.stop()
         return learner.averaged()
 
-    def _learner(self, place: Workplace, number: int, data: DemoData) -> Cloner:
+    def _learner(self, place: TrainingContext, number: int, data: DemoData) -> Cloner:
         """As the round begins."""
         options = self.options
         torch.manual_seed(place.seed)
@@ -251,7 +251,7 @@ class Sft(Method):
         return Cloner(policy, options.summed(policy), place.device, decay=options.decay, average=options.average,
                       clip=options.clip, precision=options.precision)
 
-    def _begun(self, place: Workplace, number: int, data: DemoData) -> TrainablePolicy:
+    def _begun(self, place: TrainingContext, number: int, data: DemoData) -> TrainablePolicy:
         """The policy of the round before, that which `init` names, or one that knows nothing."""
         card = self._card(place, number - 1) if number else self._init(place)
         if card is not None:
@@ -261,7 +261,7 @@ class Sft(Method):
             path = ship(lambda empty: kind.fresh(empty, data.facts(), self.options.network), Path(folder), "fresh")
             return cast("TrainablePolicy", card_of(place.card, path, "fresh").make())
 
-    def _init(self, place: Workplace) -> PolicyCard | None:
+    def _init(self, place: TrainingContext) -> PolicyCard | None:
         """The card of the policy to go on from, if there is one. Raises CardError if it cannot be trained so."""
         told = shown(place.card.path)
         if not issubclass(place.card.kind, TrainablePolicy):
@@ -274,10 +274,10 @@ class Sft(Method):
                             f"{card.adapter!r}, this one is of {place.card.adapter!r}")
         return card
 
-    def _where(self, place: Workplace) -> Where:
+    def _where(self, place: TrainingContext) -> Where:
         return where(self.options, place.card, self._init(place))
 
-    def _fit(self, policy: TrainablePolicy, data: DemoData, place: Workplace) -> None:
+    def _fit(self, policy: TrainablePolicy, data: DemoData, place: TrainingContext) -> None:
         """Have the data give chunks of the policy's length. Raises CardError if actions are of another size."""
         first = samples(data, data.batch(1, "first"), "cpu").obs
         with torch.no_grad():
@@ -287,7 +287,7 @@ class Sft(Method):
                             f"{data.simulator!r} have {len(data.space.names)}")
 
 
-def _folder(place: Workplace, number: int) -> Path:
+def _folder(place: TrainingContext, number: int) -> Path:
     """Of a round."""
     return place.folder / f"round-{number}"
 

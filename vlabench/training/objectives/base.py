@@ -178,15 +178,15 @@ class SummedOptions(BaseModel):
     def _wrong(self, name: str, objective: Objective) -> str:
         if name in self.own():
             return (f"two terms of the loss are called {name!r}: objectives.{name}, and of the method's own "
-                    f"{self.own()[name]}\n  mend: leave one of them out")
+                    f"{self.own()[name]}\n  fix: leave one of them out")
         lacking = sorted(objective.needs - self.offers)
         if lacking:
-            mend = _others(lambda options: objective.needs <= options.offers)
+            fix = _others(lambda options: objective.needs <= options.offers)
             return (f"objective {name!r} needs {', '.join(lacking)} in a batch, which this method's do not have; they "
-                    f"have: {', '.join(sorted(self.offers)) or 'actions alone'}\n  mend: {mend}")
+                    f"have: {', '.join(sorted(self.offers)) or 'actions alone'}\n  fix: {fix}")
         if objective.critic and not self.critics:
             return (f"objective {name!r} trains a critic, which this method has no rate for\n"
-                    f"  mend: {_others(lambda options: options.critics and objective.needs <= options.offers)}")
+                    f"  fix: {_others(lambda options: options.critics and objective.needs <= options.offers)}")
         return ""
 
 
@@ -219,10 +219,10 @@ def check(objectives: Mapping[str, Objective], policy: TrainablePolicy) -> None:
         if unread:
             raise CardError(f"objective {name!r} trains {', '.join(unread)}, which {type(policy).__name__} does not "
                             f"give beside its embedding; it gives: {', '.join(sorted(policy.auxiliary)) or 'nothing'}\n"
-                            f"  mend: leave it out, or another policy")
+                            f"  fix: leave it out, or another policy")
         if objective.critic and policy.critic is None:
             raise CardError(f"objective {name!r} trains a critic, and {type(policy).__name__} has none\n"
-                            f"  mend: a method without one, such as rloo, or a policy that has a `critic`")
+                            f"  fix: a method without one, such as rloo, or a policy that has a `critic`")
 
 
 def summed(objectives: Mapping[str, Objective], batch: Batch,

@@ -12,7 +12,7 @@ from torch import Tensor
 from vlabench.training.objectives.base import Batch, Forward, Loss, Objective
 
 POINT_SCALE = 0.05
-"""Metres at which the error of a point turns from squared to linear: what a hand can mend in one step."""
+"""Metres at which the error of a point turns from squared to linear: what a hand can fix in one step."""
 BLUR = 0.7
 """Standard deviation, in cells of the map, of the blob that says where a point is in a picture."""
 MAPS = "maps/"

@@ -134,7 +134,7 @@ def _read(path: Path) -> Looks:
             return Looks(obs, kept["actions"], kept["wanted"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{shown(path)}: looks of this training that cannot be read: {error}\n"
-                        f"  mend: train from the start, with another --out") from error
+                        f"  fix: train from the start, with another --out") from error
 
 
 def redrawn(obs: Observation, noise: Noise, level: Level, space: ActionSpace, *key: str | int) -> Observation:

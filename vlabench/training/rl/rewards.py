@@ -184,7 +184,7 @@ def load(folders: Sequence[Path], names: Sequence[str], image_size: int,
     kind = find_simulator(simulator)
     if not kind.posture:
         raise UnsupportedError(f"reward = \"dense\" needs the arm's posture, which simulator {kind.__name__} does not "
-                               f"tell\n  mend: reward = \"sparse\" in training.options")
+                               f"tell\n  fix: reward = \"sparse\" in training.options")
     found: dict[str, list[SubGoals]] = {name: [] for name in names}
     for path in (path for folder in folders for path in reading.files(folder)):
         with reading.opened(path, simulator) as source:
@@ -195,7 +195,7 @@ def load(folders: Sequence[Path], names: Sequence[str], image_size: int,
     for name, goals in found.items():
         if not goals:
             raise DataError(f"the dense reward needs demonstrations of every task; there are none of {name}\n"
-                            f"  mend: vlabench demos --out DIR, then vlabench train --data DIR")
+                            f"  fix: vlabench demos --out DIR, then vlabench train --data DIR")
     return found
 
 

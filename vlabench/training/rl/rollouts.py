@@ -13,10 +13,10 @@ import numpy.typing as npt
 from typing_extensions import Self
 
 from vlabench.cards.policy import PolicyCard
-from vlabench.episode.listening import Bools, Keeper
+from vlabench.episode.listening import Bools, EpisodeCollector
 from vlabench.episode.played import Played
-from vlabench.episode.player import Done, Job, Renewal
-from vlabench.episode.pool import Crew
+from vlabench.episode.player import Finished, Job, Renewal
+from vlabench.episode.pool import WorkerPool
 from vlabench.episode.resources import default_time_limit
 from vlabench.perturbations.base import Perturbation
 from vlabench.types import Decision, EpisodeSpec, Floats, Image, Observation, Outcome, won
@@ -71,7 +71,7 @@ class Rollout:
         return np.concatenate([chunk[:count] for chunk, count in zip(self.actions, self.executed, strict=True)])
 
 
-class RolloutKeeper(Keeper):
+class RolloutCollector(EpisodeCollector):
     """Keeps a Rollout of an episode in which a TrainablePolicy samples its actions."""
 
     def on_start(self, specs: Sequence[EpisodeSpec]) -> None:
@@ -103,13 +103,13 @@ class RolloutKeeper(Keeper):
             **{name: column.astype(np.float32) for name, column in columns.items()})
 
     @property
-    def kept(self) -> Rollout:
+    def result(self) -> Rollout:
         """The rollout."""
         return self._rollout
 
 
-class PairedKeeper(RolloutKeeper):
-    """A RolloutKeeper that keeps the pictures without perturbations, too."""
+class PairedCollector(RolloutCollector):
+    """A RolloutCollector that keeps the pictures without perturbations, too."""
 
     def on_clean(self, step: int, clean: Observation) -> None:
         self._looks[-1] |= {f"clean/{camera}": clean.images[camera][0] for camera in self._cameras}
@@ -127,38 +127,38 @@ class Collector:
     def __init__(self, card: PolicyCard, simulator: str, assets: str, candidates: Sequence[Assignment], workers: int,
                  note: Callable[[str], None], paired: bool = False) -> None:
         self._note = note
-        job = Job(simulator, assets, card.actor(), _chains(candidates), PairedKeeper if paired else RolloutKeeper)
-        self._crew = Crew(job, [], workers, default_time_limit, note)
+        job = Job(simulator, assets, card.actor(), _chains(candidates), PairedCollector if paired else RolloutCollector)
+        self._pool = WorkerPool(job, [], workers, default_time_limit, note)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
-        self._crew.__exit__(kind, error, trace)
+        self._pool.__exit__(kind, error, trace)
 
     def renew(self, candidates: Sequence[Assignment], weights: Path) -> None:
         """Other candidates, and the weights to play them with: a folder of `TrainablePolicy.save`, which is to stay as
         it is until the renewal after the next, as a worker may come late.
         """
-        self._crew.renew(Renewal(_chains(candidates), weights))
+        self._pool.renew(Renewal(_chains(candidates), weights))
 
     def rest(self) -> None:
         """Let the workers go until the next `play`, which plays as if they had stayed."""
-        self._crew.rest()
+        self._pool.rest()
 
     def play(self, specs: Sequence[EpisodeSpec], progress: Progress) -> dict[EpisodeSpec, Rollout]:
         """The rollouts of these episodes, without those that ended in an error, in the order of `specs`."""
         found: dict[EpisodeSpec, Rollout] = {}
-        self._crew.add(specs)
+        self._pool.add(specs)
         progress.start(len(specs), 0)
         try:
-            for result in self._crew.results():
-                if not isinstance(result.answer, Done):
+            for result in self._pool.results():
+                if not isinstance(result.answer, Finished):
                     self._note(f"{result.spec.task.key} {result.spec.index}: left out: {result.answer.error}: "
                                f"{result.answer.message}")
                     continue
-                found[result.spec] = result.answer.kept
+                found[result.spec] = result.answer.result
                 progress.count(result.spec.condition, result.answer.played)
         finally:
             progress.stop()

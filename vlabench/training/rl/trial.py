@@ -8,8 +8,8 @@ from vlabench.cards import find
 from vlabench.cards.conditions import CLEAN
 from vlabench.cards.policy import PolicyCard
 from vlabench.episode.played import Played
-from vlabench.episode.player import Done, Job
-from vlabench.episode.pool import Crew
+from vlabench.episode.player import Finished, Job
+from vlabench.episode.pool import WorkerPool
 from vlabench.episode.resources import default_time_limit, processes
 from vlabench.errors import WorkerError
 from vlabench.simulators.base import find_simulator
@@ -32,9 +32,9 @@ def trial(policy: PolicyCard, simulator: str, assets: str, tasks: Sequence[Task]
     played: list[Played] = []
     progress.start(len(specs), 0)
     try:
-        with Crew(job, specs, min(processes(workers), len(specs)), default_time_limit, progress.note) as crew:
-            for result in crew.results():
-                if not isinstance(result.answer, Done):
+        with WorkerPool(job, specs, min(processes(workers), len(specs)), default_time_limit, progress.note) as pool:
+            for result in pool.results():
+                if not isinstance(result.answer, Finished):
                     raise WorkerError(f"{result.spec.task.key} {result.spec.index}: {result.answer.message}")
                 played.append(result.answer.played)
                 progress.count(result.spec.condition, result.answer.played)

@@ -72,7 +72,7 @@ def funnel(world: World, goal: Pose, grip: float, *, tolerance: float = 0.005, r
            without: tuple[str, ...] = (), keep_back: float = 0.0, axis: Floats | None = None) -> Move:
     """Towards a pose along its approach axis: the farther to the side, the farther back the hand stays.
 
-    A hand that is too deep for its sideways error first backs out, so a misaligned descent mends itself. Far away,
+    A hand that is too deep for its sideways error first backs out, so a misaligned descent fixes itself. Far away,
     the hand also stays above everything between here and there. `keep_back` (m) holds it short of the goal; `axis`
     replaces the hand's own approach axis, for putting something in from the front.
     """

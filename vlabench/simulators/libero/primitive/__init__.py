@@ -101,7 +101,7 @@ def _refuse_foreign(directory: Path) -> None:
     if not directory.is_dir() or any(directory.iterdir()):
         raise AssetsError(
             f"{str(directory)!r} is not a primitive asset pack, so it is not overwritten\n"
-            "  mend: name a new or empty folder, or remove that one"
+            "  fix: name a new or empty folder, or remove that one"
         )
 
 
