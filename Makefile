@@ -46,7 +46,7 @@ bench: .venv/.installed ## speed and memory
 	$(BIN)/python -m tests.speed
 
 .venv/.installed: pyproject.toml $(PINS) | .venv/.torch
-	$(PIP) install -c $(PINS) -e '.[libero,train,dev]'
+	$(PIP) install -c $(PINS) -e '.[libero,train,video,dev]'
 	$(PIP) check
 	@touch $@
 

@@ -82,7 +82,7 @@ def test_a_keeper_that_fails_is_an_error_of_its_episode(where: str, monkeypatch:
     monkeypatch.setattr(Sour, "where", where)
     (failed,) = player.play(batch)
     assert isinstance(failed, Failed) and (failed.phase, failed.error) == ("collect", "ZeroDivisionError")
-    assert failed.message.startswith(f"{where} [test_stage.py:")
+    assert failed.message.startswith(f"{where} [test_player.py:")
     monkeypatch.setattr(Sour, "where", "")
     assert isinstance(player.play(batch)[0], Finished)
 

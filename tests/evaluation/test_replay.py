@@ -105,7 +105,7 @@ def test_other_kinds_of_film_and_absent_libraries(recorded: Path, monkeypatch: p
     with pytest.raises(OptionError, match="x.avi: a film is an .mp4 or a .gif"):
         replay(recorded, "x.avi")
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
-    with pytest.raises(MissingExtra, match="fix: pip install 'vlabench\\[libero\\]'"):
+    with pytest.raises(MissingExtra, match="fix: pip install 'vlabench\\[video\\]'"):
         replay(recorded, "x.mp4")
     (recorded.parent / "x.gif").mkdir()
     with pytest.raises(StoreError, match="x.gif: the film cannot be written"):

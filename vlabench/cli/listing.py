@@ -12,7 +12,6 @@ from rich.text import Text
 
 from vlabench import cards, registry
 from vlabench.cards.find import tasks_here
-from vlabench.perturbations.base import find_perturbation
 
 
 def suites() -> Table:
@@ -38,6 +37,8 @@ def policies() -> Table:
 
 def perturbations() -> Table:
     """One row per perturbation; the caption says what * means."""
+    from vlabench.perturbations.base import find_perturbation
+
     rows = []
     for name in registry.names("perturbation"):
         kind = find_perturbation(name)

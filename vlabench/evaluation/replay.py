@@ -173,7 +173,7 @@ def _write_mp4(frames: Sequence[Image], out: Path, rate: float) -> None:
         import imageio.v2 as imageio
         import imageio_ffmpeg  # noqa: F401
     except ImportError as error:
-        raise MissingExtra(error.name or "imageio-ffmpeg", "libero", "writing an mp4") from error
+        raise MissingExtra(error.name or "imageio-ffmpeg", "video", "writing an mp4") from error
     writer: Any = imageio.get_writer(out, format="FFMPEG", fps=rate, codec="libx264", quality=7, macro_block_size=2)
     with writer:
         for frame in frames:

@@ -71,6 +71,7 @@ def test_a_policy_of_the_pack_needs_its_drawing(monkeypatch: pytest.MonkeyPatch)
     pytest.importorskip("torch", reason="needs the extra `train`")
     card = cards.load_policy("nano-sft")
     policy, simulator = card.make(), Libero("primitive")
+    policy.configure(simulator.action_space)
     task = dataclasses.replace(simulator.tasks("libero_goal")[0], step_limit=160)  # it needs about 110
     won = []
     for drawn in (True, False):

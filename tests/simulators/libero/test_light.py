@@ -13,17 +13,17 @@ from vlabench.episode.worker import ENVIRONMENT
 CODE = """
 import dataclasses, sys
 from vlabench import cards, registry
-from vlabench.episode.chain import named
+from vlabench.cards.conditions import named
 from vlabench.types import EpisodeSpec
 from vlabench.episode.player import Finished, Job, EpisodePlayer
 
 condition = cards.load_suite("libero-rotation").conditions["rotation"]
-stage = EpisodePlayer(Job("libero", "primitive", cards.load_policy("still").actor(), {"rotation": named(condition)}))
-task = dataclasses.replace(stage.simulator.tasks("libero_goal")[0], step_limit=2)
-(answer,) = stage.play((EpisodeSpec(task, "rotation", 0),))
+player = EpisodePlayer(Job("libero", "primitive", cards.load_policy("still").actor(), {"rotation": named(condition)}))
+task = dataclasses.replace(player.simulator.tasks("libero_goal")[0], step_limit=2)
+(answer,) = player.play((EpisodeSpec(task, "rotation", 0),))
 assert isinstance(answer, Finished), answer
 import cv2
-versions = stage.simulator.versions()
+versions = player.simulator.versions()
 assert versions["opencv"] == cv2.__version__, versions
 print("torch" in sys.modules, cv2.getNumThreads())
 """

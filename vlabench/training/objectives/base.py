@@ -19,7 +19,6 @@ from typing_extensions import Self
 from vlabench import registry
 from vlabench.adapters.base import ActionDistribution, TrainablePolicy
 from vlabench.errors import CardError, VlabenchError
-from vlabench.training.methods.base import find_method
 from vlabench.types import ActionSpace, Observation
 from vlabench.util.messages import one_line_each
 
@@ -195,8 +194,8 @@ def _others(can: Callable[[type[SummedOptions]], bool]) -> str:
     found = []
     for name in registry.names("method"):
         with suppress(VlabenchError):  # of a plug-in that cannot be imported
-            kind = find_method(name).Options
-            found += [name] * (issubclass(kind, SummedOptions) and can(kind))
+            options: Any = getattr(registry.load("method", name, object), "Options", object)  # above this module
+            found += [name] * (issubclass(options, SummedOptions) and can(options))
     return "leave it out" + (f", or method = {' | '.join(map(repr, found))}" if found else "; no method can sum it")
 
 
