@@ -1,4 +1,4 @@
-"""Reads suite and policy cards: TOML files whose name is the card's name, with unknown keys refused and digests.
+"""Finds the files of cards and reads them: TOML whose name is the card's name, unknown keys refused.
 
 Cards are looked for in the `suites/` and `policies/` folders of a checkout (an installed copy carries them in
 `vlabench/_cards/`), then in packages that name themselves in the entry point group `vlabench.cards` and hold folders

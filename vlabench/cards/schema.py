@@ -1,4 +1,4 @@
-"""What cards hold: the keys of a suite's and of a policy's file, and what follows from them."""
+"""What the cards of suites and of policies have in common: kinds of text, and the class of a simulator by its name."""
 
 from __future__ import annotations
 
