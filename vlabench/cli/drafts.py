@@ -123,11 +123,11 @@ def _is_identifier(name: str) -> bool:
 def _taken(kind: Kind, name: str) -> str:
     """By what a name is taken, or ""."""
     if kind == "suite":
-        return _same(name, cards.suite_names(), "suite")
+        return _same(name, cards.suite_names(), "a suite")
     if registry.class_name(name) in _used(kind):
         return f"is taken: the class would be called {registry.class_name(name)}, as another in its module"
-    found = _same(name, cards.policy_names(), "policy") or _same(name, registry.names("adapter"), "adapter") \
-        if kind == "policy" else _same(name, registry.names("perturbation"), "perturbation")
+    found = _same(name, cards.policy_names(), "a policy") or _same(name, registry.names("adapter"), "an adapter") \
+        if kind == "policy" else _same(name, registry.names("perturbation"), "a perturbation")
     return found or _module(name)
 
 
@@ -140,7 +140,7 @@ def _used(kind: Kind) -> set[str]:
 
 def _same(name: str, names: Iterable[str], what: str) -> str:
     """Names that differ in case alone would be one file on some systems."""
-    return next((f"is taken: a {what} is called {each!r}" for each in names if each.casefold() == name.casefold()), "")
+    return next((f"is taken: {what} is called {each!r}" for each in names if each.casefold() == name.casefold()), "")
 
 
 def _module(name: str) -> str:
