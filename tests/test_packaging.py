@@ -38,7 +38,8 @@ def test_an_installed_copy_finds_every_card_of_the_checkout(tmp_path: Path) -> N
         "print(*c.suite_names())\nprint(*c.policy_names())\n"
         "print(c.load_suite('libero-joint').conditions['joint'].digest)\n"
         "from vlabench.cards import published\nprint(*published.papers())\n"
-        "from vlabench.simulators.libero import packs\nprint(packs.PINS.read_text().count('--hash='))"
+        "from vlabench.simulators.libero import packs\nprint(packs.PINS.read_text().count('--hash='))\n"
+        "from vlabench.cli import drafts\nprint(*drafts.contents('policy', 'mine'))"
     )
     command, there = [sys.executable, "-c", code], {"PYTHONPATH": str(site)}
     found = subprocess.run(command, capture_output=True, text=True, check=True, cwd=site, env=there)
@@ -49,6 +50,7 @@ def test_an_installed_copy_finds_every_card_of_the_checkout(tmp_path: Path) -> N
         cards.load_suite("libero-joint").conditions["joint"].digest,
         " ".join(published.papers()),
         "5",
+        "mine.py mine.toml pyproject.toml",
     ]
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vlabench.errors import VlabenchError
     from vlabench.evaluation.run import Evaluation, evaluate
     from vlabench.perturbations.base import Perturbation
+    from vlabench.seeding import Draws
     from vlabench.simulators.base import Scene, Simulator
     from vlabench.training.methods.base import Method
     from vlabench.training.objectives.base import Objective
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "ActionSpace", "Decision", "EpisodeRecord", "EpisodeSpec", "Evaluation", "Method", "Objective", "Observation",
-    "Outcome", "Perturbation", "Policy", "Scene", "Simulator", "Task", "TrainablePolicy", "VlabenchError",
-    "__version__", "evaluate", "load_policy", "load_suite",
+    "ActionSpace", "Decision", "Draws", "EpisodeRecord", "EpisodeSpec", "Evaluation", "Method", "Objective",
+    "Observation", "Outcome", "Perturbation", "Policy", "Scene", "Simulator", "Task", "TrainablePolicy",
+    "VlabenchError", "__version__", "evaluate", "load_policy", "load_suite",
 ]
 _HOMES = {
-    "ActionSpace": "types", "Decision": "types", "EpisodeRecord": "types", "EpisodeSpec": "types",
+    "ActionSpace": "types", "Decision": "types", "Draws": "seeding", "EpisodeRecord": "types", "EpisodeSpec": "types",
     "Evaluation": "evaluation.run", "Method": "training.methods.base", "Objective": "training.objectives.base",
     "Observation": "types", "Outcome": "types", "Perturbation": "perturbations.base", "Policy": "adapters.base",
     "Scene": "simulators.base", "Simulator": "simulators.base", "Task": "types", "TrainablePolicy": "adapters.base",

@@ -166,8 +166,8 @@ def test_a_plug_in_without_its_package_is_named(home: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("load", "name", "lines"),
     [
-        (load_suite, "libero-servity", ["unknown suite 'libero-servity': did you mean 'libero-sev", "list suites"]),
-        (load_policy, "expret", ["unknown policy 'expret': did you mean 'expert'?", "list policies"]),
+        (load_suite, "libero-servity", ["unknown suite 'libero-servity': did you mean 'libero-sev", "in .toml"]),
+        (load_policy, "expret", ["unknown policy 'expret': did you mean 'expert'?", "in .toml"]),
         (load_suite, "no/such.toml", ["unknown suite 'no/such.toml': valid: ", "there is no file no/such.toml"]),
     ],
 )

@@ -78,7 +78,8 @@ def find(folder: Folder, name: str, beside: Path | None = None) -> Path:
     else:
         files = card_files(folder)
         if name not in files:
-            raise UnknownName(kind, name, files, fix=f"fix: vlabench list {folder}")
+            fix = f"fix: vlabench list {folder}, or the path of a card, which ends in .toml"
+            raise UnknownName(kind, name, files, fix=fix)
         path = files[name]
     why = why_no_name(path.stem)
     if why:

@@ -18,7 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from vlabench import __version__
-from vlabench.cli import gate, leaderboard, probe, report, run, show, train
+from vlabench.cli import gate, leaderboard, new, probe, report, run, show, train
 from vlabench.errors import OptionError, VlabenchError
 
 MAY_BE_EMPTY = ("--notes",)
@@ -72,6 +72,7 @@ board_app = typer.Typer(no_args_is_help=True, help="The leaderboard: submissions
 app.command()(run.run)
 app.command("list")(show.list_)
 app.command()(show.show)
+app.command()(new.new)
 app.command()(show.check)
 app.command()(show.doctor)
 app.command()(run.preview)
