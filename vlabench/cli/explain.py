@@ -18,7 +18,8 @@ from vlabench.cards import lineage
 from vlabench.cards.conditions import CLEAN, Condition
 from vlabench.cards.files import Folder
 from vlabench.cards.find import all_tasks, suites_with
-from vlabench.cards.policy import Made, PolicyCard
+from vlabench.cards.policy import PolicyCard
+from vlabench.cards.schema import Made
 from vlabench.cards.suite import SuiteCard
 from vlabench.cli.listing import about, table
 from vlabench.errors import MissingExtra, OptionError, UnknownName, VlabenchError
