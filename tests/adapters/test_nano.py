@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from vlabench.simulators.libero.actions import SPACE
+from vlabench.simulators.libero.interface import SPACE
 
 from tests.nano_sizes import sizes
 from vlabench.adapters.nano import Nano

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from vlabench import registry
 from vlabench.cards.conditions import CLEAN, Condition, digest_of
@@ -70,10 +70,15 @@ class PolicyCard(PolicyFile):
         """The class of its adapter. Raises UnknownName, PluginError."""
         return self._adapter
 
+    @property
+    def adapter_options(self) -> type[BaseModel]:
+        """What `options` may hold: the arguments of its adapter's constructor. Raises UnknownName, PluginError."""
+        return options_model(self._adapter, ("weights",), self._adapter.builds_on)
+
     @cached_property
     def resolved_options(self) -> dict[str, Any]:
         """The constructor's arguments, defaults written out. Raises CardError for keys or types it does not take."""
-        model = options_model(self._adapter, ("weights",), self._adapter.builds_on)
+        model = self.adapter_options
         try:
             return model.model_validate_json(json.dumps(self.options)).model_dump(mode="json")
         except ValidationError as error:

@@ -33,7 +33,7 @@ class PpoOptions(OnlineOptions):
     gamma: float = Field(
         default=0.99, gt=0, le=1, description="Discount γ of generalised advantage estimation, per chunk of actions.")
     lam: float = Field(
-        default=0.95, ge=0, le=1, description="λ of generalised advantage estimation, per chunk of actions.")
+        default=0.95, ge=0, le=1, description="Factor λ of generalised advantage estimation, per chunk of actions.")
     value: float = Field(
         default=0.5, gt=0, description="Weight of the critic's loss.")
     critic_learning_rate: float = Field(
