@@ -134,5 +134,5 @@ def test_an_adapter_changes_the_weights_of_its_base(weights: Path, tmp_path: Pat
     policy = made(adapter, base=load_policy(str(card)).foundation())
     assert torch.allclose(policy.module.bins.weight, lora.merged(adapted).get_parameter("bins.weight"), atol=1e-3)
     assert not torch.allclose(policy.module.bins.weight, made(weights).module.bins.weight, atol=1e-2)
-    with pytest.raises(CardError, match="policy 'random' has no weights that an adapter could change"):
+    with pytest.raises(CardError, match="policy 'random' has no weights that LoRA could change"):
         made(adapter, base=load_policy("random").foundation())

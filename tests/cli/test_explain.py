@@ -93,10 +93,11 @@ def test_a_trained_policy_says_how_it_was_made() -> None:
 
 def test_a_perturbation_says_its_ranges_severities_and_the_published_one() -> None:
     page = words("rotation")
-    assert "degrees float 30.0 ≥ 0, ≤ 180" in page and "3 (published) degrees = 30.0" in page
+    assert "degrees float ≥ 0, ≤ 180, default 30.0 Largest angle in degrees" in page
+    assert "3 (published) degrees = 30.0" in page
     assert 'rotation = [{ perturbation = "rotation", severity = 3 }]' in page
-    assert 'draw "episode" | "step" "episode"' in page and "`episode` draws once and holds" in page
-    assert "cameras list []" in page and "none named means all that the policy sees" in page
+    assert 'draw "episode" | "step", default "episode" `episode` draws once and holds' in page
+    assert "cameras list, default []" in page and "none named means all that the policy sees" in page
     assert "none named means the last" in words("camera_loss") and "means all" not in words("camera_loss")
     assert "RobustVLA, appendix A.4" in page and "published" not in words("jpeg").replace("published benchmark", "")
 

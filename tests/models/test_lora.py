@@ -98,11 +98,11 @@ def test_the_file_changes_its_base_and_no_other(tmp_path: Path) -> None:
     lora.apply(path, base, "a" * 64)
     expected = logits(made)
     assert (logits(base) - expected).abs().max() < 0.01 * expected.abs().max()  # kept in half precision
-    with pytest.raises(DataError, match="an adapter for weights with the checksum aaaa.*, not bbbb"):
+    with pytest.raises(DataError, match="LoRA weights for a network with the checksum aaaa.*, not bbbb"):
         lora.apply(path, network(), "b" * 64)
     for damaged in (path.read_bytes()[:-10], b""):
         path.write_bytes(damaged)
-        with pytest.raises(DataError, match="not an adapter for this network"):
+        with pytest.raises(DataError, match="no LoRA weights for this network"):
             lora.apply(path, network(), "a" * 64)
 
 

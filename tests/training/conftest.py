@@ -55,7 +55,7 @@ def card(start: PolicyCard, tmp_path: Path) -> Callable[..., str]:
 
     def write(method: str, **options: Any) -> str:
         given = {"init": str(start.path), "task_sets": ["switches"], "simulator": "switch", "assets": "plain",
-                 "trial": 0, **options}
+                 "eval_episodes": 0, **options}
         lines = "".join(f"{key} = {toml(value)}\n" for key, value in given.items())
         path = tmp_path / "pushes.toml"
         path.write_text(f'{HEAD}\n[training]\nmethod = "{method}"\n\n[training.options]\n{lines}')

@@ -16,7 +16,7 @@ from vlabench.cli.app import app
 def test_a_card_of_one_demonstration_is_trained_in_the_default_folder(tmp_path: Path,
                                                                       monkeypatch: pytest.MonkeyPatch) -> None:
     rounds = '[{ tasks = ["libero_goal/0"], per_task = 1, steps = 50 }]'
-    text = TINY.replace("[{ per_task = 1, steps = STEPS, rate = 3e-3 }]", rounds)
+    text = TINY.replace("[{ per_task = 1, steps = STEPS, learning_rate = 3e-3 }]", rounds)
     (tmp_path / "tiny.toml").write_text(text.replace("image_size = 16", "image_size = 32"))
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(app, ["train", "--policy", "tiny.toml", "--workers", "1"])

@@ -54,8 +54,8 @@ reward = "dense"
 noise = { observation = 1.0, action = 0.1, clean = 0.0 }
 jacobian = { weight = 0.005 }
 smoothness = 0.01
-consistency = { updates = 2, rate = 1e-4 }
-trial = 0
+consistency = { updates = 2, learning_rate = 1e-4 }
+eval_episodes = 0
 """
 
 

@@ -12,7 +12,7 @@ from tests.places import ROOT
 from vlabench import cards, registry
 from vlabench.cards.lineage import DEFAULTS, PARENTS, Seen, seen
 from vlabench.cards.noise import ACTION, NEUTRAL
-from vlabench.training.methods._online import OnlineOptions
+from vlabench.training.methods._online_options import OnlineOptions
 from vlabench.training.methods.base import find_method
 
 TRAINED = [name for name in cards.policy_names() if cards.load_policy(name).training]
@@ -62,7 +62,7 @@ def test_the_four_differ_in_what_their_names_say() -> None:
     assert plain.noise is None and plain.jacobian is None and not plain.smoothness and plain.consistency is None
     assert robust.jacobian is not None and robust.smoothness and robust.consistency is not None
     assert noisy == plain.model_copy(update={"noise": noisy.noise})
-    own = ("jacobian", "smoothness", "consistency", "average", "share")
+    own = ("jacobian", "smoothness", "consistency", "average", "weight_interpolation")
     terms = {name: getattr(robust, name) for name in own}
     assert robust == noisy.model_copy(update=terms)
     assert curriculum == robust.model_copy(update={"noise": curriculum.noise})
@@ -72,8 +72,9 @@ def test_the_four_differ_in_what_their_names_say() -> None:
 
 TERMS = {"": (), "-jacobian-0": ("jacobian",), "-jacobian-low": ("jacobian",), "-jacobian-high": ("jacobian",),
          "-smoothness-0": ("smoothness",), "-smoothness-low": ("smoothness",), "-smoothness-high": ("smoothness",),
-         "-consistency-alone": ("jacobian", "smoothness", "rate"), "-literal": ("consistency", "average", "share")}
-TERMS |= {"-literal-long": (*TERMS["-literal"], "iterations", "rollouts", "trial", "trial_every")}
+         "-consistency-alone": ("jacobian", "smoothness", "learning_rate"),
+         "-literal": ("consistency", "average", "weight_interpolation")}
+TERMS |= {"-literal-long": (*TERMS["-literal"], "iterations", "rollouts", "eval_episodes", "eval_every")}
 TERMS |= {"-shared-long": (*TERMS["-literal-long"], "contexts", "per_task", "noise")}
 
 
@@ -85,8 +86,9 @@ def test_an_ablation_differs_in_what_its_name_says(name: str) -> None:
     differing = {key for key in OnlineOptions.model_fields if getattr(made, key) != getattr(whole, key)}
     assert differing == set(TERMS[name])
     assert whole.consistency is not None and shipped.consistency is not None
-    smaller = {"task_sets": whole.task_sets, "contexts": whole.contexts, "trial": 0, "trial_every": whole.trial_every,
-               "consistency": shipped.consistency.model_copy(update={"updates": whole.consistency.updates})}
+    smaller = {"task_sets": whole.task_sets, "contexts": whole.contexts, "eval_episodes": 0,
+               "eval_every": whole.eval_every, "consistency": shipped.consistency.model_copy(
+                   update={"updates": whole.consistency.updates})}
     assert whole == shipped.model_copy(update=smaller)
 
 

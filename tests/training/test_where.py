@@ -49,7 +49,7 @@ method = "sft"
 task_sets = ["rails"]
 rounds = [{{ per_task = 2, steps = 4 }}]
 batch = 4
-trial = 0
+eval_episodes = 0
 network = {{ points = 4, features = 4, embedding = 32, head = 16, text_width = 16, widths = [8, 8] }}
 """
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from vlabench.adapters.base import Foundation, Policy
 from vlabench.errors import OptionError
@@ -40,14 +42,20 @@ class _Turn:
 class Demonstrator(Policy):
     """One action for each row; the decision's extras are what the expert says of the same state: `labels` [B, D],
     `points` [B, 9], and `actors` [B], who chose.
-
-    noise: standard deviation, in units of the action space, of Gaussian noise on all but the gripper; the label stays
-    the expert's action. kicks: share of steps at which a kick begins; with any, starts are displaced, too. learner: a
-    policy which acts instead of the expert in a share 1 − mix of the turns.
     """
 
-    def __init__(self, noise: float = 0.0, kicks: float = 0.0, learner: Foundation | None = None,
-                 mix: float = 0.0) -> None:
+    def __init__(
+        self,
+        noise: Annotated[float, Field(
+            description="Standard deviation of Gaussian noise on all but the gripper, in units of the action space; "
+                        "the label stays the expert's action.")] = 0.0,
+        kicks: Annotated[float, Field(
+            description="Share of the control steps at which a kick begins; above 0, starts are displaced.")] = 0.0,
+        learner: Annotated[Foundation | None, Field(
+            description="Policy that acts instead of the expert in some turns, by name or card.")] = None,
+        mix: Annotated[float, Field(
+            description="Share of the turns in which the expert acts beside the learner.")] = 0.0,
+    ) -> None:
         check_shares(noise, kicks, mix)
         self._noise, self._kicks, self._mix = noise, kicks, mix
         self._learner: Policy | None = None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from vlabench.adapters.base import Facts, Foundation, TrainablePolicy
 from vlabench.errors import CardError, DataError, MissingExtra, OptionError
@@ -28,19 +28,28 @@ FILE = "weights.safetensors"
 
 
 class Nano(TrainablePolicy):
-    """decode: how a chunk is taken from the distribution: its `mean` (the gripper all open or closed), its `mode`, or a
-    `sample` at `temperature`, or a draw from a `normal` distribution around the mean whose standard deviation is
-    `temperature`, both by the episode's stream. weights: the file of `models.checkpoint`; or, where
-    `base` names another policy of this kind, that of an adapter for its weights (`models.lora`). device: where it
-    computes; on a CPU with one thread, the same inputs give the same outputs bit for bit.
+    """A NanoVLA. weights: the file of `models.checkpoint`; or, with a `base`, that of `models.lora`.
+
+    On a CPU with one thread, the same inputs give the same outputs bit for bit.
     """
 
     libraries = ("torch",)
     builds_on = ("base",)
     module: NanoVLA
 
-    def __init__(self, weights: Path, decode: Decoding = "mean", temperature: float = 1.0, device: str = "cpu",
-                 base: Foundation | None = None) -> None:
+    def __init__(
+        self,
+        weights: Path,
+        decode: Annotated[Decoding, Field(
+            description="How a chunk is taken from the distribution: its `mean` (the gripper all open or closed), its "
+                        "`mode`, a `sample`, or a draw from a `normal` distribution around the mean.")] = "mean",
+        temperature: Annotated[float, Field(
+            description="Temperature of `sample`, above 0; standard deviation of `normal`.")] = 1.0,
+        device: Annotated[str, Field(
+            description="Device of torch that it computes on, such as `cuda`.")] = "cpu",
+        base: Annotated[Foundation | None, Field(
+            description="Another policy of this adapter, by name or card, which the LoRA weights change.")] = None,
+    ) -> None:
         try:
             from vlabench.models import checkpoint
         except ImportError as error:
@@ -48,7 +57,7 @@ class Nano(TrainablePolicy):
         if temperature <= 0:
             raise OptionError(f"temperature {temperature:g}: must be above 0")
         self.decode, self.temperature = decode, temperature
-        self.module = checkpoint.load(weights, device) if base is None else _adapted(weights, base, device)
+        self.module = checkpoint.load(weights, device) if base is None else _with_lora(weights, base, device)
         self._draws: dict[int, Draws] = {}
 
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
@@ -150,12 +159,12 @@ class Nano(TrainablePolicy):
         self.module = checkpoint.load(folder / FILE, self.module.device)
 
 
-def _adapted(adapter: Path, base: Foundation, device: str) -> NanoVLA:
-    """The network of the policy `base` with an adapter taken in. Raises CardError, DataError."""
+def _with_lora(path: Path, base: Foundation, device: str) -> NanoVLA:
+    """The network of the policy `base` with the LoRA weights of a file merged in. Raises CardError, DataError."""
     from vlabench.models import checkpoint, lora
 
     if base.weights is None:
-        raise CardError(f"policy {base.name!r} has no weights that an adapter could change")
+        raise CardError(f"policy {base.name!r} has no weights that LoRA could change")
     network = checkpoint.load(base.weights, device)
-    lora.apply(adapter, network, base.sha256)
+    lora.apply(path, network, base.sha256)
     return network

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from vlabench.adapters._space import check_dimensions
 from vlabench.adapters.base import Policy
@@ -13,12 +15,14 @@ from vlabench.types import ActionSpace, Decision, Floats, Observation
 
 
 class Random(Policy):
-    """Uniform between the robot's bounds in each dimension, `chunk` actions at a time, whatever it sees.
+    """Uniform between the robot's bounds in each dimension, `chunk` actions at a time, whatever it sees."""
 
-    dimensions: how many the robot's actions must have; by default any number.
-    """
-
-    def __init__(self, chunk: int = 8, dimensions: int | None = None) -> None:
+    def __init__(
+        self,
+        chunk: Annotated[int, Field(description="Actions per decision.")] = 8,
+        dimensions: Annotated[int | None, Field(
+            description="Numbers that the robot's actions must have; by default any.")] = None,
+    ) -> None:
         self.chunk = chunk
         self._dimensions = dimensions
         self._draws: dict[int, Draws] = {}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from vlabench.adapters.base import Policy, find_adapter
 from vlabench.errors import OptionError
@@ -13,13 +15,15 @@ from vlabench.types import ActionSpace, Decision, Floats, Observation
 
 
 class Relay(Policy):
-    """Each stage is (adapter's name, control step at which the next stage takes over); the last one's step is ignored.
+    """Adapters that act one after another.
 
-    The adapters are made with their default options and act one step at a time, so the card's `replan` must be 1.
+    They are made with their default options and act one step at a time, so the card's `replan` must be 1.
     Raises OptionError for stages that are empty or do not follow each other, UnknownName for an unknown adapter.
     """
 
-    def __init__(self, stages: list[tuple[str, int]]) -> None:
+    def __init__(self, stages: Annotated[list[tuple[str, int]], Field(
+            description="Pairs of an adapter's name and the control step at which the next stage takes over; the last "
+                        "one's step is ignored.")]) -> None:
         ends = [end for _, end in stages[:-1]]
         if not stages or any(later <= earlier for earlier, later in zip([0, *ends], ends, strict=False)):
             raise OptionError(f"the stages of a relay must end at growing steps, not {stages}\n"

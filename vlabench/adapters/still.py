@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from vlabench.adapters._space import check_dimensions
 from vlabench.adapters.base import Policy
@@ -13,13 +15,16 @@ from vlabench.types import ActionSpace, Decision, Observation
 
 
 class Still(Policy):
-    """The robot's null action, `chunk` times.
+    """The robot's null action, `chunk` times."""
 
-    dimensions: how many the robot's actions must have; by default any number. gripper: the value that its gripper gets;
-    by default that of the null action.
-    """
-
-    def __init__(self, chunk: int = 8, dimensions: int | None = None, gripper: float | None = None) -> None:
+    def __init__(
+        self,
+        chunk: Annotated[int, Field(description="Actions per decision.")] = 8,
+        dimensions: Annotated[int | None, Field(
+            description="Numbers that the robot's actions must have; by default any.")] = None,
+        gripper: Annotated[float | None, Field(
+            description="Value that its gripper gets; by default that of the null action.")] = None,
+    ) -> None:
         self._chunk, self._dimensions, self._gripper = chunk, dimensions, gripper
 
     def configure(self, space: ActionSpace) -> None:

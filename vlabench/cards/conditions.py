@@ -31,8 +31,12 @@ class Part(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
-    perturbation: str = Field(min_length=1, max_length=1000)
-    severity: int | None = Field(default=None, ge=SEVERITIES[0], le=SEVERITIES[-1])
+    perturbation: str = Field(
+        min_length=1, max_length=1000, description="Name of the perturbation.")
+    severity: int | None = Field(
+        default=None, ge=SEVERITIES[0], le=SEVERITIES[-1],
+        description="Severity, from 1 (mild) to 5 (severe), whose parameters are taken; by default the perturbation's "
+                    "defaults. Further keys change single parameters.")
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -20,7 +20,8 @@ from pydantic import ValidationError
 from vlabench import cards, registry
 from vlabench.cards.conditions import digest_of
 from vlabench.cards.noise import ACTION, Noise
-from vlabench.cards.policy import PolicyCard, Training
+from vlabench.cards.policy import PolicyCard
+from vlabench.cards.schema import Training
 from vlabench.errors import CardError, UnknownName, VlabenchError
 from vlabench.util.messages import one_line_each, shown
 

@@ -18,42 +18,52 @@ Kind = Literal["shift", "rotation", "color_jitter", "occlusion", "erasing"]
 
 
 class Curriculum(BaseModel):
-    """Algorithm 1, lines 12 to 17, with the values of table 6.
-
-    every: iterations between two moves. average: the weight of the newest success rate in the moving average. Above
-    `high` the levels rise by a step, below `low` they fall by one, within their ranges.
-    """
+    """How the noise follows the success of rollouts (RobustVLA, Algorithm 1, lines 12 to 17; defaults of table 6)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    every: int = Field(default=1, ge=1)
-    average: float = Field(default=0.9, gt=0, le=1)
-    low: float = Field(default=0.6, ge=0, le=1)
-    high: float = Field(default=0.8, ge=0, le=1)
-    observation_range: tuple[float, float] = (0.0, 1.0)
-    observation_step: float = Field(default=0.2, ge=0)
-    action_range: tuple[float, float] = (0.0, 0.3)
-    action_step: float = Field(default=0.02, ge=0)
+    every: int = Field(
+        default=1, ge=1, description="Iterations between two changes of the levels.")
+    average: float = Field(
+        default=0.9, gt=0, le=1, description="Weight of the newest success rate in the moving average (table 6).")
+    low: float = Field(
+        default=0.6, ge=0, le=1, description="Averaged success rate below which the levels fall by a step (table 6).")
+    high: float = Field(
+        default=0.8, ge=0, le=1, description="Averaged success rate above which the levels rise by a step (table 6).")
+    observation_range: tuple[float, float] = Field(
+        default=(0.0, 1.0), description="Least and greatest level of observation noise (table 6).")
+    observation_step: float = Field(
+        default=0.2, ge=0, description="Change of the level of observation noise (table 6); 0 keeps it.")
+    action_range: tuple[float, float] = Field(
+        default=(0.0, 0.3), description="Least and greatest standard deviation of action noise (table 6).")
+    action_step: float = Field(
+        default=0.02, ge=0, description="Change of the standard deviation of action noise (table 6); 0 keeps it.")
 
 
 class Noise(BaseModel):
-    """Perturbations in rollouts.
-
-    observation: level in [0, 1]. action: standard deviation of the noise on actions. With a curriculum they are where
-    it starts, else they stay. clean: probability that nothing is perturbed (table 6). kinds: the observation
-    perturbations to draw from; of them 1 … `most` are drawn, all numbers alike. draw: whether each rollout draws for
-    itself, or all rollouts of a context share one draw, which leaves differences between them to the actions alone.
-    """
+    """Perturbations in rollouts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    observation: float = Field(default=0.0, ge=0, le=1)
-    action: float = Field(default=0.0, ge=0, le=2)
-    clean: float = Field(default=0.15, ge=0, le=1)
-    kinds: tuple[Kind, ...] = Field(default=get_args(Kind), min_length=1)
-    most: int = Field(default=2, ge=1, le=len(NEUTRAL))
-    draw: Literal["rollout", "context"] = "rollout"
-    curriculum: Curriculum | None = None
+    observation: float = Field(
+        default=0.0, ge=0, le=1,
+        description="Level of observation noise, 1 the published setting; with a curriculum, the first one.")
+    action: float = Field(
+        default=0.0, ge=0, le=2,
+        description="Standard deviation of action noise, in units of the action space; with a curriculum, the first.")
+    clean: float = Field(
+        default=0.15, ge=0, le=1, description="Probability that nothing is perturbed (RobustVLA, table 6).")
+    kinds: tuple[Kind, ...] = Field(
+        default=get_args(Kind), min_length=1, description="Observation perturbations to draw from.")
+    most: int = Field(
+        default=2, ge=1, le=len(NEUTRAL),
+        description="Most observation perturbations at once; their number is uniform in 1 … most.")
+    draw: Literal["rollout", "context"] = Field(
+        default="rollout",
+        description="`rollout`: each rollout draws for itself; `context`: all rollouts of a context share one draw, so "
+                    "that they differ by their actions alone.")
+    curriculum: Curriculum | None = Field(
+        default=None, description="How the levels follow the success of rollouts; without it they stay.")
 
     @property
     def drawn(self) -> tuple[str, ...]:

@@ -12,14 +12,14 @@ import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from vlabench import registry
 from vlabench.cards.conditions import CLEAN, Condition, digest_of
 from vlabench.cards.files import find, read, validate
-from vlabench.cards.schema import COMMAND, SIDES, CardFile, Names, Word, engine_of
+from vlabench.cards.schema import PolicyFile, Weights, engine_of
 from vlabench.errors import CardError, UnknownName
 from vlabench.util.messages import one_line_each, options_model, shown
 from vlabench.util.weights import digest
@@ -33,67 +33,13 @@ SUBMISSION = "submission.json"
 """What the folder of a submission holds."""
 
 
-class Weights(BaseModel):
-    """A file or a folder beside the card (the path is relative to the card's folder), and its checksum as
-    `weights.digest` has it.
-    """
+class PolicyCard(PolicyFile):
+    """An adapter, what it needs to see, and where its weights come from."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    path: Word
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
-
-
-class Made(BaseModel):
-    """Where weights come from: the command, the code's git revision, the seed, the minutes it took in all, the data."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    command: str = Field(max_length=COMMAND)
-    revision: str = Field(default="", max_length=100)
-    seed: int
-    minutes: float
-    data: str = Field(default="", max_length=COMMAND)
-
-
-class Training(BaseModel):
-    """How `vlabench train` makes the weights: a method, and what it takes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    method: Word
-    options: dict[str, Any] = Field(default_factory=dict)
-
-
-class PolicyCard(CardFile):
-    """An adapter, what it needs to see, and where its weights come from.
-
-    simulator: the one that it acts in; a card without it is for every simulator that has its cameras and one of its
-    packs. It is no part of the digest. adapter: a name that `registry` knows; or `module:Class`, if the card is given
-    by its path: the module lies beside the card or where Python looks. options: what the adapter's constructor takes.
-    cameras: those it looks at, empty if it reads no pictures. image_size: pixels per side. replan: how many actions of
-    a chunk are executed before the next look. privileged: it reads the simulator's state. assets: the packs it may run
-    on, the first by default. trained_on: the perturbations, task sets or suites seen in training, by their names,
-    beyond what `training` says (see `lineage`; the board and tables mark the conditions that hold one of these
-    perturbations, or of these suites'). train: the command that makes the weights again. training: what that command
-    does. made: how it went when these weights were made.
-    """
-
-    name: str
-    path: Path
-    adapter: Word
-    simulator: Word | None = None
-    assets: Names = Field(min_length=1)
-    options: dict[str, Any] = Field(default_factory=dict)
-    cameras: Names = ()
-    image_size: int = Field(default=256, ge=SIDES[0], le=SIDES[1])
-    replan: int = Field(default=1, ge=1)
-    privileged: bool = False
-    trained_on: Names = ()
-    weights: Weights | None = None
-    train: Annotated[str, Field(max_length=COMMAND)] | None = None
-    training: Training | None = None
-    made: Made | None = None
+    name: str = Field(
+        description="Name of the policy, which is its file's.")
+    path: Path = Field(
+        description="The card's file.")
 
     def __getstate__(self) -> dict[Any, Any]:
         """Without what was worked out: a class would be looked for by its name alone where it is unpickled."""
@@ -124,10 +70,15 @@ class PolicyCard(CardFile):
         """The class of its adapter. Raises UnknownName, PluginError."""
         return self._adapter
 
+    @property
+    def adapter_options(self) -> type[BaseModel]:
+        """What `options` may hold: the arguments of its adapter's constructor. Raises UnknownName, PluginError."""
+        return options_model(self._adapter, ("weights",), self._adapter.builds_on)
+
     @cached_property
     def resolved_options(self) -> dict[str, Any]:
         """The constructor's arguments, defaults written out. Raises CardError for keys or types it does not take."""
-        model = options_model(self._adapter, ("weights",), self._adapter.builds_on)
+        model = self.adapter_options
         try:
             return model.model_validate_json(json.dumps(self.options)).model_dump(mode="json")
         except ValidationError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -37,8 +37,83 @@ class CardFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    title: Line
-    source: Long
+    title: Line = Field(description="What it is, in one line of at most 200 characters.")
+    source: Long = Field(description="Where it comes from, such as a paper's section, in at most 1,000 characters.")
+
+
+class Weights(BaseModel):
+    """A file or a folder beside the card, and its checksum."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    path: Word = Field(
+        description="File or folder of the weights, relative to the card's folder.")
+    sha256: str = Field(
+        pattern="^[0-9a-f]{64}$", description="SHA-256 of the file; of a folder, over its files' names and contents.")
+
+
+class Made(BaseModel):
+    """How weights were made; `vlabench train` writes it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    command: str = Field(
+        max_length=COMMAND, description="Command line that began the training.")
+    revision: str = Field(
+        default="", max_length=100, description="Git revision of the code.")
+    seed: int = Field(
+        description="Seed of the training.")
+    minutes: float = Field(
+        description="Minutes that the training took, over all its runs.")
+    data: str = Field(
+        default="", max_length=COMMAND, description="What it was trained on, in a few words.")
+
+
+class Training(BaseModel):
+    """How `vlabench train` makes the weights."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    method: Word = Field(
+        description="Name of the training method, such as `sft`, `rloo` or `ppo`.")
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="Options of the method: see `vlabench show METHOD`.")
+
+
+class PolicyFile(CardFile):
+    """The keys of a policy's file."""
+
+    adapter: Word = Field(
+        description="Name of the adapter; or `module:Class`, if the card is given by its path: the module lies beside "
+                    "the card or where Python looks.")
+    simulator: Word | None = Field(
+        default=None,
+        description="Simulator that it acts in; by default every one that has its cameras and one of its packs. No "
+                    "part of the digest.")
+    assets: Names = Field(
+        min_length=1, description="Asset packs that it may run on; the first is the default.")
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="Arguments of the adapter's constructor, beside `weights`.")
+    cameras: Names = Field(
+        default=(), description="Cameras that it looks through, by name; none for a policy that reads no pictures.")
+    image_size: int = Field(
+        default=256, ge=SIDES[0], le=SIDES[1], description="Side of its square pictures, in pixels.")
+    replan: int = Field(
+        default=1, ge=1, description="Actions of a chunk that are executed before it looks again.")
+    privileged: bool = Field(
+        default=False, description="Whether it reads the simulator's state.")
+    trained_on: Names = Field(
+        default=(),
+        description="Perturbations, task sets or suites seen in training, by name, beyond what `training` says; tables "
+                    "and leaderboard mark the conditions that hold them.")
+    weights: Weights | None = Field(
+        default=None, description="File or folder of its weights, with the checksum.")
+    train: Annotated[str, Field(max_length=COMMAND)] | None = Field(
+        default=None, description="Command that makes the weights again.")
+    training: Training | None = Field(
+        default=None, description="Method and options of that command.")
+    made: Made | None = Field(
+        default=None, description="How these weights were made; `vlabench train` writes it.")
 
 
 def engine_of(name: str, card: Path) -> type[Simulator]:
@@ -49,5 +124,3 @@ def engine_of(name: str, card: Path) -> type[Simulator]:
     if name not in valid:
         raise UnknownName("simulator", name, valid, where=f"{shown(card)}: simulator")
     return find_simulator(name)
-
-

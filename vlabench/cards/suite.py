@@ -24,24 +24,34 @@ if TYPE_CHECKING:
 class SuiteFile(CardFile):
     """The keys of a suite's file."""
 
-    simulator: Word
-    task_sets: Names = Field(min_length=1)
-    episodes: int = Field(ge=1, le=EPISODES)
-    success: Success | None = None
-    tasks: Names = ()
-    include: Names = ()
-    sweep: Names = ()
-    conditions: dict[str, Annotated[tuple[Part, ...], Field(min_length=1)]] = Field(default_factory=dict)
+    simulator: Word = Field(
+        description="Name of the simulator that it runs in, such as `libero`.")
+    task_sets: Names = Field(
+        min_length=1, description="Task sets that it plays, by name.")
+    episodes: int = Field(
+        ge=1, le=EPISODES, description="Episodes per task and condition, unless `--episodes` says otherwise.")
+    success: Success | None = Field(
+        default=None,
+        description="What tables, gate and leaderboard count: `once`, the goal held at some step; `end`, it held after "
+                    "the last step. By default the simulator's own rule.")
+    tasks: Names = Field(
+        default=(),
+        description="Patterns such as `libero_goal/*` that narrow the task sets down; none means all tasks.")
+    include: Names = Field(
+        default=(), description="Suites, by name or path, whose conditions it has, too.")
+    sweep: Names = Field(
+        default=(), description="Perturbations of which it has all severities, as `<perturbation>-s1` … `-s5`.")
+    conditions: dict[str, Annotated[tuple[Part, ...], Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="Its own conditions: a name and the perturbations that act together, in their order. `clean` is "
+                    "always there.")
 
 
 @dataclass(frozen=True)
 class SuiteCard:
-    """Task sets × conditions × episodes.
+    """Task sets × conditions × episodes: what a SuiteFile says, with all conditions.
 
-    episodes: per task and condition, unless the command line says otherwise. success: which success tables, gate and
-    board count; None leaves it to the simulator's rule. tasks: patterns such as
-    `libero_goal/*` that narrow the task sets down; empty means all tasks. conditions: `clean`, then those of included
-    suites, the card's own, and the sweeps' (`<perturbation>-s1` … `-s5`), in that order.
+    conditions: `clean`, then those of included suites, the card's own, and the sweeps', in that order.
     """
 
     name: str

@@ -1,14 +1,16 @@
-"""`vlabench show`: a suite, a policy, a perturbation or a task in words, with the command that uses it."""
+"""`vlabench show`: a suite, a policy, a perturbation and so on in words, with options and the command that uses it."""
 
 from __future__ import annotations
 
 import contextlib
-import inspect
 import itertools
-import json
+import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, get_args, get_origin
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
@@ -18,18 +20,27 @@ from vlabench.cards import lineage
 from vlabench.cards.conditions import CLEAN, Condition
 from vlabench.cards.files import Folder
 from vlabench.cards.find import all_tasks, suites_with
-from vlabench.cards.policy import Made, PolicyCard
-from vlabench.cards.suite import SuiteCard
+from vlabench.cards.policy import PolicyCard
+from vlabench.cards.schema import Made, PolicyFile
+from vlabench.cards.suite import SuiteCard, SuiteFile
+from vlabench.cli import fields
 from vlabench.cli.listing import about, table
 from vlabench.errors import MissingExtra, OptionError, UnknownName, VlabenchError
 from vlabench.evaluation.plan import check_fit, choose_tasks, make
-from vlabench.perturbations.base import Perturbation, find_perturbation
+from vlabench.perturbations.base import find_perturbation
+from vlabench.training.methods.base import find_method
 from vlabench.types import Task
 from vlabench.util.messages import shown
-from vlabench.util.text import counted, exact
+from vlabench.util.text import counted
+
+if TYPE_CHECKING:
+    from vlabench.training.objectives.base import Objective
 
 MANY = 4
 """Suites that a message names."""
+
+
+_FILES: Mapping[str, type[BaseModel]] = {"suite": SuiteFile, "policy": PolicyFile}
 
 
 def explain(name: str) -> Group:
@@ -37,22 +48,59 @@ def explain(name: str) -> Group:
 
     Raises UnknownName, CardError; OptionError for what has no page but is part of suites.
     """
-    if name.endswith(".toml"):
-        return _policy(cards.load_policy(name)) if cards.is_policy(name) else _suite(cards.load_suite(name))
-    finders: Mapping[str, tuple[Sequence[str], Callable[[str], Group]]] = {
-        "suite": (cards.suite_names(), lambda n: _suite(cards.load_suite(n))),
-        "policy": (cards.policy_names(), lambda n: _policy(cards.load_policy(n))),
-        "perturbation": (registry.names("perturbation"), _perturbation),
+    found = _kinds_of(name)
+    return Group(*(kind.page(name) for kind in found)) if found else _task(_task_called(name))
+
+
+def schema(name: str) -> dict[str, Any]:
+    """The JSON Schema of a suite's or policy's card, also if `name` is the word `suite` or `policy`, or of the options
+    of a perturbation, a training method or an objective.
+
+    Raises UnknownName, CardError; OptionError for what has no options.
+    """
+    for kind in _kinds_of(name):
+        return fields.schema(kind.model(name))
+    raise OptionError(f"{_task_called(name).key!r} is a task, which has no options\n  fix: vlabench show {name}")
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What names there are of a kind, the page of one, and the model of what a card may say of it."""
+
+    names: Callable[[], Sequence[str]]
+    page: Callable[[str], Group]
+    model: Callable[[str], type[BaseModel]]
+
+
+def _kinds() -> dict[str, _Kind]:
+    return {
+        "suite": _Kind(cards.suite_names, lambda name: _suite(cards.load_suite(name)), lambda name: SuiteFile),
+        "policy": _Kind(cards.policy_names, lambda name: _policy(cards.load_policy(name)),
+                        lambda name: fields.of_policy(cards.load_policy(name))),
+        "perturbation": _Kind(partial(registry.names, "perturbation"), _perturbation, find_perturbation),
+        "method": _Kind(partial(registry.names, "method"), _method, lambda name: find_method(name).Options),
+        "objective": _Kind(partial(registry.names, "objective"), _objective,
+                           lambda name: _find_objective(name).Options),
+        "card": _Kind(lambda: list(_FILES), _file, _FILES.__getitem__),
     }
-    found = [describe(name) for names, describe in finders.values() if name in names]
-    if not found:
-        tasks = _tasks_by_key()
-        _check_part(name, [*tasks.values()])
-        if name not in tasks:
-            valid = [n for names, _ in finders.values() for n in names] + list(tasks)
-            raise UnknownName("name", name, valid, fix="fix: vlabench list suites|policies|perturbations|tasks")
-        found = [_task(tasks[name])]
-    return Group(*found)
+
+
+def _kinds_of(name: str) -> list[_Kind]:
+    """What has this name, or lies at this path."""
+    kinds = _kinds()
+    if name.endswith(".toml"):
+        return [kinds["policy" if cards.is_policy(name) else "suite"]]
+    return [kind for kind in kinds.values() if name in kind.names()]
+
+
+def _task_called(name: str) -> Task:
+    """The task of a name that nothing else has. Raises UnknownName; OptionError for what is part of suites."""
+    tasks = _tasks_by_key()
+    _check_part(name, [*tasks.values()])
+    if name not in tasks:
+        valid = [each for kind in _kinds().values() for each in kind.names()] + list(tasks)
+        raise UnknownName("name", name, valid, fix="fix: vlabench list suites|policies|perturbations|tasks")
+    return tasks[name]
 
 
 def _check_part(name: str, tasks: Sequence[Task]) -> None:
@@ -108,7 +156,12 @@ def _policy(card: PolicyCard) -> Group:
         "run it": (_run([_called(card, "policies")], cards.suite_names()) or "no suite that is here fits it")
         if card.ready else f"its weights are not here{f': {card.train} makes them' if card.train else ''}",
     }
-    return _page(f"policy {card.name}: {card.title}", facts)
+    more = [fields.options(card.adapter_options, f"option of {card.adapter}")] if card.adapter_options.model_fields \
+        else []
+    with contextlib.suppress(VlabenchError):  # a method whose libraries are not here
+        if card.training:
+            more.append(fields.options(find_method(card.training.method).Options, f"option of {card.training.method}"))
+    return _page(f"policy {card.name}: {card.title}", facts, *more)
 
 
 def _made(made: Made | None) -> str:
@@ -123,22 +176,42 @@ def _perturbation(name: str) -> Group:
     kind = find_perturbation(name)
     facts = {"group": kind.group, "class": registry.target("perturbation", name),
              "needs": ", ".join(sorted(each.__name__ for each in kind.needs)), "revision": str(kind.revision)}
-    fields = [[key, _type(field.annotation), _value(field.get_default(call_default_factory=True)),
-               _range(field.metadata)] for key, field in kind.model_fields.items()]
     levels = [[f"{level}" + (" (published)" if level == kind.paper else ""), _values(changes)]
               for level, changes in sorted(kind.severities.items())]
-    text = "\n\n".join(dict.fromkeys([about(kind), inspect.getdoc(kind) or "", *_inherited(kind)]))
     card = f'{name} = [{{ perturbation = "{name}", severity = {kind.paper or 3} }}]'
-    return _page(f"perturbation {name}", facts, Text(text), table(["parameter", "type", "default", "range"], fields),
+    return _page(f"perturbation {name}", facts, _said(kind), fields.options(kind, "parameter"),
                  table(["severity", "parameters"], levels), Text(f"in a suite's card, under [conditions]:\n  {card}"))
 
 
-def _inherited(kind: type[Perturbation]) -> list[str]:
-    """What the bases of a perturbation say of their parameters, in their last paragraphs, unless it says so itself."""
-    bases = [base for base in kind.__mro__[1:] if issubclass(base, Perturbation) and base is not Perturbation]
-    own = inspect.getdoc(kind) or ""
-    return [inspect.cleandoc(base.__doc__ or "").rpartition("\n\n")[2] for base in bases
-            if (names := inspect.get_annotations(base)) and not any(f"{name}:" in own for name in names)]
+def _method(name: str) -> Group:
+    kind = find_method(name)
+    return _page(f"training method {name}", {"class": registry.target("method", name)}, _said(kind),
+                 fields.options(kind.Options),
+                 Text(f'in a policy\'s card:\n  [training]\n  method = "{name}"\n\n  [training.options]\n  …'))
+
+
+def _find_objective(name: str) -> type[Objective]:
+    """Raises UnknownName, PluginError, MissingExtra."""
+    try:
+        from vlabench.training.objectives.base import find_objective
+    except ImportError as error:
+        raise MissingExtra(error.name or "torch", "train", "objectives of trainings") from error
+    return find_objective(name)
+
+
+def _objective(name: str) -> Group:
+    kind = _find_objective(name)
+    facts = {"class": registry.target("objective", name), "needs": ", ".join(sorted(kind.needs)),
+             "reads": ", ".join(sorted(kind.reads))}
+    return _page(f"objective {name}", facts, _said(kind), fields.options(kind.Options),
+                 Text(f"in a policy's card, under [training.options]:\n  objectives = {{ {name} = {{ }} }}"))
+
+
+def _file(kind: str) -> Group:
+    folder = {"suite": "suites", "policy": "policies"}[kind]
+    facts = {"where": f"{folder}/NAME.toml, or any path", "check it": "vlabench check CARD.toml",
+             "JSON Schema": f"vlabench show {kind} --schema"}
+    return _page(f"the card of a {kind}", facts, fields.options(_FILES[kind], "key"))
 
 
 def _task(task: Task) -> Group:
@@ -159,6 +232,11 @@ def _page(title: str, facts: Mapping[str, str], *more: RenderableType) -> Group:
     for part in more:
         parts += ["", _indented(part)]
     return Group(*parts)
+
+
+def _said(kind: type[Any]) -> Text:
+    """`about`, with each paragraph on a line of its own: the width of the page breaks it."""
+    return Text(re.sub(r"(?<!\n)\n(?![\n ])", " ", about(kind)))
 
 
 def _indented(part: RenderableType) -> Padding:
@@ -200,26 +278,7 @@ def _parts(condition: Condition) -> str:
 
 def _values(values: Mapping[str, Any]) -> str:
     """`degrees = 30.0, draw = "episode"`; an empty list, such as that of all cameras, goes without saying."""
-    return ", ".join(f"{key} = {_value(value)}" for key, value in values.items() if value != [])
-
-
-def _value(value: Any) -> str:
-    return json.dumps(exact(value), ensure_ascii=False, default=str)
-
-
-def _type(annotation: Any) -> str:
-    """As a card's author knows it: `float`, `list`, `"episode" | "step"`."""
-    origin = get_origin(annotation)
-    if origin is Literal:
-        return " | ".join(map(_value, get_args(annotation)))
-    return "list" if origin in (tuple, list) else getattr(annotation, "__name__", str(annotation))
-
-
-def _range(limits: Sequence[Any]) -> str:
-    """pydantic's limits of a field: `≥ 0, ≤ 180`."""
-    signs = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
-    found = [(signs[key], getattr(limit, key)) for limit in limits for key in signs if hasattr(limit, key)]
-    return ", ".join(f"{sign} {value:g}" for sign, value in found)
+    return ", ".join(f"{key} = {fields.value(found)}" for key, found in values.items() if found != [])
 
 
 def _tasks_by_key() -> dict[str, Task]:

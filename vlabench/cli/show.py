@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -28,11 +29,19 @@ def list_(kind: Annotated[Kind, typer.Argument(help="Of what.")]) -> None:
                       Kind.perturbations: listing.perturbations, Kind.tasks: listing.tasks}[kind]())
 
 
-def show(name: Annotated[str, typer.Argument(help="A suite, policy, perturbation, task, or a card's path.")]) -> None:
-    """Explain a suite, a policy, a perturbation or a task."""
-    from vlabench.cli.explain import explain
+def show(
+    name: Annotated[str, typer.Argument(
+        help="A suite, policy, perturbation, task, training method or objective, a card's path; or the word suite or "
+             "policy, for what a card of these holds.")],
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of its card or options.")] = False,
+) -> None:
+    """Explain a suite, a policy, a perturbation and so on, with its options."""
+    from vlabench.cli import explain
 
-    console().print(explain(name))
+    if schema:
+        typer.echo(json.dumps(explain.schema(name), indent=2, ensure_ascii=False))
+    else:
+        console().print(explain.explain(name))
 
 
 def check(

@@ -173,7 +173,7 @@ def explored(acts: ActionDistribution, how: Exploration, scale: float) -> Action
         return acts.tempered(scale)
     if scale != 1.0:
         raise OptionError(f"temperature {scale:g}: the distribution of this policy ({type(acts).__name__}) knows no "
-                          f"temperature\n  fix: temperature 1, or `deviation` instead")
+                          f"temperature\n  fix: temperature 1, or `exploration_std` instead")
     return acts
 
 

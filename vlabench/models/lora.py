@@ -108,7 +108,7 @@ def apply(path: Path, network: nn.Module, base: str) -> None:
             header: dict[str, Any] = file.metadata() or {}
             state = {name: file.get_tensor(name).float() for name in file.keys()}
         if header[BASE] != base:
-            raise DataError(f"{shown(path)}: an adapter for weights with the checksum {header[BASE]}, not {base}")
+            raise DataError(f"{shown(path)}: LoRA weights for a network with the checksum {header[BASE]}, not {base}")
         scale = float(header[SCALE])
         with torch.no_grad():
             for name in sorted({key.rpartition(".")[0] for key in state}):
@@ -117,4 +117,4 @@ def apply(path: Path, network: nn.Module, base: str) -> None:
                 layer.weight.add_(scale * state[f"{name}.up"] @ state[f"{name}.down"])
     except (OSError, SafetensorError, KeyError, ValueError, RuntimeError, AttributeError) as error:
         first = str(error).strip().splitlines()[:1]
-        raise DataError(f"{shown(path)}: not an adapter for this network: {' '.join(first)}") from error
+        raise DataError(f"{shown(path)}: no LoRA weights for this network: {' '.join(first)}") from error

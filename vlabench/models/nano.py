@@ -29,28 +29,38 @@ NAMED = 3
 
 
 class NanoConfig(BaseModel):
-    """Sizes of a NanoVLA; they are stored with its weights.
-
-    cameras: in the order in which the network has them. image_size: pixels per side. chunk: actions per decision.
-    proprio_mean, proprio_std: of the training data. words: the vocabulary. embedding: what the action head alone reads.
-    """
+    """Sizes of a NanoVLA; they are stored with its weights."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    cameras: tuple[str, ...]
-    image_size: int = Field(default=128, ge=STRIDE, multiple_of=STRIDE)
-    chunk: int = Field(default=8, ge=1)
-    action_size: int = Field(ge=1)
-    proprio_mean: tuple[float, ...]
-    proprio_std: tuple[float, ...]
-    words: tuple[str, ...] = ()
-    text_width: int = 128
-    widths: tuple[int, int] = (32, 64)
-    blocks: tuple[int, int] = (1, 2)
-    points: int = Field(default=32, ge=NAMED)
-    features: int = 32
-    embedding: int = Field(default=512, ge=1)
-    head: int = 256
+    cameras: tuple[str, ...] = Field(
+        description="Cameras, in the order in which the network has them.")
+    image_size: int = Field(
+        default=128, ge=STRIDE, multiple_of=STRIDE, description="Side of its square pictures, in pixels.")
+    chunk: int = Field(
+        default=8, ge=1, description="Actions per decision.")
+    action_size: int = Field(
+        ge=1, description="Numbers of an action.")
+    proprio_mean: tuple[float, ...] = Field(
+        description="Mean of each number of proprioception in the training data.")
+    proprio_std: tuple[float, ...] = Field(
+        description="Standard deviation of each number of proprioception in the training data.")
+    words: tuple[str, ...] = Field(
+        default=(), description="Vocabulary of the instructions.")
+    text_width: int = Field(
+        default=128, description="Width of the instruction's code.")
+    widths: tuple[int, int] = Field(
+        default=(32, 64), description="Channels of a camera's network before and after its pictures are halved.")
+    blocks: tuple[int, int] = Field(
+        default=(1, 2), description="Residual blocks of a camera's network before and after its pictures are halved.")
+    points: int = Field(
+        default=32, ge=NAMED, description="Points that a camera's network finds, the three named ones among them.")
+    features: int = Field(
+        default=32, description="Features read at each point.")
+    embedding: int = Field(
+        default=512, ge=1, description="Width of the embedding, which is all that the action head reads.")
+    head: int = Field(
+        default=256, description="Width of the action head per action of a chunk.")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from vlabench.errors import UnknownName
 from vlabench.perturbations.base import Perturbation
@@ -37,12 +37,12 @@ def scaled(pixels: float, height: int, width: int) -> float:
 class ImagePerturbation(Perturbation):
     """Changes pictures, one by one, in policy-facing orientation.
 
-    Its methods raise UnknownName where a named camera is not among those that the policy sees.
-
-    cameras: the cameras it touches; none named means all that the policy sees. A policy without cameras is left alone.
+    Its methods raise UnknownName where a named camera is not among those that the policy sees. A policy without cameras
+    is left alone.
     """
 
-    cameras: tuple[str, ...] = ()
+    cameras: tuple[str, ...] = Field(
+        default=(), description="Cameras it changes, by name; none named means all that the policy sees.")
 
     _chosen: tuple[str, ...] = PrivateAttr(default=())
 
@@ -93,14 +93,16 @@ class ImagePerturbation(Perturbation):
 class DrawnPerturbation(ImagePerturbation):
     """Changes pictures by unit random numbers, `units` of them a draw, that the parameters scale.
 
-    draw: `episode` draws once and holds, `step` draws anew at every look. independent: each camera has a draw of its
-    own instead of one for all. The papers leave both open; the defaults are those of the nearest public code.
+    The papers leave open how long a draw is held and whether cameras share it; the defaults are those of the nearest
+    public code.
     """
 
     units: ClassVar[int] = 0
 
-    draw: Literal["episode", "step"] = "episode"
-    independent: bool = False
+    draw: Literal["episode", "step"] = Field(
+        default="episode", description="`episode` draws once and holds, `step` draws anew at every look.")
+    independent: bool = Field(
+        default=False, description="Whether each camera has a draw of its own instead of one for all.")
 
     _seen: dict[str, tuple[Units, int, int]] = PrivateAttr(default_factory=dict)
 

@@ -18,12 +18,13 @@ from vlabench.types import ActionSpace, Floats
 
 
 class ActionDelay(ActionPerturbation):
-    """delay: in control steps, 0 … 100."""
+    """Actions that arrive late."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {n: {"delay": n} for n in range(1, 6)}
     group: ClassVar[str] = "timing"
 
-    delay: int = Field(default=3, ge=0, le=100)
+    delay: int = Field(
+        default=3, ge=0, le=100, description="Control steps between the policy's action and its execution.")
 
     _waiting: deque[Floats] = PrivateAttr(default_factory=deque)
 

@@ -17,13 +17,16 @@ from vlabench.types import ActionSpace, Floats
 
 
 class ActionDrop(ActionPerturbation):
-    """p: probability per control step, in [0, 1]. instead: what is executed in place of a lost action."""
+    """Actions that do not arrive."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {n: {"p": n / 10} for n in range(1, 6)}
     group: ClassVar[str] = "timing"
 
-    p: float = Field(default=0.3, ge=0, le=1)
-    instead: Literal["repeat", "zero"] = "repeat"
+    p: float = Field(
+        default=0.3, ge=0, le=1, description="Probability, per control step, that the action is lost.")
+    instead: Literal["repeat", "zero"] = Field(
+        default="repeat",
+        description="What is executed instead: the last action again, or no motion with the gripper as last.")
 
     _last: Floats | None = PrivateAttr(default=None)
     _dropped: int = PrivateAttr(default=0)

@@ -20,10 +20,7 @@ from vlabench.types import Floats
 
 
 class ActionNoise(ActionPerturbation):
-    """sigma: standard deviation in units of the action space, in [0, 2].
-
-    clip: whether the noisy action is clipped to the space's bounds. gripper: whether the gripper gets noise, too.
-    """
+    """Gaussian noise on actions."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"sigma": 0.05}, 2: {"sigma": 0.1}, 3: {"sigma": 0.15}, 4: {"sigma": 0.2}, 5: {"sigma": 0.3}
@@ -31,9 +28,13 @@ class ActionNoise(ActionPerturbation):
     paper: ClassVar[int | None] = 2
     group: ClassVar[str] = "action"
 
-    sigma: float = Field(default=0.1, ge=0, le=2)
-    clip: bool = True
-    gripper: bool = True
+    sigma: float = Field(
+        default=0.1, ge=0, le=2,
+        description="Standard deviation in units of the action space (RobustVLA, table 2: 0.1, 0.2 and 0.3).")
+    clip: bool = Field(
+        default=True, description="Whether the noisy action is clipped to the bounds of the action space.")
+    gripper: bool = Field(
+        default=True, description="Whether the gripper's dimension gets noise, too.")
 
     @property
     def from_start(self) -> bool:

@@ -17,8 +17,9 @@ from vlabench.types import ActionSpace, Floats, Observation
 class Perturbation(BaseModel):
     """One change to what the policy sees, is told or does, or to the scene.
 
-    Fields are the parameters a card may set. The loop takes `fresh()` copies, one per episode and slot; what a copy
-    remembers within an episode (a held draw, old frames) lives in private attributes set by `begin`.
+    Fields are the parameters a card may set; `vlabench show` prints their descriptions. The loop takes `fresh()`
+    copies, one per episode and slot; what a copy remembers within an episode (a held draw, old frames) lives in private
+    attributes set by `begin`.
 
     Hooks get single-slot observations (B = 1) and single actions [D], and must return new arrays instead of writing
     into what they are given. Random numbers come only from `rng`; draw unit quantities first and scale them by the

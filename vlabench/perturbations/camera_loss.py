@@ -24,11 +24,7 @@ from vlabench.types import ActionSpace, Image
 
 
 class CameraLoss(ImagePerturbation):
-    """cameras: which fail, together; none named means the last that the policy sees (in LIBERO the wrist camera).
-
-    pattern: `intermittent` (reads share and window) or `onset` (reads latest). share: in [0, 1]. window, latest: in
-    control steps. fill: `black` or `frozen`.
-    """
+    """Cameras that fail, all named ones together."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"share": 0.1, "latest": 50},
@@ -40,11 +36,21 @@ class CameraLoss(ImagePerturbation):
     revision: ClassVar[int] = 2
     group: ClassVar[str] = "fault"
 
-    pattern: Literal["intermittent", "onset"] = "intermittent"
-    share: float = Field(default=0.5, ge=0, le=1)
-    window: int = Field(default=60, ge=1)
-    latest: int = Field(default=30, ge=0)
-    fill: Literal["black", "frozen"] = "black"
+    cameras: tuple[str, ...] = Field(
+        default=(),
+        description="Cameras that fail, by name; none named means the last that the policy sees (LIBERO: wrist).")
+    pattern: Literal["intermittent", "onset"] = Field(
+        default="intermittent",
+        description="`intermittent`: lost for a stretch of each window (reads `share` and `window`); "
+                    "`onset`: lost from some step on, to the end (reads `latest`).")
+    share: float = Field(
+        default=0.5, ge=0, le=1, description="Share of a window's looks that are lost; 1 loses the whole episode.")
+    window: int = Field(
+        default=60, ge=1, description="Length of a window in control steps.")
+    latest: int = Field(
+        default=30, ge=0, description="Last control step at which `onset` may begin; the first is drawn from 0 on.")
+    fill: Literal["black", "frozen"] = Field(
+        default="black", description="What a lost camera shows: black, or the last picture that the policy saw.")
 
     _onset: int = PrivateAttr(default=0)
     _replan: int = PrivateAttr(default=1)

@@ -23,10 +23,7 @@ from vlabench.types import Image
 
 
 class ColorJitter(DrawnPerturbation):
-    """low, high: range of the four factors, in [0, 10]. variant: `factors`, or `additive`, which reads `offset` alone.
-
-    offset: the largest offset of a channel either way, as a share of 255, in [0, 1].
-    """
+    """Random factors of a picture's saturation, brightness, contrast and sharpness, or offsets of its channels."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"low": 0.8, "high": 1.4, "offset": 0.06},
@@ -38,10 +35,14 @@ class ColorJitter(DrawnPerturbation):
     paper: ClassVar[int | None] = 5
     units: ClassVar[int] = 7
 
-    variant: Literal["factors", "additive"] = "factors"
-    low: float = Field(default=0.0, ge=0, le=10)
-    high: float = Field(default=3.0, ge=0, le=10)
-    offset: float = Field(default=0.3, ge=0, le=1)
+    variant: Literal["factors", "additive"] = Field(
+        default="factors", description="`factors` reads `low` and `high`, `additive` reads `offset`.")
+    low: float = Field(
+        default=0.0, ge=0, le=10, description="Lower end of the range of the four factors; 1 changes nothing.")
+    high: float = Field(
+        default=3.0, ge=0, le=10, description="Upper end of the range of the factors (RobustVLA, appendix A.4: 3).")
+    offset: float = Field(
+        default=0.3, ge=0, le=1, description="Largest offset of a colour channel either way, as a share of 255.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

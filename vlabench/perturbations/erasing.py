@@ -25,11 +25,7 @@ MOST = 8
 
 
 class Erasing(DrawnPerturbation):
-    """area: the largest area of all blocks together, as a share of the picture, in [0, 1]; 0 draws nothing.
-
-    blocks: the largest number of blocks, 1 … 8; the number is uniform in 1 … blocks. ratio: the longest side of a block
-    in terms of its shorter one, 1 or more.
-    """
+    """Blocks of noise in the picture."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"area": 0.025}, 2: {"area": 0.05}, 3: {"area": 0.1}, 4: {"area": 0.2}, 5: {"area": 0.4}
@@ -37,9 +33,15 @@ class Erasing(DrawnPerturbation):
     paper: ClassVar[int | None] = 3
     units: ClassVar[int] = 2 + 3 * MOST
 
-    area: float = Field(default=0.1, ge=0, le=1)
-    blocks: int = Field(default=3, ge=1, le=MOST)
-    ratio: float = Field(default=3.3, ge=1, le=20)
+    area: float = Field(
+        default=0.1, ge=0, le=1,
+        description="Largest area of all blocks together, as a share of the picture (RobustVLA, appendix A.4: 0.1); "
+                    "0 draws none.")
+    blocks: int = Field(
+        default=3, ge=1, le=MOST, description="Largest number of blocks; the number is uniform in 1 … blocks.")
+    ratio: float = Field(
+        default=3.3, ge=1, le=20,
+        description="Largest aspect ratio of a block, longer side by shorter (random erasing, Zhong et al. 2020: 3.3).")
 
     @property
     def neutral(self) -> bool:

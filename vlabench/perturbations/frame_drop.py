@@ -27,14 +27,16 @@ BLOCK = 10
 
 
 class FrameDrop(Perturbation):
-    """p: share of the looks, in [0, 1]. proprio: whether proprioception and privileged state are lost too."""
+    """Observations that do not arrive."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {n: {"p": n / 10} for n in range(1, 6)}
     revision: ClassVar[int] = 2
     group: ClassVar[str] = "timing"
 
-    p: float = Field(default=0.3, ge=0, le=1)
-    proprio: bool = True
+    p: float = Field(
+        default=0.3, ge=0, le=1, description="Share of the looks whose observation is lost.")
+    proprio: bool = Field(
+        default=True, description="Whether proprioception and privileged state are lost, too.")
 
     _last: Observation | None = PrivateAttr(default=None)
     _replan: int = PrivateAttr(default=1)

@@ -27,10 +27,7 @@ BLOCK = 50
 
 
 class GripperFault(ActionPerturbation):
-    """mode: `late` (reads delay), `stuck` (reads hold), `flipped` (reads hold and latest) or `flicker` (reads p).
-
-    delay, hold, latest: in control steps. p: share of the control steps, in [0, 1].
-    """
+    """A fault of the gripper, in one of four modes."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"delay": 2, "hold": 10, "p": 0.02},
@@ -42,11 +39,19 @@ class GripperFault(ActionPerturbation):
     revision: ClassVar[int] = 2
     group: ClassVar[str] = "fault"
 
-    mode: Literal["late", "stuck", "flipped", "flicker"] = "late"
-    delay: int = Field(default=6, ge=0, le=200)
-    hold: int = Field(default=40, ge=0)
-    latest: int = Field(default=50, ge=0)
-    p: float = Field(default=0.1, ge=0, le=1)
+    mode: Literal["late", "stuck", "flipped", "flicker"] = Field(
+        default="late",
+        description="`late` reads `delay`, `stuck` reads `hold`, `flipped` reads `hold` and `latest`, "
+                    "`flicker` reads `p`.")
+    delay: int = Field(
+        default=6, ge=0, le=200, description="Control steps by which a late gripper obeys.")
+    hold: int = Field(
+        default=40, ge=0, description="Control steps for which the gripper is stuck or does the opposite.")
+    latest: int = Field(
+        default=50, ge=0, description="Last control step at which `flipped` may begin; the first is drawn from 0 on.")
+    p: float = Field(
+        default=0.1, ge=0, le=1,
+        description="Share of the control steps at which a flickering gripper does the opposite.")
 
     _onset: int | None = PrivateAttr(default=None)
     _until: int = PrivateAttr(default=0)

@@ -17,14 +17,16 @@ from vlabench.types import Image
 
 
 class Jpeg(ImagePerturbation):
-    """quality: the encoder's setting, 1 (worst) … 100."""
+    """Lossy compression of every picture."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"quality": 25}, 2: {"quality": 18}, 3: {"quality": 15}, 4: {"quality": 10}, 5: {"quality": 7}
     }
     group: ClassVar[str] = "sensor"
 
-    quality: int = Field(default=15, ge=1, le=100)
+    quality: int = Field(
+        default=15, ge=1, le=100,
+        description="Quality setting of the JPEG encoder, 1 the worst (ImageNet-C's severities: 25 to 7).")
 
     def picture(self, image: Image, camera: str, step: int, rng: Draws) -> Image:
         import cv2

@@ -25,10 +25,7 @@ NO_MAP = np.empty(0, np.uint16)
 
 
 class MotionBlur(DrawnPerturbation):
-    """length: of the smear in pixels of a 224² picture, in [0, 100]; used as the nearest odd number of pixels.
-
-    angle: the largest angle from the horizontal in degrees, either way, in [0, 45].
-    """
+    """Blur along a straight line of random direction."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"length": 4.0}, 2: {"length": 8.0}, 3: {"length": 16.0}, 4: {"length": 28.0}, 5: {"length": 42.0}
@@ -36,8 +33,12 @@ class MotionBlur(DrawnPerturbation):
     group: ClassVar[str] = "sensor"
     units: ClassVar[int] = 1
 
-    length: float = Field(default=16.0, ge=0, le=100)
-    angle: float = Field(default=45.0, ge=0, le=45)
+    length: float = Field(
+        default=16.0, ge=0, le=100,
+        description="Length of the smear in pixels of a 224² picture; used as the nearest odd number of pixels.")
+    angle: float = Field(
+        default=45.0, ge=0, le=45,
+        description="Largest angle between the motion and the horizontal, either way, in degrees (LIBERO-plus: 45).")
 
     @property
     def neutral(self) -> bool:

@@ -19,13 +19,15 @@ from vlabench.types import ActionSpace, Observation
 
 
 class ObservationDelay(Perturbation):
-    """delay: in control steps, 0 … 100. proprio: whether proprioception and privileged state are late too."""
+    """Observations that arrive late."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {n: {"delay": n} for n in range(1, 6)}
     group: ClassVar[str] = "timing"
 
-    delay: int = Field(default=3, ge=0, le=100)
-    proprio: bool = True
+    delay: int = Field(
+        default=3, ge=0, le=100, description="Age of what the policy sees, in control steps.")
+    proprio: bool = Field(
+        default=True, description="Whether proprioception and privileged state are late, too.")
 
     _taken: dict[int, Observation] = PrivateAttr(default_factory=dict)
     _replan: int = PrivateAttr(default=1)

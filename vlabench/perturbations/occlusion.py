@@ -21,10 +21,7 @@ MOST = 8
 
 
 class Occlusion(DrawnPerturbation):
-    """blocks: the largest number of blocks, 1 … 8; the number is uniform in 1 … blocks.
-
-    side: the longest side in pixels of a 224² picture, in [0, 224]; 0 draws nothing.
-    """
+    """Black blocks in the picture."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"side": 10.0}, 2: {"side": 20.0}, 3: {"side": 40.0}, 4: {"side": 60.0}, 5: {"side": 80.0}
@@ -32,8 +29,12 @@ class Occlusion(DrawnPerturbation):
     paper: ClassVar[int | None] = 2
     units: ClassVar[int] = 1 + 4 * MOST
 
-    blocks: int = Field(default=3, ge=1, le=MOST)
-    side: float = Field(default=20.0, ge=0, le=224)
+    blocks: int = Field(
+        default=3, ge=1, le=MOST,
+        description="Largest number of blocks; the number is uniform in 1 … blocks (RobustVLA, appendix A.4: 3).")
+    side: float = Field(
+        default=20.0, ge=0, le=224,
+        description="Longest side of a block in pixels of a 224² picture (RobustVLA, appendix A.4: 20); 0 draws none.")
 
     @property
     def neutral(self) -> bool:

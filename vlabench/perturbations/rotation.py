@@ -17,7 +17,7 @@ from vlabench.types import Image
 
 
 class Rotation(DrawnPerturbation):
-    """degrees: the largest angle, counter-clockwise as seen, in [0, 180]."""
+    """A random turn of the picture."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"degrees": 10.0}, 2: {"degrees": 20.0}, 3: {"degrees": 30.0}, 4: {"degrees": 45.0}, 5: {"degrees": 60.0}
@@ -25,7 +25,9 @@ class Rotation(DrawnPerturbation):
     paper: ClassVar[int | None] = 3
     units: ClassVar[int] = 1
 
-    degrees: float = Field(default=30.0, ge=0, le=180)
+    degrees: float = Field(
+        default=30.0, ge=0, le=180,
+        description="Largest angle in degrees, counter-clockwise as seen (RobustVLA, appendix A.4: 30).")
 
     @property
     def neutral(self) -> bool:

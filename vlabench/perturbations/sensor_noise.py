@@ -23,19 +23,20 @@ LEVELS = 1 << 16
 
 
 class SensorNoise(DrawnPerturbation):
-    """sigma: standard deviation of the Gaussian noise in levels of 255, in [0, 255].
-
-    salt_pepper: the share of pixels that turn black or white, half and half, in [0, 1].
-    """
+    """Noise on every pixel."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"sigma": 6.0}, 2: {"sigma": 12.0}, 3: {"sigma": 25.0}, 4: {"sigma": 45.0}, 5: {"sigma": 70.0}
     }
     group: ClassVar[str] = "sensor"
 
-    draw: Literal["episode", "step"] = "step"
-    sigma: float = Field(default=25.0, ge=0, le=255)
-    salt_pepper: float = Field(default=0.0, ge=0, le=1)
+    draw: Literal["episode", "step"] = Field(
+        default="step", description="`step` draws new noise at every look, `episode` holds one pattern.")
+    sigma: float = Field(
+        default=25.0, ge=0, le=255, description="Standard deviation of the Gaussian noise, in levels of 255.")
+    salt_pepper: float = Field(
+        default=0.0, ge=0, le=1,
+        description="Share of the pixels that turn black or white, half each (arXiv 2510.00037: 0.1).")
 
     _noise: tuple[Any, npt.NDArray[np.int16] | None] = PrivateAttr(default=(None, None))
 

@@ -19,7 +19,7 @@ from vlabench.types import Image
 
 
 class Shift(DrawnPerturbation):
-    """fraction: the largest shift, as a share of the width and of the height, in [0, 1)."""
+    """A random shift to the left and up."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"fraction": 0.06}, 2: {"fraction": 0.12}, 3: {"fraction": 0.18}, 4: {"fraction": 0.24}, 5: {"fraction": 0.3}
@@ -27,7 +27,9 @@ class Shift(DrawnPerturbation):
     paper: ClassVar[int | None] = 5
     units: ClassVar[int] = 2
 
-    fraction: float = Field(default=0.3, ge=0, lt=1)
+    fraction: float = Field(
+        default=0.3, ge=0, lt=1,
+        description="Largest shift, as a share of the picture's width and height (RobustVLA, appendix A.4: 0.3).")
 
     @property
     def neutral(self) -> bool:

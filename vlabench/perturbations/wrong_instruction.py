@@ -25,15 +25,17 @@ LIBERO_GOAL = (
 
 
 class WrongInstruction(Perturbation):
-    """share: of the episodes, in [0, 1], that get an instruction drawn from `among`, never their own."""
+    """Another task's instruction."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"share": 0.2}, 2: {"share": 0.4}, 3: {"share": 0.6}, 4: {"share": 0.8}, 5: {"share": 1.0}
     }
     group: ClassVar[str] = "language"
 
-    share: float = Field(default=1.0, ge=0, le=1)
-    among: tuple[str, ...] = Field(default=LIBERO_GOAL, min_length=2)
+    share: float = Field(
+        default=1.0, ge=0, le=1, description="Share of the episodes that get another instruction than their own.")
+    among: tuple[str, ...] = Field(
+        default=LIBERO_GOAL, min_length=2, description="Instructions to draw from; by default those of libero_goal.")
 
     _given: str = PrivateAttr(default="")
 

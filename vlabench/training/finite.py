@@ -41,4 +41,4 @@ def ending(where: str, names: Callable[[], Sequence[str]]) -> Iterator[None]:
         raise DivergedError(
             f"{where}: the loss is not finite ({error}); this update was not made, checkpoints and curves stay\n"
             f"  batch: {counts.total()} samples of {listed}{more}\n"
-            f"  fix: a lower rate in the card's training.options, with another --out") from None
+            f"  fix: a lower learning_rate in the card's training.options, with another --out") from None

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vlabench.cards.lineage import seen
-from vlabench.cards.policy import PolicyCard, Weights
+from vlabench.cards.policy import PolicyCard
+from vlabench.cards.schema import Weights
 from vlabench.errors import DataError
 from vlabench.util import weights
 from vlabench.util.messages import shown

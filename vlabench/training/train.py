@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from vlabench import __version__
 from vlabench.cards import load_policy, write_policy
-from vlabench.cards.policy import Made, PolicyCard, Weights
-from vlabench.cards.schema import COMMAND
+from vlabench.cards.policy import PolicyCard
+from vlabench.cards.schema import COMMAND, Made, Weights
 from vlabench.episode.resources import processes
 from vlabench.errors import CardError, DataError, DeviceError, MissingExtra, OptionError
 from vlabench.records import provenance

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
@@ -64,6 +64,7 @@ def told(place: Iterable[int | str]) -> str:
 def options_model(cls: type[Any], without: Collection[str] = (), names: Collection[str] = ()) -> type[BaseModel]:
     """A strict model of what a constructor takes, so that a table of options can be checked before it is called.
 
+    A parameter may say what it is: `chunk: Annotated[int, Field(description="Actions per decision.")] = 8`.
     names: parameters for which a table has the name of a card, "" for none.
     """
     fields: dict[str, Any] = {}
@@ -75,7 +76,8 @@ def options_model(cls: type[Any], without: Collection[str] = (), names: Collecti
             annotation = Any if parameter.annotation is parameter.empty else parameter.annotation
             default = ... if parameter.default is parameter.empty else parameter.default
             if parameter.name in names:
-                annotation, default = str, default or ""
+                told = getattr(annotation, "__metadata__", ())
+                annotation, default = Annotated[(str, *told)] if told else str, default or ""
             fields[parameter.name] = (annotation, default)
     config = ConfigDict(extra="allow" if extra == "allow" else "forbid", strict=True, arbitrary_types_allowed=True,
                         allow_inf_nan=False)

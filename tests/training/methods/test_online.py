@@ -21,7 +21,8 @@ from tests.toy.gauss import Gauss, fresh
 from vlabench.cards import load_policy, write_policy
 from vlabench.cards.lineage import seen
 from vlabench.cards.noise import NEUTRAL
-from vlabench.cards.policy import PolicyCard, Weights
+from vlabench.cards.policy import PolicyCard
+from vlabench.cards.schema import Weights
 from vlabench.errors import CardError, DataError, DivergedError, VlabenchError, WorkerError
 from vlabench.training import checkpoints
 from vlabench.training import train as training
@@ -43,12 +44,14 @@ from vlabench.util.progress import Progress
 from vlabench.util.weights import digest
 
 Card = Callable[..., str]
-RLOO: dict[str, Any] = {"contexts": 8, "rollouts": 8, "iterations": 8, "updates": 4, "rate": 0.03, "attempts": 2}
-NORMAL: dict[str, Any] = {**RLOO, "deviation": 0.5}
+RLOO: dict[str, Any] = {"contexts": 8, "rollouts": 8, "iterations": 8, "updates": 4, "learning_rate": 0.03,
+                        "attempts": 2}
+NORMAL: dict[str, Any] = {**RLOO, "exploration_std": 0.5}
 ROBUST: dict[str, Any] = {**RLOO, "jacobian": {"weight": 0.001, "clamp": 50.0}, "smoothness": 0.01,
                           "average": 0.5, "noise": {"curriculum": {"observation_step": 0.1}}}
 CONSISTENT: dict[str, Any] = {**ROBUST, "consistency": {"updates": 3, "memory": 200}}
-PPO: dict[str, Any] = {"contexts": 48, "iterations": 9, "updates": 4, "rate": 0.03, "critic_rate": 0.05, "warmup": 1}
+PPO: dict[str, Any] = {"contexts": 48, "iterations": 9, "updates": 4, "learning_rate": 0.03,
+                       "critic_learning_rate": 0.05, "warmup": 1}
 
 
 def trained(path: str, out: Path, **options: Any) -> training.Trained:
@@ -63,7 +66,7 @@ def test_every_method_improves_a_policy_that_knows_nothing(method: str, options:
     """Pushes at random succeed in about a third of the episodes; whoever looks at the lamp, always. How soon that is
     found is luck: of four seeds each, eight iterations of `normal` and `ppo` left 0.64 to 0.96 of rollouts a success.
     """
-    options = {**options, "iterations": 14, "trial": 20, "trial_every": 100}
+    options = {**options, "iterations": 14, "eval_episodes": 20, "eval_every": 100}
     done = trained(card(method, **options), tmp_path / "out")
     series = Curves(tmp_path / "out").series()
     success = series["success"][1]
@@ -200,7 +203,7 @@ def test_consistency_learns_from_rollouts_that_all_end_alike(card: Card, start: 
         path="start.safetensors", sha256=hashlib.sha256(steep).hexdigest())})
     write_policy(first)
     hopeless = {**RLOO, "iterations": 4, "horizon": 0.1, "noise": {"observation": 1.0, "clean": 0.3, "most": 5}}
-    done = trained(card("rloo", **hopeless, consistency={"updates": 60, "rate": 0.003}), tmp_path / "taught")
+    done = trained(card("rloo", **hopeless, consistency={"updates": 60, "learning_rate": 0.003}), tmp_path / "taught")
     series = Curves(tmp_path / "taught").series()
     assert series["contexts kept"][1] == [0.0] * 4 and series["contexts tried"][1] == [16.0] * 4
     assert "policy" not in series and max(series["success"][1]) == 0
@@ -228,7 +231,7 @@ def test_the_moving_average_is_shipped_and_the_parameters_themselves_play(
     played: list[Any] = []
     monkeypatch.setattr(Gauss, "load", told)
     monkeypatch.setattr(Learner, "update", watched)
-    trained(card("rloo", **{**RLOO, "iterations": 2, "average": 0.75, "share": share}), tmp_path / "out")
+    trained(card("rloo", **{**RLOO, "iterations": 2, "average": 0.75, "weight_interpolation": share}), tmp_path / "out")
     mean = course[0]
     for now in course[1:]:
         mean = 0.75 * mean + 0.25 * now
@@ -253,10 +256,10 @@ def test_the_rate_rises_to_its_own_and_the_critic_s_begins_there(card: Card, tmp
         return seen
 
     monkeypatch.setattr(Learner, "update", watched)
-    trained(card("ppo", **{**PPO, "iterations": 4, "contexts": 8, "decay": 0.0}), tmp_path / "out")
+    trained(card("ppo", **{**PPO, "iterations": 4, "contexts": 8, "weight_decay": 0.0}), tmp_path / "out")
     actor, critic = np.array(steps).T
-    assert (actor[:4] == 0).all() and critic[0] == pytest.approx(PPO["critic_rate"], rel=1e-3)
-    assert actor[4] == pytest.approx(PPO["rate"] / WARMUP, rel=1e-3) and actor[5:].max() > 3 * actor[4]
+    assert (actor[:4] == 0).all() and critic[0] == pytest.approx(PPO["critic_learning_rate"], rel=1e-3)
+    assert actor[4] == pytest.approx(PPO["learning_rate"] / WARMUP, rel=1e-3) and actor[5:].max() > 3 * actor[4]
 
 
 @pytest.mark.usefixtures("alone")
@@ -366,7 +369,7 @@ def test_a_trial_that_fails_costs_no_more_than_itself(card: Card, tmp_path: Path
 
     monkeypatch.setattr(_online, "trial", broken)
     monkeypatch.setattr(Alone, "rest", lambda self: rested.append(len(self.specs)))
-    trained(card("rloo", **{**RLOO, "iterations": 2, "trial": 1, "trial_every": 1}), tmp_path / "out")
+    trained(card("rloo", **{**RLOO, "iterations": 2, "eval_episodes": 1, "eval_every": 1}), tmp_path / "out")
     assert rested == [0, 0]  # two pools at once would need the memory of both
     series = Curves(tmp_path / "out").series()
     assert len(series["success"][1]) == 2 and not [name for name in series if name.startswith("trial")]
@@ -389,7 +392,7 @@ def test_the_horizon_ends_rollouts_early_and_trials_as_ever(card: Card, tmp_path
 
     monkeypatch.setattr(Rloo, "credit", watched)
     monkeypatch.setattr(_online, "trial", noted)
-    trained(card("rloo", **{**RLOO, "iterations": 1, "horizon": 0.5, "trial": 1}), tmp_path / "out")
+    trained(card("rloo", **{**RLOO, "iterations": 1, "horizon": 0.5, "eval_episodes": 1}), tmp_path / "out")
     (limit,) = set(limits)
     assert max(rollout.steps for rollout in rollouts if not rollout.success) == limit / 2
     assert {rollout.spec.task.step_limit for rollout in rollouts} == {limit / 2}
@@ -398,7 +401,7 @@ def test_the_horizon_ends_rollouts_early_and_trials_as_ever(card: Card, tmp_path
 @pytest.mark.usefixtures("alone")
 def test_what_was_tried_is_kept_as_a_policy(card: Card, tmp_path: Path) -> None:
     """After two of four iterations it is what a training of two comes to, after the last what is shipped."""
-    options = {**RLOO, "contexts": 4, "trial": 1, "trial_every": 2, "average": 0.5}
+    options = {**RLOO, "contexts": 4, "eval_episodes": 1, "eval_every": 2, "average": 0.5}
     done = trained(card("rloo", **{**options, "iterations": 4}), tmp_path / "four")
     tried = [load_policy(str(tmp_path / f"four/pushes-{number}.toml")) for number in (2, 4)]
     assert [each.name for each in tried] == ["pushes-2", "pushes-4"] and not any(each.made for each in tried)

@@ -47,9 +47,9 @@ method = "sft"
 
 [training.options]
 task_sets = ["libero_goal"]
-rounds = [{ per_task = 1, steps = STEPS, rate = 3e-3 }]
+rounds = [{ per_task = 1, steps = STEPS, learning_rate = 3e-3 }]
 batch = 8
-trial = 0
+eval_episodes = 0
 every = 50
 network = { image_size = 16, points = 4, features = 4, embedding = 32, head = 16, text_width = 16, widths = [8, 8] }
 """
@@ -212,7 +212,7 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_keeps_what_there_was(
 
 def test_a_trial_that_was_killed_is_made_up_for_and_one_that_fails_costs_no_more_than_itself(
         card: Path, shown: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(tmp_path, TINY.replace("STEPS", "50").replace("trial = 0", "trial = 1"))
+    write(tmp_path, TINY.replace("STEPS", "50").replace("eval_episodes = 0", "eval_episodes = 1"))
     answers: list[BaseException | list[SimpleNamespace]] = [
         KeyboardInterrupt(), WorkerError("no worker lives"),
         [SimpleNamespace(spec=EpisodeSpec(TASK, "clean", 0), status="success", success_once=True)]]

@@ -25,7 +25,7 @@ from vlabench.types import Observation
 
 Card = Callable[..., str]
 SHORT: dict[str, Any] = {**RLOO, "iterations": 2, "contexts": 4, "rollouts": 4}
-ROUND = [{"per_task": 1, "steps": 300, "rate": 0.05}]
+ROUND = [{"per_task": 1, "steps": 300, "learning_rate": 0.05}]
 
 
 def trained(path: str, out: Path, **options: Any) -> dict[str, tuple[list[int], list[float]]]:
@@ -52,7 +52,7 @@ def test_cloning_trains_any_policy_on_any_simulator_and_sums_them_alike(autoregr
                                                                        tmp_path: Path) -> None:
     """The lamp says which way to push; the second number follows from the first."""
     data = lamps(tmp_path / "lamps")
-    options = {"rounds": ROUND, "init": str(tmp_path / "start.toml"), "batch": 16, "trial": 10, "every": 50}
+    options = {"rounds": ROUND, "init": str(tmp_path / "start.toml"), "batch": 16, "eval_episodes": 10, "every": 50}
     path = card("sft", **options, objectives={"broad": {"weight": 0.1}, "jacobian": {"weight": 1e-3}})
     series = trained(chained(path) if autoregressive else path, tmp_path / "out", data=[data])
     assert series["action"][1][-1] < series["action"][1][0] - 0.05 and series["success switches"][1] == [1.0]

@@ -18,7 +18,8 @@ from tests.toy.switch import GAIN, GOAL, GREEN
 from tests.training import first_iteration
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.cards import load_policy
-from vlabench.cards.policy import PolicyCard, Weights
+from vlabench.cards.policy import PolicyCard
+from vlabench.cards.schema import Weights
 from vlabench.episode.worker import Worker
 from vlabench.errors import WorkerError
 from vlabench.models.distributions import explored
@@ -26,7 +27,8 @@ from vlabench.perturbations.base import Perturbation
 from vlabench.perturbations.rotation import Rotation
 from vlabench.training.rl import consistency
 from vlabench.training.rl.consistency import ConsistencyOptions
-from vlabench.training.rl.learner import Learner, LearnerOptions
+from vlabench.training.rl.learner import Learner
+from vlabench.training.rl.options import LearnerOptions
 from vlabench.training.rl.rollouts import Assignment, Collector, Rollout
 from vlabench.training.rl.samples import Samples
 from vlabench.types import EpisodeSpec, Observation, Task
@@ -114,7 +116,7 @@ def test_so_they_are_of_the_compact_policy_wherever_it_learns(
         played = explored(worker.distribution(obs), "normal", 0.1)
         actions = played.sample(draws.random(played.mean.shape)).float()
         before = played.log_prob(actions).sum(-1)
-    learner = Learner(policy, LearnerOptions(deviation=0.1), device)
+    learner = Learner(policy, LearnerOptions(exploration_std=0.1), device)
     with inside():
         now = explored(learner.policy.distribution(obs), "normal", 0.1).log_prob(actions.to(device)).sum(-1)
         off = (now.cpu() - before).abs().max().item()
@@ -158,7 +160,7 @@ def test_the_origin_is_the_first_policy_s_answer_to_the_clean_picture(start: Pol
     assert np.array_equal(compared.clean["top"], painted) and np.array_equal(plain.clean["top"], plain.pictures["top"])
     policy, first = start.make(), start.make()
     assert isinstance(policy, TrainablePolicy) and isinstance(first, TrainablePolicy)
-    options = LearnerOptions(temperature=HOT, consistency=ConsistencyOptions(rate=0.01))
+    options = LearnerOptions(temperature=HOT, consistency=ConsistencyOptions(learning_rate=0.01))
     learner = Learner(policy, options, "cpu")
     with torch.no_grad():
         next(policy.module.parameters()).add_(0.3)  # the policy has moved on

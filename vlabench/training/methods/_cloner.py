@@ -22,17 +22,17 @@ FLOOR = 0.02
 
 
 class Cloner:
-    """step: so many updates it has made. decay, average, clip, precision: as in `methods.sft.SftOptions`."""
+    """step: so many updates it has made. The other numbers: as in `methods._sft_options.SftOptions`."""
 
-    def __init__(self, policy: TrainablePolicy, objectives: Mapping[str, Objective], device: str, *, decay: float,
-                 average: float, clip: float, precision: Precision) -> None:
+    def __init__(self, policy: TrainablePolicy, objectives: Mapping[str, Objective], device: str, *,
+                 weight_decay: float, average: float, max_grad_norm: float, precision: Precision) -> None:
         self.policy, self.objectives, self.step = policy, objectives, 0
-        self._most, self._clip = average, clip
+        self._most, self._max_grad_norm = average, max_grad_norm
         self._kind = torch.device(device).type
         self._half = precision == "bf16" or (precision == "auto" and self._kind == "cuda")
         self._module = policy.module.to(device).train()
-        self._optimizer = torch.optim.AdamW(self._module.parameters(), lr=1.0, betas=(0.9, 0.95), weight_decay=decay,
-                                            fused=True)
+        self._optimizer = torch.optim.AdamW(self._module.parameters(), lr=1.0, betas=(0.9, 0.95),
+                                            weight_decay=weight_decay, fused=True)
         self._average = {name: tensor.clone() for name, tensor in self._module.state_dict().items()}
 
     def state(self) -> dict[str, Any]:
@@ -51,19 +51,19 @@ class Cloner:
         self._module.load_state_dict(self._average)
         return self.policy
 
-    def update(self, batch: Batch, rate: float) -> dict[str, Tensor]:
+    def update(self, batch: Batch, learning_rate: float) -> dict[str, Tensor]:
         """One step down the gradient; the loss and what else there is to see. Raises NotFinite instead of making a step
         that is not.
         """
         for group in self._optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = learning_rate
         forward = Forward(self.policy, batch.obs, batch.actions, around=self._precision,
                           twice=any(objective.twice for objective in self.objectives.values()))
         terms, shown = base.summed(self.objectives, batch, forward)
         loss = base.total(terms)
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self._module.parameters(), self._clip)
+        norm = torch.nn.utils.clip_grad_norm_(self._module.parameters(), self._max_grad_norm)
         finite.check({"loss": loss.detach(), "gradient": norm})
         self._optimizer.step()
         self.step += 1

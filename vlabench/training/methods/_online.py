@@ -13,12 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import torch
-from pydantic import BaseModel, Field, model_validator
-from typing_extensions import Self
+from pydantic import BaseModel
 
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.cards import find, load_policy, write_policy
@@ -28,12 +27,13 @@ from vlabench.errors import CardError, DataError, DivergedError, OptionError, Wo
 from vlabench.seeding import generator
 from vlabench.training import checkpoints, finite
 from vlabench.training.display import EpisodesShown
+from vlabench.training.methods._online_options import OnlineOptions
 from vlabench.training.methods.base import Method, TrainingContext
 from vlabench.training.rl import rewards
 from vlabench.training.rl.consistency import ConsistencyOptions, Looks, Memory, clean, redrawn
 from vlabench.training.rl.contexts import Gathered, Group, Schedule, gather
 from vlabench.training.rl.curriculum import Level, advance
-from vlabench.training.rl.learner import Learner, LearnerOptions
+from vlabench.training.rl.learner import Learner
 from vlabench.training.rl.rollouts import Collector, Rollout
 from vlabench.training.rl.samples import Samples
 from vlabench.training.rl.trial import trial
@@ -45,47 +45,6 @@ from vlabench.util.messages import shown
 from vlabench.util.text import counted
 
 STATE, SAMPLER = "state.pt", "sampler"
-
-
-class OnlineOptions(LearnerOptions):
-    """What a card's `training.options` may hold, whatever the method, beside what the learner takes.
-
-    init: the policy to start from, by name or card. simulator, assets: by default the policy's, and of its packs the
-    first. task_sets, tasks: those to train on, all tasks if no pattern is named. iterations: M. contexts: to learn from
-    in an iteration. rollouts: K of each. per_task: contexts of one task at a time. horizon: the share of a task's step
-    limit that rollouts have; those that fail last to its end and take most of the time. attempts: for one context to
-    learn from, so many may be played at most. updates: N minibatches that the samples of an iteration are split into.
-    epochs: times over. noise: see `curriculum`. reward: sparse, or dense with demonstrations from `vlabench train
-    --data`. trial: episodes of each task, sampled starts, no noise, after every `trial_every` iterations and the last;
-    the policy that was tried stays in the training's folder, weights and card (`robustvla-8.toml` after the eighth
-    iteration), to be run like any other.
-    """
-
-    init: str
-    task_sets: tuple[str, ...]
-    tasks: tuple[str, ...] = ()
-    simulator: str | None = None
-    assets: str | None = None
-    iterations: int = Field(default=12, ge=1)
-    contexts: int = Field(default=24, ge=1)
-    rollouts: int = Field(default=8, ge=1)
-    per_task: int = Field(default=2, ge=1)
-    horizon: float = Field(default=1.0, gt=0, le=1)
-    attempts: int = Field(default=3, ge=1)
-    updates: int = Field(default=10, ge=1)
-    epochs: int = Field(default=1, ge=1)
-    noise: Noise | None = None
-    reward: Literal["sparse", "dense"] = "sparse"
-    trial: int = Field(default=1, ge=0)
-    trial_every: int = Field(default=4, ge=1)
-
-    @model_validator(mode="after")
-    def _something_to_be_consistent_with(self) -> Self:
-        """Without noise the perturbed picture is the clean one, and consistency would teach nothing."""
-        if self.consistency is not None and not (self.noise and (self.noise.observation or self.noise.curriculum)):
-            raise ValueError("`consistency` needs `noise` in observations to draw its perturbations from: add it to "
-                             "the options, for instance noise = { observation = 1.0 }, or leave consistency out")
-        return self
 
 
 @dataclass(frozen=True)
@@ -175,7 +134,7 @@ class Online(Method):
             raise
         place.display.note(_pace(number, len(gathered.outcomes), played - began, place.display.clock() - played))
         last = number == self.options.iterations
-        if self.options.trial and (last or number % self.options.trial_every == 0):
+        if self.options.eval_episodes and (last or number % self.options.eval_every == 0):
             collector.rest()  # its workers' memory is the trial's now
             values |= self._try(course, number)
         place.curves.add(number, values)
@@ -277,7 +236,7 @@ class Online(Method):
         card = card_of(place.card, self._shipped(course, name), name)
         write_policy(card)
         try:
-            played = trial(card, course.where.name, course.where.assets, course.tasks, options.trial,
+            played = trial(card, course.where.name, course.where.assets, course.tasks, options.eval_episodes,
                            workers=place.workers, progress=EpisodesShown(place.display, f"iteration {number}: trial"))
         except WorkerError as error:
             place.display.note(f"iteration {number}: no trial: {error}")
@@ -301,11 +260,12 @@ class Online(Method):
         if not isinstance(policy, TrainablePolicy):
             raise CardError(f"{told}: {options.init!r} is no policy that can be trained")
         if "base" in place.card.options and (options.lora is None or place.card.options["base"] != options.init):
-            raise CardError(f"{shown(place.card.path)}: options.base: an adapter is shipped only if training.options "
-                            f"hold `lora`, and changes the policy {options.init!r} that the training starts from")
+            raise CardError(f"{shown(place.card.path)}: options.base: LoRA weights are shipped alone only if "
+                            f"training.options hold `lora`, and they change the policy {options.init!r} that "
+                            f"the training starts from")
         here.kind(here.assets).check()
         policy.configure(here.kind.action_space)
-        torch.manual_seed(place.seed)  # for adapters' first weights
+        torch.manual_seed(place.seed)  # for LoRA's first weights
         tasks = find.find_tasks(here.name, options.task_sets, options.tasks)
         short = [replace(task, step_limit=math.ceil(options.horizon * task.step_limit)) for task in tasks]
         return TrainingRun(place, here, start, self.learner(policy, place.device), tasks,
@@ -343,7 +303,7 @@ class Online(Method):
                 return ship(learner.save, folder, name)
             assert course.start.weights is not None
             path = folder / f"{name}.safetensors"
-            write_data(path, learner.adapter(course.start.weights.sha256))
+            write_data(path, learner.lora_weights(course.start.weights.sha256))
             return path
 
 

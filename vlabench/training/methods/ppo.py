@@ -9,7 +9,8 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from vlabench.adapters.base import TrainablePolicy
-from vlabench.training.methods._online import Online, OnlineOptions, TrainingRun
+from vlabench.training.methods._online import Online, TrainingRun
+from vlabench.training.methods._online_options import OnlineOptions
 from vlabench.training.objectives.policy_gradient import gae
 from vlabench.training.rl import rewards
 from vlabench.training.rl.contexts import Group
@@ -18,23 +19,29 @@ from vlabench.training.rl.samples import RETURNS, Samples
 
 
 class PpoOptions(OnlineOptions):
-    """contexts, rollouts: 64 episodes an iteration, each of its own. gamma, lam: GAE's discount and λ, a decision (a
-    chunk of actions) at a time. value: weight of the critic's loss. critic_rate: the critic's learning rate; the
-    published 3e-3 is for a head that has just been added, and so is this. warmup: iterations at the beginning in which
-    the critic alone learns, as its first guesses would harm a policy that is good already.
-    """
+    """Of proximal policy optimisation: 64 episodes an iteration, each of a context of its own."""
 
     offers = OnlineOptions.offers | {RETURNS}
     critics = True
 
-    contexts: int = Field(default=64, ge=1)
-    rollouts: int = Field(default=1, ge=1)
-    attempts: int = Field(default=1, ge=1)
-    gamma: float = Field(default=0.99, gt=0, le=1)
-    lam: float = Field(default=0.95, ge=0, le=1)
-    value: float = Field(default=0.5, gt=0)
-    critic_rate: float = Field(default=1e-3, gt=0)
-    warmup: int = Field(default=1, ge=0)
+    contexts: int = Field(
+        default=64, ge=1, description="Contexts (a task and a start) to learn from in an iteration.")
+    rollouts: int = Field(
+        default=1, ge=1, description="Rollouts of each context.")
+    attempts: int = Field(
+        default=1, ge=1, description="Most contexts played for one to learn from.")
+    gamma: float = Field(
+        default=0.99, gt=0, le=1, description="Discount γ of generalised advantage estimation, per chunk of actions.")
+    lam: float = Field(
+        default=0.95, ge=0, le=1, description="Factor λ of generalised advantage estimation, per chunk of actions.")
+    value: float = Field(
+        default=0.5, gt=0, description="Weight of the critic's loss.")
+    critic_learning_rate: float = Field(
+        default=1e-3, gt=0,
+        description="Learning rate of the critic, a head that has just been added (published: 3e-3).")
+    warmup: int = Field(
+        default=1, ge=0,
+        description="First iterations, in which the critic alone learns: its first guesses would harm a good policy.")
 
     def own(self) -> Mapping[str, str]:
         """The critic's, too."""
@@ -53,7 +60,7 @@ class Ppo(Online):
 
     def learner(self, policy: TrainablePolicy, device: str) -> Learner:
         """One with a critic."""
-        return Learner(policy, self.options, device, self.options.value, self.options.critic_rate)
+        return Learner(policy, self.options, device, self.options.value, self.options.critic_learning_rate)
 
     def critic_alone(self, iteration: int) -> bool:
         """While it warms up."""

@@ -12,16 +12,18 @@ from typing import ClassVar
 import numpy as np
 from pydantic import BaseModel, Field
 
-from vlabench.training.methods._online import Online, OnlineOptions, TrainingRun
+from vlabench.training.methods._online import Online, TrainingRun
+from vlabench.training.methods._online_options import OnlineOptions
 from vlabench.training.objectives.policy_gradient import leave_one_out
 from vlabench.training.rl.contexts import Group
 from vlabench.training.rl.samples import Samples
 
 
 class RlooOptions(OnlineOptions):
-    """rollouts: K, at least 2, as each is compared with the others of its context."""
+    """Of reinforcement with leave-one-out advantages."""
 
-    rollouts: int = Field(default=8, ge=2)
+    rollouts: int = Field(
+        default=8, ge=2, description="Rollouts of each context, K; each is compared with the others.")
 
 
 class Rloo(Online):

@@ -10,26 +10,22 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.cards import find, load_policy, write_policy
-from vlabench.cards.lineage import DEFAULTS
 from vlabench.cards.policy import PolicyCard
 from vlabench.errors import CardError, DivergedError, OptionError, WorkerError
 from vlabench.training import checkpoints, finite
 from vlabench.training.demos.collect import Recipe, collect, with_learner
-from vlabench.training.demos.data import OFFERED, DemoData, batches, samples
+from vlabench.training.demos.data import DemoData, batches, samples
 from vlabench.training.display import EpisodesShown
-from vlabench.training.methods._cloner import Cloner, Precision, schedule
+from vlabench.training.methods._cloner import Cloner, schedule
+from vlabench.training.methods._sft_options import LOG, Round, SftOptions
 from vlabench.training.methods.base import Method, TrainingContext
-from vlabench.training.objectives import base
-from vlabench.training.objectives.base import Objective, SummedOptions
-from vlabench.training.objectives.cloning import Cloning, CloningOptions
-from vlabench.training.objectives.locating import Locating, LocatingOptions
 from vlabench.training.rl.trial import trial
 from vlabench.training.shipping import card_of, ship, shipped
 from vlabench.training.where import Where, where
@@ -38,78 +34,6 @@ from vlabench.util.messages import shown
 from vlabench.util.text import counted
 
 STATE, WEIGHTS = "state.pt", "weights"
-LOG = 50
-"""Steps from one point of the curves to the next."""
-
-
-class Round(BaseModel):
-    """tasks: patterns of those to collect of, all if none is named. per_task: demonstrations of each. mix: the share of
-    turns in which the expert acts beside the learner of the round before. steps: of training, at a learning rate that
-    falls from `rate` by a cosine.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-    tasks: tuple[str, ...] = ()
-    per_task: int = Field(ge=1)
-    steps: int = Field(ge=1)
-    rate: float = Field(default=1e-3, gt=0)
-    mix: float = Field(default=1.0, ge=0, le=1)
-
-
-class SftOptions(SummedOptions):
-    """What a card's `training.options` may hold.
-
-    init: the policy to go on from, by name or card; without it one begins from nothing, and network is what the card
-    says of its sizes (`TrainablePolicy.fresh`). simulator, assets: by default the policy's, and of its packs the first.
-    task_sets, noise, kicks: what demonstrations are collected of, and how (`vlabench demos`). batch: samples a step.
-    sigma: see `objectives.cloning`. points, pixels: see `objectives.locating`; by default they train what a policy has
-    of it. decay: AdamW's. average: of the weights' moving average, which is what acts. clip: of the gradient's norm.
-    precision: bf16 halves the time where the processor has it; auto is bf16 on a GPU and float32 on a CPU. trial:
-    episodes a task after each round, from sampled starts, for the curve of success. every: steps between checkpoints.
-    objectives: see `SummedOptions`.
-    """
-
-    offers = OFFERED
-    critics = True
-
-    task_sets: tuple[str, ...]
-    rounds: tuple[Round, ...] = Field(min_length=1)
-    init: str | None = None
-    simulator: str | None = None
-    assets: str | None = None
-    noise: float = DEFAULTS["sft"]["noise"]
-    kicks: float = 0.005
-    batch: int = Field(default=64, ge=1)
-    sigma: float = Field(default=2.0, gt=0)
-    points: float | None = Field(default=None, ge=0)
-    pixels: float | None = Field(default=None, ge=0)
-    decay: float = 0.01
-    average: float = Field(default=0.999, ge=0, lt=1)
-    clip: float = 1.0
-    precision: Precision = "auto"
-    network: dict[str, Any] = Field(default_factory=dict)
-    trial: int = Field(default=2, ge=0)
-    every: int = Field(default=10 * LOG, ge=LOG, multiple_of=LOG)
-
-    def own(self) -> Mapping[str, str]:
-        """Where things are is a term where `points` and `pixels` are not both 0."""
-        locating = self._locating.points or self._locating.pixels
-        return {"action": "the expert's actions", **({"locating": "`points` and `pixels`"} if locating else {})}
-
-    def summed(self, policy: TrainablePolicy) -> dict[str, Objective]:
-        """The terms of the loss, by name. Raises CardError for one that the policy cannot give."""
-        terms: dict[str, Objective] = {"action": Cloning(CloningOptions(sigma=self.sigma))}
-        if "locating" in self.own() and (self.points or self.pixels or Locating.reads <= policy.auxiliary):
-            terms["locating"] = Locating(self._locating)
-        terms |= base.made(self.objectives)
-        base.check(terms, policy)
-        return terms
-
-    @property
-    def _locating(self) -> LocatingOptions:
-        return LocatingOptions(**{name: weight for name, weight in (("points", self.points), ("pixels", self.pixels))
-                                  if weight is not None})
 
 
 class Sft(Method):
@@ -185,13 +109,13 @@ class Sft(Method):
 
         A trial that fails costs no more than itself.
         """
-        if not self.options.trial or any(at == step and name.startswith("success ") for at, name, _ in
+        if not self.options.eval_episodes or any(at == step and name.startswith("success ") for at, name, _ in
                                          place.curves.rows()):
             return
         here = self._where(place)
         tasks = find.find_tasks(here.name, self.options.task_sets)
         try:
-            played = trial(self._card(place, number), here.name, here.assets, tasks, self.options.trial,
+            played = trial(self._card(place, number), here.name, here.assets, tasks, self.options.eval_episodes,
                            workers=place.workers, progress=EpisodesShown(place.display, f"round {number}: trial"))
         except WorkerError as error:
             place.display.note(f"round {number}: no trial: {error}")
@@ -221,7 +145,7 @@ class Sft(Method):
             for batch in batches(data, options.batch, place.seed + number, range(learner.step, plan.steps)):
                 names = partial(data.names, options.batch, place.seed + number, learner.step)
                 with finite.ending(f"round {number}, step {learner.step + 1} of {plan.steps}", names):
-                    rate = plan.rate * schedule(learner.step, plan.steps)
+                    rate = plan.learning_rate * schedule(learner.step, plan.steps)
                     values = learner.update(samples(data, batch, place.device), rate)
                 sums = {name: sums.get(name, 0.0) + float(value) for name, value in values.items()}
                 if learner.step % LOG == 0 or learner.step == plan.steps:
@@ -248,8 +172,8 @@ class Sft(Method):
         policy = self._begun(place, number, data)
         policy.configure(data.space)
         self._fit(policy, data, place)
-        return Cloner(policy, options.summed(policy), place.device, decay=options.decay, average=options.average,
-                      clip=options.clip, precision=options.precision)
+        return Cloner(policy, options.summed(policy), place.device, weight_decay=options.weight_decay,
+                      average=options.average, max_grad_norm=options.max_grad_norm, precision=options.precision)
 
     def _begun(self, place: TrainingContext, number: int, data: DemoData) -> TrainablePolicy:
         """The policy of the round before, that which `init` names, or one that knows nothing."""

@@ -142,15 +142,16 @@ class Objective(ABC):
 
 
 class Options(BaseModel):
-    """What most objectives' options have in common. weight: of the term in the loss."""
+    """What most objectives' options have in common."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    weight: float = Field(default=1.0, ge=0)
+    weight: float = Field(
+        default=1.0, ge=0, description="Weight of the term in the loss.")
 
 
 class SummedOptions(BaseModel):
-    """objectives: terms beside the method's own, by their names, each with its options.
+    """Options of a method whose loss may have more terms.
 
     offers: what the method's batches hold for objectives that need it. critics: whether it gives a critic a rate.
     """
@@ -159,7 +160,10 @@ class SummedOptions(BaseModel):
     offers: ClassVar[frozenset[str]] = frozenset()
     critics: ClassVar[bool] = False
 
-    objectives: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    objectives: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="Terms of the loss beside the method's own, by name, each with its options: see "
+                    "`vlabench show OBJECTIVE`.")
 
     def own(self) -> Mapping[str, str]:
         """The method's own terms, and which of its options they are."""

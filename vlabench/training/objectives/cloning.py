@@ -15,9 +15,10 @@ from vlabench.training.objectives.base import Batch, Forward, Loss, Objective
 
 
 class CloningOptions(base.Options):
-    """sigma: of the soft targets, in bins."""
+    """Of behavioural cloning."""
 
-    sigma: float = Field(default=2.0, gt=0)
+    sigma: float = Field(
+        default=2.0, gt=0, description="Standard deviation of the soft targets around the expert's action, in bins.")
 
 
 class Cloning(Objective):

@@ -13,13 +13,19 @@ from vlabench.training.objectives.base import Batch, Forward, Loss, Objective
 
 
 class JacobianOptions(base.Options):
-    """weight: α. clamp: G_max, which the paper leaves open. Of draws from the compact policy's bins the squared norms
-    are 30 on average and 80 at the 99th percentile, and the published α gives the penalty four tenths of the gradient,
-    so α was not rescaled; the curves `jacobian norm` and `share jacobian` say how it is elsewhere.
+    """Of the Jacobian penalty.
+
+    Of draws from the compact policy's bins the squared norms are 30 on average and 80 at the 99th percentile, and the
+    published α gives the penalty four tenths of the gradient, so α was not rescaled; the curves `jacobian norm` and
+    `share jacobian` say how it is elsewhere.
     """
 
-    weight: float = Field(default=0.005, ge=0)
-    clamp: float = Field(default=100.0, gt=0)
+    weight: float = Field(
+        default=0.005, ge=0, description="Weight of the penalty in the loss: RobustVLA's α (published: 0.005).")
+    clamp: float = Field(
+        default=100.0, gt=0,
+        description="Largest squared norm of a sample's gradient that counts: RobustVLA's G_max, which the paper "
+                    "leaves open.")
 
 
 class Jacobian(Objective):

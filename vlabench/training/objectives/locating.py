@@ -20,12 +20,14 @@ MAPS = "maps/"
 
 
 class LocatingOptions(BaseModel):
-    """points, pixels: weights of the two terms."""
+    """Of the two terms."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    points: float = Field(default=1.0, ge=0)
-    pixels: float = Field(default=0.1, ge=0)
+    points: float = Field(
+        default=1.0, ge=0, description="Weight of the error of the points relative to the hand.")
+    pixels: float = Field(
+        default=0.1, ge=0, description="Weight of the divergence of the points' maps in the pictures.")
 
 
 class Locating(Objective):

@@ -18,10 +18,12 @@ Floats64 = npt.NDArray[np.float64]
 
 
 class PolicyGradientOptions(base.Options):
-    """low, high: of PPO's clip."""
+    """Of PPO's clipped policy gradient."""
 
-    low: float = Field(default=0.2, gt=0, lt=1)
-    high: float = Field(default=0.2, gt=0)
+    clip_low: float = Field(
+        default=0.2, gt=0, lt=1, description="PPO's clip: the probability ratio counts down to 1 − clip_low.")
+    clip_high: float = Field(
+        default=0.2, gt=0, description="PPO's clip: the probability ratio counts up to 1 + clip_high.")
 
 
 class PolicyGradient(Objective):
@@ -34,8 +36,8 @@ class PolicyGradient(Objective):
     def loss(self, batch: Batch, forward: Forward) -> Loss:
         """Averaged over actions by their weights."""
         options, log_probs, before, advantages = self.options, forward.log_probs, batch["before"], batch["advantages"]
-        losses = clipped(log_probs, before, advantages, options.low, options.high)
-        stuck = outside(log_probs.detach(), before, advantages, options.low, options.high)
+        losses = clipped(log_probs, before, advantages, options.clip_low, options.clip_high)
+        stuck = outside(log_probs.detach(), before, advantages, options.clip_low, options.clip_high)
         return Loss(options.weight * (losses * batch.weights).sum() / batch.weight, {
             "kl": ((before - log_probs.detach()) * batch.weights).sum() / batch.weight,
             "outside": (stuck * batch.weights).sum() / batch.weight})

@@ -12,9 +12,10 @@ from vlabench.training.objectives.base import Batch, Forward, Loss, Objective
 
 
 class SmoothnessOptions(base.Options):
-    """weight: β, published 0.0005."""
+    """Of the smoothness penalty."""
 
-    weight: float = Field(default=0.0005, ge=0)
+    weight: float = Field(
+        default=0.0005, ge=0, description="Weight of the penalty in the loss: RobustVLA's β (published: 0.0005).")
 
 
 class Smoothness(Objective):

@@ -28,18 +28,23 @@ IMAGES = "images/"
 
 
 class ConsistencyOptions(BaseModel):
-    """updates: of an iteration, after those from rewards, each of `batch` looks of all rollouts so far, whatever came
-    of them. rate: of their own AdamW. They minimise the `distance` of the policy's mean actions to those of the policy
-    that the training started from, given the clean observation (`objectives.consistency`); perturbations are drawn like
-    a rollout's, at the iteration's level. memory: so many looks are kept at most (0.1 MB each with two pictures of 128
-    × 128), rollouts of the oldest iterations going first.
+    """Updates towards consistency, each of `batch` looks of all rollouts so far, whatever came of them.
+
+    They minimise the `distance` of the policy's mean actions to those of the policy that the training started from,
+    given the clean observation (`objectives.consistency`); perturbations are drawn like a rollout's, at the iteration's
+    level.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    updates: int = Field(default=250, ge=1)
-    rate: float = Field(default=1e-4, gt=0)
-    memory: int = Field(default=50_000, ge=1)
+    updates: int = Field(
+        default=250, ge=1, description="Updates of an iteration, after those from rewards.")
+    learning_rate: float = Field(
+        default=1e-4, gt=0, description="Learning rate of AdamW, which these updates have for themselves.")
+    memory: int = Field(
+        default=50_000, ge=1,
+        description="Most looks that are kept, those of the oldest iterations going first; 0.1 MB each with two "
+                    "pictures of 128 × 128 pixels.")
 
 
 def clean(rollouts: Sequence[Rollout]) -> Observation:

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from vlabench.adapters.base import ActionDistribution, TrainablePolicy
+from vlabench.adapters.base import TrainablePolicy
 from vlabench.models import lora
-from vlabench.models.distributions import Exploration, explored
 from vlabench.training import finite
 from vlabench.training.objectives import base
-from vlabench.training.objectives.base import Batch, Forward, Objective, SummedOptions
+from vlabench.training.objectives.base import Batch, Forward
 from vlabench.training.objectives.consistency import Consistency
-from vlabench.training.objectives.jacobian import Jacobian, JacobianOptions
-from vlabench.training.objectives.policy_gradient import PolicyGradient, PolicyGradientOptions
-from vlabench.training.objectives.smoothness import Smoothness, SmoothnessOptions
-from vlabench.training.objectives.value import Value
-from vlabench.training.rl.consistency import ConsistencyOptions, Looks
-from vlabench.training.rl.samples import OFFERED, TWIN, WANTED, Samples
+from vlabench.training.rl.consistency import Looks
+from vlabench.training.rl.options import LearnerOptions
+from vlabench.training.rl.samples import TWIN, WANTED, Samples
 from vlabench.types import Observation
 
 Floats32 = npt.NDArray[np.float32]
@@ -35,83 +30,14 @@ WARMUP = 10
 gradient, and the first alone would take a policy out of PPO's clip."""
 
 
-class Lora(BaseModel):
-    """Adapters of this rank on all linear layers that can have them (`models.lora`), scaled by alpha / rank; 32 and 16
-    are RIPT-VLA's and RL4VLA's. Without it all parameters are trained.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-    rank: int = Field(default=32, ge=1)
-    alpha: int = Field(default=16, ge=1)
-
-
-class LearnerOptions(SummedOptions):
-    """What every method that learns from rollouts lets a card say about its updates.
-
-    rate: AdamW's. The published 1e-4 is for adapters in a network of 7 billion parameters. All parameters of the
-    compact policy trained at 1e-4, a single update takes the probabilities of a third of the actions out of PPO's clip;
-    at 3e-5 it is a twentieth. decay: weight decay. clip: of the gradient's norm. low, high: of PPO's clip. batch:
-    samples that are computed together, whatever the size of the minibatch. temperature: at which rollouts draw actions
-    from the policy's bins. deviation: where it is given, they draw from a normal distribution of this standard
-    deviation around the mean action instead. jacobian, smoothness: RobustVLA's penalties; of the latter β, published
-    0.0005. consistency: see `ConsistencyOptions`. lora: see `Lora`. average: of the parameters' moving average over
-    updates, which is what is tried and shipped, while rollouts are played by the parameters as they are; 0: none.
-    share: of the way from the first parameters to these, where the shipped ones are; in between, a policy keeps more of
-    what it could do before (Wortsman et al. 2022, weight-space ensembles). objectives: see `SummedOptions`.
-    """
-
-    offers = OFFERED
-
-    rate: float = Field(default=3e-5, gt=0)
-    decay: float = Field(default=1e-4, ge=0)
-    clip: float = Field(default=1.0, gt=0)
-    low: float = Field(default=0.2, gt=0, lt=1)
-    high: float = Field(default=0.2, gt=0)
-    batch: int = Field(default=64, ge=1)
-    temperature: float = Field(default=1.0, gt=0)
-    deviation: float | None = Field(default=None, gt=0)
-    jacobian: JacobianOptions | None = None
-    smoothness: float = Field(default=0.0, ge=0)
-    consistency: ConsistencyOptions | None = None
-    lora: Lora | None = None
-    average: float = Field(default=0.0, ge=0, lt=1)
-    share: float = Field(default=1.0, gt=0, le=1)
-
-    @property
-    def exploration(self) -> tuple[Exploration, float]:
-        """What `models.distributions.explored` is told."""
-        return ("sample", self.temperature) if self.deviation is None else ("normal", self.deviation)
-
-    def explored(self, acts: ActionDistribution) -> ActionDistribution:
-        """What rollouts draw from, and the learner scores by."""
-        return explored(acts, *self.exploration)
-
-    def own(self) -> Mapping[str, str]:
-        """Those that these options ask for."""
-        asked = {"jacobian": self.jacobian, "smoothness": self.smoothness, "consistency": self.consistency}
-        return {"policy": "the policy gradient"} | {name: f"`{name}`" for name, each in asked.items() if each}
-
-    def summed(self, value: float) -> dict[str, Objective]:
-        """The terms of the loss, by their names in the curves. value: the weight of the critic's, 0 for none."""
-        terms: dict[str, Objective] = {"policy": PolicyGradient(PolicyGradientOptions(low=self.low, high=self.high))}
-        if self.jacobian:
-            terms["jacobian"] = Jacobian(self.jacobian)
-        if self.smoothness:
-            terms["smoothness"] = Smoothness(SmoothnessOptions(weight=self.smoothness))
-        if value:
-            terms["value"] = Value(base.Options(weight=value))
-        return terms | base.made(self.objectives)
-
-
 class Learner:
-    """Trains a policy on the device. value: the weight of the critic's loss, 0 for none; critic_rate: its own rate.
+    """Trains a policy on the device. value: the weight of the critic's loss, 0 for none; critic_learning_rate: its own.
 
     pairs: whether its objectives need samples that are paired with clean ones, and wants: what is wanted there.
     """
 
     def __init__(self, policy: TrainablePolicy, options: LearnerOptions, device: str, value: float = 0.0,
-                 critic_rate: float = 0.0) -> None:
+                 critic_learning_rate: float = 0.0) -> None:
         self.policy, self.options, self.device = policy, options, device
         self.objectives = options.summed(value)
         base.check(self.objectives, policy)
@@ -133,18 +59,18 @@ class Learner:
             parameter.requires_grad_(bool(critic))
         heads = {id(parameter) for parameter in critic}
         body = [p for p in policy.module.parameters() if p.requires_grad and id(p) not in heads]
-        groups: list[dict[str, Any]] = [{"params": body, "lr": options.rate}]
+        groups: list[dict[str, Any]] = [{"params": body, "lr": options.learning_rate}]
         if critic:
-            groups.append({"params": critic, "lr": critic_rate})
+            groups.append({"params": critic, "lr": critic_learning_rate})
         self.parameters = body + critic
-        self._optimizer = torch.optim.AdamW(groups, weight_decay=options.decay)
+        self._optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
         rising = [lambda update: min(1.0, (update + 1) / WARMUP), lambda _: 1.0]  # the critic begins at its own rate
         self._warmup = torch.optim.lr_scheduler.LambdaLR(self._optimizer, rising[: len(groups)])
         self._average = [parameter.detach().clone() for parameter in self.parameters] if options.average else []
-        kept = options.consistency or options.share < 1 or self.wants
+        kept = options.consistency or options.weight_interpolation < 1 or self.wants
         self._start = [parameter.detach().clone() for parameter in self.parameters] if kept else []
-        self._follower = torch.optim.AdamW(body, options.consistency.rate if options.consistency else 0.0,
-                                           weight_decay=options.decay)
+        self._follower = torch.optim.AdamW(body, options.consistency.learning_rate if options.consistency else 0.0,
+                                           weight_decay=options.weight_decay)
 
     # what is kept
 
@@ -163,12 +89,12 @@ class Learner:
         self._average = [tensor.to(self.device) for tensor in state["average"]]
 
     def save(self, folder: Path, exact: bool = False) -> None:
-        """The policy's weights, adapters taken in, as `TrainablePolicy.save` writes them."""
+        """The policy's weights, LoRA merged into them, as `TrainablePolicy.save` writes them."""
         with self._merged():
             self.policy.save(folder, exact)
 
-    def adapter(self, base: str) -> bytes:
-        """The file of the adapter alone. base: checksum of the weights that it changes."""
+    def lora_weights(self, base: str) -> bytes:
+        """The file of the LoRA matrices alone. base: checksum of the weights that it changes."""
         assert self._lora is not None
         return lora.to_bytes(self._lora, base)
 
@@ -176,8 +102,9 @@ class Learner:
     def shipped(self) -> Iterator[None]:
         """Inside, the trained parameters have the values that are tried and shipped."""
         values = self._average or [parameter.detach() for parameter in self.parameters]
-        if self.options.share < 1:
-            values = [start.lerp(end, self.options.share) for start, end in zip(self._start, values, strict=True)]
+        if self.options.weight_interpolation < 1:
+            values = [start.lerp(end, self.options.weight_interpolation)
+                      for start, end in zip(self._start, values, strict=True)]
         with self._replaced(values):
             yield
 
@@ -220,7 +147,7 @@ class Learner:
             base.total(terms).backward()  # type: ignore[no-untyped-call]
             for name, part in {**terms, **shown}.items():
                 total[name] = total.get(name, 0.0) + float(part.detach())
-        total["gradient"] = float(torch.nn.utils.clip_grad_norm_(self.parameters, self.options.clip))
+        total["gradient"] = float(torch.nn.utils.clip_grad_norm_(self.parameters, self.options.max_grad_norm))
         finite.check({name: total[name] for name in (*terms, "gradient")})
         self._optimizer.step()
         if not critic_alone:
@@ -266,7 +193,7 @@ class Learner:
         self._follower.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         followers = self._follower.param_groups[0]["params"]  # not the critic's
-        norm = torch.nn.utils.clip_grad_norm_(followers, self.options.clip)
+        norm = torch.nn.utils.clip_grad_norm_(followers, self.options.max_grad_norm)
         finite.check({"consistency": loss.detach(), "gradient": norm})
         self._follower.step()
         self._averaging()

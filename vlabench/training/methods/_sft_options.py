@@ -1,0 +1,111 @@
+"""What a card's `training.options` may hold of the method sft."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vlabench.adapters.base import TrainablePolicy
+from vlabench.cards.lineage import DEFAULTS
+from vlabench.training.demos.data import OFFERED
+from vlabench.training.methods._cloner import Precision
+from vlabench.training.objectives import base
+from vlabench.training.objectives.base import Objective, SummedOptions
+from vlabench.training.objectives.cloning import Cloning, CloningOptions
+from vlabench.training.objectives.locating import Locating, LocatingOptions
+
+LOG = 50
+"""Steps from one point of the curves to the next."""
+
+
+class Round(BaseModel):
+    """Demonstrations to collect, and a training on all that there are by then."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    tasks: tuple[str, ...] = Field(
+        default=(), description="Patterns of tasks to collect demonstrations of; none means all.")
+    per_task: int = Field(
+        ge=1, description="Demonstrations of each task.")
+    steps: int = Field(
+        ge=1, description="Training steps, each of one batch.")
+    learning_rate: float = Field(
+        default=1e-3, gt=0, description="Learning rate of AdamW, from which it falls by a cosine.")
+    mix: float = Field(
+        default=1.0, ge=0, le=1,
+        description="From the second round on, share of the turns in which the expert acts; in the others the policy "
+                    "of the round before does (DAgger).")
+
+
+class SftOptions(SummedOptions):
+    """What to start from, which demonstrations to collect, and how to clone them."""
+
+    offers = OFFERED
+    critics = True
+
+    task_sets: tuple[str, ...] = Field(
+        description="Task sets to train on.")
+    rounds: tuple[Round, ...] = Field(
+        min_length=1, description="Rounds of collecting demonstrations and training on all of them.")
+    init: str | None = Field(
+        default=None, description="Policy to go on from, by name or card; by default one that knows nothing.")
+    simulator: str | None = Field(
+        default=None, description="Simulator to collect in; by default the policy's.")
+    assets: str | None = Field(
+        default=None, description="Asset pack to collect on; by default the first of the policy's.")
+    noise: float = Field(
+        default=DEFAULTS["sft"]["noise"],
+        description="Standard deviation of the noise on demonstrated actions, in units of the action space.")
+    kicks: float = Field(
+        default=0.005,
+        description="Share of the control steps at which the hand is kicked away; above 0, starts are displaced, too.")
+    batch: int = Field(
+        default=64, ge=1, description="Samples of a training step.")
+    sigma: float = Field(
+        default=2.0, gt=0, description="Standard deviation of the soft targets around the expert's action, in bins.")
+    points: float | None = Field(
+        default=None, ge=0,
+        description="Weight of the error of the points relative to the hand; by default 1 for a policy with points.")
+    pixels: float | None = Field(
+        default=None, ge=0,
+        description="Weight of the divergence of the points' maps; by default 0.1 for a policy with points.")
+    weight_decay: float = Field(
+        default=0.01, description="Weight decay of AdamW.")
+    average: float = Field(
+        default=0.999, ge=0, lt=1,
+        description="Decay per step of the weights' moving average, which is what acts and is shipped.")
+    max_grad_norm: float = Field(
+        default=1.0, description="Norm to which gradients are clipped.")
+    precision: Precision = Field(
+        default="auto",
+        description="Arithmetic of the network: bf16 halves the time where the processor has it; auto is bf16 on a GPU "
+                    "and float32 on a CPU.")
+    network: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Sizes of a policy that begins from nothing; nano's are those of `NanoConfig`.")
+    eval_episodes: int = Field(
+        default=2, ge=0,
+        description="Episodes of each task, from sampled starts, to evaluate on after each round; 0 for none.")
+    every: int = Field(
+        default=10 * LOG, ge=LOG, multiple_of=LOG, description="Steps between two checkpoints.")
+
+    def own(self) -> Mapping[str, str]:
+        """Where things are is a term where `points` and `pixels` are not both 0."""
+        locating = self._locating.points or self._locating.pixels
+        return {"action": "the expert's actions", **({"locating": "`points` and `pixels`"} if locating else {})}
+
+    def summed(self, policy: TrainablePolicy) -> dict[str, Objective]:
+        """The terms of the loss, by name. Raises CardError for one that the policy cannot give."""
+        terms: dict[str, Objective] = {"action": Cloning(CloningOptions(sigma=self.sigma))}
+        if "locating" in self.own() and (self.points or self.pixels or Locating.reads <= policy.auxiliary):
+            terms["locating"] = Locating(self._locating)
+        terms |= base.made(self.objectives)
+        base.check(terms, policy)
+        return terms
+
+    @property
+    def _locating(self) -> LocatingOptions:
+        return LocatingOptions(**{name: weight for name, weight in (("points", self.points), ("pixels", self.pixels))
+                                  if weight is not None})

@@ -1,0 +1,102 @@
+"""What a card may say of updates from rollouts, whatever the method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vlabench.adapters.base import ActionDistribution
+from vlabench.models.distributions import Exploration, explored
+from vlabench.training.objectives import base
+from vlabench.training.objectives.base import Objective, SummedOptions
+from vlabench.training.objectives.jacobian import Jacobian, JacobianOptions
+from vlabench.training.objectives.policy_gradient import PolicyGradient, PolicyGradientOptions
+from vlabench.training.objectives.smoothness import Smoothness, SmoothnessOptions
+from vlabench.training.objectives.value import Value
+from vlabench.training.rl.consistency import ConsistencyOptions
+from vlabench.training.rl.samples import OFFERED
+
+
+class Lora(BaseModel):
+    """LoRA (Hu et al. 2022) on all linear layers that can have it (`models.lora`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    rank: int = Field(
+        default=32, ge=1, description="Rank of the matrices (RIPT-VLA and RL4VLA: 32).")
+    alpha: int = Field(
+        default=16, ge=1, description="Their product is scaled by alpha / rank (RIPT-VLA and RL4VLA: 16).")
+
+
+class LearnerOptions(SummedOptions):
+    """What every method that learns from rollouts lets a card say about its updates.
+
+    The published learning rate, 1e-4, is for LoRA in a network of 7 billion parameters. All parameters of the compact
+    policy trained at it, a single update takes the probabilities of a third of the actions out of PPO's clip; at 3e-5
+    it is a twentieth.
+    """
+
+    offers = OFFERED
+
+    learning_rate: float = Field(
+        default=3e-5, gt=0, description="Learning rate of AdamW (published, for LoRA at 7 billion parameters: 1e-4).")
+    weight_decay: float = Field(
+        default=1e-4, ge=0, description="Weight decay of AdamW.")
+    max_grad_norm: float = Field(
+        default=1.0, gt=0, description="Norm to which gradients are clipped.")
+    clip_low: float = Field(
+        default=0.2, gt=0, lt=1, description="PPO's clip: the probability ratio counts down to 1 − clip_low.")
+    clip_high: float = Field(
+        default=0.2, gt=0, description="PPO's clip: the probability ratio counts up to 1 + clip_high.")
+    batch: int = Field(
+        default=64, ge=1, description="Samples computed together, whatever the size of the minibatch.")
+    temperature: float = Field(
+        default=1.0, gt=0, description="Temperature at which rollouts draw actions from the policy's bins.")
+    exploration_std: float | None = Field(
+        default=None, gt=0,
+        description="If given, rollouts draw from a normal distribution of this standard deviation around the mean "
+                    "action instead, in the actions' own units.")
+    jacobian: JacobianOptions | None = Field(
+        default=None, description="RobustVLA's Jacobian penalty (equation 2).")
+    smoothness: float = Field(
+        default=0.0, ge=0, description="Weight of RobustVLA's smoothness penalty (equation 3), β (published: 0.0005).")
+    consistency: ConsistencyOptions | None = Field(
+        default=None,
+        description="Updates towards what the first policy does for the clean observation; not RobustVLA's.")
+    lora: Lora | None = Field(
+        default=None, description="Train LoRA matrices alone; without it all parameters are trained.")
+    average: float = Field(
+        default=0.0, ge=0, lt=1,
+        description="Decay per update of the parameters' moving average, which is what is tried and shipped, while "
+                    "rollouts are played by the parameters as they are; 0 keeps none.")
+    weight_interpolation: float = Field(
+        default=1.0, gt=0, le=1,
+        description="What is tried and shipped lies at this share of the way from the first parameters to the last; "
+                    "below 1 a policy keeps more of what it could do (Wortsman et al. 2022).")
+
+    @property
+    def exploration(self) -> tuple[Exploration, float]:
+        """What `models.distributions.explored` is told."""
+        return ("sample", self.temperature) if self.exploration_std is None else ("normal", self.exploration_std)
+
+    def explored(self, acts: ActionDistribution) -> ActionDistribution:
+        """What rollouts draw from, and the learner scores by."""
+        return explored(acts, *self.exploration)
+
+    def own(self) -> Mapping[str, str]:
+        """Those that these options ask for."""
+        asked = {"jacobian": self.jacobian, "smoothness": self.smoothness, "consistency": self.consistency}
+        return {"policy": "the policy gradient"} | {name: f"`{name}`" for name, each in asked.items() if each}
+
+    def summed(self, value: float) -> dict[str, Objective]:
+        """The terms of the loss, by their names in the curves. value: the weight of the critic's, 0 for none."""
+        terms: dict[str, Objective] = {"policy": PolicyGradient(PolicyGradientOptions(
+            clip_low=self.clip_low, clip_high=self.clip_high))}
+        if self.jacobian:
+            terms["jacobian"] = Jacobian(self.jacobian)
+        if self.smoothness:
+            terms["smoothness"] = Smoothness(SmoothnessOptions(weight=self.smoothness))
+        if value:
+            terms["value"] = Value(base.Options(weight=value))
+        return terms | base.made(self.objectives)
