@@ -9,9 +9,8 @@ from pathlib import Path
 from vlabench import cards
 from vlabench.cards import published
 from vlabench.cards.published import Paper, PublishedTable
-from vlabench.cards.suite import SuiteCard
 from vlabench.errors import OptionError, UnknownName
-from vlabench.records.read import Loaded, load_records
+from vlabench.records.read import asked, load_records
 from vlabench.reports.tables.outcomes import Side
 from vlabench.reports.tables.paired import sides
 from vlabench.reports.tables.paper import paper_sheet
@@ -73,7 +72,7 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
             raise OptionError(f"--{option} goes with --layout {layout}")
     suite = paper[1].suite if paper else choice.suite
     card = cards.load_suite(suite) if suite else None
-    loaded = _gathered(places, card, choice)
+    loaded = load_records(places, *asked(card), choice.policies, choice.assets)
     if not any(loaded.records.values()):
         what = f" of suite {suite!r}" if suite else ""
         raise OptionError("\n  ".join([f"no episode{what} is on record as it is played now", *loaded.notes,
@@ -101,12 +100,3 @@ def _sheet(choice: Choice, paper: tuple[Paper, PublishedTable] | None, cut: Sequ
         return severity_sheet(cut, notes, choice.reference)
     sheet = suite_sheet(choice.suite, cut, notes, choice.by_task_set, choice.partial, choice.versus)
     return replace(sheet.by_group(), transposed=False, grouping="task set")
-
-
-def _gathered(places: Sequence[Path], card: SuiteCard | None, choice: Choice) -> Loaded:
-    """The records of a suite's conditions, task sets and tasks, or all there are."""
-    if card is None:
-        return load_records(places, policies=choice.policies, assets=choice.assets)
-    digests = {name: condition.digest for name, condition in card.conditions.items()}
-    tasks = card.tasks or tuple(f"{task_set}/*" for task_set in card.task_sets)
-    return load_records(places, digests, tasks, choice.policies, choice.assets)
