@@ -206,11 +206,8 @@ def _read(
             whole.outdated += reading.outdated
             fitting = {task for task in {record.task for record in reading.records.values()} if _fits(task, tasks)}
             keep(owner, [record for record in reading.records.values() if record.task in fitting])
-            drawn = next((record.realised for record in reading.records.values() if record.realised), None)
-            holds |= {name: held(drawn)} if drawn else {}
-            for record in reading.records.values():
-                for package, number in record.versions.items():
-                    versions.setdefault(package, set()).add(number)
+            holds |= _holds(reading.records.values())
+            _note_versions(reading.records.values(), versions)
     warnings = [*whole.warnings(), *(f"no whole line of an episode in {shown(file)}" for file, line in lines.items()
                                      if line is None and conditions is None)]
     if old:
@@ -218,8 +215,43 @@ def _read(
                         f"suites here have: {listed(old)}; --suite S names another suite")
     for simulator in map(find_simulator, registry.names("simulator")):
         warnings += simulator.remarks(task_sets, owner.assets, versions)
-    found = {package: sorted(numbers) for package, numbers in versions.items()}
-    return warnings, Origin(folder, version, digests, found, holds)
+    return warnings, Origin(folder, version, digests, _sorted(versions), holds)
+
+
+def loaded_of(records: Sequence[EpisodeRecord], folder: Path) -> Loaded:
+    """One or more records of one policy on one pack that are at hand, and lie in `folder`.
+
+    Raises ValueError for others: they share no table.
+    """
+    groups: dict[str, list[EpisodeRecord]] = {}
+    for record in records:
+        groups.setdefault(record.condition, []).append(record)
+    found = {PolicyOnAssets(record.policy, record.assets) for record in records}
+    if len(found) != 1:
+        raise ValueError(f"records of different policies or asset packs share no table: {sorted(found)}")
+    (owner,) = found
+    versions: dict[str, set[str]] = {}
+    _note_versions(records, versions)
+    holds = {name: kinds for group in groups.values() for name, kinds in _holds(group).items()}
+    digests = {name: group[-1].condition_digest for name, group in groups.items()}
+    origin = Origin(folder, records[-1].policy_digest, digests, _sorted(versions), holds)
+    return Loaded({owner: [EpisodeRow.of(record) for record in records]}, (), {owner: origin})
+
+
+def _holds(records: Iterable[EpisodeRecord]) -> dict[str, frozenset[str]]:
+    """The condition of some episodes → its perturbations, if any episode says."""
+    return next(({record.condition: held(record.realised)} for record in records if record.realised), {})
+
+
+def _note_versions(records: Iterable[EpisodeRecord], versions: dict[str, set[str]]) -> None:
+    """Put the versions that episodes were played with to those of others."""
+    for record in records:
+        for package, number in record.versions.items():
+            versions.setdefault(package, set()).add(number)
+
+
+def _sorted(versions: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
+    return {package: sorted(numbers) for package, numbers in versions.items()}
 
 
 def superseded(digests: Mapping[str, str], task_sets: Collection[str]) -> list[str]:

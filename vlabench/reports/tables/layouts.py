@@ -1,4 +1,4 @@
-"""Which lines and columns a table has: the papers' layouts, a whole suite, severities."""
+"""Which lines and columns a table has: the papers' layouts, a whole suite, severities, a summary."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from vlabench.reports.tables.outcomes import Side
 from vlabench.reports.tables.paired import sides
 from vlabench.reports.tables.paper import paper_sheet
 from vlabench.reports.tables.severity import severity_sheet
-from vlabench.reports.tables.sheet import Sheet, apart
+from vlabench.reports.tables.sheet import AT_END, Sheet, apart
 from vlabench.reports.tables.suite import suite_sheet
+from vlabench.reports.tables.summary import summary_sheet
 from vlabench.stats import TasksAs
 from vlabench.types import Success
 
-SUITE, SEVERITY = "suite", "severity"
+SUITE, SEVERITY, SUMMARY = "suite", "severity", "summary"
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Choice:
 
 def names() -> list[str]:
     """All layouts."""
-    return [*published.layouts(), SUITE, SEVERITY]
+    return [*published.layouts(), SUITE, SEVERITY, SUMMARY]
 
 
 def make(places: Sequence[Path], choice: Choice) -> Sheet:
@@ -86,7 +87,7 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
     cut = sorted((side for side in cut if side.outcomes or side.errors), key=lambda side: side.owner.assets)
     notes = [*loaded.notes, *notes, *([f"Without an episode here: {absent}."] if absent else [])]
     if counts == "end":
-        notes.insert(0, "Success has to hold at the end of the episode.")
+        notes.insert(0, AT_END)
     sheet = _sheet(choice, paper, cut, notes)
     return replace(sheet, notes=[*sheet.notes, *apart(sheet, choice.versus is not None)])
 
@@ -98,5 +99,7 @@ def _sheet(choice: Choice, paper: tuple[Paper, PublishedTable] | None, cut: Sequ
         return paper_sheet(*paper, cut, notes, choice.published, choice.partial)
     if choice.layout == SEVERITY:
         return severity_sheet(cut, notes, choice.reference)
+    if choice.layout == SUMMARY:
+        return summary_sheet(choice.suite, cut, notes)
     sheet = suite_sheet(choice.suite, cut, notes, choice.by_task_set, choice.partial, choice.versus)
     return replace(sheet.by_group(), transposed=False, grouping="task set")
