@@ -27,7 +27,7 @@ TURNED: dict[str, Any] = {"realised": {"rotation": {"degrees": 3.5}, "shift": {"
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     """Two policies, tasks with unequal numbers of episodes, errors, a milestone and blocks."""
-    blocks = {"occlusion": {"blocks": [{"x": 1}, {"x": 2}]}}
+    blocks = {"occlusion": {"blocks": [{"x": 1}, {"x": 2}]}, "rotation": {"degrees": None}}
     return write_records(tmp_path / "results", [
         *episodes("kitchen/0", "clean", "sssf", policy="hero", changed={}),
         *episodes("kitchen/1", "clean", "fe", policy="hero", changed={}, milestones={"grasped": True}),

@@ -152,7 +152,7 @@ def _column(found: Mapping[int, Any], rows: int) -> Any:
     import numpy as np
     import pandas
 
-    kinds = {type(value) for value in found.values()}
+    kinds = {type(value) for value in found.values() if value is not None}
     filled = np.full(rows, None, dtype=object)
     filled[[*found]] = np.fromiter(found.values(), dtype=object, count=len(found))
     if kinds == {bool}:

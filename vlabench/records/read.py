@@ -1,4 +1,4 @@
-"""Reads results folders for tables and plots: which policies on which packs are there, and the records that hold.
+"""Reads results folders for tables, plots and data frames: whose records are there, and those that hold.
 
 A folder is one that `vlabench run --results` wrote to, or one policy's folder in it, or one pack's in that.
 """

@@ -14,6 +14,7 @@ from tests.factories import episodes, record, write_records
 from tests.reports.tables.conftest import agresti_coull, p_of
 from vlabench.cards.policy import PolicyCard
 from vlabench.reports import tables
+from vlabench.reports.page.tables import sheet_table
 from vlabench.reports.tables.paired import Cell
 from vlabench.reports.tables.render import grid
 from vlabench.reports.tables.sheet import Sheet
@@ -174,6 +175,11 @@ def test_csv_has_a_line_for_each_figure_and_none_for_its_number_of_episodes() ->
     assert [(each["name"], each["column"], each["n"], each["errors"]) for each in found[:3]] == [
         ("kitchen", "clean", "8", "1"), ("kitchen", "joint", "6", "0"), ("kitchen", "joint − clean", "4", "0")]
     assert len(found) == 9
+
+
+def test_a_page_has_the_numbers_of_episodes_too() -> None:
+    html = sheet_table(summary(RECORDS))
+    assert ">8 (+1 error)<" in html and ">joint − clean" in html
 
 
 def printed(sheet: Sheet, width: int) -> str:

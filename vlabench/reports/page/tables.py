@@ -25,6 +25,7 @@ ROOM = 16
 
 def sheet_table(sheet: Sheet) -> Html:
     """A sheet whose columns sort; a column of words that says the same in every row is left out."""
+    sheet = sheet.with_counts()
     found = grid(sheet, _marked)
     values = ([[line.cells[number] for line in sheet.lines] for number in range(len(sheet.columns))]
               if sheet.transposed else [line.cells for line in sheet.lines])
