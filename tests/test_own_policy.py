@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.places import ROOT
-from vlabench.cards.policy import Weights
+from vlabench.cards.schema import Weights
 from vlabench.cli.app import app
 from vlabench.cli.drafts import contents
 from vlabench.seeding import Draws

@@ -146,7 +146,8 @@ BAD: dict[str, tuple[list[str], list[str]]] = {
     "pack": ([*TOY, "--assets", "plane"], ["unknown asset pack 'plane' in simulator Toy: did you mean 'plain'?"]),
     "episodes": ([*TOY, "--episodes", "51"], ["--episodes: 51 episodes: 50 init states", "fix: --episodes 50"]),
     "no episode": ([*TOY, "--episodes", "0"], ["--episodes: 0 episodes: at least 1 is needed"]),
-    "table": ([*TOY, "--table", "t.xlsx"], ["a table is written as .md or .csv, not 't.xlsx'", "fix: --table"]),
+    "table": ([*TOY, "--table", "t.xlsx"],
+              ["--table t.xlsx: a table is written as .md, .tex, .csv", "fix: --table table.md"]),
     "card": (["--policy", "no.toml", "--suite", "toy"], ["unknown policy 'no.toml'", "there is no file no.toml"]),
     "time": ([*TOY, "--time-limit", "0"], ["--time-limit 0: must be above 0 seconds"]),
 }

@@ -13,7 +13,7 @@ from vlabench import cards
 from vlabench.cards.find import find_condition, find_task
 from vlabench.cli.explain import explain
 from vlabench.errors import OptionError, UnknownName
-from vlabench.evaluation.plan import Options, choose_conditions
+from vlabench.evaluation.plan import RunOptions, choose_conditions
 from vlabench.simulators.libero import hf_libero
 
 pytestmark = pytest.mark.usefixtures("toy_plugin")
@@ -56,7 +56,7 @@ def test_what_has_no_page_says_which_suites_hold_it() -> None:
 
 def test_an_unknown_condition_says_which_suite_has_it() -> None:
     with pytest.raises(UnknownName, match="in suite 'libero-clean': valid: clean\n  fix: --suite libero-joint"):
-        choose_conditions(cards.load_suite("libero-clean"), Options(conditions=("joint",)))
+        choose_conditions(cards.load_suite("libero-clean"), RunOptions(conditions=("joint",)))
     with pytest.raises(UnknownName, match="'jolt' in suite 'toy-shy': .*\n  fix: --suite toy, which has it"):
         find_condition("jolt", "toy", "toy-shy")
 

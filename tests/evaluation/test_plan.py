@@ -20,7 +20,7 @@ from vlabench.cards.policy import PolicyCard
 from vlabench.cards.suite import SuiteCard
 from vlabench.errors import OptionError, UnknownName, UnsupportedError, VlabenchError
 from vlabench.evaluation import plan
-from vlabench.evaluation.plan import Options
+from vlabench.evaluation.plan import RunOptions
 
 TURN = Part(perturbation="rotation")
 NOISE = Part(perturbation="action_noise")
@@ -60,7 +60,7 @@ def test_the_success_that_a_suite_counts_has_to_be_one_that_its_simulator_can_sh
 
 
 def test_episodes_are_ordered_by_task_then_condition_then_index() -> None:
-    made = plan.make(suite(), policy(), Toy("primitive"), Options(seed=4))
+    made = plan.make(suite(), policy(), Toy("primitive"), RunOptions(seed=4))
     assert [spec.identity for spec in made.specs[:7]] == [
         ("kitchen/0", "clean", 0, 4), ("kitchen/0", "clean", 1, 4),
         ("kitchen/0", "turn", 0, 4), ("kitchen/0", "turn", 1, 4),
@@ -73,7 +73,7 @@ def test_episodes_are_ordered_by_task_then_condition_then_index() -> None:
 
 @given(st.integers(1, 7), st.sets(st.integers(0, 62)))
 def test_what_is_held_is_not_played_and_all_else_is_in_order(episodes: int, numbers: set[int]) -> None:
-    made = plan.make(suite(), policy(), Toy("primitive"), Options(episodes=episodes))
+    made = plan.make(suite(), policy(), Toy("primitive"), RunOptions(episodes=episodes))
     held = {spec.identity for number, spec in enumerate(made.specs) if number in numbers}
     todo = made.todo(held)
     assert {spec.identity for spec in todo} | held == {spec.identity for spec in made.specs}
@@ -84,7 +84,7 @@ def test_what_is_held_is_not_played_and_all_else_is_in_order(episodes: int, numb
 
 def test_another_seed_is_another_episode() -> None:
     held = {spec.identity for spec in plan.make(suite(), policy(), Toy("primitive")).specs}
-    assert len(plan.make(suite(), policy(), Toy("primitive"), Options(seed=1)).todo(held)) == 18
+    assert len(plan.make(suite(), policy(), Toy("primitive"), RunOptions(seed=1)).todo(held)) == 18
     assert plan.make(suite(), policy(), Toy("primitive")).todo(held) == ()
 
 
@@ -107,13 +107,14 @@ def test_tasks_are_chosen_by_key_set_or_pattern(patterns: tuple[str, ...], keys:
 
 def test_unknown_tasks_and_conditions_say_what_was_meant() -> None:
     toy = Toy("primitive")
-    assert refused(UnknownName, lambda: plan.make(suite(), policy(), toy, Options(tasks=("kitchn/1",)))) == (
+    assert refused(UnknownName, lambda: plan.make(suite(), policy(), toy, RunOptions(tasks=("kitchn/1",)))) == (
         "unknown task 'kitchn/1' in --tasks: did you mean 'kitchen/1' or 'kitchen/2' or 'kitchen/0'?\n"
         "  fix: vlabench list tasks"
     )
-    assert "in --tasks" in refused(UnknownName, lambda: plan.make(suite(), policy(), toy, Options(tasks=("garage",))))
+    garage = RunOptions(tasks=("garage",))
+    assert "in --tasks" in refused(UnknownName, lambda: plan.make(suite(), policy(), toy, garage))
     assert "in suite 'toys'" in refused(UnknownName, lambda: plan.make(suite(tasks=("kitchen/9",)), policy(), toy))
-    assert refused(UnknownName, lambda: plan.make(suite(), policy(), toy, Options(conditions=("jiont",)))) == (
+    assert refused(UnknownName, lambda: plan.make(suite(), policy(), toy, RunOptions(conditions=("jiont",)))) == (
         "unknown condition 'jiont' in suite 'toys': did you mean 'joint'?"
     )
 
@@ -121,40 +122,40 @@ def test_unknown_tasks_and_conditions_say_what_was_meant() -> None:
 @pytest.mark.parametrize(
     ("options", "names"),
     [
-        (Options(), ["clean", "turn", "joint"]),
-        (Options(control=False), ["turn", "joint"]),
-        (Options(conditions=("joint",)), ["clean", "joint"]),
-        (Options(conditions=("joint",), control=False), ["joint"]),
-        (Options(conditions=("clean",), control=False), ["clean"]),
-        (Options(conditions=("joint", "t*"), control=False), ["turn", "joint"]),
+        (RunOptions(), ["clean", "turn", "joint"]),
+        (RunOptions(control=False), ["turn", "joint"]),
+        (RunOptions(conditions=("joint",)), ["clean", "joint"]),
+        (RunOptions(conditions=("joint",), control=False), ["joint"]),
+        (RunOptions(conditions=("clean",), control=False), ["clean"]),
+        (RunOptions(conditions=("joint", "t*"), control=False), ["turn", "joint"]),
     ],
 )
-def test_the_control_is_always_played_unless_declined(options: Options, names: list[str]) -> None:
+def test_the_control_is_always_played_unless_declined(options: RunOptions, names: list[str]) -> None:
     assert list(plan.make(suite(), policy(), Toy("primitive"), options).conditions) == names
 
 
 def test_nothing_to_play_is_refused() -> None:
     empty = suite(conditions={})
     assert "leaves nothing to play" in refused(
-        OptionError, lambda: plan.make(empty, policy(), Toy("primitive"), Options(control=False))
+        OptionError, lambda: plan.make(empty, policy(), Toy("primitive"), RunOptions(control=False))
     )
     assert list(plan.make(empty, policy(), Toy("primitive")).conditions) == ["clean"]
 
 
 def test_more_episodes_than_init_states_are_refused() -> None:
     toy = Toy("primitive")
-    assert plan.make(suite(), policy(), toy, Options(episodes=50)).episodes == 50
-    assert refused(OptionError, lambda: plan.make(suite(), policy(), toy, Options(episodes=51))) == (
+    assert plan.make(suite(), policy(), toy, RunOptions(episodes=50)).episodes == 50
+    assert refused(OptionError, lambda: plan.make(suite(), policy(), toy, RunOptions(episodes=51))) == (
         "--episodes: 51 episodes: 50 init states are published for kitchen/0, and an episode needs one of its own\n"
         "  fix: --episodes 50 or less"
     )
     endless = Toy("primitive")
     endless.tasks = lambda task_set: [replace(t, init_states=None) for t in toy.tasks(task_set)]  # type: ignore
-    assert plan.make(suite(), policy(), endless, Options(episodes=51)).episodes == 51
+    assert plan.make(suite(), policy(), endless, RunOptions(episodes=51)).episodes == 51
     both = suite(task_sets=("kitchen", "garage"), episodes=8)
     assert refused(OptionError, lambda: plan.make(both, policy(), toy)).startswith("suite 'toys': 8 episodes: 7 init")
     for number in (0, -3):
-        options = Options(episodes=number)
+        options = RunOptions(episodes=number)
         assert refused(OptionError, partial(plan.make, suite(), policy(), toy, options)) == (
             f"--episodes: {number} episodes: at least 1 is needed"
         )
@@ -212,7 +213,7 @@ def test_a_policy_that_cannot_feel_a_condition_is_refused_with_those_it_can() ->
         "policy 'random' reads no pictures, so nothing of these conditions can reach it: turn\n"
         "  fix: --conditions joint, or a policy that they reach (vlabench list policies)"
     )
-    made = plan.make(suite(), blind, Toy("primitive"), Options(conditions=("joint",)))
+    made = plan.make(suite(), blind, Toy("primitive"), RunOptions(conditions=("joint",)))
     assert list(made.conditions) == ["clean", "joint"]
     assert made.warnings == (
         "policy 'random' reads no pictures: of condition 'joint', rotation cannot reach it, only the rest does",)

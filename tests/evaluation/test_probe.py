@@ -30,7 +30,7 @@ from vlabench.cli.app import app
 from vlabench.episode.loop import play
 from vlabench.episode.player import EpisodePlayer, Finished, Job
 from vlabench.errors import CardError, OptionError, StoreError, WorkerError
-from vlabench.evaluation.plan import Options
+from vlabench.evaluation.plan import RunOptions
 from vlabench.evaluation.probe import Probe, ProbeCollector, Probed, Trace, load_current
 from vlabench.evaluation.probe import probe as play_probe
 from vlabench.evaluation.run import evaluate
@@ -76,7 +76,7 @@ def write_policy(folder: Path, weights: bytes) -> None:
 
 
 def probed(here: Path, policy: str = "pushes.toml", suite: str = "lamp.toml", **options: object) -> Probe:
-    return play_probe(policy, suite, here / "p.npz", options=Options(**options)).probe  # type: ignore[arg-type]
+    return play_probe(policy, suite, here / "p.npz", options=RunOptions(**options)).probe  # type: ignore[arg-type]
 
 
 def played_again(found: Trace, scene: Scene, policy: TrainablePolicy, spec: EpisodeSpec) -> None:
@@ -123,7 +123,7 @@ def test_means_are_those_that_the_policy_acted_by(here: Path) -> None:
 def test_episodes_end_as_those_of_a_run(here: Path, policy: str, suite: str, good: bool,
                                         monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vlabench.evaluation.run.WorkerPool", Alone)
-    options = Options(2, seed=3)
+    options = RunOptions(2, seed=3)
     records = evaluate(policy, suite, here / "results", options=options).records
     found = probed(here, policy, suite, episodes=2, seed=3)
     assert [(t.identity, t.success, t.state, len(t.asked)) for t in found.traces] == [
@@ -174,13 +174,13 @@ def test_more_than_one_failed_episode_in_twenty_is_too_many(traces: int, failed:
 
 def test_episodes_that_fail_are_left_out_and_counted(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOY_MISCHIEF", '{"1/0": "act"}')
-    done = play_probe("toy-seeker", "toy", here / "p.npz", options=Options(2, ("toy_points/[01]",)))
+    done = play_probe("toy-seeker", "toy", here / "p.npz", options=RunOptions(2, ("toy_points/[01]",)))
     assert [text.split(":")[0] for text in sorted(done.failed)] == [
         "toy_points/1 clean 0", "toy_points/1 dark 0", "toy_points/1 jolt 0"]
     assert len(done.probe.traces) == 9 and done.probe.facts.errors == 3 and done.exit_code == 1
     monkeypatch.setenv("TOY_MISCHIEF", '{"1/0": "act"}')
     with pytest.raises(WorkerError, match="no episode came to its end; the first: .*mischief at act"):
-        play_probe("toy-seeker", "toy", here / "q.npz", options=Options(1, ("toy_points/1",)))
+        play_probe("toy-seeker", "toy", here / "q.npz", options=RunOptions(1, ("toy_points/1",)))
     assert not (here / "q.npz").exists()
 
 
@@ -286,7 +286,7 @@ def test_workers_bring_home_what_this_process_would(here: Path, monkeypatch: pyt
     monkeypatch.undo()
     monkeypatch.syspath_prepend(str(TESTS / "toy" / "plugin"))
     registry.refresh()
-    found = play_probe("toy-seeker", "toy", here / "q.npz", options=Options(1), workers=2).probe
+    found = play_probe("toy-seeker", "toy", here / "q.npz", options=RunOptions(1), workers=2).probe
     for one, other in zip(alone.traces, found.traces, strict=True):
         assert one.identity == other.identity and np.array_equal(one.executed, other.executed)
 

@@ -16,7 +16,7 @@ from vlabench.episode.recording import Recording
 from vlabench.errors import MissingExtra, OptionError, StoreError, UnknownName, UnsupportedError
 from vlabench.evaluation import plan
 from vlabench.evaluation import replay as film
-from vlabench.evaluation.plan import Options
+from vlabench.evaluation.plan import RunOptions
 from vlabench.evaluation.run import run
 from vlabench.records.store import Store
 from vlabench.simulators.base import find_simulator
@@ -30,7 +30,7 @@ def recorded(tmp_path: Path) -> Path:
     """Results with the recordings of one task."""
     policy = cards.load_policy("toy-seeker")
     engine = find_simulator("toy")("plain")
-    todo = plan.make(cards.load_suite("toy"), policy, engine, Options(tasks=("toy_points/1",), seed=2))
+    todo = plan.make(cards.load_suite("toy"), policy, engine, RunOptions(tasks=("toy_points/1",), seed=2))
     run(todo, policy, engine, Store(tmp_path / "r", "toy-seeker", "plain"), workers=1, record=True)
     return tmp_path / "r"
 

@@ -25,19 +25,20 @@ from tests.factories import install
 from tests.places import ROOT
 from tests.toy.near import Near
 from tests.toy.toy import Toy
-from vlabench import cards, registry
+from vlabench import cards, load_results, registry
 from vlabench.episode.player import LONGEST, Batch, Ended, Finished, told
 from vlabench.episode.recording import Recording, recording_path
 from vlabench.episode.resources import default_time_limit, default_workers
 from vlabench.episode.worker import ENVIRONMENT, Worker, _send
 from vlabench.errors import AuditError, OptionError, StoreError, UnknownName, WorkerError
 from vlabench.evaluation import plan
-from vlabench.evaluation.plan import Options, Plan
+from vlabench.evaluation.plan import Plan, RunOptions
 from vlabench.evaluation.run import RunSummary, evaluate, run
 from vlabench.gate import play as gate
 from vlabench.gate.compare import Choice, compare
 from vlabench.records.store import Store
 from vlabench.reports import plots, tables
+from vlabench.reports.tables.paired import Cell
 from vlabench.simulators.base import find_simulator
 from vlabench.types import EpisodeRecord, Success, won
 from vlabench.util.progress import Progress
@@ -60,7 +61,7 @@ class Notes(Progress):
 
 def planned(suite: str = "toy", **options: Any) -> Plan:
     return plan.make(cards.load_suite(suite), cards.load_policy("toy-seeker"), find_simulator("toy")("plain"),
-                     Options(**options))
+                     RunOptions(**options))
 
 
 def store(results: Path) -> Store:
@@ -236,7 +237,7 @@ def test_records_of_other_versions_hold_but_are_pointed_out(tmp_path: Path) -> N
 
 def test_an_old_folder_is_played_anew_after_a_revision_of_the_simulator(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    few: Any = {"options": Options(episodes=1), "workers": 1}
+    few: Any = {"options": RunOptions(episodes=1), "workers": 1}
     notes = Notes()
     before = evaluate("toy-seeker", "toy", tmp_path, **few).records
     monkeypatch.setattr(find_simulator("toy"), "revision", 2)
@@ -269,7 +270,7 @@ def test_another_code_of_the_users_own_adapter_is_another_policy(
     monkeypatch.syspath_prepend(str(site))
     registry.refresh()
     card.write_text('title = "t"\nsource = "s"\nadapter = "mine"\nassets = ["plain"]\nreplan = 4\n')
-    few: Any = {"options": Options(episodes=1, conditions=("clean",)), "workers": 1}
+    few: Any = {"options": RunOptions(episodes=1, conditions=("clean",)), "workers": 1}
     first = evaluate(str(card), "toy", tmp_path / "r", **few)
     assert evaluate(str(card), "toy", tmp_path / "r", **few).summary.held == 3
     (site / "mine_policy.py").write_text(MINE % 0.25)
@@ -579,8 +580,9 @@ def test_what_a_suite_counts_is_counted_everywhere(
     assert once > end
     wins = once if counts == "once" else end
     assert done.summary.successes == wins == sum(tally.successes for tally in shown.tallies.values())
-    frame = tables.summary(done.records, counts=done.counts)
-    assert frame["successes"].sum() == wins
+    assert load_results(tmp_path / "r", suite=str(card)).success.sum() == wins
+    sheet = tables.of_run(done.records, done.folder, str(card), cards.load_policy("toy-seeker"), done.counts)
+    assert round(sum(cell.n * cell.value for cell in sheet.lines[-1].cells[:2] if isinstance(cell, Cell)), 6) == wins
     data = plots.load([tmp_path / "r"], str(card))
     assert sum(sum(outcomes.values()) for side in data.sides for outcomes in side.outcomes.values()) == wins
     choice = Choice(suite=str(card))

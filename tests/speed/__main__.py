@@ -244,7 +244,7 @@ def workers_compared() -> Iterator[Figure]:
 def campaign(workers: int, tasks: int, episodes: int) -> tuple[float, float]:
     """Episodes per second of a run into an empty folder: once all workers have finished one, and from its start."""
     policy, suite = cards.load_policy(POLICY), cards.load_suite(SUITE)
-    options = plan.Options(episodes, tuple(f"{TASK_SET}/{n}" for n in range(tasks)))
+    options = plan.RunOptions(episodes, tuple(f"{TASK_SET}/{n}" for n in range(tasks)))
     engine = find_simulator("libero")("primitive")
     planned = plan.make(suite, policy, engine, options)
     watch = Watch()

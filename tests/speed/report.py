@@ -13,7 +13,7 @@ from vlabench import cards
 from vlabench.cards.conditions import Condition
 from vlabench.cards.policy import PolicyCard
 from vlabench.evaluation import plan, run
-from vlabench.evaluation.plan import Options, Plan
+from vlabench.evaluation.plan import Plan, RunOptions
 from vlabench.records.store import FORMAT, Store
 from vlabench.reports import plots
 from vlabench.reports.page.build import EPISODES, Choice, write
@@ -58,7 +58,7 @@ def _shown(results: Path, tasks: dict[str, Task]) -> Plan:
     origin = data.origins[owner]
     chosen = pairs(found, data.records[owner], conditions_of(origin, suite.simulator), tasks, origin.folder, EPISODES)
     specs = tuple(spec for pair in chosen for spec in pair.specs)
-    options = Options(1, tuple({spec.task.key for spec in specs}), tuple({spec.condition for spec in specs}))
+    options = RunOptions(1, tuple({spec.task.key for spec in specs}), tuple({spec.condition for spec in specs}))
     whole = plan.make(suite, cards.load_policy(POLICY), find_simulator(suite.simulator)(PACK), options)
     return dataclasses.replace(whole, specs=specs)
 

@@ -12,7 +12,7 @@ import pytest
 from vlabench import cards
 from vlabench.cards import lineage
 from vlabench.errors import CardError, PluginError
-from vlabench.evaluation.plan import Options
+from vlabench.evaluation.plan import RunOptions
 from vlabench.evaluation.run import evaluate
 from vlabench.util import modules, weights
 
@@ -67,7 +67,7 @@ def test_workers_do_not_read_weights_again(tmp_path: Path, monkeypatch: pytest.M
     weights.digest(tmp_path / "w")
     place = str((tmp_path / "w").resolve())
     monkeypatch.setitem(weights._seen, place, (weights._seen[place][0], "0" * 64))
-    done = evaluate(str(path), "toy", tmp_path / "results", options=Options(1, ("toy_points/0",), ("clean",)),
+    done = evaluate(str(path), "toy", tmp_path / "results", options=RunOptions(1, ("toy_points/0",), ("clean",)),
                     workers=1)
     assert (done.summary.played, done.summary.errors) == (1, 0)
     (tmp_path / "w").write_bytes(b"another")
@@ -88,7 +88,7 @@ def test_a_run_with_a_class_of_a_module_beside_the_card(tmp_path: Path) -> None:
         cards.load_policy(str(path)).check()
     path.write_text(path.read_text().replace("0" * 64, str(caught.value).partition("the checksum ")[2][:64]))
     policy = cards.load_policy(str(path))
-    done = evaluate(str(path), "toy", tmp_path / "results", options=Options(episodes=1, conditions=("dark",)),
+    done = evaluate(str(path), "toy", tmp_path / "results", options=RunOptions(episodes=1, conditions=("dark",)),
                     workers=1)
     assert (done.summary.played, done.summary.errors) == (6, 0)
     assert {record.versions["adapter"] for record in done.records} == {policy.code} and len(policy.code) == 16

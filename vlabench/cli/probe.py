@@ -28,11 +28,11 @@ def probe(
     seed: Seed = 0,
 ) -> None:
     """Play episodes and keep the policy's actions and embeddings, and those it has without the perturbation."""
-    from vlabench.evaluation.plan import Options
+    from vlabench.evaluation.plan import RunOptions
     from vlabench.evaluation.probe import probe as play
     from vlabench.util.progress import progress
 
-    options = Options(episodes, split(tasks, "--tasks"), split(conditions, "--conditions"), seed=seed)
+    options = RunOptions(episodes, split(tasks, "--tasks"), split(conditions, "--conditions"), seed=seed)
     try:
         done = play(policy, suite, out, assets=assets, options=options, workers=workers,
                     progress=progress(console(stderr=True)))

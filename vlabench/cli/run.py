@@ -27,33 +27,26 @@ def run(
         metavar="SECONDS", help="A worker whose episodes get no further for so long is stopped; by default 300 and 5 "
                                 "for each step of their task's limit.")] = None,
     by_task: Annotated[bool, typer.Option("--by-task", help="A row for each task instead of each task set.")] = False,
-    table: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table, too: .md or .csv.")] = None,
+    table: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table, too: .md, .tex or .csv.")] = None,
 ) -> None:
     """Play what is missing of a suite, and show success rates, intervals and paired differences to the control."""
     from vlabench import cards
-    from vlabench.cards import lineage
-    from vlabench.evaluation.plan import Options
+    from vlabench.evaluation.plan import RunOptions
     from vlabench.evaluation.run import evaluate
     from vlabench.reports import tables
+    from vlabench.reports.tables.terminal import to_rich
     from vlabench.util.messages import shown
     from vlabench.util.progress import progress
 
-    if table:
-        tables.check_path(table)
-    options = Options(episodes, split(tasks, "--tasks"), split(conditions, "--conditions"), control, seed)
+    kind = tables.check_target(table, None, "--table")
+    options = RunOptions(episodes, split(tasks, "--tasks"), split(conditions, "--conditions"), control, seed)
     done = evaluate(policy, suite, results, assets=assets, options=options, workers=workers, record=record,
                     time_limit=time_limit, progress=progress(console(stderr=True)))
     if done.records:
-        first = done.records[0]
-        title = f"{first.policy} on {suite}, {first.assets} assets"
-        seen = lineage.seen(cards.load_policy(policy))
-        frame = tables.summary(done.records, by_task=by_task, counts=done.counts, trained=seen.perturbations)
-        console().print(tables.to_rich(frame, title), crop=False)
-        if frame["familiar"].any():
-            typer.echo(f"†: with a perturbation that {first.policy} was trained under "
-                       f"({', '.join(sorted(seen.perturbations))})")
+        sheet = tables.of_run(done.records, done.folder, suite, cards.load_policy(policy), done.counts, by_task)
+        console().print(to_rich(sheet), crop=False)
         if table:
-            tables.write(frame, table)
+            tables.write_text(table, tables.rendered(sheet, kind), "--table")
     typer.echo(f"{done.summary}\nrecords: {shown(done.folder)}")
     raise typer.Exit(done.summary.exit_code)
 

@@ -21,7 +21,7 @@ NOTHING = "nothing beyond stepping and looking"
 
 
 @dataclass(frozen=True)
-class Options:
+class RunOptions:
     """What the command line may choose.
 
     episodes: per task and condition; None leaves it to the suite. tasks: `libero_spatial/3`, `libero_spatial` or
@@ -60,13 +60,13 @@ class Plan:
         return tuple(held[spec.identity] for spec in self.specs if spec.identity in held)
 
 
-def make(suite: SuiteCard, policy: PolicyCard, simulator: Simulator, options: Options | None = None) -> Plan:
+def make(suite: SuiteCard, policy: PolicyCard, simulator: Simulator, options: RunOptions | None = None) -> Plan:
     """The plan of a run on the simulator's asset pack.
 
     Raises UnknownName (task set, task, condition), OptionError (number of episodes, nothing to play), CardError (a
     perturbation's parameters) and UnsupportedError (what the simulator or the policy cannot do).
     """
-    options = options or Options()
+    options = options or RunOptions()
     check_success(suite, simulator)
     tasks = choose_tasks(suite, simulator, options.tasks)
     conditions = choose_conditions(suite, options)
@@ -102,7 +102,7 @@ def choose_tasks(suite: SuiteCard, simulator: Simulator, patterns: Sequence[str]
     return tuple(tasks)
 
 
-def choose_conditions(suite: SuiteCard, options: Options) -> dict[str, Condition]:
+def choose_conditions(suite: SuiteCard, options: RunOptions) -> dict[str, Condition]:
     """The suite's conditions that were asked for, in the suite's order. Raises UnknownName, OptionError."""
     chosen = {name for name in suite.conditions if name != CLEAN}
     if options.conditions:

@@ -24,7 +24,7 @@ from vlabench.cards.suite import SuiteCard
 from vlabench.episode.chain import variant_of
 from vlabench.episode.loop import play
 from vlabench.errors import OptionError, StoreError, UnknownName, near
-from vlabench.evaluation.plan import Options, choose_conditions, choose_tasks
+from vlabench.evaluation.plan import RunOptions, choose_conditions, choose_tasks
 from vlabench.seeding import Draws
 from vlabench.simulators.base import Scene, Simulator
 from vlabench.types import Decision, EpisodeSpec, Floats, Image, Observation, Task
@@ -55,10 +55,10 @@ def preview(suite_name: str, out: Path, *, assets: str | None = None, tasks: Seq
             size: int = 256) -> list[Cell]:
     """Write the picture to `out` (PNG, or what its suffix says) and return what is on it.
 
-    assets: by default the simulator's first pack. tasks, conditions: as in `plan.Options`; without tasks the first of
-    each task set. cameras: by default the simulator's first. size: pixels per side of a camera's picture. Raises what
-    cards and plan raise, OptionError, UnknownName (camera, asset pack), StoreError (the file cannot be written) and
-    what the simulator lacks.
+    assets: by default the simulator's first pack. tasks, conditions: as in `plan.RunOptions`; without tasks the first
+    of each task set. cameras: by default the simulator's first. size: pixels per side of a camera's picture. Raises
+    what cards and plan raise, OptionError, UnknownName (camera, asset pack), StoreError (the file cannot be written)
+    and what the simulator lacks.
     """
     suite = cards.load_suite(suite_name)
     simulator = suite.engine(assets or suite.engine.packs[0])
@@ -102,7 +102,7 @@ def _check(simulator: Simulator, cameras: Sequence[str], index: int, size: int, 
 def _cells(suite: SuiteCard, simulator: Simulator, tasks: Sequence[Task], conditions: Sequence[str], index: int,
            seed: int, cameras: Sequence[str], size: int) -> Iterator[Cell]:
     """The cells, task by task, `clean` first."""
-    chosen = choose_conditions(suite, Options(conditions=tuple(conditions)))
+    chosen = choose_conditions(suite, RunOptions(conditions=tuple(conditions)))
     ordered = sorted(chosen.values(), key=lambda condition: condition.name != CLEAN)
     for condition in ordered:
         for perturbation in condition.perturbations:

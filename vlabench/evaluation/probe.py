@@ -29,7 +29,7 @@ from vlabench.episode.pool import WorkerPool
 from vlabench.episode.resources import default_time_limit, processes
 from vlabench.errors import CardError, OptionError, StoreError, UnknownName, WorkerError
 from vlabench.evaluation import plan
-from vlabench.evaluation.plan import Options, Plan
+from vlabench.evaluation.plan import Plan, RunOptions
 from vlabench.evaluation.run import MAX_ERRORS
 from vlabench.records import provenance
 from vlabench.types import Decision, EpisodeSpec, Floats, Identity, Observation, Outcome, won
@@ -193,7 +193,7 @@ class Probed:
         return int(len(self.failed) > MAX_ERRORS * (len(self.failed) + len(self.probe.traces)))
 
 
-def probe(policy_name: str, suite_name: str, out: Path, *, assets: str | None = None, options: Options | None = None,
+def probe(policy_name: str, suite_name: str, out: Path, *, assets: str | None = None, options: RunOptions | None = None,
           workers: int | None = None, progress: Progress | None = None) -> Probed:
     """Play a suite's episodes with a policy and write their traces to `out`, an .npz.
 

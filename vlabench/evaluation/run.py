@@ -19,7 +19,7 @@ from vlabench.episode.resources import default_time_limit, processes
 from vlabench.errors import AuditError, OptionError
 from vlabench.evaluation import plan
 from vlabench.evaluation.audit import ENOUGH, audit, check, unjudged
-from vlabench.evaluation.plan import Options, Plan
+from vlabench.evaluation.plan import Plan, RunOptions
 from vlabench.records import provenance
 from vlabench.records.store import Store, Writer
 from vlabench.simulators.base import Simulator
@@ -220,7 +220,7 @@ class Evaluation:
 
 
 def evaluate(policy_name: str, suite_name: str, results: Path, *, assets: str | None = None,
-             options: Options | None = None, workers: int | None = None, record: bool = False,
+             options: RunOptions | None = None, workers: int | None = None, record: bool = False,
              time_limit: float | None = None, progress: Progress | None = None) -> Evaluation:
     """Play what is missing of a suite with a policy and read the records of all of it.
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from vlabench.cards import load_suite
 from vlabench.errors import OptionError
 from vlabench.evaluation import plan, run
-from vlabench.evaluation.plan import Options, Plan
+from vlabench.evaluation.plan import Plan, RunOptions
 from vlabench.gate.compare import Choice, Report, difference_notes
 from vlabench.gate.sequential import SEEN, Contest, Trial
 from vlabench.gate.sides import Side, address, sides
@@ -63,7 +63,7 @@ def _planned(side: Side, choice: Choice, seed: int, episodes: int | None) -> Pla
     """All episodes that a side may have to play."""
     assert side.card is not None and choice.suite is not None
     suite = load_suite(choice.suite)
-    options = Options(episodes, choice.tasks, choice.conditions, not choice.conditions, seed)
+    options = RunOptions(episodes, choice.tasks, choice.conditions, not choice.conditions, seed)
     return plan.make(suite, side.card, suite.engine(side.assets), options)
 
 

@@ -1,4 +1,4 @@
-"""Reads results folders for tables and plots: which policies on which packs are there, and the records that hold.
+"""Reads results folders for tables, plots and data frames: whose records are there, and those that hold.
 
 A folder is one that `vlabench run --results` wrote to, or one policy's folder in it, or one pack's in that.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing_extensions import Self
 
 from vlabench import cards, registry
 from vlabench.cards.lineage import held
+from vlabench.cards.suite import SuiteCard
 from vlabench.episode.chain import ASKED
 from vlabench.errors import OptionError, StoreError, UnknownName, VlabenchError
 from vlabench.records.store import RUNS, Reading, Store, content_of, listed
@@ -92,6 +93,10 @@ class Loaded:
     origins: Mapping[PolicyOnAssets, Origin] = field(default_factory=dict)
 
 
+Keep = Callable[[PolicyOnAssets, Sequence[EpisodeRecord]], None]
+"""Takes an owner's records under one condition on one task set."""
+
+
 def load_records(
     places: Sequence[Path],
     conditions: Mapping[str, str] | None = None,
@@ -106,16 +111,39 @@ def load_records(
     records or that cannot be read, UnknownName for a pattern that fits no policy, OptionError for a policy that is in
     two folders.
     """
-    records: dict[PolicyOnAssets, Sequence[EpisodeRow]] = {}
-    origins: dict[PolicyOnAssets, Origin] = {}
+    rows: dict[PolicyOnAssets, list[EpisodeRow]] = {}
+    notes, origins = each_file(lambda owner, records: rows.setdefault(owner, []).extend(map(EpisodeRow.of, records)),
+                               places, conditions, tasks, policies, assets)
+    return Loaded({owner: rows.get(owner, []) for owner in origins}, tuple(notes), origins)
+
+
+def each_file(
+    keep: Keep,
+    places: Sequence[Path],
+    conditions: Mapping[str, str] | None = None,
+    tasks: Sequence[str] = (),
+    policies: Sequence[str] = (),
+    assets: str | None = None,
+) -> tuple[list[str], dict[PolicyOnAssets, Origin]]:
+    """Give `keep` the records that `load_records` is of, one file at a time; what was left out, and where they lie.
+
+    The other arguments, and what it raises, are those of `load_records`.
+    """
     notes: list[str] = []
+    origins: dict[PolicyOnAssets, Origin] = {}
     with uncollected():
         for owner, folder in sorted(owners(places, policies, assets).items()):
-            read, warnings, origins[owner] = _read(owner, folder, conditions)
-            wanted = {task for task in {record.task for record in read} if _fits(task, tasks)}
-            records[owner] = [record for record in read if record.task in wanted]
+            warnings, origins[owner] = _read(owner, folder, conditions, tasks, keep)
             notes += [f"{owner}: {warning}" for warning in warnings]
-    return Loaded(records, tuple(notes), origins)
+    return notes, origins
+
+
+def asked(suite: SuiteCard | None) -> tuple[dict[str, str] | None, Sequence[str]]:
+    """A suite's conditions (name → digest) and tasks (patterns), as `load_records` takes them; without one, all."""
+    if suite is None:
+        return None, ()
+    digests = {name: condition.digest for name, condition in suite.conditions.items()}
+    return digests, suite.tasks or tuple(f"{task_set}/*" for task_set in suite.task_sets)
 
 
 def owners(places: Sequence[Path], policies: Sequence[str] = (),
@@ -154,8 +182,8 @@ def _owners(place: Path) -> Iterator[tuple[PolicyOnAssets, Path]]:
 
 
 def _read(
-    owner: PolicyOnAssets, folder: Path, conditions: Mapping[str, str] | None
-) -> tuple[list[EpisodeRow], list[str], Origin]:
+    owner: PolicyOnAssets, folder: Path, conditions: Mapping[str, str] | None, tasks: Sequence[str], keep: Keep
+) -> tuple[list[str], Origin]:
     files = sorted(file for file in folder.glob("*/*.jsonl") if conditions is None or file.stem in conditions)
     lines = {file: _last_line(file) for file in files}
     last = sorted(((file.stem, line) for file, line in lines.items() if line),
@@ -165,23 +193,21 @@ def _read(
     version = str(last[-1][1].get("policy_digest", "")) if last else ""
     order = _order()
     task_sets = sorted({file.parent.name for file in files}, key=lambda name: (order.get(name, len(order)), name))
-    store, whole, played = Store(folder.parent.parent, owner.policy, owner.assets), Reading(), list[EpisodeRow]()
+    store, whole = Store(folder.parent.parent, owner.policy, owner.assets), Reading()
     holds: dict[str, frozenset[str]] = {}
     versions: dict[str, set[str]] = {}
     old = superseded(digests, task_sets) if conditions is None else []
     for task_set in task_sets:
-        for name, digest in digests.items():  # one file at a time: its records go as soon as they are cut down
+        for name, digest in digests.items():  # one file at a time: its records take much memory, and go at once
             if name in old:
                 continue
             reading = store.read([task_set], {name: digest}, version)
             whole.ignored += reading.ignored
             whole.outdated += reading.outdated
-            played += map(EpisodeRow.of, reading.records.values())
-            drawn = next((record.realised for record in reading.records.values() if record.realised), None)
-            holds |= {name: held(drawn)} if drawn else {}
-            for record in reading.records.values():
-                for package, number in record.versions.items():
-                    versions.setdefault(package, set()).add(number)
+            fitting = {task for task in {record.task for record in reading.records.values()} if _fits(task, tasks)}
+            keep(owner, [record for record in reading.records.values() if record.task in fitting])
+            holds |= _holds(reading.records.values())
+            _note_versions(reading.records.values(), versions)
     warnings = [*whole.warnings(), *(f"no whole line of an episode in {shown(file)}" for file, line in lines.items()
                                      if line is None and conditions is None)]
     if old:
@@ -189,8 +215,43 @@ def _read(
                         f"suites here have: {listed(old)}; --suite S names another suite")
     for simulator in map(find_simulator, registry.names("simulator")):
         warnings += simulator.remarks(task_sets, owner.assets, versions)
-    found = {package: sorted(numbers) for package, numbers in versions.items()}
-    return played, warnings, Origin(folder, version, digests, found, holds)
+    return warnings, Origin(folder, version, digests, _sorted(versions), holds)
+
+
+def loaded_of(records: Sequence[EpisodeRecord], folder: Path) -> Loaded:
+    """One or more records of one policy on one pack that are at hand, and lie in `folder`.
+
+    Raises ValueError for others: they share no table.
+    """
+    groups: dict[str, list[EpisodeRecord]] = {}
+    for record in records:
+        groups.setdefault(record.condition, []).append(record)
+    found = {PolicyOnAssets(record.policy, record.assets) for record in records}
+    if len(found) != 1:
+        raise ValueError(f"records of different policies or asset packs share no table: {sorted(found)}")
+    (owner,) = found
+    versions: dict[str, set[str]] = {}
+    _note_versions(records, versions)
+    holds = {name: kinds for group in groups.values() for name, kinds in _holds(group).items()}
+    digests = {name: group[-1].condition_digest for name, group in groups.items()}
+    origin = Origin(folder, records[-1].policy_digest, digests, _sorted(versions), holds)
+    return Loaded({owner: [EpisodeRow.of(record) for record in records]}, (), {owner: origin})
+
+
+def _holds(records: Iterable[EpisodeRecord]) -> dict[str, frozenset[str]]:
+    """The condition of some episodes → its perturbations, if any episode says."""
+    return next(({record.condition: held(record.realised)} for record in records if record.realised), {})
+
+
+def _note_versions(records: Iterable[EpisodeRecord], versions: dict[str, set[str]]) -> None:
+    """Put the versions that episodes were played with to those of others."""
+    for record in records:
+        for package, number in record.versions.items():
+            versions.setdefault(package, set()).add(number)
+
+
+def _sorted(versions: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
+    return {package: sorted(numbers) for package, numbers in versions.items()}
 
 
 def superseded(digests: Mapping[str, str], task_sets: Collection[str]) -> list[str]:

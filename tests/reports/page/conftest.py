@@ -10,7 +10,7 @@ from tests.conftest import PLUGIN
 from tests.factories import episodes, write_records
 from vlabench import cards, registry
 from vlabench.evaluation import plan
-from vlabench.evaluation.plan import Options
+from vlabench.evaluation.plan import RunOptions
 from vlabench.evaluation.run import run
 from vlabench.records.store import Store
 from vlabench.reports import plots
@@ -50,7 +50,7 @@ def toy_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         registry.refresh()
         policy, suite = cards.load_policy("toy-seeker"), cards.load_suite("toy")
         engine = find_simulator("toy")("plain")
-        planned = plan.make(suite, policy, engine, Options(tasks=("toy_points/[01]",)))
+        planned = plan.make(suite, policy, engine, RunOptions(tasks=("toy_points/[01]",)))
         run(planned, policy, engine, Store(root, "toy-seeker", "plain"), workers=1, record=True)
     registry.refresh()
     return root

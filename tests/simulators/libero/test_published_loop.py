@@ -15,7 +15,7 @@ import pytest
 
 from tests.simulators.libero.conftest import NULL
 from vlabench.episode.recording import Recording, recording_path
-from vlabench.evaluation.plan import Options
+from vlabench.evaluation.plan import RunOptions
 from vlabench.evaluation.run import evaluate
 from vlabench.simulators.libero import gl, hf_libero, packs
 from vlabench.simulators.libero.scene import LiberoScene
@@ -43,7 +43,7 @@ def test_eighty_episodes_are_the_published_loops(tmp_path: Path) -> None:
 
 def check(chosen: dict[str, int], results: Path) -> None:
     gl.activate()
-    options = Options(episodes=max(chosen.values()), tasks=tuple(chosen))
+    options = RunOptions(episodes=max(chosen.values()), tasks=tuple(chosen))
     done = evaluate("expert", "libero-clean", results, assets="official", options=options, record=True)
     ours = {(record.task, record.index): record for record in done.records}
     assert len(ours) == options.episodes * len(chosen) and not done.summary.errors  # type: ignore[operator]

@@ -9,7 +9,7 @@ import pytest
 
 from vlabench import cards
 from vlabench.evaluation import plan
-from vlabench.evaluation.plan import Options, Plan
+from vlabench.evaluation.plan import Plan, RunOptions
 from vlabench.evaluation.run import run
 from vlabench.records.store import Store
 from vlabench.simulators.base import find_simulator
@@ -22,7 +22,7 @@ STEPS = 24
 def short() -> Plan:
     """Two episodes of two tasks under two conditions, cut off after STEPS steps."""
     made = plan.make(cards.load_suite("libero-joint"), cards.load_policy("random"), find_simulator("libero")(
-        "primitive"), Options(episodes=2, tasks=TASKS))
+        "primitive"), RunOptions(episodes=2, tasks=TASKS))
     tasks = {task: dataclasses.replace(task, step_limit=STEPS) for task in made.tasks}
     return dataclasses.replace(made, tasks=tuple(tasks.values()), specs=tuple(
         dataclasses.replace(spec, task=tasks[spec.task]) for spec in made.specs))

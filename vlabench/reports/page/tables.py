@@ -25,10 +25,11 @@ ROOM = 16
 
 def sheet_table(sheet: Sheet) -> Html:
     """A sheet whose columns sort; a column of words that says the same in every row is left out."""
+    sheet = sheet.with_counts()
     found = grid(sheet, _marked)
     values = ([[line.cells[number] for line in sheet.lines] for number in range(len(sheet.columns))]
               if sheet.transposed else [line.cells for line in sheet.lines])
-    words = _filled([row[: found.left] for row in found.rows])
+    words = [row[: found.left] for row in found.rows]
     last = found.left - 1
     kept = [i for i in range(found.left) if (sheet.transposed and i == last) or len({row[i] for row in words}) > 1]
     names = [": ".join(filter(None, pair)) for pair in zip(found.groups, found.header, strict=True)]
@@ -195,12 +196,3 @@ def _split(text: str) -> list[str]:
 def _figure(figure: Cell | str | None, shown: str) -> Html:
     """A sheet's figure, sorted by its value; text and what is no number come last."""
     return cell(figure.value if isinstance(figure, Cell) and not math.isnan(figure.value) else None, shown)
-
-
-def _filled(rows: Sequence[Sequence[str]]) -> list[list[str]]:
-    """With the words that were left out because they are those of the row above; sorted, rows stand elsewhere."""
-    filled: list[list[str]] = []
-    for row in rows:
-        above = filled[-1] if filled else [""] * len(row)
-        filled.append([word or above[i] if i == 0 else word for i, word in enumerate(row)])
-    return filled

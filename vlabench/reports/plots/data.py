@@ -11,7 +11,7 @@ from pathlib import Path
 from vlabench import cards
 from vlabench.cards.conditions import CLEAN
 from vlabench.errors import OptionError
-from vlabench.records.read import EpisodeRow, Origin, PolicyOnAssets, load_records
+from vlabench.records.read import EpisodeRow, Origin, PolicyOnAssets, asked, load_records
 from vlabench.reports.tables.outcomes import Side
 from vlabench.reports.tables.paired import sides
 from vlabench.stats import TasksAs
@@ -98,9 +98,7 @@ def load(
     `gather`, `cards.load_suite` and `sides` raise, and OptionError if no record is left.
     """
     card = cards.load_suite(suite) if suite else None
-    digests = {name: each.digest for name, each in card.conditions.items()} if card else None
-    tasks = card.tasks or tuple(f"{task_set}/*" for task_set in card.task_sets) if card else ()
-    gathered = load_records(places, digests, tasks, policies, assets)
+    gathered = load_records(places, *asked(card), policies, assets)
     kept = {owner: [record for record in records if _wanted(record.condition, conditions)]
             for owner, records in gathered.records.items()}
     counts: Success | None = "end" if at_end else card.success if card else None

@@ -1,4 +1,4 @@
-"""Which lines and columns a table has: the papers' layouts, a whole suite, severities."""
+"""Which lines and columns a table has: the papers' layouts, a whole suite, severities, a summary."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pathlib import Path
 from vlabench import cards
 from vlabench.cards import published
 from vlabench.cards.published import Paper, PublishedTable
-from vlabench.cards.suite import SuiteCard
 from vlabench.errors import OptionError, UnknownName
-from vlabench.records.read import Loaded, load_records
+from vlabench.records.read import asked, load_records
 from vlabench.reports.tables.outcomes import Side
 from vlabench.reports.tables.paired import sides
 from vlabench.reports.tables.paper import paper_sheet
 from vlabench.reports.tables.severity import severity_sheet
-from vlabench.reports.tables.sheet import Sheet, apart
+from vlabench.reports.tables.sheet import AT_END, Sheet, apart
 from vlabench.reports.tables.suite import suite_sheet
+from vlabench.reports.tables.summary import summary_sheet
 from vlabench.stats import TasksAs
 from vlabench.types import Success
 
-SUITE, SEVERITY = "suite", "severity"
+SUITE, SEVERITY, SUMMARY = "suite", "severity", "summary"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Choice:
 
 def names() -> list[str]:
     """All layouts."""
-    return [*published.layouts(), SUITE, SEVERITY]
+    return [*published.layouts(), SUITE, SEVERITY, SUMMARY]
 
 
 def make(places: Sequence[Path], choice: Choice) -> Sheet:
@@ -73,7 +73,7 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
             raise OptionError(f"--{option} goes with --layout {layout}")
     suite = paper[1].suite if paper else choice.suite
     card = cards.load_suite(suite) if suite else None
-    loaded = _gathered(places, card, choice)
+    loaded = load_records(places, *asked(card), choice.policies, choice.assets)
     if not any(loaded.records.values()):
         what = f" of suite {suite!r}" if suite else ""
         raise OptionError("\n  ".join([f"no episode{what} is on record as it is played now", *loaded.notes,
@@ -87,7 +87,7 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
     cut = sorted((side for side in cut if side.outcomes or side.errors), key=lambda side: side.owner.assets)
     notes = [*loaded.notes, *notes, *([f"Without an episode here: {absent}."] if absent else [])]
     if counts == "end":
-        notes.insert(0, "Success has to hold at the end of the episode.")
+        notes.insert(0, AT_END)
     sheet = _sheet(choice, paper, cut, notes)
     return replace(sheet, notes=[*sheet.notes, *apart(sheet, choice.versus is not None)])
 
@@ -99,14 +99,7 @@ def _sheet(choice: Choice, paper: tuple[Paper, PublishedTable] | None, cut: Sequ
         return paper_sheet(*paper, cut, notes, choice.published, choice.partial)
     if choice.layout == SEVERITY:
         return severity_sheet(cut, notes, choice.reference)
+    if choice.layout == SUMMARY:
+        return summary_sheet(choice.suite, cut, notes)
     sheet = suite_sheet(choice.suite, cut, notes, choice.by_task_set, choice.partial, choice.versus)
     return replace(sheet.by_group(), transposed=False, grouping="task set")
-
-
-def _gathered(places: Sequence[Path], card: SuiteCard | None, choice: Choice) -> Loaded:
-    """The records of a suite's conditions, task sets and tasks, or all there are."""
-    if card is None:
-        return load_records(places, policies=choice.policies, assets=choice.assets)
-    digests = {name: condition.digest for name, condition in card.conditions.items()}
-    tasks = card.tasks or tuple(f"{task_set}/*" for task_set in card.task_sets)
-    return load_records(places, digests, tasks, choice.policies, choice.assets)

@@ -36,7 +36,7 @@ class Grid:
     """A sheet as text, the way round it is shown.
 
     groups: above the header, one per column. left: how many columns hold words. rules: rows before which a line is
-    drawn.
+    drawn. grouped: the first column is the same in neighbouring rows; a block (`only`) shows it once.
     """
 
     groups: list[str]
@@ -44,6 +44,7 @@ class Grid:
     rows: list[list[str]]
     left: int
     rules: set[int]
+    grouped: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -71,9 +72,14 @@ class Grid:
         rows = [number for number, row in enumerate(self.rows)
                 if len(columns) <= self.left or any(row[i] for i in columns if i >= self.left)]
         kept = [[self.rows[number][i] for i in columns] for number in rows]
+        if self.grouped:
+            firsts = [row[0] for row in kept]
+            kept = [[first if first != above else "", *row[1:]]
+                    for row, first, above in zip(kept, firsts, [None, *firsts], strict=False)]
         rules = {place for place, number in enumerate(rows)
                  if place and any(rows[place - 1] < rule <= number for rule in self.rules)}
-        return Grid([self.groups[i] for i in columns], [self.header[i] for i in columns], kept, self.left, rules)
+        return Grid([self.groups[i] for i in columns], [self.header[i] for i in columns], kept, self.left, rules,
+                    self.grouped)
 
 
 def rendered(sheet: Sheet, kind: str, intervals: bool = True) -> str:
@@ -85,6 +91,7 @@ def rendered(sheet: Sheet, kind: str, intervals: bool = True) -> str:
 
 def grid(sheet: Sheet, style: Callable[[str, Mark], str], intervals: bool = True) -> Grid:
     """The sheet's text; `style` makes a figure bold or underlined."""
+    sheet = sheet.with_counts()
     marks = sheet.marks()
     cells = [[_text(cell, mark, style, intervals, line) for cell, mark in zip(line.cells, row, strict=True)]
              for line, row in zip(sheet.lines, marks, strict=True)]
@@ -92,15 +99,13 @@ def grid(sheet: Sheet, style: Callable[[str, Mark], str], intervals: bool = True
         return _transposed(sheet, cells)
     with_group = any(line.group for line in sheet.lines)
     alike = _alike(sheet)
-    words = ([sheet.grouping] if with_group else []) + ["policy"] + ([] if alike else ["from"])
+    words = ([sheet.grouping] if with_group else []) + [sheet.naming] + ([] if alike else ["from"])
     rows = [([line.group] if with_group else []) + [line.name, *([] if alike else [origin(line)]), *row]
             for line, row in zip(sheet.lines, cells, strict=True)]
-    if with_group:
-        _blank_repeats(rows)
-    blocks = [(line.kind, line.source, line.group) for line in sheet.lines]
+    blocks = [(line.kind, line.source, line.group, line.total) for line in sheet.lines]
     rules = {i for i in range(1, len(blocks)) if blocks[i] != blocks[i - 1]}
     return Grid([""] * len(words) + [head.group for head in sheet.columns],
-                words + [head.name for head in sheet.columns], rows, len(words), rules)
+                words + [head.name for head in sheet.columns], rows, len(words), rules, with_group)
 
 
 def origin(line: Line) -> str:
@@ -229,18 +234,9 @@ def _transposed(sheet: Sheet, cells: Sequence[Sequence[str]]) -> Grid:
     rows = [([head.group] if with_group else []) + [head.name, *(row[number] for row in cells)]
             for number, head in enumerate(sheet.columns)]
     rules = {i for i in range(1, len(rows)) if sheet.columns[i].group != sheet.columns[i - 1].group}
-    if with_group:
-        _blank_repeats(rows)
     return Grid([""] * len(words) + ["" if _alike(sheet) else origin(line) for line in sheet.lines],
-                words + [_joined(line.group, line.name) for line in sheet.lines], rows, len(words), rules)
-
-
-def _blank_repeats(rows: list[list[str]]) -> None:
-    """The first cell only where it differs from the one above."""
-    firsts = [row[0] for row in rows]
-    for number, row in enumerate(rows[1:], 1):
-        if firsts[number] == firsts[number - 1]:
-            row[0] = ""
+                words + [_joined(line.group, line.name) for line in sheet.lines], rows, len(words), rules,
+                with_group)
 
 
 def _joined(group: str, name: str) -> str:
@@ -257,9 +253,10 @@ def _spanning(found: Grid) -> str:
     return " & ".join(parts()) + r" \\"
 
 
-def check_target(out: Path | None, form: str | None) -> str:
+def check_target(out: Path | None, form: str | None, option: str = "--out") -> str:
     """The format that is meant: the one asked for, else that of the file's suffix, else the terminal's.
 
+    option: what names the file on the command line.
     Raises OptionError for a suffix that says nothing or something else, a folder that is not there, and a file for
     the terminal: to be asked before the work.
     """
@@ -268,17 +265,17 @@ def check_target(out: Path | None, form: str | None) -> str:
     by_suffix = {suffix: name for name, suffix in FORMATS.items() if suffix}
     kind = form or by_suffix.get(out.suffix)
     if kind is None or kind not in by_suffix.values() or by_suffix.get(out.suffix, kind) != kind:
-        raise OptionError(f"--out {out}: a table is written as {', '.join(by_suffix)}" +
-                          (f", and not as {form}" if form else "") + "\n  fix: --out table.md")
+        raise OptionError(f"{option} {out}: a table is written as {', '.join(by_suffix)}" +
+                          (f", and not as {form}" if form else "") + f"\n  fix: {option} table.md")
     if not out.absolute().parent.is_dir():
-        raise OptionError(f"--out {out}: there is no folder {out.absolute().parent}")
+        raise OptionError(f"{option} {out}: there is no folder {out.absolute().parent}")
     return kind
 
 
-def write_text(out: Path, text: str) -> None:
+def write_text(out: Path, text: str, option: str = "--out") -> None:
     """Raises StoreError if it cannot be written."""
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         why = error.strerror or error
-        raise StoreError(f"cannot write {out}: {why}\n  fix: name another file with --out") from error
+        raise StoreError(f"cannot write {out}: {why}\n  fix: name another file with {option}") from error

@@ -11,6 +11,7 @@ from vlabench import stats
 from vlabench.reports.tables.outcomes import Side
 from vlabench.reports.tables.paired import Cell
 from vlabench.stats import TasksAs
+from vlabench.util.text import counted
 
 AVERAGING = ("In a mean every task has the same weight, and so has every condition; the outcomes of one episode under "
              "several conditions are one score.")  # fmt: skip
@@ -24,6 +25,8 @@ NAMED = 3
 """Columns that a note names."""
 ACTED = ("acted k/n: in k of n episodes the condition changed anything that the policy received, the robot executed or "
          "the scene was; in the others it had no occasion to.")  # fmt: skip
+
+AT_END = "Success has to hold at the end of the episode."
 
 MEASURED = "measured"
 PUBLISHED = "published"
@@ -50,7 +53,8 @@ class Head:
 class Line:
     """One policy's figures. Only lines of one block and group compete; `ranked` is False where a best means nothing.
 
-    kind: MEASURED or PUBLISHED. source: the pack, or paper and table. cells: text stands for itself.
+    kind: MEASURED or PUBLISHED. source: the pack, or paper and table. cells: text stands for itself. total: it sums up
+    those above it.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Line:
     cells: Sequence[Cell | str | None]
     group: str = ""
     ranked: bool = True
+    total: bool = False
 
     @property
     def block(self) -> tuple[str, str, str, bool]:
@@ -70,7 +75,8 @@ class Line:
 class Sheet:
     """columns: one per cell of each line. transposed: lines are to be shown as columns. notes: sentences below it.
 
-    grouping: what the groups of the lines are.
+    naming, grouping: what the lines and their groups are. counted: show the number of episodes beside each rate, and
+    of those that ended in errors.
     """
 
     title: str
@@ -79,6 +85,8 @@ class Sheet:
     notes: Sequence[str] = ()
     transposed: bool = False
     grouping: str = "group"
+    naming: str = "policy"
+    counted: bool = False
 
     def marks(self) -> list[list[Mark]]:
         """For each cell of each line. Equal figures (as printed, 0.1 points) share a mark. Of two or more there is a
@@ -111,6 +119,18 @@ class Sheet:
                                if isinstance(cell := self.lines[number].cells[column], Cell)
                                and not cell.label and not math.isnan(cell.value)}
 
+    def with_counts(self) -> Sheet:
+        """With a column of text beside each one of rates, the numbers of episodes, if they are to be shown."""
+        if not self.counted:
+            return self
+        rates = [any(isinstance(cell, Cell) and cell.p is None for cell in column)
+                 for column in zip(*(line.cells for line in self.lines), strict=True)]
+        columns = [each for head, beside in zip(self.columns, rates, strict=True)
+                   for each in (head, *([Head("n")] if beside else []))]
+        lines = [replace(line, cells=[each for cell, beside in zip(line.cells, rates, strict=True)
+                                      for each in (cell, *([_n(cell)] if beside else []))]) for line in self.lines]
+        return replace(self, columns=columns, lines=lines, counted=False)
+
     def by_group(self) -> Sheet:
         """With the groups of columns, which have the same names, as groups of lines."""
         groups = list(dict.fromkeys(head.group for head in self.columns))
@@ -119,6 +139,12 @@ class Sheet:
         lines = [replace(line, group=group, cells=[line.cells[number] for number in places[group]])
                  for group in groups for line in self.lines]
         return replace(self, columns=columns, lines=lines)
+
+
+def _n(cell: Cell | str | None) -> str:
+    if not isinstance(cell, Cell):
+        return ""
+    return f"{cell.n}" + (f" (+{counted(cell.errors, 'error')})" if cell.errors else "")
 
 
 def question(tasks_as: TasksAs, lines: Iterable[Line]) -> str:
