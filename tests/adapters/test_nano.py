@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from vlabench.simulators.libero.interface import SPACE
 
 from tests.nano_sizes import sizes
 from vlabench.adapters.nano import Nano
@@ -18,6 +17,7 @@ from vlabench.errors import CardError, DataError, OptionError
 from vlabench.models import checkpoint
 from vlabench.models.nano import NanoVLA
 from vlabench.seeding import Draws
+from vlabench.simulators.libero.interface import SPACE
 from vlabench.types import Observation
 
 CONFIG = sizes(image_size=32, words=("bowl", "stove"), embedding=32, head=32, points=4, features=4, text_width=16)
