@@ -24,6 +24,7 @@ help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 setup: .venv/.installed ## virtual environment .venv, Python packages, system libraries
+	@echo 'ready; now: source .venv/bin/activate'
 
 demo: .venv/.installed ## a real run, 2 minutes once set up: libero-joint, small, robustvla beside nano-sft
 	$(BIN)/vlabench run --policy robustvla $(DEMO)
