@@ -56,6 +56,15 @@ def graph(root: Path) -> dict[str, frozenset[str]]:
     return {name: of_ours(path.read_text(encoding="utf-8"), names) - {name, ""} for name, path in names.items() if name}
 
 
+def circle(imports: Imports) -> list[str]:
+    """Modules that import each other in a ring, if there are any."""
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
 def within(module: str, *rooms: str) -> bool:
     return any(module == room or module.startswith(room + ".") for room in rooms)
 
@@ -117,11 +126,7 @@ def test_rooms_build_on_each_other_in_one_direction(name: str, ours: Imports) ->
 
 
 def test_no_modules_import_each_other_in_a_circle(ours: Imports) -> None:
-    # A package imports what it offers; that its modules belong to it is no import.
-    try:
-        TopologicalSorter(ours).prepare()
-    except CycleError as error:
-        pytest.fail(" → ".join(error.args[1]))
+    assert circle(ours) == []
 
 
 def test_few_modules_lie_at_the_top() -> None:
@@ -169,5 +174,4 @@ def test_an_import_that_is_forbidden_is_found(module: str, line: str, broken: st
 def test_a_circle_is_found(tmp_path: Path) -> None:
     (tmp_path / "one.py").write_text("from vlabench.two import b\n")
     (tmp_path / "two.py").write_text("def b() -> None:\n    from vlabench import one\n")
-    with pytest.raises(CycleError):
-        TopologicalSorter(graph(tmp_path)).prepare()
+    assert set(circle(graph(tmp_path))) == {"one", "two"}
