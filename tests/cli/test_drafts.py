@@ -81,7 +81,7 @@ def test_a_policy_works_as_it_is_written_and_its_class_has_a_name_once_installed
     on_the_toy(card)
     assert "nothing wrong" in worked("check", str(card)) and "clipped" not in worked("check", str(card))
     shown = worked("run", "--policy", str(card), "--suite", "toy", "--episodes", "2", "--workers", "1")
-    assert "lamp_seeker on toy, plain assets" in shown and "18 episodes played" in shown
+    assert "lamp_seeker on toy; measured, plain" in shown and "18 episodes played" in shown
     assert "toy_points" in worked("table", "results/lamp_seeker", "--suite", "toy", "--format", "md")
     assert len(cards.load_policy(str(card)).code) == 16  # edits of its module are noticed
 

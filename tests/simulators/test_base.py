@@ -48,9 +48,9 @@ class Executed(EpisodeCollector):
     """What reached the robot, [S, D]."""
 
     def on_step(self, step: int, asked: Floats, executed: Floats, outcome: Outcome, running: Bools) -> None:
-        self.kept = np.concatenate([self.kept, executed]) if step else executed.copy()
+        self.result = np.concatenate([self.result, executed]) if step else executed.copy()
 
-    kept: Any = None
+    result: Any = None
 
 
 def played(simulator: str, adapter: Any, *perturbations: Perturbation, replan: int = 1,
