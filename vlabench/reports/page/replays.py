@@ -14,7 +14,7 @@ from pathlib import Path
 
 from vlabench import cards, registry
 from vlabench.adapters.base import Actor, find_adapter
-from vlabench.cards.conditions import Condition, named
+from vlabench.cards.conditions import CLEAN, Condition, named
 from vlabench.cards.policy import PolicyCard
 from vlabench.episode.player import Failed, Finished, Job
 from vlabench.episode.pool import WorkerPool
@@ -101,6 +101,8 @@ def scenes(data: Data, found: Standing, episodes: int, preview: bool, say: Say) 
                   conditions=where.conditions)
     if not (episodes or preview):
         return told
+    if episodes and CLEAN not in found.side.conditions:
+        notes.append("No episodes are shown side by side: none was played clean.")
     chosen = pairs(found, data.records[owner], where.conditions, where.tasks, origin.folder,
                    episodes) if where.card else []
     try:
