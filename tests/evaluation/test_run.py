@@ -317,7 +317,7 @@ def test_actions_that_lead_elsewhere_than_the_record_are_not_kept(tmp_path: Path
     path.write_text(re.sub(r'"state": "\w+"', '"state": "0123456789abcdef"', path.read_text()))
     before = path.read_bytes()
     summary = playing(tmp_path, todo, record=True)
-    assert summary.astray == 1 and "1 episode did not end as on record" in str(summary) and "--results NEW" in str(summary)
+    assert summary.astray == 1 and "1 episode did not end as on record" in str(summary)
     assert path.read_bytes() == before and not list(tmp_path.rglob("*.npz"))
     assert summary.records[0].state == "0123456789abcdef"
 

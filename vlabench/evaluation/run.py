@@ -37,8 +37,8 @@ class RunSummary:
     """How a run went. planned = held (on record before) + played (now) + what an interrupted run left over.
 
     again: those of the played that were on record before, without their actions. astray: those of them that did not
-    end as on record. causes: `phase: class: message` → number of errors, most frequent first. records: of the plan's episodes, in its
-    order, whenever they were played.
+    end as on record. causes: `phase: class: message` → number of errors, most frequent first. records: of the plan's
+    episodes, in its order, whenever they were played.
     """
 
     planned: int
@@ -73,11 +73,11 @@ class RunSummary:
         held = f"{before:,} {'was' if before == 1 else 'were'} on record already"
         lines = [f"{counted(self.played, 'episode')} played in {self.seconds:.1f} s, {held}"]
         if self.again:
-            lines.append(f"{self.again:,} of these {'was' if self.again == 1 else 'were'} played again, being on record "
-                         f"without the actions")
+            lines.append(f"{self.again:,} of these {'was' if self.again == 1 else 'were'} played again, being on "
+                         f"record without the actions")
         if self.astray:
-            lines.append(f"{counted(self.astray, 'episode')} did not end as on record, so that the actions are not kept "
-                         f"and the records stay\n  fix: --results NEW records all of them anew")
+            lines.append(f"{counted(self.astray, 'episode')} did not end as on record, so that the actions are not "
+                         f"kept and the records stay\n  fix: --results NEW records all of them anew")
         if self.errors:
             share = 100 * self.errors / self.planned
             lines.append(f"{self.errors} of {self.planned} ended in errors ({share:.1f} %); they are no part of any "
@@ -192,8 +192,9 @@ class _Book:
             check([finding for finding in audit(sound, conditions, self._policy.cameras) if finding.always])
 
     def write(self, result: Result) -> None:
-        """Put a result on record, unless it is there already: then its actions alone, if it ended in the same way. Raises
-        StoreError.
+        """Put a result on record, unless it is there already: then its actions alone, if it ended as recorded.
+
+        Raises StoreError.
         """
         record = self._record(result)
         if record.identity in self._written:

@@ -24,7 +24,8 @@ from vlabench.reports.page.verdicts import comparison, standing
      "random succeeds in 1.0 % [0.3, 2.6] of clean episodes: it has nothing to lose to perturbations."),
     ({"clean": "f" * 39 + "s", "near": "f" * 40},  # it may lose 5.5 points
      "Whether random withstands any of 1 perturbed condition, its episodes do not decide."),
-    ({"clean": "f", "near": "f"}, "Whether random withstands any of 1 perturbed condition, its episodes do not decide."),
+    ({"clean": "f", "near": "f"},
+     "Whether random withstands any of 1 perturbed condition, its episodes do not decide."),
     ({"clean": "f" * 39 + "s", "near": "f" * 40, "easy": "s" * 40},
      "random has nothing to lose under 1 of 2 perturbed conditions; on 1 the episodes do not decide."),
     ({"odd": "s" * 38 + "ff"}, "Whether random withstands any of 1 perturbed condition, its episodes do not decide."),

@@ -84,8 +84,8 @@ def pairs(found: Standing, records: Iterable[EpisodeRow], conditions: Mapping[st
 
 def looks(played: Sequence[str], conditions: Mapping[str, Condition], simulator: Simulator, task: Task, index: int,
           seed: int) -> list[EpisodeSpec]:
-    """A first look, an episode of one step, under clean, if that is known, and a condition of each group that changes what is
-    seen or said from the start: the one without a strength in its name, else the middle one.
+    """A first look, an episode of one step, under clean, if that is known, and a condition of each group that changes
+    what is seen or said from the start: the one without a strength in its name, else the middle one.
     """
     short = dataclasses.replace(task, step_limit=1)
     groups: dict[str, list[str]] = {}

@@ -41,8 +41,8 @@ class Standing:
 
     @property
     def hopeless(self) -> bool:
-        """Whether it succeeds in so few clean episodes that what it withstands is no merit. The rate as it was seen: that
-        it does not lose more than the margin is for `findings` to say.
+        """Whether it succeeded in so few clean episodes that what it withstands is no merit; that it does not lose more
+        than the margin is for `findings` to say.
         """
         return self.clean is not None and self.clean.value <= TERMS.margin
 
