@@ -294,6 +294,34 @@ def test_recorded_actions_lie_beside_the_records(tmp_path: Path) -> None:
         assert (len(recording.actions), recording.state, recording.replan) == (record.steps, record.state, 3)
 
 
+def test_what_is_on_record_without_its_actions_is_played_again_for_them(tmp_path: Path) -> None:
+    todo = planned(episodes=1, tasks=("toy_points/1",))
+    playing(tmp_path, todo)
+    files = {path: path.read_bytes() for path in tmp_path.rglob("toy_points/*.jsonl")}
+    summary = playing(tmp_path, todo, record=True)
+    assert (summary.planned, summary.held, summary.played, summary.again, summary.astray) == (3, 0, 3, 3, 0)
+    assert "3 were on record already\n3 of these were played again, being on record without the actions" in str(summary)
+    assert files and files == {path: path.read_bytes() for path in files}  # no line is added
+    paths = [recording_path(tmp_path, "toy-seeker", "plain", spec) for spec in todo.specs]
+    assert [Recording.load(path).state for path in paths] == [each.state for each in summary.records]
+    dataclasses.replace(Recording.load(paths[0]), state="0" * 16).save(paths[0])  # an earlier version's
+    again = playing(tmp_path, todo, record=True)
+    assert (again.held, again.played) == (2, 1) and Recording.load(paths[0]).state == summary.records[0].state
+    assert playing(tmp_path, todo, record=True).played == 0
+
+
+def test_actions_that_lead_elsewhere_than_the_record_are_not_kept(tmp_path: Path) -> None:
+    todo = planned(episodes=1, tasks=("toy_points/1",), conditions=("clean",))
+    playing(tmp_path, todo)
+    path = tmp_path / "toy-seeker/plain/toy_points/clean.jsonl"
+    path.write_text(re.sub(r'"state": "\w+"', '"state": "0123456789abcdef"', path.read_text()))
+    before = path.read_bytes()
+    summary = playing(tmp_path, todo, record=True)
+    assert summary.astray == 1 and "1 episode did not end as on record" in str(summary)
+    assert path.read_bytes() == before and not list(tmp_path.rglob("*.npz"))
+    assert summary.records[0].state == "0123456789abcdef"
+
+
 def test_the_libraries_of_a_worker_use_one_thread() -> None:
     done = subprocess.run([sys.executable, "-c", "import cv2; print(cv2.getNumThreads())"], text=True, check=True,
                           env={**os.environ, **ENVIRONMENT}, capture_output=True)

@@ -220,8 +220,8 @@ def _check_class(card: PolicyCard, refused: str) -> None:
     where = f"{shown(card.path)}: adapter: {card.adapter!r}"
     if refused:
         raise CardError(f"{where} names a class, which this card may not: {refused}\n"
-                        f"  fix: --policy CARD.toml, with your own card's path; or a name among the entry points "
-                        f"vlabench.adapters of a package")
+                        f"  fix: --policy CARD.toml, or --card CARD.toml of a report, with your own card's path; or "
+                        f"a name among the entry points vlabench.adapters of a package")
     if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", card.adapter):
         raise CardError(f"{where} is no class\n  fix: \"module:Class\", as in \"my_policy:MyPolicy\"")
 

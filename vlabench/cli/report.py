@@ -125,12 +125,15 @@ def report(
         metavar="N", help="Play N episodes again, clean beside perturbed, and show them.")] = 2,
     preview: Annotated[bool, typer.Option(
         "--preview/--no-preview", help="Show what the policy sees under each kind of condition.")] = True,
+    card: Annotated[list[str] | None, typer.Option(
+        "--card", metavar="CARD", help="The path of a policy's card, where it was run by that; repeat for several.")
+    ] = None,
 ) -> None:
     """Write one HTML page with everything: verdicts, tables, plots, pictures, episodes, how to reproduce it."""
     from vlabench.reports.page.build import Choice, write
 
     choice = Choice(suite, split(conditions, "--conditions"), split(policies, "--policies"), assets, at_end, versus,
                     episodes, preview,
-                    tasks_as.value)
+                    tasks_as.value, tuple(card or ()))
     size = write(results or [Path("results")], out, choice, lambda text: typer.echo(text, err=True))
     typer.echo(f"{out}: {size / 1e6:.1f} MB")

@@ -44,7 +44,7 @@ class Recording:
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read what `save` wrote. Raises StoreError for a file that is absent, damaged or something else."""
-        fix = "play the episode with `vlabench run --record` first"
+        fix = "`vlabench run … --record`; it plays again what is on record without its actions"
         with reading_arrays(path, "recording", fix) as stored:
             found: dict[str, Any] = {field.name: stored[field.name] for field in fields(cls)}
         return cls(**{name: value if value.ndim else value.item() for name, value in found.items()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,14 +15,14 @@ from vlabench.cards.conditions import named
 from vlabench.cards.policy import PolicyCard
 from vlabench.episode.player import Finished, Job
 from vlabench.episode.pool import Result, WorkerPool
-from vlabench.episode.recording import ActionRecorder, recording_path
+from vlabench.episode.recording import ActionRecorder, Recording, recording_path
 from vlabench.episode.resources import default_time_limit, processes
-from vlabench.errors import AuditError, OptionError
+from vlabench.errors import AuditError, OptionError, StoreError
 from vlabench.evaluation import plan
 from vlabench.evaluation.audit import ENOUGH, audit, check, unjudged
 from vlabench.evaluation.plan import Plan, RunOptions
 from vlabench.records import provenance
-from vlabench.records.store import Store, Writer
+from vlabench.records.store import Reading, Store, Writer
 from vlabench.simulators.base import Simulator
 from vlabench.types import EpisodeRecord, Identity, Success, won
 from vlabench.util.progress import Progress
@@ -35,8 +36,9 @@ MAX_ERRORS = 0.05
 class RunSummary:
     """How a run went. planned = held (on record before) + played (now) + what an interrupted run left over.
 
-    causes: `phase: class: message` → number of errors, most frequent first. records: of the plan's episodes, in its
-    order, whenever they were played.
+    again: those of the played that were on record before, without their actions. astray: those of them that did not
+    end as on record. causes: `phase: class: message` → number of errors, most frequent first. records: of the plan's
+    episodes, in its order, whenever they were played.
     """
 
     planned: int
@@ -48,6 +50,8 @@ class RunSummary:
     seconds: float
     interrupted: bool
     records: tuple[EpisodeRecord, ...] = field(default=(), repr=False)
+    again: int = 0
+    astray: int = 0
 
     @property
     def played(self) -> int:
@@ -65,8 +69,15 @@ class RunSummary:
         return 130 if self.interrupted else int(self.too_many_errors)
 
     def __str__(self) -> str:
-        held = f"{self.held:,} {'was' if self.held == 1 else 'were'} on record already"
+        before = self.held + self.again
+        held = f"{before:,} {'was' if before == 1 else 'were'} on record already"
         lines = [f"{counted(self.played, 'episode')} played in {self.seconds:.1f} s, {held}"]
+        if self.again:
+            lines.append(f"{self.again:,} of these {'was' if self.again == 1 else 'were'} played again, being on "
+                         f"record without the actions")
+        if self.astray:
+            lines.append(f"{counted(self.astray, 'episode')} did not end as on record, so that the actions are not "
+                         f"kept and the records stay\n  fix: --results NEW records all of them anew")
         if self.errors:
             share = 100 * self.errors / self.planned
             lines.append(f"{self.errors} of {self.planned} ended in errors ({share:.1f} %); they are no part of any "
@@ -85,7 +96,8 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
     """Play what `store` does not hold of `plan`, append a record an episode, then audit all records of the plan.
 
     engine: the simulator that the plan is of, on the store's asset pack. workers: see `processes`. record: keep the
-    policy's actions too, beside the records. time_limit: seconds after which a worker is stopped whose episodes get no
+    policy's actions too, beside the records; what is on record without them is played again for them, and its record
+    stays. time_limit: seconds after which a worker is stopped whose episodes get no
     further, by default `default_time_limit`. What was left out of the records on hand is told by `progress.note`.
 
     Ctrl-C ends it early, in order; the summary says so. Raises OptionError; StoreError, when a record cannot be
@@ -110,8 +122,8 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
             policy.digest)
         for sentence in [*reading.warnings(), *_aged(reading.records.values(), versions)]:
             progress.note(f"note: {sentence}")
-        todo = plan.todo(reading.held)
-        book = _Book(plan, policy, store, writer, versions, dict(reading.records), progress)
+        todo = plan.todo(_recorded(plan, reading, store) if record else reading.held)
+        book = _Book(plan, policy, store, writer, versions, reading, progress)
         interrupted = False
         if todo:
             writer.note_run({**provenance.facts(versions), "episodes": len(todo), "workers": workers})
@@ -137,6 +149,17 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
     return book.summary(len(plan.specs) - len(todo), interrupted)
 
 
+def _recorded(plan: Plan, reading: Reading, store: Store) -> frozenset[Identity]:
+    """The episodes on record whose actions were kept, too: those of the record, not of an earlier version's."""
+    kept = set()
+    for spec in plan.specs:
+        if spec.identity in reading.held:
+            with contextlib.suppress(StoreError):
+                recording = Recording.load(recording_path(store.root, store.policy, store.assets, spec))
+                kept |= {spec.identity} if recording.state == reading.records[spec.identity].state else set()
+    return frozenset(kept)
+
+
 def _aged(records: Iterable[EpisodeRecord], now: Mapping[str, str]) -> list[str]:
     """A sentence for each version that records were played with and that is another one now."""
     then = Counter((name, version) for record in records for name, version in record.versions.items()
@@ -150,8 +173,10 @@ class _Book:
     """Makes records out of results and sees to it that they are written, shown and audited."""
 
     def __init__(self, plan: Plan, policy: PolicyCard, store: Store, writer: Writer, versions: Mapping[str, str],
-                 records: dict[Identity, EpisodeRecord], progress: Progress) -> None:
-        self.records = records
+                 reading: Reading, progress: Progress) -> None:
+        self.records = dict(reading.records)
+        self._before = {identity: reading.records[identity] for identity in reading.held}
+        self._astray: set[Identity] = set()
         self._plan, self._policy, self._store, self._writer = plan, policy, store, writer
         self._versions, self._progress = versions, progress
         self._new: dict[str, list[EpisodeRecord]] = {}
@@ -167,16 +192,24 @@ class _Book:
             check([finding for finding in audit(sound, conditions, self._policy.cameras) if finding.always])
 
     def write(self, result: Result) -> None:
-        """Put a result on record, unless it is there already. Raises StoreError."""
+        """Put a result on record, unless it is there already: then its actions alone, if it ended as recorded.
+
+        Raises StoreError.
+        """
         record = self._record(result)
         if record.identity in self._written:
             return
+        before = self._before.get(record.identity)
         if isinstance(result.answer, Finished) and result.answer.result is not None:
-            path = recording_path(self._store.root, self._store.policy, self._store.assets, result.spec)
-            result.answer.result.save(path)
-        self._writer.append(record)
+            if before is not None and _end(before) != _end(record):
+                self._astray.add(record.identity)
+            else:
+                path = recording_path(self._store.root, self._store.policy, self._store.assets, result.spec)
+                result.answer.result.save(path)
+        if before is None:
+            self._writer.append(record)
+            self.records[record.identity] = record
         self._written.add(record.identity)
-        self.records[record.identity] = record
         self._progress.count(record.condition, record)
         self._new.setdefault(record.condition, []).append(record)
 
@@ -188,7 +221,8 @@ class _Book:
         causes = Counter(f"{r.phase}: {r.error}: {r.message}" for r in fresh if r.status == "error")
         return RunSummary(len(self._plan.specs), held, successes, len(fresh) - successes - errors, errors,
                           tuple(causes.most_common()), self._progress.clock() - self._progress.began, interrupted,
-                          self._plan.records(self.records))
+                          self._plan.records(self.records), len(self._written & self._before.keys()),
+                          len(self._astray))
 
     def _record(self, result: Result) -> EpisodeRecord:
         spec, answer = result.spec, result.answer
@@ -203,6 +237,10 @@ class _Book:
             success_once=False, success_at_end=False, steps=0, seconds=result.seconds, instruction="", realised={},
             changed={}, changed_first=(), frame={}, state="", phase=answer.phase, error=answer.error,
             message=answer.message, **known)
+
+
+def _end(record: EpisodeRecord) -> tuple[str, str, int]:
+    return record.status, record.state, record.steps
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ from tests.browser import chromium
 from tests.factories import episodes, write_records
 from tests.leaderboard.test_page import EVIL, Reader
 from vlabench.errors import OptionError, StoreError, UnknownName
+from vlabench.evaluation.plan import RunOptions
+from vlabench.evaluation.run import evaluate
 from vlabench.reports.page import build
 from vlabench.reports.page.build import Choice, write
+from vlabench.util import modules
 
 QUIET = Choice(episodes=0, preview=False)
 
@@ -132,6 +136,41 @@ def test_a_page_that_fails_half_way_leaves_the_old_one(
     with pytest.raises(KeyboardInterrupt):
         write([results], old, QUIET)
     assert old.read_text() == "old" and os.listdir(tmp_path) == ["p.html"]
+
+
+OWN = """title = "t"
+source = "s"
+adapter = "reported_policy:Mine"
+assets = ["plain"]
+cameras = ["top", "side"]
+image_size = 16
+replan = 3
+"""
+
+
+@pytest.mark.usefixtures("toy_plugin")
+def test_episodes_of_a_card_are_shown_if_the_user_gives_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a run found the card is never read off the results, which may be a stranger's."""
+    monkeypatch.setattr(modules, "_homes", [])
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    card, code = tmp_path / "own.toml", tmp_path / "reported_policy.py"
+    card.write_text(OWN)
+    code.write_text("from tests.toy.toy import Seeker\nclass Mine(Seeker):\n    pass\n")
+    evaluate(str(card), "toy", tmp_path / "r", options=RunOptions(episodes=1, tasks=("toy_points/0",)), workers=1)
+    heard: list[str] = []
+    for given in ((), (str(card),)):
+        sys.modules.pop("reported_policy", None)
+        write([tmp_path / "r"], tmp_path / "p.html", Choice(episodes=1, preview=False, cards=given), heard.append)
+        assert ("reported_policy" in sys.modules) == bool(given)
+    del sys.modules["reported_policy"]
+    (note,) = (line for line in heard if line.startswith("note: "))
+    assert note.startswith("note: No episodes are shown: unknown policy 'own': ")
+    assert note.endswith("fix: vlabench report … --card own.toml, with the path of its card")
+    text = (tmp_path / "p.html").read_text(encoding="utf-8")
+    assert "to the very state on record" in text and "whose card is not here" not in text
+    with pytest.raises(UnknownName, match="unknown policy 'own' in --card .*own.toml: no records are of it: "):
+        write([write_records(tmp_path / "other", episodes("kitchen/0", "clean", "s"))], tmp_path / "p.html",
+              Choice(cards=(str(card),)))
 
 
 @pytest.mark.slow

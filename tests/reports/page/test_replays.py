@@ -19,6 +19,7 @@ from vlabench.episode.recording import Recording, recording_path
 from vlabench.evaluation import preview
 from vlabench.reports import plots
 from vlabench.reports.page import replays as module
+from vlabench.reports.page.build import Choice, write
 from vlabench.reports.page.replays import Scenes, scenes
 from vlabench.reports.page.verdicts import standing
 from vlabench.types import Decision, EpisodeSpec, Image, Observation
@@ -113,6 +114,19 @@ def test_conditions_that_no_suite_has_any_more_are_named(toy_results: Path, tmp_
     found = scenes(data, standing(data, data.sides[0]), 1, True, lambda text: None)
     assert found.notes[0].endswith("no suite has them as they were played: gone.")
     assert found.looks == [] and found.films[0][1] and found.films[0][1].spec.condition == "jolt"
+
+
+def test_without_clean_episodes_there_are_first_looks_and_a_sentence(toy_results: Path, tmp_path: Path) -> None:
+    bare = change(toy_results, tmp_path / "bare")
+    for path in bare.rglob("clean.jsonl"):
+        path.unlink()
+    data = plots.load([bare])
+    found = scenes(data, standing(data, data.sides[0]), 2, True, lambda text: None)
+    assert [shot.spec.condition for shot in found.looks] == ["clean", "dark"] and found.films == []
+    assert found.notes == ["No episodes are shown side by side: none was played clean."]
+    size = write([bare], tmp_path / "r.html", Choice())
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert size and found.notes[0] in text and "toy-seeker has no clean episodes to compare with" in text
 
 
 @pytest.mark.parametrize(("mischief", "sentence"), [

@@ -74,6 +74,9 @@ def test_conditions_count_that_still_mean_what_they_meant() -> None:
     digests = {name: each.digest for name, each in suite.conditions.items()}
     found = conditions_of(Origin(Path(), "p", {**digests, "rotation": "0" * 64, "mine": "1"}, {}), "libero")
     assert sorted(found) == ["clean", "joint"]
+    old = {**digests, "clean": "0" * 64}
+    assert "clean" not in conditions_of(Origin(Path(), "p", old, {}), "libero")
+    assert list(conditions_of(Origin(Path(), "p", {"joint": digests["joint"]}, {}), "libero")) == ["clean", "joint"]
     assert conditions_of(Origin(Path(), "p", digests, {}), "other") == {}
     assert engine("libero_goal") == "libero" and engine("kitchen") is None
 
@@ -87,4 +90,7 @@ def test_first_looks_at_one_condition_of_each_kind_that_shows() -> None:
     found = looks([*made, "unknown"], made, Toy("primitive"), TASKS["kitchen/1"], 7, 2)
     assert [spec.condition for spec in found] == ["clean", "joint", "told", "shift-s3"]
     assert {(spec.task.key, spec.task.step_limit, spec.index, spec.seed) for spec in found} == {("kitchen/1", 1, 7, 2)}
+    without = {name: each for name, each in made.items() if name != "clean"}
+    found = looks([*made], without, Toy("primitive"), TASKS["kitchen/1"], 7, 2)
+    assert [spec.condition for spec in found] == ["joint", "told", "shift-s3"]
     assert looks(["clean", "noise"], made, Toy("primitive"), TASKS["kitchen/1"], 0, 0) == []

@@ -20,8 +20,14 @@ from vlabench.reports.page.verdicts import comparison, standing
     ({"near": "s" * 40, "far": "f" * 40, "odd": "s" * 38 + "ff"},
      "random loses more than 5 points of success, or 30 points in one task, under 1 of 3 perturbed conditions and "
      "withstands 1; on 1 the episodes do not decide."),
-    ({"clean": "f" * 39 + "s", "near": "f" * 40},
-     "random succeeds in 2.5 % [0.8, 6.5] of clean episodes: it has nothing to lose to perturbations."),
+    ({"clean": "f" * 99 + "s", "near": "f" * 100},
+     "random succeeds in 1.0 % [0.3, 2.6] of clean episodes: it has nothing to lose to perturbations."),
+    ({"clean": "f" * 39 + "s", "near": "f" * 40},  # it may lose 5.5 points
+     "Whether random withstands any of 1 perturbed condition, its episodes do not decide."),
+    ({"clean": "f", "near": "f"},
+     "Whether random withstands any of 1 perturbed condition, its episodes do not decide."),
+    ({"clean": "f" * 39 + "s", "near": "f" * 40, "easy": "s" * 40},
+     "random has nothing to lose under 1 of 2 perturbed conditions; on 1 the episodes do not decide."),
     ({"odd": "s" * 38 + "ff"}, "Whether random withstands any of 1 perturbed condition, its episodes do not decide."),
 ])  # fmt: skip
 def test_the_verdict(perturbed: dict[str, str], sentence: str, tmp_path: Path) -> None:

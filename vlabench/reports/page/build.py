@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from vlabench import cards
+from vlabench.cards.policy import PolicyCard
 from vlabench.errors import OptionError, StoreError, UnknownName
 from vlabench.records.read import owners
 from vlabench.reports import plots
@@ -18,6 +20,8 @@ from vlabench.reports.page.replays import scenes
 from vlabench.reports.page.text import episodes_of
 from vlabench.reports.page.verdicts import comparison, standing
 from vlabench.reports.plots import Data
+from vlabench.reports.tables.outcomes import Side
+from vlabench.reports.tables.paired import informed
 from vlabench.reports.tables.severity import severity_sheet
 from vlabench.reports.tables.sheet import Sheet
 from vlabench.reports.tables.suite import suite_sheet
@@ -38,7 +42,8 @@ class Choice:
     suite, conditions, policies, assets, at_end: which records, as for tables and plots. tasks_as: the question that
     figures answer (`stats.TasksAs`). versus: the policy that the
     others are compared with, and whose episodes are shown; by default the first by name. episodes: pairs to be shown.
-    preview: show what the policy sees under each kind of condition.
+    preview: show what the policy sees under each kind of condition. cards: paths of cards, for policies whose card has
+    no name here.
     """
 
     suite: str | None = None
@@ -50,6 +55,7 @@ class Choice:
     episodes: int = EPISODES
     preview: bool = True
     tasks_as: TasksAs = "fixed"
+    cards: Sequence[str] = ()
 
 
 def write(places: Sequence[Path], out: Path, choice: Choice, say: Callable[[str], None] = lambda text: None) -> int:
@@ -57,7 +63,7 @@ def write(places: Sequence[Path], out: Path, choice: Choice, say: Callable[[str]
 
     Raises OptionError for options that cannot be, records on several packs and records without an outcome, UnknownName
     for a policy, StoreError for folders without records or a page that cannot be written, all before anything is drawn
-    or played; and what `plots.load` raises.
+    or played; and what `plots.load` and `cards.load_policy` raise.
     """
     if not 0 <= choice.episodes <= MOST:
         raise OptionError(f"--episodes {choice.episodes}: must be in 0 … {MOST}")
@@ -67,6 +73,7 @@ def write(places: Sequence[Path], out: Path, choice: Choice, say: Callable[[str]
     data = _ordered(plots.load(places, choice.suite, choice.conditions, choice.policies, choice.assets, choice.at_end,
                                choice.tasks_as),
                     choice.versus)
+    data = _with_cards(data, choice.cards)
     whose = ", ".join(side.owner.policy for side in data.sides)
     say(f"{counted(sum(map(episodes_of, data.sides)), 'episode')} of {whose}: drawing")
     page = render(_content(data, choice, say)).encode(errors="replace")  # half characters of a file's name
@@ -113,6 +120,24 @@ def _ordered(data: Data, versus: str | None) -> Data:
     return replace(data, sides=sorted(data.sides, key=lambda side: side.owner.policy != versus))
 
 
+def _with_cards(data: Data, paths: Sequence[str]) -> Data:
+    """With the cards that were given by their paths. Raises CardError, and UnknownName for one without records."""
+    given: dict[str, PolicyCard] = {}
+    names = {side.owner.policy for side in data.sides}
+    for path in paths:
+        card = cards.load_policy(path)
+        if card.name not in names:
+            raise UnknownName("policy", card.name, names, where=f"--card {path}: no records are of it")
+        given[card.name] = card
+    return replace(data, sides=[_informed(side, data, given) for side in data.sides], cards=given)
+
+
+def _informed(side: Side, data: Data, given: Mapping[str, PolicyCard]) -> Side:
+    """With what the given card of its policy says, if that is of the version on record."""
+    card, origin = given.get(side.owner.policy), data.origins[side.owner]
+    return informed(side, origin, card) if card and card.digest == origin.policy else side
+
+
 def _content(data: Data, choice: Choice, say: Callable[[str], None]) -> Content:
     """Figures are drawn while workers play."""
     standings = [standing(data, side) for side in data.sides]
@@ -123,6 +148,8 @@ def _content(data: Data, choice: Choice, say: Callable[[str], None]) -> Content:
         compared = [comparison(data, data.sides[0], side) for side in data.sides[1:]]
         severity, by_task_set = _severity(data), _by_task_set(data, choice)
         figures = {kind: image for kind, each in drawn.items() if (image := each.result())}
+        for note in shown.notes:
+            say(f"note: {note}")
     finally:
         drawing.shutdown(cancel_futures=True)
     return Content(data, standings, compared, figures, shown, severity, by_task_set)

@@ -79,7 +79,8 @@ def _headline(content: Content) -> list[Html]:
         parts += [tag("p", verdict(found), class_="verdict"), tag("p", figures(found))]
     parts += [tag("p", against(each)) for each in content.comparisons]
     data = content.data
-    words = {side.owner.policy: provenance.about(side.owner, data.origins[side.owner]) for side in data.sides}
+    words = {side.owner.policy: provenance.about(side.owner, data.origins[side.owner], data.cards)
+             for side in data.sides}
     notes = list(dict.fromkeys(data.notes))
     return [*parts, policies_table(content.standings, content.comparisons, words),
             *([tag("ul", *(tag("li", note) for note in notes), class_="soft")] if notes else [])]

@@ -8,7 +8,8 @@ from typing import Any
 from vlabench import __version__, cards
 from vlabench.cards import lineage
 from vlabench.cards.conditions import CLEAN, Condition
-from vlabench.errors import VlabenchError
+from vlabench.cards.policy import PolicyCard
+from vlabench.errors import UnknownName, VlabenchError
 from vlabench.evaluation.preview import described
 from vlabench.records import provenance
 from vlabench.records.read import Origin, PolicyOnAssets
@@ -41,11 +42,25 @@ def reproduce(data: Data, conditions: Mapping[str, Condition]) -> list[Html]:
     return [*parts, tag("details", tag("summary", "What the conditions are, and their digests"), table)]
 
 
-def about(owner: PolicyOnAssets, origin: Origin) -> Html:
-    """What the policy's card says, if it is the one that the records were played with."""
+def card_of(policy: str, given: Mapping[str, PolicyCard]) -> PolicyCard:
+    """The card of a policy of some records: the one that was given by its path, else the one of that name. Where a run
+    found it is not asked: results may be a stranger's, and a card may name a class.
+
+    Raises UnknownName, CardError.
+    """
+    if policy in given:
+        return given[policy]
+    if policy not in cards.policy_names():
+        raise UnknownName("policy", policy, cards.policy_names(),
+                          fix=f"fix: vlabench report … --card {policy}.toml, with the path of its card")
+    return cards.load_policy(policy, foreign=True)
+
+
+def about(owner: PolicyOnAssets, origin: Origin, given: Mapping[str, PolicyCard]) -> Html:
+    """What the policy's card says, if it is the one that the records were played with. given: see `card_of`."""
     version = tag("code", origin.policy[:8])
     try:
-        card = cards.load_policy(owner.policy, foreign=True)
+        card = card_of(owner.policy, given)
         if card.digest != origin.policy:
             return together("version ", version, ", whose card is not here")
         seen = lineage.seen(card)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from vlabench import cards, registry
+from vlabench import registry
 from vlabench.adapters.base import Actor, find_adapter
-from vlabench.cards.conditions import Condition, named
+from vlabench.cards.conditions import CLEAN, Condition, named
 from vlabench.cards.policy import PolicyCard
 from vlabench.episode.player import Failed, Finished, Job
 from vlabench.episode.pool import WorkerPool
@@ -25,6 +25,7 @@ from vlabench.evaluation.preview import described
 from vlabench.records.read import Origin, PolicyOnAssets
 from vlabench.records.store import Store
 from vlabench.reports.page.frames import Frames, again_from
+from vlabench.reports.page.provenance import card_of
 from vlabench.reports.page.selection import Pair, conditions_of, engine, looks, pairs, recordings
 from vlabench.reports.page.text import listed
 from vlabench.reports.page.verdicts import Standing
@@ -94,13 +95,15 @@ def scenes(data: Data, found: Standing, episodes: int, preview: bool, say: Say) 
     owner, notes = found.side.owner, list[str]()
     origin = data.origins[owner]
     try:
-        where = _set(found, origin, owner, notes)
+        where = _set(found, data, origin, notes)
     except VlabenchError as error:
         return Scenes(owner.policy, notes=[f"No pictures: {_told(error)}"])
     told = Scenes(owner.policy, instructions={key: task.instruction for key, task in where.tasks.items()},
                   conditions=where.conditions)
     if not (episodes or preview):
         return told
+    if episodes and CLEAN not in found.side.conditions:
+        notes.append("No episodes are shown side by side: none was played clean.")
     chosen = pairs(found, data.records[owner], where.conditions, where.tasks, origin.folder,
                    episodes) if where.card else []
     try:
@@ -118,8 +121,9 @@ def scenes(data: Data, found: Standing, episodes: int, preview: bool, say: Say) 
                  notes=notes)
 
 
-def _set(found: Standing, origin: Origin, owner: PolicyOnAssets, notes: list[str]) -> _Set:
+def _set(found: Standing, data: Data, origin: Origin, notes: list[str]) -> _Set:
     """Raises UnknownName, MissingExtra."""
+    owner = found.side.owner
     name = engine(found.side.task_sets[0])
     if name is None:
         known = [each for kind in registry.names("simulator") for each in find_simulator(kind).task_sets]
@@ -133,7 +137,7 @@ def _set(found: Standing, origin: Origin, owner: PolicyOnAssets, notes: list[str
         notes.append(f"Not shown in pictures, because no suite has them as they were played: {', '.join(lost)}.")
     card = None
     try:
-        card = cards.load_policy(owner.policy, foreign=True)
+        card = card_of(owner.policy, data.cards)
         if card.digest != origin.policy:
             notes.append(f"No episodes are shown: the records are of {owner.policy} {origin.policy[:8]}, and its card "
                          f"is that of {card.digest[:8]} now.")

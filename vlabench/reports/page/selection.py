@@ -42,8 +42,10 @@ def engine(task_set: str) -> str | None:
 
 
 def conditions_of(origin: Origin, simulator: str) -> dict[str, Condition]:
-    """The conditions on record that some suite still defines as they were played, by name."""
-    found: dict[str, Condition] = {}
+    """The conditions on record that some suite still defines as they were played, by name; clean in any case, unless it
+    was another then.
+    """
+    found = {} if CLEAN in origin.conditions else {CLEAN: Condition(CLEAN, simulator)}
     for card in map(cards.load_suite, cards.suite_names()):
         if card.simulator == simulator:
             found |= {name: each for name, each in card.conditions.items()
@@ -54,13 +56,13 @@ def conditions_of(origin: Origin, simulator: str) -> dict[str, Condition]:
 def pairs(found: Standing, records: Iterable[EpisodeRow], conditions: Mapping[str, Condition],
           tasks: Mapping[str, Task], folder: Path, number: int) -> list[Pair]:
     """Up to `number` pairs, in turn under the costliest condition of each group: an episode that is won clean and lost
-    there, recorded rather than not, on a task not shown yet, and a short one.
+    there, recorded rather than not, on a task not shown yet, and a short one. None without clean episodes.
     """
     played: dict[str, dict[Episode, EpisodeRow]] = {}
     for each in records:
         if each.task in tasks:
             played.setdefault(each.condition, {})[each.task, each.index, each.seed] = each
-    control = played.get(CLEAN, {})
+    control = played.get(CLEAN, {}) if CLEAN in conditions else {}
     groups: dict[str, str] = {}
     for name in found.hardest:
         if name in conditions:
@@ -82,8 +84,8 @@ def pairs(found: Standing, records: Iterable[EpisodeRow], conditions: Mapping[st
 
 def looks(played: Sequence[str], conditions: Mapping[str, Condition], simulator: Simulator, task: Task, index: int,
           seed: int) -> list[EpisodeSpec]:
-    """A first look, an episode of one step, under clean and a condition of each group that changes what is seen or said
-    from the start: the one without a strength in its name, else the middle one.
+    """A first look, an episode of one step, under clean, if that is known, and a condition of each group that changes
+    what is seen or said from the start: the one without a strength in its name, else the middle one.
     """
     short = dataclasses.replace(task, step_limit=1)
     groups: dict[str, list[str]] = {}
@@ -91,7 +93,8 @@ def looks(played: Sequence[str], conditions: Mapping[str, Condition], simulator:
         if name in conditions and name != CLEAN and _shows(conditions[name], simulator.cameras):
             groups.setdefault(group_of(name), []).append(name)
     chosen = [group if group in names else names[len(names) // 2] for group, names in groups.items()][:LOOKS]
-    return [EpisodeSpec(short, name, index, seed) for name in [CLEAN, *chosen]] if chosen else []
+    control = [CLEAN] if CLEAN in conditions else []
+    return [EpisodeSpec(short, name, index, seed) for name in [*control, *chosen]] if chosen else []
 
 
 def _shows(condition: Condition, cameras: Sequence[str]) -> bool:

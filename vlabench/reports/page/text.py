@@ -20,7 +20,7 @@ WITHSTOOD: Mapping[stats.Verdict, str] = {
     "regression": "loses", "no regression": "withstands", "undecided": "undecided"}
 """The gate's verdict → what a page says of a policy under a condition, against itself without."""
 HOPELESS: Mapping[stats.Verdict, str] = {**WITHSTOOD, "no regression": "nothing to lose"}
-"""The same of a policy that hardly ever succeeds."""
+"""The same of a policy that hardly ever succeeds; too few episodes leave that undecided, too."""
 COMPARED: Mapping[stats.Verdict, str] = {"regression": "worse", "no regression": "no worse", "undecided": "undecided"}
 """The gate's verdict on a policy against another."""
 LOSS, TASK_LOSS = (f"{100 * margin:g} points" for margin in (TERMS.margin, TERMS.task_margin))
@@ -50,15 +50,16 @@ def verdict(found: Standing) -> str:
         return f"{name} was played without perturbations: how robust it is, these episodes do not say."
     if not found.findings:
         return f"{name} has no clean episodes to compare with: what the perturbations cost it, nobody can say."
-    if found.hopeless and found.clean:
-        return f"{name} succeeds in {percent(found.clean)} of clean episodes: it has nothing to lose to perturbations."
     number = Counter(finding.verdict for finding in found.findings.values())
     lost, held, open_ = (number[kind] for kind in WITHSTOOD)
     total = f" of {counted(len(found.findings), 'perturbed condition')}"
     if not lost and not held:
         return f"Whether {name} withstands any{total}, its episodes do not decide."
+    if found.hopeless and found.clean and held == len(found.findings):
+        return f"{name} succeeds in {percent(found.clean)} of clean episodes: it has nothing to lose to perturbations."
     said = [f"loses more than {LOSS} of success, or {TASK_LOSS} in one task, under {lost}{total}"] if lost else []
-    said += [f"withstands {held}{'' if lost else total}"] if held else []
+    holds = "has nothing to lose under" if found.hopeless else "withstands"
+    said += [f"{holds} {held}{'' if lost else total}"] if held else []
     return f"{name} {' and '.join(said)}{f'; on {open_} the episodes do not decide' if open_ else ''}."
 
 

@@ -41,7 +41,9 @@ class Standing:
 
     @property
     def hopeless(self) -> bool:
-        """Whether it cannot lose more than the margin, because it hardly ever succeeds."""
+        """Whether it succeeded in so few clean episodes that what it withstands is no merit; that it does not lose more
+        than the margin is for `findings` to say.
+        """
         return self.clean is not None and self.clean.value <= TERMS.margin
 
     @property

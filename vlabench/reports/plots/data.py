@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vlabench import cards
 from vlabench.cards.conditions import CLEAN
+from vlabench.cards.policy import PolicyCard
 from vlabench.errors import OptionError
 from vlabench.records.read import EpisodeRow, Origin, PolicyOnAssets, asked, load_records
 from vlabench.reports.tables.outcomes import Side
@@ -28,7 +29,7 @@ class Data:
     """sides: one per policy and pack, in a fixed order. records: those of the sides' episodes. notes: what was left
     out, for the terminal; a figure says only on which packs it was measured. origins: where the records lie.
     errors: (owner, condition) → share of its episodes that ended in errors, where any did. counts: the success that
-    counts (`types.won`).
+    counts (`types.won`). cards: policy → its card, of those that were given by their paths.
     """
 
     sides: Sequence[Side]
@@ -37,6 +38,7 @@ class Data:
     origins: Mapping[PolicyOnAssets, Origin] = field(default_factory=dict)
     errors: Mapping[tuple[PolicyOnAssets, str], float] = field(default_factory=dict)
     counts: Success | None = None
+    cards: Mapping[str, PolicyCard] = field(default_factory=dict)
 
     @property
     def caption(self) -> str:

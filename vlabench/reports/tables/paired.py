@@ -12,8 +12,9 @@ import numpy.typing as npt
 from vlabench import stats
 from vlabench.cards.conditions import CLEAN
 from vlabench.cards.lineage import familiar, recipe, recorded, seen
+from vlabench.cards.policy import PolicyCard
 from vlabench.errors import VlabenchError
-from vlabench.records.read import Loaded, PolicyOnAssets
+from vlabench.records.read import Loaded, Origin, PolicyOnAssets
 from vlabench.reports.tables.cutting import against, cut, remarked
 from vlabench.reports.tables.outcomes import Episode, Leaf, Outcomes, Side
 from vlabench.stats import TasksAs
@@ -210,8 +211,11 @@ def _side(owner: PolicyOnAssets, loaded: Loaded, counts: Success | None) -> Side
     side = Side(owner, outcomes, errors, idle, played=played, failed={leaf: {*keys} for leaf, keys in failed.items()})
     origin = loaded.origins.get(owner)
     card = recorded(owner.policy, origin.policy, origin.folder.parent.parent) if origin else None
-    if origin is None or card is None:
-        return side
+    return informed(side, origin, card) if origin and card else side
+
+
+def informed(side: Side, origin: Origin, card: PolicyCard) -> Side:
+    """The same with what the policy's card says of its training."""
     try:
         known = seen(card)
     except VlabenchError:
