@@ -20,9 +20,9 @@ import traceback
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeGuard, TypeVar
 
-from vlabench.errors import PluginError, UnknownName, words_of
+from vlabench.errors import PluginError, UnknownName, near, words_of
 from vlabench.util import modules
 
 Kind = Literal["perturbation", "adapter", "simulator", "method", "objective"]
@@ -61,7 +61,8 @@ def class_at(where: str, who: str, contract: type[_Contract], beside: Path | Non
     try:
         if beside is not None:
             modules.prefer(module_name, beside)
-        found = getattr(importlib.import_module(module_name), attribute, None)
+        module = importlib.import_module(module_name)
+        found = getattr(module, attribute, None)
     except PluginError as error:
         raise PluginError(f"{who} ({where}): {error}") from None
     except ModuleNotFoundError as error:
@@ -71,10 +72,16 @@ def class_at(where: str, who: str, contract: type[_Contract], beside: Path | Non
     except (Exception, SystemExit) as error:  # whatever the module does while it is imported
         raise PluginError(f"{who} ({where}) cannot be imported: {_mistake(error)}") from error
     if found is None:
-        raise PluginError(f"{who} ({where}): the module {module_name!r} has no class {attribute!r}")
-    if not (isinstance(found, type) and issubclass(found, contract)):
+        classes = [name for name, each in vars(module).items() if _is_one(each, contract) and each is not contract]
+        raise PluginError(f"{who} ({where}): the module {module_name!r} has no class {attribute!r}"
+                          + (f": {near(attribute, classes)}" if classes else ""))
+    if not _is_one(found, contract):
         raise PluginError(f"{who}: {where} is not a subclass of {contract.__module__}:{contract.__name__}")
     return found
+
+
+def _is_one(found: Any, contract: type[_Contract]) -> TypeGuard[type[_Contract]]:
+    return isinstance(found, type) and issubclass(found, contract)
 
 
 def _mistake(error: BaseException) -> str:
