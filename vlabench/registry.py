@@ -16,7 +16,6 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.metadata
-import traceback
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -24,6 +23,7 @@ from typing import Any, Literal, TypeGuard, TypeVar
 
 from vlabench.errors import PluginError, UnknownName, near, words_of
 from vlabench.util import modules
+from vlabench.util.frames import last_own
 
 Kind = Literal["perturbation", "adapter", "simulator", "method", "objective"]
 
@@ -88,10 +88,10 @@ def _mistake(error: BaseException) -> str:
     """What is wrong with a module, with the file and line unless it is that something is not installed."""
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg} [{error.filename}:{error.lineno}]"
-    frames = traceback.extract_tb(error.__traceback__)
-    if isinstance(error, ImportError) or not frames:
+    frame = last_own(error)
+    if isinstance(error, ImportError) or frame is None:
         return words_of(error)
-    return f"{type(error).__name__}: {words_of(error)} [{frames[-1].filename}:{frames[-1].lineno}]"
+    return f"{type(error).__name__}: {words_of(error)} [{frame.filename}:{frame.lineno}]"
 
 
 def refresh() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 from tests.toy.toy import Dark, Points, Seeker, Toy
 from vlabench.adapters.base import Actor
 from vlabench.episode.listening import EpisodeCollector
-from vlabench.episode.player import Ended, EpisodePlayer, Failed, Finished, Job, print_traceback
+from vlabench.episode.player import Ended, EpisodePlayer, Failed, Finished, Job
 from vlabench.simulators.base import Variant
 from vlabench.types import EpisodeSpec, Task
 
@@ -106,15 +105,3 @@ def test_an_error_of_one_ends_its_batch_and_who_handed_it_out_decides(monkeypatc
     assert placed == [3] and len(beats) == 2  # reset, and one look
     assert ended.results == (ended.error,) * 3 and ended.error is not None
     assert (ended.error.phase, ended.error.message.partition(" [")[0]) == ("step", "mischief at step")
-
-
-def test_of_a_long_trace_its_beginning_and_its_end_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    def down(level: int) -> None:
-        json.loads("{") if not level else (down if level % 2 else lambda n: down(n))(level - 1)
-
-    with pytest.raises(ValueError, match="Expecting") as caught:
-        down(30)
-    print_traceback(caught.value)
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 21 and lines[10] == "  ..." and lines[-1].startswith("json.decoder.JSONDecodeError: ")
-    assert lines[1].startswith(f'  File "{__file__}"')

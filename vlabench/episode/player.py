@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-import sysconfig
-import traceback
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +18,7 @@ from vlabench.perturbations.base import Perturbation
 from vlabench.simulators.base import Scene, Simulator, Variant, find_simulator
 from vlabench.types import EpisodeSpec, Phase
 from vlabench.util import weights
-from vlabench.util.files import PACKAGE
+from vlabench.util.frames import last_own
 
 LONGEST = 2000
 """Characters of an error's message that are kept: some libraries put whole arrays into theirs."""
@@ -194,27 +191,7 @@ def told(error: BaseException) -> str:
     text = words_of(error)
     if len(text) > LONGEST:
         text = f"{text[:LONGEST]} … ({len(text)} characters)"
-    frames = traceback.extract_tb(error.__traceback__)
-    if isinstance(error, VlabenchError) or not frames:
+    frame = last_own(error)
+    if isinstance(error, VlabenchError) or frame is None:
         return text
-    frame = next(filter(_own, reversed(frames)), frames[-1])
     return f"{text} [{Path(frame.filename).name}:{frame.lineno}]".lstrip()
-
-
-def print_traceback(error: BaseException, most: int = 20) -> None:
-    """To stderr, from the first frame of a user's own on; a long one without its middle."""
-    trace = error.__traceback__
-    frames = traceback.extract_tb(trace)
-    for _ in range(next((number for number, frame in enumerate(frames) if _own(frame)), 0)):
-        trace = trace.tb_next if trace else None
-    lines = "".join(traceback.format_exception(type(error), error, trace)).splitlines()
-    if len(lines) > most:
-        lines[most // 2 : len(lines) - most // 2] = ["  ..."]
-    print("\n".join(line[:LONGEST] for line in lines), file=sys.stderr)
-
-
-def _own(frame: traceback.FrameSummary) -> bool:
-    """Whether a frame is of a user's file: no library's, Python's or this package's."""
-    path = Path(frame.filename)
-    return path.is_absolute() and not {"site-packages", "dist-packages"} & set(path.parts) and not any(
-        home in path.parents for home in (PACKAGE, Path(sysconfig.get_path("stdlib"))))

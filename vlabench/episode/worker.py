@@ -33,11 +33,11 @@ from vlabench.episode.player import (
     Ready,
     Renewal,
     StartFailed,
-    print_traceback,
     told,
 )
 from vlabench.util import kernels, weights
 from vlabench.util.files import Scratch
+from vlabench.util.frames import print_traceback
 from vlabench.util.processes import die_with
 
 ENVIRONMENT = {

@@ -22,13 +22,14 @@ from vlabench.adapters.base import Policy
 from vlabench.cards.conditions import CLEAN
 from vlabench.cards.policy import PolicyCard
 from vlabench.episode.listening import Bools, EpisodeCollector
-from vlabench.episode.player import Failed, Job, print_traceback
+from vlabench.episode.player import Failed, Job
 from vlabench.episode.pool import WorkerPool
 from vlabench.episode.resources import default_time_limit
 from vlabench.errors import VlabenchError, WorkerError
 from vlabench.seeding import Draws
 from vlabench.simulators.base import Simulator
 from vlabench.types import ActionSpace, Decision, EpisodeSpec, Floats, Observation, Outcome, Task
+from vlabench.util.frames import print_traceback
 
 STEPS = 60
 """Of each episode: enough for several looks of any policy, and for a simulator that takes 25 ms a step two seconds."""
