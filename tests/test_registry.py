@@ -101,6 +101,8 @@ def test_the_same_entry_point_seen_twice_is_one(site: Path) -> None:
     [
         ("absent_one:Rust", "adapter 'odd' (absent_one:Rust) cannot be imported: No module named 'absent_one'"),
         ("json:JSONDecoder", "adapter 'odd': json:JSONDecoder is not a subclass of vlabench.adapters.base:Policy"),
+        ("vlabench.adapters.random:Rondom", "adapter 'odd' (vlabench.adapters.random:Rondom): the module "
+         "'vlabench.adapters.random' has no class 'Rondom': did you mean 'Random'?"),
         ("json:Absent", "adapter 'odd' (json:Absent): the module 'json' has no class 'Absent'"),
     ],
 )

@@ -62,10 +62,15 @@ def near(name: str, valid: Iterable[str], limit: int = 12) -> str:
 class UnknownName(VlabenchError):
     """A name (suite, policy, condition, task, …) that does not exist."""
 
-    def __init__(self, kind: str, name: str, valid: Iterable[str], *, fix: str = "", where: str = "") -> None:
-        place = f" in {where}" if where else ""
-        tail = f"\n  {fix}" if fix else ""
-        super().__init__(f"unknown {kind} {short(name)!r}{place}: {near(name, valid)}{tail}")
+    def __init__(self, kind: str, name: str, valid: Iterable[str], *, fix: str = "", where: str = "",
+                 meant: str = "", file: str = "") -> None:
+        """meant: what is meant, if not a valid name. file: the path that the name is, where no file lies."""
+        hint = f"did you mean {meant}?" if meant else near(name, valid)
+        told = f"unknown {kind} {short(name)!r}" + (f" in {where}" if where else "")
+        if file:
+            told = f"there is no file {file}"
+            hint = hint if hint.startswith("did") else ""
+        super().__init__(": ".join(filter(None, (told, hint))) + (f"\n  {fix}" if fix else ""))
         self.kind, self.name = kind, name
 
 

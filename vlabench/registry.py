@@ -16,14 +16,14 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.metadata
-import traceback
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeGuard, TypeVar
 
-from vlabench.errors import PluginError, UnknownName, words_of
+from vlabench.errors import PluginError, UnknownName, near, words_of
 from vlabench.util import modules
+from vlabench.util.frames import last_own
 
 Kind = Literal["perturbation", "adapter", "simulator", "method", "objective"]
 
@@ -61,7 +61,8 @@ def class_at(where: str, who: str, contract: type[_Contract], beside: Path | Non
     try:
         if beside is not None:
             modules.prefer(module_name, beside)
-        found = getattr(importlib.import_module(module_name), attribute, None)
+        module = importlib.import_module(module_name)
+        found = getattr(module, attribute, None)
     except PluginError as error:
         raise PluginError(f"{who} ({where}): {error}") from None
     except ModuleNotFoundError as error:
@@ -71,20 +72,26 @@ def class_at(where: str, who: str, contract: type[_Contract], beside: Path | Non
     except (Exception, SystemExit) as error:  # whatever the module does while it is imported
         raise PluginError(f"{who} ({where}) cannot be imported: {_mistake(error)}") from error
     if found is None:
-        raise PluginError(f"{who} ({where}): the module {module_name!r} has no class {attribute!r}")
-    if not (isinstance(found, type) and issubclass(found, contract)):
+        classes = [name for name, each in vars(module).items() if _is_one(each, contract) and each is not contract]
+        raise PluginError(f"{who} ({where}): the module {module_name!r} has no class {attribute!r}"
+                          + (f": {near(attribute, classes)}" if classes else ""))
+    if not _is_one(found, contract):
         raise PluginError(f"{who}: {where} is not a subclass of {contract.__module__}:{contract.__name__}")
     return found
+
+
+def _is_one(found: Any, contract: type[_Contract]) -> TypeGuard[type[_Contract]]:
+    return isinstance(found, type) and issubclass(found, contract)
 
 
 def _mistake(error: BaseException) -> str:
     """What is wrong with a module, with the file and line unless it is that something is not installed."""
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg} [{error.filename}:{error.lineno}]"
-    frames = traceback.extract_tb(error.__traceback__)
-    if isinstance(error, ImportError) or not frames:
+    frame = last_own(error)
+    if isinstance(error, ImportError) or frame is None:
         return words_of(error)
-    return f"{type(error).__name__}: {words_of(error)} [{frames[-1].filename}:{frames[-1].lineno}]"
+    return f"{type(error).__name__}: {words_of(error)} [{frame.filename}:{frame.lineno}]"
 
 
 def refresh() -> None:

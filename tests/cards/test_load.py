@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from tests.places import ROOT
 from vlabench import cards, registry
 from vlabench.cards import load_policy, load_suite, write_policy
 from vlabench.cards.conditions import Condition, Part
+from vlabench.cli.checks import check
+from vlabench.cli.explain import explain
 from vlabench.errors import CardError, PluginError, UnknownName
 from vlabench.perturbations.base import find_perturbation
 
@@ -168,12 +171,33 @@ def test_a_plug_in_without_its_package_is_named(home: Path, monkeypatch: pytest.
     [
         (load_suite, "libero-servity", ["unknown suite 'libero-servity': did you mean 'libero-sev", "in .toml"]),
         (load_policy, "expret", ["unknown policy 'expret': did you mean 'expert'?", "in .toml"]),
-        (load_suite, "no/such.toml", ["unknown suite 'no/such.toml': valid: ", "there is no file no/such.toml"]),
+        (load_suite, "no/such.toml", ["there is no file no/such.toml", "or the path of a card"]),
+        (load_suite, "libero-joint.toml",
+         ["there is no file libero-joint.toml: did you mean 'libero-joint'", "a card"]),
     ],
 )
 def test_an_unknown_card_says_what_was_meant(load: object, name: str, lines: list[str]) -> None:
     first, second = refused(UnknownName, load, name)
     assert first.startswith(lines[0]) and second.startswith("  fix: ") and second.endswith(lines[1])
+
+
+@pytest.mark.parametrize("load", [load_suite, load_policy, check, explain])
+def test_a_folder_or_a_module_is_not_the_card_in_it(load: Callable[[str], object], home: Path) -> None:
+    (home / "mine").mkdir()
+    (home / "mine" / "mine.toml").write_text(POLICY)
+    (home / "other.toml").write_text(SUITE)
+    for name, card in (("mine", "mine/mine.toml"), ("mine/", "mine/mine.toml"), ("mine/mine.py", "mine/mine.toml"),
+                       ("other", "other.toml"), ("./other", "other.toml")):
+        try:
+            said = str(load(name))
+        except UnknownName as error:
+            said = str(error)
+        assert f"{name!r}: did you mean {card}?\n" in said.replace("\\n", "\n")
+
+
+def test_a_card_of_either_kind_that_is_not_there_is_a_file_that_is_not_there(home: Path) -> None:
+    (finding,) = check("nope.toml")
+    assert finding.text == "there is no file nope.toml\n  fix: vlabench list suites|policies, or the path of a card"
 
 
 BAD_SUITES = {
@@ -323,7 +347,7 @@ BAD_POLICIES = {
     ),
     "checksum too short": (
         POLICY + 'weights = {path = "w", sha256 = "0"}',
-        "policies/bad.toml: weights.sha256: must match pattern",
+        "policies/bad.toml: weights.sha256: must be 64 hexadecimal digits, as `sha256sum FILE` gives them, not \"0\"",
     ),
 }
 
@@ -464,3 +488,11 @@ def test_the_simulator_is_no_part_of_what_a_policy_is(home: Path) -> None:
 
 def test_every_shipped_policy_says_its_simulator() -> None:
     assert {load_policy(name).simulator for name in cards.policy_names()} == {"libero"}
+
+
+def test_weights_that_the_constructor_does_not_take_are_told_with_the_parameter_to_add(home: Path) -> None:
+    (home / "policies" / "w.bin").write_bytes(b"w")
+    checksum = hashlib.sha256(b"w").hexdigest()
+    (home / "policies" / "mine.toml").write_text(POLICY + f'weights = {{path = "w.bin", sha256 = "{checksum}"}}')
+    assert refused(CardError, lambda name: load_policy(name).make(), "mine") == [
+        "policies/mine.toml: weights: random takes none", "  fix: add a parameter `weights: Path` to Random.__init__"]

@@ -148,7 +148,7 @@ BAD: dict[str, tuple[list[str], list[str]]] = {
     "no episode": ([*TOY, "--episodes", "0"], ["--episodes: 0 episodes: at least 1 is needed"]),
     "table": ([*TOY, "--table", "t.xlsx"],
               ["--table t.xlsx: a table is written as .md, .tex, .csv", "fix: --table table.md"]),
-    "card": (["--policy", "no.toml", "--suite", "toy"], ["unknown policy 'no.toml'", "there is no file no.toml"]),
+    "card": (["--policy", "no.toml", "--suite", "toy"], ["there is no file no.toml", "fix: vlabench list policies"]),
     "time": ([*TOY, "--time-limit", "0"], ["--time-limit 0: must be above 0 seconds"]),
 }
 

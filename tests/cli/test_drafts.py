@@ -74,6 +74,7 @@ def test_a_policy_works_as_it_is_written_and_its_class_has_a_name_once_installed
         here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     in_this_process(monkeypatch)
     said = worked("new", "policy", "lamp_seeker")
+    assert shlex.split(said.splitlines()[-1], comments=True) == ["pip", "install", "-e", "lamp_seeker"]
     card = Path("lamp_seeker/lamp_seeker.toml")
     assert said.splitlines()[:4] == ["written:", *(f"  lamp_seeker/{name}" for name in (
         "lamp_seeker.py", "lamp_seeker.toml", "pyproject.toml"))]
@@ -164,13 +165,13 @@ def test_only_its_own_name_is_in_what_is_written(kind: Kind) -> None:
     ("policy", "!", "cannot be a policy's", "my_policy"),
     ("policy", "x" * 61, "60 characters at most", "x" * 55),
     ("policy", "Random", "taken: a policy is called 'random'", "my_Random"),
-    ("policy", "toy_seeker", "taken: an adapter is called 'toy_seeker'", "my_toy_seeker"),
+    ("policy", "toy_seeker", "taken: a policy is called 'toy-seeker'", "my_toy_seeker"),
     ("policy", "numpy", "taken by a Python module (", "my_numpy"),
     ("policy", "decision", "the class would be called Decision, as another in its module", "my_decision"),
     ("policy", "policy", "the class would be called Policy", "my_policy"),
     ("perturbation", "rotation", "taken: a perturbation is called 'rotation'", "my_rotation"),
     ("perturbation", "perturbation", "the class would be called Perturbation", "my_perturbation"),
-    ("suite", "libero-joint", "taken: a suite is called 'libero-joint'", "libero_joint"),
+    ("suite", "libero-joint", "taken: a suite is called 'libero-joint'", "my_libero_joint"),
     ("suite", "con", "a device on Windows has this name", "my_con"),
 ])
 def test_a_name_that_cannot_be_is_refused_with_one_that_can(kind: Kind, name: str, said: str, other: str,

@@ -230,3 +230,10 @@ def test_a_condition_on_a_camera_that_the_policy_does_not_look_at_is_refused() -
     assert "unknown camera 'agentview'" in refused(
         UnknownName, lambda: plan.make(lost, policy(cameras=("wrist",)), toy)
     )
+
+
+@pytest.mark.parametrize("key", ["tasks", "conditions"])
+def test_a_text_in_place_of_several_is_refused_with_what_to_write(key: str) -> None:
+    wrong: Any = {key: "kitchen/0"}
+    said = refused(OptionError, lambda: RunOptions(**wrong))
+    assert said == f"RunOptions: {key} = 'kitchen/0' is a text, not a tuple of texts\n  fix: {key}=('kitchen/0',)"

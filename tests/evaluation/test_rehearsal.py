@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from vlabench.cli.checks import check
 from vlabench.episode.player import Job
 from vlabench.evaluation.rehearsal import Finding, Notes, _parted, generators
 from vlabench.types import EpisodeSpec
+from vlabench.util import modules
 
 pytestmark = pytest.mark.usefixtures("toy_plugin")
 
@@ -98,3 +100,45 @@ def test_generators_move_only_when_drawn_from() -> None:
     assert generators() == before
     random.random()
     assert generators()["random"] != before["random"] and generators()["numpy.random"] == before["numpy.random"]
+
+
+OWN = """
+import numpy as np
+from vlabench import Decision, Policy
+
+
+class Own(Policy):
+    def __init__(self, early=False):
+        if early:
+            print("loading")
+            np.linalg.inv(np.zeros((2, 2)))
+
+    def act(self, obs):
+        print("solving", obs.steps.tolist())
+        return self.solved(np.zeros((2, 2)))
+
+    def solved(self, matrix):
+        return Decision(np.linalg.inv(matrix))
+"""
+
+
+@pytest.mark.parametrize(("early", "begins", "printed"), [
+    ("false", "an error in the phase `act`: LinAlgError: Singular matrix [own_false.py:17]", "solving [0]"),
+    ("true", "a worker could not start: LinAlgError: Singular matrix [own_true.py:10]", "loading"),
+])
+def test_the_first_error_of_ones_own_policy_ends_it_with_its_trace_and_what_it_printed(
+        early: str, begins: str, printed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(modules, "_homes", [])
+    name = f"own_{early}"  # a module of its own: both are imported here, too
+    (tmp_path / f"{name}.py").write_text(OWN)
+    card = write(tmp_path, "")
+    text = card.read_text().replace('"toy_faulty"', f'"{name}:Own"').replace('fault = ""', f"early = {early}")
+    card.write_text(text)
+    said: list[str] = []
+    (finding,) = check(str(card), say=said.append)
+    lines = finding.text.splitlines()
+    assert finding.wrong and said == [] and lines[:4] == [
+        begins, "  printed last:", f"    {printed}", "    Traceback (most recent call last):"]
+    assert lines[4].startswith(f'      File "{tmp_path}/{name}.py", line ')
+    assert lines[-1] == "    numpy.linalg.LinAlgError: Singular matrix" and finding.text.count("Traceback") == 1

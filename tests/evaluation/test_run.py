@@ -249,7 +249,7 @@ def test_an_old_folder_is_played_anew_after_a_revision_of_the_simulator(
     assert not {r.condition_digest for r in after.records} & {r.condition_digest for r in before}
     assert sum(path.read_bytes().count(b"\n") for path in (store(tmp_path).folder / "toy_points").iterdir()) == 18
     monkeypatch.setattr(find_simulator("toy"), "revision", 1)
-    assert evaluate("toy-seeker", "toy", tmp_path, **few).summary.held == 9
+    assert evaluate("toy-seeker", "toy", str(tmp_path), **few).summary.held == 9
 
 
 MINE = """

@@ -14,6 +14,8 @@ from vlabench.types import EpisodeSpec
 class Alone:
     """Stands in for a WorkerPool; plays the last episode first, so that nothing can rely on the order."""
 
+    last_words = ""
+
     def __init__(self, job: Job, specs: Sequence[EpisodeSpec], size: int, time_limit: object, note: object,
                  option: str = "") -> None:
         self.stage, self.specs = EpisodePlayer(job), list(specs)

@@ -109,6 +109,7 @@ def test_a_card_goes_to_workers_without_its_class(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("text", "adapter", "message"), [
     ("x = 1\ndef f(:\n", "broken:Mine", "adapter (broken:Mine) cannot be imported: SyntaxError: "),
     ("x = 1\ny = undefined\n", "broken:Mine", "NameError: name 'undefined' is not defined ["),
+    ("import json\njson.loads('{')\n", "broken:Mine", "JSONDecodeError: Expecting"),
     ("x = 1\n", "broken:Mine", "adapter (broken:Mine): the module 'broken' has no class 'Mine'"),
     ("x = 1\n", "absent_one:Mine", "No module named 'absent_one', neither in "),
     ("x = 1\n", "json:JSONDecoder", "json:JSONDecoder is not a subclass"),

@@ -1,4 +1,4 @@
-"""What a policy must do: start new episodes in given slots, and act on an observation."""
+"""What a policy does: act on an observation, and start new episodes in given slots."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class Policy(ABC):
         """
         self.space = space
 
-    @abstractmethod
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
         """These slots start a new episode, while others go on; a policy that samples takes its numbers from `draws`
-        alone. What it remembers of an episode it keeps by slot.
+        alone. What it remembers of an episode it keeps by slot. One that neither samples nor remembers needs none.
         """
+        return None
 
     @abstractmethod
     def act(self, obs: Observation) -> Decision:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from vlabench.adapters.base import Policy
 from vlabench.errors import UnsupportedError
-from vlabench.seeding import Draws
 from vlabench.types import Decision, Observation
 
 
@@ -18,9 +15,6 @@ class Expert(Policy):
     Reads `Observation.state`, whose elements have `expert_action() -> float [D]`. Raises UnsupportedError if the
     observation holds no state (the card must say `privileged = true`).
     """
-
-    def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
-        """Nothing to forget."""
 
     def act(self, obs: Observation) -> Decision:
         """One action for each copy, float [B, 1, D]."""

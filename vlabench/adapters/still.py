@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
@@ -10,7 +9,6 @@ from pydantic import Field
 
 from vlabench.adapters._space import check_dimensions
 from vlabench.adapters.base import Policy
-from vlabench.seeding import Draws
 from vlabench.types import ActionSpace, Decision, Observation
 
 
@@ -33,9 +31,6 @@ class Still(Policy):
         self._actions = np.tile(np.array(space.null), (self._chunk, 1))
         if self._gripper is not None and space.gripper is not None:
             self._actions[:, space.gripper] = self._gripper
-
-    def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
-        """Nothing to forget."""
 
     def act(self, obs: Observation) -> Decision:
         """Float64 [B, chunk, D]."""

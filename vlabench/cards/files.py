@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -69,22 +70,36 @@ def _plugin_roots() -> list[Path]:
 
 
 def find(folder: Folder, name: str, beside: Path | None = None) -> Path:
-    kind = {"suites": "suite", "policies": "policy"}[folder]
     if name.endswith(".toml"):
         path = (beside or Path()) / name
         if not path.is_file():
-            fix = f"fix: vlabench list {folder}, or the path of a card; there is no file {path}"
-            raise UnknownName(kind, name, card_files(folder), fix=fix)
+            raise unknown(name, folder, beside=beside)
     else:
         files = card_files(folder)
         if name not in files:
-            fix = f"fix: vlabench list {folder}, or the path of a card, which ends in .toml"
-            raise UnknownName(kind, name, files, fix=fix)
+            raise unknown(name, folder)
         path = files[name]
     why = why_no_name(path.stem)
     if why:
         raise CardError(f"{shown(path)}: {path.stem!r} is no name for a card: {why}")
     return path
+
+
+def unknown(name: str, *folders: Folder, beside: Path | None = None) -> UnknownName:
+    """What to raise for a name that no card in the folders has, or the path of a card that is not there."""
+    kind = " or ".join({"suites": "suite", "policies": "policy"}[folder] for folder in folders)
+    valid = [each for folder in folders for each in card_files(folder)]
+    fix = f"fix: vlabench list {'|'.join(folders)}, or the path of a card"
+    if name.endswith(".toml"):
+        return UnknownName(kind, name, valid, fix=fix, file=shown((beside or Path()) / name))
+    return UnknownName(kind, name, valid, fix=f"{fix}, which ends in .toml", meant=card_near(name))
+
+
+def card_near(name: str) -> str:
+    """The path of the card that lies beside, or in, what somebody named in its place: a folder, a module; or ""."""
+    path = Path(name)
+    places = (path.parent / f"{path.name.removesuffix('.py')}.toml", path / f"{path.name}.toml")
+    return next((shown(place) for place in places if path.name and os.path.isfile(place)), "")
 
 
 def read(path: Path) -> dict[str, Any]:

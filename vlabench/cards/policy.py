@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from vlabench import registry
 from vlabench.cards.conditions import CLEAN, Condition, digest_of
-from vlabench.cards.files import find, read, validate
+from vlabench.cards.files import find, read, unknown, validate
 from vlabench.cards.schema import PolicyFile, Weights, engine_of
 from vlabench.errors import CardError, UnknownName
 from vlabench.util.messages import one_line_each, options_model, shown
@@ -162,7 +162,7 @@ class PolicyCard(PolicyFile):
         checked, too. They are read once in a process, and not by workers (`weights.believe`).
 
         Raises CardError if the file is absent or not the one of the checksum, or if the card names none although the
-        adapter needs one; UnknownName for a policy that it builds on.
+        adapter needs one, or one that it does not take; UnknownName for a policy that it builds on.
         """
         for other in filter(None, self._others().values()):
             other._own_weights()
@@ -184,7 +184,12 @@ class PolicyCard(PolicyFile):
     def _own_weights(self) -> Path | None:
         fix = f"\n  fix: {self.train}" if self.train else ""
         if self.weights is not None:
-            return self._checked_weights(self.weights, fix)
+            path = self._checked_weights(self.weights, fix)
+            taken = inspect.signature(self._adapter).parameters.values()
+            if not any(each.name == "weights" or each.kind is each.VAR_KEYWORD for each in taken):
+                raise CardError(f"{shown(self.path)}: weights: {self.adapter} takes none\n"
+                                f"  fix: add a parameter `weights: Path` to {self._adapter.__name__}.__init__")
+            return path
         if not self.ready:
             raise CardError(f"{shown(self.path)}: policy {self.name!r} has no weights yet{fix}")
         return None
@@ -234,6 +239,8 @@ def _submitted(path: Path) -> bool:
 
 def is_policy(path: str) -> bool:
     """Whether the card of this path is a policy's: it names an adapter. Raises UnknownName, CardError."""
+    if not Path(path).is_file():
+        raise unknown(path, "suites", "policies")
     return "adapter" in read(find("suites", path))
 
 

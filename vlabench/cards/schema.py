@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -31,6 +32,9 @@ EPISODES = 10**6
 SIDES = (16, 1024)
 """Pixels per side of a picture for a policy: the fewest and the most."""
 
+CHECKSUM = "^[0-9a-f]{64}$"
+"""A SHA-256, in hexadecimal."""
+
 
 class CardFile(BaseModel):
     """What all card files have in common."""
@@ -41,6 +45,12 @@ class CardFile(BaseModel):
     source: Long = Field(description="Where it comes from, such as a paper's section, in at most 1,000 characters.")
 
 
+def _checksum(text: str) -> str:
+    if not re.fullmatch(CHECKSUM, text):
+        raise ValueError("must be 64 hexadecimal digits, as `sha256sum FILE` gives them")
+    return text
+
+
 class Weights(BaseModel):
     """A file or a folder beside the card, and its checksum."""
 
@@ -48,8 +58,9 @@ class Weights(BaseModel):
 
     path: Word = Field(
         description="File or folder of the weights, relative to the card's folder.")
-    sha256: str = Field(
-        pattern="^[0-9a-f]{64}$", description="SHA-256 of the file; of a folder, over its files' names and contents.")
+    sha256: Annotated[str, AfterValidator(_checksum)] = Field(
+        json_schema_extra={"pattern": CHECKSUM},
+        description="SHA-256 of the file; of a folder, over its files' names and contents.")
 
 
 class Made(BaseModel):

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from vlabench import cards
 from vlabench.cards import find, lineage
+from vlabench.cards.files import unknown
 from vlabench.cards.find import simulators_for
 from vlabench.cards.policy import PolicyCard
 from vlabench.cards.suite import SuiteCard
-from vlabench.errors import CardError, UnknownName, VlabenchError
+from vlabench.errors import CardError, VlabenchError
 from vlabench.evaluation import plan
 from vlabench.evaluation.rehearsal import Finding
 from vlabench.simulators.base import find_simulator
@@ -41,8 +42,7 @@ def _kinds(name: str) -> list[str]:
         return ["policy" if cards.is_policy(name) else "suite"]
     kinds = [kind for kind, known in names.items() if name in known]
     if not kinds:
-        raise UnknownName("suite or policy", name, [each for known in names.values() for each in known],
-                          fix="fix: vlabench list suites|policies, or the path of a card (.toml)")
+        raise unknown(name, "suites", "policies")
     return kinds
 
 

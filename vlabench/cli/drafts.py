@@ -34,7 +34,8 @@ NAMES: Mapping[Kind, str] = MappingProxyType(
 COMMANDS: Mapping[Kind, tuple[str, ...]] = MappingProxyType({
     "policy": (
         "vlabench check {card}",
-        "vlabench run --policy {card} --suite libero-smoke"),
+        "vlabench run --policy {card} --suite libero-smoke",
+        "pip install -e {folder}  # if cards elsewhere are to use the class by its name"),
     "perturbation": (
         "pip install -e {folder}",
         "python -m pytest {folder}",
@@ -139,8 +140,9 @@ def _used(kind: Kind) -> set[str]:
 
 
 def _same(name: str, names: Iterable[str], what: str) -> str:
-    """Names that differ in case alone would be one file on some systems."""
-    return next((f"is taken: {what} is called {each!r}" for each in names if each.casefold() == name.casefold()), "")
+    """Names that differ in case alone would be one file on some systems; those that differ in a dash are mixed up."""
+    return next((f"is taken: {what} is called {each!r}" for each in names
+                 if each.casefold().replace("-", "_") == name.casefold().replace("-", "_")), "")
 
 
 def _module(name: str) -> str:

@@ -18,7 +18,7 @@ from rich.text import Text
 from vlabench import cards, registry
 from vlabench.cards import lineage
 from vlabench.cards.conditions import CLEAN, Condition
-from vlabench.cards.files import Folder
+from vlabench.cards.files import Folder, card_near
 from vlabench.cards.find import all_tasks, suites_with
 from vlabench.cards.policy import PolicyCard
 from vlabench.cards.schema import Made, PolicyFile
@@ -99,7 +99,8 @@ def _task_called(name: str) -> Task:
     _check_part(name, [*tasks.values()])
     if name not in tasks:
         valid = [each for kind in _kinds().values() for each in kind.names()] + list(tasks)
-        raise UnknownName("name", name, valid, fix="fix: vlabench list suites|policies|perturbations|tasks")
+        raise UnknownName("name", name, valid, fix="fix: vlabench list suites|policies|perturbations|tasks",
+                          meant=card_near(name))
     return tasks[name]
 
 

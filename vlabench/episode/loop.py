@@ -148,7 +148,7 @@ class Attempt:
         shorter chunk than agreed would bring looks forward, of which delays and drops have to know beforehand.
         """
         if not isinstance(answer, Decision):
-            raise TypeError(f"the policy returned {type(answer).__name__}; expected vlabench.types.Decision(actions)")
+            raise TypeError(f"the policy returned {type(answer).__name__}; expected vlabench.Decision(actions)")
         given = np.asarray(answer.actions)
         if given.dtype.kind not in "fiu":
             raise ValueError(f"the policy returned actions of type {given.dtype}; expected real numbers")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import traceback
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from vlabench.perturbations.base import Perturbation
 from vlabench.simulators.base import Scene, Simulator, Variant, find_simulator
 from vlabench.types import EpisodeSpec, Phase
 from vlabench.util import weights
+from vlabench.util.frames import last_own
 
 LONGEST = 2000
 """Characters of an error's message that are kept: some libraries put whole arrays into theirs."""
@@ -185,11 +185,13 @@ class EpisodePlayer:
 
 
 def told(error: BaseException) -> str:
-    """The message of an error, cut to LONGEST; unless it is one of ours, with the file and line that raised it."""
+    """The message of an error, cut to LONGEST; unless it is one of ours, with the file and line where the user's own
+    code raised it or called what did.
+    """
     text = words_of(error)
     if len(text) > LONGEST:
         text = f"{text[:LONGEST]} … ({len(text)} characters)"
-    frames = traceback.extract_tb(error.__traceback__)
-    if isinstance(error, VlabenchError) or not frames:
+    frame = last_own(error)
+    if isinstance(error, VlabenchError) or frame is None:
         return text
-    return f"{text} [{Path(frames[-1].filename).name}:{frames[-1].lineno}]".lstrip()
+    return f"{text} [{Path(frame.filename).name}:{frame.lineno}]".lstrip()

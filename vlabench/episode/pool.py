@@ -112,12 +112,13 @@ class WorkerPool:
     time_limit: seconds that a worker with this episode may be silent: it opens no scene, resets nothing and makes no
     look or step; of a batch the longest counts. So a hang is noticed as soon with many side by side as with one, and no
     batch is too large for it, whether its copies cost extra or not. option: of the command line, that sets them, if
-    one does. note: hears what a user should know at once.
+    one does. note: hears what a user should know at once. last_words: the end of what a worker printed that was let go
+    at the end; those of one that died were told before.
     """
 
     def __init__(self, job: Job, specs: Sequence[EpisodeSpec], size: int, time_limit: Callable[[EpisodeSpec], float],
                  note: Callable[[str], None], option: str = "") -> None:
-        self._option = option
+        self._option, self.last_words = option, ""
         engine = job.engine()
         self._job, self._time_limit, self._note = job, time_limit, note
         self._size = min(size, engine.max_workers or size)
@@ -141,6 +142,7 @@ class WorkerPool:
         patience = time.monotonic() + grace
         for worker in self._workers:
             worker.kill(max(0.0, patience - time.monotonic()))
+            self.last_words = worker.last_words
         self._workers.clear()
 
     def add(self, specs: Sequence[EpisodeSpec]) -> None:

@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Callable, Hashable
 from dataclasses import replace
 from multiprocessing.connection import Connection, Pipe
@@ -38,6 +37,7 @@ from vlabench.episode.player import (
 )
 from vlabench.util import kernels, weights
 from vlabench.util.files import Scratch
+from vlabench.util.frames import print_traceback
 from vlabench.util.processes import die_with
 
 ENVIRONMENT = {
@@ -48,8 +48,8 @@ ENVIRONMENT = {
 """One thread per worker: workers fill the cores, and the order in which threads add floats would change records."""
 PULSE = 0.5
 """Seconds between two words that episodes get on, at least."""
-LAST_LINES = 15
-"""Of a dead worker's output, for the user."""
+LAST_LINES = 30
+"""Of a worker's output, for the user."""
 _BOOT = ("import json, sys; sys.path[:] = json.loads(sys.argv[3]); "
          "from vlabench.episode.worker import main; main(int(sys.argv[1]), int(sys.argv[2]))")
 
@@ -121,7 +121,7 @@ def _pulse(connection: Connection[Answer, Message], own: int) -> Callable[[], No
 
 
 def _unready(error: BaseException) -> StartFailed:
-    traceback.print_exc()
+    print_traceback(error)
     return StartFailed(f"{type(error).__name__}: {told(error)}")
 
 

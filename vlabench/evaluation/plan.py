@@ -15,7 +15,7 @@ from vlabench.errors import OptionError, UnknownName, UnsupportedError
 from vlabench.simulators.base import Simulator
 from vlabench.types import EpisodeRecord, EpisodeSpec, Identity, Success, Task
 from vlabench.util.messages import shown
-from vlabench.util.text import counted
+from vlabench.util.text import counted, short
 
 NOTHING = "nothing beyond stepping and looking"
 
@@ -26,7 +26,7 @@ class RunOptions:
 
     episodes: per task and condition; None leaves it to the suite. tasks: `libero_spatial/3`, `libero_spatial` or
     patterns such as `libero_*/0`; empty for all. conditions: names or patterns; empty for all. control: play `clean`
-    too, even where `conditions` does not name it.
+    too, even where `conditions` does not name it. Raises OptionError for a text in place of several.
     """
 
     episodes: int | None = None
@@ -34,6 +34,12 @@ class RunOptions:
     conditions: tuple[str, ...] = ()
     control: bool = True
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for key, given in (("tasks", self.tasks), ("conditions", self.conditions)):
+            if isinstance(given, str):  # whose letters would be taken for patterns
+                raise OptionError(f"RunOptions: {key} = {short(given)!r} is a text, not a tuple of texts\n"
+                                  f"  fix: {key}=({short(given)!r},)")
 
 
 @dataclass(frozen=True)

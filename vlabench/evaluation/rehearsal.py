@@ -7,6 +7,7 @@ import hashlib
 import pickle
 import random
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,13 +22,14 @@ from vlabench.adapters.base import Policy
 from vlabench.cards.conditions import CLEAN
 from vlabench.cards.policy import PolicyCard
 from vlabench.episode.listening import Bools, EpisodeCollector
-from vlabench.episode.player import Failed, Finished, Job
+from vlabench.episode.player import Failed, Job
 from vlabench.episode.pool import WorkerPool
 from vlabench.episode.resources import default_time_limit
-from vlabench.errors import VlabenchError
+from vlabench.errors import VlabenchError, WorkerError
 from vlabench.seeding import Draws
 from vlabench.simulators.base import Simulator
 from vlabench.types import ActionSpace, Decision, EpisodeSpec, Floats, Observation, Outcome, Task
+from vlabench.util.frames import print_traceback
 
 STEPS = 60
 """Of each episode: enough for several looks of any policy, and for a simulator that takes 25 ms a step two seconds."""
@@ -71,7 +73,11 @@ class Watched(Policy):
     @contextmanager
     def _watching(self) -> Iterator[None]:
         before = generators()
-        yield
+        try:
+            yield
+        except (Exception, SystemExit) as error:
+            print_traceback(error)
+            raise
         after = generators()
         self.notes.drawn |= {name for name, state in before.items() if after[name] != state}
 
@@ -93,7 +99,7 @@ class Diary(EpisodeCollector):
         return self.policy.notes
 
 
-Play = dict[EpisodeSpec, "Notes | Failed"]
+Play = dict[EpisodeSpec, Notes]
 
 
 def generators() -> dict[str, str]:
@@ -121,7 +127,7 @@ def rehearse(card: PolicyCard, stage: tuple[str, Simulator, Sequence[str]],
         simulator.check()
         card.check()
         orders = [_played(card, name, simulator, order, say) for order in (specs, specs[::-1])]
-        return _failures(orders) or [
+        return [
             *_memory(orders, specs, lambda: _played(card, name, simulator, specs[:1], say)),
             *_ranges(orders, simulator.action_space), *_pace(orders, card, max(task.step_limit for task in tasks))]
     except VlabenchError as error:
@@ -134,32 +140,32 @@ def _short(task: Task) -> Task:
 
 def _played(card: PolicyCard, name: str, simulator: Simulator, order: Sequence[EpisodeSpec],
             say: Callable[[str], None]) -> Play:
-    """By one worker, so that the order is the one given."""
+    """By one worker, so that the order is the one given. Raises WorkerError at the first error, with what the worker
+    printed last.
+    """
     actor = card.actor()
     watched = dataclasses.replace(actor, make=partial(_watched, actor.make))
     job = Job(name, simulator.assets, watched, {CLEAN: {}}, Diary)
     found: Play = {}
-    with WorkerPool(job, order, 1, default_time_limit, say) as pool:
-        for result in pool.results():
-            answer = result.answer
-            found[result.spec] = answer.result if isinstance(answer, Finished) else answer
-            done = (f"{len(answer.result.actions)} steps" if isinstance(answer, Finished)
-                    else f"failed to {answer.phase}")
-            say(f"{result.spec.task.key}, episode {result.spec.index}: {done} in {result.seconds:.1f} s")
+    pool = WorkerPool(job, order, 1, default_time_limit, say)
+    try:
+        with pool:
+            for result in pool.results():
+                answer = result.answer
+                if isinstance(answer, Failed):
+                    raise WorkerError(f"an error in the phase `{answer.phase}`: {answer.error}: {answer.message}")
+                found[result.spec] = answer.result
+                say(f"{result.spec.task.key}, episode {result.spec.index}: {len(answer.result.actions)} steps in "
+                    f"{result.seconds:.1f} s")
+    except WorkerError as error:
+        printed = textwrap.indent(pool.last_words, "    ")
+        raise WorkerError(f"{error}\n  printed last:\n{printed}" if printed else str(error)) from None
     return found
-
-
-def _failures(orders: Sequence[Play]) -> list[Finding]:
-    """The errors that episodes ended in, each once."""
-    failed = [notes for order in orders for notes in order.values() if isinstance(notes, Failed)]
-    return list(dict.fromkeys(Finding(True, f"an error in the phase `{notes.phase}`: {notes.error}: {notes.message}")
-                              for notes in failed))
 
 
 def _memory(orders: Sequence[Play], specs: Sequence[EpisodeSpec], again: Callable[[], Play]) -> list[Finding]:
     """Whether an episode's actions depend on anything but the episode, and on what."""
-    drawn = sorted({name for order in orders for notes in order.values() if isinstance(notes, Notes)
-                    for name in notes.drawn})
+    drawn = sorted({name for order in orders for notes in order.values() for name in notes.drawn})
     uses = f"it takes numbers from the global generator of {' and of '.join(drawn)}"
     fix = "take random numbers from the `draws` that `reset` gets for each slot"
     step = next((found for spec in specs for found in [_parted(*(order[spec] for order in orders))]
@@ -176,10 +182,8 @@ def _memory(orders: Sequence[Play], specs: Sequence[EpisodeSpec], again: Callabl
                           f"  fix: {fix}; on a GPU, ask the library for deterministic kernels")]
 
 
-def _parted(first: Notes | Failed, second: Notes | Failed) -> int | None:
+def _parted(first: Notes, second: Notes) -> int | None:
     """The first step at which two plays of an episode differ; None if they do not."""
-    if isinstance(first, Failed) or isinstance(second, Failed):
-        return None
     differ = (step for step, (a, b) in enumerate(zip(first.actions, second.actions, strict=False))
               if not np.array_equal(a, b))
     shorter = min(len(first.actions), len(second.actions))
@@ -189,7 +193,7 @@ def _parted(first: Notes | Failed, second: Notes | Failed) -> int | None:
 def _ranges(orders: Sequence[Play], space: ActionSpace) -> list[Finding]:
     """What the robot would be asked for beyond what it can do."""
     actions: npt.NDArray[np.float64] = np.concatenate(
-        [notes.actions for order in orders for notes in order.values() if isinstance(notes, Notes)])
+        [notes.actions for order in orders for notes in order.values()])
     low, high = np.array(space.low), np.array(space.high)
     beyond = (actions < low) | (actions > high)
     findings = []
@@ -206,7 +210,7 @@ def _ranges(orders: Sequence[Play], space: ActionSpace) -> list[Finding]:
 
 def _pace(orders: Sequence[Play], card: PolicyCard, longest: int) -> list[Finding]:
     """How long a look takes; the first of a process, which loads and compiles, aside."""
-    looks = [notes.seconds for order in orders for notes in order.values() if isinstance(notes, Notes)]
+    looks = [notes.seconds for order in orders for notes in order.values()]
     first, rest = max(each[0] for each in looks), [second for each in looks for second in each[1:]] or looks[0]
     usual = float(np.median(rest))
     whole = usual * -(-longest // card.replan)

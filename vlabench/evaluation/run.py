@@ -257,7 +257,7 @@ class Evaluation:
         return self.summary.records
 
 
-def evaluate(policy_name: str, suite_name: str, results: Path, *, assets: str | None = None,
+def evaluate(policy_name: str, suite_name: str, results: str | Path, *, assets: str | None = None,
              options: RunOptions | None = None, workers: int | None = None, record: bool = False,
              time_limit: float | None = None, progress: Progress | None = None) -> Evaluation:
     """Play what is missing of a suite with a policy and read the records of all of it.
@@ -268,7 +268,7 @@ def evaluate(policy_name: str, suite_name: str, results: Path, *, assets: str | 
     """
     progress = progress or Progress()
     suite, policy = cards.load_suite(suite_name), cards.load_policy(policy_name)
-    store = Store(results, policy.name, assets or policy.assets[0])
+    store = Store(Path(results), policy.name, assets or policy.assets[0])
     engine = suite.engine(store.assets)
     planned = plan.make(suite, policy, engine, options)
     lineage.seen(policy)  # what tables mark; a card that names what is unknown is refused before anything is played
