@@ -62,11 +62,13 @@ def test_its_commands_and_its_python_work_one_after_the_other(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(modules, "_homes", [])
-    assert [command[0] for command in COMMANDS] == ["new", "check", "run"]
+    assert [command[0] for command in COMMANDS] == ["new", "check", "run", "table"]
+    said_by = {}
     for command in COMMANDS:
         done = CliRunner().invoke(app, [*command, *QUICK.get(command[0], [])])
         assert done.exit_code == 0, done.output
-    assert "2 episodes played" in done.stdout
+        said_by[command[0]] = done.stdout
+    assert "2 episodes played" in said_by["run"] and "my_policy" in said_by["table"]
     with contextlib.redirect_stdout(io.StringIO()) as said:
         exec(EVALUATE, {})  # the same episodes, which are on record by now
     assert said.getvalue() == "libero_goal/0 clean 0 failure 300\nlibero_goal/0 joint 0 failure 300\n"
