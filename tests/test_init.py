@@ -1,4 +1,4 @@
-"""The front door: what it offers is there, in order, and loaded when it is asked for."""
+"""The package's `__init__`: what it offers is there, in order, and loaded when it is asked for."""
 
 from __future__ import annotations
 

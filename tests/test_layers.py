@@ -19,8 +19,6 @@ GROUND = ("types", "errors", "seeding", "stats", "util")
 ACTING = ("simulators", "perturbations", "adapters", "models")
 HEAVY = ("matplotlib", "torch", "mujoco", "robosuite", "sapien", "mani_skill", "gymnasium", "sklearn")
 """Libraries that take long to import, or may be absent: imported where they are used."""
-LIGHT = ("cli", "cards", "registry", "errors", "types")
-"""What `vlabench --help` and `vlabench list` load."""
 
 Imports = Mapping[str, frozenset[str]]
 
@@ -51,7 +49,7 @@ def of_ours(source: str, names: Collection[str]) -> frozenset[str]:
 
 
 def graph(root: Path) -> dict[str, frozenset[str]]:
-    """Module → the modules of ours that it imports; without the front door, which opens to all when asked."""
+    """Module → the modules of ours that it imports; without the package's `__init__`, which imports when asked."""
     names = modules(root)
     return {name: of_ours(path.read_text(encoding="utf-8"), names) - {name, ""} for name, path in names.items() if name}
 

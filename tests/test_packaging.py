@@ -30,8 +30,12 @@ def test_an_installed_copy_finds_every_card_of_the_checkout(tmp_path: Path) -> N
     done = subprocess.run(
         [sys.executable, "-c", build, str(ROOT), str(tmp_path)], capture_output=True, text=True, check=True
     )
+    wheel = Path(done.stdout.strip())
+    assert wheel.stat().st_size <= 18e6
+    assert sorted(Path(name).name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".safetensors")) == [
+        "nano-sft.safetensors", "robustvla.safetensors"]
     site = tmp_path / "site"
-    zipfile.ZipFile(done.stdout.strip()).extractall(site)
+    zipfile.ZipFile(wheel).extractall(site)
     code = (
         "import vlabench, vlabench.cards as c\n"
         "print(vlabench.__file__)\n"

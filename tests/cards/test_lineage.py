@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cards.test_load import POLICY, SUITE
+from tests.cards.test_files import POLICY, SUITE
 from vlabench import cards
 from vlabench.cards import lineage
 from vlabench.cards.lineage import Seen, familiar, held, seen

@@ -76,7 +76,7 @@ class Sour(EpisodeCollector):
 
 
 @pytest.mark.parametrize("where", ["making", "step", "result"])
-def test_a_keeper_that_fails_is_an_error_of_its_episode(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_collector_that_fails_is_an_error_of_its_episode(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     player = EpisodePlayer(Job("toy", "plain", Actor(Seeker, ("top",), 16, 2), {"clean": {}}, Sour))
     batch = (EpisodeSpec(TASKS[0], "clean", 0),)
     monkeypatch.setattr(Sour, "where", where)

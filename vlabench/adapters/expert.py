@@ -1,4 +1,4 @@
-"""The scripted expert as a policy: privileged state in, one action out; the law it follows comes with the state."""
+"""The scripted expert as a policy: privileged state in, one action out; its controller comes with the state."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vlabench.types import Decision, Observation
 
 
 class Expert(Policy):
-    """A feedback law on the simulator's state: it remembers nothing, so it can take over from any state.
+    """A feedback controller that reads the simulator's state: it remembers nothing, so it can take over from any state.
 
     Reads `Observation.state`, whose elements have `expert_action() -> float [D]`. Raises UnsupportedError if the
     observation holds no state (the card must say `privileged = true`).

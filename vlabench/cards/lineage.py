@@ -2,7 +2,7 @@
 
 Read off the cards alone, without loading a method or its libraries. Of a training's options these say what was seen,
 whatever the method: `task_sets`; `noise`, a number for the standard deviation of noise on demonstrated actions, or the
-table of `noise.Noise`; and `init`, `base` or `learner`, the policy that a training goes on from. Those
+table of `cards.noise.Noise`; and `init`, `base` or `learner`, the policy that a training goes on from. Those
 three are heeded among an adapter's options, too: there `base` is what a LoRA adapter changes.
 """
 

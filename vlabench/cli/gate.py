@@ -26,9 +26,9 @@ def gate(
     tasks: Tasks = None,
     conditions: Annotated[list[str] | None, typer.Option(
         "--conditions", metavar="C", help="Only these, names or patterns.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the episodes.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the episodes.")] = 0,
     candidate_seed: Annotated[int | None, typer.Option(
-        help="Of the candidate's episodes, where it is another; pairs then share start states alone.")] = None,
+        help="Seed of the candidate's episodes, where it is another; pairs then share start states alone.")] = None,
     play: Annotated[bool, typer.Option(
         "--run", help="Play what is missing, as many episodes as a sequential test needs.")] = False,
     episodes: Annotated[int | None, typer.Option(

@@ -18,7 +18,7 @@ class Kind(str, Enum):
 
 
 def new(
-    kind: Annotated[Kind, typer.Argument(help="Of what.")],
+    kind: Annotated[Kind, typer.Argument(help="What to write.")],
     name: Annotated[str, typer.Argument(help="Its name; of a policy or a perturbation the module's, too.")],
     out: Annotated[Path | None, typer.Option(
         "--out", metavar="DIR", help="Where the files go; by default into a folder of its name, a suite's card into "

@@ -34,7 +34,7 @@ def split(values: Sequence[str] | None, option: str) -> tuple[str, ...]:
     return parts
 
 
-Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Where records lie.")]
+Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Folder of the records.")]
 Suite = Annotated[str, typer.Option("--suite", metavar="S", help="A suite's name, or the path of a card (.toml).")]
 Tasks = Annotated[list[str] | None, typer.Option(
     "--tasks", metavar="T", help="Only these: libero_spatial, libero_goal/3, 'libero_*/0'; with commas, or repeated.")]
@@ -44,7 +44,7 @@ Assets = Annotated[str | None, typer.Option(
     "--assets", metavar="PACK", help="In LIBERO primitive or official; by default the first on the policy's card.")]
 AnyAssets = Annotated[str | None, typer.Option(
     "--assets", metavar="PACK", help="In LIBERO primitive or official; by default the simulator's first.")]
-Seed = Annotated[int, typer.Option("--seed", help="Of every random draw.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of every random draw.")]
 TasksAs = Annotated[Question, typer.Option(
     "--tasks-as", help="fixed: about these very tasks; sample: about tasks like these, of which they are a sample.")]
 Cameras = Annotated[list[str] | None, typer.Option("--camera", metavar="NAME", help="Repeat for several.")]

@@ -45,7 +45,7 @@ def table(
     by_task_set: Annotated[bool, typer.Option("--by-task-set", help="Rows for each task set (layout suite).")] = False,
     partial: Annotated[bool, typer.Option(
         "--partial", help="Average over the task sets that all policies have, where some lack others.")] = False,
-    intervals: Annotated[bool, typer.Option("--intervals/--no-intervals", help="Show them.")] = True,
+    intervals: Annotated[bool, typer.Option("--intervals/--no-intervals", help="Show 95 % intervals.")] = True,
     at_end: AtEnd = False,
     reference: Annotated[str | None, typer.Option(
         metavar="P", help="The policy whose failures the mCE is relative to (layout severity).")] = None,

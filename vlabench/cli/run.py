@@ -58,7 +58,7 @@ def preview(
     tasks: Tasks = None,
     conditions: Conditions = None,
     assets: AnyAssets = None,
-    index: Annotated[int, typer.Option(help="The episode.")] = 0,
+    index: Annotated[int, typer.Option(help="The episode's number, from 0.")] = 0,
     seed: Seed = 0,
     camera: Cameras = None,
     size: Annotated[int, typer.Option(help="Pixels per side of a camera's picture.")] = 256,
@@ -76,7 +76,7 @@ def replay(
     policy: Annotated[str, typer.Argument()],
     task: Annotated[str, typer.Argument(help="libero_spatial/3")],
     condition: Annotated[str, typer.Argument()],
-    index: Annotated[int, typer.Argument(help="The episode.")],
+    index: Annotated[int, typer.Argument(help="The episode's number, from 0.")],
     results: Results = Path("results"),
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="An .mp4 or a .gif.")] = Path("replay.mp4"),
     assets: Assets = None,
@@ -85,7 +85,7 @@ def replay(
     camera: Cameras = None,
     size: Annotated[int | None, typer.Option(help="Pixels per side of each picture.")] = None,
 ) -> None:
-    """Film an episode that `vlabench run --record` recorded; fails if it does not end exactly as recorded."""
+    """Replay an episode of `vlabench run --record` as a video; fails if it does not end exactly as recorded."""
     from vlabench.evaluation.replay import replay as play_again
 
     film = play_again(policy, task, condition, index, results=results, out=out, assets=assets, seed=seed, suite=suite,

@@ -21,7 +21,7 @@ class Kind(str, Enum):
     tasks = "tasks"
 
 
-def list_(kind: Annotated[Kind, typer.Argument(help="Of what.")]) -> None:
+def list_(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
     """List suites, policies, perturbations or tasks."""
     from vlabench.cli import listing
 

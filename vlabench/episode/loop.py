@@ -250,7 +250,7 @@ class Attempt:
                 milestones={name: bool(reached[b]) for name, reached in self.milestones.items()})
 
     def _between_looks(self) -> None:
-        """Render for those who asked: perturbations that need this moment later, and film-makers."""
+        """Render for those who asked: perturbations that need this moment later, and collectors of frames."""
         with phase("observe"):
             wanting = [int(b) for b in np.flatnonzero(self.running) if self.slots[b].wants_frame(self.steps)]
             if not wanting and not self.filming:

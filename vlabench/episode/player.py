@@ -1,4 +1,4 @@
-"""What travels between the runner and its workers, and what a worker holds: the policy and the scene that is open."""
+"""What travels between the pool and its workers, and what a worker holds: the policy and the scene that is open."""
 
 from __future__ import annotations
 

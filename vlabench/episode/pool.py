@@ -35,7 +35,7 @@ _GRACE = 5.0  # seconds that a worker gets to close its policy and scene when th
 
 @dataclass(frozen=True)
 class Result:
-    """What became of an episode, and how long the runner waited for it."""
+    """What became of an episode, and how long the pool waited for it."""
 
     spec: EpisodeSpec
     answer: Finished | Failed
@@ -138,7 +138,7 @@ class WorkerPool:
     def rest(self, grace: float = _GRACE) -> None:
         """Let all workers go, so that others have their memory; `results` starts new ones. None may be playing."""
         for worker in self._workers:
-            worker.dismiss()
+            worker.close()
         patience = time.monotonic() + grace
         for worker in self._workers:
             worker.kill(max(0.0, patience - time.monotonic()))
@@ -182,7 +182,7 @@ class WorkerPool:
         """The system may have killed workers while they had nothing to do, all at once if it was short of memory."""
         dead = [worker for worker in self._workers if worker.idle and (worker.dead or worker.connection.poll())]
         for worker in dead:
-            how = self._dismiss(worker, _LAST_BREATH)
+            how = self._stop(worker, _LAST_BREATH)
             words = worker.last_words
             self._note(f"a worker with nothing to do {how}; another takes its place when there is work"
                        + (f"; its last words:\n{words}" if words else ""))
@@ -245,7 +245,7 @@ class WorkerPool:
             yield from self._give_up(worker.key, batch[0], error)
         elif broken or (worker.finished and worker.failures >= FAILURES):
             self._note(f"a worker is replaced after {worker.failures} errors in a row")
-            self._dismiss(worker)
+            self._stop(worker)
 
     def _doubt(self, worker: Worker, batch: Batch, phase: Phase) -> bool:
         """Whether an error may be another episode's fault, and this one is to be played again before it is believed.
@@ -272,7 +272,7 @@ class WorkerPool:
     def _lose(self, worker: Worker, error: str) -> Iterator[Result]:
         """A worker died, or must."""
         batch, seconds = worker.batch, worker.elapsed
-        how = self._dismiss(worker, _LAST_BREATH if error == "WorkerDied" else 0.0)
+        how = self._stop(worker, _LAST_BREATH if error == "WorkerDied" else 0.0)
         if error == "Timeout":
             how = f"gave no answer within {worker.time_limit:g} s and was stopped"
             if self._option and batch:
@@ -289,7 +289,7 @@ class WorkerPool:
             yield Result(spec, Failed("worker", error, f"the worker {how}"), seconds)
         self._count_loss(f"workers were lost; the last one {how} ({where})", words)
 
-    def _dismiss(self, worker: Worker, grace: float = 0.0) -> str:
+    def _stop(self, worker: Worker, grace: float = 0.0) -> str:
         self._workers.remove(worker)
         return worker.kill(grace)
 

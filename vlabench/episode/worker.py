@@ -1,6 +1,6 @@
-"""A worker process, both ends: `main` plays the episodes it is sent, `Worker` is the runner's handle on it.
+"""A worker process, both ends: `main` plays the episodes it is sent, `Worker` is the pool's handle on it.
 
-A worker is a fresh interpreter (OpenGL contexts made after a fork deadlock; a crash must not take the runner along)
+A worker is a fresh interpreter (OpenGL contexts made after a fork deadlock; a crash must not take the pool along)
 that talks over one pipe: it gets a Job, answers Ready, then answers every batch of EpisodeSpecs with Ended, before
 which it says Alive now and then, and a Renewal with Ready. It ends when the pipe ends, and on Linux with its parent
 whatever that died of.
@@ -55,13 +55,13 @@ _BOOT = ("import json, sys; sys.path[:] = json.loads(sys.argv[3]); "
 
 
 def main(handle: int, parent: int) -> None:
-    """The life of a worker process. handle: its end of the pipe. parent: the runner's process id."""
+    """The life of a worker process. handle: its end of the pipe. parent: the pool's process id."""
     die_with(parent)
     own = os.getpid()
     os.set_inheritable(handle, False)  # what the policy may start must not keep the pipe open
     faulthandler.enable()
     connection: Connection[Answer, Message] = Connection(handle)
-    with contextlib.suppress(EOFError, BrokenPipeError):  # the runner closed its end: no more work
+    with contextlib.suppress(EOFError, BrokenPipeError):  # the pool closed its end: no more work
         job = connection.recv()
         assert isinstance(job, Job)
         weights.believe(job.read)
@@ -107,7 +107,7 @@ def _send(connection: Connection[Answer, Message], answer: Answer) -> None:
 
 
 def _pulse(connection: Connection[Answer, Message], own: int) -> Callable[[], None]:
-    """To be called when episodes have got on; says so to the runner."""
+    """To be called when episodes have got on; says so to the pool."""
     last = 0.0
 
     def beat() -> None:
@@ -132,7 +132,7 @@ def _end_copies(own: int) -> None:
 
 
 class Worker:
-    """The runner's handle on one worker process.
+    """The pool's handle on one worker process.
 
     ready: it answered Ready. renewal: the last one that it was given. key: of the batch it last played, whose scene it
     has open. batch: the episodes in flight.
@@ -153,7 +153,7 @@ class Worker:
         ours, theirs = Pipe()
         self.connection: Connection[Message, Answer] = ours
         with theirs:
-            # Its own session: Ctrl-C reaches the runner alone, and `kill` reaches whatever the worker started.
+            # Its own session: Ctrl-C reaches the pool alone, and `kill` reaches whatever the worker started.
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _BOOT, str(theirs.fileno()), str(os.getpid()), json.dumps(sys.path)],
                 pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
@@ -208,7 +208,7 @@ class Worker:
         """Whether the process has ended."""
         return self._process.poll() is not None
 
-    def dismiss(self) -> None:
+    def close(self) -> None:
         """Tell the worker that there is no more work; `kill` it afterwards."""
         self.connection.close()
 

@@ -197,7 +197,7 @@ def probe(policy_name: str, suite_name: str, out: Path, *, assets: str | None = 
           workers: int | None = None, progress: Progress | None = None) -> Probed:
     """Play a suite's episodes with a policy and write their traces to `out`, an .npz.
 
-    The options are those of `evaluation.evaluate`; no record is read or written. Raises what cards and plan raise,
+    The options are those of `evaluation.run.evaluate`; no record is read or written. Raises what cards and plan raise,
     OptionError, StoreError, WorkerError; Ctrl-C passes through. Nothing is written then.
     """
     check_target(out)

@@ -100,7 +100,7 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
     stays. time_limit: seconds after which a worker is stopped whose episodes get no
     further, by default `default_time_limit`. What was left out of the records on hand is told by `progress.note`.
 
-    Ctrl-C ends it early, in order; the summary says so. Raises OptionError; StoreError, when a record cannot be
+    Ctrl-C stops the run cleanly; the summary says so. Raises OptionError; StoreError, when a record cannot be
     written; WorkerError, when workers do not start or do not live; AuditError, when a condition did not do what it
     says. Whatever it raises, no worker is left and what was recorded stays.
     """
@@ -263,7 +263,7 @@ def evaluate(policy_name: str, suite_name: str, results: str | Path, *, assets: 
     """Play what is missing of a suite with a policy and read the records of all of it.
 
     assets: by default the first pack on the policy's card. The other options are those of `run`. What the user
-    should know goes to `progress.note`. Raises what cards, plan and runner raise: a VlabenchError for whatever a user
+    should know goes to `progress.note`. Raises what cards, plan and run raise: a VlabenchError for whatever a user
     can fix.
     """
     progress = progress or Progress()

@@ -42,7 +42,7 @@ def play(baseline: str, candidate: str, choice: Choice, results: Path = Path("re
     baseline is played too, where the card still means the version that is compared; else its records must do.
     episodes: rounds at most, by default the suite's. workers, progress: as for `evaluation.run.run`.
 
-    Raises OptionError, and what cards, plan and runner raise. Ctrl-C ends it in order; the report says so.
+    Raises OptionError, and what cards, plan and runner raise. Ctrl-C stops it cleanly; the report says so.
     """
     if choice.suite is None:
         raise OptionError("--run plays a suite\n  fix: --suite S")

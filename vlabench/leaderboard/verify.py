@@ -177,8 +177,8 @@ def verify(folder: Path, sample: str = "20", *, seed: int | None = None, policy_
     knows the sample beforehand. policy_name: a card here, by default the one of the submission's policy's name; the
     submitted card is never made into a policy.
 
-    Raises what `submission.read` raises, OptionError; SubmissionError if nothing can be replayed, because the policy,
-    its weights, adapter or asset pack are not here, or not the same: the message says which.
+    Raises what `leaderboard.submission.read` raises, OptionError; SubmissionError if nothing can be replayed, because
+    the policy, its weights, adapter or asset pack are not here, or not the same: the message says which.
     """
     wanted = _wanted(sample)
     known = Definitions()

@@ -148,7 +148,7 @@ def asked(suite: SuiteCard | None) -> tuple[dict[str, str] | None, Sequence[str]
 
 def owners(places: Sequence[Path], policies: Sequence[str] = (),
            assets: str | None = None) -> dict[PolicyOnAssets, Path]:
-    """Whose records lie below `places`, and in which folders, without reading any. Raises what `gather` raises."""
+    """Whose records lie below `places`, and in which folders, without reading any. Raises as `load_records` does."""
     found: dict[PolicyOnAssets, Path] = {}
     for place in places:
         for owner, folder in _owners(place):

@@ -232,5 +232,5 @@ def test_iterations_join_what_a_training_kept(training: Path) -> None:
 
 
 def test_iterations_need_two_policies_of_a_training(results: Path) -> None:
-    with pytest.raises(OptionError, match="keeps one after every trial"):
+    with pytest.raises(OptionError, match="keeps one after every evaluation"):
         drawn("iterations", plots.load([results]))

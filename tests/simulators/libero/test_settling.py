@@ -64,7 +64,7 @@ class Seen:
 
     @property
     def restless(self) -> Flags:
-        """[start state, object]: drifted or tipped in the settle steps, as in `test_primitive_parity`."""
+        """[start state, object]: drifted or tipped in the settle steps, as in `primitive.test_parity`."""
         flags: Flags = (self.drift > MOVED) | (self.tilt > TIPPED)
         return flags
 

@@ -1,4 +1,4 @@
-"""What a worker needs to show an episode again: a keeper of pictures, and a policy that does what was recorded."""
+"""What a worker needs to show an episode again: a collector of pictures, and a policy that does what was recorded."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def load(
     """The records below some folders, cut to the episodes that all policies of a pack have an outcome for.
 
     conditions: patterns of names; the control is always there. tasks_as: the question that figures answer. Raises what
-    `gather`, `cards.load_suite` and `sides` raise, and OptionError if no record is left.
+    `load_records`, `cards.load_suite` and `sides` raise, and OptionError if no record is left.
     """
     card = cards.load_suite(suite) if suite else None
     gathered = load_records(places, *asked(card), policies, assets)

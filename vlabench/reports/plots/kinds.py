@@ -170,7 +170,7 @@ def iterations(data: Data) -> Figure:
     trainings = {name: dict(sorted(each.items())) for name, each in kept.items() if len(each) > 1}
     if not trainings:
         raise OptionError("no training is on record by two policies that it kept, as robustvla-4 and robustvla-8\n"
-                          "  fix: vlabench train --policy P --out DIR keeps one after every trial, "
+                          "  fix: vlabench train --policy P --out DIR keeps one after every evaluation (`eval_every`), "
                           "vlabench run --policy DIR/P-4.toml plays it")
     used = [side for each in trainings.values() for side in each.values()]
     still = [side for side in data.sides if side not in used]

@@ -57,7 +57,7 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
     """The table of the records below some folders.
 
     Raises UnknownName for a layout, suite or policy, OptionError for options that do not go together, and what
-    `gather` raises.
+    `load_records` raises.
     """
     if choice.layout not in names():
         raise UnknownName("layout", choice.layout, names())

@@ -96,7 +96,7 @@ def collect(tasks: Sequence[Task], per_task: int, out: Path, recipe: Recipe, *, 
     succeed are kept, whatever the number of workers. Ctrl-C stops it cleanly, and the same command goes on.
 
     Raises OptionError; UnsupportedError without an expert, or for a learner of another simulator; DataError if `out`
-    holds demonstrations made otherwise, cannot be written or has another process at work; what the runner's workers
+    holds demonstrations made otherwise, cannot be written or has another process at work; what the pool's workers
     raise.
     """
     if per_task < 1:

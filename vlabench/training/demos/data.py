@@ -81,7 +81,7 @@ class DemoData:
 
     Batches are drawn task by task, each as often as the square root of its frames says (a long task is harder, but not
     as much as it is longer), then any of its frames. Raises DataError for files that are damaged, of other layout or of
-    other units (`demos.reading`), or whose pictures are not image_size × image_size.
+    other units (`training.demos.reading`), or whose pictures are not image_size × image_size.
     """
 
     folders: Sequence[Path]

@@ -41,7 +41,9 @@ class OnlineOptions(LearnerOptions):
         description="Share of a task's step limit that rollouts have; those that fail last to its end and take most of "
                     "the time.")
     attempts: int = Field(
-        default=3, ge=1, description="Most contexts played for one to learn from.")
+        default=3, ge=1,
+        description="Contexts played at most for each that is learned from: one whose rollouts all end alike teaches "
+                    "nothing.")
     updates: int = Field(
         default=10, ge=1,
         description="Minibatches that the samples of an iteration are split into (RobustVLA, Algorithm 1: N).")

@@ -72,12 +72,12 @@ class SftOptions(SummedOptions):
         default=None, ge=0,
         description="Weight of the divergence of the points' maps; by default 0.1 for a policy with points.")
     weight_decay: float = Field(
-        default=0.01, description="Weight decay of AdamW.")
+        default=0.01, ge=0, description="Weight decay of AdamW.")
     average: float = Field(
         default=0.999, ge=0, lt=1,
         description="Decay per step of the weights' moving average, which is what acts and is shipped.")
     max_grad_norm: float = Field(
-        default=1.0, description="Norm to which gradients are clipped.")
+        default=1.0, gt=0, description="Largest L2 norm of all gradients together; larger ones are scaled down to it.")
     precision: Precision = Field(
         default="auto",
         description="Arithmetic of the network: bf16 halves the time where the processor has it; auto is bf16 on a GPU "

@@ -44,7 +44,7 @@ class LearnerOptions(SummedOptions):
     weight_decay: float = Field(
         default=1e-4, ge=0, description="Weight decay of AdamW.")
     max_grad_norm: float = Field(
-        default=1.0, gt=0, description="Norm to which gradients are clipped.")
+        default=1.0, gt=0, description="Largest L2 norm of all gradients together; larger ones are scaled down to it.")
     clip_low: float = Field(
         default=0.2, gt=0, lt=1, description="PPO's clip: the probability ratio counts down to 1 − clip_low.")
     clip_high: float = Field(

@@ -1,1 +1,1 @@
-"""The scripted expert: a feedback law from privileged state to the 7-D action, for all 40 tasks."""
+"""The scripted expert: a feedback controller from privileged state to the 7-D action, for all 40 tasks."""

@@ -3,7 +3,7 @@
 As a script it plays the settle steps from every init state of every task on both packs (physics only, about 20 minutes
 on one core) and prints, per task, what moved or tipped:
 
-    python tests/simulators/libero/test_primitive_parity.py [init states per task] [task set ...]
+    python tests/simulators/libero/primitive/test_parity.py [init states per task] [task set ...]
 """
 
 from __future__ import annotations
