@@ -34,12 +34,12 @@ class Curriculum(BaseModel):
         default=(0.0, 1.0), description="Least and greatest level of observation noise (table 6).")
     observation_step: float = Field(
         default=0.2, ge=0,
-        description="By how much the level of observation noise rises or falls at a move (table 6); 0 keeps it.")
+        description="By how much the level of observation noise rises or falls at a move (table 6); 0: never.")
     action_range: tuple[float, float] = Field(
         default=(0.0, 0.3), description="Least and greatest standard deviation of action noise (table 6).")
     action_step: float = Field(
         default=0.02, ge=0,
-        description="By how much the standard deviation of action noise rises or falls at a move (table 6); 0 keeps it.")
+        description="By how much the standard deviation of action noise rises or falls at a move (table 6); 0: never.")
 
 
 class Noise(BaseModel):

@@ -8,8 +8,8 @@
     data/demo_0/vlabench/…       ours: executed, actors, points, pixels; absent from LIBERO's own files
 
 The published demonstrations read the same (`training.demos.reading`), and LIBERO's and robomimic's tools read ours.
-Those of another simulator are laid out alike, without what LIBERO alone has: `obs/proprio` and `obs/<camera>_rgb`, and what the
-simulator tells below `vlabench`.
+Those of another simulator are laid out alike, without what LIBERO alone has: `obs/proprio` and `obs/<camera>_rgb`, and
+what the simulator tells below `vlabench`.
 """
 
 from __future__ import annotations
