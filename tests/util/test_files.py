@@ -12,6 +12,7 @@ import pytest
 
 from tests.places import ROOT
 from vlabench.errors import DataError
+from vlabench.util import files
 from vlabench.util.files import Scratch, held, replacing, write_data
 
 
@@ -141,3 +142,17 @@ def test_another_users_temporary_folders_are_no_obstacle(tmp_path: Path, monkeyp
     assert theirs.path.exists()
     Scratch("mine").cleanup()
     assert not theirs.path.exists()
+
+
+def test_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("VLABENCH_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert files.cache() == tmp_path / ".cache" / "vlabench"
+    monkeypatch.setenv("VLABENCH_CACHE", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    assert files.cache() == tmp_path / ".cache" / "vlabench"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert files.cache() == tmp_path / "xdg" / "vlabench"
+    monkeypatch.setenv("VLABENCH_CACHE", str(tmp_path / "own"))
+    assert files.cache() == tmp_path / "own"

@@ -24,6 +24,13 @@ _handles: set[int] = set()
 """Of the locks that this process has."""
 
 
+def cache() -> Path:
+    """Where packs are built and fetched: `VLABENCH_CACHE`, else `$XDG_CACHE_HOME/vlabench`, else ~/.cache/vlabench."""
+    if os.environ.get("VLABENCH_CACHE"):  # empty is not set: nothing is to be written into the current folder
+        return Path(os.environ["VLABENCH_CACHE"])
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vlabench"
+
+
 class InUse(Exception):
     """Another process has the lock of a folder; the message says which."""
 

@@ -137,20 +137,6 @@ def test_a_cache_that_cannot_be_written_is_an_assets_error(tmp_path: Path, monke
         packs.folder("primitive")
 
 
-def test_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("VLABENCH_CACHE", raising=False)
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert packs.cache() == tmp_path / ".cache" / "vlabench"
-    monkeypatch.setenv("VLABENCH_CACHE", "")
-    monkeypatch.setenv("XDG_CACHE_HOME", "")
-    assert packs.cache() == tmp_path / ".cache" / "vlabench"
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert packs.cache() == tmp_path / "xdg" / "vlabench"
-    monkeypatch.setenv("VLABENCH_CACHE", str(tmp_path / "own"))
-    assert packs.cache() == tmp_path / "own"
-
-
 def test_an_unknown_pack_is_named_with_the_valid_ones() -> None:
     with pytest.raises(UnknownName, match=r"asset pack 'offical': did you mean 'official'"):
         packs.folder("offical")

@@ -17,6 +17,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from vlabench.errors import AssetsError, MissingExtra, UnknownName
+from vlabench.util.files import cache
 
 PACKS = ("primitive", "official")
 OFFICIAL_REPOSITORY = "lerobot/libero-assets"
@@ -43,13 +44,6 @@ _USED = {
 }
 _CHOSEN = ("gray_ceramic_tile", "light-gray-floor-tile", "light-gray-plaster", "yellow_linen_wall_texture")
 """The textures of floors and walls that hf-libero puts into the scenes in place of theirs."""
-
-
-def cache() -> Path:
-    """Where packs are built and fetched: `VLABENCH_CACHE`, else `$XDG_CACHE_HOME/vlabench`, else ~/.cache/vlabench."""
-    if os.environ.get("VLABENCH_CACHE"):  # empty is not set: nothing is to be written into the current folder
-        return Path(os.environ["VLABENCH_CACHE"])
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vlabench"
 
 
 def complete(folder: Path) -> bool:

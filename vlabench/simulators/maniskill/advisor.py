@@ -1,0 +1,34 @@
+"""What a world shows privileged policies: its state, the expert's advice, what demonstrations keep."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vlabench.simulators.maniskill.expert import advise
+from vlabench.simulators.maniskill.world import World, dynamics
+from vlabench.types import Floats
+
+
+class Advisor:
+    """The `simulators.base.Advises` of a put-on-plate world."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def expert_action(self) -> Floats:
+        """What the scripted expert does in this state: float [7]."""
+        return advise(self.world)[0]
+
+    def expert_advice(self) -> tuple[Floats, Floats]:
+        """The same action, and three points [9] (m, relative to the hand) behind it: object, receptacle, waypoint."""
+        return advise(self.world)
+
+    def told(self, points: Floats) -> dict[str, Floats]:
+        """For demonstrations: joints [6] (rad); bodies [n, 13]: position, quaternion (w, x, y, z), velocities."""
+        rows = [np.concatenate([body.pose.p, body.pose.q, dynamics(body).linear_velocity,
+                                dynamics(body).angular_velocity]) for body in self.world.bodies]
+        return {"joints": self.world.robot.posture[:6].astype(np.float64), "bodies": np.stack(rows).astype(np.float64)}
+
+    def source(self) -> str:
+        """What stands where, and on which table."""
+        return str(self.world.start)

@@ -1,0 +1,63 @@
+"""When an object is on its receptacle and when it is grasped, by RL4VLA's rules, of any number of copies at once."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from vlabench.simulators.maniskill.robot import product
+from vlabench.types import Floats
+
+Bools = npt.NDArray[np.bool_]
+
+BESIDE = 0.01
+"""How far (m) an object's origin may lie beyond the receptacle's largest half extent, in the plane."""
+ABOVE = 0.05
+"""And above the sum of both half heights."""
+PRESS = 0.03
+"""The force (N) between both has to be more."""
+GRIP = 0.5
+"""The force (N) of each finger on the object, at least; `WidowX250S.is_grasping` of ManiSkill."""
+GRIP_ANGLE = 85.0
+"""And its angle (degrees) from the finger's own axis, at most."""
+HELD_FOR = 5
+"""Control steps in a row that count as a consecutive grasp."""
+
+
+def settled_half(half: Floats, turn: Floats) -> Floats:
+    """Half the edges [3] (m) of the upright box around a box with these half edges, turned by a quaternion."""
+    w, x, y, z = turn
+    matrix = np.array([[1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+                       [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+                       [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)]])
+    box: Floats = np.abs(matrix) @ np.asarray(half)
+    return box
+
+
+def on_receptacle(offset: Floats, half: Floats, receptacle_half: Floats, force: Floats) -> Bools:
+    """Whether objects are on their receptacles.
+
+    offset [B, 3]: of the object's origin from the receptacle's (m). half, receptacle_half [B, 3]: of their boxes as
+    they lay when everything had settled. force [B, 3]: between both (N).
+    """
+    reach = receptacle_half.max(axis=1) + BESIDE
+    above = offset[:, 2] - receptacle_half[:, 2] - half[:, 2]
+    touching = np.linalg.norm(force, axis=1) > PRESS
+    on: Bools = ((np.linalg.norm(offset[:, :2], axis=1) <= reach) & (offset[:, 2] > 0) & (above <= ABOVE) & touching)
+    return on
+
+
+def grasped(forces: Floats, turns: Floats) -> Bools:
+    """Whether both fingers hold the object. forces [B, 2, 3]: on left and right finger (N); turns [B, 2, 4]: theirs."""
+    axes = np.stack([[_sideways(turn) for turn in pair] for pair in turns]) * np.array([[1.0], [-1.0]])
+    size = np.linalg.norm(forces, axis=2)
+    cosine = (forces * axes).sum(axis=2) / np.maximum(size, 1e-12)
+    angle = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
+    held: Bools = ((size >= GRIP) & (angle <= GRIP_ANGLE)).all(axis=1)
+    return held
+
+
+def _sideways(turn: Floats) -> Floats:
+    """A finger's y-axis in the world."""
+    back = np.array([turn[0], -turn[1], -turn[2], -turn[3]])
+    return product(product(turn, np.array([0.0, 0.0, 1.0, 0.0])), back)[1:]

@@ -1,0 +1,199 @@
+"""Asset packs: where `primitive` is built and `official` is found, and how a thing is added to a scene from either."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vlabench.errors import AssetsError, UnknownName
+from vlabench.simulators.maniskill import catalogue, shapes
+from vlabench.types import Image
+from vlabench.util.files import cache
+
+PACKS = ("primitive", "official")
+FETCH = "vlabench assets fetch maniskill"
+THINGS, ROBOT = "rl4vla", "widowx"
+"""The folders of the official pack: RL4VLA's `ManiSkill/assets/carrot` with the stage, and ManiSkill's WidowX250S."""
+FOLDERS = {"object": "more_carrot", "receptacle": "more_plate"}
+DESCRIPTION = "wx250s.urdf"
+VISUALS = ("textured.obj", "textured.dae", "textured.glb")
+"""The model to draw is the first of them that is there, as in RL4VLA's environment."""
+SCREEN = (640, 480)
+"""Pixels of a table's picture."""
+
+
+class Pack(ABC):
+    """Where the robot's description is, and what things look like and are to the touch."""
+
+    robot: Path
+
+    @abstractmethod
+    def add(self, builder: Any, sort: str, number: int, material: Any, drawn: bool) -> None:
+        """Give an actor builder the collisions, the mass and, if drawn, the looks of a thing of the catalogue."""
+
+    @abstractmethod
+    def table(self, number: int) -> Image:
+        """The picture of a table, uint8 [480, 640, 3]."""
+
+    @abstractmethod
+    def texture(self, number: int) -> Image:
+        """The texture of the same number, likewise."""
+
+
+class Primitive(Pack):
+    """Made from our own code; robot and pictures are written to a folder first."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.robot = folder, folder / DESCRIPTION
+
+    def add(self, builder: Any, sort: str, number: int, material: Any, drawn: bool) -> None:
+        """From its parts."""
+        from vlabench.simulators.maniskill.primitive import objects, receptacles
+
+        things, parts = ((catalogue.OBJECTS, objects.OBJECTS) if sort == "object"
+                         else (catalogue.RECEPTACLES, receptacles.RECEPTACLES))
+        shapes.build(builder, parts[number], things[number].mass, material, drawn)
+
+    def table(self, number: int) -> Image:
+        return _picture(self.folder / "tables" / f"{number + 1:03d}.png")
+
+    def texture(self, number: int) -> Image:
+        return _picture(self.folder / "textures" / f"{number + 1:03d}.png")
+
+
+class Official(Pack):
+    """RL4VLA's published models and pictures, and the WidowX of ManiSkill."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.robot = folder, folder / ROBOT / DESCRIPTION
+
+    def add(self, builder: Any, sort: str, number: int, material: Any, drawn: bool) -> None:
+        """From its files: convex hulls, and the textured model."""
+        thing = (catalogue.OBJECTS if sort == "object" else catalogue.RECEPTACLES)[number]
+        folder = self.folder / THINGS / FOLDERS[sort] / thing.folder
+        builder.add_multiple_convex_collisions_from_file(str(folder / "collision.obj"), material=material,
+                                                         density=thing.density)
+        if drawn:
+            builder.add_visual_from_file(str(_visual(folder)))
+
+    def table(self, number: int) -> Image:
+        return _picture(self.folder / THINGS / "more_table" / "imgs" / catalogue.TABLES[number].picture)
+
+    def texture(self, number: int) -> Image:
+        return _picture(self.folder / THINGS / "more_table" / "textures" / catalogue.TABLES[number].texture)
+
+
+@functools.lru_cache(maxsize=64)
+def _picture(path: Path) -> Image:
+    """A picture at the screen's size."""
+    import cv2
+
+    read = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if read is None:
+        raise AssetsError(f"cannot read the picture {path}\n  fix: {FETCH}")
+    return np.ascontiguousarray(cv2.resize(read, SCREEN)[:, :, ::-1])
+
+
+def _visual(folder: Path) -> Path:
+    return next((folder / name for name in VISUALS if (folder / name).is_file()), folder / VISUALS[-1])
+
+
+@functools.lru_cache
+def pack(name: str) -> Pack:
+    """A pack that is here. Raises UnknownName, AssetsError."""
+    return Primitive(folder(name)) if name == "primitive" else Official(folder(name))
+
+
+def primitive(target: Path | None = None) -> Path:
+    """The folder of the generated pack, written on first use, into the cache unless `target` names another folder.
+
+    Raises AssetsError if that fails.
+    """
+    from vlabench.simulators.maniskill import primitive as generated
+
+    target = target or cache() / f"maniskill-primitive-{generated.digest()[:16]}"
+    try:
+        generated.build(target)
+    except OSError as error:
+        raise AssetsError(f"cannot write the primitive pack to {target}: {error}\n"
+                          "  fix: set VLABENCH_CACHE (or --out) to a folder that can be written") from error
+    return target
+
+
+def official() -> Path:
+    """The folder of the published pack: `VLABENCH_ASSETS` (or its `maniskill` folder), or the fetched copy.
+
+    Raises AssetsError that says where it looked and which parts are missing.
+    """
+    asked = os.environ.get("VLABENCH_ASSETS")
+    places = [Path(asked), Path(asked) / "maniskill"] if asked else [cache() / "maniskill-official"]
+    for folder in places:
+        if not lacking(folder):
+            return folder.resolve()
+    missing = lacking(places[0])
+    shown = ", ".join(missing[:4]) + (f" and {len(missing) - 4} more" if len(missing) > 4 else "")
+    where = f"VLABENCH_ASSETS={asked!r}" if asked else str(places[0])
+    fix = (f"point it at a folder that holds {THINGS}/ and {ROBOT}/, or unset it and run {FETCH}" if asked
+           else f"{FETCH}   (a download of 70 MB), or run with --assets primitive")
+    raise AssetsError(f"the official ManiSkill assets are not complete in {where} (missing there: {shown})\n"
+                      f"  fix: {fix}")
+
+
+def lacking(folder: Path) -> list[str]:
+    """What a folder lacks of the official pack, by relative path."""
+    return [path for path in parts() if not (folder / path).is_file()] + [
+        f"{path}/{VISUALS[-1]}" for path in _models() if not _visual(folder / path).is_file()]
+
+
+def parts() -> Iterator[str]:
+    """The files of the official pack that scenes are built from, but for what things look like."""
+    yield f"{ROBOT}/{DESCRIPTION}"
+    yield f"{ROBOT}/{DESCRIPTION.removesuffix('urdf')}srdf"  # without it the robot collides with itself
+    yield from (f"{path}/collision.obj" for path in _models())
+    for table in catalogue.TABLES:
+        yield f"{THINGS}/more_table/imgs/{table.picture}"
+        yield f"{THINGS}/more_table/textures/{table.texture}"
+
+
+def _models() -> Iterator[str]:
+    for sort, things in (("object", catalogue.OBJECTS), ("receptacle", catalogue.RECEPTACLES)):
+        yield from (f"{THINGS}/{FOLDERS[sort]}/{thing.folder}" for thing in things)
+
+
+def digest(name: str) -> str:
+    """Which copy of a pack is here, as 16 hexadecimal digits. Raises UnknownName or AssetsError.
+
+    Of the official pack: the robot's description, and names and sizes of what things are made of.
+    """
+    if name == "primitive":
+        from vlabench.simulators.maniskill import primitive as generated
+
+        return generated.digest()[:16]
+    return _digest(folder(name))
+
+
+@functools.lru_cache
+def _digest(folder: Path) -> str:
+    total = hashlib.sha256()
+    files = [folder / path for path in parts()] + [_visual(folder / path) for path in _models()]
+    for file in sorted([*files, *sorted((folder / ROBOT).rglob("*.*"))]):
+        content = file.read_bytes() if file.suffix in (".urdf", ".srdf") else str(file.stat().st_size).encode()
+        for part in (file.relative_to(folder).as_posix().encode(), content):
+            total.update(len(part).to_bytes(8, "big") + part)
+    return total.hexdigest()[:16]
+
+
+def folder(name: str) -> Path:
+    """The directory of a pack. Raises UnknownName or AssetsError."""
+    if name == "primitive":
+        return primitive()
+    if name == "official":
+        return official()
+    raise UnknownName("asset pack", name, PACKS)

@@ -1,0 +1,151 @@
+"""The WidowX 250S: loaded from its description, driven by steps of its hand's target pose."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vlabench.simulators.maniskill.interface import JOINTS
+from vlabench.types import Floats
+
+FINGERS = ("left_finger", "right_finger")
+FINGER_LINKS = ("left_finger_link", "right_finger_link")
+HAND = "ee_gripper_link"
+"""The link whose pose actions move."""
+BASE = ((0.147, 0.028, 0.870), (0.0, 0.0, 0.0, 1.0))
+"""Where its base stands: position (m), quaternion (w, x, y, z). This and what follows: RL4VLA's environment, which has
+it from SimplerEnv's WidowX on a flat table."""
+ASIDE = 1.0
+"""How far above (m) it waits while the things fall."""
+POSTURE = (-0.01840777, 0.0398835, 0.22242722, -0.00460194, 1.36524296, 0.00153398, 0.037, 0.037)
+"""Joints (rad) and fingers (m) at the start of an episode."""
+STIFFNESS = (1169.7891719504198, 730.0, 808.4601346394447, 1229.1299089624076, 1272.2760456418862, 1056.3326605132252)
+DAMPING = (330.0, 180.0, 152.12036565582588, 309.6215302722146, 201.04998711007383, 269.51458932695414)
+FORCE_LIMIT = (200.0, 200.0, 100.0, 100.0, 100.0, 100.0)
+FINGER_STIFFNESS, FINGER_DAMPING, FINGER_FORCE_LIMIT = 1000.0, 200.0, 60.0
+CLOSED, OPEN = 0.014, 0.038
+"""A finger's target (m from the middle) for a gripper of −1 and +1: 1 mm beyond its stroke at either end."""
+FRICTION = 1.0
+"""Of the fingers."""
+ITERATIONS = 100
+"""Of the inverse kinematics, at most."""
+
+
+class Robot:
+    """One WidowX in one scene of sapien. Its `.srdf` lies beside the description, or the robot collides with itself."""
+
+    def __init__(self, scene: Any, description: Path, drawn: bool) -> None:
+        self.body = _load(scene, description, drawn)
+        self.joints = self.body.get_active_joints()
+        names = [joint.name for joint in self.joints]
+        self._arm, self._fingers = [names.index(name) for name in JOINTS], [names.index(name) for name in FINGERS]
+        _drive(self.joints, self._arm, self._fingers)
+        links = self.body.get_links()
+        for link in links:
+            link.disable_gravity = True
+        self.links = {link.name: link for link in links}
+        self.fingers = tuple(self.links[name] for name in FINGER_LINKS)
+        self._hand = [link.name for link in links].index(HAND)
+        self._kinematics = self.body.create_pinocchio_model()
+        self._free = np.zeros(len(self.joints))
+        self._free[self._arm] = 1
+        self.aimed: tuple[Floats, Floats] = (np.zeros(3), np.array([1.0, 0.0, 0.0, 0.0]))
+
+    def step_aside(self) -> None:
+        """Out of the way of what falls onto the table."""
+        (x, y, z), turn = BASE
+        self.body.set_root_pose(_pose((x, y, z + ASIDE), turn))
+
+    def stand(self, posture: Sequence[float] = POSTURE) -> None:
+        """At its place, in a posture [8] (rad; m), at rest; from there the hand's target starts."""
+        self.body.set_root_pose(_pose(*BASE))
+        self.body.set_qpos(np.array(posture))
+        self.body.set_qvel(np.zeros(len(self.joints)))
+        self.body.set_qf(np.zeros(len(self.joints)))
+        for joint, at in zip(self.joints, posture, strict=True):
+            joint.set_drive_target(at)
+        hand = self.hand
+        self.aimed = np.array(hand.p, dtype=np.float64), np.array(hand.q, dtype=np.float64)
+
+    def aim(self, action: Floats) -> None:
+        """The drives' targets for the control step that follows, from an action [7].
+
+        The hand's target moves by metres in the base's frame and turns by X-Y-Z Euler angles from the left. Where the
+        inverse kinematics find no posture for it, the arm is told to stay where it is.
+        """
+        place, turn = self.aimed
+        self.aimed = place + action[:3], product(from_euler(action[3:6]), turn)
+        now = self.body.get_qpos()
+        found, reached, _ = self._kinematics.compute_inverse_kinematics(
+            self._hand, _pose(*self.aimed), initial_qpos=now, active_qmask=self._free, max_iterations=ITERATIONS)
+        targets = found if reached else now
+        for joint in self._arm:
+            self.joints[joint].set_drive_target(targets[joint])
+        for finger in self._fingers:
+            self.joints[finger].set_drive_target(CLOSED + (action[6] + 1) / 2 * (OPEN - CLOSED))
+
+    @property
+    def hand(self) -> Any:
+        """The pose of the hand in the base's frame."""
+        return self.body.pose.inv() * self.links[HAND].entity.pose
+
+    @property
+    def posture(self) -> npt.NDArray[np.float32]:
+        """float32 [8]: the arm's joints (rad), the fingers (m)."""
+        at: npt.NDArray[np.float32] = self.body.get_qpos()[[*self._arm, *self._fingers]].astype(np.float32)
+        return at
+
+    def state(self) -> list[Floats]:
+        """Everything that decides how it goes on."""
+        drives = np.array([[np.ravel(joint.drive_target)[0], np.ravel(joint.drive_velocity_target)[0]]
+                           for joint in self.joints])
+        return [self.body.get_qpos(), self.body.get_qvel(), drives, *self.aimed]
+
+
+def _load(scene: Any, description: Path, drawn: bool) -> Any:
+    loader = scene.create_urdf_loader()
+    loader.fix_root_link = True
+    loader.load_multiple_collisions_from_file = False
+    for name in FINGER_LINKS:
+        loader.set_link_material(name, FRICTION, FRICTION, 0.0)
+    builder = loader.load_file_as_articulation_builder(str(description))
+    if not drawn:
+        for link in builder.link_builders:
+            link.visual_records.clear()
+    return builder.build()
+
+
+def _drive(joints: Sequence[Any], arm: Sequence[int], fingers: Sequence[int]) -> None:
+    for at, joint in enumerate(arm):
+        joints[joint].set_drive_properties(STIFFNESS[at], DAMPING[at], force_limit=FORCE_LIMIT[at], mode="force")
+        joints[joint].set_friction(0.0)
+    for joint in fingers:
+        joints[joint].set_drive_properties(FINGER_STIFFNESS, FINGER_DAMPING, force_limit=FINGER_FORCE_LIMIT,
+                                           mode="force")
+        joints[joint].set_friction(0.0)
+
+
+def _pose(place: Any, turn: Any) -> Any:
+    import sapien
+
+    return sapien.Pose(place, turn)
+
+
+def product(a: Floats, b: Floats) -> Floats:
+    """Of two quaternions (w, x, y, z): b first, then a."""
+    w, x, y, z = a
+    v, i, j, k = b
+    return np.array([w * v - x * i - y * j - z * k, w * i + x * v + y * k - z * j,
+                     w * j - x * k + y * v + z * i, w * k + x * j - y * i + z * v])
+
+
+def from_euler(angles: Floats) -> Floats:
+    """Quaternion (w, x, y, z) of intrinsic turns about x, y and z (rad)."""
+    turns = [np.array([math.cos(angle / 2), *(math.sin(angle / 2) * (axis == at) for at in range(3))])
+             for axis, angle in enumerate(angles)]
+    return product(product(turns[0], turns[1]), turns[2])

@@ -1,0 +1,85 @@
+"""B put-on-plate worlds side by side, each built anew for its episode: what a process draws depends on none before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vlabench.simulators.base import Scene, Variant
+from vlabench.simulators.maniskill import goal, packs, starts
+from vlabench.simulators.maniskill.advisor import Advisor
+from vlabench.simulators.maniskill.interface import CAMERAS, SPACE
+from vlabench.simulators.maniskill.view import View
+from vlabench.simulators.maniskill.world import World
+from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome
+
+
+class PlateScene(Scene):
+    """Actions [B, 7]: metres and radians of the hand's target pose in the base's frame, at 5 Hz; gripper +1 opens.
+
+    Nothing of an episode reaches the next: its world, robot included, is thrown away (a new one takes 10 ms).
+    """
+
+    action_space = SPACE
+
+    def __init__(self, pack: str, cameras: Sequence[str], image_size: int, privileged: bool, variant: Variant) -> None:
+        self._pack, self._variant = packs.pack(pack), variant
+        self.cameras, self.image_size, self.privileged = tuple(cameras), image_size, privileged
+        self.worlds: list[World] = []
+        self._views: list[View] = []
+
+    def place(self, episodes: Sequence[EpisodeSpec]) -> None:
+        """Things in the air above their places, the robot out of the way."""
+        self.close()
+        self.worlds = [World(starts.draw(spec, self._variant), self._pack, bool(self.cameras)) for spec in episodes]
+
+    def settle(self) -> None:
+        """Things fall and come to rest, then the robot takes its place: 0.1 s, and 1.2 s more for what still moves."""
+        for world in self.worlds:
+            world.settle()
+        if self.cameras:
+            self._views = [View(world, self._pack, self.image_size) for world in self.worlds]
+
+    def observe(self) -> Observation:
+        """The third-person camera's picture; proprio float32 [B, 8]: six joints (rad), two fingers (m)."""
+        images: dict[str, Image] = {}
+        if self.cameras:
+            images[CAMERAS[0]] = np.stack([view.picture() for view in self._views])
+        return Observation.now(
+            images=images, proprio=np.stack([world.robot.posture for world in self.worlds]),
+            instruction=tuple(world.start.instruction for world in self.worlds), step=self.worlds[0].steps,
+            state=tuple(map(Advisor, self.worlds)) if self.privileged else None)
+
+    def step(self, actions: Floats) -> Outcome:
+        """One control step (0.2 s). milestones: `grasped`, now, and `grasped_5`, for the fifth step in a row at least.
+
+        terms: `joints` float [B, 6] (rad).
+        """
+        clipped = np.clip(np.asarray(actions, dtype=np.float64), SPACE.low, SPACE.high)
+        for world, action in zip(self.worlds, clipped, strict=True):
+            world.step(action)
+        forces = np.stack([world.forces() for world in self.worlds])
+        turns = np.stack([[link.entity.pose.q for link in world.robot.fingers] for world in self.worlds])
+        held = goal.grasped(forces[:, :2], turns.astype(np.float64))
+        for world, now in zip(self.worlds, held, strict=True):
+            world.held = world.held + 1 if now else 0
+        long = np.array([world.held >= goal.HELD_FOR for world in self.worlds])
+        return Outcome(success=goal.on_receptacle(*self._lying(), forces[:, 2]),
+                       terms={"joints": np.stack([world.robot.posture[:6] for world in self.worlds]).astype(np.float64)},
+                       milestones={"grasped": held, "grasped_5": long})
+
+    def _lying(self) -> tuple[Floats, Floats, Floats]:
+        """offset, half and receptacle_half of `goal.on_receptacle`."""
+        offset = np.stack([np.asarray(world.object.pose.p, np.float64) - np.asarray(world.receptacle.pose.p, np.float64)
+                           for world in self.worlds])
+        half, receptacle_half = (np.stack([world.halves[row] for world in self.worlds]) for row in (0, 1))
+        return offset, half, receptacle_half
+
+    def state_digest(self) -> tuple[str, ...]:
+        """Of what moves, of masses and of frictions."""
+        return tuple(world.digest() for world in self.worlds)
+
+    def close(self) -> None:
+        """Let go of the worlds; a second call does nothing."""
+        self.worlds, self._views = [], []

@@ -1,0 +1,138 @@
+"""One copy of a put-on-plate scene on plain sapien: built for one episode, dropped, settled, stepped."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from vlabench.simulators.maniskill import goal, shapes
+from vlabench.simulators.maniskill.engine import engine
+from vlabench.simulators.maniskill.interface import CONTROL_HZ, PHYSICS_HZ
+from vlabench.simulators.maniskill.packs import Pack
+from vlabench.simulators.maniskill.robot import Robot
+from vlabench.simulators.maniskill.starts import Body, Start, quaternion
+from vlabench.types import Floats
+
+TABLE_TOP = 0.8697
+"""m, of RL4VLA's scene (bridge_table_1_v1)."""
+TABLE = ((-0.16, 0.0), (0.6, 0.6, 0.05))
+"""Center and half edges (m) of the box that stands for it."""
+FRICTION = 1.0
+"""Of objects and receptacles."""
+TABLE_FRICTION = 0.3
+"""ManiSkill's default."""
+SUBSTEPS = PHYSICS_HZ // CONTROL_HZ
+SETTLE = 50
+"""Physics steps (0.1 s) that things fall and come to rest for, robot aside."""
+SETTLE_MORE = 600
+"""And for how many more if they still move: faster than that (m/s, rad/s) together."""
+RESTLESS = (1e-3, 1e-2)
+
+
+class World:
+    """The physics of one episode, from which pictures are taken if it is `drawn`."""
+
+    def __init__(self, start: Start, pack: Pack, drawn: bool) -> None:
+        self.start = start
+        self.scene, self.physics = _scene(drawn)
+        self.robot = Robot(self.scene, pack.robot, drawn)
+        self.table = _table(self.scene, drawn)
+        self.bodies = [self._add(body, pack, drawn) for body in start.bodies]
+        self.object, self.receptacle = self.bodies[0], self.bodies[1]
+        self.steps = self.held = 0
+        self.robot.step_aside()
+
+    def _add(self, body: Body, pack: Pack, drawn: bool) -> Any:
+        sapien = engine()
+        builder = self.scene.create_actor_builder()
+        pack.add(builder, body.sort, body.number, material(FRICTION), drawn)
+        builder.set_initial_pose(sapien.Pose([*body.spot, body.height], quaternion(body.yaw)))
+        return builder.build(name=f"{body.sort} {body.number}")
+
+    def settle(self) -> None:
+        """Let things fall and rest, then bring the robot."""
+        self.advance(SETTLE)
+        parts = [dynamics(body) for body in self.bodies[:2]]
+        speed = sum(float(np.linalg.norm(part.linear_velocity)) for part in parts)
+        turning = sum(float(np.linalg.norm(part.angular_velocity)) for part in parts)
+        if speed > RESTLESS[0] or turning > RESTLESS[1]:
+            self.advance(SETTLE_MORE)
+        self.robot.stand()
+        self.halves = [goal.settled_half(np.array(body.thing.half), np.array(entity.pose.q, dtype=np.float64))
+                       for body, entity in zip(self.start.bodies, self.bodies, strict=True)]
+
+    def step(self, action: Floats) -> None:
+        """One control step (0.2 s) with an action [7] within the bounds."""
+        self.robot.aim(action)
+        self.advance(SUBSTEPS)
+        self.steps += 1
+
+    def advance(self, substeps: int) -> None:
+        """Physics alone."""
+        for _ in range(substeps):
+            self.physics.step()
+
+    def forces(self) -> Floats:
+        """float [3, 3] (N) in the last physics step: on the left finger and the right finger by the object, and on the
+        object by its receptacle."""
+        left, right = (link.entity.per_scene_id for link in self.robot.fingers)
+        thing, place = self.object.per_scene_id, self.receptacle.per_scene_id
+        rows = {(left, thing): 0, (right, thing): 1, (thing, place): 2}
+        total = np.zeros((3, 3))
+        for contact in self.physics.get_contacts():
+            first, second = (body.entity.per_scene_id for body in contact.bodies)
+            row, sign = rows.get((first, second)), 1.0
+            if row is None:
+                row, sign = rows.get((second, first)), -1.0
+            if row is not None:
+                total[row] += sign * sum(np.asarray(point.impulse, dtype=np.float64) for point in contact.points)
+        return total * PHYSICS_HZ
+
+    def digest(self) -> str:
+        """Of the robot's and every body's state, its mass and its friction."""
+        parts = self.robot.state()
+        for entity in self.bodies:
+            body = dynamics(entity)
+            parts += [entity.pose.p, entity.pose.q, body.linear_velocity, body.angular_velocity, np.array([body.mass])]
+            parts += [np.array([shape.physical_material.dynamic_friction]) for shape in body.collision_shapes]
+        return hashlib.blake2b(b"".join(np.ascontiguousarray(part).tobytes() for part in parts),
+                               digest_size=8).hexdigest()
+
+
+def dynamics(entity: Any) -> Any:
+    """The rigid body of an entity."""
+    return entity.find_component_by_type(engine().physx.PhysxRigidDynamicComponent)
+
+
+def material(friction: float) -> Any:
+    """A material without bounce."""
+    return engine().physx.PhysxMaterial(friction, friction, 0.0)
+
+
+def configure() -> None:
+    """ManiSkill's settings of PhysX, which are the process's: of every scene that is made next."""
+    physx = engine().physx
+    physx.set_shape_config(contact_offset=0.02, rest_offset=0.0)
+    physx.set_body_config(solver_position_iterations=15, solver_velocity_iterations=1, sleep_threshold=0.005)
+    physx.set_scene_config(gravity=np.array([0.0, 0.0, -9.81]), bounce_threshold=2.0, enable_pcm=True, enable_tgs=True,
+                           enable_ccd=False, enable_enhanced_determinism=False, enable_friction_every_iteration=True,
+                           cpu_workers=0)
+    physx.set_default_material(static_friction=TABLE_FRICTION, dynamic_friction=TABLE_FRICTION, restitution=0.0)
+
+
+def _scene(drawn: bool) -> tuple[Any, Any]:
+    sapien = engine()
+    configure()
+    physics = sapien.physx.PhysxCpuSystem()
+    scene = sapien.Scene([physics, sapien.render.RenderSystem()] if drawn else [physics])
+    physics.timestep = 1 / PHYSICS_HZ
+    return scene, physics
+
+
+def _table(scene: Any, drawn: bool) -> Any:
+    builder, (center, half) = scene.create_actor_builder(), TABLE
+    shapes.build(builder, [shapes.Part("box", half, color=(0.6, 0.5, 0.4))], 1.0, material(TABLE_FRICTION), drawn)
+    builder.set_initial_pose(engine().Pose([*center, TABLE_TOP - half[2]]))
+    return builder.build_static(name="table")
