@@ -74,6 +74,7 @@ SHIPPED = [
     ("libero-probe", SETS, {"rotation", "action_noise-0.1", "joint"}),
     ("libero-reading", ("libero_goal",), {"exchanged"}),
     ("libero-seeing", SETS, {"black", "black-agentview", "black-wrist"}),
+    ("maniskill-ind", ("maniskill_put_on_plate",), set()),
 ]
 
 
@@ -486,8 +487,11 @@ def test_the_simulator_is_no_part_of_what_a_policy_is(home: Path) -> None:
     refused(UnknownName, lambda name: load_policy(name).engine, "c")
 
 
-def test_every_shipped_policy_says_its_simulator() -> None:
-    assert {load_policy(name).simulator for name in cards.policy_names()} == {"libero"}
+def test_every_shipped_policy_says_its_simulator_but_for_the_expert_who_is_everywhere() -> None:
+    said = {name: load_policy(name).simulator for name in cards.policy_names()}
+    assert {name for name, simulator in said.items() if simulator is None} == {"expert"}
+    assert {simulator for name, simulator in said.items() if name.startswith("maniskill-")} == {"maniskill"}
+    assert set(said.values()) == {None, "libero", "maniskill"}
 
 
 def test_weights_that_the_constructor_does_not_take_are_told_with_the_parameter_to_add(home: Path) -> None:

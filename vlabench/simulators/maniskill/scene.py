@@ -66,7 +66,7 @@ class PlateScene(Scene):
             world.held = world.held + 1 if now else 0
         long = np.array([world.held >= goal.HELD_FOR for world in self.worlds])
         return Outcome(success=goal.on_receptacle(*self._lying(), forces[:, 2]),
-                       terms={"joints": np.stack([world.robot.posture[:6] for world in self.worlds]).astype(np.float64)},
+                       terms={"joints": np.stack([world.robot.posture[:6] for world in self.worlds])},
                        milestones={"grasped": held, "grasped_5": long})
 
     def _lying(self) -> tuple[Floats, Floats, Floats]:
