@@ -75,6 +75,8 @@ SHIPPED = [
     ("libero-reading", ("libero_goal",), {"exchanged"}),
     ("libero-seeing", SETS, {"black", "black-agentview", "black-wrist"}),
     ("maniskill-ind", ("maniskill_put_on_plate",), set()),
+    ("maniskill-robustvla", ("maniskill_put_on_plate",), OBSERVATION | NOISE | {"joint"}),
+    ("maniskill-latency", ("maniskill_put_on_plate",), GRIPPER | {f"{name}-s3" for name in LATENCY}),
 ]
 
 
@@ -91,6 +93,14 @@ def test_a_shipped_suite_has_its_task_sets_and_conditions(
 
 def test_every_shipped_suite_is_listed_here() -> None:
     assert cards.suite_names() == sorted(name for name, _, _ in SHIPPED)
+
+
+def test_what_both_simulators_suites_call_alike_is_the_same() -> None:
+    theirs = {**load_suite("libero-observation").conditions, **load_suite("libero-action").conditions,
+              **load_suite("libero-joint").conditions, **load_suite("libero-latency").conditions}
+    ours = {**load_suite("maniskill-robustvla").conditions, **load_suite("maniskill-latency").conditions}
+    assert {name: condition.parts for name, condition in ours.items()} == {
+        name: condition.parts for name, condition in theirs.items()}
 
 
 @pytest.mark.parametrize("name", sorted(OBSERVATION))
