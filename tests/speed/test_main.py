@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.speed.__main__ import alternately
+from tests.speed.playing import alternately
 
 
 def test_sides_take_turns_and_each_gets_its_median() -> None:

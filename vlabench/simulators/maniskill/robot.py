@@ -100,6 +100,11 @@ class Robot:
         at: npt.NDArray[np.float32] = self.body.get_qpos()[[*self._arm, *self._fingers]].astype(np.float32)
         return at
 
+    @property
+    def finger_turns(self) -> Floats:
+        """float64 [2, 4]: quaternions (w, x, y, z) of the left and the right finger in the world."""
+        return np.array([link.entity.pose.q for link in self.fingers], dtype=np.float64)
+
     def state(self) -> list[Floats]:
         """Everything that decides how it goes on."""
         drives = np.array([[np.ravel(joint.drive_target)[0], np.ravel(joint.drive_velocity_target)[0]]

@@ -60,8 +60,7 @@ class PlateScene(Scene):
         for world, action in zip(self.worlds, clipped, strict=True):
             world.step(action)
         forces = np.stack([world.forces() for world in self.worlds])
-        turns = np.stack([[link.entity.pose.q for link in world.robot.fingers] for world in self.worlds])
-        held = goal.grasped(forces[:, :2], turns.astype(np.float64))
+        held = goal.grasped(forces[:, :2], np.stack([world.robot.finger_turns for world in self.worlds]))
         for world, now in zip(self.worlds, held, strict=True):
             world.held = world.held + 1 if now else 0
         long = np.array([world.held >= goal.HELD_FOR for world in self.worlds])
