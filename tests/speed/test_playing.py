@@ -1,4 +1,4 @@
-"""The benchmark's comparisons: sides take turns."""
+"""Playing against the clock: sides take turns."""
 
 from __future__ import annotations
 
