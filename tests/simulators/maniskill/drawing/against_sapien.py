@@ -27,9 +27,9 @@ COMMAND = "python -m tests.simulators.maniskill.drawing.against_sapien"
 TITLE = f"""# ManiSkill's pictures: our shaders against sapien's
 
 Our pack draws in one pass what sapien's `default` pack draws in four: the same formula of light, textures, normal maps
-and highlights. It has no shadows, no point, spot or textured lights, no surroundings that shine or show behind things, and
-nothing half transparent, none of which the published scenes have; so it needs no table of reflections, which takes a
-process seconds to compute.
+and highlights. It has no shadows, no point, spot or textured lights, no surroundings that shine or show behind things,
+and nothing half transparent, none of which the published scenes have; so it needs no table of reflections, which takes
+a process seconds to compute.
 
     {COMMAND} FOLDER
 
