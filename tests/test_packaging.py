@@ -57,6 +57,8 @@ def test_an_installed_copy_finds_every_card_of_the_checkout(tmp_path: Path) -> N
         "print(c.load_suite('libero-joint').conditions['joint'].digest)\n"
         "from vlabench.cards import published\nprint(*published.papers())\n"
         "from vlabench.simulators.libero import packs\nprint(packs.PINS.read_text().count('--hash='))\n"
+        "from vlabench.simulators.maniskill.drawing import shading\n"
+        "print(*sorted(path.name for path in shading.SHADERS.iterdir()))\n"
         "from vlabench.cli import drafts\nprint(*drafts.contents('policy', 'mine'))"
     )
     command, there = [sys.executable, "-c", code], {"PYTHONPATH": str(site)}
@@ -68,6 +70,7 @@ def test_an_installed_copy_finds_every_card_of_the_checkout(tmp_path: Path) -> N
         cards.load_suite("libero-joint").conditions["joint"].digest,
         " ".join(published.papers()),
         "5",
+        "gbuffer.frag gbuffer.vert",
         "mine.py mine.toml pyproject.toml",
     ]
 

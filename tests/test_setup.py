@@ -11,7 +11,7 @@ import pytest
 
 from tests.places import ROOT
 
-REAL = ("bash", "grep", "sed", "head", "cat", "dpkg")
+REAL = ("bash", "env", "grep", "sed", "head", "cat", "dpkg")
 """Taken from this machine; all others are made up, or absent."""
 LIBRARIES = "libOSMesa.so libGL.so.1 libgthread-2.0.so.0"
 MIRROR = "https://mirror.example/debian/"

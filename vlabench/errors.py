@@ -6,7 +6,7 @@ VlabenchError
 ├── PluginError       an installed plug-in whose name is taken, or that holds no class of its kind
 ├── OptionError       a command-line option or argument outside what is possible
 ├── MissingExtra      a library that belongs to an extra that is not installed
-├── RenderingError    no OpenGL library to draw with
+├── RenderingError    no OpenGL library or no Vulkan driver to draw with
 ├── AssetsError       an asset pack that is absent or incomplete
 ├── UnsupportedError  a perturbation asks for what the simulator or the policy cannot offer
 ├── DataError         demonstrations that cannot be read, written or mixed
@@ -95,7 +95,7 @@ class MissingExtra(VlabenchError):
 
 
 class RenderingError(VlabenchError):
-    """MuJoCo found no OpenGL library that it can draw pictures with."""
+    """MuJoCo finds no OpenGL library that it can draw pictures with, or sapien no Vulkan driver."""
 
 
 class AssetsError(VlabenchError):

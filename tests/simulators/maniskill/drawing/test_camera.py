@@ -21,8 +21,8 @@ from vlabench.simulators.maniskill.drawing import vulkan
 sapien = vulkan.engine()
 scene = sapien.Scene([sapien.physx.PhysxCpuSystem(), sapien.render.RenderSystem()])
 eye = test_camera.furnished(sapien, scene)
-start = time.perf_counter()
-print(test_camera.digest(eye), time.perf_counter() - start)
+start = time.process_time()
+print(test_camera.digest(eye), time.process_time() - start)
 """
 
 
@@ -150,7 +150,7 @@ def test_pictures_are_the_same_in_another_world_and_process_whose_first_comes_so
     done = subprocess.run([sys.executable, "-c", ELSEWHERE], capture_output=True, text=True, check=True)
     elsewhere, seconds = done.stdout.split()
     assert {first, again, digest(furnished(sapien, other)), elsewhere} == {first}
-    assert float(seconds) < 2  # 0.15 on an idle machine; with sapien's own shaders 5 to 9
+    assert float(seconds) < 1  # of the processor's time: 0.1; with sapien's own shaders more than 6
 
 
 def test_more_lights_than_the_shaders_know_are_refused(sapien: Any, scene: Any) -> None:
