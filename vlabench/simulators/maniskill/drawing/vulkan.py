@@ -23,7 +23,8 @@ MESA = (24, 3)
 """The first Mesa whose software driver, lavapipe, sapien accepts."""
 OWN_PACKAGES = "sudo apt-get update && sudo apt-get install -y --no-install-recommends libvulkan1 mesa-vulkan-drivers"
 INSTALL = {
-    "debian 12": "echo 'deb http://deb.debian.org/debian bookworm-backports main' | "
+    "debian 12": "echo \"deb $(apt-get indextargets --format '$(REPO_URI)' 'Codename: bookworm' 'Component: main' | "
+                 "head -n 1) bookworm-backports main\" | "
                  "sudo tee /etc/apt/sources.list.d/backports.list && sudo apt-get update && sudo apt-get install -y "
                  "--no-install-recommends libvulkan1 mesa-vulkan-drivers/bookworm-backports",
     "debian": OWN_PACKAGES,
