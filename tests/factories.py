@@ -39,7 +39,7 @@ class Toy(Simulator):
     cameras: ClassVar[Sequence[str]] = ("agentview", "wrist")
     offers: ClassVar[frozenset[type]] = frozenset({Lighting})
 
-    def check(self) -> None:
+    def check(self, cameras: Sequence[str] = ()) -> None:
         return None
 
     def tasks(self, task_set: str) -> list[Task]:

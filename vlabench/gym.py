@@ -84,7 +84,7 @@ class EpisodeEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.floating[Any]]]):
         self._replan, self.render_mode = replan, render_mode
         self.metadata = {**type(self).metadata, "render_fps": kind.action_space.control_hz}
         self._index, self._seed = self._checked_index(index), seed
-        self._simulator.check()
+        self._simulator.check(self._cameras)
         self._versions = {"vlabench": __version__, **self._simulator.versions()}
         variant = variant_of(named(self._condition))
         self._scene = self._simulator.open(self._task, 1, self._cameras, image_size, variant=variant)

@@ -61,6 +61,13 @@ class ActionSpace:
         """D."""
         return len(self.names)
 
+    @property
+    def within_a_unit(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Bounds of what is one unit from 0 at most, low and high: what random actions are drawn from. A robot whose
+        own bounds are far beyond its units (a metre a step) would be thrown against its limits."""
+        return (tuple(max(low, -unit) for low, unit in zip(self.low, self.unit, strict=True)),
+                tuple(min(high, unit) for high, unit in zip(self.high, self.unit, strict=True)))
+
 
 @dataclass(frozen=True)
 class Task:

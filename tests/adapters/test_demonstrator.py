@@ -112,8 +112,8 @@ def test_another_robot_is_disturbed_in_its_own_units_and_bounds() -> None:
             (noise if decision.extras["actors"][0] == EXPERT else kicks).append(decision.actions[0, 0])
     assert np.allclose(np.std(noise, axis=0), [0, 0.2, 0.025], rtol=0.1, atol=1e-9)
     low, high = np.min(kicks, axis=0), np.max(kicks, axis=0)
-    assert (low >= space.low).all() and (high <= space.high).all() and (high - low > 0.9 * np.subtract(
-        space.high, space.low)).all()
+    assert (low >= [0, -2, -0.25]).all() and (high <= [1, 2, 0.25]).all()
+    assert (high - low > [0.9, 0.9 * 4, 0.9 * 0.5]).all()
     assert {0.0, 1.0, 0.5} == set(np.array(kicks)[:, 0])
 
 

@@ -74,6 +74,9 @@ SHIPPED = [
     ("libero-probe", SETS, {"rotation", "action_noise-0.1", "joint"}),
     ("libero-reading", ("libero_goal",), {"exchanged"}),
     ("libero-seeing", SETS, {"black", "black-agentview", "black-wrist"}),
+    ("maniskill-ind", ("maniskill_put_on_plate",), set()),
+    ("maniskill-robustvla", ("maniskill_put_on_plate",), OBSERVATION | NOISE | {"joint"}),
+    ("maniskill-latency", ("maniskill_put_on_plate",), GRIPPER | {f"{name}-s3" for name in LATENCY}),
 ]
 
 
@@ -90,6 +93,14 @@ def test_a_shipped_suite_has_its_task_sets_and_conditions(
 
 def test_every_shipped_suite_is_listed_here() -> None:
     assert cards.suite_names() == sorted(name for name, _, _ in SHIPPED)
+
+
+def test_what_both_simulators_suites_call_alike_is_the_same() -> None:
+    theirs = {**load_suite("libero-observation").conditions, **load_suite("libero-action").conditions,
+              **load_suite("libero-joint").conditions, **load_suite("libero-latency").conditions}
+    ours = {**load_suite("maniskill-robustvla").conditions, **load_suite("maniskill-latency").conditions}
+    assert {name: condition.parts for name, condition in ours.items()} == {
+        name: condition.parts for name, condition in theirs.items()}
 
 
 @pytest.mark.parametrize("name", sorted(OBSERVATION))
@@ -486,8 +497,11 @@ def test_the_simulator_is_no_part_of_what_a_policy_is(home: Path) -> None:
     refused(UnknownName, lambda name: load_policy(name).engine, "c")
 
 
-def test_every_shipped_policy_says_its_simulator() -> None:
-    assert {load_policy(name).simulator for name in cards.policy_names()} == {"libero"}
+def test_every_shipped_policy_says_its_simulator_but_for_the_expert_who_is_everywhere() -> None:
+    said = {name: load_policy(name).simulator for name in cards.policy_names()}
+    assert {name for name, simulator in said.items() if simulator is None} == {"expert"}
+    assert {simulator for name, simulator in said.items() if name.startswith("maniskill-")} == {"maniskill"}
+    assert set(said.values()) == {None, "libero", "maniskill"}
 
 
 def test_weights_that_the_constructor_does_not_take_are_told_with_the_parameter_to_add(home: Path) -> None:

@@ -9,43 +9,37 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
 
+from tests.speed.maniskill import maniskill
 from tests.speed.measured import Figure, table, write
 from tests.speed.perturbations import CAMERAS, frame_cost
+from tests.speed.playing import alternately, campaign, memory_of_a_worker, seconds
 from tests.speed.report import report_seconds
 from tests.speed.submissions import crowd
 from tests.speed.tables import table_seconds
 from vlabench import cards, registry
 from vlabench.cards.conditions import SEVERITIES
 from vlabench.episode.loop import Attempt, play
-from vlabench.episode.player import EpisodePlayer, Finished, Job
 from vlabench.episode.worker import ENVIRONMENT
 from vlabench.errors import VlabenchError
-from vlabench.evaluation import plan
-from vlabench.evaluation import run as runner
 from vlabench.leaderboard import board
 from vlabench.perturbations.base import find_perturbation
 from vlabench.records import provenance
-from vlabench.records.store import Store
 from vlabench.simulators.base import Scene, find_simulator
-from vlabench.types import Ended, EpisodeSpec, Task
-from vlabench.util.progress import Progress
+from vlabench.types import EpisodeSpec
 
 POLICY, SUITE, TASK_SET = "still", "libero-clean", "libero_spatial"
 """A policy that costs nothing, looks at two cameras at 128 × 128 pixels and executes 8 actions per look."""
 EPISODES = 40
 """Of each of two tasks, for two workers; a quarter of that of one task, before and after, for one."""
 SUBMISSIONS = 500
-MEMORY = "from tests.speed.__main__ import peak_memory; print(peak_memory({pack!r}))"
 GIGABYTE = 1e9
 
 
@@ -93,6 +87,7 @@ def measure() -> Iterator[Figure]:
     from tests.speed.learning import learning
 
     yield from learning()
+    yield from maniskill()
 
 
 def official_is_missing() -> str:
@@ -133,19 +128,6 @@ class Bench:
                     attempt.step(chunk[:, t])
 
         return steps / seconds(run)
-
-
-def seconds(run: Callable[[], object]) -> float:
-    """Wall-clock time of a call."""
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
-
-
-def alternately(repetitions: int, *sides: Callable[[], float]) -> list[float]:
-    """The median of each side, measured in turn."""
-    found = [[side() for side in sides] for _ in range(repetitions)]
-    return [statistics.median(column) for column in zip(*found, strict=True)]
 
 
 def seldom_rendering(official: Bench | None, why: str) -> Iterator[Figure]:
@@ -217,42 +199,16 @@ def warm_reset(bench: Bench) -> Iterator[Figure]:
                  f"a full one takes {cold:.2f} s; both with the ten settle steps")
 
 
-class Watch(Progress):
-    """Notes when episodes end."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ends: list[float] = []
-
-    def count(self, condition: str, episode: Ended | None) -> None:
-        super().count(condition, episode)
-        self.ends.append(time.perf_counter())
-
-
 def workers_compared() -> Iterator[Figure]:
     """2 and 4: the real runner on the primitive pack, with one worker and with two."""
-    few = EPISODES // 4
-    first, _ = campaign(1, 1, few)
-    pair, whole = campaign(2, 2, EPISODES)
-    second, _ = campaign(1, 1, few)
+    few, policy, tasks = EPISODES // 4, cards.load_policy(POLICY), [f"{TASK_SET}/0", f"{TASK_SET}/1"]
+    first, _ = campaign(policy, SUITE, tasks[:1], few, 1)
+    pair, whole = campaign(policy, SUITE, tasks, EPISODES, 2)
+    second, _ = campaign(policy, SUITE, tasks[:1], few, 1)
     one = (first + second) / 2
     yield Figure(2, "primitive: episodes/s on 2 cores", pair, "/s", 1, 1,
                  f"of 220 steps, two workers once at work; {whole:.2f}/s with starting them, {2 * EPISODES} episodes")
     yield Figure(4, "two workers against one", pair / one, "×", 1.8, 1, f"{pair:.2f} against {one:.2f} episodes/s")
-
-
-def campaign(workers: int, tasks: int, episodes: int) -> tuple[float, float]:
-    """Episodes per second of a run into an empty folder: once all workers have finished one, and from its start."""
-    policy, suite = cards.load_policy(POLICY), cards.load_suite(SUITE)
-    options = plan.RunOptions(episodes, tuple(f"{TASK_SET}/{n}" for n in range(tasks)))
-    engine = find_simulator("libero")("primitive")
-    planned = plan.make(suite, policy, engine, options)
-    watch = Watch()
-    with tempfile.TemporaryDirectory(prefix="vlabench-bench-") as folder:
-        begin = time.perf_counter()
-        runner.run(planned, policy, engine, Store(Path(folder), POLICY, "primitive"), workers=workers, progress=watch)
-    steady = (len(watch.ends) - workers) / (watch.ends[-1] - watch.ends[workers - 1])
-    return steady, len(watch.ends) / (watch.ends[-1] - begin)
 
 
 def perturbations_cost() -> Iterator[Figure]:
@@ -273,9 +229,7 @@ def memory(why: str) -> Iterator[Figure]:
         if pack == "official" and why:
             yield Figure(5, what, None, "GB", target, -1, why)
             continue
-        done = subprocess.run([sys.executable, "-c", MEMORY.format(pack=pack)], env={**os.environ, **ENVIRONMENT},
-                              capture_output=True, text=True, check=True)
-        peak = int(done.stdout.split()[-1]) / GIGABYTE
+        peak = memory_of_a_worker(POLICY, "libero", pack, TASK_SET) / GIGABYTE
         yield Figure(5, what, peak, "GB", target, -1, "after an episode of two tasks")
 
 
@@ -298,18 +252,6 @@ def board_built() -> Iterator[Figure]:
         crowd(Path(folder), SUBMISSIONS)
         took = seconds(lambda: board.build(Path(folder)))
     yield Figure(6, f"board build, {SUBMISSIONS} submissions", took, "s", 30, -1, "2,000 episodes each, all checked")
-
-
-def peak_memory(pack: str) -> int:
-    """Bytes that this process has held at most, after playing as a worker; to be called in a process of its own."""
-    stage = EpisodePlayer(Job("libero", pack, cards.load_policy(POLICY).actor(), {"clean": {}}))
-    for task in stage.simulator.tasks(TASK_SET)[:2]:
-        short: Task = dataclasses.replace(task, step_limit=60)
-        (answer,) = stage.play((EpisodeSpec(short, "clean", 0),))
-        assert isinstance(answer, Finished), answer
-    # not `getrusage`, whose maximum includes what the parent held when it started this process
-    status = Path("/proc/self/status").read_text()
-    return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ class Rail(Simulator):
     action_space = space(1.0)
     expert = True
 
-    def check(self) -> None:
+    def check(self, cameras: Sequence[str] = ()) -> None:
         return None
 
     def tasks(self, task_set: str) -> list[Task]:

@@ -182,7 +182,7 @@ class Toy(Simulator):
     def __init__(self, assets: str) -> None:
         super().__init__(assets)
 
-    def check(self) -> None:
+    def check(self, cameras: Sequence[str] = ()) -> None:
         return None
 
     def tasks(self, task_set: str) -> list[Task]:

@@ -116,7 +116,7 @@ class Demonstrator(Policy):
 
     def _kick(self, rng: np.random.Generator, label: Floats) -> Floats:
         space, gripper = self.space, self.space.gripper
-        action = rng.uniform(space.low, space.high, space.size)
+        action = rng.uniform(*space.within_a_unit, space.size)
         if gripper is not None:
             action[gripper] = (rng.choice([space.low[gripper], space.high[gripper]]) if rng.random() < FUMBLE
                                else label[gripper])

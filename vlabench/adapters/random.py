@@ -1,4 +1,4 @@
-"""Lower baseline: uniformly random actions from the whole action space."""
+"""Lower baseline: uniformly random actions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vlabench.types import ActionSpace, Decision, Floats, Observation
 
 
 class Random(Policy):
-    """Uniform between the robot's bounds in each dimension, `chunk` actions at a time, whatever it sees."""
+    """Uniform within one unit of 0 in each dimension, `chunk` actions at a time, whatever it sees."""
 
     def __init__(
         self,
@@ -46,4 +46,4 @@ class Random(Policy):
         # Its own count of looks: how many steps lie between two of them is the card's business.
         look = self._looks[slot]
         self._looks[slot] = look + 1
-        return self._draws[slot].at(look).uniform(self.space.low, self.space.high, (self.chunk, self.space.size))
+        return self._draws[slot].at(look).uniform(*self.space.within_a_unit, (self.chunk, self.space.size))

@@ -63,7 +63,7 @@ def preview(suite_name: str, out: Path, *, assets: str | None = None, tasks: Seq
     suite = cards.load_suite(suite_name)
     simulator = suite.engine(assets or suite.engine.packs[0])
     _check(simulator, cameras, index, size, out)
-    simulator.check()
+    simulator.check(cameras or simulator.cameras[:1])
     chosen = choose_tasks(suite, simulator, tasks)
     if not tasks:
         chosen = tuple({task.task_set: task for task in reversed(chosen)}.values())[::-1]

@@ -205,7 +205,7 @@ def probe(policy_name: str, suite_name: str, out: Path, *, assets: str | None = 
     suite, policy = cards.load_suite(suite_name), cards.load_policy(policy_name)
     engine = suite.engine(assets or policy.assets[0])
     planned = plan.make(suite, policy, engine, options)
-    engine.check()
+    engine.check(policy.cameras)
     policy.check()
     for condition in planned.conditions.values():
         for perturbation in condition.perturbations:

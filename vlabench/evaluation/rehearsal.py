@@ -124,7 +124,7 @@ def rehearse(card: PolicyCard, stage: tuple[str, Simulator, Sequence[str]],
     tasks = [task for task_set in task_sets for task in simulator.tasks(task_set)]
     specs = [EpisodeSpec(_short(task), CLEAN, index) for index, task in enumerate((tasks * 2)[:2])]
     try:
-        simulator.check()
+        simulator.check(card.cameras)
         card.check()
         orders = [_played(card, name, simulator, order, say) for order in (specs, specs[::-1])]
         return [

@@ -86,7 +86,7 @@ def replay(policy_name: str, task_key: str, condition_name: str, index: int, *, 
 def _played_again(path: Path, spec: EpisodeSpec, condition: Condition, simulator: Simulator, policy: PolicyCard,
                   cameras: Sequence[str], film: FrameRecorder) -> Played:
     recording = Recording.load(path)
-    simulator.check()
+    simulator.check(cameras)
     scene = simulator.open(spec.task, 1, cameras, policy.image_size, variant=variant_of(named(condition)))
     try:
         (played,) = play(scene, Replayed(recording), [spec], [named(condition)], replan=recording.replan,

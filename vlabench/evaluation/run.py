@@ -107,7 +107,7 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
     workers = processes(workers)
     if time_limit is not None and not time_limit > 0:
         raise OptionError(f"--time-limit {time_limit:g}: must be above 0 seconds")
-    engine.check()
+    engine.check(policy.cameras)
     actor = policy.actor()
     for condition in plan.conditions.values():
         for perturbation in condition.perturbations:

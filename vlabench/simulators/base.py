@@ -144,8 +144,9 @@ class Simulator(ABC):
         self.assets = assets
 
     @abstractmethod
-    def check(self) -> None:
-        """Raise a VlabenchError that says what is missing (library, GL, assets), before anything is opened."""
+    def check(self, cameras: Sequence[str] = ()) -> None:
+        """Raise a VlabenchError that says what is missing (library, assets, for scenes with cameras what draws), before
+        anything is opened."""
 
     @abstractmethod
     def tasks(self, task_set: str) -> list[Task]:
@@ -167,7 +168,7 @@ class Simulator(ABC):
     def diagnose(cls) -> list[Check]:
         """What it needs on this machine, by trying it, in a few seconds; needed is what its first pack needs."""
         def here(pack: str) -> str:
-            cls(pack).check()
+            cls(pack).check(cls.cameras)
             return str(cls.locate(pack) or "here")
 
         return [tried(f"{cls.__name__} {pack}", partial(here, pack), needed=pack == cls.packs[0]) for pack in cls.packs]

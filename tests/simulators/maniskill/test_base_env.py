@@ -5,48 +5,50 @@ What only a GPU can show is listed in results/maniskill-gpu.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.simulators.maniskill import parity
-from vlabench.errors import OptionError, RenderingError, VlabenchError
+from vlabench.errors import AssetsError, OptionError, RenderingError
 from vlabench.simulators.maniskill import packs, robot, starts
-from vlabench.simulators.maniskill.drawing import camera, screen, vulkan
-from vlabench.simulators.maniskill.simulator import TASK_SETS, Maniskill
+from vlabench.simulators.maniskill.drawing import vulkan
+from vlabench.simulators.maniskill.simulator import Maniskill
+from vlabench.simulators.maniskill.view import View
 from vlabench.simulators.maniskill.world import World
 from vlabench.types import EpisodeSpec
 
 pytestmark = pytest.mark.slow
-PACK = packs.PACKS[0]
-NAME = "vlabench.simulators.maniskill.base_env:VLABench-PutOnPlate-v1"
+Episodes = Callable[..., EpisodeSpec]
 
 
-def episode(number: int, index: int, task_set: str = TASK_SETS[0], seed: int = 0) -> EpisodeSpec:
-    return EpisodeSpec(Maniskill(PACK).tasks(task_set)[number], "clean", index, seed)
-
-
-def make(**options: Any) -> Any:
+def make(pack: str, **options: Any) -> Any:
     import gymnasium
 
-    return gymnasium.make(NAME, num_envs=1, assets=PACK,
+    return gymnasium.make("vlabench.simulators.maniskill.base_env:VLABench-PutOnPlate-v1", num_envs=1, assets=pack,
                           **{"obs_mode": "state_dict", "render_backend": "none", **options})
 
 
 @pytest.fixture(scope="module")
-def env() -> Iterator[Any]:
-    made = make()
+def env(pack: str) -> Iterator[Any]:
+    made = make(pack)
     yield made
     made.close()
 
 
-def test_a_named_episode_begins_as_in_our_world(env: Any) -> None:
-    spec = episode(4, 7, seed=2)
-    seen, info = env.reset(options={"number": 4, "index": 7, "seed": 2})
-    world = World(starts.draw(spec), packs.pack(PACK), drawn=False)
+def settled(spec: EpisodeSpec, pack: str, drawn: bool = False) -> World:
+    """Our world at the beginning of an episode."""
+    world = World(starts.draw(spec), packs.pack(pack), drawn)
     world.settle()
+    return world
+
+
+def test_a_named_episode_begins_as_in_our_world(env: Any, pack: str, episode: Episodes) -> None:
+    seen, info = env.reset(options={"number": 4, "index": 7, "seed": 2})
+    world = settled(dataclasses.replace(episode(4, 7), seed=2), pack)
     inner = env.unwrapped
     assert info["reconfigure"] and inner.starts == [world.start]
     assert inner.get_language_instruction() == ["put 7up can on plate"]
@@ -57,10 +59,9 @@ def test_a_named_episode_begins_as_in_our_world(env: Any) -> None:
     assert hand[:3] == pytest.approx(world.robot.aimed[0], abs=1e-6)
 
 
-def test_the_same_steps_lead_the_hand_along_the_same_path(env: Any) -> None:
+def test_the_same_steps_lead_the_hand_along_the_same_path(env: Any, pack: str, episode: Episodes) -> None:
     spec, rng = episode(2, 3), np.random.default_rng(1)
-    world = World(starts.draw(spec), packs.pack(PACK), drawn=False)
-    world.settle()
+    world = settled(spec, pack)
     steps = rng.uniform(-1, 1, (12, 7)) * [0.02, 0.02, 0.02, 0.1, 0.1, 0.2, 1]
     theirs = parity.in_theirs(env, spec, steps)
     for step, place in zip(steps, theirs.path, strict=True):
@@ -108,38 +109,29 @@ def test_actions_without_a_number_are_refused(env: Any) -> None:
         env.step(np.full(7, np.nan, dtype=np.float32))
 
 
-def test_a_variant_and_another_object_beside_it() -> None:
-    env = make(task_set="maniskill_pair", variant=(("objects", "test"),), obs_mode="state")
+def test_a_variant_and_another_object_beside_it(pack: str, episode: Episodes) -> None:
+    env = make(pack, task_set="maniskill_pair", variant=(("objects", "test"),), obs_mode="state")
     env.reset(options={"number": 1, "index": 2})
     assert env.unwrapped.starts == [starts.draw(episode(1, 2, "maniskill_pair"), (("objects", "test"),))]
     assert len(env.unwrapped.bodies) == 3
     env.close()
 
 
-def test_pictures_are_those_of_our_world() -> None:
+def test_pictures_are_those_of_our_world(pack: str, episode: Episodes) -> None:
     try:
         vulkan.check()
     except RenderingError as error:
         pytest.skip(str(error).splitlines()[0])
     from vlabench.simulators.maniskill.agent import own_shaders
 
-    pack, size = packs.pack(PACK), (160, 120)
-    env = make(obs_mode="rgb+segmentation", render_backend="cpu", image_size=size,
+    env = make(pack, obs_mode="rgb+segmentation", render_backend="cpu", image_size=(128, 128),
                sensor_configs={"shader_config": own_shaders()})
     seen, _ = env.reset(options={"number": 8, "index": 1})
     theirs = seen["sensor_data"]["third_person"]["rgb"][0].numpy()
     env.close()
-    world = World(starts.draw(episode(8, 1)), pack, drawn=True)
-    world.settle()
-    camera.light(world.scene)
-    rgb, ids = camera.Camera(world.scene, size, camera.mounted(world.robot.body.pose)).shoot()
-    kept = [link.entity.per_scene_id for link in world.robot.links.values()]
-    kept += [body.per_scene_id for body in world.bodies]
-    import cv2
-
-    table = cv2.resize(pack.table(world.start.table), size)
-    ours = screen.green_screen(rgb, ids.astype(int), kept, np.asarray(table, dtype=np.uint8))
-    assert (theirs != table).any() and theirs.shape == ours.shape
+    view = View(settled(episode(8, 1), pack, drawn=True), packs.pack(pack), 128)
+    ours = view.picture()
+    assert theirs.shape == ours.shape and (theirs != view.table).any()
     assert (np.abs(theirs.astype(int) - ours) > 2).mean() < 1e-3
 
 
@@ -147,13 +139,13 @@ def test_pictures_are_those_of_our_world() -> None:
 def test_the_expert_gets_as_far_in_both_with_the_official_robot() -> None:
     try:
         packs.official()
-    except VlabenchError as error:
+    except AssetsError as error:
         pytest.skip(str(error).splitlines()[0])
     pairs = parity.compare((), 2)
     for pair in pairs:
         assert pair.off().max() < parity.PATH
         assert pair.ours.success[-1] and pair.theirs.success[-1]
-    env = make(assets="official")
+    env = make("official")
     env.reset(options={"number": pairs[0].spec.task.number, "index": pairs[0].spec.index})
     earned, grasped = 0.0, []
     for action in pairs[0].ours.actions:

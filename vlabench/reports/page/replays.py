@@ -107,7 +107,7 @@ def scenes(data: Data, found: Standing, episodes: int, preview: bool, say: Say) 
     chosen = pairs(found, data.records[owner], where.conditions, where.tasks, origin.folder,
                    episodes) if where.card else []
     try:
-        where.simulator.check()
+        where.simulator.check(where.simulator.cameras)
     except VlabenchError as error:
         return replace(told, notes=[*notes, f"No pictures: {_told(error)}"])
     first = chosen[0].clean if chosen else EpisodeSpec(next(iter(where.tasks.values())), "clean", 0)

@@ -33,7 +33,7 @@ class Libero(Simulator):
     revision = 2
     """2: fixtures are drawn anew for every episode, as by the published loop (1: those of episode 0 for all)."""
 
-    def check(self) -> None:
+    def check(self, cameras: Sequence[str] = ()) -> None:
         """The packages, the GL library and the asset pack are here."""
         hf_libero.root()
         for name in ("mujoco", "robosuite", "bddl"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vlabench.simulators.maniskill.expert import advise
+from vlabench.simulators.maniskill.expert.expert import advise
 from vlabench.simulators.maniskill.world import World, dynamics
 from vlabench.types import Floats
 

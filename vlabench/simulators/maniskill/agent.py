@@ -16,7 +16,7 @@ from mani_skill.sensors.camera import CameraConfig
 
 from vlabench.simulators.maniskill import robot
 from vlabench.simulators.maniskill.drawing import camera, shading
-from vlabench.simulators.maniskill.engine import engine
+from vlabench.simulators.maniskill.drawing.vulkan import engine
 from vlabench.simulators.maniskill.interface import CAMERAS, SPACE
 
 CONTROL = "arm_pd_ee_target_delta_pose_align2_gripper_pd_joint_pos"

@@ -3,8 +3,9 @@
     import gymnasium
     env = gymnasium.make("vlabench.simulators.maniskill.base_env:VLABench-PutOnPlate-v1", num_envs=64)
 
-Importing this module registers the environment; its name without the module's does then, too. Objects, starts, robot, goals and looks are those of the worlds that `vlabench run` plays; physics on a GPU is another one, so its
-results are never mixed with those. One environment runs on a CPU, too (`render_backend="cpu"`, or "none").
+Importing this module registers the environment; its name without the module's does then, too. Objects, starts, robot,
+goals and looks are those of the worlds that `vlabench run` plays; physics on a GPU is another one, so its results are
+never mixed with those. One environment runs on a CPU, too (`render_backend="cpu"`, or "none").
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from vlabench.errors import OptionError
 from vlabench.simulators.base import Variant
 from vlabench.simulators.maniskill import goal, packs, robot, starts, world
 from vlabench.simulators.maniskill.agent import CONTROL, Widowx
-from vlabench.simulators.maniskill.drawing import camera
-from vlabench.simulators.maniskill.engine import engine
+from vlabench.simulators.maniskill.drawing import camera, screen
+from vlabench.simulators.maniskill.drawing.vulkan import engine
 from vlabench.simulators.maniskill.interface import CAMERAS, CONTROL_HZ, PHYSICS_HZ, STEP_LIMIT
 from vlabench.simulators.maniskill.simulator import TASK_SETS, Maniskill
 from vlabench.types import EpisodeSpec, Floats
@@ -151,7 +152,7 @@ class PutOnPlate(BaseEnv):  # type: ignore[misc]  # mani_skill ships no types
     def _initialize_episode(self, env_idx: torch.Tensor, options: dict[str, Any]) -> None:
         built, drawn = self.starts, self._named or self._drawn()
         self.starts = [_with_things(start, old) for start, old in zip(drawn, built, strict=True)]
-        pictures = [_resized(self._pack.table(start.table), self._size) for start in self.starts]
+        pictures = [screen.background(self._pack.table(start.table), self._size) for start in self.starts]
         self._background = torch.as_tensor(np.stack(pictures), device=self.device)
         for row, actor in enumerate(self.bodies):
             bodies = [start.bodies[row] for start in self.starts]
@@ -250,12 +251,6 @@ def _with_things(start: starts.Start, built: starts.Start) -> starts.Start:
     bodies = [dataclasses.replace(body, number=old.number)
               for body, old in zip(start.bodies, built.bodies, strict=True)]
     return starts.Start(bodies[0], bodies[1], tuple(bodies[2:]), start.table)
-
-
-def _resized(picture: Any, size: tuple[int, int]) -> Any:
-    import cv2
-
-    return picture if size == packs.SCREEN else cv2.resize(picture, size)
 
 
 def _numbers(tensor: torch.Tensor) -> Floats:

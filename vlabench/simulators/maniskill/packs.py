@@ -10,11 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from vlabench.errors import AssetsError, UnknownName
 from vlabench.simulators.maniskill import catalogue, shapes
-from vlabench.types import Image
 from vlabench.util.files import cache
 
 PACKS = ("primitive", "official")
@@ -25,8 +22,6 @@ FOLDERS = {"object": "more_carrot", "receptacle": "more_plate"}
 DESCRIPTION = "wx250s.urdf"
 VISUALS = ("textured.obj", "textured.dae", "textured.glb")
 """The model to draw is the first of them that is there, as in RL4VLA's environment."""
-SCREEN = (640, 480)
-"""Pixels of a table's picture."""
 
 
 class Pack(ABC):
@@ -39,12 +34,12 @@ class Pack(ABC):
         """Give an actor builder the collisions, the mass and, if drawn, the looks of a thing of the catalogue."""
 
     @abstractmethod
-    def table(self, number: int) -> Image:
-        """The picture of a table, uint8 [480, 640, 3]."""
+    def table(self, number: int) -> Path:
+        """The picture of a table."""
 
     @abstractmethod
-    def texture(self, number: int) -> Image:
-        """The texture of the same number, likewise."""
+    def texture(self, number: int) -> Path:
+        """The texture of the same number."""
 
 
 class Primitive(Pack):
@@ -61,11 +56,11 @@ class Primitive(Pack):
                          else (catalogue.RECEPTACLES, receptacles.RECEPTACLES))
         shapes.build(builder, parts[number], things[number].mass, material, drawn)
 
-    def table(self, number: int) -> Image:
-        return _picture(self.folder / "tables" / f"{number + 1:03d}.png")
+    def table(self, number: int) -> Path:
+        return self.folder / "tables" / f"{number + 1:03d}.png"
 
-    def texture(self, number: int) -> Image:
-        return _picture(self.folder / "textures" / f"{number + 1:03d}.png")
+    def texture(self, number: int) -> Path:
+        return self.folder / "textures" / f"{number + 1:03d}.png"
 
 
 class Official(Pack):
@@ -83,22 +78,11 @@ class Official(Pack):
         if drawn:
             builder.add_visual_from_file(str(_visual(folder)))
 
-    def table(self, number: int) -> Image:
-        return _picture(self.folder / THINGS / "more_table" / "imgs" / catalogue.TABLES[number].picture)
+    def table(self, number: int) -> Path:
+        return self.folder / THINGS / "more_table" / "imgs" / catalogue.TABLES[number].picture
 
-    def texture(self, number: int) -> Image:
-        return _picture(self.folder / THINGS / "more_table" / "textures" / catalogue.TABLES[number].texture)
-
-
-@functools.lru_cache(maxsize=64)
-def _picture(path: Path) -> Image:
-    """A picture at the screen's size."""
-    import cv2
-
-    read = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if read is None:
-        raise AssetsError(f"cannot read the picture {path}\n  fix: {FETCH}")
-    return np.ascontiguousarray(cv2.resize(read, SCREEN)[:, :, ::-1])
+    def texture(self, number: int) -> Path:
+        return self.folder / THINGS / "more_table" / "textures" / catalogue.TABLES[number].texture
 
 
 def _visual(folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vlabench.simulators.maniskill.drawing.vulkan import engine
 from vlabench.simulators.maniskill.interface import JOINTS
 from vlabench.types import Floats
 
@@ -98,6 +100,11 @@ class Robot:
         at: npt.NDArray[np.float32] = self.body.get_qpos()[[*self._arm, *self._fingers]].astype(np.float32)
         return at
 
+    @property
+    def finger_turns(self) -> Floats:
+        """float64 [2, 4]: quaternions (w, x, y, z) of the left and the right finger in the world."""
+        return np.array([link.entity.pose.q for link in self.fingers], dtype=np.float64)
+
     def state(self) -> list[Floats]:
         """Everything that decides how it goes on."""
         drives = np.array([[np.ravel(joint.drive_target)[0], np.ravel(joint.drive_velocity_target)[0]]
@@ -106,14 +113,24 @@ class Robot:
 
 
 def _load(scene: Any, description: Path, drawn: bool) -> Any:
-    loader = scene.create_urdf_loader()
+    builder = _builder(description, drawn)
+    builder.set_scene(scene)
+    return builder.build()
+
+
+@functools.lru_cache
+def _builder(description: Path, drawn: bool) -> Any:
+    """Read once in a process (30 ms). All robots that it builds share their shapes' materials: who wants another
+    friction gives a shape another material."""
+    sapien = engine()
+    loader = sapien.Scene([sapien.physx.PhysxCpuSystem()]).create_urdf_loader()
     loader.fix_root_link = True
     loader.load_multiple_collisions_from_file = False
     builder = loader.load_file_as_articulation_builder(str(description))
     if not drawn:
         for link in builder.link_builders:
             link.visual_records.clear()
-    return builder.build()
+    return builder
 
 
 def _drive(joints: Sequence[Any], arm: Sequence[int], fingers: Sequence[int]) -> None:
@@ -127,9 +144,7 @@ def _drive(joints: Sequence[Any], arm: Sequence[int], fingers: Sequence[int]) ->
 
 
 def _pose(place: Any, turn: Any) -> Any:
-    import sapien
-
-    return sapien.Pose(place, turn)
+    return engine().Pose(place, turn)
 
 
 def product(a: Floats, b: Floats) -> Floats:

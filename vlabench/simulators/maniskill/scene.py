@@ -60,13 +60,12 @@ class PlateScene(Scene):
         for world, action in zip(self.worlds, clipped, strict=True):
             world.step(action)
         forces = np.stack([world.forces() for world in self.worlds])
-        turns = np.stack([[link.entity.pose.q for link in world.robot.fingers] for world in self.worlds])
-        held = goal.grasped(forces[:, :2], turns.astype(np.float64))
+        held = goal.grasped(forces[:, :2], np.stack([world.robot.finger_turns for world in self.worlds]))
         for world, now in zip(self.worlds, held, strict=True):
             world.held = world.held + 1 if now else 0
         long = np.array([world.held >= goal.HELD_FOR for world in self.worlds])
         return Outcome(success=goal.on_receptacle(*self._lying(), forces[:, 2]),
-                       terms={"joints": np.stack([world.robot.posture[:6] for world in self.worlds]).astype(np.float64)},
+                       terms={"joints": np.stack([world.robot.posture[:6] for world in self.worlds])},
                        milestones={"grasped": held, "grasped_5": long})
 
     def _lying(self) -> tuple[Floats, Floats, Floats]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from vlabench.errors import OptionError, UnknownName
 from vlabench.simulators.base import Scene, Simulator, Variant
 from vlabench.simulators.maniskill import catalogue, packs, starts
-from vlabench.simulators.maniskill.engine import engine
+from vlabench.simulators.maniskill.drawing import vulkan
 from vlabench.simulators.maniskill.interface import CAMERAS, SPACE, STEP_LIMIT
 from vlabench.types import EpisodeSpec, Task
 from vlabench.util import kernels
@@ -32,10 +32,12 @@ class Maniskill(Simulator):
     success = "end"
     max_batch = 8
 
-    def check(self) -> None:
-        """The package and the asset pack are here. Drawing is asked for when a scene that draws is opened."""
-        engine()
+    def check(self, cameras: Sequence[str] = ()) -> None:
+        """The package and the asset pack are here, and for scenes with a camera what draws; physics needs no Vulkan."""
+        vulkan.engine()
         packs.pack(self.assets)
+        if cameras:
+            vulkan.check()
 
     def tasks(self, task_set: str) -> list[Task]:
         """One for each of training's 16 objects, in the catalogue's order."""
@@ -74,7 +76,9 @@ class Maniskill(Simulator):
     @classmethod
     def fetch(cls, say: Callable[[str], None]) -> Path:
         """RL4VLA's models and pictures, and ManiSkill's WidowX."""
-        return packs.fetch_official(say)
+        from vlabench.simulators.maniskill.fetch import fetch
+
+        return fetch(say)
 
     @classmethod
     def build(cls, out: Path | None = None) -> Path:

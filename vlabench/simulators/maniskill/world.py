@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from vlabench.simulators.maniskill import goal, shapes
-from vlabench.simulators.maniskill.engine import engine
+from vlabench.simulators.maniskill.drawing.vulkan import engine
 from vlabench.simulators.maniskill.interface import CONTROL_HZ, PHYSICS_HZ
 from vlabench.simulators.maniskill.packs import Pack
 from vlabench.simulators.maniskill.robot import Robot

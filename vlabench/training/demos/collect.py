@@ -110,7 +110,7 @@ def collect(tasks: Sequence[Task], per_task: int, out: Path, recipe: Recipe, *, 
     recipe = replace(recipe, assets=engine.assets)
     if recipe.learner:
         find.check_simulator(cards.load_policy(recipe.learner), simulator, kind)
-    engine.check()
+    engine.check(kind.cameras)
     with held(out):
         shelf = _Shelf(out, recipe, {"vlabench": __version__, **engine.versions()}, engine.revision)
         job = Job(simulator, recipe.assets, recipe.teacher(kind.cameras), {CLEAN: {}}, DemoCollector, batch=1)

@@ -263,7 +263,7 @@ class Online(Method):
             raise CardError(f"{shown(place.card.path)}: options.base: LoRA weights are shipped alone only if "
                             f"training.options hold `lora`, and they change the policy {options.init!r} that "
                             f"the training starts from")
-        here.kind(here.assets).check()
+        here.kind(here.assets).check(place.card.cameras)
         policy.configure(here.kind.action_space)
         torch.manual_seed(place.seed)  # for LoRA's first weights
         tasks = find.find_tasks(here.name, options.task_sets, options.tasks)

@@ -110,6 +110,7 @@ class Lights:
         self._scene, self._sapien = scene, vulkan.engine()
         self._suns = [self._sapien.render.RenderDirectionalLightComponent() for _ in directional]
         for sun in self._suns:
+            sun.shadow = False
             entity = self._sapien.Entity()
             entity.add_component(sun)
             scene.add_entity(entity)

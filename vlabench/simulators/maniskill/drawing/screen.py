@@ -20,7 +20,7 @@ def mask(ids: npt.NDArray[np.integer], kept: Collection[int]) -> Mask:
     """bool [H, W]: which pixels show one of `kept`. ids: int [H, W], 0 or more."""
     table = np.zeros(max(int(ids.max()), *kept, 0) + 1, dtype=bool)
     table[list(kept)] = True
-    return table[ids]
+    return np.take(table, ids)
 
 
 def green_screen(rgb: Image, ids: npt.NDArray[np.integer], kept: Collection[int], background: Image) -> Image:
@@ -31,7 +31,7 @@ def green_screen(rgb: Image, ids: npt.NDArray[np.integer], kept: Collection[int]
 
 
 def blend(rgb: Image, mask: Mask, texture: Image, mix: float) -> Image:
-    """`mix` in [0, 1] of the texture and the rest of rgb, both uint8 [H, W, 3], where mask, [H, W], holds; rgb elsewhere.
+    """Where mask, [H, W], holds: `mix` in [0, 1] of the texture, the rest of rgb (both uint8 [H, W, 3]); rgb elsewhere.
 
     Cut to whole numbers, as RL4VLA does.
     """
@@ -43,7 +43,8 @@ def blend(rgb: Image, mask: Mask, texture: Image, mix: float) -> Image:
 
 @lru_cache(maxsize=128)
 def background(path: Path, size: tuple[int, int], full: tuple[int, int] = (640, 480)) -> Image:
-    """A picture file as uint8 [height, width, 3], red first: made `full` large, then `size` (width, height), bilinearly.
+    """A picture file as uint8 [height, width, 3], red first: made `full` large, then `size` (width, height), both
+    bilinearly, as RL4VLA's pictures are before a policy sees them.
 
     Read once a size, and not to be written to. Raises AssetsError.
     """

@@ -6,7 +6,7 @@ Physics alone needs none of this: a scene without a `RenderSystem` runs without 
 from __future__ import annotations
 
 import ctypes.util
-import functools
+import importlib.util
 import os
 import platform
 import re
@@ -37,7 +37,17 @@ checkout does it all."""
 _CHECKED = "VLABENCH_VULKAN"
 """Tells the processes that this one starts that drawing has been tried: only the first pays for it."""
 _LIMIT = 60.0  # seconds for a driver to say that it is there
-_TRY = "from vlabench.simulators.maniskill.drawing import vulkan; print(vulkan.device())"
+_REFUSED = 3
+_TRY = f"""
+import sys
+from vlabench.errors import RenderingError
+from vlabench.simulators.maniskill.drawing import vulkan
+try:
+    print(vulkan.device())
+except RenderingError as error:
+    print(error)
+    sys.exit({_REFUSED})
+"""
 _FOLDERS = ("/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/etc/vulkan/icd.d",
             "~/.local/share/vulkan/icd.d")
 _CHOICES = ("VK_DRIVER_FILES", "VK_ICD_FILENAMES")
@@ -64,27 +74,30 @@ def device() -> str:
         system = render.RenderSystem()
         summary = render.get_device_summary()
     except RuntimeError as error:
-        raise RenderingError(explained(str(error))) from None
+        raise RenderingError(_explained(str(error))) from None
     del system
     found = re.search(r"GPU:\s*(.+)", summary)
     return found[1].strip() if found else summary.strip()
 
 
-@functools.cache
 def check() -> None:
     """Raises RenderingError if sapien cannot draw here, and MissingExtra without sapien.
 
     Tried in a process of its own, as a broken driver may take it along (0.4 s, once for a run and its workers).
     """
+    if importlib.util.find_spec("sapien") is None:
+        raise MissingExtra("sapien", "maniskill", "ManiSkill")
     if os.environ.get(_CHECKED) == _choice():
         return
     try:
         done = subprocess.run([sys.executable, "-c", _TRY], capture_output=True, text=True, timeout=_LIMIT, check=False)
     except subprocess.TimeoutExpired:
-        raise RenderingError(explained(f"the Vulkan driver does not answer within {_LIMIT:g} s")) from None
+        raise RenderingError(_explained(f"the driver does not answer within {_LIMIT:g} s")) from None
+    if done.returncode == _REFUSED:
+        raise RenderingError(done.stdout.strip())
     if done.returncode:
-        device()  # raises what the other process raised, unless that did not come back by itself
-        raise RenderingError(explained(_death(done.returncode, done.stderr)))
+        last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        raise RenderingError(_explained(f"trying it ends the process with status {done.returncode} ({last})"))
     os.environ[_CHECKED] = _choice()
 
 
@@ -93,17 +106,8 @@ def _choice() -> str:
     return "drawn " + ":".join(os.environ.get(name, "") for name in (*_CHOICES, "LD_LIBRARY_PATH"))
 
 
-def _death(status: int, stderr: str) -> str:
-    last = (stderr.strip().splitlines() or [""])[-1]
-    how = f"signal {-status}" if status < 0 else f"exit status {status}" + (f", {last}" if last else "")
-    return f"the Vulkan driver ends the process that tries it ({how})"
-
-
-def explained(failure: str) -> str:
-    """A message for RenderingError: what is wrong, as far as this machine shows it, and what mends it.
-
-    failure: sapien's words, or ours where it said nothing.
-    """
+def _explained(failure: str) -> str:
+    """What is wrong, as far as this machine shows it, else the failure that came of it; and what mends it."""
     for name in _CHOICES:
         missing = [each for each in os.environ.get(name, "").split(":") if each and not Path(each).exists()]
         if missing:

@@ -1,10 +1,10 @@
-"""The benchmark's comparisons: sides take turns."""
+"""Playing against the clock: sides take turns."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.speed.__main__ import alternately
+from tests.speed.playing import alternately
 
 
 def test_sides_take_turns_and_each_gets_its_median() -> None:

@@ -1,0 +1,116 @@
+"""ManiSkill's scenes against the clock: our worlds, a loop by hand, and ManiSkill's own environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tests.speed.measured import Figure
+from tests.speed.playing import alternately, campaign, memory_of_a_worker, seconds
+from vlabench import cards
+from vlabench.episode.loop import play
+from vlabench.errors import VlabenchError
+from vlabench.simulators.base import find_simulator
+from vlabench.types import EpisodeSpec
+
+POLICY, SUITE, TASK_SET = "maniskill-still", "maniskill-ind", "maniskill_put_on_plate"
+SIZE = 256
+EPISODES = 20
+"""Of each of four tasks, for two workers."""
+
+
+def maniskill() -> Iterator[Figure]:
+    """9: of a policy that costs nothing, on the primitive pack, at 256²."""
+    simulator = find_simulator("maniskill")("primitive")
+    try:
+        simulator.check(simulator.cameras)
+    except VlabenchError as error:
+        yield Figure(9, "ManiSkill, primitive", None, "/s", note=str(error).splitlines()[0])
+        return
+    card = cards.load_policy(POLICY)
+    tasks = [f"{TASK_SET}/{number}" for number in range(4)]
+    for replan, target in ((4, 3.0), (1, 1.5)):
+        policy = card.model_copy(update={"image_size": SIZE, "replan": replan})
+        steady, whole = campaign(policy, SUITE, tasks, EPISODES, 2)
+        looks = f"a look every {replan} steps" if replan > 1 else "a look at every step"
+        yield Figure(9, f"ManiSkill, primitive: episodes/s on 2 cores, {looks}", steady, "/s", target, 1,
+                     f"of 80 steps, {SIZE}², two workers once at work; {whole:.2f}/s with starting them")
+    yield overhead()
+    peak = memory_of_a_worker(POLICY, "maniskill", "primitive", TASK_SET) / 1e9
+    yield Figure(9, "ManiSkill, primitive: peak memory of a worker", peak, "GB", 0.9, -1,
+                 "after an episode of two tasks")
+    yield against_base_env()
+
+
+def overhead() -> Figure:
+    """`play` against a loop on the worlds themselves, over whole episodes with their resets."""
+    from vlabench.simulators.maniskill import goal, packs, starts
+    from vlabench.simulators.maniskill.view import View
+    from vlabench.simulators.maniskill.world import World
+
+    simulator, replan = find_simulator("maniskill")("primitive"), 4
+    task, pack = simulator.tasks(TASK_SET)[0], packs.pack("primitive")
+    policy = cards.load_policy(POLICY).make()
+    policy.configure(simulator.action_space)
+    scene = simulator.open(task, 1, simulator.cameras, SIZE)
+    spec = EpisodeSpec(task, "clean", 0)
+
+    def harness() -> float:
+        return seconds(lambda: play(scene, policy, [spec], [{}], replan=replan, cameras=simulator.cameras,
+                                    success="end"))
+
+    def by_hand() -> float:
+        def loop() -> None:
+            world = World(starts.draw(spec), pack, drawn=True)
+            world.settle()
+            view, action = View(world, pack, SIZE), scene.null_action
+            for step in range(task.step_limit):
+                if step % replan == 0:
+                    view.picture()
+                world.step(action)
+                goal.grasped(world.forces()[None, :2], world.robot.finger_turns[None])
+
+        return seconds(loop)
+
+    ours, theirs = alternately(7, harness, by_hand)
+    return Figure(9, "ManiSkill: harness against a loop by hand", theirs / ours, "", 0.95, 1,
+                  f"{ours:.2f} against {theirs:.2f} s an episode of 80 steps")
+
+
+def against_base_env() -> Figure:
+    """An episode of ours against one of ManiSkill's own environment, both looking at every step."""
+    what = "ManiSkill: our worlds against its BaseEnv, episodes/s"
+    try:
+        environment = base_env()
+    except VlabenchError as error:
+        return Figure(9, what, None, "×", 5, 1, str(error).splitlines()[0])
+    simulator = find_simulator("maniskill")("primitive")
+    task = simulator.tasks(TASK_SET)[0]
+    scene, null = simulator.open(task, 1, simulator.cameras, SIZE), simulator.action_space.null
+
+    def ours() -> float:
+        def run() -> None:
+            scene.reset([EpisodeSpec(task, "clean", 0)])
+            for _ in range(task.step_limit):
+                scene.observe()
+                scene.step(scene.null_action[None])
+
+        return seconds(run)
+
+    def theirs() -> float:
+        def run() -> None:
+            environment.reset(seed=0)
+            for _ in range(task.step_limit):
+                environment.step([list(null)])
+
+        return seconds(run)
+
+    theirs()  # its first picture costs 5 s a process
+    mine, other = alternately(3, ours, theirs)
+    environment.close()
+    return Figure(9, what, other / mine, "×", 5, 1, f"{mine:.2f} against {other:.2f} s an episode of 80 looks")
+
+
+def base_env() -> Any:
+    """ManiSkill's environment with its default shader, one copy on a CPU. Raises VlabenchError."""
+    raise NotImplementedError

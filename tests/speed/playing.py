@@ -1,0 +1,85 @@
+"""The real runner against the clock: episodes a second of a run into an empty folder, and what a worker holds."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from vlabench import cards
+from vlabench.cards.policy import PolicyCard
+from vlabench.episode.player import EpisodePlayer, Finished, Job
+from vlabench.episode.worker import ENVIRONMENT
+from vlabench.evaluation import plan
+from vlabench.evaluation import run as runner
+from vlabench.records.store import Store
+from vlabench.types import Ended, EpisodeSpec, Task
+from vlabench.util.progress import Progress
+
+_MEMORY = "from tests.speed.playing import peak_memory; print(peak_memory(*{arguments!r}))"
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Wall-clock time of a call."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def alternately(repetitions: int, *sides: Callable[[], float]) -> list[float]:
+    """The median of each side, measured in turn."""
+    found = [[side() for side in sides] for _ in range(repetitions)]
+    return [statistics.median(column) for column in zip(*found, strict=True)]
+
+
+class Watch(Progress):
+    """Notes when episodes end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends: list[float] = []
+
+    def count(self, condition: str, episode: Ended | None) -> None:
+        super().count(condition, episode)
+        self.ends.append(time.perf_counter())
+
+
+def campaign(policy: PolicyCard, suite_name: str, tasks: Sequence[str], episodes: int,
+             workers: int) -> tuple[float, float]:
+    """Episodes per second on the primitive pack: once all workers have finished one, and from the start."""
+    suite = cards.load_suite(suite_name)
+    engine = suite.engine("primitive")
+    planned = plan.make(suite, policy, engine, plan.RunOptions(episodes, tuple(tasks)))
+    watch = Watch()
+    with tempfile.TemporaryDirectory(prefix="vlabench-bench-") as folder:
+        begin = time.perf_counter()
+        runner.run(planned, policy, engine, Store(Path(folder), policy.name, "primitive"), workers=workers,
+                   progress=watch)
+    steady = (len(watch.ends) - workers) / (watch.ends[-1] - watch.ends[workers - 1])
+    return steady, len(watch.ends) / (watch.ends[-1] - begin)
+
+
+def memory_of_a_worker(policy: str, simulator: str, pack: str, task_set: str) -> int:
+    """`peak_memory` of a process of its own."""
+    code = _MEMORY.format(arguments=(policy, simulator, pack, task_set))
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **ENVIRONMENT}, capture_output=True,
+                          text=True, check=True)
+    return int(done.stdout.split()[-1])
+
+
+def peak_memory(policy: str, simulator: str, pack: str, task_set: str) -> int:
+    """Bytes that this process has held at most, after playing as a worker an episode of two tasks."""
+    player = EpisodePlayer(Job(simulator, pack, cards.load_policy(policy).actor(), {"clean": {}}))
+    for task in player.simulator.tasks(task_set)[:2]:
+        short: Task = dataclasses.replace(task, step_limit=60)
+        (answer,) = player.play((EpisodeSpec(short, "clean", 0),))
+        assert isinstance(answer, Finished), answer
+    # not `getrusage`, whose maximum includes what the parent held when it started this process
+    status = Path("/proc/self/status").read_text()
+    return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))

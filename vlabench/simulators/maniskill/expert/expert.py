@@ -1,0 +1,107 @@
+"""What to do next: open and leave, carry and lower, or go and take hold, as one function of the current state."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from vlabench.simulators.maniskill.expert.geometry import between, downward
+from vlabench.simulators.maniskill.expert.grasps import TIP, Grasp, choose
+from vlabench.simulators.maniskill.expert.motion import CLEAR, CLOSE, OPEN, Move, action, descend, passing, rise, stay
+from vlabench.simulators.maniskill.expert.state import State, look
+from vlabench.simulators.maniskill.world import World
+from vlabench.types import Floats
+
+CENTERED = 0.010
+"""The object is let go of within this (m) of the receptacle's middle."""
+ABOVE = 0.004
+"""And from this far (m) above the receptacle."""
+WITHIN = 0.005
+"""An object that lies this far (m) inside of what counts as on the receptacle is left there."""
+WIDE = 0.034
+"""Fingers at least so far from the middle (m) are open; 0.037 is all."""
+SHUT = 0.0155
+"""Fingers at most so far from the middle (m) have closed on nothing."""
+RETREAT = 0.05
+"""How far (m) above the object the fingertips end."""
+
+
+def advise(world: World) -> tuple[Floats, Floats]:
+    """The action [7], and three points [9] (m, relative to the hand, axes of the robot's base) that led to it.
+
+    The points are the object's center of mass, the receptacle's, and where the hand is to go next.
+    """
+    state = look(world)
+    move = decide(state)
+    return action(state, move), np.concatenate([state.object.mass, state.receptacle.mass, move.at]) - np.tile(
+        state.hand, 3)
+
+
+def decide(state: State) -> Move:
+    """The move for a state."""
+    if put(state):
+        return leave(state)
+    if state.gripped:
+        return carry(state)
+    return take(state)
+
+
+def put(state: State) -> bool:
+    """The object is where it should be, or may be let go of."""
+    thing, place = state.object, state.receptacle
+    off = math.dist(thing.origin[:2], place.origin[:2])
+    above = thing.low - place.top
+    if state.gripped:
+        centered = math.dist(thing.mass[:2], place.mass[:2])
+        return centered < (CENTERED if state.closing else 3 * CENTERED) and (
+            above < ABOVE if state.closing else above < 3 * ABOVE)
+    return off < state.reach - WITHIN and above < 3 * ABOVE
+
+
+def leave(state: State) -> Move:
+    """Open, rise, and stay still."""
+    if state.closing or (state.opening < WIDE and state.touched.any()) or (state.opening < WIDE and state.moving > 0.002):
+        near = state.hand[2] - TIP < state.object.top
+        return stay(state, OPEN) if near else rise(state, state.hand[2], OPEN)
+    height = state.object.top + TIP + RETREAT
+    if state.aimed[2] > height - 0.002:
+        return stay(state, OPEN)
+    return rise(state, height, OPEN)
+
+
+def carry(state: State) -> Move:
+    """Lift the object, bring its center of mass over the receptacle's, lower it."""
+    if not state.firm:
+        return stay(state, CLOSE)
+    thing, place = state.object, state.receptacle
+    across = place.mass[:2] - thing.mass[:2]
+    off = math.hypot(*across)
+    bottom = place.top + ABOVE - 0.002 + min(max(off - CENTERED + 0.003, 0.0) * 2.0, 0.04)
+    if off > 0.04 and state.others:
+        bottom = max(bottom, passing(state, state.hand[:2] + across, 0.08, state.others))
+    up = bottom - thing.low
+    ready = min(max(1.0 - (up - 0.01) / 0.02, 0.0), 1.0)
+    turn = downward(state.yaw) if thing.low > place.top + CLEAR else state.aimed_turn
+    return Move(state.hand + np.array([*(ready * across), up]), turn, CLOSE)
+
+
+def take(state: State) -> Move:
+    """Come down on the grasp with open fingers, close."""
+    grasp = choose(state)
+    if at_grasp(state, grasp):
+        return stay(state, CLOSE)
+    return descend(state, grasp, ready=not state.closing and state.opening > WIDE)
+
+
+def at_grasp(state: State, grasp: Grasp) -> bool:
+    """The fingers may close here, or may go on closing."""
+    if state.closing and state.opening < SHUT and not state.touched.any():
+        return False
+    if not state.closing and state.opening < WIDE:
+        return False
+    slack = 2.0 if state.closing else 1.0
+    below = abs(float(grasp.at[2] - state.hand[2]))
+    turn = float(np.linalg.norm(between(downward(grasp.yaw), state.turn)))
+    stuck = math.dist(state.aimed, grasp.at) < 0.003 and below < 0.02
+    return grasp.off(state.hand) < 0.007 * slack and turn < 0.15 * slack and (below < 0.006 * slack or stuck)
