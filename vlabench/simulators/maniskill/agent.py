@@ -70,8 +70,8 @@ class Widowx(WidowX250S):  # type: ignore[misc]  # mani_skill ships no types
     @property
     def _sensor_configs(self) -> list[CameraConfig]:
         across, down = self._size[0] / camera.WIDTH, self._size[1] / camera.HEIGHT
+        intrinsic = np.array([[across * camera.FOCAL, 0, across * camera.CENTRE[0]],
+                              [0, down * camera.FOCAL, down * camera.CENTRE[1]], [0, 0, 1]])
         return [CameraConfig(
             uid=CAMERAS[0], pose=engine().Pose(*camera.MOUNT), width=self._size[0], height=self._size[1],
-            intrinsic=np.array([[across * camera.FOCAL, 0, across * camera.CENTRE[0]],
-                                [0, down * camera.FOCAL, down * camera.CENTRE[1]], [0, 0, 1]]), near=camera.NEAR, far=camera.FAR,
-            entity_uid="base_link", shader_pack=SHADERS)]
+            intrinsic=intrinsic, near=camera.NEAR, far=camera.FAR, entity_uid="base_link", shader_pack=SHADERS)]
