@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -13,7 +14,7 @@ from vlabench.simulators.maniskill.drawing import shading, vulkan
 from vlabench.types import Image
 
 Triple = tuple[float, float, float]
-Ids = npt.NDArray[np.uint32]
+Ids = npt.NDArray[np.uint16]
 
 MOUNT = ((0.0, -0.16, 0.36), (0.8992917, -0.09263245, 0.35892478, 0.23209205))
 """Where the camera is, in the frame of `base_link`: place (m) and quaternion (w, x, y, z). It looks along its x-axis,
@@ -88,13 +89,13 @@ class Camera:
         self._lens.set_perspective_parameters(NEAR, FAR, k[0, 0], k[1, 1], k[0, 2], k[1, 2], 0.0)
 
     def shoot(self) -> tuple[Image, Ids]:
-        """What is seen now: colours uint8 [H, W, 3], and ids uint32 [H, W]: the `per_scene_id` of the entity that a
+        """What is seen now: colours uint8 [H, W, 3], and ids uint16 [H, W]: the `per_scene_id` of the entity that a
         pixel shows, 0 where there is nothing (and black). An entity whose `visibility` is 0 is not there.
         """
         self._scene.update_render()
         self._lens.take_picture()
         colors, segments = self._lens.get_picture("Color"), self._lens.get_picture("Segmentation")
-        return np.ascontiguousarray(colors[..., :3]), np.ascontiguousarray(segments[..., 1])
+        return cv2.cvtColor(colors, cv2.COLOR_RGBA2RGB), cv2.extractChannel(segments, 1)
 
     def close(self) -> None:
         """Take it out of the scene, which lives on."""

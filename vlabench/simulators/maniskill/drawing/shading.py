@@ -25,3 +25,4 @@ def use() -> None:
     render = vulkan.engine().render
     render.set_camera_shader_dir(str(SHADERS))
     render.set_picture_format("Color", "r8g8b8a8unorm")
+    render.set_picture_format("Segmentation", "r16g16b16a16uint")  # half as much to fetch

@@ -25,15 +25,14 @@ OWN_PACKAGES = "sudo apt-get update && sudo apt-get install -y --no-install-reco
 INSTALL = {
     "debian 12": "echo 'deb http://deb.debian.org/debian bookworm-backports main' | "
                  "sudo tee /etc/apt/sources.list.d/backports.list && sudo apt-get update && sudo apt-get install -y "
-                 "--no-install-recommends libvulkan1 mesa-vulkan-drivers/bookworm-backports "
-                 "libdrm2/bookworm-backports libdrm-amdgpu1/bookworm-backports",
+                 "--no-install-recommends libvulkan1 mesa-vulkan-drivers/bookworm-backports",
     "debian": OWN_PACKAGES,
     "ubuntu 22.04": "use Ubuntu 24.04, whose updates have Mesa 25 (22.04's is 23.2, which sapien does not accept)",
     "ubuntu": OWN_PACKAGES,
 }
-"""What brings a driver that draws on the CPU, by distribution and release. On Debian 12 it is these packages alone, and
-never `-t bookworm-backports`, which would bring another OSMesa, too, and so other pictures of LIBERO. `make setup` in a
-checkout does it all."""
+"""What brings a driver that draws on the CPU, by distribution and release; in a checkout, `make setup` does it. On
+Debian 12 the one package (it takes libdrm along), never `-t bookworm-backports`, which would bring another OSMesa, too,
+and so other pictures of LIBERO."""
 _CHECKED = "VLABENCH_VULKAN"
 """Tells the processes that this one starts that drawing has been tried: only the first pays for it."""
 _LIMIT = 60.0  # seconds for a driver to say that it is there
@@ -56,8 +55,10 @@ _CHOICES = ("VK_DRIVER_FILES", "VK_ICD_FILENAMES")
 def engine() -> Any:
     """The module `sapien`, imported without what it warns of while it looks for Vulkan: `check` says that better.
 
-    Raises MissingExtra.
+    It draws without threads of its own (lavapipe's `LP_NUM_THREADS`; the pictures are the same): there is a worker for
+    every core. Raises MissingExtra.
     """
+    os.environ.setdefault("LP_NUM_THREADS", "0")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Failed to find (system libvulkan|Vulkan ICD file|glvnd ICD file)")
         try:
