@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,18 +45,23 @@ class Played:
 
 @dataclass(frozen=True)
 class Pair:
-    """An episode in our world, in ManiSkill's environment, and in our world again with the first step nudged."""
+    """An episode in our world and in ManiSkill's environment; where these part, in ours with the first step nudged."""
 
     variant: Variant
     spec: EpisodeSpec
     ours: Played
     theirs: Played
-    nudged: Played
+    nudged: Played | None = None
 
-    def off(self, other: str = "theirs") -> Floats:
-        """mm between our hand and another after each step."""
-        off: Floats = 1000 * np.linalg.norm(self.ours.path - getattr(self, other).path, axis=1)
+    def off(self, other: Played | None = None) -> Floats:
+        """mm between our hand and theirs, or another, after each step."""
+        off: Floats = 1000 * np.linalg.norm(self.ours.path - (other or self.theirs).path, axis=1)
         return off
+
+    @property
+    def parted(self) -> bool:
+        """Whether the hands do, or the ends differ."""
+        return bool(self.off().max() > PATH) or self.ours.success[-1] != self.theirs.success[-1]
 
 
 def in_ours(scene: PlateScene, spec: EpisodeSpec, actions: Floats | None = None) -> Played:
@@ -110,45 +116,39 @@ def compare(variant: Variant, episodes: int) -> list[Pair]:
     for number in range(episodes):
         spec = EpisodeSpec(tasks[number % len(tasks)], "clean", number // len(tasks))
         ours = in_ours(scene, spec)
-        pairs.append(Pair(variant, spec, ours, in_theirs(env, spec, ours.actions),
-                          in_ours(scene, spec, nudged(ours.actions))))
+        pair = Pair(variant, spec, ours, in_theirs(env, spec, ours.actions))
+        if pair.parted:
+            pair = dataclasses.replace(pair, nudged=in_ours(scene, spec, nudged(ours.actions)))
+        pairs.append(pair)
         print(f"\r{number + 1} of {episodes}", end="", file=sys.stderr)
     env.close()
     return pairs
 
 
-def row(name: str, pairs: Sequence[Pair], other: str) -> str:
-    """Of a table: our world beside another."""
-    off = np.stack([pair.off(other) for pair in pairs])
-    ours, theirs = (np.array([getattr(pair, side).success[-1] for pair in pairs]) for side in ("ours", other))
+def row(name: str, pairs: Sequence[Pair]) -> str:
+    """Of the table: distances of the hands (mean, median of the episodes' largest, largest), successes at the end."""
+    off = np.stack([pair.off() for pair in pairs])
+    ours, theirs = (np.array([getattr(pair, side).success[-1] for pair in pairs]) for side in ("ours", "theirs"))
     return (f"| {name} | {len(pairs)} | {off.mean():.3f} | {np.median(off.max(axis=1)):.3f} | {off.max():.2f} | "
             f"{(off.max(axis=1) <= PATH).sum()} | {ours.sum()} | {theirs.sum()} | {(ours & ~theirs).sum()} | "
             f"{(theirs & ~ours).sum()} | {(ours == theirs).mean():.1%} |")
 
 
-def table(pairs: Sequence[Pair], other: str) -> list[str]:
-    """By objects: distances of the hands (mean, median of the episodes' largest, largest) and successes at the end."""
+def report(pairs: Sequence[Pair]) -> str:
+    """The page's tables: all episodes by objects, and those that part."""
     groups = {"training": [pair for pair in pairs if not pair.variant],
               "held out": [pair for pair in pairs if pair.variant], "all": list(pairs)}
-    return ["| objects | episodes | mean, mm | median of max | max | within 2 mm | success, ours | the other | "
-            "ours alone | the other alone | alike |", "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
-            *(row(name, group, other) for name, group in groups.items() if group)]
-
-
-def report(pairs: Sequence[Pair]) -> str:
-    """The page's tables, and the episodes that differ."""
-    lines = ["## Our world and ManiSkill's robot and controllers", "", *table(pairs, "theirs"), "",
-             "## Our world twice, the first step of the second time 0.1 µm longer", "", *table(pairs, "nudged"), "",
-             "## Episodes whose hands come to be more than 2 mm apart, or that end otherwise", "",
-             "| task | index | object | mm | at step | the nudged one, mm | success, ours | ManiSkill's | nudged |",
+    lines = ["| objects | episodes | mean, mm | median of max | max | within 2 mm | success, ours | ManiSkill's | "
+             "ours alone | ManiSkill's alone | alike |", "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+             *(row(name, group) for name, group in groups.items() if group), "",
+             "| task | index | object | mm | at step | ours nudged, mm | success, ours | ManiSkill's | ours nudged |",
              "|--:|--:|---|--:|--:|--:|---|---|---|"]
     for pair in pairs:
-        ends = [side.success[-1] for side in (pair.ours, pair.theirs, pair.nudged)]
-        if pair.off().max() > PATH or ends[0] != ends[1]:
+        if pair.nudged:
             name = draw(pair.spec, pair.variant).object.thing.name
-            said = " | ".join("yes" if end else "no" for end in ends)
+            ends = " | ".join("yes" if side.success[-1] else "no" for side in (pair.ours, pair.theirs, pair.nudged))
             lines.append(f"| {pair.spec.task.number} | {pair.spec.index} | {name} | {pair.off().max():.2f} | "
-                         f"{pair.off().argmax()} | {pair.off('nudged').max():.2f} | {said} |")
+                         f"{pair.off().argmax()} | {pair.off(pair.nudged).max():.2f} | {ends} |")
     return "\n".join(lines)
 
 

@@ -59,6 +59,24 @@ def test_a_named_episode_begins_as_in_our_world(env: Any, pack: str, episode: Ep
     assert hand[:3] == pytest.approx(world.robot.aimed[0], abs=1e-6)
 
 
+def test_our_robot_is_as_maniskill_loads_it(env: Any, pack: str, episode: Episodes) -> None:
+    def facts(link: Any) -> Any:
+        joint = link.joint
+        shapes = [(shape.physical_material.static_friction, shape.physical_material.dynamic_friction,
+                   shape.physical_material.restitution, shape.contact_offset, shape.rest_offset, shape.collision_groups)
+                  for shape in link.collision_shapes]
+        drive = (joint.stiffness, joint.damping, joint.force_limit, joint.friction, joint.armature) if joint.dof else ()
+        return (link.mass, link.inertia.tolist(), link.disable_gravity, shapes, joint.limits.tolist(),
+                [np.asarray(each).tolist() for each in drive])
+
+    env.reset(options={"number": 0, "index": 0})
+    world = settled(episode(0, 0), pack)
+    theirs = env.unwrapped.agent.robot.links_map
+    assert theirs.keys() == world.robot.links.keys()
+    for name, link in world.robot.links.items():
+        assert facts(link) == facts(theirs[name]._objs[0]), name
+
+
 def test_the_same_steps_lead_the_hand_along_the_same_path(env: Any, pack: str, episode: Episodes) -> None:
     spec, rng = episode(2, 3), np.random.default_rng(1)
     world = settled(spec, pack)

@@ -121,7 +121,7 @@ def _load(scene: Any, description: Path, drawn: bool) -> Any:
 @functools.lru_cache
 def _builder(description: Path, drawn: bool) -> Any:
     """Read once in a process (30 ms). All robots that it builds share their shapes' materials: who wants another
-    friction gives a shape another material."""
+    friction gives a shape another material. Fingers have ManiSkill's default one, as RL4VLA's robot does."""
     sapien = engine()
     loader = sapien.Scene([sapien.physx.PhysxCpuSystem()]).create_urdf_loader()
     loader.fix_root_link = True
