@@ -14,6 +14,10 @@ PYTEST ?=
 # What `make demo` plays with each of its two policies.
 DEMO := --suite libero-joint --tasks 'libero_*/[0-1]' --episodes 2 --results .demo
 
+# Which of pyproject.toml's extras; ManiSkill's engine has no wheels for other processors under Linux.
+EXTRAS ?= libero,$(if $(filter x86_64,$(shell uname -m)),maniskill$(COMMA))train,video,dev
+COMMA := ,
+
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PINS := .ci/constraints.txt
@@ -47,7 +51,7 @@ bench: .venv/.installed ## speed and memory
 	$(BIN)/python -m tests.speed
 
 .venv/.installed: pyproject.toml $(PINS) | .venv/.torch
-	$(PIP) install -c $(PINS) -e '.[libero,train,video,dev]'
+	$(PIP) install -c $(PINS) -e '.[$(EXTRAS)]'
 	$(PIP) check
 	@touch $@
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.places import ROOT
 from vlabench import cards
@@ -21,6 +23,18 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+
+def wanted() -> list[Requirement]:
+    """Of the project and all its extras."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return [Requirement(text) for group in [project["dependencies"], *project["optional-dependencies"].values()]
+            for text in group]
+
+
+def pinned() -> list[Requirement]:
+    """Line by line."""
+    lines = (ROOT / ".ci" / "constraints.txt").read_text().splitlines()
+    return [Requirement(line) for line in lines if line and not line.startswith("#")]
 
 
 def test_an_installed_copy_finds_every_card_of_the_checkout(tmp_path: Path) -> None:
@@ -60,20 +74,36 @@ def test_an_installed_copy_finds_every_card_of_the_checkout(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("python", ["3.10", "3.11", "3.12"])
 def test_every_dependency_is_pinned_once_and_as_the_project_wants_it(python: str) -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [Requirement(text) for group in [project["dependencies"], *project["optional-dependencies"].values()]
-              for text in group]
     here = {"python_version": python, "python_full_version": f"{python}.4", "sys_platform": "linux",
             "platform_machine": "x86_64"}
     pins: dict[str, Requirement] = {}
-    for line in (ROOT / ".ci" / "constraints.txt").read_text().splitlines():
-        pin = Requirement(line) if line and not line.startswith("#") else None
-        if pin and (pin.marker is None or pin.marker.evaluate(here)):
+    for pin in pinned():
+        if pin.marker is None or pin.marker.evaluate(here):
             assert pins.setdefault(pin.name, pin) is pin, f"{pin.name} is pinned twice"
-    for requirement in wanted:
+    for requirement in wanted():
         if requirement.marker is None or requirement.marker.evaluate(here):
             (version,) = pins[requirement.name.lower()].specifier
             assert version.operator == "==" and requirement.specifier.contains(version.version), requirement
+
+
+def test_what_the_dependencies_ask_for_is_pinned_too() -> None:
+    """As far as they are installed here."""
+    asked, seen = wanted(), set()
+    while asked:
+        requirement = asked.pop()
+        key = canonicalize_name(requirement.name), frozenset(requirement.extras)
+        if key in seen or (requirement.marker and not requirement.marker.evaluate()):
+            continue
+        seen.add(key)
+        try:
+            brought = map(Requirement, importlib.metadata.requires(requirement.name) or ())
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        for each in brought:
+            if each.marker is None or any(each.marker.evaluate({"extra": extra}) for extra in ("", *key[1])):
+                each.marker = None
+                asked.append(each)
+    assert len(seen) > 50 and not {name for name, _ in seen} - {pin.name for pin in pinned()}
 
 
 def test_the_asset_wheels_are_pinned_by_hash_in_the_version_of_the_extra() -> None:

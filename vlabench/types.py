@@ -205,7 +205,7 @@ class Outcome:
 
 
 class Ended(Protocol):
-    """What is known of an episode that is over: a record, or what tables keep of one."""
+    """What is known of an episode that is over, as of a record."""
 
     @property
     def status(self) -> Status: ...

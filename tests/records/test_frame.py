@@ -16,8 +16,7 @@ from tests.factories import episodes, record, write_records
 from tests.places import ROOT
 from vlabench import cards
 from vlabench.errors import OptionError, StoreError, UnknownName
-from vlabench.records.frame import ORDER
-from vlabench.records.read import load_records
+from vlabench.records.frame import ORDER, TABLES, episodes_of, load_records
 from vlabench.reports.tables import Choice, make
 from vlabench.reports.tables.paired import Cell
 
@@ -66,6 +65,24 @@ def test_errors_are_rows_without_success(results: Path) -> None:
     assert len(errors) == 2
     assert errors[["success", "success_once", "success_at_end", "acted"]].isna().all(axis=None)
     assert frame.success.sum() == 6 and frame.success.count() == 11
+
+
+def test_tables_are_made_of_the_same_rows_and_columns(results: Path) -> None:
+    whole = vlabench.load_results(results)
+    found = load_records([results]).records
+    assert list(map(tuple, found)) == [("hero", "primitive"), ("rival", "official")]
+    for (policy, assets), rows in found.items():
+        same = whole[(whole.policy == policy) & (whole.assets == assets)]
+        assert set(rows.columns) == {*TABLES, "task_set"}
+        pandas.testing.assert_frame_equal(rows, same[rows.columns], check_dtype=False, check_categorical=False)
+        assert str(rows.condition.dtype) == str(rows.task_set.dtype) == "category"
+
+
+def test_a_seed_may_be_of_any_size(tmp_path: Path) -> None:
+    write_records(tmp_path, [record(), record(seed=2**64)])
+    (rows,) = load_records([tmp_path]).records.values()
+    assert list(episodes_of(rows)) == [("kitchen/0", 0, 0), ("kitchen/0", 0, 2**64)]
+    assert make([tmp_path], Choice(layout="summary")).lines
 
 
 def test_policies_packs_and_suites_are_chosen_as_tables_choose(results: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 from tests.factories import episodes, record, write_records
 from vlabench import cards
 from vlabench.errors import OptionError, StoreError, UnknownName
-from vlabench.records.read import Origin, PolicyOnAssets, load_records, owners
+from vlabench.records.frame import load_records
+from vlabench.records.read import Origin, PolicyOnAssets, owners
 
 HERO, RIVAL = PolicyOnAssets("hero", "primitive"), PolicyOnAssets("rival", "primitive")
 
@@ -46,8 +47,8 @@ def test_several_folders_make_one_table_but_one_policy_is_in_one_of_them(results
 def test_policies_packs_and_tasks_are_chosen_by_pattern(results: Path) -> None:
     assert list(load_records([results], policies=["h*"]).records) == [HERO]
     assert list(load_records([results], assets="official").records) == [PolicyOnAssets("rival", "official")]
-    assert [each.index for each in load_records([results], tasks=["kitchen/*"]).records[HERO]] == [0, 1, 2, 0, 1, 2]
-    assert load_records([results], tasks=["garage/*"]).records[HERO] == []
+    assert list(load_records([results], tasks=["kitchen/*"]).records[HERO]["index"]) == [0, 1, 2, 0, 1, 2]
+    assert load_records([results], tasks=["garage/*"]).records[HERO].empty
     with pytest.raises(UnknownName, match="unknown policy 'hera'.*did you mean 'hero'"):
         load_records([results], policies=["hera"])
     with pytest.raises(OptionError, match="no records on 'official' assets in .*hero, only on primitive"):
@@ -59,7 +60,7 @@ def test_policies_packs_and_tasks_are_chosen_by_pattern(results: Path) -> None:
 def test_conditions_have_to_be_those_of_the_digests(results: Path) -> None:
     write_records(results, [record(policy="hero", condition="joint", index=7, condition_digest="older")])
     found = load_records([results / "hero"], {"joint": "c"})
-    assert [each.index for each in found.records[HERO]] == [0, 1, 2]
+    assert list(found.records[HERO]["index"]) == [0, 1, 2]
     assert found.notes == ("hero on primitive: 1 record left out: condition 'joint' had other parameters then, or the "
                            "simulator an earlier protocol",)
 
@@ -71,7 +72,7 @@ def test_without_digests_the_last_version_holds(tmp_path: Path) -> None:
     other = [record(condition="joint", policy_digest="old", finished="2025-01-15")]
     found = load_records([write_records(tmp_path, [*old, *new, *other])])
     (records,) = found.records.values()
-    assert [(each.condition, each.index, each.steps) for each in records] == [("clean", 0, 5), ("clean", 1, 5)]
+    assert records[["condition", "index", "steps"]].values.tolist() == [["clean", 0, 5], ["clean", 1, 5]]
     assert sorted(found.notes) == [
         "random on primitive: 1 record left out: policy 'random' had another card, other weights or other code then",
         "random on primitive: 3 records left out: condition 'clean' had other parameters then, or the simulator an "
@@ -86,7 +87,7 @@ def test_what_no_suite_means_any_more_is_left_out_with_one_sentence(tmp_path: Pa
     own = [record(task="libero_goal/3", condition="mine", condition_digest="of a card that is not here")]
     found = load_records([write_records(tmp_path, [*now, *old, *own])])
     (records,) = found.records.values()
-    assert [each.condition for each in records] == ["clean", "mine"]
+    assert list(records.condition) == ["clean", "mine"]
     assert found.notes == ("random on primitive: left out, played under other parameters or an earlier protocol of the "
                            "simulator than the suites here have: 'joint'; --suite S names another suite",)
 
@@ -122,7 +123,7 @@ def test_task_sets_come_in_the_order_of_the_cards(tmp_path: Path) -> None:
     names = ["libero_10", "garage", "libero_goal", "libero_spatial"]
     written = [record(task=f"{name}/0", condition="own") for name in names]
     (records,) = load_records([write_records(tmp_path, written)]).records.values()
-    assert [each.task for each in records] == ["libero_spatial/0", "libero_goal/0", "libero_10/0", "garage/0"]
+    assert list(records.task) == ["libero_spatial/0", "libero_goal/0", "libero_10/0", "garage/0"]
 
 
 def test_folders_without_records_are_refused(tmp_path: Path) -> None:

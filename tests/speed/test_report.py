@@ -8,7 +8,7 @@ import pytest
 
 from tests.speed import report
 from vlabench import cards
-from vlabench.records.read import load_records
+from vlabench.records.frame import load_records
 from vlabench.simulators.base import find_simulator
 
 
@@ -23,7 +23,7 @@ def test_a_small_copy_of_the_benchmark(tmp_path: Path, monkeypatch: pytest.Monke
     found = load_records([tmp_path]).records
     assert {owner.policy: len(records) for owner, records in found.items()} == dict.fromkeys(
         ("still", "made-up-1", "made-up-2"), 3 * 40 * 2)
-    rates = [sum(each.status == "success" for each in records) for records in found.values()]
+    rates = [sum(records.status == "success") for records in found.values()]
     assert rates[2] == 0 and rates[0] > 100 and rates[1] > 100
     specs = report._shown(tmp_path, tasks).specs
     assert sorted(spec.condition for spec in specs) == ["clean", "clean", "jpeg-s2", "shift-s1"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.speed import tables
-from vlabench.records.read import load_records
+from vlabench.records.frame import load_records
 
 
 def test_a_small_copy_of_the_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,32 +1,91 @@
-"""`vlabench.load_results`: the episodes of results folders as a data frame, for notebooks."""
+"""Records as data frames, one row an episode: what tables are made of, and `vlabench.load_results` for notebooks."""
 
 from __future__ import annotations
 
 import os
 import sys
 import warnings
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from vlabench import cards
-from vlabench.records.read import PolicyOnAssets, acted, asked, each_file
-from vlabench.types import EpisodeRecord, Status, Success, won
+from vlabench.records.read import Origin, PolicyOnAssets, acted, asked, each_file, origin_of
+from vlabench.types import EpisodeRecord, Status, Success
 
 if TYPE_CHECKING:
     import pandas
 
-ALIKE = ("task", "condition", "instruction", "phase", "error", "policy_digest", "condition_digest")
-"""Fields with words that many records share, which are kept once."""
-OWN = ("index", "seed", "status", "steps", "seconds", "message", "changed_first", "state", "finished")
+EPISODE = ["task", "index", "seed"]
+"""The columns that say which start state; all conditions and policies share them."""
+ALIKE = ("policy", "assets", "task", "condition", "instruction", "phase", "error", "policy_digest", "condition_digest")
+"""Columns of words that many rows share, which are kept once."""
+NOT_OF_ERRORS = ("success_once", "success_at_end", "acted")
+INTEGERS = ("index", "seed", "steps")
+TABLES = ("policy", "assets", "task", "condition", *INTEGERS, "status", *NOT_OF_ERRORS)
+"""What tables and plots ask of a record: a twentieth of its memory, which is most of the time reading takes."""
 NESTED = ("realised", "milestones", "changed", "frame", "versions")
 ORDER = (
     "policy", "assets", "task_set", "task", "condition", "index", "seed", "status", "success", "success_once",
     "success_at_end", "steps", "seconds", "instruction", "acted", "changed_first", "state", "phase", "error", "message",
     "finished", "policy_digest", "condition_digest",
 )  # fmt: skip
-"""The columns that every frame has."""
+"""The columns that every frame of `load_results` has."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The episodes of each owner, what was left out, one sentence each, and where they come from.
+
+    records: the columns TABLES as `load_results` has them, but for words, which are categories.
+    """
+
+    records: Mapping[PolicyOnAssets, pandas.DataFrame]
+    notes: tuple[str, ...]
+    origins: Mapping[PolicyOnAssets, Origin] = field(default_factory=dict)
+
+
+def load_records(
+    places: Sequence[Path],
+    conditions: Mapping[str, str] | None = None,
+    tasks: Sequence[str] = (),
+    policies: Sequence[str] = (),
+    assets: str | None = None,
+) -> Loaded:
+    """All records of one version of each policy below `places`. The arguments, and what it raises: `each_file`."""
+    columns = _Columns(TABLES)
+    notes, origins = each_file(columns.add, places, conditions, tasks, policies, assets)
+    frame = columns.frame()
+    found = dict(iter(frame.groupby(["policy", "assets"], sort=False, observed=True)))
+    return Loaded({owner: found.get(owner, frame[:0]) for owner in origins}, tuple(notes), origins)
+
+
+def loaded_of(records: Sequence[EpisodeRecord], folder: Path) -> Loaded:
+    """One or more records of one policy on one pack that are at hand, and lie in `folder`.
+
+    Raises ValueError for others: they share no table.
+    """
+    owner, origin = origin_of(records, folder)
+    columns = _Columns(TABLES)
+    columns.add(owner, records)
+    return Loaded({owner: columns.frame()}, (), {owner: origin})
+
+
+def successes(episodes: pandas.DataFrame, counts: Success | None) -> pandas.Series:
+    """Which episodes are successes (boolean, NA for errors); counts: by what, as in `types.won`."""
+    if counts is None:
+        return (episodes.status == "success").astype("boolean").mask(episodes.status == "error")
+    return episodes[f"success_{'once' if counts == 'once' else 'at_end'}"]
+
+
+def episodes_of(rows: pandas.DataFrame) -> Any:
+    """(task, index, seed) of each row, an array of objects [N]."""
+    import numpy as np
+
+    return np.fromiter(zip(*(rows[name].tolist() for name in EPISODE), strict=True), dtype=object, count=len(rows))
 
 
 def load_results(
@@ -78,63 +137,100 @@ def load_results(
     Raises StoreError for a folder without records or that cannot be read, UnknownName for a pattern that fits no policy
     and for an unknown suite, OptionError for a policy that is in two folders.
     """
+    import pandas
+
     card = cards.load_suite(suite) if suite else None
-    columns = _Columns(card.success if card else None)
+    columns = _Columns([name for name in ORDER if name not in ("task_set", "success")], NESTED)
     chosen = [policies] if isinstance(policies, str) else policies
     notes, _ = each_file(columns.add, [Path(each) for each in (folder, *more)], *asked(card), chosen, assets)
     for note in notes:
         warnings.warn(note, stacklevel=2)
-    return columns.frame()
+    frame = columns.frame()
+    frame["success"] = successes(frame, card.success if card else None)
+    frame["finished"] = pandas.to_datetime(frame.finished, format="ISO8601", utc=True, errors="coerce")
+    frame = frame.astype(dict.fromkeys([*ALIKE, "task_set"], "str") | {"seconds": "float64"})
+    return pandas.concat([frame[[*ORDER]], columns.nested(frame.index)], axis="columns")
+
+
+class _Numbers(dict[str, int]):
+    """Word → its number, by when it was first seen."""
+
+    def __missing__(self, word: str) -> int:
+        return self.setdefault(word, len(self))
 
 
 class _Columns:
     """Takes records file by file, and keeps no more of them than the frame will have.
 
-    counts: the success that counts (`types.won`).
+    names: of columns, all but `task_set` and `success`, which follow from others. nested: fields of which every entry
+    gets a column of its own.
     """
 
-    def __init__(self, counts: Success | None) -> None:
-        self._counts = counts
-        self._plain: dict[str, list[Any]] = {name: [] for name in ORDER}
-        self._nested: dict[str, dict[str, dict[int, Any]]] = {field: {} for field in NESTED}  # column → row → value
+    def __init__(self, names: Sequence[str], nested: Sequence[str] = ()) -> None:
+        self._words = {name: (_Numbers(), array("i")) for name in names if name in ALIKE}
+        self._plain: dict[str, list[Any]] = {name: [] for name in names if name not in ALIKE}
+        self._nested: dict[str, dict[str, dict[int, Any]]] = {field: {} for field in nested}  # column → row → value
 
     def add(self, owner: PolicyOnAssets, records: Sequence[EpisodeRecord]) -> None:
         """Put records below the others."""
-        plain, first = self._plain, len(self._plain["policy"])
-        for name in OWN:
-            plain[name] += map(attrgetter(name), records)
-        for name in ALIKE:
-            plain[name] += map(sys.intern, map(attrgetter(name), records))
-        plain["policy"] += [owner.policy] * len(records)
-        plain["assets"] += [owner.assets] * len(records)
-        plain["task_set"] += [sys.intern(record.task.rpartition("/")[0]) for record in records]
-        ended = [record.status != "error" for record in records]
-        for name, values in (("success", [won(record, self._counts) for record in records]),
-                             ("success_once", [record.success_once for record in records]),
-                             ("success_at_end", [record.success_at_end for record in records]),
-                             ("acted", [acted(record.changed) for record in records])):  # fmt: skip
-            plain[name] += [value if known else None for value, known in zip(values, ended, strict=True)]
-        for field, found in self._nested.items():
-            for row, values in enumerate(map(attrgetter(field), records), first):
-                for name, value in _flat(values, field):
+        first = len(self._plain["status"])
+        for name, (numbers, column) in self._words.items():
+            if name in PolicyOnAssets._fields:
+                column.extend([numbers[getattr(owner, name)]] * len(records))
+            else:
+                column.extend(map(numbers.__getitem__, map(attrgetter(name), records)))
+        for name, values in self._plain.items():
+            if name == "acted":
+                values += [acted(record.changed) for record in records]
+            else:
+                values += map(attrgetter(name), records)
+        for part, found in self._nested.items():
+            for row, entries in enumerate(map(attrgetter(part), records), first):
+                for name, value in _flat(entries, part):
                     found.setdefault(name, {})[row] = sys.intern(value) if isinstance(value, str) else value
 
     def frame(self) -> pandas.DataFrame:
-        """All there is."""
+        """The columns `names` and `task_set`; words that many rows share are categories."""
+        import numpy as np
         import pandas
 
-        plain = self._plain
-        typed: dict[str, Any] = {
-            name: pandas.array(plain[name], dtype="boolean") for name in ("success", "success_once", "success_at_end",
-                                                                          "acted")}
-        typed |= {name: pandas.array(plain[name], dtype="int64") for name in ("index", "steps")}
-        typed["seconds"] = pandas.array(plain["seconds"], dtype="float64")
-        typed["status"] = pandas.Categorical(plain["status"], get_args(Status))
-        typed["finished"] = pandas.to_datetime(plain["finished"], format="ISO8601", utc=True, errors="coerce")
-        whole = plain | typed
-        for found in self._nested.values():
-            whole |= {name: _column(found[name], len(plain["policy"])) for name in sorted(found)}
+        whole: dict[str, Any] = dict(self._plain)
+        for name, (numbers, column) in self._words.items():
+            whole[name] = _categories(np.array(column, dtype=np.intp), [*numbers])
+            if name == "task":
+                sets = _Numbers()
+                of_task = np.array([sets[task.rpartition("/")[0]] for task in numbers], dtype=np.intp)
+                whole["task_set"] = _categories(of_task[column], [*sets])
+        status = whole["status"] = pandas.Categorical(whole["status"], get_args(Status))
+        for name in whole.keys() & NOT_OF_ERRORS:
+            whole[name] = pandas.arrays.BooleanArray(np.array(whole[name], dtype=np.bool_), status == "error")
+        for name in INTEGERS:
+            whole[name] = _integers(whole[name])
         return pandas.DataFrame(whole)
+
+    def nested(self, index: pandas.Index) -> pandas.DataFrame:
+        """The columns of entries, for the same rows."""
+        import pandas
+
+        return pandas.DataFrame({name: _column(found[name], len(index)) for found in self._nested.values()
+                                 for name in sorted(found)}, index=index)
+
+
+def _categories(codes: Any, words: Sequence[str]) -> Any:
+    """A column of words, by their numbers; as objects, so that those of two rows are the same."""
+    import pandas
+
+    return pandas.Categorical.from_codes(codes, pandas.Index(words, dtype=object))
+
+
+def _integers(values: Sequence[int]) -> Any:
+    """A column of whole numbers, whatever their size."""
+    import numpy as np
+
+    try:
+        return np.array(values, dtype=np.int64)
+    except OverflowError:
+        return np.array(values, dtype=object)
 
 
 def _flat(values: Mapping[str, Any], above: str) -> Iterator[tuple[str, Any]]:

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
-
-from typing_extensions import Self
 
 from vlabench import cards, registry
 from vlabench.cards.lineage import held
@@ -23,7 +20,7 @@ from vlabench.episode.chain import ASKED
 from vlabench.errors import OptionError, StoreError, UnknownName, VlabenchError
 from vlabench.records.store import RUNS, Reading, Store, content_of, listed
 from vlabench.simulators.base import find_simulator
-from vlabench.types import EpisodeRecord, Status
+from vlabench.types import EpisodeRecord
 from vlabench.util.files import uncollected
 from vlabench.util.messages import shown
 from vlabench.util.parsing import json_line
@@ -37,35 +34,6 @@ class PolicyOnAssets(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.policy} on {self.assets}"
-
-
-@dataclass(slots=True)
-class EpisodeRow:
-    """What tables and plots ask of a record. A twentieth of its memory, which is most of the time reading takes.
-
-    acted: see `audit.acted`.
-    """
-
-    task: str
-    condition: str
-    index: int
-    seed: int
-    status: Status
-    success_once: bool
-    success_at_end: bool
-    steps: int
-    acted: bool
-
-    @classmethod
-    def of(cls, record: EpisodeRecord) -> Self:
-        """The same words are the same objects."""
-        return cls(sys.intern(record.task), sys.intern(record.condition), record.index, record.seed, record.status,
-                   record.success_once, record.success_at_end, record.steps, acted(record.changed))
-
-    @property
-    def task_set(self) -> str:
-        """`libero_goal` of `libero_goal/3`."""
-        return self.task.rpartition("/")[0]
 
 
 @dataclass(frozen=True)
@@ -84,37 +52,8 @@ class Origin:
     holds: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """The episodes of each owner, what was left out, one sentence each, and where they come from."""
-
-    records: Mapping[PolicyOnAssets, Sequence[EpisodeRow]]
-    notes: tuple[str, ...]
-    origins: Mapping[PolicyOnAssets, Origin] = field(default_factory=dict)
-
-
 Keep = Callable[[PolicyOnAssets, Sequence[EpisodeRecord]], None]
 """Takes an owner's records under one condition on one task set."""
-
-
-def load_records(
-    places: Sequence[Path],
-    conditions: Mapping[str, str] | None = None,
-    tasks: Sequence[str] = (),
-    policies: Sequence[str] = (),
-    assets: str | None = None,
-) -> Loaded:
-    """All records of one version of each policy below `places`.
-
-    conditions: name → digest; by default whatever is there, each as it was played last. tasks, policies: patterns of
-    names; by default all. The version of a policy is that of its last record. Raises StoreError for a folder without
-    records or that cannot be read, UnknownName for a pattern that fits no policy, OptionError for a policy that is in
-    two folders.
-    """
-    rows: dict[PolicyOnAssets, list[EpisodeRow]] = {}
-    notes, origins = each_file(lambda owner, records: rows.setdefault(owner, []).extend(map(EpisodeRow.of, records)),
-                               places, conditions, tasks, policies, assets)
-    return Loaded({owner: rows.get(owner, []) for owner in origins}, tuple(notes), origins)
 
 
 def each_file(
@@ -125,9 +64,13 @@ def each_file(
     policies: Sequence[str] = (),
     assets: str | None = None,
 ) -> tuple[list[str], dict[PolicyOnAssets, Origin]]:
-    """Give `keep` the records that `load_records` is of, one file at a time; what was left out, and where they lie.
+    """Give `keep` the records of one version of each policy below `places`, a file at a time; what was left out, one
+    sentence each, and where they lie, owner by owner.
 
-    The other arguments, and what it raises, are those of `load_records`.
+    conditions: name → digest; by default whatever is there, each as it was played last. tasks, policies: patterns of
+    names; by default all. The version of a policy is that of its last record. Raises StoreError for a folder without
+    records or that cannot be read, UnknownName for a pattern that fits no policy, OptionError for a policy that is in
+    two folders.
     """
     notes: list[str] = []
     origins: dict[PolicyOnAssets, Origin] = {}
@@ -139,7 +82,7 @@ def each_file(
 
 
 def asked(suite: SuiteCard | None) -> tuple[dict[str, str] | None, Sequence[str]]:
-    """A suite's conditions (name → digest) and tasks (patterns), as `load_records` takes them; without one, all."""
+    """A suite's conditions (name → digest) and tasks (patterns), as `each_file` takes them; without one, all."""
     if suite is None:
         return None, ()
     digests = {name: condition.digest for name, condition in suite.conditions.items()}
@@ -148,7 +91,7 @@ def asked(suite: SuiteCard | None) -> tuple[dict[str, str] | None, Sequence[str]
 
 def owners(places: Sequence[Path], policies: Sequence[str] = (),
            assets: str | None = None) -> dict[PolicyOnAssets, Path]:
-    """Whose records lie below `places`, and in which folders, without reading any. Raises as `load_records` does."""
+    """Whose records lie below `places`, and in which folders, without reading any. Raises as `each_file` does."""
     found: dict[PolicyOnAssets, Path] = {}
     for place in places:
         for owner, folder in _owners(place):
@@ -218,10 +161,10 @@ def _read(
     return warnings, Origin(folder, version, digests, _sorted(versions), holds)
 
 
-def loaded_of(records: Sequence[EpisodeRecord], folder: Path) -> Loaded:
-    """One or more records of one policy on one pack that are at hand, and lie in `folder`.
+def origin_of(records: Sequence[EpisodeRecord], folder: Path) -> tuple[PolicyOnAssets, Origin]:
+    """Whose one or more records are that are at hand, and where they come from if they lie in `folder`.
 
-    Raises ValueError for others: they share no table.
+    Raises ValueError for records of several owners: they share no table.
     """
     groups: dict[str, list[EpisodeRecord]] = {}
     for record in records:
@@ -229,13 +172,11 @@ def loaded_of(records: Sequence[EpisodeRecord], folder: Path) -> Loaded:
     found = {PolicyOnAssets(record.policy, record.assets) for record in records}
     if len(found) != 1:
         raise ValueError(f"records of different policies or asset packs share no table: {sorted(found)}")
-    (owner,) = found
     versions: dict[str, set[str]] = {}
     _note_versions(records, versions)
     holds = {name: kinds for group in groups.values() for name, kinds in _holds(group).items()}
     digests = {name: group[-1].condition_digest for name, group in groups.items()}
-    origin = Origin(folder, records[-1].policy_digest, digests, _sorted(versions), holds)
-    return Loaded({owner: [EpisodeRow.of(record) for record in records]}, (), {owner: origin})
+    return found.pop(), Origin(folder, records[-1].policy_digest, digests, _sorted(versions), holds)
 
 
 def _holds(records: Iterable[EpisodeRecord]) -> dict[str, frozenset[str]]:

@@ -12,7 +12,8 @@ import pytest
 from tests.factories import episodes, record
 from tests.reports.tables.conftest import agresti_coull
 from vlabench.errors import OptionError
-from vlabench.records.read import EpisodeRow, Loaded, Origin, PolicyOnAssets
+from vlabench.records.frame import Loaded, loaded_of
+from vlabench.records.read import Origin, PolicyOnAssets
 from vlabench.reports.tables.outcomes import Side
 from vlabench.reports.tables.paired import block, drop, engines, mean_rate, rate, sides
 from vlabench.types import EpisodeRecord
@@ -22,8 +23,8 @@ LEAF = ("clean", "kitchen")
 
 def loaded(*records: EpisodeRecord) -> Loaded:
     owners = sorted({PolicyOnAssets(each.policy, each.assets) for each in records})
-    return Loaded({owner: [EpisodeRow.of(each) for each in records if (each.policy, each.assets) == owner]
-                     for owner in owners}, ())  # fmt: skip
+    return Loaded({owner: loaded_of([each for each in records if (each.policy, each.assets) == owner], Path())
+                     .records[owner] for owner in owners}, ())  # fmt: skip
 
 
 def side(*records: EpisodeRecord) -> Side:
@@ -47,6 +48,18 @@ def test_policies_have_their_own_episodes_unless_they_are_to_be_compared() -> No
         "them: 1 of hero on primitive, 1 of rival on primitive (--policies chooses who takes part).",
         "Ended in errors, which enter no rate: 1 of hero on primitive.",
     ]
+
+
+def test_outcomes_come_in_the_order_of_the_records_and_an_error_is_in_none() -> None:
+    one = side(*episodes("kitchen/0", "far", "e"), *episodes("kitchen/1", "clean", "fs"),
+               *episodes("kitchen/1", "far", "s", changed={}), *episodes("garage/0", "near", "e"))  # fmt: skip
+    far, near = ("far", "kitchen"), ("near", "garage")
+    assert list(one.outcomes.items()) == [
+        (LEAF, {("kitchen/1", 0, 0): False, ("kitchen/1", 1, 0): True}), (far, {("kitchen/1", 0, 0): True})]
+    assert list(one.errors.items()) == [(far, 1), (near, 1)]
+    assert one.failed == {far: {("kitchen/0", 0, 0)}, near: {("garage/0", 0, 0)}}
+    assert one.idle == {far: {("kitchen/1", 0, 0)}}
+    assert {type(good) for outcomes in one.outcomes.values() for good in outcomes.values()} == {bool}
 
 
 def test_packs_and_absent_conditions_do_not_cut_each_other() -> None:

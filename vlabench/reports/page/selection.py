@@ -7,16 +7,21 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vlabench import cards, registry
 from vlabench.cards.conditions import CLEAN, Condition
 from vlabench.episode.recording import recording_path
-from vlabench.records.read import EpisodeRow, Origin
+from vlabench.records.frame import episodes_of
+from vlabench.records.read import Origin
 from vlabench.reports.page.verdicts import Standing
 from vlabench.reports.plots.kinds import group_of
 from vlabench.reports.tables.outcomes import Episode
 from vlabench.simulators.base import Simulator, find_simulator
-from vlabench.types import EpisodeSpec, Task
+from vlabench.types import EpisodeSpec, Status, Task
+
+if TYPE_CHECKING:
+    import pandas
 
 LOOKS = 24
 """Conditions whose first look is shown, at most: one of each group."""
@@ -53,15 +58,15 @@ def conditions_of(origin: Origin, simulator: str) -> dict[str, Condition]:
     return found
 
 
-def pairs(found: Standing, records: Iterable[EpisodeRow], conditions: Mapping[str, Condition],
+def pairs(found: Standing, records: pandas.DataFrame, conditions: Mapping[str, Condition],
           tasks: Mapping[str, Task], folder: Path, number: int) -> list[Pair]:
     """Up to `number` pairs, in turn under the costliest condition of each group: an episode that is won clean and lost
     there, recorded rather than not, on a task not shown yet, and a short one. None without clean episodes.
     """
-    played: dict[str, dict[Episode, EpisodeRow]] = {}
-    for each in records:
-        if each.task in tasks:
-            played.setdefault(each.condition, {})[each.task, each.index, each.seed] = each
+    rows = records[records.task.isin([*tasks])]
+    played: dict[str, dict[Episode, tuple[Status, int]]] = {}
+    for name, key, status, steps in zip(rows.condition, episodes_of(rows), rows.status, rows.steps, strict=True):
+        played.setdefault(name, {})[key] = status, steps
     control = played.get(CLEAN, {}) if CLEAN in conditions else {}
     groups: dict[str, str] = {}
     for name in found.hardest:
@@ -74,9 +79,9 @@ def pairs(found: Standing, records: Iterable[EpisodeRow], conditions: Mapping[st
         keys = [key for key in there if key in control and (key[0], CLEAN, *key[1:]) not in shown]
         if keys:
             best = min(keys, key=lambda key: (
-                control[key].status != "success", there[key].status != "failure" and condition != CLEAN,
+                control[key][0] != "success", there[key][0] != "failure" and condition != CLEAN,
                 not _recorded(folder, tasks[key[0]], condition, key), key[0] in shown,
-                there[key].steps + control[key].steps, key))
+                there[key][1] + control[key][1], key))
             specs = [EpisodeSpec(tasks[best[0]], name, *best[1:]) for name in (CLEAN, condition)]
             chosen.append(Pair(specs[0], specs[1] if condition != CLEAN else None))
     return chosen

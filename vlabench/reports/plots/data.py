@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vlabench import cards
 from vlabench.cards.conditions import CLEAN
 from vlabench.cards.policy import PolicyCard
 from vlabench.errors import OptionError
-from vlabench.records.read import EpisodeRow, Origin, PolicyOnAssets, asked, load_records
-from vlabench.reports.tables.outcomes import Side
+from vlabench.records.frame import episodes_of, load_records
+from vlabench.records.read import Origin, PolicyOnAssets, asked
+from vlabench.reports.tables.outcomes import Episode, Side
 from vlabench.reports.tables.paired import sides
 from vlabench.stats import TasksAs
 from vlabench.types import Success
+
+if TYPE_CHECKING:
+    import pandas
 
 ABOUT: Mapping[TasksAs, str] = {
     "fixed": "exactly these tasks, over all start states",
@@ -33,7 +37,7 @@ class Data:
     """
 
     sides: Sequence[Side]
-    records: Mapping[PolicyOnAssets, Sequence[EpisodeRow]]
+    records: Mapping[PolicyOnAssets, pandas.DataFrame]
     notes: Sequence[str]
     origins: Mapping[PolicyOnAssets, Origin] = field(default_factory=dict)
     errors: Mapping[tuple[PolicyOnAssets, str], float] = field(default_factory=dict)
@@ -101,8 +105,8 @@ def load(
     """
     card = cards.load_suite(suite) if suite else None
     gathered = load_records(places, *asked(card), policies, assets)
-    kept = {owner: [record for record in records if _wanted(record.condition, conditions)]
-            for owner, records in gathered.records.items()}
+    kept = {owner: rows[rows.condition.isin([name for name in rows.condition.unique() if _wanted(name, conditions)])]
+            for owner, rows in gathered.records.items()}
     counts: Success | None = "end" if at_end else card.success if card else None
     cut, notes = sides(replace(gathered, records=kept), counts, tasks_as, together=True)
     cut = [side for side in cut if side.outcomes]
@@ -116,21 +120,22 @@ def _wanted(condition: str, patterns: Sequence[str]) -> bool:
     return condition == CLEAN or not patterns or any(fnmatchcase(condition, pattern) for pattern in patterns)
 
 
-def _of(cut: Sequence[Side], records: Mapping[PolicyOnAssets, Sequence[EpisodeRow]]
-        ) -> dict[PolicyOnAssets, list[EpisodeRow]]:
+def _of(cut: Sequence[Side], records: Mapping[PolicyOnAssets, pandas.DataFrame],
+        ) -> dict[PolicyOnAssets, pandas.DataFrame]:
     """The records of the episodes that the sides kept."""
-    found: dict[PolicyOnAssets, list[EpisodeRow]] = {}
+    found = {}
     for side in cut:
-        keys = {(condition, *key) for (condition, _), outcomes in side.outcomes.items() for key in outcomes}
-        found[side.owner] = [record for record in records[side.owner]
-                             if (record.condition, record.task, record.index, record.seed) in keys]
+        rows, keys = records[side.owner], {leaf[0]: set[Episode]() for leaf in side.outcomes}
+        for (condition, _), outcomes in side.outcomes.items():
+            keys[condition].update(outcomes)
+        found[side.owner] = rows[[episode in keys.get(condition, ()) for condition, episode
+                                  in zip(rows.condition, episodes_of(rows), strict=True)]]
     return found
 
 
-def _errors(records: Mapping[PolicyOnAssets, Sequence[EpisodeRow]]) -> dict[tuple[PolicyOnAssets, str], float]:
+def _errors(records: Mapping[PolicyOnAssets, pandas.DataFrame]) -> dict[tuple[PolicyOnAssets, str], float]:
     found: dict[tuple[PolicyOnAssets, str], float] = {}
-    for owner, episodes in records.items():
-        played = Counter(each.condition for each in episodes)
-        broken = Counter(each.condition for each in episodes if each.status == "error")
-        found |= {(owner, name): count / played[name] for name, count in broken.items()}
+    for owner, rows in records.items():
+        shares = (rows.status == "error").groupby(rows.condition, sort=False, observed=True).mean()
+        found |= {(owner, name): share for name, share in shares.items() if share}
     return found

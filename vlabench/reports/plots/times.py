@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from vlabench import stats
 from vlabench.cards.conditions import CLEAN
+from vlabench.records.frame import EPISODE, successes
 from vlabench.reports.plots.data import Data
 from vlabench.reports.plots.panels import legend
 from vlabench.reports.plots.style import canvas, footnote, look
 from vlabench.reports.tables.outcomes import Side
 from vlabench.stats import TasksAs
-from vlabench.types import won
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,14 +61,14 @@ def _needed(
     """The most steps of an episode, the task of each of N episodes, and the steps to success under each condition that
     was played [C, N]: infinite for a failure, NaN where there is no outcome.
     """
-    chosen = [each for each in data.records[side.owner] if each.condition in conditions and each.task_set == task_set]
-    rows = {name: row for row, name in enumerate(dict.fromkeys(each.condition for each in chosen))}
-    keys = {key: n for n, key in enumerate(dict.fromkeys((each.task, each.index, each.seed) for each in chosen))}
-    needed = np.full((len(rows), len(keys)), math.nan)
-    for each in chosen:
-        place = rows[each.condition], keys[each.task, each.index, each.seed]
-        needed[place] = each.steps if won(each, data.counts) else math.inf
-    return max((each.steps for each in chosen), default=0), [task for task, _, _ in keys], needed
+    rows = data.records[side.owner]
+    chosen = rows[rows.condition.isin(conditions) & (rows.task_set == task_set)]
+    if chosen.empty:
+        return 0, [], np.full((0, 0), math.nan)
+    under, episode = (chosen.groupby(names, sort=False, observed=True).ngroup() for names in ("condition", EPISODE))
+    needed = np.full((under.max() + 1, episode.max() + 1), math.nan)
+    needed[under, episode] = np.where(successes(chosen, data.counts).astype(bool), chosen.steps, math.inf)
+    return int(chosen.steps.max()), chosen.drop_duplicates(EPISODE).task.tolist(), needed
 
 
 def _within(needed: npt.NDArray[np.float64], last: int, tasks: Sequence[str], tasks_as: TasksAs,

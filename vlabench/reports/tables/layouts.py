@@ -10,7 +10,8 @@ from vlabench import cards
 from vlabench.cards import published
 from vlabench.cards.published import Paper, PublishedTable
 from vlabench.errors import OptionError, UnknownName
-from vlabench.records.read import asked, load_records
+from vlabench.records.frame import load_records
+from vlabench.records.read import asked
 from vlabench.reports.tables.outcomes import Side
 from vlabench.reports.tables.paired import sides
 from vlabench.reports.tables.paper import paper_sheet
@@ -74,7 +75,7 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
     suite = paper[1].suite if paper else choice.suite
     card = cards.load_suite(suite) if suite else None
     loaded = load_records(places, *asked(card), choice.policies, choice.assets)
-    if not any(loaded.records.values()):
+    if not any(map(len, loaded.records.values())):
         what = f" of suite {suite!r}" if suite else ""
         raise OptionError("\n  ".join([f"no episode{what} is on record as it is played now", *loaded.notes,
                                        "fix: vlabench run --policy P --suite S plays them"]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +15,15 @@ from vlabench.cards.conditions import CLEAN
 from vlabench.cards.lineage import familiar, recipe, recorded, seen
 from vlabench.cards.policy import PolicyCard
 from vlabench.errors import VlabenchError
-from vlabench.records.read import Loaded, Origin, PolicyOnAssets
+from vlabench.records.frame import Loaded, episodes_of, successes
+from vlabench.records.read import Origin, PolicyOnAssets
 from vlabench.reports.tables.cutting import against, cut, remarked
-from vlabench.reports.tables.outcomes import Episode, Leaf, Outcomes, Side
+from vlabench.reports.tables.outcomes import Leaf, Outcomes, Side
 from vlabench.stats import TasksAs
-from vlabench.types import Success, won
+from vlabench.types import Success
+
+if TYPE_CHECKING:
+    import pandas
 
 ENGINE = "mujoco"
 """The package that computes contacts, of which versions differ."""
@@ -74,7 +79,7 @@ def engines(loaded: Loaded) -> list[str]:
     said = []
     for assets in dict.fromkeys(owner.assets for owner in loaded.records):
         found = {owner.policy: origin.versions.get(ENGINE, ()) for owner, origin in loaded.origins.items()
-                 if owner.assets == assets and loaded.records.get(owner)}
+                 if owner.assets == assets and len(loaded.records.get(owner, ()))}
         if len({version for versions in found.values() for version in versions}) > 1:
             by_version: dict[str, list[str]] = {}
             for policy, versions in found.items():
@@ -195,23 +200,27 @@ def _block(tables: Sequence[Outcomes]) -> tuple[list[str], npt.NDArray[np.float6
 
 
 def _side(owner: PolicyOnAssets, loaded: Loaded, counts: Success | None) -> Side:
-    outcomes: dict[Leaf, Outcomes] = {}
-    failed: dict[Leaf, list[Episode]] = {}
-    idle: dict[Leaf, set[Episode]] = {}
-    for record in loaded.records[owner]:
-        leaf, key = (record.condition, record.task_set), (record.task, record.index, record.seed)
-        if record.status == "error":
-            failed.setdefault(leaf, []).append(key)
-        else:
-            outcomes.setdefault(leaf, {})[key] = won(record, counts)
-            if not record.acted:
-                idle.setdefault(leaf, set()).add(key)
+    rows = loaded.records[owner]
+    broken = (rows.status == "error").to_numpy()
+    ended = rows[~broken]
+    good, same = (column.to_numpy(np.bool_) for column in (successes(ended, counts), ~ended.acted))
+    keys, lost = episodes_of(ended), episodes_of(rows[broken])
+    cells = _cells(ended)
+    outcomes = {leaf: dict(zip(keys[at].tolist(), good[at].tolist(), strict=True)) for leaf, at in cells.items()}
+    idle = {leaf: {*keys[at[same[at]]].tolist()} for leaf, at in cells.items() if same[at].any()}
+    failed = {leaf: {*lost[at].tolist()} for leaf, at in _cells(rows[broken]).items()}
     errors = {leaf: len(keys) for leaf, keys in failed.items()}
     played = {leaf: hash(frozenset([*each, *failed.get(leaf, ())])) for leaf, each in outcomes.items()}
-    side = Side(owner, outcomes, errors, idle, played=played, failed={leaf: {*keys} for leaf, keys in failed.items()})
+    side = Side(owner, outcomes, errors, idle, played=played, failed=failed)
     origin = loaded.origins.get(owner)
     card = recorded(owner.policy, origin.policy, origin.folder.parent.parent) if origin else None
     return informed(side, origin, card) if origin and card else side
+
+
+def _cells(rows: pandas.DataFrame) -> dict[Leaf, npt.NDArray[np.intp]]:
+    """The places of each cell's rows, counted from 0; the cells in the order of their first ones."""
+    found = rows.groupby(["condition", "task_set"], sort=False, observed=True).indices
+    return dict(sorted(found.items(), key=lambda cell: int(cell[1][0])))
 
 
 def informed(side: Side, origin: Origin, card: PolicyCard) -> Side:

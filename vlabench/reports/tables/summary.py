@@ -15,7 +15,7 @@ from pathlib import Path
 from vlabench.cards.conditions import CLEAN
 from vlabench.cards.lineage import familiar, seen
 from vlabench.cards.policy import PolicyCard
-from vlabench.records.read import loaded_of
+from vlabench.records.frame import loaded_of
 from vlabench.reports.tables.outcomes import Episode, Leaf, Outcomes, Side
 from vlabench.reports.tables.paired import Cell, drop, rate, sides
 from vlabench.reports.tables.sheet import AT_END, DIFFERENCES, MEASURED, Head, Line, Sheet, acted, question, trained

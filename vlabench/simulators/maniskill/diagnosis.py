@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from vlabench.simulators.maniskill import packs
-from vlabench.simulators.maniskill.drawing import diagnosis as drawing
+from vlabench.simulators.maniskill.drawing.diagnosis import checks as drawing
 from vlabench.util.diagnosis import Check, extra, tried
 
 
 def checks() -> list[Check]:
     """Everything, in a few seconds."""
-    return [extra("maniskill", ("mani_skill", "sapien"), needed=True), *drawing.checks(),
+    return [extra("maniskill", ("mani_skill", "sapien"), needed=True), *drawing(),
             tried("assets primitive", lambda: str(packs.primitive())),
             tried("assets official", lambda: f"{packs.official()} (copy {packs.digest('official')})", needed=False)]

@@ -73,7 +73,8 @@ def test_a_receptacle_has_the_official_ones_box_but_for_its_rim(thing: Thing, pa
     assert (np.abs(high - thing.high)[:2] < 0.1 * edges[:2]).all()
     assert 0 < high[2] - thing.high[2] < 0.0013
     floor = next(part for part in parts if part.solid)
-    assert 0 < thing.high[2] - box([floor])[1][2] < 0.0021, "things would lie much lower than on the official one"
+    hollow = 0.005 if thing.name == "flat bowl" else 0.0  # about what a cup sinks into the official one
+    assert abs(thing.high[2] - hollow - box([floor])[1][2]) < 0.0021, "things would lie higher or lower than officially"
     assert len([part for part in parts if part.drawn]) <= 31
 
 

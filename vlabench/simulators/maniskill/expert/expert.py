@@ -9,7 +9,7 @@ import numpy as np
 from vlabench.simulators.maniskill.expert.geometry import between, downward
 from vlabench.simulators.maniskill.expert.grasps import TIP, Grasp, choose
 from vlabench.simulators.maniskill.expert.motion import CLEAR, CLOSE, OPEN, Move, action, descend, passing, rise, stay
-from vlabench.simulators.maniskill.expert.state import State, look
+from vlabench.simulators.maniskill.expert.state import WIDE, State, look
 from vlabench.simulators.maniskill.world import World
 from vlabench.types import Floats
 
@@ -19,8 +19,6 @@ ABOVE = 0.004
 """And from this far (m) above the receptacle."""
 WITHIN = 0.005
 """An object that lies this far (m) inside of what counts as on the receptacle is left there."""
-WIDE = 0.034
-"""Fingers at least so far from the middle (m) are open; 0.037 is all."""
 SHUT = 0.0155
 """Fingers at most so far from the middle (m) have closed on nothing."""
 RETREAT = 0.05
@@ -42,7 +40,7 @@ def decide(state: State) -> Move:
     """The move for a state."""
     if put(state):
         return leave(state)
-    if state.gripped:
+    if state.held:
         return carry(state)
     return take(state)
 
@@ -52,7 +50,7 @@ def put(state: State) -> bool:
     thing, place = state.object, state.receptacle
     off = math.dist(thing.origin[:2], place.origin[:2])
     above = thing.low - place.top
-    if state.gripped:
+    if state.held:
         centered = math.dist(thing.mass[:2], place.mass[:2])
         return centered < (CENTERED if state.closing else 3 * CENTERED) and (
             above < ABOVE if state.closing else above < 3 * ABOVE)
@@ -72,7 +70,7 @@ def leave(state: State) -> Move:
 
 def carry(state: State) -> Move:
     """Lift the object, bring its center of mass over the receptacle's, lower it."""
-    if not state.firm:
+    if not state.closing:
         return stay(state, CLOSE)
     thing, place = state.object, state.receptacle
     across = place.mass[:2] - thing.mass[:2]

@@ -12,7 +12,7 @@ from scipy.spatial import ConvexHull
 from vlabench.simulators.maniskill.robot import product
 from vlabench.types import Floats
 
-CELL = 0.006
+CELL = 0.008
 """Between the points (m) that stand for a surface, at most about this."""
 ROUND = 24
 """Corners of the polygon that stands for a circle: its width is too small by 1 % at most."""

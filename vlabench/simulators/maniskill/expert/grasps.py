@@ -30,6 +30,10 @@ YAWS = np.arange(12) * math.pi / 12
 ALONG = np.arange(-4, 5) * 0.01
 """Tried along the object, across the opening, from the center of mass on (m)."""
 
+NOTHING = 1e3
+"""What a grasp costs that has nothing between the fingers."""
+NEAR = 0.085
+"""No finger is farther (m) from the object's center of mass, in x or y."""
 LAG = 0.25
 """Of the hand behind its target (s)."""
 PACE = 0.15
@@ -50,6 +54,11 @@ class Grasp:
     yaw: float
     width: float
     ahead: Floats
+
+    @property
+    def slack(self) -> float:
+        """How far (m) to the side a hand may be that comes down on it."""
+        return min(max(JAW - self.width / 2, 0.002), 0.005)
 
     def off(self, hand: Floats) -> float:
         """How far (m) a hand is to the side of where the object is, will be, or comes through."""
@@ -80,7 +89,8 @@ def choose(state: State) -> Grasp:
     z = np.maximum(z, _floor(state, there, opens, runs) + TIP + 0.002)
     cost = (half / 0.02 + np.abs(ALONG) / 0.03 + np.abs(middle) / 0.04 + (np.abs(yaws - state.yaw) / 1.5)[:, None]
             + np.maximum(z - top, 0.0) / 0.003 + np.where(beyond > 0, 5 + beyond / 0.005, 0.0)
-            + np.where((half > JAW) | (half < 0), 10 + half / 0.01, 0.0) + np.where(half < THIN, 10 - half / 0.01, 0.0))
+            + np.where(half > JAW, 10 + half / 0.01, 0.0) + np.where(half < THIN, 10 - half / 0.01, 0.0))
+    cost[half < 0] = NOTHING
     best = np.unravel_index(int(np.argmin(cost)), cost.shape)
     ahead = state.object.speed * time_to(state, there[best], float(z[best]))
     return Grasp(np.array([*there[best], z[best]]), float(yaws[best[0]]), float(2 * half[best]), ahead)
@@ -102,7 +112,8 @@ def axis(points: Floats) -> float:
 def _floor(state: State, there: Floats, opens: Floats, runs: Floats) -> Floats:
     """The height (m) of what lies below the open fingers of each grasp: receptacle and others. [yaw, along]"""
     points = np.concatenate([thing.points for thing in (state.receptacle, *state.others)])
-    points = points[np.linalg.norm(points[:, :2] - state.object.mass[:2], axis=1) < 0.12].astype(np.float32)
+    near = (np.abs(points[:, :2] - state.object.mass[:2]).max(axis=1) < NEAR) & (points[:, 2] > TABLE + 0.002)
+    points = points[near].astype(np.float32)
     if not len(points):
         return np.full(there.shape[:2], TABLE)
     across = (opens.astype(np.float32) @ points[:, :2].T)[:, None] - np.einsum("yk,yak->ya", opens, there)[..., None]

@@ -68,7 +68,7 @@ def descend(state: State, grasp: Grasp, ready: bool) -> Move:
     across = grasp.at[:2] + grasp.ahead - state.hand[:2]
     off, turn = grasp.off(state.hand), float(np.linalg.norm(between(goal, state.turn)))
     above = state.object.top + TIP + CLEAR
-    back = min(max((off - 0.005) * 2.5, 0.0) + max(turn - 0.1, 0.0) * 0.3, max(above - grasp.at[2], 0.03))
+    back = min(max((off - grasp.slack) * 2.5, 0.0) + max(turn - 0.1, 0.0) * 0.3, max(above - grasp.at[2], 0.03))
     height = grasp.at[2] + back if ready else max(above, grasp.at[2] + 0.03)
     if off > 0.04:
         height = max(height, passing(state, grasp.at, 0.06, (state.receptacle, *state.others)) + TIP)

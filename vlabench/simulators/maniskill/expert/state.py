@@ -19,6 +19,9 @@ TABLE = TABLE_TOP - BASE[0][2]
 GRIPPING = 1.0
 """Fingers that are told to close press on what is between them with more than this (N)."""
 
+WIDE = 0.034
+"""Fingers at least so far from the middle (m) are open; 0.037 is all."""
+
 
 @dataclass(frozen=True)
 class Thing:
@@ -67,9 +70,9 @@ class State:
         return yaw_of(self.turn)
 
     @property
-    def firm(self) -> bool:
-        """The fingers have closed on the object."""
-        return self.gripped and self.closing and bool(self.touched.min() > GRIPPING)
+    def held(self) -> bool:
+        """The object is between fingers that press on it, or that have not let go of it yet."""
+        return (self.closing and bool(self.touched.min() > GRIPPING)) or (self.gripped and self.opening < WIDE)
 
 
 def look(world: World) -> State:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vlabench.simulators.maniskill.catalogue import TABLES
+from vlabench.simulators.maniskill.primitive import robot
 from vlabench.util.packs import MARKER, Pack
 
 __all__ = ["MARKER", "build", "digest"]
@@ -67,8 +66,4 @@ def _png(picture: NDArray[np.uint8]) -> bytes:
 
 
 def _robot() -> dict[str, bytes]:
-    name = f"{__name__}.robot"
-    if find_spec(name) is None:
-        return {}
-    robot = importlib.import_module(name)
     return {"wx250s.urdf": robot.urdf().encode(), "wx250s.srdf": robot.srdf().encode()}
