@@ -153,6 +153,15 @@ def test_pictures_are_those_of_our_world(pack: str, episode: Episodes) -> None:
     assert (np.abs(theirs.astype(int) - ours) > 2).mean() < 1e-3
 
 
+def test_without_a_driver_to_draw_with_nothing_is_built(pack: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent() -> None:
+        raise RenderingError("no driver")
+
+    monkeypatch.setattr(vulkan, "check", absent)
+    with pytest.raises(RenderingError, match="no driver"):
+        make(pack, render_backend="cpu")
+
+
 @pytest.mark.official
 def test_the_expert_gets_as_far_in_both_with_the_official_robot() -> None:
     try:

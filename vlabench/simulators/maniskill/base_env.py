@@ -26,7 +26,7 @@ from vlabench.errors import OptionError
 from vlabench.simulators.base import Variant
 from vlabench.simulators.maniskill import goal, packs, robot, starts, world
 from vlabench.simulators.maniskill.agent import CONTROL, Widowx
-from vlabench.simulators.maniskill.drawing import camera, screen
+from vlabench.simulators.maniskill.drawing import camera, screen, vulkan
 from vlabench.simulators.maniskill.drawing.vulkan import engine
 from vlabench.simulators.maniskill.interface import CAMERAS, CONTROL_HZ, PHYSICS_HZ, STEP_LIMIT
 from vlabench.simulators.maniskill.simulator import TASK_SETS, Maniskill
@@ -61,18 +61,20 @@ class PutOnPlate(BaseEnv):  # type: ignore[misc]  # mani_skill ships no types
 
     def __init__(self, *, task_set: str = TASK_SETS[0], assets: str = packs.PACKS[0],
                  variant: Variant = (), image_size: Sequence[int] = (camera.WIDTH, camera.HEIGHT),
-                 control_mode: str = CONTROL, **others: Any) -> None:
+                 control_mode: str = CONTROL, render_backend: str | None = "gpu", **others: Any) -> None:
         """image_size: (width, height) of the pictures, which show what 640×480 would. others: `BaseEnv`'s.
 
-        Raises UnknownName, OptionError, AssetsError.
+        Raises UnknownName, OptionError, AssetsError, RenderingError.
         """
+        if render_backend not in (None, "none"):
+            vulkan.check()
         self.tasks = Maniskill(assets).tasks(task_set)
         self._pack, self._variant = packs.pack(assets), tuple((name, value) for name, value in variant)
         starts.checked(self._variant, task_set)
         self._size = (int(image_size[0]), int(image_size[1]))
         self.starts: list[starts.Start] = []
         self._named: list[starts.Start] | None = None
-        super().__init__(control_mode=control_mode, **others)
+        super().__init__(control_mode=control_mode, render_backend=render_backend or "none", **others)
 
     def reset(self, seed: int | list[int] | None = None,
               options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
