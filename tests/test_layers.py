@@ -20,6 +20,9 @@ ACTING = ("simulators", "perturbations", "adapters", "models")
 HEAVY = ("matplotlib", "torch", "mujoco", "robosuite", "sapien", "mani_skill", "gymnasium", "sklearn")
 """Libraries that take long to import, or may be absent: imported where they are used."""
 
+OF_MANISKILL = ("simulators.maniskill.base_env", "simulators.maniskill.agent")
+"""Subclasses of ManiSkill's, which take four seconds to import: nobody does but who asks for the environment."""
+
 Imports = Mapping[str, frozenset[str]]
 
 
@@ -93,6 +96,7 @@ RULES: Mapping[str, Callable[[Imports], list[str]]] = {
     "a simulator is asked through its base": rule(
         lambda name: not within(name, "simulators.libero", "simulators.maniskill", "training.demos"),
         room("simulators.libero", "simulators.maniskill")),
+    "ManiSkill itself is imported by who asks for it": rule(outside(*OF_MANISKILL), room(*OF_MANISKILL)),
     "cards know nobody who plays": rule(
         room("cards"), room("episode", "evaluation", "records", "training", "gate", "leaderboard", "reports", "cli")),
     "an episode knows neither cards nor what is kept": rule(
@@ -145,7 +149,7 @@ def test_the_command_line_alone_imports_typer() -> None:
 
 def test_heavy_libraries_are_imported_where_they_are_used() -> None:
     for name, path in modules(ROOT / "vlabench").items():
-        if not within(name, "models", "training", "simulators.libero", "gym"):
+        if not within(name, "models", "training", "simulators.libero", "gym", *OF_MANISKILL):
             top = [node for node in ast.parse(path.read_text(encoding="utf-8")).body
                    if isinstance(node, (ast.Import, ast.ImportFrom))]
             found = {alias.name.split(".")[0] for node in top if isinstance(node, ast.Import) for alias in node.names}

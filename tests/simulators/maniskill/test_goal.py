@@ -60,3 +60,19 @@ def leaning(force: float, degrees: float, sign: float) -> Floats:
     (leaning(1, 86, 1), leaning(1, 0, -1), False), (leaning(1, 0, -1), leaning(1, 0, 1), False)])
 def test_both_fingers_have_to_press_inwards(left: Floats, right: Floats, held: bool, turn: float) -> None:
     assert grip(left, right, turn) is held
+
+
+def test_any_number_of_copies_are_judged_at_once_as_each_alone() -> None:
+    turns = np.roll(Rotation.random(6, random_state=3).as_quat(), 1, axis=1)
+    rng = np.random.default_rng(0)
+    halves, forces = rng.uniform(0.01, 0.1, (6, 3)), rng.normal(0, 2, (3, 2, 3))
+    alone = [goal.settled_half(half, turn) for half, turn in zip(halves, turns, strict=True)]
+    assert np.allclose(goal.settled_half(halves, turns), alone, atol=1e-12)
+    fingers = turns.reshape(3, 2, 4)
+    each = [goal.grasped(force[None], turn[None])[0] for force, turn in zip(forces, fingers, strict=True)]
+    assert goal.grasped(forces, fingers).tolist() == each
+
+
+def test_grasping_earns_once_and_success_while_it_lasts() -> None:
+    success, grasped, long = np.array([[0, 0, 0], [0, 1, 0], [0, 1, 1], [1, 1, 1], [0, 1, 1], [1, 0, 0]], bool).T
+    assert goal.earned(success, grasped, long) == pytest.approx([0, 0.1, 0.2, 1.2, 0.2, 0])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from vlabench.simulators.maniskill.robot import product
 from vlabench.types import Floats
 
 Bools = npt.NDArray[np.bool_]
@@ -25,12 +24,12 @@ HELD_FOR = 5
 
 
 def settled_half(half: Floats, turn: Floats) -> Floats:
-    """Half the edges [3] (m) of the upright box around a box with these half edges, turned by a quaternion."""
-    w, x, y, z = turn
+    """Half the edges [..., 3] (m) of the upright boxes around boxes with these half edges, turned by quaternions."""
+    w, x, y, z = np.moveaxis(np.asarray(turn), -1, 0)
     matrix = np.array([[1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
                        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
                        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)]])
-    box: Floats = np.abs(matrix) @ np.asarray(half)
+    box: Floats = np.einsum("ij...,...j->...i", np.abs(matrix), np.asarray(half))
     return box
 
 
@@ -49,7 +48,7 @@ def on_receptacle(offset: Floats, half: Floats, receptacle_half: Floats, force: 
 
 def grasped(forces: Floats, turns: Floats) -> Bools:
     """Whether both fingers hold the object. forces [B, 2, 3]: on left and right finger (N); turns [B, 2, 4]: theirs."""
-    axes = np.stack([[_sideways(turn) for turn in pair] for pair in turns]) * np.array([[1.0], [-1.0]])
+    axes = _sideways(turns) * np.array([[1.0], [-1.0]])
     size = np.linalg.norm(forces, axis=2)
     cosine = (forces * axes).sum(axis=2) / np.maximum(size, 1e-12)
     angle = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
@@ -57,7 +56,16 @@ def grasped(forces: Floats, turns: Floats) -> Bools:
     return held
 
 
-def _sideways(turn: Floats) -> Floats:
-    """A finger's y-axis in the world."""
-    back = np.array([turn[0], -turn[1], -turn[2], -turn[3]])
-    return product(product(turn, np.array([0.0, 0.0, 1.0, 0.0])), back)[1:]
+def _sideways(turns: Floats) -> Floats:
+    """The fingers' y-axes [..., 3] in the world."""
+    w, x, y, z = np.moveaxis(turns, -1, 0)
+    return np.stack([2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)], axis=-1)
+
+
+def earned(success: Bools, grasped_once: Bools, grasped_long_once: Bools) -> Floats:
+    """What episodes [B] have earned so far, as in RL4VLA: the reward of a step is what this rises by, and may be < 0.
+
+    success: now; the others: at any step up to now.
+    """
+    so_far: Floats = 0.1 * grasped_once + 0.1 * grasped_long_once + 1.0 * (success & grasped_once)
+    return so_far

@@ -32,8 +32,6 @@ FORCE_LIMIT = (200.0, 200.0, 100.0, 100.0, 100.0, 100.0)
 FINGER_STIFFNESS, FINGER_DAMPING, FINGER_FORCE_LIMIT = 1000.0, 200.0, 60.0
 CLOSED, OPEN = 0.014, 0.038
 """A finger's target (m from the middle) for a gripper of −1 and +1: 1 mm beyond its stroke at either end."""
-FRICTION = 1.0
-"""Of the fingers."""
 ITERATIONS = 100
 """Of the inverse kinematics, at most."""
 
@@ -123,13 +121,11 @@ def _load(scene: Any, description: Path, drawn: bool) -> Any:
 @functools.lru_cache
 def _builder(description: Path, drawn: bool) -> Any:
     """Read once in a process (30 ms). All robots that it builds share their shapes' materials: who wants another
-    friction gives a shape another material."""
+    friction gives a shape another material. Fingers have ManiSkill's default one, as RL4VLA's robot does."""
     sapien = engine()
     loader = sapien.Scene([sapien.physx.PhysxCpuSystem()]).create_urdf_loader()
     loader.fix_root_link = True
     loader.load_multiple_collisions_from_file = False
-    for name in FINGER_LINKS:
-        loader.set_link_material(name, FRICTION, FRICTION, 0.0)
     builder = loader.load_file_as_articulation_builder(str(description))
     if not drawn:
         for link in builder.link_builders:

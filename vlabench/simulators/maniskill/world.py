@@ -38,18 +38,12 @@ class World:
         self.start = start
         self.scene, self.physics = _scene(drawn)
         self.robot = Robot(self.scene, pack.robot, drawn)
-        self.table = _table(self.scene, drawn)
-        self.bodies = [self._add(body, pack, drawn) for body in start.bodies]
+        self.table = table(self.scene.create_actor_builder(), drawn).build_static(name="table")
+        self.bodies = [made(self.scene.create_actor_builder(), body, pack, drawn).build(f"{body.sort} {body.number}")
+                       for body in start.bodies]
         self.object, self.receptacle = self.bodies[0], self.bodies[1]
         self.steps = self.held = 0
         self.robot.step_aside()
-
-    def _add(self, body: Body, pack: Pack, drawn: bool) -> Any:
-        sapien = engine()
-        builder = self.scene.create_actor_builder()
-        pack.add(builder, body.sort, body.number, material(FRICTION), drawn)
-        builder.set_initial_pose(sapien.Pose([*body.spot, body.height], quaternion(body.yaw)))
-        return builder.build(name=f"{body.sort} {body.number}")
 
     def settle(self) -> None:
         """Let things fall and rest, then bring the robot."""
@@ -131,8 +125,16 @@ def _scene(drawn: bool) -> tuple[Any, Any]:
     return scene, physics
 
 
-def _table(scene: Any, drawn: bool) -> Any:
-    builder, (center, half) = scene.create_actor_builder(), TABLE
+def table(builder: Any, drawn: bool) -> Any:
+    """An actor builder, of sapien's or ManiSkill's, given the table at its place."""
+    center, half = TABLE
     shapes.build(builder, [shapes.Part("box", half, color=(0.6, 0.5, 0.4))], 1.0, material(TABLE_FRICTION), drawn)
     builder.set_initial_pose(engine().Pose([*center, TABLE_TOP - half[2]]))
-    return builder.build_static(name="table")
+    return builder
+
+
+def made(builder: Any, body: Body, pack: Pack, drawn: bool) -> Any:
+    """An actor builder, of sapien's or ManiSkill's, given a body at its start."""
+    pack.add(builder, body.sort, body.number, material(FRICTION), drawn)
+    builder.set_initial_pose(engine().Pose([*body.spot, body.height], quaternion(body.yaw)))
+    return builder

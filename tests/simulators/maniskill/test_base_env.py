@@ -1,0 +1,184 @@
+"""The put-on-plate environment of ManiSkill's, one copy on a CPU: episodes, physics and pictures as in our worlds.
+
+What only a GPU can show is listed in results/maniskill-gpu.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.simulators.maniskill import parity
+from vlabench.errors import AssetsError, OptionError, RenderingError
+from vlabench.simulators.maniskill import packs, robot, starts
+from vlabench.simulators.maniskill.drawing import vulkan
+from vlabench.simulators.maniskill.simulator import Maniskill
+from vlabench.simulators.maniskill.view import View
+from vlabench.simulators.maniskill.world import World
+from vlabench.types import EpisodeSpec
+
+pytestmark = pytest.mark.slow
+Episodes = Callable[..., EpisodeSpec]
+
+
+def make(pack: str, **options: Any) -> Any:
+    import gymnasium
+
+    return gymnasium.make("vlabench.simulators.maniskill.base_env:VLABench-PutOnPlate-v1", num_envs=1, assets=pack,
+                          **{"obs_mode": "state_dict", "render_backend": "none", **options})
+
+
+@pytest.fixture(scope="module")
+def env(pack: str) -> Iterator[Any]:
+    made = make(pack)
+    yield made
+    made.close()
+
+
+def settled(spec: EpisodeSpec, pack: str, drawn: bool = False) -> World:
+    """Our world at the beginning of an episode."""
+    world = World(starts.draw(spec), packs.pack(pack), drawn)
+    world.settle()
+    return world
+
+
+def test_a_named_episode_begins_as_in_our_world(env: Any, pack: str, episode: Episodes) -> None:
+    seen, info = env.reset(options={"number": 4, "index": 7, "seed": 2})
+    world = settled(dataclasses.replace(episode(4, 7), seed=2), pack)
+    inner = env.unwrapped
+    assert info["reconfigure"] and inner.starts == [world.start]
+    assert inner.get_language_instruction() == ["put 7up can on plate"]
+    for name, entity in zip(("object", "receptacle"), world.bodies, strict=True):
+        assert seen["extra"][name][0, :3].numpy() == pytest.approx(entity.pose.p, abs=1e-6)
+    assert seen["agent"]["qpos"][0].numpy() == pytest.approx(robot.POSTURE, abs=1e-6)
+    hand = seen["agent"]["controller"]["arm"]["target_pose"][0].numpy()
+    assert hand[:3] == pytest.approx(world.robot.aimed[0], abs=1e-6)
+
+
+def test_our_robot_is_as_maniskill_loads_it(env: Any, pack: str, episode: Episodes) -> None:
+    def facts(link: Any) -> Any:
+        joint = link.joint
+        shapes = [(shape.physical_material.static_friction, shape.physical_material.dynamic_friction,
+                   shape.physical_material.restitution, shape.contact_offset, shape.rest_offset, shape.collision_groups)
+                  for shape in link.collision_shapes]
+        drive = (joint.stiffness, joint.damping, joint.force_limit, joint.friction, joint.armature) if joint.dof else ()
+        return (link.mass, link.inertia.tolist(), link.disable_gravity, shapes, joint.limits.tolist(),
+                [np.asarray(each).tolist() for each in drive])
+
+    env.reset(options={"number": 0, "index": 0})
+    world = settled(episode(0, 0), pack)
+    theirs = env.unwrapped.agent.robot.links_map
+    assert theirs.keys() == world.robot.links.keys()
+    for name, link in world.robot.links.items():
+        assert facts(link) == facts(theirs[name]._objs[0]), name
+
+
+def test_the_same_steps_lead_the_hand_along_the_same_path(env: Any, pack: str, episode: Episodes) -> None:
+    spec, rng = episode(2, 3), np.random.default_rng(1)
+    world = settled(spec, pack)
+    steps = rng.uniform(-1, 1, (12, 7)) * [0.02, 0.02, 0.02, 0.1, 0.1, 0.2, 1]
+    theirs = parity.in_theirs(env, spec, steps)
+    for step, place in zip(steps, theirs.path, strict=True):
+        world.step(step)
+        assert place == pytest.approx(world.robot.links[robot.HAND].entity.pose.p, abs=1e-4)
+
+
+def test_success_ends_no_episode_and_eighty_steps_do(env: Any) -> None:
+    env.reset(options={"number": 0, "index": 0})
+    for step in range(80):
+        *_, terminated, truncated, info = env.step(np.array(Maniskill.action_space.null, dtype=np.float32))
+        assert not terminated.any() and bool(truncated) == (step == 79)
+    assert not info["success"].any()
+
+
+def test_without_a_name_episodes_come_from_the_seed_and_objects_stay(env: Any) -> None:
+    inner = env.unwrapped
+    env.reset(options={"number": 3, "index": 0})
+    _, info = env.reset(seed=5)
+    first = inner.starts[0]
+    assert first.object.number == 3 and not info["reconfigure"]
+    env.reset(seed=6)
+    assert inner.starts[0] != first and inner.starts[0].object.number == 3
+    env.reset(seed=5)
+    assert inner.starts[0] == first
+    drawn = []
+    for _ in range(2):
+        env.reset(seed=5, options={"reconfigure": True})
+        drawn.append(inner.starts[0])
+    assert drawn[0] == drawn[1] and drawn[0].object.spot == first.object.spot
+
+
+@pytest.mark.parametrize(("options", "says"), [
+    ({"indx": 3}, "indx.*there are number, index"), ({"number": 16}, "tasks 0 to 15"), ({"index": -1}, "index = -1"),
+    ({"index": [0, 1]}, "one for each of 1"), ({"number": 0.5}, "an int"), ({"env_idx": []}, "reset together")])
+def test_options_that_there_are_not_are_refused(env: Any, options: dict[str, Any], says: str) -> None:
+    with pytest.raises(OptionError, match=says):
+        env.reset(options=options)
+
+
+def test_actions_without_a_number_are_refused(env: Any) -> None:
+    from gymnasium.error import InvalidAction
+
+    with pytest.raises(InvalidAction, match="finite"):
+        env.step(np.full(7, np.nan, dtype=np.float32))
+
+
+def test_a_variant_and_another_object_beside_it(pack: str, episode: Episodes) -> None:
+    env = make(pack, task_set="maniskill_pair", variant=(("objects", "test"),), obs_mode="state")
+    env.reset(options={"number": 1, "index": 2})
+    assert env.unwrapped.starts == [starts.draw(episode(1, 2, "maniskill_pair"), (("objects", "test"),))]
+    assert len(env.unwrapped.bodies) == 3
+    env.close()
+
+
+def test_pictures_are_those_of_our_world(pack: str, episode: Episodes) -> None:
+    try:
+        vulkan.check()
+    except RenderingError as error:
+        pytest.skip(str(error).splitlines()[0])
+    from vlabench.simulators.maniskill.agent import own_shaders
+
+    env = make(pack, obs_mode="rgb+segmentation", render_backend="cpu", image_size=(128, 128),
+               sensor_configs={"shader_config": own_shaders()})
+    seen, _ = env.reset(options={"number": 8, "index": 1})
+    theirs = seen["sensor_data"]["third_person"]["rgb"][0].numpy()
+    env.close()
+    view = View(settled(episode(8, 1), pack, drawn=True), packs.pack(pack), 128)
+    ours = view.picture()
+    assert theirs.shape == ours.shape and (theirs != view.table).any()
+    assert (np.abs(theirs.astype(int) - ours) > 2).mean() < 1e-3
+
+
+def test_without_a_driver_to_draw_with_nothing_is_built(pack: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent() -> None:
+        raise RenderingError("no driver")
+
+    monkeypatch.setattr(vulkan, "check", absent)
+    with pytest.raises(RenderingError, match="no driver"):
+        make(pack, render_backend="cpu")
+
+
+@pytest.mark.official
+def test_the_expert_gets_as_far_in_both_with_the_official_robot() -> None:
+    try:
+        packs.official()
+    except AssetsError as error:
+        pytest.skip(str(error).splitlines()[0])
+    pairs = parity.compare((), 2)
+    for pair in pairs:
+        assert pair.off().max() < parity.PATH
+        assert pair.ours.success[-1] and pair.theirs.success[-1]
+    env = make("official")
+    env.reset(options={"number": pairs[0].spec.task.number, "index": pairs[0].spec.index})
+    earned, grasped = 0.0, []
+    for action in pairs[0].ours.actions:
+        _, reward, *_, info = env.step(action.astype(np.float32))
+        earned += float(reward)
+        grasped.append(bool(info["grasped"]))
+        assert grasped[-1] == bool(env.unwrapped.agent.is_grasping(env.unwrapped.bodies[0]))  # ManiSkill's own word
+    assert any(grasped) and earned == pytest.approx(1.2)
+    env.close()
