@@ -10,6 +10,7 @@ from vlabench.simulators.maniskill.expert.geometry import between, downward
 from vlabench.simulators.maniskill.expert.grasps import TIP, Grasp, choose
 from vlabench.simulators.maniskill.expert.motion import CLEAR, CLOSE, OPEN, Move, action, descend, passing, rise, stay
 from vlabench.simulators.maniskill.expert.state import WIDE, State, look
+from vlabench.simulators.maniskill.goal import PRESS
 from vlabench.simulators.maniskill.world import World
 from vlabench.types import Floats
 
@@ -46,26 +47,23 @@ def decide(state: State) -> Move:
 
 
 def put(state: State) -> bool:
-    """The object is where it should be, or may be let go of."""
+    """The object is where it should be, or falls there, or may be let go of."""
     thing, place = state.object, state.receptacle
-    off = math.dist(thing.origin[:2], place.origin[:2])
     above = thing.low - place.top
     if state.held:
-        centered = math.dist(thing.mass[:2], place.mass[:2])
-        return centered < (CENTERED if state.closing else 3 * CENTERED) and (
-            above < ABOVE if state.closing else above < 3 * ABOVE)
-    return off < state.reach - WITHIN and above < 3 * ABOVE
+        loose = 1.0 if state.closing else 3.0
+        return math.dist(thing.mass[:2], place.mass[:2]) < CENTERED * loose and above < ABOVE * loose
+    there = state.pressed > PRESS or -0.002 < above < 3 * ABOVE
+    return there and math.dist(thing.origin[:2], place.origin[:2]) < state.reach - WITHIN
 
 
 def leave(state: State) -> Move:
     """Open, rise, and stay still."""
-    if state.closing or (state.opening < WIDE and state.touched.any()) or (state.opening < WIDE and state.moving > 0.002):
-        near = state.hand[2] - TIP < state.object.top
-        return stay(state, OPEN) if near else rise(state, state.hand[2], OPEN)
+    letting_go = state.opening < WIDE and (state.moving > 0.002 or bool(state.touched.any()))
     height = state.object.top + TIP + RETREAT
-    if state.aimed[2] > height - 0.002:
+    if state.closing or letting_go or state.aimed[2] > height - 0.002:
         return stay(state, OPEN)
-    return rise(state, height, OPEN)
+    return rise(state, height)
 
 
 def carry(state: State) -> Move:

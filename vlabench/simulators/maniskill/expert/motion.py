@@ -8,15 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from vlabench.simulators.maniskill.expert.geometry import between, downward
-from vlabench.simulators.maniskill.expert.grasps import LOWEST, TIP, Grasp
+from vlabench.simulators.maniskill.expert.grasps import LOWEST, STEP, TIP, Grasp
 from vlabench.simulators.maniskill.expert.state import State, Thing
 from vlabench.types import Floats
 
 OPEN, CLOSE = 1.0, -1.0
-STEP = 0.03
-"""The hand's target moves this far (m) in a control step at most."""
 TURN = 0.35
-"""And turns this far (rad)."""
+"""The hand's target turns this far (rad) in a control step at most."""
 REACH, LEVEL = 0.495, -0.048
 """The arm's (m) from its base's axis to a hand that points down, at this height (m) of the hand."""
 CLEAR = 0.015
@@ -54,9 +52,9 @@ def stay(state: State, grip: float) -> Move:
     return Move(state.aimed, state.aimed_turn, grip)
 
 
-def rise(state: State, height: float, grip: float) -> Move:
-    """Straight up from where the hand is."""
-    return Move(np.array([*state.hand[:2], height]), state.aimed_turn, grip)
+def rise(state: State, height: float) -> Move:
+    """Straight up from where the hand is, the fingers open."""
+    return Move(np.array([*state.hand[:2], height]), state.aimed_turn, OPEN)
 
 
 def descend(state: State, grasp: Grasp, ready: bool) -> Move:
