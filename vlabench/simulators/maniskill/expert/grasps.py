@@ -86,7 +86,7 @@ def choose(state: State) -> Grasp:
     beyond = np.maximum(along.min(axis=1)[:, None] + END - ALONG, ALONG - along.max(axis=1)[:, None] + END)
     there = thing.mass[:2] + ALONG[:, None] * runs[:, None, :] + middle[:, :, None] * opens[:, None, :]
     z = np.maximum(z, _floor(state, there, opens, runs) + TIP + 0.002)
-    cost = (half / 0.02 + np.abs(ALONG) / 0.03 + np.abs(middle) / 0.04 + (np.abs(yaws - state.yaw) / 1.5)[:, None]
+    cost = (half / 0.02 + np.abs(ALONG) / 0.03 + np.abs(middle) / 0.04 + (np.abs(yaws - state.yaw) / 3)[:, None]
             + np.maximum(z - top, 0.0) / 0.003 + np.where(beyond > 0, 5 + beyond / 0.005, 0.0)
             + np.where(half > JAW, 10 + half / 0.01, 0.0) + np.where(half < THIN, 10 - half / 0.01, 0.0))
     cost[half < 0] = NOTHING
