@@ -20,6 +20,10 @@ ABOVE = 0.004
 """And from this far (m) above the receptacle."""
 WITHIN = 0.005
 """An object that lies this far (m) inside of what counts as on the receptacle is left there."""
+CRUISE = 0.04
+"""So much (m) above that height it is carried, and comes down over the last 2.5 cm."""
+BROAD = 0.08
+"""What is carried keeps above others that are nearer (m) than this to its way."""
 SHUT = 0.0155
 """Fingers at most so far from the middle (m) have closed on nothing."""
 RETREAT = 0.05
@@ -73,11 +77,12 @@ def carry(state: State) -> Move:
     thing, place = state.object, state.receptacle
     across = place.mass[:2] - thing.mass[:2]
     off = math.hypot(*across)
-    bottom = place.top + ABOVE - 0.002 + min(max(off - CENTERED + 0.003, 0.0) * 2.0, 0.04)
-    if off > 0.04 and state.others:
-        bottom = max(bottom, passing(state, state.hand[:2] + across, 0.08, state.others))
+    bottom = place.top + ABOVE - 0.002 + min(max(off - CENTERED + 0.003, 0.0) * 2.0, CRUISE)
+    if off > CRUISE and state.others:
+        bottom = max(bottom, passing(state, state.hand[:2] + across, BROAD, state.others))
     up = bottom - thing.low
-    ready = min(max(1.0 - (up - 0.01) / 0.02, 0.0), 1.0)
+    ready = min(max(1.0 - (up - 0.01) / 0.02, 0.0), 1.0)  # far too low, it only rises
+    # a kick may have tilted the hand; on the table it stays as it took hold
     turn = downward(state.yaw) if thing.low > place.top + CLEAR else state.aimed_turn
     return Move(state.hand + np.array([*(ready * across), up]), turn, CLOSE)
 
@@ -99,5 +104,6 @@ def at_grasp(state: State, grasp: Grasp) -> bool:
     slack = 2.0 if state.closing else 1.0
     below = abs(float(grasp.at[2] - state.hand[2]))
     turn = float(np.linalg.norm(between(downward(grasp.yaw), state.turn)))
+    # something below the palm or a finger stops the hand: it is as far down as it gets
     stuck = math.dist(state.aimed, grasp.at) < 0.003 and below < 0.02
     return grasp.off(state.hand) < 0.007 * slack and turn < 0.15 * slack and (below < 0.006 * slack or stuck)
