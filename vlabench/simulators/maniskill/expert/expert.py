@@ -10,6 +10,7 @@ from vlabench.simulators.maniskill.expert.geometry import between, downward
 from vlabench.simulators.maniskill.expert.grasps import TIP, Grasp, choose
 from vlabench.simulators.maniskill.expert.motion import CLEAR, CLOSE, OPEN, Move, action, descend, passing, rise, stay
 from vlabench.simulators.maniskill.expert.state import WIDE, State, look
+from vlabench.simulators.maniskill.goal import PRESS
 from vlabench.simulators.maniskill.world import World
 from vlabench.types import Floats
 
@@ -19,6 +20,10 @@ ABOVE = 0.004
 """And from this far (m) above the receptacle."""
 WITHIN = 0.005
 """An object that lies this far (m) inside of what counts as on the receptacle is left there."""
+CRUISE = 0.04
+"""So much (m) above that height it is carried, and comes down over the last 2.5 cm."""
+BROAD = 0.08
+"""What is carried keeps above others that are nearer (m) than this to its way."""
 SHUT = 0.0155
 """Fingers at most so far from the middle (m) have closed on nothing."""
 RETREAT = 0.05
@@ -46,26 +51,23 @@ def decide(state: State) -> Move:
 
 
 def put(state: State) -> bool:
-    """The object is where it should be, or may be let go of."""
+    """The object is where it should be, or falls there, or may be let go of."""
     thing, place = state.object, state.receptacle
-    off = math.dist(thing.origin[:2], place.origin[:2])
     above = thing.low - place.top
     if state.held:
-        centered = math.dist(thing.mass[:2], place.mass[:2])
-        return centered < (CENTERED if state.closing else 3 * CENTERED) and (
-            above < ABOVE if state.closing else above < 3 * ABOVE)
-    return off < state.reach - WITHIN and above < 3 * ABOVE
+        loose = 1.0 if state.closing else 3.0
+        return math.dist(thing.mass[:2], place.mass[:2]) < CENTERED * loose and above < ABOVE * loose
+    there = state.pressed > PRESS or -0.002 < above < 3 * ABOVE
+    return there and math.dist(thing.origin[:2], place.origin[:2]) < state.reach - WITHIN
 
 
 def leave(state: State) -> Move:
     """Open, rise, and stay still."""
-    if state.closing or (state.opening < WIDE and state.touched.any()) or (state.opening < WIDE and state.moving > 0.002):
-        near = state.hand[2] - TIP < state.object.top
-        return stay(state, OPEN) if near else rise(state, state.hand[2], OPEN)
+    letting_go = state.opening < WIDE and (state.moving > 0.002 or bool(state.touched.any()))
     height = state.object.top + TIP + RETREAT
-    if state.aimed[2] > height - 0.002:
+    if state.closing or letting_go or state.aimed[2] > height - 0.002:
         return stay(state, OPEN)
-    return rise(state, height, OPEN)
+    return rise(state, height)
 
 
 def carry(state: State) -> Move:
@@ -75,11 +77,12 @@ def carry(state: State) -> Move:
     thing, place = state.object, state.receptacle
     across = place.mass[:2] - thing.mass[:2]
     off = math.hypot(*across)
-    bottom = place.top + ABOVE - 0.002 + min(max(off - CENTERED + 0.003, 0.0) * 2.0, 0.04)
-    if off > 0.04 and state.others:
-        bottom = max(bottom, passing(state, state.hand[:2] + across, 0.08, state.others))
+    bottom = place.top + ABOVE - 0.002 + min(max(off - CENTERED + 0.003, 0.0) * 2.0, CRUISE)
+    if off > CRUISE and state.others:
+        bottom = max(bottom, passing(state, state.hand[:2] + across, BROAD, state.others))
     up = bottom - thing.low
-    ready = min(max(1.0 - (up - 0.01) / 0.02, 0.0), 1.0)
+    ready = min(max(1.0 - (up - 0.01) / 0.02, 0.0), 1.0)  # far too low, it only rises
+    # a kick may have tilted the hand; on the table it stays as it took hold
     turn = downward(state.yaw) if thing.low > place.top + CLEAR else state.aimed_turn
     return Move(state.hand + np.array([*(ready * across), up]), turn, CLOSE)
 
@@ -101,5 +104,6 @@ def at_grasp(state: State, grasp: Grasp) -> bool:
     slack = 2.0 if state.closing else 1.0
     below = abs(float(grasp.at[2] - state.hand[2]))
     turn = float(np.linalg.norm(between(downward(grasp.yaw), state.turn)))
+    # something below the palm or a finger stops the hand: it is as far down as it gets
     stuck = math.dist(state.aimed, grasp.at) < 0.003 and below < 0.02
     return grasp.off(state.hand) < 0.007 * slack and turn < 0.15 * slack and (below < 0.006 * slack or stuck)

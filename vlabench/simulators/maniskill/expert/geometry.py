@@ -67,16 +67,18 @@ def corners(name: str, size: Floats) -> Floats:
 
 
 def covered(points: Floats) -> Floats:
-    """The corners of a convex hull and points on its faces, about one for each cell of `CELL`."""
-    clouds = []
-    for triangle in ConvexHull(points).simplices:
+    """The corners of a convex hull and points on its faces, about one for each cell of `CELL` and side of the body."""
+    hull, clouds, sides = ConvexHull(points), [], []
+    for triangle, plane in zip(hull.simplices, hull.equations, strict=True):
         a, b, c = points[triangle]
         parts = max(math.ceil(max(math.dist(a, b), math.dist(b, c), math.dist(c, a)) / CELL), 1)
         i, j = (index.ravel() for index in np.meshgrid(*[np.arange(parts + 1)] * 2))
         s, t = (index[i + j <= parts] / parts for index in (i, j))
         clouds.append(a + np.outer(s, b - a) + np.outer(t, c - a))
+        sides.append(np.tile(np.round(plane[:3]), (len(s), 1)))  # a thin plate has both its faces in one cell
     cloud = np.concatenate(clouds)
-    _, first = np.unique(np.round(cloud / CELL).astype(int), axis=0, return_index=True)
+    cells = np.concatenate([np.round(cloud / CELL), np.concatenate(sides)], axis=1)
+    _, first = np.unique(cells.astype(int), axis=0, return_index=True)
     return np.concatenate([points, cloud[np.sort(first)]])
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from vlabench.simulators.maniskill.expert.geometry import nearest
 from vlabench.simulators.maniskill.expert.state import TABLE, State
+from vlabench.simulators.maniskill.interface import CONTROL_HZ
 from vlabench.types import Floats
 
 TIP = 0.0156
@@ -29,15 +30,14 @@ YAWS = np.arange(12) * math.pi / 12
 """Tried from the object's own axis on (rad)."""
 ALONG = np.arange(-4, 5) * 0.01
 """Tried along the object, across the opening, from the center of mass on (m)."""
-
 NOTHING = 1e3
 """What a grasp costs that has nothing between the fingers."""
 NEAR = 0.085
 """No finger is farther (m) from the object's center of mass, in x or y."""
 LAG = 0.25
 """Of the hand behind its target (s)."""
-PACE = 0.15
-"""Of the target (m/s)."""
+STEP = 0.03
+"""The hand's target moves this far (m) in a control step at most."""
 END = 0.009
 """So far (m) from the object's end at least, so that the fingers hold more than its edge."""
 
@@ -78,8 +78,7 @@ def choose(state: State) -> Grasp:
     across, along = opens.astype(np.float32) @ flat.T, runs.astype(np.float32) @ flat.T
     inside = np.abs(along[:, None, :] - ALONG[:, None].astype(np.float32)) <= FINGER  # [yaw, along, point]
     top = np.where(inside, height, -1.0).max(axis=2)
-    low = np.where(inside, height, 1.0).min(axis=2)
-    z = np.maximum(np.maximum((top + low) / 2, top - PALM), LOWEST)
+    z = np.maximum(np.maximum((top + thing.low) / 2, top - PALM), LOWEST)
     reached = inside & (height >= (z - TIP)[:, :, None])
     most = np.where(reached, across[:, None, :], -1.0).max(axis=2)
     least = np.where(reached, across[:, None, :], 1.0).min(axis=2)
@@ -87,7 +86,7 @@ def choose(state: State) -> Grasp:
     beyond = np.maximum(along.min(axis=1)[:, None] + END - ALONG, ALONG - along.max(axis=1)[:, None] + END)
     there = thing.mass[:2] + ALONG[:, None] * runs[:, None, :] + middle[:, :, None] * opens[:, None, :]
     z = np.maximum(z, _floor(state, there, opens, runs) + TIP + 0.002)
-    cost = (half / 0.02 + np.abs(ALONG) / 0.03 + np.abs(middle) / 0.04 + (np.abs(yaws - state.yaw) / 1.5)[:, None]
+    cost = (half / 0.02 + np.abs(ALONG) / 0.03 + np.abs(middle) / 0.04 + (np.abs(yaws - state.yaw) / 3)[:, None]
             + np.maximum(z - top, 0.0) / 0.003 + np.where(beyond > 0, 5 + beyond / 0.005, 0.0)
             + np.where(half > JAW, 10 + half / 0.01, 0.0) + np.where(half < THIN, 10 - half / 0.01, 0.0))
     cost[half < 0] = NOTHING
@@ -97,9 +96,9 @@ def choose(state: State) -> Grasp:
 
 
 def time_to(state: State, there: Floats, z: float) -> float:
-    """How long (s) the hand takes to a place: it lags behind its target, which moves 3 cm in 0.2 s."""
+    """How long (s) the hand takes to a place: it lags behind its target."""
     way = max(math.dist(there, state.hand[:2]), abs(z - float(state.hand[2])))
-    return min(LAG + way / PACE, 1.5)
+    return min(LAG + way / (STEP * CONTROL_HZ), 1.5)
 
 
 def axis(points: Floats) -> float:
@@ -118,5 +117,6 @@ def _floor(state: State, there: Floats, opens: Floats, runs: Floats) -> Floats:
         return np.full(there.shape[:2], TABLE)
     across = (opens.astype(np.float32) @ points[:, :2].T)[:, None] - np.einsum("yk,yak->ya", opens, there)[..., None]
     along = (runs.astype(np.float32) @ points[:, :2].T)[:, None] - np.einsum("yk,yak->ya", runs, there)[..., None]
-    below = (np.abs(np.abs(across) - JAW - THICK / 2) < THICK / 2 + 0.004) & (np.abs(along) < FINGER + 0.003)
-    return np.where(below, points[:, 2], TABLE).max(axis=2)
+    under = (np.abs(np.abs(across) - JAW - THICK / 2) < THICK / 2 + 0.004) & (np.abs(along) < FINGER + 0.003)
+    floor: Floats = np.where(under, points[:, 2], TABLE).max(axis=2)
+    return floor

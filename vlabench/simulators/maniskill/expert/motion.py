@@ -8,15 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from vlabench.simulators.maniskill.expert.geometry import between, downward
-from vlabench.simulators.maniskill.expert.grasps import LOWEST, TIP, Grasp
+from vlabench.simulators.maniskill.expert.grasps import LOWEST, STEP, TIP, Grasp
 from vlabench.simulators.maniskill.expert.state import State, Thing
 from vlabench.types import Floats
 
 OPEN, CLOSE = 1.0, -1.0
-STEP = 0.03
-"""The hand's target moves this far (m) in a control step at most."""
 TURN = 0.35
-"""And turns this far (rad)."""
+"""The hand's target turns this far (rad) in a control step at most."""
+HALF_OPEN = 0.06
+"""Half of the open hand's width (m), with room to spare."""
+ASIDE = 0.04
+"""Farther than that (m) to the side, the hand keeps above what lies on its way."""
 REACH, LEVEL = 0.495, -0.048
 """The arm's (m) from its base's axis to a hand that points down, at this height (m) of the hand."""
 CLEAR = 0.015
@@ -54,9 +56,9 @@ def stay(state: State, grip: float) -> Move:
     return Move(state.aimed, state.aimed_turn, grip)
 
 
-def rise(state: State, height: float, grip: float) -> Move:
-    """Straight up from where the hand is."""
-    return Move(np.array([*state.hand[:2], height]), state.aimed_turn, grip)
+def rise(state: State, height: float) -> Move:
+    """Straight up from where the hand is, the fingers open."""
+    return Move(np.array([*state.hand[:2], height]), state.aimed_turn, OPEN)
 
 
 def descend(state: State, grasp: Grasp, ready: bool) -> Move:
@@ -70,8 +72,8 @@ def descend(state: State, grasp: Grasp, ready: bool) -> Move:
     above = state.object.top + TIP + CLEAR
     back = min(max((off - grasp.slack) * 2.5, 0.0) + max(turn - 0.1, 0.0) * 0.3, max(above - grasp.at[2], 0.03))
     height = grasp.at[2] + back if ready else max(above, grasp.at[2] + 0.03)
-    if off > 0.04:
-        height = max(height, passing(state, grasp.at, 0.06, (state.receptacle, *state.others)) + TIP)
+    if off > ASIDE:
+        height = max(height, passing(state, grasp.at, HALF_OPEN, (state.receptacle, *state.others)) + TIP)
     lack = height - state.hand[2]
     sideways = min(max(1.0 - (lack - 0.015) / 0.02, 0.0), 1.0)
     at = np.array([*(state.hand[:2] + sideways * across), height])

@@ -18,7 +18,6 @@ TABLE = TABLE_TOP - BASE[0][2]
 """The table's top (m)."""
 GRIPPING = 1.0
 """Fingers that are told to close press on what is between them with more than this (N)."""
-
 WIDE = 0.034
 """Fingers at least so far from the middle (m) are open; 0.037 is all."""
 
@@ -34,20 +33,23 @@ class Thing:
 
     @functools.cached_property
     def low(self) -> float:
+        """The height (m) of its lowest point."""
         return float(self.points[:, 2].min())
 
     @functools.cached_property
     def top(self) -> float:
+        """The height (m) of its highest point."""
         return float(self.points[:, 2].max())
 
 
 @dataclass(frozen=True)
 class State:
-    """m, N, quaternions (w, x, y, z).
+    """Everything that the expert decides by, in m, m/s and N, quaternions as (w, x, y, z).
 
-    aimed, aimed_turn: the hand's target, which actions move; hand, turn: where it is. opening: of the fingers, the mean
-    distance from the middle. closing: they are told to close. touched: how hard each finger presses on the object.
-    gripped: both do, from either side. pressed: the object's force on the receptacle. reach, half: see `goal`.
+    aimed, aimed_turn: the hand's target, which actions move; hand, turn: where it is. opening: how far the fingers are
+    from the middle, on average; moving: how fast the faster one is. closing: they are told to close. touched [2]: how
+    hard they press on the object. gripped: by `goal.grasped`. pressed: the force between object and receptacle.
+    reach: how far the object's origin may be from the receptacle's, by `goal.on_receptacle`.
     """
 
     object: Thing
@@ -67,6 +69,7 @@ class State:
 
     @property
     def yaw(self) -> float:
+        """How the hand is turned about the vertical (rad)."""
         return yaw_of(self.turn)
 
     @property
