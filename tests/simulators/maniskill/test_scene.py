@@ -134,6 +134,26 @@ def test_what_lies_on_the_plate_is_a_success_and_what_lies_beside_it_is_none(pac
     assert outcome.success[0] and not outcome.milestones["grasped"][0]
 
 
+def test_an_expert_s_episode_earns_a_tenth_for_a_grasp_another_for_five_steps_and_one_for_success(
+        episode: Episodes) -> None:
+    scene = opened("primitive", privileged=True)
+    scene.reset([episode(2, 0)])
+    outcomes = []
+    for _ in range(80):
+        (state,) = scene.observe().state or ()
+        outcomes.append(scene.step(state.expert_action()[None]))
+    held = [bool(outcome.milestones["grasped"][0]) for outcome in outcomes]
+    first = held.index(True)
+    assert all(held[first:first + 5]) and outcomes[-1].success[0]
+    fifth = [bool(outcome.milestones["grasped_5"][0]) for outcome in outcomes].index(True)
+    assert fifth == first + 4
+    earned = np.array([outcome.terms["earned"][0] for outcome in outcomes])
+    success = np.array([outcome.success[0] for outcome in outcomes])
+    assert not success[:first].any()
+    steps = np.arange(80)
+    assert earned == pytest.approx(0.1 * (steps >= first) + 0.1 * (steps >= fifth) + success)
+
+
 def test_held_out_things_and_tables_are_named_in_the_instruction(pack: str, episode: Episodes) -> None:
     scene = opened(pack, 3, variant=(("objects", "test"), ("receptacles", "test")))
     scene.reset([episode(0, index) for index in range(3)])

@@ -54,7 +54,8 @@ class PlateScene(Scene):
     def step(self, actions: Floats) -> Outcome:
         """One control step (0.2 s). milestones: `grasped`, now, and `grasped_5`, for the fifth step in a row at least.
 
-        terms: `joints` float [B, 6] (rad).
+        terms: `joints` float [B, 6] (rad); `earned` float [B], so far, by `goal.earned`: RL4VLA's rewards are what it
+        rises by.
         """
         clipped = np.clip(np.asarray(actions, dtype=np.float64), SPACE.low, SPACE.high)
         for world, action in zip(self.worlds, clipped, strict=True):
@@ -63,10 +64,13 @@ class PlateScene(Scene):
         held = goal.grasped(forces[:, :2], np.stack([world.robot.finger_turns for world in self.worlds]))
         for world, now in zip(self.worlds, held, strict=True):
             world.held = world.held + 1 if now else 0
-        long = np.array([world.held >= goal.HELD_FOR for world in self.worlds])
-        return Outcome(success=goal.on_receptacle(*self._lying(), forces[:, 2]),
-                       terms={"joints": np.stack([world.robot.posture[:6] for world in self.worlds])},
-                       milestones={"grasped": held, "grasped_5": long})
+            world.longest = max(world.longest, world.held)
+        in_a_row, longest = (np.array([getattr(world, name) for world in self.worlds]) for name in ("held", "longest"))
+        success = goal.on_receptacle(*self._lying(), forces[:, 2])
+        return Outcome(success=success,
+                       terms={"joints": np.stack([world.robot.posture[:6] for world in self.worlds]),
+                              "earned": goal.earned(success, longest > 0, longest >= goal.HELD_FOR)},
+                       milestones={"grasped": held, "grasped_5": in_a_row >= goal.HELD_FOR})
 
     def _lying(self) -> tuple[Floats, Floats, Floats]:
         """offset, half and receptacle_half of `goal.on_receptacle`."""

@@ -42,7 +42,8 @@ class World:
         self.bodies = [made(self.scene.create_actor_builder(), body, pack, drawn).build(f"{body.sort} {body.number}")
                        for body in start.bodies]
         self.object, self.receptacle = self.bodies[0], self.bodies[1]
-        self.steps = self.held = 0
+        self.steps = 0
+        self.held = self.longest = 0  # control steps in a row that the object has been grasped for
         self.robot.step_aside()
 
     def settle(self) -> None:
