@@ -66,6 +66,9 @@ def vertices(body: Any) -> Floats:
             around = np.linspace(0, 2 * np.pi, 64, endpoint=False)
             points = np.array([[end * shape.half_length, shape.radius * np.cos(a), shape.radius * np.sin(a)]
                                for end in (-1, 1) for a in around])
+        elif isinstance(shape, physx.PhysxCollisionShapeCapsule):
+            balls = np.vstack([np.eye(3), -np.eye(3)]) * shape.radius
+            points = np.concatenate([balls + [end * shape.half_length, 0, 0] for end in (-1, 1)])
         else:
             points = shape.vertices * shape.scale
         matrix = shape.local_pose.to_transformation_matrix()
