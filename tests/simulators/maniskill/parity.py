@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,12 +25,10 @@ HELD_OUT: Variant = (("objects", "test"),)
 EPISODES = {(): 128, HELD_OUT: 72}
 """How many of each variant: eight of each object, or so."""
 PATH = 2.0
-"""mm that the hand may be off, at most, and …"""
-AGREEING = 0.98
-"""… the share of episodes that both have to call alike."""
-
+"""mm that the hands may be apart, at most."""
 NUDGE = 1e-7
-"""m: what the same world, played twice, is made to differ by. ManiSkill's targets, in single precision, do so, too."""
+"""m: by how much the first step is longer when our world plays the same actions again, to tell what is chaos: as much
+as ManiSkill's targets differ from ours, which are not in single precision."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +42,17 @@ class Played:
 
 @dataclass(frozen=True)
 class Pair:
-    """An episode in our world and in ManiSkill's environment; where these part, in ours with the first step nudged."""
+    """An episode in our world, in ManiSkill's environment, and in our world again with the first step nudged."""
 
     variant: Variant
     spec: EpisodeSpec
     ours: Played
     theirs: Played
-    nudged: Played | None = None
+    nudged: Played
 
-    def off(self, other: Played | None = None) -> Floats:
-        """mm between our hand and theirs, or another, after each step."""
-        off: Floats = 1000 * np.linalg.norm(self.ours.path - (other or self.theirs).path, axis=1)
+    def off(self, other: str = "theirs") -> Floats:
+        """mm between our hand and another after each step."""
+        off: Floats = 1000 * np.linalg.norm(self.ours.path - getattr(self, other).path, axis=1)
         return off
 
     @property
@@ -116,48 +113,43 @@ def compare(variant: Variant, episodes: int) -> list[Pair]:
     for number in range(episodes):
         spec = EpisodeSpec(tasks[number % len(tasks)], "clean", number // len(tasks))
         ours = in_ours(scene, spec)
-        pair = Pair(variant, spec, ours, in_theirs(env, spec, ours.actions))
-        if pair.parted:
-            pair = dataclasses.replace(pair, nudged=in_ours(scene, spec, nudged(ours.actions)))
-        pairs.append(pair)
+        pairs.append(Pair(variant, spec, ours, in_theirs(env, spec, ours.actions),
+                          in_ours(scene, spec, nudged(ours.actions))))
         print(f"\r{number + 1} of {episodes}", end="", file=sys.stderr)
     env.close()
     return pairs
 
 
-def row(name: str, pairs: Sequence[Pair]) -> str:
+def row(name: str, pairs: Sequence[Pair], other: str = "theirs") -> str:
     """Of the table: distances of the hands (mean, median of the episodes' largest, largest), successes at the end."""
-    off = np.stack([pair.off() for pair in pairs])
-    ours, theirs = (np.array([getattr(pair, side).success[-1] for pair in pairs]) for side in ("ours", "theirs"))
+    off = np.stack([pair.off(other) for pair in pairs])
+    ours, theirs = (np.array([getattr(pair, side).success[-1] for pair in pairs]) for side in ("ours", other))
     return (f"| {name} | {len(pairs)} | {off.mean():.3f} | {np.median(off.max(axis=1)):.3f} | {off.max():.2f} | "
             f"{(off.max(axis=1) <= PATH).sum()} | {ours.sum()} | {theirs.sum()} | {(ours & ~theirs).sum()} | "
             f"{(theirs & ~ours).sum()} | {(ours == theirs).mean():.1%} |")
 
 
 def report(pairs: Sequence[Pair]) -> str:
-    """The page's tables: all episodes by objects, and those that part."""
-    groups = {"training": [pair for pair in pairs if not pair.variant],
-              "held out": [pair for pair in pairs if pair.variant], "all": list(pairs)}
-    lines = ["| objects | episodes | mean, mm | median of max | max | within 2 mm | success, ours | ManiSkill's | "
-             "ours alone | ManiSkill's alone | alike |", "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
-             *(row(name, group) for name, group in groups.items() if group), "",
+    """The page's tables: all episodes, by objects, and those that part."""
+    lines = ["| beside ours | episodes | mean, mm | median of max | max | within 2 mm | success, ours | the other | "
+             "ours alone | the other alone | alike |", "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+             row("ManiSkill's, training objects", [pair for pair in pairs if not pair.variant]),
+             row("ManiSkill's, held-out objects", [pair for pair in pairs if pair.variant]),
+             row("ManiSkill's, all", pairs), row("ours nudged, all", pairs, "nudged"), "",
              "| task | index | object | mm | at step | ours nudged, mm | success, ours | ManiSkill's | ours nudged |",
              "|--:|--:|---|--:|--:|--:|---|---|---|"]
     for pair in pairs:
-        if pair.nudged:
+        if pair.parted:
             name = draw(pair.spec, pair.variant).object.thing.name
             ends = " | ".join("yes" if side.success[-1] else "no" for side in (pair.ours, pair.theirs, pair.nudged))
             lines.append(f"| {pair.spec.task.number} | {pair.spec.index} | {name} | {pair.off().max():.2f} | "
-                         f"{pair.off().argmax()} | {pair.off(pair.nudged).max():.2f} | {ends} |")
+                         f"{pair.off().argmax()} | {pair.off('nudged').max():.2f} | {ends} |")
     return "\n".join(lines)
 
 
 def main() -> None:
-    """Print the tables, and fail where they say that both are not the same."""
-    pairs = [pair for variant, episodes in EPISODES.items() for pair in compare(variant, episodes)]
-    print(report(pairs))
-    alike = np.mean([pair.ours.success[-1] == pair.theirs.success[-1] for pair in pairs])
-    sys.exit(bool(alike < AGREEING))
+    """Print the tables."""
+    print(report([pair for variant, episodes in EPISODES.items() for pair in compare(variant, episodes)]))
 
 
 if __name__ == "__main__":
