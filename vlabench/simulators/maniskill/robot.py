@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vlabench.simulators.maniskill import poses
 from vlabench.simulators.maniskill.drawing.vulkan import engine
 from vlabench.simulators.maniskill.interface import JOINTS
+from vlabench.simulators.maniskill.poses import Singles
 from vlabench.types import Floats
 
 FINGERS = ("left_finger", "right_finger")
@@ -51,10 +52,9 @@ class Robot:
         self.links = {link.name: link for link in links}
         self.fingers = tuple(self.links[name] for name in FINGER_LINKS)
         self._hand = [link.name for link in links].index(HAND)
-        self._kinematics = self.body.create_pinocchio_model()
-        self._free = np.zeros(len(self.joints))
-        self._free[self._arm] = 1
-        self.aimed: tuple[Floats, Floats] = (np.zeros(3), np.array([1.0, 0.0, 0.0, 0.0]))
+        self._kinematics = _kinematics(description, tuple(names), tuple(link.name for link in links))
+        self._free = np.isin(np.arange(len(names)), self._arm)
+        self.aimed = self._hand_at_base()
 
     def step_aside(self) -> None:
         """Out of the way of what falls onto the table."""
@@ -69,8 +69,7 @@ class Robot:
         self.body.set_qf(np.zeros(len(self.joints)))
         for joint, at in zip(self.joints, posture, strict=True):
             joint.set_drive_target(at)
-        hand = self.hand
-        self.aimed = np.array(hand.p, dtype=np.float64), np.array(hand.q, dtype=np.float64)
+        self.aimed = self._hand_at_base()
 
     def aim(self, action: Floats) -> None:
         """The drives' targets for the control step that follows, from an action [7].
@@ -79,15 +78,21 @@ class Robot:
         inverse kinematics find no posture for it, the arm is told to stay where it is.
         """
         place, turn = self.aimed
-        self.aimed = place + action[:3], product(from_euler(action[3:6]), turn)
+        asked: Singles = action.astype(np.float32)
+        self.aimed = place + asked[:3], poses.standard(poses.product(poses.from_euler(asked[3:6]), turn))
         now = self.body.get_qpos()
         found, reached, _ = self._kinematics.compute_inverse_kinematics(
             self._hand, _pose(*self.aimed), initial_qpos=now, active_qmask=self._free, max_iterations=ITERATIONS)
-        targets = found if reached else now
+        targets = (found if reached else now).astype(np.float32)
         for joint in self._arm:
             self.joints[joint].set_drive_target(targets[joint])
+        half, closed, opened = np.float32(0.5), np.float32(CLOSED), np.float32(OPEN)
         for finger in self._fingers:
-            self.joints[finger].set_drive_target(CLOSED + (action[6] + 1) / 2 * (OPEN - CLOSED))
+            self.joints[finger].set_drive_target(half * (opened + closed) + half * (opened - closed) * asked[6])
+
+    def _hand_at_base(self) -> tuple[Singles, Singles]:
+        base, hand = self.body.pose, self.links[HAND].entity.pose
+        return poses.relative((base.p, base.q), (hand.p, hand.q))
 
     @property
     def hand(self) -> Any:
@@ -119,6 +124,19 @@ def _load(scene: Any, description: Path, drawn: bool) -> Any:
 
 
 @functools.lru_cache
+def _kinematics(description: Path, joints: tuple[str, ...], links: tuple[str, ...]) -> Any:
+    """The description's model, which has no state; made once in a process, from the file, as ManiSkill's controllers
+    do: sapien's own of a robot is rounded to single precision."""
+    engine()
+    from sapien.wrapper.pinocchio_model import PinocchioModel
+
+    model = PinocchioModel(description.read_text(encoding="utf-8"), [0, 0, -9.81])
+    model.set_joint_order(list(joints))
+    model.set_link_order(list(links))
+    return model
+
+
+@functools.lru_cache
 def _builder(description: Path, drawn: bool) -> Any:
     """Read once in a process (30 ms). All robots that it builds share their shapes' materials: who wants another
     friction gives a shape another material. Fingers have ManiSkill's default one, as RL4VLA's robot does."""
@@ -145,18 +163,3 @@ def _drive(joints: Sequence[Any], arm: Sequence[int], fingers: Sequence[int]) ->
 
 def _pose(place: Any, turn: Any) -> Any:
     return engine().Pose(place, turn)
-
-
-def product(a: Floats, b: Floats) -> Floats:
-    """Of two quaternions (w, x, y, z): b first, then a."""
-    w, x, y, z = a
-    v, i, j, k = b
-    return np.array([w * v - x * i - y * j - z * k, w * i + x * v + y * k - z * j,
-                     w * j - x * k + y * v + z * i, w * k + x * j - y * i + z * v])
-
-
-def from_euler(angles: Floats) -> Floats:
-    """Quaternion (w, x, y, z) of intrinsic turns about x, y and z (rad)."""
-    turns = [np.array([math.cos(angle / 2), *(math.sin(angle / 2) * (axis == at) for at in range(3))])
-             for axis, angle in enumerate(angles)]
-    return product(product(turns[0], turns[1]), turns[2])

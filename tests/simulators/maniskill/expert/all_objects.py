@@ -13,7 +13,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from vlabench.simulators.maniskill import catalogue, goal, packs, starts
-from vlabench.simulators.maniskill.expert import advise
+from vlabench.simulators.maniskill.expert.expert import advise
 from vlabench.simulators.maniskill.interface import STEP_LIMIT
 from vlabench.simulators.maniskill.simulator import Maniskill
 from vlabench.simulators.maniskill.world import World

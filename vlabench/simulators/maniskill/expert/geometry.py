@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial import ConvexHull
 
-from vlabench.simulators.maniskill.robot import product
+from vlabench.simulators.maniskill.poses import product
 from vlabench.types import Floats
 
 CELL = 0.008

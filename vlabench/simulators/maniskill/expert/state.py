@@ -86,7 +86,8 @@ def look(world: World) -> State:
     told = np.mean([np.ravel(robot.joints[at].drive_target)[0] for at in joints])
     base, hand = robot.body.pose.inv(), robot.hand
     object_, receptacle, *others = (_thing(entity, base) for entity in world.bodies)
-    return State(object_, receptacle, tuple(others), *robot.aimed, np.asarray(hand.p, np.float64),
+    aimed, aimed_turn = (each.astype(np.float64) for each in robot.aimed)
+    return State(object_, receptacle, tuple(others), aimed, aimed_turn, np.asarray(hand.p, np.float64),
                  np.asarray(hand.q, np.float64), float(np.mean(robot.body.get_qpos()[joints])),
                  float(np.abs(robot.body.get_qvel()[joints]).max()), bool(told < (CLOSED + OPEN) / 2),
                  np.linalg.norm(forces[:2], axis=1), bool(goal.grasped(forces[None, :2], turns)[0]),
