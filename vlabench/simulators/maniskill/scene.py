@@ -10,6 +10,7 @@ from vlabench.simulators.base import Scene, Variant
 from vlabench.simulators.maniskill import goal, packs, starts
 from vlabench.simulators.maniskill.advisor import Advisor
 from vlabench.simulators.maniskill.interface import CAMERAS, SPACE
+from vlabench.simulators.maniskill.slot import Slot
 from vlabench.simulators.maniskill.view import View
 from vlabench.simulators.maniskill.world import World
 from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome
@@ -82,6 +83,10 @@ class PlateScene(Scene):
     def state_digest(self) -> tuple[str, ...]:
         """Of what moves, of masses and of frictions."""
         return tuple(world.digest() for world in self.worlds)
+
+    def slot(self, b: int) -> Scene:
+        """The view of one world that perturbations act on, from `place` until the next."""
+        return Slot(self.worlds[b])
 
     def close(self) -> None:
         """Let go of the worlds; a second call does nothing."""
