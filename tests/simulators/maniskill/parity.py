@@ -27,8 +27,7 @@ EPISODES = {(): 128, HELD_OUT: 72}
 PATH = 2.0
 """mm that the hands may be apart, at most."""
 NUDGE = 1e-7
-"""m: by how much the first step is longer when our world plays the same actions again, to tell what is chaos: as much
-as ManiSkill's targets differ from ours, which are not in single precision."""
+"""m: by how much the first step is longer when our world plays the same actions again, to tell what is chaos."""
 
 
 @dataclass(frozen=True)
