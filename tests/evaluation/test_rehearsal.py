@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.toy.alone import Alone
+from tests.toy.toy import Toy
 from vlabench.cli.app import app
 from vlabench.cli.checks import check
 from vlabench.episode.player import Job
@@ -142,3 +143,11 @@ def test_the_first_error_of_ones_own_policy_ends_it_with_its_trace_and_what_it_p
         begins, "  printed last:", f"    {printed}", "    Traceback (most recent call last):"]
     assert lines[4].startswith(f'      File "{tmp_path}/{name}.py", line ')
     assert lines[-1] == "    numpy.linalg.LinAlgError: Singular matrix" and finding.text.count("Traceback") == 1
+
+
+@pytest.mark.usefixtures("here")
+def test_where_episodes_can_be_side_by_side_they_are_played_one_by_one(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else two episodes' notes would be one, and a sound policy would pass for one that never does the same."""
+    monkeypatch.setattr(Toy, "max_batch", 4)
+    assert [finding.wrong for finding in found(tmp_path, "")] == [False]
