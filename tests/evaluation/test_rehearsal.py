@@ -6,6 +6,7 @@ import random
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -145,9 +146,17 @@ def test_the_first_error_of_ones_own_policy_ends_it_with_its_trace_and_what_it_p
     assert lines[-1] == "    numpy.linalg.LinAlgError: Singular matrix" and finding.text.count("Traceback") == 1
 
 
-@pytest.mark.usefixtures("here")
 def test_where_episodes_can_be_side_by_side_they_are_played_one_by_one(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else two episodes' notes would be one, and a sound policy would pass for one that never does the same."""
+    batches: list[int] = []
+
+    class Asked(InTurn):
+        def __init__(self, job: Job, *others: Any) -> None:
+            batches.append(job.side_by_side(job.engine()))
+            super().__init__(job, *others)
+
+    monkeypatch.setattr("vlabench.evaluation.rehearsal.WorkerPool", Asked)
     monkeypatch.setattr(Toy, "max_batch", 4)
     assert [finding.wrong for finding in found(tmp_path, "")] == [False]
+    assert batches == [1, 1]
