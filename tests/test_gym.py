@@ -191,12 +191,24 @@ def test_a_condition_that_needs_another_camera_is_refused_before_an_episode(tmp_
         EpisodeEnv("toy_points/0", "lost", suite=str(suite), cameras=["top"])
 
 
+def test_an_episode_that_never_ends_early_is_truncated_at_its_limit() -> None:
+    """ManiSkill without pictures: physics alone, 80 steps whatever happens."""
+    pytest.importorskip("sapien", reason="needs the extra `maniskill`")
+    env = EpisodeEnv("maniskill_put_on_plate/3", "action_noise-0.1", index=7, cameras=[])
+    env.reset()
+    still = np.array([0, 0, 0, 0, 0, 0, 1], dtype=np.float32)
+    ends = [env.step(still)[2:4] for _ in range(80)]
+    assert ends == [(False, False)] * 79 + [(False, True)] and env.metadata["render_fps"] == 5
+    env.close()
+
+
 # on LIBERO
 
 
 def test_every_task_is_registered_and_a_module_prefix_suffices() -> None:
     ids = {name for name in gymnasium.registry if name.startswith("vlabench/")}
-    assert len(ids) == 40 and {"vlabench/libero_spatial-3", "vlabench/libero_10-9"} <= ids
+    assert sum("libero" in name for name in ids) == 40 and {"vlabench/libero_spatial-3", "vlabench/libero_10-9"} <= ids
+    assert sum("maniskill" in name for name in ids) == 32 and "vlabench/maniskill_put_on_plate-15" in ids
     assert vlabench.gym.__name__ in gymnasium.spec("vlabench/libero_goal-0").entry_point  # type: ignore[operator]
     code = "import gymnasium; gymnasium.make('vlabench.gym:vlabench/libero_10-2', condition='joynt')"
     environment = {**os.environ, "PYTHONPATH": str(Path(vlabench.gym.__file__).parents[1])}

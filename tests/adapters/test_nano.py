@@ -18,6 +18,7 @@ from vlabench.models import checkpoint
 from vlabench.models.nano import NanoVLA
 from vlabench.seeding import Draws
 from vlabench.simulators.libero.interface import SPACE
+from vlabench.simulators.maniskill.simulator import Maniskill
 from vlabench.types import Observation
 
 CONFIG = sizes(image_size=32, words=("bowl", "stove"), embedding=32, head=32, points=4, features=4, text_width=16)
@@ -136,3 +137,14 @@ def test_an_adapter_changes_the_weights_of_its_base(weights: Path, tmp_path: Pat
     assert not torch.allclose(policy.module.bins.weight, made(weights).module.bins.weight, atol=1e-2)
     with pytest.raises(CardError, match="policy 'random' has no weights that LoRA could change"):
         made(adapter, base=load_policy("random").foundation())
+
+
+def test_its_numbers_are_units_of_the_robots_space(weights: Path) -> None:
+    """A network gives −1 … 1; 1 m a step would throw the arm."""
+    space = Maniskill.action_space
+    libero, plates = made(weights, decode="mode"), made(weights, decode="mode")
+    plates.configure(space)
+    assert np.allclose(plates.act(observe()).actions, libero.act(observe()).actions * space.unit)
+    mean = made(weights)
+    mean.configure(space)
+    assert set(np.unique(mean.act(observe()).actions[..., 6])) <= {-1.0, 1.0}

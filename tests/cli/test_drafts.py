@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -19,6 +20,9 @@ from vlabench import cards, registry
 from vlabench.cli.app import app
 from vlabench.cli.drafts import COMMANDS, NAMES, Kind, contents, draft
 from vlabench.errors import OptionError, StoreError
+from vlabench.seeding import Draws
+from vlabench.simulators.base import find_simulator
+from vlabench.types import Observation
 from vlabench.util import modules
 
 pytestmark = pytest.mark.usefixtures("toy_plugin")
@@ -196,3 +200,15 @@ def test_nothing_is_written_over(here: Path) -> None:
     assert len(list((here / "two").iterdir())) == 1 and not (here / "three").exists()
     with pytest.raises(StoreError, match=r"one/one.py: cannot be written: .*\n  fix: --out DIR"):
         draft("suite", "four", Path("one/one.py"))
+
+
+def test_a_policy_written_for_libero_moves_another_robot_by_its_own_units(here: Path) -> None:
+    """With the two words of the card that say where."""
+    card = next(path for path in draft("policy", "mover").files if path.name == "mover.toml")
+    text = card.read_text().replace('simulator = "libero"', 'simulator = "maniskill"')
+    card.write_text(text.replace('cameras = ["agentview", "wrist"]', 'cameras = ["third_person"]'))
+    policy, space = cards.load_policy(str(card)).actor().make(), find_simulator("maniskill").action_space
+    policy.configure(space)
+    policy.reset([0], [Draws((0, "a/0", 0, "policy"))])
+    actions = policy.act(Observation.now({}, np.zeros((1, 8), np.float32), ["put it"], 0)).actions
+    assert (np.abs(actions[..., :6]) <= 0.2 * np.array(space.unit[:6])).all() and (actions[..., 6] == 1.0).all()

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from vlabench import cards
 from vlabench.cards.find import find_condition, find_task
-from vlabench.cli.explain import explain
+from vlabench.cli.explain import explain, run_of
 from vlabench.errors import OptionError, UnknownName
 from vlabench.evaluation.plan import RunOptions, choose_conditions
 from vlabench.simulators.libero import hf_libero
@@ -125,3 +125,9 @@ def test_without_libero_other_names_are_found(monkeypatch: pytest.MonkeyPatch) -
     assert find_task("toy_points/1").instruction == "seek goal 1"
     assert "50 per task and condition" in words("libero-joint") and "in all" not in words("libero-joint")
     assert find_condition("jolt", "toy").parts[0].parameters == {"sigma": 0.3}
+
+
+def test_a_run_is_suggested_on_the_first_suite_that_fits() -> None:
+    suites = ["libero-smoke", "maniskill-ind"]
+    assert run_of(["random"], suites) == "vlabench run --policy random --suite libero-smoke"
+    assert run_of(["maniskill-random"], suites) == "vlabench run --policy maniskill-random --suite maniskill-ind"

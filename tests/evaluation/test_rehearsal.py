@@ -6,12 +6,14 @@ import random
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from tests.toy.alone import Alone
+from tests.toy.toy import Toy
 from vlabench.cli.app import app
 from vlabench.cli.checks import check
 from vlabench.episode.player import Job
@@ -142,3 +144,19 @@ def test_the_first_error_of_ones_own_policy_ends_it_with_its_trace_and_what_it_p
         begins, "  printed last:", f"    {printed}", "    Traceback (most recent call last):"]
     assert lines[4].startswith(f'      File "{tmp_path}/{name}.py", line ')
     assert lines[-1] == "    numpy.linalg.LinAlgError: Singular matrix" and finding.text.count("Traceback") == 1
+
+
+def test_where_episodes_can_be_side_by_side_they_are_played_one_by_one(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else two episodes' notes would be one, and a sound policy would pass for one that never does the same."""
+    batches: list[int] = []
+
+    class Asked(InTurn):
+        def __init__(self, job: Job, *others: Any) -> None:
+            batches.append(job.side_by_side(job.engine()))
+            super().__init__(job, *others)
+
+    monkeypatch.setattr("vlabench.evaluation.rehearsal.WorkerPool", Asked)
+    monkeypatch.setattr(Toy, "max_batch", 4)
+    assert [finding.wrong for finding in found(tmp_path, "")] == [False]
+    assert batches == [1, 1]

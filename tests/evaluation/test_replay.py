@@ -44,7 +44,7 @@ def test_a_gif_shows_the_recorded_episode_clean_and_as_seen(recorded: Path) -> N
     recording = Recording.load(recorded / "toy-seeker/plain/toy_points/dark/1-3-2.npz")
     assert found.played.state == recording.state and found.frames == len(recording.actions) + 1
     with Image.open(found.path) as gif:
-        assert gif.n_frames == -(-(found.frames - 1) // 2) + 1  # type: ignore[attr-defined]
+        assert gif.n_frames == found.frames  # type: ignore[attr-defined]
         gif.seek(gif.n_frames - 1)  # type: ignore[attr-defined]
         frame = np.asarray(gif.convert("RGB"), dtype=float)
     clean, seen = frame[:64, :64], frame[:64, 68:132]
@@ -110,3 +110,12 @@ def test_other_kinds_of_film_and_absent_libraries(recorded: Path, monkeypatch: p
     (recorded.parent / "x.gif").mkdir()
     with pytest.raises(StoreError, match="x.gif: the film cannot be written"):
         replay(recorded, "x.gif")
+
+
+@pytest.mark.parametrize(("rate", "shown", "wait"), [(20.0, 6, 100), (5.0, 11, 200)])
+def test_a_gif_shows_no_more_frames_a_second_than_it_needs_and_all_of_a_slow_robot(
+        rate: float, shown: int, wait: int, tmp_path: Path) -> None:
+    frames = [np.full((8, 8, 3), 255 * np.eye(3)[step % 3], dtype=np.uint8) for step in range(11)]
+    film._write_gif(frames, tmp_path / "x.gif", rate)
+    with Image.open(tmp_path / "x.gif") as gif:
+        assert (gif.n_frames, gif.info["duration"]) == (shown, wait)  # type: ignore[attr-defined]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from vlabench.models.distributions import BINS, WIDTH, BinnedActions, NormalActions, centres, soft_targets, to_bins
+from vlabench.models.distributions import (
+    BINS,
+    WIDTH,
+    BinnedActions,
+    NormalActions,
+    centres,
+    explored,
+    soft_targets,
+    to_bins,
+)
 
 
 def distribution(seed: int = 0, spread: float = 2.0) -> BinnedActions:
@@ -107,3 +118,18 @@ def test_entropy_and_divergence_are_torch_s() -> None:
     assert not one.kl(one).any() and (one.kl(other) > 0.1).all()
     with pytest.raises(TypeError, match="bins cannot be compared with NormalActions"):
         one.kl(NormalActions(one.mean, 0.1))
+
+
+def test_bins_count_units_of_the_action_space() -> None:
+    """The same distribution, with numbers that are as small as the robot's steps."""
+    one, unit = distribution(), torch.linspace(0.03, 1.0, 7)
+    small = replace(one, unit=unit)
+    uniform = np.random.default_rng(0).random((3, 2, 7))
+    for found, wanted in ((small.mean, one.mean), (small.mode, one.mode), (small.sample(uniform), one.sample(uniform))):
+        assert torch.allclose(found, wanted * unit)
+    actions = one.sample(uniform)
+    assert torch.equal(small.log_prob(actions * unit), one.log_prob(actions))
+    assert torch.equal(small.tempered(2.0).mean, one.tempered(2.0).mean * unit)
+    normal, other = explored(small, "normal", 0.1), explored(one, "normal", 0.1)
+    assert torch.allclose(normal.log_prob(actions * unit), other.log_prob(actions) - torch.log(unit), atol=1e-4)
+    assert torch.allclose(normal.entropy(), other.entropy() + torch.log(unit), atol=1e-5)

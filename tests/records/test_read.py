@@ -10,7 +10,7 @@ from tests.factories import episodes, record, write_records
 from vlabench import cards
 from vlabench.errors import OptionError, StoreError, UnknownName
 from vlabench.records.frame import load_records
-from vlabench.records.read import Origin, PolicyOnAssets, owners
+from vlabench.records.read import Origin, PolicyOnAssets, asked, owners
 
 HERO, RIVAL = PolicyOnAssets("hero", "primitive"), PolicyOnAssets("rival", "primitive")
 
@@ -92,6 +92,22 @@ def test_what_no_suite_means_any_more_is_left_out_with_one_sentence(tmp_path: Pa
                            "simulator than the suites here have: 'joint'; --suite S names another suite",)
 
 
+def test_a_condition_has_a_meaning_of_its_own_in_each_simulator(tmp_path: Path) -> None:
+    """One policy's records of two simulators: neither's make the other's outdated, with a suite or without."""
+    digests = {task: cards.load_suite(suite).conditions["clean"].digest for task, suite in
+               (("libero_goal/3", "libero-clean"), ("maniskill_put_on_plate/0", "maniskill-ind"))}
+    root = write_records(tmp_path, [record(task=task, condition_digest=digest) for task, digest in digests.items()])
+    found = load_records([root])
+    ((owner, records),) = found.records.items()
+    assert sorted(records.task) == sorted(digests) and found.notes == ()
+    assert sorted(found.origins[owner].conditions["clean"]) == sorted(digests.values())
+    for suite, task in (("libero-clean", "libero_goal/3"), ("maniskill-ind", "maniskill_put_on_plate/0")):
+        found = load_records([root], *asked(cards.load_suite(suite)))
+        assert list(found.records[owner].task) == [task] and found.notes == ()
+    libero_alone = load_records([root], *asked(cards.load_suite("libero-transfer")))
+    assert libero_alone.notes == ()  # what it lacks is not there; what is there is of another simulator
+
+
 def test_a_simulator_remarks_on_the_versions_that_were_played_with(tmp_path: Path) -> None:
     known = {"policy": "p", "assets": "official", "task": "libero_spatial/5"}
     played = [record(**known, versions={"mujoco": version}, condition=name)
@@ -135,7 +151,7 @@ def test_folders_without_records_are_refused(tmp_path: Path) -> None:
 
 def test_where_records_come_from(results: Path, tmp_path: Path) -> None:
     found = load_records([results]).origins[HERO]
-    assert found == Origin(results / "hero" / "primitive", "p", {"clean": "c", "joint": "c"}, {"mujoco": ["3.8.1"]})
+    assert found == Origin(results / "hero" / "primitive", "p", {"clean": ["c"], "joint": ["c"]}, {"mujoco": ["3.8.1"]})
     assert owners([results], ["h*"]) == {HERO: results / "hero" / "primitive"}
     records = [*episodes("kitchen/0", "clean", "s", versions={"mujoco": "3.8.1", "numpy": "2"}),
                *episodes("kitchen/0", "far", "s", versions={"mujoco": "3.7"})]  # fmt: skip

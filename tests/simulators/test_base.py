@@ -119,7 +119,8 @@ def test_demonstrations_are_collected_of_its_expert(tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize(("keys", "error", "said"), [
     (["tracks/0"], UnsupportedError, "simulator 'track' has no expert to collect demonstrations of; valid: .*rail"),
-    (["tracks/0", "rails/0"], OptionError, "of one simulator, not of rail, track"),
+    (["tracks/0", "rails/0"], OptionError,
+     "of one simulator, not of rail, track\n  fix: --task-set rails, or --task-set tracks$"),
 ])
 def test_of_others_there_are_none(keys: Sequence[str], error: type[Exception], said: str, tmp_path: Path) -> None:
     with pytest.raises(error, match=said):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,7 +13,7 @@ from pydantic import Field, ValidationError
 from vlabench.adapters.base import Facts, Foundation, TrainablePolicy
 from vlabench.errors import CardError, DataError, MissingExtra, OptionError
 from vlabench.seeding import Draws
-from vlabench.types import Decision, Observation
+from vlabench.types import ActionSpace, Decision, Observation
 from vlabench.util.files import write_data
 from vlabench.util.messages import one_line_each
 
@@ -59,6 +60,15 @@ class Nano(TrainablePolicy):
         self.decode, self.temperature = decode, temperature
         self.module = checkpoint.load(weights, device) if base is None else _with_lora(weights, base, device)
         self._draws: dict[int, Draws] = {}
+        self._unit: torch.Tensor | None = None
+
+    def configure(self, space: ActionSpace) -> None:
+        """The network's numbers, in [−1, 1], count units of the action space."""
+        import torch
+
+        super().configure(space)
+        ones = all(unit == 1.0 for unit in space.unit)
+        self._unit = None if ones else torch.tensor(space.unit, device=self.module.device)
 
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
         """Keep the episodes' streams, for samples."""
@@ -92,7 +102,7 @@ class Nano(TrainablePolicy):
     def distribution(self, obs: Observation, actions: torch.Tensor | None = None,
                      embedding: torch.Tensor | None = None) -> BinnedActions:
         """Over chunks of actions [B, T, D], all numbers at once."""
-        return self.module.act(self.embedding(obs) if embedding is None else embedding)
+        return replace(self.module.act(self.embedding(obs) if embedding is None else embedding), unit=self._unit)
 
     def embedding(self, obs: Observation) -> torch.Tensor:
         """float32 [B, E]. Raises DataError for pictures of another size than the network's."""

@@ -68,6 +68,11 @@ def find_tasks(simulators: str | Sequence[str], task_sets: Sequence[str] = (),
     return matching(tasks, patterns, "--tasks") if patterns else tasks
 
 
+def simulator_of(task_set: str) -> str | None:
+    """The name of the simulator that has a task set; None if there is none."""
+    return next((name for name in registry.names("simulator") if task_set in _kind(name).task_sets), None)
+
+
 def _kind(simulator: str) -> type[Simulator]:
     from vlabench.simulators.base import find_simulator  # with NumPy, which a list of cards does without
 

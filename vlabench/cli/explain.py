@@ -129,7 +129,7 @@ def _suite(card: SuiteCard) -> Group:
         "success": {"once": "the goal held at some step", "end": "the goal held after the last step"}.get(
             card.success or "", ""),
         "includes": ", ".join(card.include),
-        "run it": _run(cards.policy_names(), [_called(card, "suites")]),
+        "run it": run_of(cards.policy_names(), [_called(card, "suites")]),
     }
     rows = [[c.name, _parts(c), c.digest[:8]] for c in card.conditions.values()]
     return _page(f"suite {card.name}: {card.title}", facts, table(["condition", "perturbations", "digest"], rows))
@@ -154,7 +154,7 @@ def _policy(card: PolicyCard) -> Group:
         "train again": card.train or "",
         "made": _made(card.made),
         "digest": card.digest[:8],
-        "run it": (_run([_called(card, "policies")], cards.suite_names()) or "no suite that is here fits it")
+        "run it": (run_of([_called(card, "policies")], cards.suite_names()) or "no suite that is here fits it")
         if card.ready else f"its weights are not here{f': {card.train} makes them' if card.train else ''}",
     }
     more = [fields.options(card.adapter_options, f"option of {card.adapter}")] if card.adapter_options.model_fields \
@@ -249,7 +249,7 @@ def _called(card: SuiteCard | PolicyCard, folder: Folder) -> str:
     return card.name if cards.card_files(folder).get(card.name) == card.path else shown(card.path)
 
 
-def _run(policies: Sequence[str], suites: Sequence[str]) -> str:
+def run_of(policies: Sequence[str], suites: Sequence[str]) -> str:
     """The command that plays the first of these suites with the first of these policies that can play it."""
     for suite_name, policy_name in itertools.product(suites, policies):
         with contextlib.suppress(VlabenchError):  # whatever is wrong with the other card is no matter of this page

@@ -15,7 +15,7 @@ def demos(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go, one a task.")],
     per_task: Annotated[int, typer.Option("--per-task", metavar="N", help="Demonstrations of each task.")] = 50,
     task_set: Annotated[list[str] | None, typer.Option(
-        "--task-set", metavar="S", help="libero_spatial, …; with commas, or repeated; by default all.")] = None,
+        "--task-set", metavar="S", help="libero_spatial, …; with commas, or repeated; all of one simulator.")] = None,
     tasks: Tasks = None,
     workers: Annotated[int | None, typer.Option(help="Processes; by default one per core.")] = None,
     noise: Annotated[float, typer.Option(help="Standard deviation of the noise on the executed actions.")] = 0.1,
@@ -61,6 +61,8 @@ def train(
     seed: Seed = 0,
 ) -> None:
     """Make a policy's weights as its card says; a run that was ended goes on with the same command."""
+    from vlabench import cards
+    from vlabench.cli.explain import run_of
     from vlabench.training.display import display
     from vlabench.training.train import train as make
     from vlabench.util.messages import shown
@@ -73,4 +75,4 @@ def train(
         typer.echo("interrupted; the same command goes on", err=True)
         raise typer.Exit(130) from None
     typer.echo(f"{shown(done.weights)}: sha256 {done.sha256}, trained in {done.seconds / 60:.1f} min\n"
-               f"vlabench run --policy {shown(done.card)} --suite libero-smoke")
+               f"{run_of([shown(done.card)], ['libero-smoke', *cards.suite_names()])}")

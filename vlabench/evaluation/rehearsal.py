@@ -140,12 +140,12 @@ def _short(task: Task) -> Task:
 
 def _played(card: PolicyCard, name: str, simulator: Simulator, order: Sequence[EpisodeSpec],
             say: Callable[[str], None]) -> Play:
-    """By one worker, so that the order is the one given. Raises WorkerError at the first error, with what the worker
-    printed last.
+    """By one worker and one by one, so that the order is the one given. Raises WorkerError at the first error, with
+    what the worker printed last.
     """
     actor = card.actor()
     watched = dataclasses.replace(actor, make=partial(_watched, actor.make))
-    job = Job(name, simulator.assets, watched, {CLEAN: {}}, Diary)
+    job = Job(name, simulator.assets, watched, {CLEAN: {}}, Diary, batch=1)
     found: Play = {}
     pool = WorkerPool(job, order, 1, default_time_limit, say)
     try:

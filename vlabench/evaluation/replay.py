@@ -6,6 +6,7 @@ simulator's cameras, and the right side shows what one that does would have seen
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,8 +32,8 @@ from vlabench.util.text import counted
 if TYPE_CHECKING:
     from PIL import ImageFont
 
-GIF_EVERY = 2
-"""A GIF shows every second frame, at half the rate: half the size."""
+GIF_RATE = 10
+"""A GIF shows so many frames a second at most, which of 20 control steps a second are every second: half the size."""
 GIF_COLOURS = 128
 _SIZES = {".mp4": 256, ".gif": 176}
 _GAP = 4  # pixels
@@ -187,10 +188,11 @@ def _write_gif(frames: Sequence[Image], out: Path, rate: float) -> None:
     """
     from PIL import Image as Pillow
 
-    kept = [*frames[: -1 : GIF_EVERY], frames[-1]]
+    every = max(1, math.ceil(rate / GIF_RATE))
+    kept = [*frames[:-1:every], frames[-1]]
     sample = Pillow.fromarray(np.concatenate([kept[0], kept[len(kept) // 2], kept[-1]]))
     palette = sample.quantize(GIF_COLOURS, method=Pillow.Quantize.FASTOCTREE)
     images = [Pillow.fromarray(frame).quantize(palette=palette, dither=Pillow.Dither.NONE) for frame in kept]
-    wait = int(1000 * GIF_EVERY // rate)
+    wait = int(1000 * every // rate)
     images[0].save(out, save_all=True, append_images=images[1:], loop=0, optimize=True,
                    duration=[wait] * (len(images) - 1) + [_HOLD])

@@ -17,7 +17,7 @@ from vlabench.errors import OptionError
 if TYPE_CHECKING:
     from vlabench.adapters.base import ActionDistribution
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as functional
@@ -55,14 +55,23 @@ def soft_targets(actions: Tensor, sigma: float) -> Tensor:
 class BinnedActions:
     """A distribution over chunks of actions: independent bins per step and dimension.
 
-    logits: [B, T, D, 256].
+    logits: [B, T, D, 256]. unit: [D], the action that a bin at 1 stands for; by default 1 in every dimension.
     """
 
     logits: Tensor
+    unit: Tensor | None = None
+
+    def in_units(self, actions: Tensor) -> Tensor:
+        """Actions [..., D] as bins have them."""
+        return actions if self.unit is None else actions / self.unit
+
+    def _acted(self, found: Tensor) -> Tensor:
+        """The other way round."""
+        return found if self.unit is None else found * self.unit
 
     def tempered(self, temperature: float) -> BinnedActions:
         """The distribution that `sample` draws from at a temperature."""
-        return self if temperature == 1.0 else BinnedActions(self.logits / temperature)
+        return self if temperature == 1.0 else replace(self, logits=self.logits / temperature)
 
     @property
     def log_probs(self) -> Tensor:
@@ -71,18 +80,18 @@ class BinnedActions:
 
     def log_prob(self, actions: Tensor) -> Tensor:
         """Log-probability [B, T, D] of the bins that actions [B, T, D] are in."""
-        picked: Tensor = self.log_probs.gather(-1, to_bins(actions).unsqueeze(-1)).squeeze(-1)
+        picked: Tensor = self.log_probs.gather(-1, to_bins(self.in_units(actions)).unsqueeze(-1)).squeeze(-1)
         return picked
 
     @property
     def mean(self) -> Tensor:
-        """Expected action [B, T, D] in [−1, 1]."""
-        return portable.matmul(portable.exp(self.log_probs), centres(self.logits.device))
+        """Expected action [B, T, D], within a unit of 0."""
+        return self._acted(portable.matmul(portable.exp(self.log_probs), centres(self.logits.device)))
 
     @property
     def mode(self) -> Tensor:
         """The centre of the most probable bin [B, T, D]."""
-        return centres(self.logits.device)[self.logits.argmax(-1)]
+        return self._acted(centres(self.logits.device)[self.logits.argmax(-1)])
 
     def sample(self, uniform: Floats, temperature: float = 1.0) -> Tensor:
         """Centres of drawn bins [B, T, D], by inversion of `uniform` in [0, 1), float64 [B, T, D].
@@ -93,7 +102,7 @@ class BinnedActions:
         shares = functional.softmax(self.logits.double() / temperature, dim=-1).cumsum(-1)
         drawn = torch.as_tensor(uniform, device=self.logits.device).unsqueeze(-1) * shares[..., -1:]
         chosen = torch.searchsorted(shares, drawn, right=True).squeeze(-1)
-        return centres(self.logits.device)[chosen.clamp(max=BINS - 1)]
+        return self._acted(centres(self.logits.device)[chosen.clamp(max=BINS - 1)])
 
     def entropy(self) -> Tensor:
         """In nats [B, T, D]."""
@@ -110,7 +119,7 @@ class BinnedActions:
 
 @dataclass(frozen=True)
 class NormalActions:
-    """Independent normal distributions around mean actions [B, T, D], all of the same standard deviation.
+    """Independent normal distributions around mean actions [B, T, D]; deviation: one for all dimensions, or [D].
 
     As policies explore whose network gives actions instead of bins (RIPT-VLA on OpenVLA-OFT, Tan et al. 2025, with a
     learned deviation). Where a policy is judged by its mean action, such rollouts do what it does, and a little more;
@@ -118,17 +127,17 @@ class NormalActions:
     """
 
     mean: Tensor
-    deviation: float
+    deviation: float | Tensor
 
     def log_prob(self, actions: Tensor) -> Tensor:
         """Log-density [B, T, D] of actions [B, T, D]."""
         off = (actions - self.mean) / self.deviation
-        density: Tensor = -0.5 * off.square() - math.log(self.deviation * math.sqrt(2.0 * math.pi))
+        density: Tensor = -0.5 * off.square() - _log(self.deviation * math.sqrt(2.0 * math.pi))
         return density
 
     def sample(self, uniform: Floats) -> Tensor:
-        """Actions, float64 [B, T, D], by inversion of `uniform` in [0, 1), float64 [B, T, D]; they may leave [−1, 1],
-        to which the simulator clips them.
+        """Actions, float64 [B, T, D], by inversion of `uniform` in [0, 1), float64 [B, T, D]; they may leave the
+        bounds, to which the simulator clips them.
         """
         inside = torch.as_tensor(uniform, device=self.mean.device).clamp(1e-12, 1.0 - 1e-12)
         drawn: Tensor = self.mean.double() + self.deviation * torch.special.ndtri(inside)
@@ -142,7 +151,7 @@ class NormalActions:
 
     def entropy(self) -> Tensor:
         """In nats [B, T, D], the same everywhere."""
-        return torch.full_like(self.mean, 0.5 + math.log(self.deviation * math.sqrt(2.0 * math.pi)))
+        return torch.zeros_like(self.mean) + (0.5 + _log(self.deviation * math.sqrt(2.0 * math.pi)))
 
     def kl(self, other: object) -> Tensor:
         """KL(self ‖ other) in nats [B, T, D]. Raises TypeError unless the other is normal, too."""
@@ -150,7 +159,11 @@ class NormalActions:
             raise TypeError(f"normal distributions cannot be compared with {type(other).__name__}")
         ratio = self.deviation / other.deviation
         off = (self.mean - other.mean) / other.deviation
-        return 0.5 * (off.square() + (ratio**2 - 1.0 - 2.0 * math.log(ratio)))
+        return 0.5 * (off.square() + (ratio**2 - 1.0 - 2.0 * _log(ratio)))
+
+
+def _log(number: float | Tensor) -> float | Tensor:
+    return torch.log(number) if isinstance(number, Tensor) else math.log(number)
 
 
 @runtime_checkable
@@ -163,12 +176,13 @@ class Tempered(Protocol):
 
 def explored(acts: ActionDistribution, how: Exploration, scale: float) -> ActionDistribution:
     """What rollouts draw from: the policy's distribution at the temperature `scale`, or a normal one around its mean of
-    the standard deviation `scale`.
+    the standard deviation `scale`, in units where it has any.
 
     Raises OptionError if it knows no temperature, unless that is 1.
     """
     if how == "normal":
-        return NormalActions(acts.mean, scale)
+        unit = acts.unit if isinstance(acts, BinnedActions) else None
+        return NormalActions(acts.mean, scale if unit is None else scale * unit)
     if isinstance(acts, Tempered):
         return acts.tempered(scale)
     if scale != 1.0:

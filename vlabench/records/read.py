@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vlabench import cards, registry
+from vlabench.cards.find import simulator_of
 from vlabench.cards.lineage import held
 from vlabench.cards.suite import SuiteCard
 from vlabench.episode.chain import ASKED
@@ -40,14 +41,14 @@ class PolicyOnAssets(NamedTuple):
 class Origin:
     """Where an owner's records lie, and what they are records of.
 
-    folder: that of its task sets. policy: the digest of the policy's version. conditions: name → digest. versions:
-    package → the versions that they were played with, several if it changed in between. holds: condition → its
-    perturbations.
+    folder: that of its task sets. policy: the digest of the policy's version. conditions: name → digests, one for each
+    simulator that has a condition of this name. versions: package → the versions that they were played with, several if
+    it changed in between. holds: condition → its perturbations.
     """
 
     folder: Path
     policy: str
-    conditions: Mapping[str, str]
+    conditions: Mapping[str, Collection[str]]
     versions: Mapping[str, Sequence[str]]
     holds: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
@@ -127,22 +128,26 @@ def _owners(place: Path) -> Iterator[tuple[PolicyOnAssets, Path]]:
 def _read(
     owner: PolicyOnAssets, folder: Path, conditions: Mapping[str, str] | None, tasks: Sequence[str], keep: Keep
 ) -> tuple[list[str], Origin]:
-    files = sorted(file for file in folder.glob("*/*.jsonl") if conditions is None or file.stem in conditions)
+    files = sorted(file for file in folder.glob("*/*.jsonl") if conditions is None
+                   or file.stem in conditions and _may_fit(file.parent.name, tasks))
     lines = {file: _last_line(file) for file in files}
-    last = sorted(((file.stem, line) for file, line in lines.items() if line),
+    last = sorted(((file, line) for file, line in lines.items() if line),
                   key=lambda entry: str(entry[1].get("finished", "")))
-    digests = {name: str(line.get("condition_digest", "")) for name, line in last}
-    digests = dict(conditions) if conditions is not None else dict(sorted(digests.items()))
     version = str(last[-1][1].get("policy_digest", "")) if last else ""
     order = _order()
     task_sets = sorted({file.parent.name for file in files}, key=lambda name: (order.get(name, len(order)), name))
+    homes = {task_set: simulator_of(task_set) for task_set in task_sets}
+    meant = {home: dict(sorted((file.stem, str(line.get("condition_digest", ""))) for file, line in last
+                               if homes[file.parent.name] == home)) if conditions is None else dict(conditions)
+             for home in homes.values()}
+    old = {home: superseded(digests, [task_set for task_set in task_sets if homes[task_set] == home])
+           if conditions is None else [] for home, digests in meant.items()}
     store, whole = Store(folder.parent.parent, owner.policy, owner.assets), Reading()
     holds: dict[str, frozenset[str]] = {}
     versions: dict[str, set[str]] = {}
-    old = superseded(digests, task_sets) if conditions is None else []
-    for task_set in task_sets:
-        for name, digest in digests.items():  # one file at a time: its records take much memory, and go at once
-            if name in old:
+    for task_set, home in homes.items():
+        for name, digest in meant[home].items():  # one file at a time: its records take much memory, and go at once
+            if name in old[home]:
                 continue
             reading = store.read([task_set], {name: digest}, version)
             whole.ignored += reading.ignored
@@ -153,12 +158,12 @@ def _read(
             _note_versions(reading.records.values(), versions)
     warnings = [*whole.warnings(), *(f"no whole line of an episode in {shown(file)}" for file, line in lines.items()
                                      if line is None and conditions is None)]
-    if old:
+    if left_out := [name for names in old.values() for name in names]:
         warnings.append(f"left out, played under other parameters or an earlier protocol of the simulator than the "
-                        f"suites here have: {listed(old)}; --suite S names another suite")
+                        f"suites here have: {listed(left_out)}; --suite S names another suite")
     for simulator in map(find_simulator, registry.names("simulator")):
         warnings += simulator.remarks(task_sets, owner.assets, versions)
-    return warnings, Origin(folder, version, digests, _sorted(versions), holds)
+    return warnings, Origin(folder, version, _together(meant.values()), _sorted(versions), holds)
 
 
 def origin_of(records: Sequence[EpisodeRecord], folder: Path) -> tuple[PolicyOnAssets, Origin]:
@@ -176,7 +181,16 @@ def origin_of(records: Sequence[EpisodeRecord], folder: Path) -> tuple[PolicyOnA
     _note_versions(records, versions)
     holds = {name: kinds for group in groups.values() for name, kinds in _holds(group).items()}
     digests = {name: group[-1].condition_digest for name, group in groups.items()}
-    return found.pop(), Origin(folder, records[-1].policy_digest, digests, _sorted(versions), holds)
+    return found.pop(), Origin(folder, records[-1].policy_digest, _together([digests]), _sorted(versions), holds)
+
+
+def _together(meant: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:
+    """Condition → its different digests in any of some mappings from condition to digest."""
+    found: dict[str, dict[str, None]] = {}
+    for digests in meant:
+        for name, digest in digests.items():
+            found.setdefault(name, {})[digest] = None
+    return {name: list(digests) for name, digests in found.items()}
 
 
 def _holds(records: Iterable[EpisodeRecord]) -> dict[str, frozenset[str]]:
@@ -228,6 +242,11 @@ def _last_line(path: Path) -> dict[str, Any] | None:
         if content is not None:
             return content
     return None
+
+
+def _may_fit(task_set: str, patterns: Sequence[str]) -> bool:
+    """Whether a task of this set can fit one of some patterns of tasks."""
+    return _fits(task_set, [pattern.rpartition("/")[0] or pattern for pattern in patterns])
 
 
 def _fits(name: str, patterns: Sequence[str]) -> bool:

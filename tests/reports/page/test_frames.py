@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.toy.toy import Dark, Seeker, Toy
 from vlabench.adapters.base import Policy
@@ -14,8 +18,11 @@ from vlabench.episode.loop import play
 from vlabench.episode.played import Played
 from vlabench.episode.recording import ActionRecorder, Recording
 from vlabench.errors import StoreError
-from vlabench.reports.page.frames import EVERY, Again, Frames, again_from
-from vlabench.types import EpisodeSpec
+from vlabench.reports.page import images
+from vlabench.reports.page.frames import Again, Frames, again_from, every
+from vlabench.reports.page.replays import Shot
+from vlabench.simulators.base import find_simulator
+from vlabench.types import EpisodeSpec, Task
 
 CAMERAS = ("top", "side")
 TASK = Toy("plain").tasks("toy_points")[1]
@@ -23,6 +30,7 @@ SPECS = [EpisodeSpec(TASK, name, 3) for name in ("clean", "dark")]
 
 
 def playing(policy: Policy, spec: EpisodeSpec, listener: Listener, replan: int = 3) -> Played:
+    policy.configure(Toy.action_space)
     chain = {"toy_dark": Dark()} if spec.condition == "dark" else {}
     (played,) = play(Toy("plain").open(spec.task, 1, CAMERAS), policy, [spec], [chain], replan=replan, cameras=CAMERAS,
                      listeners=[listener], clock=lambda: 0.0)
@@ -36,7 +44,7 @@ def test_a_picture_every_few_steps(replan: int) -> None:
     played = playing(policy, SPECS[1], frames, replan)
     looks = list(range(0, played.steps, replan))
     shown = [0]
-    while later := [step for step in looks if step >= shown[-1] + EVERY]:
+    while later := [step for step in looks if step >= shown[-1] + every(Toy.action_space)]:
         shown.append(later[0])
     assert len(frames.result) == len(shown) > 1
     assert all(frame.shape == (16, 32, 3) and frame.dtype == np.uint8 for frame in frames.result)
@@ -65,3 +73,17 @@ def test_recorded_episodes_are_done_again_each_by_its_own_actions(tmp_path: Path
     np.testing.assert_array_equal(policy.act(look).actions[0], Recording.load(kept[0]).chunks()[0])
     with pytest.raises(StoreError, match="there is no such recording"):
         again_from([tmp_path / "no.npz"])
+
+
+@pytest.mark.parametrize(("simulator", "steps", "wait"), [("libero", 4, 100), ("maniskill", 1, 100)])
+def test_a_film_is_twice_as_fast_as_the_robot_that_it_shows(simulator: str, steps: int, wait: int) -> None:
+    """A picture every 0.2 s of its time, shown for 0.1 s."""
+    assert every(find_simulator(simulator).action_space) == steps
+    spec = EpisodeSpec(Task(simulator, "s", 0, "t", "do it", 80), "clean", 0)
+    moving = [np.full((8, 8, 3), 60 * number, dtype=np.uint8) for number in range(4)]
+    found = str(images.film(Shot(spec, moving, "success", 4 * steps, "do it", []), None))
+    pictures = [base64.b64decode(each) for each in re.findall(r"base64,([^\"]+)", found)]
+    waits = [Image.open(io.BytesIO(each)).info.get("duration") for each in pictures]
+    with Image.open(io.BytesIO(max(pictures, key=len))) as shown:
+        shown.load()
+        assert shown.info["duration"] == wait, waits

@@ -10,6 +10,7 @@ import pytest
 
 from tests.factories import episodes, record, write_records
 from tests.reports.tables.conftest import agresti_coull, p_of
+from vlabench import cards
 from vlabench.errors import OptionError, StoreError, UnknownName
 from vlabench.reports import plots
 from vlabench.reports.plots.kinds import group_of
@@ -138,6 +139,16 @@ def test_times_count_successes_within_so_many_steps(results: Path) -> None:
     # both conditions of an episode are one score: in the 10 steps of shift-s1 ½, ½, ½, 0 on both tasks
     band = clean.collections[1].get_paths()[0].vertices
     assert {round(y, 6) for _, y in band} == {round(100 * end, 6) for end in agresti_coull(0.5, 8)}
+
+
+def test_there_is_no_time_to_success_where_no_episode_ends_before_its_limit(tmp_path: Path) -> None:
+    now = cards.load_suite("maniskill-ind").conditions["clean"].digest
+    plates = [record(task=f"maniskill_put_on_plate/{number}", steps=80, condition_digest=now) for number in range(3)]
+    with pytest.raises(OptionError, match="episodes of maniskill_put_on_plate take all their steps"):
+        drawn("time", plots.load([write_records(tmp_path / "one", plates)]))
+    both = [*plates, *episodes("kitchen/0", "clean", "s")]
+    (axes,) = drawn("time", plots.load([write_records(tmp_path / "two", both)])).axes
+    assert axes.get_title(loc="left") == "kitchen"
 
 
 def test_a_curve_over_time_has_no_more_points_than_it_needs(tmp_path: Path) -> None:

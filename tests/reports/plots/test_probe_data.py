@@ -13,6 +13,7 @@ from tests.probes import blind, probe, trace
 from vlabench.errors import OptionError, UnknownName, UnsupportedError
 from vlabench.reports.plots import probe_data
 from vlabench.reports.plots.probe_data import changed, gather, moved, spread
+from vlabench.simulators.base import find_simulator
 from vlabench.stats.distances import energy_distance
 
 
@@ -137,3 +138,14 @@ def test_policies_are_compared_on_what_all_of_them_played(tmp_path: Path) -> Non
 def test_a_policy_without_embedding_has_no_twins() -> None:
     with pytest.raises(UnsupportedError, match="policy 'hero' has no embedding .*\n  fix: vlabench plot actions"):
         moved(probe([blind()]))
+
+
+def test_actions_are_compared_in_units_of_the_robots_space() -> None:
+    """Metres and radians of half a unit each are as large as a gripper that is half closed."""
+    unit = np.array(find_simulator("maniskill").action_space.unit)
+    half = trace(asked=[0.5 * unit] * 3, executed=[-0.5 * unit] * 3, mean=[[unit] * 2] * 2, twin_mean=None)
+    (found,) = probe_data.in_units(probe([half], simulator="maniskill")).traces
+    assert np.allclose(found.asked, 0.5) and np.allclose(found.executed, -0.5) and found.twin_mean is None
+    assert found.mean is not None and np.allclose(found.mean, 1.0)
+    libero = probe([trace(asked=[[0.3] * 7] * 3)], simulator="libero")
+    assert probe_data.in_units(libero) is libero

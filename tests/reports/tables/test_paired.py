@@ -15,8 +15,8 @@ from vlabench.errors import OptionError
 from vlabench.records.frame import Loaded, loaded_of
 from vlabench.records.read import Origin, PolicyOnAssets
 from vlabench.reports.tables.outcomes import Side
-from vlabench.reports.tables.paired import block, drop, engines, mean_rate, rate, sides
-from vlabench.types import EpisodeRecord
+from vlabench.reports.tables.paired import block, drop, engines, mean_rate, rate, rules, sides
+from vlabench.types import EpisodeRecord, Success
 
 LEAF = ("clean", "kitchen")
 
@@ -121,6 +121,28 @@ def test_versions_of_the_physics_are_told_where_they_differ() -> None:
         "On primitive assets not all was played with one version of MuJoCo, to which part of a difference may be due: "
         "hero with 3.3.0 and 3.8.1; rival with 3.8.1."]
     assert sides(with_origins)[1] == engines(with_origins)
+
+
+def test_each_engine_is_compared_with_itself() -> None:
+    """LIBERO's policies and ManiSkill's in one table."""
+    played = loaded(*(record(policy=policy) for policy in ("a", "b", "c")))
+    versions = [{"mujoco": ["3.3.7"]}, {"sapien": ["3.0.3"]}, {"sapien": ["3.0.4"]}]
+    origins = {owner: Origin(Path("/nowhere/x/y"), "p", {}, each)
+               for owner, each in zip(played.records, versions, strict=True)}
+    assert engines(replace(played, origins=origins)) == [
+        "On primitive assets not all was played with one version of sapien, to which part of a difference may be due: "
+        "b with 3.0.3; c with 3.0.4."]
+
+
+@pytest.mark.parametrize(("counts", "said"), [
+    (None, ["In maniskill_put_on_plate success has to hold at the end of the episode."]),
+    ("once", ["In maniskill_put_on_plate success at any step counts."]),
+    ("end", ["Success has to hold at the end of the episode."])])
+def test_what_counts_as_success_is_said_where_episodes_do_not_end_with_it(
+        counts: Success | None, said: list[str]) -> None:
+    found, _ = sides(loaded(record(), record(task="maniskill_put_on_plate/0")), counts)
+    assert rules(counts, found) == said
+    assert rules(None, sides(loaded(record(task="libero_goal/0")))[0]) == []
 
 
 def test_success_at_the_end_is_another_outcome() -> None:

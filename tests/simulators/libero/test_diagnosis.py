@@ -31,7 +31,7 @@ def test_a_real_picture_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = diagnosis._drawing()
     assert drawn.works and drawn.found.rpartition(" ")[2] in gl.BACKENDS
     monkeypatch.setattr(diagnosis, "_DRAW", "import sys; sys.exit('GLError: no context')")
-    assert diagnosis._drawing() == Check("drawing", False, "GLError: no context", gl.INSTALL)
+    assert diagnosis._drawing() == Check("LIBERO drawing", False, "GLError: no context", gl.INSTALL)
     monkeypatch.setattr(diagnosis, "_DRAW", "import os; os.abort()")
     assert "exit status -6" in diagnosis._drawing().found
     monkeypatch.setattr(gl, "loads", lambda backend: False)
@@ -41,7 +41,7 @@ def test_a_real_picture_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 def test_a_real_scene_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("libero", reason="needs the extra `libero`")
-    assert diagnosis._scene() == Check("scene", True, "the first look of libero_spatial/0")
+    assert diagnosis._scene() == Check("LIBERO scene", True, "the first look of libero_spatial/0")
     monkeypatch.setattr(diagnosis, "_LOOK", "raise PermissionError(13, 'Permission denied', 'x.log')")
     found = diagnosis._scene()
     assert not found.works and found.found == "PermissionError: [Errno 13] Permission denied: 'x.log'"

@@ -10,11 +10,13 @@ import pytest
 from vlabench.errors import AssetsError
 from vlabench.simulators.maniskill import fetch, packs
 
+ROBOT = '<robot><link><mesh filename="meshes_wx250s/base.stl"/></link></robot>'
+
 
 def archive(path: Path, names: list[str]) -> str:
     with zipfile.ZipFile(path, "w") as made:
         for name in names:
-            made.writestr(f"Repository-abc/{name}", f"content of {name}")
+            made.writestr(f"Repository-abc/{name}", ROBOT if name.endswith(".urdf") else f"content of {name}")
     return path.as_uri()
 
 
@@ -48,7 +50,7 @@ def test_the_pack_is_found_once_it_is_fetched(
     assert (folder / "widowx/meshes_wx250s/base.stl").is_file() and not list(folder.rglob("README.md"))
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
     before = packs.digest("official")
-    (folder / "widowx/wx250s.urdf").write_text("another robot")
+    (folder / "widowx/wx250s.urdf").write_text(ROBOT + "<!-- another -->")
     packs._digest.cache_clear()
     assert packs.digest("official") != before
 
@@ -70,3 +72,16 @@ def test_an_archive_that_cannot_be_had_is_told_by_its_address(
     (tmp_path / "things.zip").write_text("not a zip file")
     with pytest.raises(AssetsError, match="gave no zip file"):
         fetch.fetch(lambda text: None)
+
+
+def test_a_robot_without_one_of_its_meshes_is_not_whole(
+        repositories: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else sapien would build it without that link's collisions, and say nothing."""
+    publish(repositories, tmp_path, monkeypatch)
+    folder = fetch.fetch(lambda text: None)
+    (folder / "widowx/meshes_wx250s/base.stl").unlink()
+    with pytest.raises(AssetsError, match=r"missing there: widowx/meshes_wx250s/base.stl\)"):
+        packs.official()
+    (folder / "widowx/wx250s.urdf").write_text("<robot")
+    with pytest.raises(AssetsError, match="wx250s.urdf is no description of a robot: .*\n  fix: vlabench assets fetch"):
+        packs.official()

@@ -11,10 +11,16 @@ from vlabench.adapters.base import Policy
 from vlabench.episode.listening import Bools, EpisodeCollector
 from vlabench.episode.recording import Recording, Replayed
 from vlabench.seeding import Draws
-from vlabench.types import Decision, EpisodeSpec, Identity, Image, Observation
+from vlabench.types import ActionSpace, Decision, EpisodeSpec, Identity, Image, Observation
 
-EVERY = 4
-"""Control steps from one picture to the next, at least: 0.2 s. A policy that looks less often is shown at its looks."""
+APART = 0.2
+"""Seconds of the robot's time from one picture to the next, at least. A policy that looks less often is shown at its
+looks."""
+
+
+def every(space: ActionSpace) -> int:
+    """Control steps from one picture to the next, at least."""
+    return max(1, round(APART * space.control_hz))
 
 
 class Again(Policy):
@@ -47,7 +53,7 @@ def again_from(recordings: Sequence[Path]) -> Policy:
 
 
 class Frames(EpisodeCollector):
-    """Keeps what the policy received: uint8 [H, W, 3] every EVERY steps or less often, cameras side by side."""
+    """Keeps what the policy received: uint8 [H, W, 3] every APART seconds or less often, cameras side by side."""
 
     def __init__(self, policy: Policy, replan: int) -> None:
         super().__init__(policy, replan)
@@ -66,4 +72,4 @@ class Frames(EpisodeCollector):
     def on_look(self, step: int, received: Observation, decision: Decision, running: Bools) -> None:
         if step >= self._due:
             self._frames.append(np.concatenate([pictures[0] for pictures in received.images.values()], axis=1))
-            self._due = step + EVERY
+            self._due = step + every(self.policy.space)

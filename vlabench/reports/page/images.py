@@ -11,16 +11,15 @@ import numpy as np
 
 from vlabench.errors import OptionError
 from vlabench.reports import plots
-from vlabench.reports.page.frames import EVERY
+from vlabench.reports.page.frames import every
 from vlabench.reports.page.replays import Shot
+from vlabench.simulators.base import find_simulator
 from vlabench.types import Image
 from vlabench.util.html import Html, data, tag
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow
 
-CONTROL = 20
-"""Control steps per second of the robot's time."""
 SPEED = 2
 """A film is so much faster than life."""
 REST = 1500
@@ -58,7 +57,8 @@ def film(clean: Shot, perturbed: Shot | None) -> Html:
     longest = max(len(shot.frames) for shot in shots)
     frames = [_beside([_at(shot, number) for shot in shots]) for number in range(longest)]
     steps = max(shot.steps / len(shot.frames) for shot in shots)
-    wait = round(1000 * max(steps, EVERY) / CONTROL / SPEED)
+    space = find_simulator(clean.spec.task.simulator).action_space
+    wait = round(1000 * max(steps, every(space)) / space.control_hz / SPEED)
     moving = _webp(frames, [wait] * (longest - 1) + [REST])
     words = " beside ".join(f"{shot.spec.task.key} under {shot.spec.condition}: {shot.status}" for shot in shots)
     image = tag("img", src=data(moving, "image/webp"), alt=words, loading="lazy")

@@ -34,8 +34,8 @@ def reproduce(data: Data, conditions: Mapping[str, Condition]) -> list[Html]:
         parts += [tag("h3", side.owner.policy), tag("p", _from(origin)), *_commands(runs(origin))]
     rows = []
     for name in data.conditions:
-        digests = {data.origins[side.owner].conditions[name][:12] for side in data.sides
-                   if name in data.origins[side.owner].conditions}
+        digests = {digest[:12] for side in data.sides
+                   for digest in data.origins[side.owner].conditions.get(name, ())}
         rows.append([cell(name, name), cell(_parts(conditions.get(name)), _parts(conditions.get(name))),
                      cell(", ".join(sorted(digests)), tag("code", ", ".join(sorted(digests))))])
     table = boxed(["condition", "perturbations", "digest"], rows)

@@ -15,6 +15,7 @@ from pathlib import Path
 from vlabench import registry
 from vlabench.adapters.base import Actor, find_adapter
 from vlabench.cards.conditions import CLEAN, Condition, named
+from vlabench.cards.find import simulator_of
 from vlabench.cards.policy import PolicyCard
 from vlabench.episode.player import Failed, Finished, Job
 from vlabench.episode.pool import WorkerPool
@@ -22,11 +23,11 @@ from vlabench.episode.recording import Recording
 from vlabench.episode.resources import default_workers
 from vlabench.errors import StoreError, UnknownName, VlabenchError
 from vlabench.evaluation.preview import described
-from vlabench.records.read import Origin, PolicyOnAssets
+from vlabench.records.read import Origin
 from vlabench.records.store import Store
 from vlabench.reports.page.frames import Frames, again_from
 from vlabench.reports.page.provenance import card_of
-from vlabench.reports.page.selection import Pair, conditions_of, engine, looks, pairs, recordings
+from vlabench.reports.page.selection import Pair, conditions_of, looks, pairs, recordings
 from vlabench.reports.page.text import listed
 from vlabench.reports.page.verdicts import Standing
 from vlabench.reports.plots import Data
@@ -115,7 +116,7 @@ def scenes(data: Data, found: Standing, episodes: int, preview: bool, say: Say) 
                         first.seed) if preview else []
     player = _player(where, chosen, origin.folder)
     answers = _answers(where, player, [spec for pair in chosen for spec in pair.specs], first_looks, notes, say)
-    films = [film for pair in chosen if (film := _film(pair, answers, origin, owner, notes))]
+    films = [film for pair in chosen if (film := _film(pair, answers, origin, where, notes))]
     return replace(told, films=films, looks=[shot for spec in first_looks if (shot := _shot(spec, answers, notes))],
                  blind=bool(where.card and not where.card.cameras), recorded=bool(player and player.recorded),
                  notes=notes)
@@ -124,7 +125,7 @@ def scenes(data: Data, found: Standing, episodes: int, preview: bool, say: Say) 
 def _set(found: Standing, data: Data, origin: Origin, notes: list[str]) -> _Set:
     """Raises UnknownName, MissingExtra."""
     owner = found.side.owner
-    name = engine(found.side.task_sets[0])
+    name = simulator_of(found.side.task_sets[0])
     if name is None:
         known = [each for kind in registry.names("simulator") for each in find_simulator(kind).task_sets]
         raise UnknownName("task set", found.side.task_sets[0], known, where=str(origin.folder))
@@ -132,7 +133,10 @@ def _set(found: Standing, data: Data, origin: Origin, notes: list[str]) -> _Set:
     tasks = {task.key: task for task_set in found.side.task_sets if task_set in simulator.task_sets
              for task in simulator.tasks(task_set)}
     conditions = conditions_of(origin, name)
-    lost = [each for each in found.side.conditions if each not in conditions]
+    lost = [each for each in found.side.conditions if each not in conditions
+            and any((each, task_set) in found.side.outcomes for task_set in simulator.task_sets)]
+    if not {*found.side.task_sets} <= {*simulator.task_sets}:
+        notes.append(f"Shown are tasks of the simulator {name} alone; --suite S chooses.")
     if lost:
         notes.append(f"Not shown in pictures, because no suite has them as they were played: {', '.join(lost)}.")
     card = None
@@ -204,16 +208,16 @@ def _played(where: _Set, player: _Player, specs: Sequence[EpisodeSpec], say: Say
     return answers
 
 
-def _film(pair: Pair, answers: Answers, origin: Origin, owner: PolicyOnAssets,
+def _film(pair: Pair, answers: Answers, origin: Origin, where: _Set,
           notes: list[str]) -> tuple[Shot, Shot | None] | None:
     """Both episodes, if they ended as on record."""
     shots = [_shot(spec, answers, notes) for spec in pair.specs]
-    store = Store(origin.folder.parent.parent, owner.policy, owner.assets)
+    store = Store(origin.folder.parent.parent, origin.folder.parent.name, origin.folder.name)
     for spec, shot in zip(pair.specs, shots, strict=True):
         answer = answers.get(spec)
         if shot is None or not isinstance(answer, Finished):
             return None
-        record = store.read([spec.task.task_set], {spec.condition: origin.conditions[spec.condition]},
+        record = store.read([spec.task.task_set], {spec.condition: where.conditions[spec.condition].digest},
                             origin.policy).records.get(spec.identity)
         if record is None or (record.state, record.steps) != (answer.played.state, answer.played.steps):
             notes.append(_otherwise(spec, record))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlabench import cards, registry
+from vlabench import cards
 from vlabench.cards.conditions import CLEAN, Condition
 from vlabench.episode.recording import recording_path
 from vlabench.records.frame import episodes_of
@@ -17,7 +17,7 @@ from vlabench.records.read import Origin
 from vlabench.reports.page.verdicts import Standing
 from vlabench.reports.plots.kinds import group_of
 from vlabench.reports.tables.outcomes import Episode
-from vlabench.simulators.base import Simulator, find_simulator
+from vlabench.simulators.base import Simulator
 from vlabench.types import EpisodeSpec, Status, Task
 
 if TYPE_CHECKING:
@@ -40,12 +40,6 @@ class Pair:
         return [spec for spec in (self.clean, self.perturbed) if spec]
 
 
-def engine(task_set: str) -> str | None:
-    """The name of the simulator that has a task set."""
-    return next((name for name in registry.names("simulator")
-                 if task_set in find_simulator(name).task_sets), None)
-
-
 def conditions_of(origin: Origin, simulator: str) -> dict[str, Condition]:
     """The conditions on record that some suite still defines as they were played, by name; clean in any case, unless it
     was another then.
@@ -54,7 +48,7 @@ def conditions_of(origin: Origin, simulator: str) -> dict[str, Condition]:
     for card in map(cards.load_suite, cards.suite_names()):
         if card.simulator == simulator:
             found |= {name: each for name, each in card.conditions.items()
-                      if name in origin.conditions and name not in found and each.digest == origin.conditions[name]}
+                      if name in origin.conditions and name not in found and each.digest in origin.conditions[name]}
     return found
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -58,9 +58,9 @@ class Changed:
 
     pairs: episodes compared. asked, executed: energy distance between the distributions of all dimensions together, as
     the policy chose the actions and as they reached the robot; below `…_chance` it means nothing (`stats.distances`).
-    dimensions: Wasserstein distance in each dimension by itself, of what was asked, in units of the action. answer:
-    mean Euclidean distance of the mean actions at a look to those at its clean twin, over the actions carried out, with
-    its 95 % interval over tasks; None for a policy without a distribution.
+    dimensions: Wasserstein distance in each dimension by itself, of what was asked. answer: mean Euclidean
+    distance of the mean actions at a look to those at its clean twin, over the actions carried out, with its 95 %
+    interval over tasks; None for a policy without a distribution. All in units of the action space.
     """
 
     policy: str
@@ -77,7 +77,8 @@ class Changed:
 
 
 def gather(paths: Sequence[Path], conditions: Sequence[str] = ()) -> tuple[list[Probe], list[str]]:
-    """The probes of some files, cut to the episodes that all of them have, and what there is to say about that.
+    """The probes of some files, cut to the episodes that all of them have, their actions `in_units`; and what there is
+    to say about that.
 
     conditions: patterns of names; the control always stays. Raises what `load_current` raises; OptionError for no file,
     two of one policy or nothing in common; UnknownName for a pattern that fits nothing.
@@ -98,7 +99,7 @@ def gather(paths: Sequence[Path], conditions: Sequence[str] = ()) -> tuple[list[
     common = set.intersection(*({trace.identity for trace in each.traces} for each in probes))
     order = [trace.identity for trace in probes[0].traces
              if trace.identity in common and _wanted(trace.condition, conditions)]
-    kept = [Probe(each.facts, each.only(order)) for each in probes]
+    kept = [in_units(Probe(each.facts, each.only(order))) for each in probes]
     lost = "episode that other policies lack is left out", "episodes that other policies lack are left out"
     notes += [f"{label(each)}: {counted(len(each.traces) - len(common), *lost)}"
               for each in probes if len(each.traces) > len(common)]
@@ -106,6 +107,18 @@ def gather(paths: Sequence[Path], conditions: Sequence[str] = ()) -> tuple[list[
         raise OptionError("the probes have no episode in common\n  fix: make them with the same --suite, --tasks, "
                           "--episodes and --seed")
     return kept, notes
+
+
+def in_units(probe: Probe) -> Probe:
+    """The same with actions counted in units of the simulator's action space, of which one has metres, radians and a
+    gripper; as they are where the simulator is not here."""
+    name = probe.facts.simulator
+    unit = np.array(find_simulator(name).action_space.unit if name in registry.names("simulator") else 1.0)
+    if (unit == 1.0).all() or unit.size != probe.traces[0].asked.shape[1]:
+        return probe
+    return Probe(probe.facts, tuple(
+        replace(trace, **{kind: actions / unit for kind in ("asked", "executed", "mean", "twin_mean")
+                          if (actions := getattr(trace, kind)) is not None}) for trace in probe.traces))
 
 
 def label(probe: Probe) -> str:

@@ -122,9 +122,10 @@ def actions(probes: Sequence[Probe]) -> Drawn:
               "dimensions": "Wasserstein distance of each dimension's distribution", "steps": probe_data.STEPS,
               "chance": "95 % quantile over random exchanges of clean and perturbed episodes of the same start"}
     footnote(figure, [
-        "Above: actions as the policy asked for them, every episode weighing alike; the scale is logarithmic. Below: "
-        "energy distance in all dimensions together, filled as asked for, hollow as they reached the robot; a dash "
-        "marks what chance gives: 95 % of random exchanges between clean and perturbed episodes stay below it.",
+        "Above: actions, in units, as the policy asked for them, every episode weighing alike; the scale is "
+        "logarithmic. Below: energy distance in all dimensions together, filled as asked for, hollow as they reached "
+        "the robot; a dash marks what chance gives: 95 % of random exchanges between clean and perturbed episodes stay "
+        "below it.",
         f"Of at most {probe_data.STEPS} steps of a condition, evenly spread."])
     return Drawn(figure, [row for changed in rows for row in changed], method)
 

@@ -11,11 +11,14 @@ import numpy.typing as npt
 
 from vlabench import stats
 from vlabench.cards.conditions import CLEAN
+from vlabench.cards.find import simulator_of
+from vlabench.errors import OptionError
 from vlabench.records.frame import EPISODE, successes
 from vlabench.reports.plots.data import Data
 from vlabench.reports.plots.panels import legend
 from vlabench.reports.plots.style import canvas, footnote, look
 from vlabench.reports.tables.outcomes import Side
+from vlabench.simulators.base import find_simulator
 from vlabench.stats import TasksAs
 
 if TYPE_CHECKING:
@@ -29,13 +32,20 @@ STEPS = 40
 
 
 def time(data: Data) -> Figure:
-    """The success rate that a shorter step limit would give: task sets beside each other, clean above perturbed."""
+    """The success rate that a shorter step limit would give: task sets beside each other, clean above perturbed.
+
+    Raises OptionError where no episode ends before its limit.
+    """
+    task_sets = [each for each in data.task_sets if _may_end(each)]
+    if not task_sets:
+        raise OptionError(f"episodes of {', '.join(data.task_sets)} take all their steps, and what holds after the "
+                          f"last one counts: there is no time to success\n  fix: vlabench plot tasks, or drops")
     perturbed = [name for name in data.conditions if name != CLEAN]
     kinds = [("clean", [CLEAN])] * (CLEAN in data.conditions) + [("perturbed", perturbed)] * bool(perturbed)
-    figure = canvas(max(3.6, 0.9 + 2.5 * len(data.task_sets)), 1.1 + 1.9 * len(kinds))
-    grid = figure.subplots(len(kinds), len(data.task_sets), squeeze=False, sharey=True, sharex="col")
+    figure = canvas(max(3.6, 0.9 + 2.5 * len(task_sets)), 1.1 + 1.9 * len(kinds))
+    grid = figure.subplots(len(kinds), len(task_sets), squeeze=False, sharey=True, sharex="col")
     for row, (what, conditions) in zip(grid, kinds, strict=True):
-        for axes, task_set in zip(row, data.task_sets, strict=True):
+        for axes, task_set in zip(row, task_sets, strict=True):
             longest = 1
             for number, side in enumerate(data.sides):
                 last, tasks, needed = _needed(data, side, conditions, task_set)
@@ -45,7 +55,7 @@ def time(data: Data) -> Figure:
                             len(data.sides) <= BANDS)
             axes.set(xlim=(0, longest), ylim=(0, 100), yticks=range(0, 101, 25))
         row[0].set_ylabel(f"{what}: success, %")
-    for task_set, top, bottom in zip(data.task_sets, grid[0], grid[-1], strict=True):
+    for task_set, top, bottom in zip(task_sets, grid[0], grid[-1], strict=True):
         top.set_title(task_set)
         bottom.set_xlabel("step limit")
     legend(figure, max(grid.flat, key=lambda axes: len(axes.get_legend_handles_labels()[1])))
@@ -53,6 +63,12 @@ def time(data: Data) -> Figure:
     footnote(figure, ["Episodes that succeed within so many steps; perturbed: all conditions but clean.", *bands,
                       data.caption])
     return figure
+
+
+def _may_end(task_set: str) -> bool:
+    """Whether an episode is over when its goal holds."""
+    simulator = simulator_of(task_set)
+    return simulator is None or find_simulator(simulator).success == "once"
 
 
 def _needed(

@@ -13,10 +13,10 @@ from vlabench.errors import OptionError, UnknownName
 from vlabench.records.frame import load_records
 from vlabench.records.read import asked
 from vlabench.reports.tables.outcomes import Side
-from vlabench.reports.tables.paired import sides
+from vlabench.reports.tables.paired import rules, sides
 from vlabench.reports.tables.paper import paper_sheet
 from vlabench.reports.tables.severity import severity_sheet
-from vlabench.reports.tables.sheet import AT_END, Sheet, apart
+from vlabench.reports.tables.sheet import Sheet, apart
 from vlabench.reports.tables.suite import suite_sheet
 from vlabench.reports.tables.summary import summary_sheet
 from vlabench.stats import TasksAs
@@ -87,8 +87,7 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
                        and not any(note.startswith(f"{side.owner}:") for note in loaded.notes))
     cut = sorted((side for side in cut if side.outcomes or side.errors), key=lambda side: side.owner.assets)
     notes = [*loaded.notes, *notes, *([f"Without an episode here: {absent}."] if absent else [])]
-    if counts == "end":
-        notes.insert(0, AT_END)
+    notes = [*rules(counts, cut), *notes]
     sheet = _sheet(choice, paper, cut, notes)
     return replace(sheet, notes=[*sheet.notes, *apart(sheet, choice.versus is not None)])
 

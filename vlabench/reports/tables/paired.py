@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from vlabench import stats
 from vlabench.cards.conditions import CLEAN
+from vlabench.cards.find import simulator_of
 from vlabench.cards.lineage import familiar, recipe, recorded, seen
 from vlabench.cards.policy import PolicyCard
 from vlabench.errors import VlabenchError
@@ -19,14 +21,16 @@ from vlabench.records.frame import Loaded, episodes_of, successes
 from vlabench.records.read import Origin, PolicyOnAssets
 from vlabench.reports.tables.cutting import against, cut, remarked
 from vlabench.reports.tables.outcomes import Leaf, Outcomes, Side
+from vlabench.simulators.base import find_simulator
 from vlabench.stats import TasksAs
 from vlabench.types import Success
 
 if TYPE_CHECKING:
     import pandas
 
-ENGINE = "mujoco"
-"""The package that computes contacts, of which versions differ."""
+AT_END = "Success has to hold at the end of the episode."
+ENGINES = {"mujoco": "MuJoCo", "sapien": "sapien"}
+"""The packages that compute contacts, of which versions differ, and what they are called."""
 
 
 @dataclass(frozen=True)
@@ -77,17 +81,28 @@ def sides(
 def engines(loaded: Loaded) -> list[str]:
     """A sentence for each pack whose records were not all played with one version of the physics engine."""
     said = []
-    for assets in dict.fromkeys(owner.assets for owner in loaded.records):
-        found = {owner.policy: origin.versions.get(ENGINE, ()) for owner, origin in loaded.origins.items()
-                 if owner.assets == assets and len(loaded.records.get(owner, ()))}
+    packs = dict.fromkeys(owner.assets for owner in loaded.records)
+    for assets, (engine, name) in itertools.product(packs, ENGINES.items()):
+        found = {owner.policy: origin.versions[engine] for owner, origin in loaded.origins.items()
+                 if owner.assets == assets and engine in origin.versions and len(loaded.records.get(owner, ()))}
         if len({version for versions in found.values() for version in versions}) > 1:
             by_version: dict[str, list[str]] = {}
             for policy, versions in found.items():
-                by_version.setdefault(" and ".join(versions) or "an unknown version", []).append(policy)
+                by_version.setdefault(" and ".join(versions), []).append(policy)
             listed = "; ".join(f"{', '.join(policies)} with {versions}" for versions, policies in by_version.items())
-            said.append(f"On {assets} assets not all was played with one version of MuJoCo, to which part of a "
+            said.append(f"On {assets} assets not all was played with one version of {name}, to which part of a "
                         f"difference may be due: {listed}.")
     return said
+
+
+def rules(counts: Success | None, cut: Sequence[Side]) -> list[str]:
+    """What counts as success, where that is not that an episode ended with it. counts: see `types.won`."""
+    if counts == "end":
+        return [AT_END]
+    names = dict.fromkeys(task_set for side in cut for task_set in side.task_sets)
+    late = [name for name in names if (home := simulator_of(name)) and find_simulator(home).success == "end"]
+    how = "success at any step counts" if counts == "once" else "success has to hold at the end of the episode"
+    return [f"In {', '.join(late)} {how}."] if late else []
 
 
 def rate(side: Side, leaves: Sequence[Leaf]) -> Cell | None:

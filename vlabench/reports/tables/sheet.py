@@ -26,7 +26,6 @@ NAMED = 3
 ACTED = ("acted k/n: in k of n episodes the condition changed anything that the policy received, the robot executed or "
          "the scene was; in the others it had no occasion to.")  # fmt: skip
 
-AT_END = "Success has to hold at the end of the episode."
 
 MEASURED = "measured"
 PUBLISHED = "published"

@@ -17,8 +17,8 @@ from vlabench.cards.lineage import familiar, seen
 from vlabench.cards.policy import PolicyCard
 from vlabench.records.frame import loaded_of
 from vlabench.reports.tables.outcomes import Episode, Leaf, Outcomes, Side
-from vlabench.reports.tables.paired import Cell, drop, rate, sides
-from vlabench.reports.tables.sheet import AT_END, DIFFERENCES, MEASURED, Head, Line, Sheet, acted, question, trained
+from vlabench.reports.tables.paired import Cell, drop, rate, rules, sides
+from vlabench.reports.tables.sheet import DIFFERENCES, MEASURED, Head, Line, Sheet, acted, question, trained
 from vlabench.reports.tables.suite import corrected
 from vlabench.types import EpisodeRecord, Success
 
@@ -35,7 +35,7 @@ def of_run(records: Sequence[EpisodeRecord], folder: Path, suite: str, policy: P
     cut, notes = sides(loaded, counts)
     known = seen(policy)  # whatever its card is called and wherever it lies
     cut = [replace(side, seen=known, familiar=familiar(origin.holds, known.perturbations)) for side in cut]
-    return summary_sheet(suite, cut, [*([AT_END] if counts == "end" else []), *notes], by_task)
+    return summary_sheet(suite, cut, [*rules(counts, cut), *notes], by_task)
 
 
 def summary_sheet(suite: str | None, cut: Sequence[Side], notes: Sequence[str], by_task: bool = False) -> Sheet:

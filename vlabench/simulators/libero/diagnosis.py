@@ -61,12 +61,12 @@ def _mujoco() -> list[Check]:
 
 def _drawing() -> Check:
     """In a process of its own: a broken driver may take the process along."""
-    return _apart("drawing", _DRAW, "a picture was drawn with {}")
+    return _apart("LIBERO drawing", _DRAW, "a picture was drawn with {}")
 
 
 def _scene() -> Check:
     """One real scene, as a run opens it."""
-    return _apart("scene", _LOOK, "{}")
+    return _apart("LIBERO scene", _LOOK, "{}")
 
 
 def _apart(name: str, script: str, said: str) -> Check:
@@ -87,8 +87,8 @@ def _apart(name: str, script: str, said: str) -> Check:
 
 
 def _assets() -> list[Check]:
-    return [tried("assets primitive", lambda: str(packs.primitive())),
-            tried("assets official", lambda: f"{packs.official()} (copy {packs.digest('official')})", needed=False)]
+    return [tried("LIBERO primitive", lambda: str(packs.primitive())),
+            tried("LIBERO official", lambda: f"{packs.official()} (copy {packs.digest('official')})", needed=False)]
 
 
 def _gpu() -> Check:

@@ -10,5 +10,5 @@ from vlabench.util.diagnosis import Check, extra, tried
 def checks() -> list[Check]:
     """Everything, in a few seconds."""
     return [extra("maniskill", ("mani_skill", "sapien"), needed=True), *drawing(),
-            tried("assets primitive", lambda: str(packs.primitive())),
-            tried("assets official", lambda: f"{packs.official()} (copy {packs.digest('official')})", needed=False)]
+            tried("ManiSkill primitive", lambda: str(packs.primitive())),
+            tried("ManiSkill official", lambda: f"{packs.official()} (copy {packs.digest('official')})", needed=False)]

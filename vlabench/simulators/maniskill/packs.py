@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from vlabench.errors import AssetsError, UnknownName
 from vlabench.simulators.maniskill import catalogue, shapes
@@ -132,8 +133,20 @@ def official() -> Path:
 
 def lacking(folder: Path) -> list[str]:
     """What a folder lacks of the official pack, by relative path."""
-    return [path for path in parts() if not (folder / path).is_file()] + [
+    return [path for path in (*parts(), *_meshes(folder)) if not (folder / path).is_file()] + [
         f"{path}/{VISUALS[-1]}" for path in _models() if not _visual(folder / path).is_file()]
+
+
+def _meshes(folder: Path) -> list[str]:
+    """Of the robot, as its description names them, if that is there: a link without its mesh would touch nothing."""
+    description = folder / ROBOT / DESCRIPTION
+    if not description.is_file():
+        return []
+    try:
+        named = {mesh.attrib["filename"] for mesh in ElementTree.parse(description).iter("mesh")}
+    except (ElementTree.ParseError, KeyError) as error:
+        raise AssetsError(f"{description} is no description of a robot: {error}\n  fix: {FETCH}") from None
+    return sorted(f"{ROBOT}/{name}" for name in named)
 
 
 def parts() -> Iterator[str]:

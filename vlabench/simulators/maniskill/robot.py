@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import numpy.typing as npt
@@ -144,11 +146,24 @@ def _builder(description: Path, drawn: bool) -> Any:
     loader = sapien.Scene([sapien.physx.PhysxCpuSystem()]).create_urdf_loader()
     loader.fix_root_link = True
     loader.load_multiple_collisions_from_file = False
-    builder = loader.load_file_as_articulation_builder(str(description))
-    if not drawn:
-        for link in builder.link_builders:
-            link.visual_records.clear()
-    return builder
+    if drawn:
+        return loader.load_file_as_articulation_builder(str(description))
+    with tempfile.TemporaryDirectory() as folder:  # a material to be drawn would ask for a driver
+        return loader.load_file_as_articulation_builder(
+            _undrawn(description, Path(folder)), str(description.with_suffix(".srdf")))
+
+
+def _undrawn(description: Path, folder: Path) -> str:
+    """A copy of a description in another folder: without looks, its files named by their whole paths."""
+    tree = ElementTree.parse(description)
+    for link in tree.iter("link"):
+        for visual in link.findall("visual"):
+            link.remove(visual)
+    for mesh in tree.iter("mesh"):
+        mesh.set("filename", str(description.parent.resolve() / mesh.attrib["filename"].removeprefix("package://")))
+    copy = folder / description.name
+    tree.write(copy)
+    return str(copy)
 
 
 def _drive(joints: Sequence[Any], arm: Sequence[int], fingers: Sequence[int]) -> None:

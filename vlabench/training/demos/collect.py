@@ -149,8 +149,9 @@ def _with_expert(tasks: Sequence[Task]) -> str:
     """The name of the simulator of these tasks. Raises OptionError, UnsupportedError."""
     names = sorted({task.simulator for task in tasks})
     if len(names) != 1:
+        sets = [",".join(find_simulator(name).task_sets) for name in names or experts()]
         raise OptionError(f"demonstrations are of the tasks of one simulator, not of {', '.join(names) or 'none'}\n"
-                          f"  fix: --task-set, or --tasks")
+                          f"  fix: --task-set {', or --task-set '.join(sets)}")
     if names[0] not in experts():
         raise UnsupportedError(f"simulator {names[0]!r} has no expert to collect demonstrations of; "
                                f"valid: {', '.join(experts())}")

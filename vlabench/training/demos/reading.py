@@ -79,7 +79,8 @@ def files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         what = ("a file; what is needed is the folder it is in" if folder.exists()
                 else "no demonstrations: there is no such folder")
-        raise DataError(f"--data {shown(folder)}: {what}\n  fix: vlabench demos --out DIR, and --data DIR; "
+        raise DataError(f"--data {shown(folder)}: {what}\n"
+                        f"  fix: vlabench demos --out DIR --task-set S, and --data DIR; "
                         f"or another folder with *.hdf5 in LIBERO's layout")
     found = layout.files(folder)
     if not found:

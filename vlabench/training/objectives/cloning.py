@@ -45,5 +45,5 @@ class Cloning(Objective):
 def cross_entropy(distribution: ActionDistribution, actions: Tensor, sigma: float) -> Tensor:
     """Of every number [N, T, D]: with soft targets around it, sigma in bins, where there are bins."""
     if isinstance(distribution, BinnedActions):
-        return -(soft_targets(actions, sigma) * distribution.log_probs).sum(-1)
+        return -(soft_targets(distribution.in_units(actions), sigma) * distribution.log_probs).sum(-1)
     return -distribution.log_prob(actions)

@@ -195,7 +195,7 @@ def load(folders: Sequence[Path], names: Sequence[str], image_size: int,
     for name, goals in found.items():
         if not goals:
             raise DataError(f"the dense reward needs demonstrations of every task; there are none of {name}\n"
-                            f"  fix: vlabench demos --out DIR, then vlabench train --data DIR")
+                            f"  fix: vlabench demos --out DIR --task-set S, then vlabench train --data DIR")
     return found
 
 
