@@ -42,7 +42,7 @@ def maniskill() -> Iterator[Figure]:
     yield overhead()
     peak = memory_of_a_worker(POLICY, "maniskill", "primitive", TASK_SET) / 1e9
     yield Figure(9, "ManiSkill, primitive: peak memory of a worker", peak, "GB", 0.9, -1,
-                 "after an episode of two tasks")
+                 "after eight episodes side by side of each of two tasks")
     yield against_base_env()
 
 
