@@ -127,7 +127,8 @@ class Attempt:
                 self.views = [self.scene.slot(b) for b in range(len(self.specs))]
             for slot in self.slots:
                 slot.begin(self.replan, self.cameras, self.scene.action_space)
-            with self._moving(np.flatnonzero(touched), self._states(any(touched)), at_start=True):
+            with self._moving(np.flatnonzero(touched), self.scene.plain_digest() if any(touched) else (),
+                              at_start=True):
                 for slot, view in zip(self.slots, self.views, strict=True):
                     slot.set_up(view)
             self.scene.settle()

@@ -80,6 +80,10 @@ class Scene(ABC):
         such as a mass: a perturbation that changes nothing else would pass for one that does nothing.
         """
 
+    def plain_digest(self) -> tuple[str, ...]:
+        """`state_digest` of the copies just placed, as they would be if the scene had been opened without a variant."""
+        return self.state_digest()
+
     def slot(self, b: int) -> Scene:
         """The view of copy `b` that a perturbation's scene hooks act on. A scene of one copy is its own view."""
         if b:
