@@ -52,7 +52,7 @@ class EpisodeChain:
         self._looks = self._steps = 0
         self._hits: Counter[str] = Counter()
         self._first: set[str] = set()
-        self._moved_at_start = self._worded = False
+        self._moved_at_start = False
         self._asked: Floats | None = None
 
     @property
@@ -68,9 +68,11 @@ class EpisodeChain:
             link.perturbation.begin(link.draws, replan, cameras, space)
 
     def set_up(self, scene: Scene) -> None:
-        """Change the scene after its reset."""
+        """Change the scene after its reset, then the wording of the instruction."""
         for link in self._links:
             link.perturbation.scene(scene, link.draws)
+        for link in self._links:
+            self.instruction = link.perturbation.instruction(self.instruction, link.draws)
 
     def may_move(self, step: int) -> bool:
         """Whether a perturbation may move the scene after `step` control steps."""
@@ -93,8 +95,6 @@ class EpisodeChain:
         they are read-only here.
         """
         _check_finite(clean, "the simulator", step)
-        if not self._worded:
-            self._word(clean.instruction[0])
         obs = clean.replace(images={c: _locked(v) for c, v in clean.images.items()}, proprio=_locked(clean.proprio),
                             instruction=(self.instruction,))
         stale: set[str] = set()
@@ -108,13 +108,6 @@ class EpisodeChain:
             if obs.proprio is not before.proprio:
                 _check_finite(obs, f"perturbation {link.name!r}", step)
         return obs, stale
-
-    def _word(self, text: str) -> None:
-        """What the policy is told, for the whole episode, from what the scene, which may hold other things, asks for.
-        """
-        for link in self._links:
-            text = link.perturbation.instruction(text, link.draws)
-        self.instruction, self._worded = text, True
 
     def look(self, clean: Observation, step: int) -> Observation:
         """What the policy sees (B = 1), counted as a look."""

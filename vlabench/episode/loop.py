@@ -122,6 +122,8 @@ class Attempt:
             touched = [slot.touches_scene for slot in self.slots]
             self.scene.renew()
             self.scene.place(self.specs)
+            for slot, text in zip(self.slots, self.scene.instructions() or (), strict=False):
+                slot.instruction = text
             if any(touched):
                 self.scene.touch()
                 self.views = [self.scene.slot(b) for b in range(len(self.specs))]

@@ -40,7 +40,7 @@ class Perturbation(BaseModel):
     """Family in listings and plots: observation, action, timing, sensor, fault, language, scene, …"""
 
     in_state: ClassVar[bool] = False
-    """Whether what it does to the scene shows in `Scene.state_digest`: then no picture is needed to see that it came."""
+    """Whether what it does to the scene shows in `Scene.state_digest`: then no picture is needed to see it."""
 
     @classmethod
     def at(cls, severity: int, **parameters: Any) -> Self:

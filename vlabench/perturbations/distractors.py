@@ -1,10 +1,10 @@
 """distractors: objects that the instruction does not name, none of them the one that it names, nor twice the same.
 
-One is RL4VLA's multi-object setting (appendix A.4): on its 2104 triples of spots, more than 15 cm from the object; where
-the task set has one already, nothing changes. More are PAIR-VLA's clutter (appendix B.4: 2, 4, 6, 8, half of them held
-out): the first is the one of its training scenes, held-out ones and training's come by turns, and fewer are among more.
-The paper leaves open where they stand; here anywhere on 120 spots around the grid that leave 4 cm around the object's
-box, where fingers go, 2 cm around the receptacle's and 1 cm around one another's.
+One is RL4VLA's multi-object setting (appendix A.4): on its 2104 triples of spots, more than 15 cm from the object;
+where the task set has one already, nothing changes. More are PAIR-VLA's clutter (appendix B.4: 2, 4, 6, 8, half of them
+held out): the first is the one of its training scenes, held-out ones and training's come by turns, and fewer are among
+more. Where they stand the paper leaves open: here on any of 120 spots around the grid that leave 4 cm around the
+object's box, where fingers go, 2 cm around the receptacle's and 1 cm around one another's.
 """
 
 from __future__ import annotations

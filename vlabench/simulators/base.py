@@ -80,6 +80,10 @@ class Scene(ABC):
         such as a mass: a perturbation that changes nothing else would pass for one that does nothing.
         """
 
+    def instructions(self) -> tuple[str, ...] | None:
+        """What the copies just placed ask for, where a variant may ask for something else than their tasks; or None."""
+        return None
+
     def plain_digest(self) -> tuple[str, ...]:
         """`state_digest` of the copies just placed, as they would be if the scene had been opened without a variant."""
         return self.state_digest()

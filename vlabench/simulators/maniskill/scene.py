@@ -51,7 +51,7 @@ class PlateScene(Scene):
             images[CAMERAS[0]] = np.stack([view.picture() for view in self._views])
         return Observation.now(
             images=images, proprio=np.stack([world.robot.posture for world in self.worlds]),
-            instruction=tuple(world.start.instruction for world in self.worlds), step=self.worlds[0].steps,
+            instruction=self.instructions(), step=self.worlds[0].steps,
             state=tuple(map(Advisor, self.worlds)) if self.privileged else None)
 
     def step(self, actions: Floats) -> Outcome:
@@ -85,6 +85,10 @@ class PlateScene(Scene):
     def state_digest(self) -> tuple[str, ...]:
         """Of what moves, of masses and of frictions."""
         return tuple(world.digest() for world in self.worlds)
+
+    def instructions(self) -> tuple[str, ...]:
+        """With the names of what stands there."""
+        return tuple(world.start.instruction for world in self.worlds)
 
     def plain_digest(self) -> tuple[str, ...]:
         """Of worlds built for the purpose (4 ms each) where there is a variant."""

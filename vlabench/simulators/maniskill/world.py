@@ -13,8 +13,8 @@ from vlabench.simulators.maniskill.drawing.vulkan import engine
 from vlabench.simulators.maniskill.interface import CONTROL_HZ, PHYSICS_HZ
 from vlabench.simulators.maniskill.packs import Pack
 from vlabench.simulators.maniskill.robot import POSTURE, Robot
-from vlabench.simulators.maniskill.starts import Body, Start, quaternion
 from vlabench.simulators.maniskill.spots import Spot
+from vlabench.simulators.maniskill.starts import Body, Start, quaternion
 from vlabench.types import Floats
 
 TABLE_TOP = 0.8697
