@@ -40,7 +40,8 @@ def test_there_are_as_many_pairs_and_triples_as_published() -> None:
               if far(c, b, 0.07) and far(a, c, 0.15)}
     assert set(spots.triples()) == threes and len(spots.triples()) == 2104
     assert {(b, a, c) for a, b, c in threes} == {  # object, receptacle, another receptacle
-        (a, b, c) for (a, b), c in itertools.product(spots.pairs(), spots.grid()) if far(c, b, 0.15) and far(a, c, 0.07)}
+        (a, b, c) for (a, b), c in itertools.product(spots.pairs(), spots.grid())
+        if far(c, b, 0.15) and far(a, c, 0.07)}
 
 
 def test_triples_are_equally_likely_and_keep_their_pair_as_often_as_that_allows() -> None:

@@ -118,17 +118,10 @@ def cluttered(stands: Sequence[tuple[Spot, Spot, float]], half: Spot, yaw: float
     stands: of what stands already: spot, half edges, and how far to keep away. Any of the spots that leave as much,
     equally likely; where none does, the one that comes nearest to it.
     """
-    cosine, sine = math.cos(yaw), math.sin(yaw)
-
-    def slack(spot: Spot) -> float:
-        """By how much the nearest box is farther away than it need be."""
-        gaps = []
-        for at, size, margin in stands:
-            x, y = spot[0] - at[0], spot[1] - at[1]
-            along, across = abs(cosine * x + sine * y), abs(cosine * y - sine * x)
-            gaps.append(max(along - size[0] - half[0], across - size[1] - half[1]) - margin)
-        return min(gaps)
-
-    slacks = [slack(spot) for spot in broad()]
-    fit = [spot for spot, more in zip(broad(), slacks, strict=True) if more >= 0]
-    return fit[int(rng.integers(len(fit)))] if fit else broad()[int(np.argmax(slacks))]
+    turn = np.array([[math.cos(yaw), math.sin(yaw)], [-math.sin(yaw), math.cos(yaw)]])
+    free = np.full(len(broad()), np.inf)
+    for at, size, margin in stands:
+        away = np.abs((np.array(broad()) - at) @ turn.T) - np.add(size, half)
+        free = np.minimum(free, away.max(axis=1) - margin)
+    fit = np.flatnonzero(free >= 0)
+    return broad()[int(fit[rng.integers(len(fit))] if len(fit) else free.argmax())]
