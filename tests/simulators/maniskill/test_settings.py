@@ -85,8 +85,9 @@ def test_a_setting_arrives_and_would_be_found_out_if_it_did_not(suite: str, name
     assert not findings(what, [played])
     assert findings(what, [dataclasses.replace(played, changed={}, changed_first=())])
     assert all(played.realised.values())
-    assert (played.instruction != spec.task.instruction) == (name in {"instruction", "unseen_object", "unseen_receptacle", "multi_object_ood",
-                                          "multi_receptacle"})
+    renamed = {"instruction", "unseen_object", "unseen_receptacle", "multi_object_ood", "multi_receptacle"}
+    assert (played.instruction != spec.task.instruction) == (name in renamed)
+
 
 
 def test_held_out_things_are_named_in_other_words_too() -> None:
