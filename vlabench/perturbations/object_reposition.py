@@ -8,7 +8,7 @@ it falls during that step.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from math import sqrt
 from typing import Any, ClassVar, cast
 
@@ -18,6 +18,7 @@ from vlabench.perturbations._scene import StartPerturbation
 from vlabench.seeding import Draws
 from vlabench.simulators.base import Scene
 from vlabench.simulators.capabilities import MovesObjects, Spot, VariesStarts
+from vlabench.types import ActionSpace
 
 FAR = 0.15
 """More than that from the first spot (m)."""
@@ -39,6 +40,9 @@ class ObjectReposition(StartPerturbation):
     def from_start(self) -> bool:
         return False
 
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
+        self._to = None
+
     def scene_variant(self) -> Mapping[str, Hashable]:
         return {"positions": "movable"}
 
@@ -57,5 +61,5 @@ class ObjectReposition(StartPerturbation):
         view.move_object(self._to)
 
     def realised(self) -> dict[str, Any]:
-        to = None if self._to is None else [round(axis, 6) for axis in self._to]
-        return {**super().realised(), "step": self.step, "moved_to": to}
+        moved = {} if self._to is None else {"moved_to": [round(axis, 3) for axis in self._to]}
+        return {**super().realised(), "step": self.step, **moved}

@@ -44,4 +44,4 @@ class ObjectShift(ScenePerturbation):
         view.move_object((x + self._by[0], y + self._by[1]))
 
     def realised(self) -> dict[str, Any]:
-        return {"by": [round(axis, 6) for axis in self._by]}
+        return {"by": [round(axis, 4) for axis in self._by]}

@@ -43,7 +43,7 @@ class RobotPose(ScenePerturbation):
         cast(PosesRobot, scene).turn_joints(self._by)
 
     def realised(self) -> dict[str, Any]:
-        return {"joints": [round(by, 6) for by in self._by]}
+        return {"joints": [round(by, 4) for by in self._by]}
 
 
 @functools.lru_cache

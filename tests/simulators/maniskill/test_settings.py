@@ -93,7 +93,7 @@ def test_a_setting_arrives_and_would_be_found_out_if_it_did_not(suite: str, name
 def test_held_out_things_are_named_in_other_words_too() -> None:
     what = Condition("c", "maniskill", (Part(perturbation="held_out"), Part(perturbation="instruction_template")))
     played = short(episodes("maniskill-semantic", (0,))[0], what)
-    thing = played.realised["held_out"]["object"]
+    thing, *_ = played.realised["held_out"]["object"]
     assert thing in played.instruction and played.instruction != f"put {thing} on plate"
     assert played.changed["instruction"] == 1
 
@@ -131,7 +131,7 @@ def test_a_shifted_object_begins_beside_its_place_and_nothing_else_moves(severit
     (attempt, shifted), (_, clean) = (begun(specs, what) for what in (shift, dataclasses.replace(shift, parts=())))
     for world, twin, slot in zip(shifted, clean, attempt.slots, strict=True):
         by = slot.realised()["object_shift"]["by"]
-        assert np.linalg.norm(by) == pytest.approx({1: 0.01, 5: 0.08}[severity], abs=1e-5)
+        assert np.linalg.norm(by) == pytest.approx({1: 0.01, 5: 0.08}[severity], abs=1e-4)
         assert world.object.pose.p[:2] - twin.object.pose.p[:2] == pytest.approx(by, abs=0.01)
         assert np.linalg.norm(world.object.pose.p[:2] - world.receptacle.pose.p[:2]) > 0.055
         assert world.receptacle.pose.p == pytest.approx(twin.receptacle.pose.p, abs=1e-3)
@@ -147,7 +147,7 @@ def test_clutter_rests_around_object_and_receptacle(count: int) -> None:
             assert np.linalg.norm(body.pose.p[:2] - place[:2]) > 0.055 and 0.86 < body.pose.p[2] < 0.95
             assert np.linalg.norm(body.pose.p[:2] - thing[:2]) > 0.03
         assert np.linalg.norm(dynamics(world.object).linear_velocity) < 0.02
-    assert [slot.realised()["distractors"]["other_objects"] for slot in attempt.slots][0]
+    assert all(len(slot.realised()["distractors"]["others"]) == count for slot in attempt.slots)
 
 
 @pytest.mark.slow

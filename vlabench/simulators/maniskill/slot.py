@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,14 +39,14 @@ class Slot(Scene):
     # what stands where
 
     def stands(self) -> Mapping[str, Any]:
-        """As the start has it, things by name."""
+        """As the start has it: each thing's name, spot (m) and turn (degrees); the object, the receptacle, the others.
+        """
+        def said(body: starts.Body) -> list[Any]:
+            return [body.thing.name, *(round(axis, 3) for axis in body.spot), round(math.degrees(body.yaw), 1)]
+
         start = self.world.start
-        objects, receptacles = ([body.thing.name for body in start.others if body.sort == sort]
-                                for sort in ("object", "receptacle"))
-        spots_ = {"object_at": start.object.spot, "receptacle_at": start.receptacle.spot}
-        return {"object": start.object.thing.name, "receptacle": start.receptacle.thing.name,
-                "other_objects": objects, "other_receptacles": receptacles, "yaw": start.object.yaw,
-                **{name: [round(axis, 6) for axis in spot] for name, spot in spots_.items()}}
+        return {"object": said(start.object), "receptacle": said(start.receptacle),
+                **({"others": list(map(said, start.others))} if start.others else {})}
 
     def spots(self) -> Sequence[Spot]:
         """Training's 36."""
