@@ -38,9 +38,9 @@ LATENCY = ("observation_delay", "frame_drop", "camera_loss", "action_delay", "ac
 GRIPPER = {f"gripper_{mode}" for mode in ("late", "stuck", "flipped")}
 OBSERVATION = {"shift", "rotation", "color_jitter", "occlusion", "erasing"}
 NOISE = {f"action_noise-{level}" for level in (0.1, 0.2, 0.3)}
-CONTROLS = {"wrong_instruction"}
-"""Perturbations that show whether a policy reads, not how robust it is."""
-EVERY = {f"{name}-s{k}" for name in set(registry.names("perturbation")) - CONTROLS for k in range(1, 6)}
+EVERY = {f"{name}-s{k}" for name in registry.names("perturbation") for k in range(1, 6)
+         if not find_perturbation(name).needs and find_perturbation(name).group != "language"}
+"""Those of words show whether a policy reads, and those that need something of a scene are for scenes that have it."""
 
 
 def refused(kind: type[Exception], load: object, name: str) -> list[str]:
@@ -76,6 +76,12 @@ SHIPPED = [
     ("libero-seeing", SETS, {"black", "black-agentview", "black-wrist"}),
     ("maniskill-ind", ("maniskill_put_on_plate",), set()),
     ("maniskill-robustvla", ("maniskill_put_on_plate",), OBSERVATION | NOISE | {"joint"}),
+    ("maniskill-semantic", ("maniskill_put_on_plate",), {
+        "unseen_object", "unseen_receptacle", "instruction", "multi_object_ind", "multi_object_ood",
+        "distractor_receptacle", "multi_receptacle"}),
+    ("maniskill-execution", ("maniskill_put_on_plate",), {"position", "robot_pose", "object_reposition"}),
+    ("pair-pose", ("maniskill_pair",), {"unseen_pose"}),
+    ("pair-clutter", ("maniskill_pair",), {f"clutter-{count}" for count in (2, 4, 6, 8)}),
     ("maniskill-latency", ("maniskill_put_on_plate",), GRIPPER | {f"{name}-s3" for name in LATENCY}),
 ]
 

@@ -496,6 +496,49 @@ class Painted(Perturbation):
         scene.paint(100 + step)
 
 
+class Varied(Perturbation):
+    """For scenes of another variant."""
+
+    severities: ClassVar[Mapping[int, Mapping[str, Any]]] = EVERY
+
+    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
+        return frozenset({"scene"})
+
+    def scene_variant(self) -> Mapping[str, Hashable]:
+        return {"points": "other"}
+
+
+class Loud(Perturbation):
+    """Says it loudly."""
+
+    severities: ClassVar[Mapping[int, Mapping[str, Any]]] = EVERY
+
+    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
+        return frozenset({"instruction"})
+
+    def instruction(self, text: str, rng: Draws) -> str:
+        return text.upper()
+
+
+def test_a_scene_of_a_variant_says_what_it_asks_for_and_what_it_would_be_without() -> None:
+    class Other(Points):
+        def instructions(self) -> tuple[str, ...]:
+            return ("seek it",) * len(self.points)
+
+        def observe(self) -> Observation:
+            return super().observe().replace(instruction=self.instructions())
+
+        def plain_digest(self) -> tuple[str, ...]:
+            return ("plain",) * len(self.points)
+
+    made = Other(TASK, 2, CAMERAS)
+    chains = [{"varied": Varied()}, {"varied": Varied(), "loud": Loud()}]
+    quiet, loud = play(made, Still(batch=2), [spec(), spec(1)], chains, replan=1, cameras=CAMERAS)
+    assert (quiet.instruction, loud.instruction) == ("seek it", "SEEK IT")
+    assert quiet.changed["scene"] == loud.changed["scene"] == loud.changed["instruction"] == 1
+    assert "instruction" not in quiet.changed and "scene" in quiet.changed_first
+
+
 @pytest.mark.parametrize("kept", [True, False])
 def test_what_an_episode_changed_in_the_scene_never_reaches_the_next(
         kept: bool, monkeypatch: pytest.MonkeyPatch) -> None:

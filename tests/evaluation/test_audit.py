@@ -171,6 +171,21 @@ def test_a_scene_perturbation_must_show_in_state_or_picture() -> None:
     assert "not changed in any episode" in problems(clean(9) + played(5), rarely)[0]
 
 
+class Moving(Promising):
+    """Its scene's state tells what it does."""
+
+    in_state: ClassVar[bool] = True
+
+
+def test_what_the_state_would_show_must_show_there_without_twins_and_pictures() -> None:
+    moving = Moving(may=("scene",))
+    assert problems(played(3, ["scene"], frame={}), moving) == []
+    (found,) = problems(played(2, ["scene"]) + played(1, start=2, frame={}), moving)
+    assert "channel 'scene': the state is the same as without it in 1 of 3 episodes (kitchen/0:2)" in found
+    assert len(problems(clean(3) + played(3, frame={"top": "z"}), moving)) == 1
+    assert problems(played(3, frame={}), Moving(may=("scene",), surely=False)) == []
+
+
 def test_only_what_holds_in_every_episode_for_sure_is_always() -> None:
     def always(records: list[EpisodeRecord], promise: Promising) -> list[bool]:
         return [finding.always for finding in audit(records, conditions(promise), CAMERAS)]

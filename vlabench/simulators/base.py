@@ -80,6 +80,14 @@ class Scene(ABC):
         such as a mass: a perturbation that changes nothing else would pass for one that does nothing.
         """
 
+    def instructions(self) -> tuple[str, ...] | None:
+        """What the copies just placed ask for, where a variant may ask for something else than their tasks; or None."""
+        return None
+
+    def plain_digest(self) -> tuple[str, ...]:
+        """`state_digest` of the copies just placed, as they would be if the scene had been opened without a variant."""
+        return self.state_digest()
+
     def slot(self, b: int) -> Scene:
         """The view of copy `b` that a perturbation's scene hooks act on. A scene of one copy is its own view."""
         if b:

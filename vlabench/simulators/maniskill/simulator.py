@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vlabench.errors import OptionError, UnknownName
 from vlabench.simulators.base import Scene, Simulator, Variant
+from vlabench.simulators.capabilities import MovesObjects, PosesRobot, VariesStarts
 from vlabench.simulators.maniskill import catalogue, packs, starts
 from vlabench.simulators.maniskill.drawing import vulkan
 from vlabench.simulators.maniskill.interface import CAMERAS, SPACE, STEP_LIMIT
@@ -30,6 +31,7 @@ class Maniskill(Simulator):
     expert = True
     posture = "joints"
     success = "end"
+    offers = frozenset({VariesStarts, MovesObjects, PosesRobot})
     max_batch = 8
 
     def check(self, cameras: Sequence[str] = ()) -> None:
