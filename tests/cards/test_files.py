@@ -34,6 +34,7 @@ adapter = "random"
 assets = ["primitive"]
 """
 SETS = ("libero_spatial", "libero_object", "libero_goal", "libero_10")
+PLATE = ("maniskill_put_on_plate",)
 LATENCY = ("observation_delay", "frame_drop", "camera_loss", "action_delay", "action_drop")
 GRIPPER = {f"gripper_{mode}" for mode in ("late", "stuck", "flipped")}
 OBSERVATION = {"shift", "rotation", "color_jitter", "occlusion", "erasing"}
@@ -74,9 +75,12 @@ SHIPPED = [
     ("libero-probe", SETS, {"rotation", "action_noise-0.1", "joint"}),
     ("libero-reading", ("libero_goal",), {"exchanged"}),
     ("libero-seeing", SETS, {"black", "black-agentview", "black-wrist"}),
-    ("maniskill-ind", ("maniskill_put_on_plate",), set()),
-    ("maniskill-robustvla", ("maniskill_put_on_plate",), OBSERVATION | NOISE | {"joint"}),
-    ("maniskill-latency", ("maniskill_put_on_plate",), GRIPPER | {f"{name}-s3" for name in LATENCY}),
+    ("maniskill-ind", PLATE, set()),
+    ("maniskill-observation", PLATE, OBSERVATION),
+    ("maniskill-action", PLATE, NOISE),
+    ("maniskill-joint", PLATE, {"joint"}),
+    ("maniskill-smoke", PLATE, {"joint"}),
+    ("maniskill-latency", PLATE, GRIPPER | {f"{name}-s3" for name in LATENCY}),
 ]
 
 
@@ -96,11 +100,10 @@ def test_every_shipped_suite_is_listed_here() -> None:
 
 
 def test_what_both_simulators_suites_call_alike_is_the_same() -> None:
-    theirs = {**load_suite("libero-observation").conditions, **load_suite("libero-action").conditions,
-              **load_suite("libero-joint").conditions, **load_suite("libero-latency").conditions}
-    ours = {**load_suite("maniskill-robustvla").conditions, **load_suite("maniskill-latency").conditions}
-    assert {name: condition.parts for name, condition in ours.items()} == {
-        name: condition.parts for name, condition in theirs.items()}
+    for kind in ("observation", "action", "joint", "latency", "smoke"):
+        theirs, ours = (load_suite(f"{simulator}-{kind}").conditions for simulator in ("libero", "maniskill"))
+        assert {name: condition.parts for name, condition in ours.items()} == {
+            name: condition.parts for name, condition in theirs.items()}
 
 
 @pytest.mark.parametrize("name", sorted(OBSERVATION))

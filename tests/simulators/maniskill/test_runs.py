@@ -32,7 +32,9 @@ def drawing() -> None:
 def short() -> Plan:
     """Two episodes of two tasks under four conditions, cut off after STEPS steps."""
     asked = RunOptions(episodes=2, tasks=TASKS, conditions=("action_noise-0.3", "shift", "joint"))
-    made = plan.make(cards.load_suite("maniskill-robustvla"), cards.load_policy("maniskill-random"),
+    suites = [cards.load_suite(f"maniskill-{kind}") for kind in ("observation", "action", "joint")]
+    together = {name: condition for suite in suites for name, condition in suite.conditions.items()}
+    made = plan.make(dataclasses.replace(suites[0], conditions=together), cards.load_policy("maniskill-random"),
                      Maniskill("primitive"), asked)
     tasks = {task: dataclasses.replace(task, step_limit=STEPS) for task in made.tasks}
     return dataclasses.replace(made, tasks=tuple(tasks.values()), specs=tuple(
