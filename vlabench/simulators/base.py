@@ -80,6 +80,11 @@ class Scene(ABC):
         such as a mass: a perturbation that changes nothing else would pass for one that does nothing.
         """
 
+    def look_digest(self) -> tuple[str, ...]:
+        """A digest of each copy's looks: of all that capabilities can change and pictures alone show, such as light,
+        cameras and textures. Empty where there is nothing of the kind."""
+        return ()
+
     def slot(self, b: int) -> Scene:
         """The view of copy `b` that a perturbation's scene hooks act on. A scene of one copy is its own view."""
         if b:

@@ -84,6 +84,10 @@ class PlateScene(Scene):
         """Of what moves, of masses and of frictions."""
         return tuple(world.digest() for world in self.worlds)
 
+    def look_digest(self) -> tuple[str, ...]:
+        """Of tables, light, camera, texture."""
+        return tuple(world.looks.digest() for world in self.worlds)
+
     def slot(self, b: int) -> Scene:
         """The view of one world that perturbations act on, from `place` until the next."""
         return Slot(self.worlds[b])
