@@ -1,7 +1,8 @@
 """camera_pose: the camera that looks at the scene has been led around it, by a yaw and a pitch about its middle.
 
 PAIR-VLA turns the camera within a range in training and beyond it in tests, in equal steps; its text as read here lacks
-the angles, and about what is turned. Peers go up to 75° (LIBERO-plus) or 15° (LIBERO-infinity).
+the angles, and about what is turned. Peers go up to 75° (LIBERO-plus) or 15° (LIBERO-infinity). The same in every
+episode: nothing is drawn. Severities go to the camera's right, since ManiSkill's has the robot's arm close on its left.
 """
 
 from __future__ import annotations
@@ -23,15 +24,14 @@ class CameraPose(LookPerturbation):
 
     needs = frozenset({MovesCamera})
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
-        1: {"yaw": 5.0}, 2: {"yaw": 10.0}, 3: {"yaw": 15.0}, 4: {"yaw": 20.0}, 5: {"yaw": 30.0}
+        1: {"yaw": 5.0}, 2: {"yaw": 10.0}, 3: {"yaw": 20.0}, 4: {"yaw": 30.0}, 5: {"yaw": 40.0}
     }
 
     yaw: float = Field(
-        default=15.0, ge=-90, le=90, description="Degrees counter-clockwise around the scene, seen from above.")
+        default=20.0, ge=-90, le=90, description="Degrees around the scene, counter-clockwise seen from above: to the camera's "
+                                              "right; to its left where it is negative.")
     pitch: float = Field(
         default=0.0, ge=-45, le=45, description="Degrees up; down where it is negative.")
-    either_side: bool = Field(
-        default=True, description="Whether each episode draws a side to go to; if not, signs are as given.")
 
     @model_validator(mode="after")
     def _moves(self) -> Self:
@@ -40,6 +40,5 @@ class CameraPose(LookPerturbation):
         return self
 
     def scene(self, scene: Scene, rng: Draws) -> None:
-        side = -1.0 if self.either_side and rng.episode().random() < 0.5 else 1.0
-        cast(MovesCamera, scene).orbit_camera(side * self.yaw, self.pitch)
-        self._drawn = {"yaw": side * self.yaw, "pitch": self.pitch}
+        cast(MovesCamera, scene).orbit_camera(self.yaw, self.pitch)
+        self._drawn = {"yaw": self.yaw, "pitch": self.pitch}
