@@ -3,7 +3,7 @@
 One rule for the built-in ones, and no list to edit. The name `gripper_fault` of kind `perturbation` is the class
 `GripperFault` in `vlabench/perturbations/gripper_fault.py`, or, where one module is not enough, in
 `vlabench/perturbations/gripper_fault/perturbation.py` (so `libero` of kind `simulator` is `Libero` in
-`vlabench/simulators/libero/simulator.py`). `base` and modules that begin with an underscore are no names.
+`vlabench/simulators/libero/simulator.py`). `base`, `capabilities` and modules that begin with an underscore are none.
 
 Other packages add names through the entry point groups `vlabench.perturbations`, `vlabench.adapters`,
 `vlabench.simulators`, `vlabench.training.methods` and `vlabench.training.objectives`, each as `name = "module:Class"`.
@@ -31,6 +31,7 @@ FOLDERS: Mapping[Kind, str] = MappingProxyType(
     {"perturbation": "perturbations", "adapter": "adapters", "simulator": "simulators", "method": "training.methods",
      "objective": "training.objectives"}
 )
+CONTRACTS = ("base", "capabilities")
 _HERE = Path(__file__).parent
 _Contract = TypeVar("_Contract")
 
@@ -109,7 +110,7 @@ def builtin(kind: Kind, folder: Path) -> list[tuple[str, str]]:
     found = []
     for path in sorted(folder.iterdir()):
         name, module = path.stem, f"vlabench.{FOLDERS[kind]}.{path.stem}"
-        if path.suffix == ".py" and name != "base" and not name.startswith("_"):
+        if path.suffix == ".py" and name not in CONTRACTS and not name.startswith("_"):
             found.append((name, f"{module}:{class_name(name)}"))
         elif path.is_dir() and (path / f"{kind}.py").is_file():
             found.append((name, f"{module}.{kind}:{class_name(name)}"))

@@ -19,6 +19,7 @@ from vlabench.cli.checks import check
 from vlabench.cli.explain import explain
 from vlabench.errors import CardError, PluginError, UnknownName
 from vlabench.perturbations.base import find_perturbation
+from vlabench.simulators.libero.simulator import Libero
 
 SUITE = """
 title = "t"
@@ -34,14 +35,19 @@ adapter = "random"
 assets = ["primitive"]
 """
 SETS = ("libero_spatial", "libero_object", "libero_goal", "libero_10")
-PLATE = ("maniskill_put_on_plate",)
+PLATE, PAIR = ("maniskill_put_on_plate",), ("maniskill_pair",)
 LATENCY = ("observation_delay", "frame_drop", "camera_loss", "action_delay", "action_drop")
 GRIPPER = {f"gripper_{mode}" for mode in ("late", "stuck", "flipped")}
 OBSERVATION = {"shift", "rotation", "color_jitter", "occlusion", "erasing"}
 NOISE = {f"action_noise-{level}" for level in (0.1, 0.2, 0.3)}
 CONTROLS = {"wrong_instruction"}
 """Perturbations that show whether a policy reads, not how robust it is."""
-EVERY = {f"{name}-s{k}" for name in set(registry.names("perturbation")) - CONTROLS for k in range(1, 6)}
+EVERY = {f"{name}-s{k}" for name in set(registry.names("perturbation")) - CONTROLS for k in range(1, 6)
+         if find_perturbation(name).needs <= Libero.offers}
+VISION = {"table", "texture-weak", "texture-strong", "noise-weak", "noise-strong"}
+SIDES = {*(f"left-{angle}" for angle in (5, 10)), *(f"right-{angle}" for angle in range(5, 41, 5))}
+CHANGED_SCENES = {f"{name}-s{k}" for name in ("lighting", "camera_pose", "texture_overlay", "sensor_noise")
+                  for k in range(1, 6)}
 
 
 def refused(kind: type[Exception], load: object, name: str) -> list[str]:
@@ -80,6 +86,11 @@ SHIPPED = [
     ("maniskill-action", PLATE, NOISE),
     ("maniskill-joint", PLATE, {"joint"}),
     ("maniskill-smoke", PLATE, {"joint"}),
+    ("maniskill-vision", PLATE, VISION),
+    ("maniskill-severity", PLATE, CHANGED_SCENES),
+    ("pair-texture", PAIR, {"table"}),
+    ("pair-lighting", PAIR, {"lighting"}),
+    ("pair-viewpoint", PAIR, SIDES),
     ("maniskill-latency", PLATE, GRIPPER | {f"{name}-s3" for name in LATENCY}),
 ]
 

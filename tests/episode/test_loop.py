@@ -510,6 +510,15 @@ def test_what_an_episode_changed_in_the_scene_never_reaches_the_next(
     assert (frames[3] == frames[0]) == kept
 
 
+def test_a_changed_look_is_on_record_apart_from_the_state() -> None:
+    clean, painted = play(scene(2), Still(batch=2), [spec(3), spec(3)], [{}, {"painted": Painted()}], replan=1,
+                          cameras=CAMERAS)
+    assert (clean.changed, painted.changed) == ({}, {"look": 1.0}) and painted.changed_first == ("look",)
+    assert clean.state == painted.state and clean.frame != painted.frame
+    pushed = one(Still(), chain={"push": Push()})
+    assert "look" not in pushed.changed
+
+
 class Sneaky(Painted):
     """Paints the scene, and says that it changes actions."""
 
