@@ -118,7 +118,8 @@ def test_there_are_twenty_lightings_none_of_them_training_s() -> None:
         assert [sun.direction for sun in each.suns] == [sun.direction for sun in BEFORE.suns]
     for each in lit[16:]:
         key = np.array(each.suns[0].direction)
-        assert np.isclose(-key[2] / np.linalg.norm(key), math.cos(math.radians(30))) and each.suns[1:] == BEFORE.suns[1:]
+        assert -key[2] / np.linalg.norm(key) == pytest.approx(math.cos(math.radians(30)))
+        assert each.suns[1:] == BEFORE.suns[1:]
     aside = np.array([each.suns[0].direction[:2] for each in lit[16:]])
     assert np.allclose(aside.sum(0), 0) and np.linalg.matrix_rank(aside) == 2
 

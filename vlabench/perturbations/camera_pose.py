@@ -28,8 +28,9 @@ class CameraPose(LookPerturbation):
     }
 
     yaw: float = Field(
-        default=20.0, ge=-90, le=90, description="Degrees around the scene, to the camera's right: counter-clockwise, seen "
-                                              "from above. To its left where it is negative.")
+        default=20.0, ge=-90, le=90,
+        description="Degrees around the scene, to the camera's right: counter-clockwise, seen from above. To its left "
+                    "where it is negative.")
     pitch: float = Field(
         default=0.0, ge=-45, le=45, description="Degrees up; down where it is negative.")
 
