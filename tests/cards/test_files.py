@@ -19,7 +19,6 @@ from vlabench.cli.checks import check
 from vlabench.cli.explain import explain
 from vlabench.errors import CardError, PluginError, UnknownName
 from vlabench.perturbations.base import find_perturbation
-from vlabench.simulators.libero.simulator import Libero
 
 SUITE = """
 title = "t"
@@ -40,14 +39,14 @@ LATENCY = ("observation_delay", "frame_drop", "camera_loss", "action_delay", "ac
 GRIPPER = {f"gripper_{mode}" for mode in ("late", "stuck", "flipped")}
 OBSERVATION = {"shift", "rotation", "color_jitter", "occlusion", "erasing"}
 NOISE = {f"action_noise-{level}" for level in (0.1, 0.2, 0.3)}
-CONTROLS = {"wrong_instruction"}
-"""Perturbations that show whether a policy reads, not how robust it is."""
-EVERY = {f"{name}-s{k}" for name in set(registry.names("perturbation")) - CONTROLS for k in range(1, 6)
-         if find_perturbation(name).needs <= Libero.offers}
+EVERY = {f"{name}-s{k}" for name in registry.names("perturbation") for k in range(1, 6)
+         if not find_perturbation(name).needs and find_perturbation(name).group != "language"}
+"""Those of words show whether a policy reads, and those that need something of a scene are for scenes that have it."""
 VISION = {"table", "texture-weak", "texture-strong", "noise-weak", "noise-strong"}
 SIDES = {*(f"left-{angle}" for angle in (5, 10)), *(f"right-{angle}" for angle in range(5, 41, 5))}
-CHANGED_SCENES = {f"{name}-s{k}" for name in ("lighting", "camera_pose", "texture_overlay", "sensor_noise")
-                  for k in range(1, 6)}
+CHANGED_SCENES = {f"{name}-s{k}" for name in (
+    "lighting", "camera_pose", "distractors", "texture_overlay", "object_shift", "robot_pose", "sensor_noise")
+    for k in range(1, 6)}
 
 
 def refused(kind: type[Exception], load: object, name: str) -> list[str]:
@@ -91,6 +90,12 @@ SHIPPED = [
     ("pair-texture", PAIR, {"table"}),
     ("pair-lighting", PAIR, {"lighting"}),
     ("pair-viewpoint", PAIR, SIDES),
+    ("maniskill-semantic", PLATE, {
+        "unseen_object", "unseen_receptacle", "instruction", "multi_object_ind", "multi_object_ood",
+        "distractor_receptacle", "multi_receptacle"}),
+    ("maniskill-execution", PLATE, {"position", "robot_pose", "object_reposition"}),
+    ("pair-pose", PAIR, {"unseen_pose"}),
+    ("pair-clutter", PAIR, {f"clutter-{count}" for count in (2, 4, 6, 8)}),
     ("maniskill-latency", PLATE, GRIPPER | {f"{name}-s3" for name in LATENCY}),
 ]
 

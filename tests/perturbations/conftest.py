@@ -43,6 +43,6 @@ def look() -> Callable[..., Observation]:
             images[camera].flags.writeable = False
         proprio = np.full((1, 8), step, np.float32)
         proprio.flags.writeable = False
-        return Observation.now(images, proprio, ("lift the bowl",), step, state=(f"state {step}",))
+        return Observation.now(images, proprio, ("put the bowl on the plate",), step, state=(f"state {step}",))
 
     return at

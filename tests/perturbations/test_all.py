@@ -24,8 +24,8 @@ from vlabench.types import Floats, Observation
 
 CAMERAS = ("agentview", "wrist")
 EVERY = registry.names("perturbation")
-NAMES = [name for name in EVERY if not find_perturbation(name).needs]
-"""Those that ask nothing of a scene; the others are tested by the scenes that offer it."""
+NAMES = [name for name in EVERY if find_perturbation(name).group not in ("look", "scene")]
+"""Those of scenes are tested on scenes."""
 IMAGES = [name for name in NAMES if issubclass(find_perturbation(name), ImagePerturbation)]
 GRADED = [name for name in IMAGES if name != "camera_loss"]
 DRAWN = [name for name in IMAGES if issubclass(find_perturbation(name), DrawnPerturbation)]
@@ -35,6 +35,7 @@ NEUTRAL: dict[str, dict[str, Any]] = {
     "motion_blur": {"length": 0.0}, "camera_loss": {"share": 0.0}, "action_noise": {"sigma": 0.0},
     "action_delay": {"delay": 0}, "action_drop": {"p": 0.0}, "gripper_fault": {"delay": 0},
     "observation_delay": {"delay": 0}, "frame_drop": {"p": 0.0}, "wrong_instruction": {"share": 0.0},
+    "instruction_template": {"share": 0.0},
 }
 Look = Callable[..., Observation]
 MakeDraws = Callable[[int], Draws]
@@ -99,7 +100,7 @@ def test_card_facts(name: str) -> None:
     cls = find_perturbation(name)
     assert list(cls.severities) == [1, 2, 3, 4, 5]
     assert cls.paper is None or cls.paper in cls.severities
-    assert cls.group in {"observation", "action", "timing", "sensor", "fault", "language", "look"}
+    assert cls.group in {"observation", "action", "timing", "sensor", "fault", "language", "look", "scene"}
     assert (importlib.import_module(cls.__module__).__doc__ or "").startswith(f"{name}: ")
     for severity in cls.severities:
         made = cls.at(severity)

@@ -122,13 +122,16 @@ class Attempt:
             touched = [slot.touches_scene for slot in self.slots]
             self.scene.renew()
             self.scene.place(self.specs)
+            for slot, text in zip(self.slots, self.scene.instructions() or (), strict=False):
+                slot.instruction = text
             if any(touched):
                 self.scene.touch()
                 self.views = [self.scene.slot(b) for b in range(len(self.specs))]
             for slot in self.slots:
                 slot.begin(self.replan, self.cameras, self.scene.action_space)
             before = self._looks(any(touched))
-            with self._moving(np.flatnonzero(touched), self._states(any(touched)), at_start=True):
+            with self._moving(np.flatnonzero(touched), self.scene.plain_digest() if any(touched) else (),
+                              at_start=True):
                 for slot, view in zip(self.slots, self.views, strict=True):
                     slot.set_up(view)
             for slot, old, new in zip(self.slots, before, self._looks(any(touched)), strict=False):

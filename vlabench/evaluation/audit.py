@@ -45,12 +45,13 @@ class Promise:
     """What a condition says about itself, for a policy that receives certain cameras.
 
     may: channels it may change. must: those that every episode changes. first: those changed from the first look or
-    step on.
+    step on. in_state: every episode changes the scene in a way that its state's digest shows.
     """
 
     may: frozenset[str]
     must: frozenset[str]
     first: frozenset[str]
+    in_state: bool = False
 
 
 def promise(condition: Condition, cameras: Sequence[str]) -> Promise:
@@ -60,6 +61,7 @@ def promise(condition: Condition, cameras: Sequence[str]) -> Promise:
         may=frozenset().union(*(channels for _, channels in declared)),
         must=frozenset().union(*(channels for kind, channels in declared if kind.certain)),
         first=frozenset().union(*(channels for kind, channels in declared if kind.from_start)),
+        in_state=any(kind.in_state and kind.certain for kind, _ in declared),
     )
 
 
@@ -136,6 +138,7 @@ def _judge_scene(name: str, says: Promise, records: Sequence[EpisodeRecord],
 
     A changed look has to show there; that it left the physical state alone shows in the channels: `scene` is not among
     them. A changed state need not show in pictures.
+    And by the state's digest, where it shows what a perturbation does.
     """
     paired = [(record, twins[key]) for record in records if (key := (record.task, record.index, record.seed)) in twins]
     other = [record for record, twin in paired if record.frame != twin]
@@ -144,6 +147,9 @@ def _judge_scene(name: str, says: Promise, records: Sequence[EpisodeRecord],
             problem = "the first unperturbed picture is not the clean twin's, although no perturbation declares it"
             return [_finding(name, "scene", problem, other, records)]
         return []
+    unmoved = [record for record in records if not record.changed.get("scene")] if says.in_state else []
+    if unmoved:
+        return [_finding(name, "scene", "the state is the same as without it", unmoved, records)]
     if "look" in says.may:
         hidden = [record for record, twin in paired if record.frame and record.frame == twin
                   and record.changed.get("look")]

@@ -37,7 +37,10 @@ class Perturbation(BaseModel):
     revision: ClassVar[int] = 1
     """Part of a condition's digest: raised when the same parameters come to mean something else."""
     group: ClassVar[str] = "observation"
-    """Family in listings and plots: observation, action, timing, sensor, fault, language, look, …"""
+    """Family in listings and plots: observation, action, timing, sensor, fault, language, look, scene, …"""
+
+    in_state: ClassVar[bool] = False
+    """Whether what it does to the scene shows in `Scene.state_digest`: then no picture is needed to see it."""
 
     @classmethod
     def at(cls, severity: int, **parameters: Any) -> Self:

@@ -85,6 +85,14 @@ class Scene(ABC):
         cameras and textures. Empty where there is nothing of the kind."""
         return ()
 
+    def instructions(self) -> tuple[str, ...] | None:
+        """What the copies just placed ask for, where a variant may ask for something else than their tasks; or None."""
+        return None
+
+    def plain_digest(self) -> tuple[str, ...]:
+        """`state_digest` of the copies just placed, as they would be if the scene had been opened without a variant."""
+        return self.state_digest()
+
     def slot(self, b: int) -> Scene:
         """The view of copy `b` that a perturbation's scene hooks act on. A scene of one copy is its own view."""
         if b:

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections import Counter
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import chisquare
 
 from vlabench.errors import OptionError
 from vlabench.simulators.base import Variant
-from vlabench.simulators.maniskill import catalogue, starts
+from vlabench.simulators.maniskill import catalogue, spots, starts
 from vlabench.types import EpisodeSpec, Task
 
 
 def spec(number: int = 0, index: int = 0, task_set: str = "maniskill_put_on_plate", **more: bool) -> EpisodeSpec:
     return EpisodeSpec(Task("maniskill", task_set, number, "t", "t", 80), "clean", index, **more)
-
-
-def test_there_are_as_many_spots_as_published() -> None:
-    xs, ys = (np.array([spot[axis] for spot in starts.grid()]) for axis in range(2))
-    assert np.allclose(sorted(set(np.round(xs, 9))), [-0.235, -0.205, -0.175, -0.145, -0.115, -0.085])
-    assert np.allclose(sorted(set(np.round(ys, 9))), [-0.075, -0.045, -0.015, 0.015, 0.045, 0.075])
-    assert (len(starts.grid()), len(starts.pairs()), len(starts.triples())) == (36, 784, 2104)
-    assert len(set(starts.pairs())) == 784 and len(set(starts.triples())) == 2104
 
 
 @given(st.integers(0, 15), st.integers(0, 10_000), st.sampled_from(sorted(starts.OTHERS)))
@@ -83,3 +78,91 @@ def test_training_s_starts_are_others_than_an_evaluation_s() -> None:
 def test_a_variant_that_there_is_not_is_refused_with_those_there_are(variant: Variant, said: str) -> None:
     with pytest.raises(OptionError, match=said):
         starts.draw(spec(), variant)
+
+
+def variant(**said: object) -> Variant:
+    return tuple(sorted(said.items()))
+
+
+def test_distractors_are_half_held_out_and_never_the_object_nor_twice_the_same() -> None:
+    for number, count in itertools.product((0, 7, 15), (2, 4, 6, 8)):
+        for index in range(6):
+            clean = starts.draw(spec(number, index, "maniskill_pair"))
+            start = starts.draw(spec(number, index, "maniskill_pair"), variant(others=count, other_objects="mixed"))
+            numbers = [body.number for body in start.others]
+            assert len(numbers) == len(set(numbers)) == count and number not in numbers
+            assert sum(other >= 16 for other in numbers) == count / 2
+            more = starts.draw(spec(number, index, "maniskill_pair"), variant(others=8, other_objects="mixed"))
+            assert start.others == more.others[:count]  # fewer are among more
+            assert (start.object, start.receptacle, start.table) == (clean.object, clean.receptacle, clean.table)
+            assert start.others[0] == clean.others[0]
+    drawn = Counter(body.number for index in range(150) for body in starts.draw(
+        spec(3, index, "maniskill_pair"), variant(others=8, other_objects="mixed")).others)
+    assert set(drawn) == set(range(25)) - {3}
+    assert chisquare([drawn[k] for k in range(16, 25)]).pvalue > 1e-3
+
+
+def test_distractors_leave_room_around_object_and_receptacle() -> None:
+    near = Counter[bool]()
+    for number, index in itertools.product(range(16), range(4)):
+        start = starts.draw(spec(number, index, "maniskill_pair"), variant(others=8, other_objects="mixed"))
+        for body in start.others[1:]:
+            x, y = np.subtract(body.spot, start.object.spot)
+            turn, size = start.object.yaw, np.add(body.thing.half[:2], start.object.thing.half[:2])
+            gap = max(abs(math.cos(turn) * x + math.sin(turn) * y) - size[0],
+                      abs(math.cos(turn) * y - math.sin(turn) * x) - size[1])
+            near[gap < 0.0399] += 1
+            assert np.linalg.norm(np.subtract(body.spot, start.receptacle.spot)) > 0.055 + min(body.thing.half[:2])
+    assert near[True] <= 0.02 * near.total()
+
+
+def test_around_the_grid_things_are_turned_otherwise_by_as_many_draws() -> None:
+    drawn = [(starts.draw(spec(3, index)), starts.draw(spec(3, index), variant(positions="outer")))
+             for index in range(1500)]
+    assert all((a.object.number, a.receptacle.number, a.table) == (b.object.number, b.receptacle.number, b.table)
+               for a, b in drawn)
+    assert {round(math.degrees(b.object.yaw), 1) for _, b in drawn} == {-22.5, -67.5, -112.5, -157.5}
+    found = {(b.object.spot, b.receptacle.spot) for _, b in drawn}
+    assert found <= set(spots.outer_pairs()) and len(found) > 540  # 571 expected of 628
+
+
+def test_the_object_alone_around_the_grid_leaves_all_else_where_it_is() -> None:
+    for number, index in itertools.product(range(16), range(20)):
+        clean = starts.draw(spec(number, index, "maniskill_pair"))
+        outer = starts.draw(spec(number, index, "maniskill_pair"), variant(positions="object outer"))
+        assert (outer.receptacle, outer.others, outer.table) == (clean.receptacle, clean.others, clean.table)
+        assert outer.object.spot in spots.outer() and outer.object.number == number
+        assert np.linalg.norm(np.subtract(outer.object.spot, outer.receptacle.spot)) > 0.07
+        assert np.linalg.norm(np.subtract(outer.object.spot, outer.others[0].spot)) > 0.1499
+    for _, on, beside in spots.triples():
+        assert any(spots.apart(spot, on) > 0.07 and spots.apart(spot, beside) > 0.15 for spot in spots.outer())
+
+
+def test_a_second_receptacle_is_another_held_out_one_far_from_the_first_and_the_table_training_s() -> None:
+    for receptacles, first in (("training", {0}), ("test", set(range(1, 17)))):
+        drawn = [starts.draw(spec(5, index), variant(receptacles=receptacles, other_receptacles=1))
+                 for index in range(400)]
+        assert {start.receptacle.number for start in drawn} == first
+        assert {start.others[0].number for start in drawn} == set(range(1, 17))
+        for index, start in enumerate(drawn):
+            (other,) = start.others
+            assert other.sort == "receptacle" and other.number != start.receptacle.number
+            assert np.linalg.norm(np.subtract(other.spot, start.receptacle.spot)) > 0.1499
+            assert np.linalg.norm(np.subtract(other.spot, start.object.spot)) > 0.07
+            clean = starts.draw(spec(5, index))
+            assert (start.table, start.object.yaw, start.object.number) == (clean.table, clean.object.yaw, 5)
+        kept = [start.object.spot == starts.draw(spec(5, index)).object.spot for index, start in enumerate(drawn)]
+        assert 0.5 < np.mean(kept) < 0.72
+
+
+def test_a_start_that_an_object_can_be_moved_from_has_a_spot_to_move_it_to() -> None:
+    for index in range(300):
+        start = starts.draw(spec(2, index), variant(positions="movable"))
+        assert (start.object.spot, start.receptacle.spot) in spots.thirds()
+        free = {spot for spot in spots.grid() if start.is_free(spot) and spots.apart(spot, start.object.spot) > 0.15}
+        assert free == set(spots.thirds()[start.object.spot, start.receptacle.spot])
+
+
+def test_what_has_no_published_spots_is_refused() -> None:
+    with pytest.raises(OptionError, match="others = 1 and positions = 'outer' in maniskill_pair"):
+        starts.draw(spec(0, 0, "maniskill_pair"), variant(positions="outer"))

@@ -27,12 +27,14 @@ class PlateScene(Scene):
     def __init__(self, pack: str, cameras: Sequence[str], image_size: int, privileged: bool, variant: Variant) -> None:
         self._pack, self._variant = packs.pack(pack), variant
         self.cameras, self.image_size, self.privileged = tuple(cameras), image_size, privileged
+        self.episodes: tuple[EpisodeSpec, ...] = ()
         self.worlds: list[World] = []
         self._views: list[View] = []
 
     def place(self, episodes: Sequence[EpisodeSpec]) -> None:
         """Things in the air above their places, the robot out of the way."""
         self.close()
+        self.episodes = tuple(episodes)
         self.worlds = [World(starts.draw(spec, self._variant), self._pack, bool(self.cameras)) for spec in episodes]
 
     def settle(self) -> None:
@@ -49,7 +51,7 @@ class PlateScene(Scene):
             images[CAMERAS[0]] = np.stack([view.picture() for view in self._views])
         return Observation.now(
             images=images, proprio=np.stack([world.robot.posture for world in self.worlds]),
-            instruction=tuple(world.start.instruction for world in self.worlds), step=self.worlds[0].steps,
+            instruction=self.instructions(), step=self.worlds[0].steps,
             state=tuple(map(Advisor, self.worlds)) if self.privileged else None)
 
     def step(self, actions: Floats) -> Outcome:
@@ -87,6 +89,16 @@ class PlateScene(Scene):
     def look_digest(self) -> tuple[str, ...]:
         """Of tables, light, camera, texture."""
         return tuple(world.looks.digest() for world in self.worlds)
+
+    def instructions(self) -> tuple[str, ...]:
+        """With the names of what stands there."""
+        return tuple(world.start.instruction for world in self.worlds)
+
+    def plain_digest(self) -> tuple[str, ...]:
+        """Of worlds built for the purpose (4 ms each) where there is a variant."""
+        if not self._variant:
+            return self.state_digest()
+        return tuple(World(starts.draw(spec), self._pack, False).digest() for spec in self.episodes)
 
     def slot(self, b: int) -> Scene:
         """The view of one world that perturbations act on, from `place` until the next."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vlabench.simulators.base import Scene
 from vlabench.simulators.capabilities import Crop, LightSetup
-from vlabench.simulators.maniskill import catalogue
+from vlabench.simulators.maniskill import catalogue, spots, starts
 from vlabench.simulators.maniskill.interface import SPACE
 from vlabench.simulators.maniskill.looks import Cover
+from vlabench.simulators.maniskill.robot import POSTURE
+from vlabench.simulators.maniskill.spots import Spot
 from vlabench.simulators.maniskill.world import World
 from vlabench.types import EpisodeSpec, Floats, Observation, Outcome
 
@@ -34,6 +37,38 @@ class Slot(Scene):
     def state_digest(self) -> tuple[str, ...]:
         """Of this world."""
         return (self.world.digest(),)
+
+    # what stands where
+
+    def stands(self) -> Mapping[str, Any]:
+        """As the start has it: each thing's name, spot (m) and turn (degrees); the object, the receptacle, the others.
+        """
+        def said(body: starts.Body) -> list[Any]:
+            return [body.thing.name, *(round(axis, 3) for axis in body.spot), round(math.degrees(body.yaw), 1)]
+
+        start = self.world.start
+        return {"object": said(start.object), "receptacle": said(start.receptacle),
+                **({"others": list(map(said, start.others))} if start.others else {})}
+
+    def spots(self) -> Sequence[Spot]:
+        """Training's 36."""
+        return spots.grid()
+
+    def object_spot(self) -> Spot:
+        """Where it fell to the table at the start."""
+        return self.world.start.object.spot
+
+    def is_free(self, spot: Spot) -> bool:
+        """As pairs are: more than 7 cm away."""
+        return self.world.start.is_free(spot)
+
+    def move_object(self, spot: Spot) -> None:
+        """It falls there, before things have settled from its own height, later from RL4VLA's, 13 cm."""
+        self.world.put_object(spot, starts.DROP[2] if self.world.settled else self.world.start.object.height)
+
+    def turn_joints(self, by: Sequence[float]) -> None:
+        """Of six joints."""
+        self.world.pose_robot([at + more for at, more in zip(POSTURE, (*by, 0.0, 0.0), strict=True)])
 
     def save(self) -> Any:
         """Nothing outlives an episode."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,28 +12,33 @@ import numpy as np
 from vlabench.errors import OptionError
 from vlabench.seeding import stream
 from vlabench.simulators.base import Variant
-from vlabench.simulators.maniskill import catalogue
+from vlabench.simulators.maniskill import catalogue, spots
+from vlabench.simulators.maniskill.spots import Spot
 from vlabench.types import EpisodeSpec
 
-Spot = tuple[float, float]
-
-CENTER = (-0.16, 0.0)
-HALF_EDGE = 0.075
-GRID = 6
-"""A square of 6 × 6 spots, 3 cm apart, around the center, in the world's x and y (m)."""
-APART = 0.070
-"""Between an object and a receptacle, more than that (m)."""
-APART_OBJECTS = 0.15
-"""Between two objects."""
 YAWS = tuple(math.pi / 4 * k for k in range(4))
+OUTER_YAWS = tuple(-math.pi / 8 * k for k in (1, 3, 5, 7))
+"""How an object is turned that stands around the grid: none of training's."""
 DROP = (0.95, 0.92, 1.0)
 """The heights (m) from which an object, its receptacle and the other object fall, as in RL4VLA's scenes of three. In
 those of two it drops both from 0.95, where a long object is in its receptacle's way: PhysX threw one of them off the
 table in 2 of 400 episodes."""
+DROP_RECEPTACLES = (1.0, 0.92, 0.96)
+"""The same of an object, its receptacle and the other receptacle."""
 SPLITS = ("training", "test")
-VARIANTS: Mapping[str, tuple[Any, ...]] = {"objects": SPLITS, "receptacles": SPLITS, "tables": SPLITS, "others": (0, 1)}
-"""What a scene may be built with: whose split the object, the receptacle and the table are drawn from, and how many
-other objects there are; without them training's, and the number that the task set says."""
+OTHERS = {"maniskill_put_on_plate": 0, "maniskill_pair": 1}
+"""Task set → how many objects stand there that are not asked for."""
+VARIANTS: Mapping[str, tuple[Any, ...]] = {
+    "objects": SPLITS, "receptacles": SPLITS, "tables": SPLITS, "others": tuple(range(9)),
+    "other_objects": ("alike", "mixed"), "other_receptacles": (0, 1),
+    "positions": ("training", "outer", "object outer", "movable")}
+"""What a scene may be built with; the first value holds by default, of `others` the number that the task set says.
+
+objects, receptacles, tables: whose split they are drawn from. others: how many other objects there are, of the object's
+split (`alike`), or every second one held out (`mixed`). other_receptacles: how many more receptacles, held out.
+positions: on the grid; around it, turned otherwise, object and receptacle (`outer`) or the object alone; or on the grid
+such that there is another spot for the object, far from its own (`movable`).
+"""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,10 @@ class Start:
         """All of them: the object, the receptacle, the others."""
         return (self.object, self.receptacle, *self.others)
 
+    def is_free(self, spot: Spot) -> bool:
+        """Whether the object could stand there, for the receptacle and the others."""
+        return all(spots.apart(spot, body.spot) > spots.APART for body in self.bodies[1:])
+
     @property
     def instruction(self) -> str:
         """RL4VLA's words (appendix A.2)."""
@@ -79,45 +86,17 @@ def instruction(number: int, receptacle: int = 0) -> str:
     return f"put {catalogue.OBJECTS[number].name} on {catalogue.RECEPTACLES[receptacle].name}"
 
 
-def grid() -> tuple[Spot, ...]:
-    """The 36 spots, x slowest."""
-    steps = [(k / (GRID - 1) * 2 - 1) * HALF_EDGE for k in range(GRID)]
-    return tuple((x + CENTER[0], y + CENTER[1]) for x, y in itertools.product(steps, steps))
-
-
-def apart(a: Spot, b: Spot) -> float:
-    """The distance of two spots (m).
-
-    In RL4VLA's own arithmetic: some of its distances of 0.15 m come out a last bit above and count as more, which
-    `math.dist`, being exact, would not have; so there are 2104 triples, as published.
-    """
-    x, y = a[0] - b[0], a[1] - b[1]
-    return math.sqrt(x * x + y * y)
-
-
-@functools.lru_cache
-def pairs() -> tuple[tuple[Spot, Spot], ...]:
-    """The 784 spots of object and receptacle."""
-    return tuple((a, b) for a, b in itertools.permutations(grid(), 2) if apart(a, b) > APART)
-
-
-@functools.lru_cache
-def triples() -> tuple[tuple[Spot, Spot, Spot], ...]:
-    """The 2104 spots of object, receptacle and another object."""
-    return tuple((a, b, c) for (a, b), c in itertools.product(pairs(), grid())
-                 if apart(c, b) > APART and apart(a, c) > APART_OBJECTS)
-
-
 def draw(spec: EpisodeSpec, variant: Variant = ()) -> Start:
     """The start of an episode in a scene of this variant.
 
-    Positions, yaw, table and the other object come from streams of their own: a held-out object stands where training's
-    does in the same episode, before the same table. Raises OptionError for a variant that there is not.
+    Positions, yaw, table and the others come from streams of their own: a held-out object stands where training's does
+    in the same episode, before the same table. Raises OptionError for a variant that there is not.
     """
     asked = checked(variant, spec.task.task_set)
     rng = stream(spec, "start").episode()
     table = int(rng.integers(len(catalogue.TRAINING_TABLES)))
-    place, yaw = int(rng.integers(2 ** 31)), YAWS[int(rng.integers(len(YAWS)))]
+    place, turn = int(rng.integers(2 ** 31)), int(rng.integers(len(YAWS)))
+    yaw = (OUTER_YAWS if "outer" in asked["positions"] else YAWS)[turn]
     number, receptacle = spec.task.number, 0
     if asked["objects"] == "test":
         number = _one(spec, "object", catalogue.TEST_OBJECTS)
@@ -125,30 +104,88 @@ def draw(spec: EpisodeSpec, variant: Variant = ()) -> Start:
         receptacle = _one(spec, "receptacle", catalogue.TEST_RECEPTACLES)
     if asked["tables"] == "test":
         table = _one(spec, "table", catalogue.TEST_TABLES)
-    if not asked["others"]:
-        at, on = pairs()[place % len(pairs())]
-        return Start(Body("object", number, at, DROP[0], yaw), Body("receptacle", receptacle, on, DROP[1]), (), table)
-    at, on, beside = triples()[place % len(triples())]
-    split = catalogue.TEST_OBJECTS if asked["objects"] == "test" else catalogue.TRAINING_OBJECTS
-    other = _one(spec, "other", [each for each in split if each != number])
-    return Start(Body("object", number, at, DROP[0], yaw), Body("receptacle", receptacle, on, DROP[1]),
-                 (Body("object", other, beside, DROP[2], yaw),), table)
+    at, on, beside = _spots(spec, place, asked)
+    drop = DROP_RECEPTACLES if asked["other_receptacles"] else DROP
+    target = Body("object", number, at, drop[0], yaw)
+    to = Body("receptacle", receptacle, on, drop[1])
+    others: tuple[Body, ...] = ()
+    if asked["other_receptacles"]:
+        rest = [each for each in catalogue.TEST_RECEPTACLES if each != receptacle]
+        others = (Body("receptacle", _one(spec, "other receptacle", rest), beside, drop[2]),)
+    elif asked["others"]:
+        others = _others(spec, asked, target, to, Body("object", -1, beside, drop[2], YAWS[turn]))
+    return Start(target, to, others, table)
 
 
 def checked(variant: Variant, task_set: str) -> dict[str, Any]:
     """All that a variant can say, with what holds by default. Raises OptionError."""
-    asked: dict[str, Any] = {"objects": "training", "receptacles": "training", "tables": "training",
-                             "others": OTHERS.get(task_set, 0)}
+    asked = {name: values[0] for name, values in VARIANTS.items()}
+    asked["others"] = OTHERS.get(task_set, 0)
     for name, value in variant:
         if name not in VARIANTS or value not in VARIANTS[name]:
             known = "; ".join(f"{each} = {' or '.join(map(str, values))}" for each, values in VARIANTS.items())
             raise OptionError(f"ManiSkill's scenes have no variant {name} = {value!r}; there are {known}")
         asked[name] = value
+    third = {"others": asked["others"] > 0, "other_receptacles": asked["other_receptacles"] > 0,
+             "positions": asked["positions"] in ("outer", "movable")}
+    if sum(third.values()) > 1:
+        both = " and ".join(f"{name} = {asked[name]!r}" for name, holds in third.items() if holds)
+        raise OptionError(f"ManiSkill's scenes have no variant with {both} in {task_set}: there are no published spots "
+                          "for that")
     return asked
 
 
-OTHERS = {"maniskill_put_on_plate": 0, "maniskill_pair": 1}
-"""Task set → how many objects stand there that are not asked for."""
+def _spots(spec: EpisodeSpec, place: int, asked: Mapping[str, Any]) -> tuple[Spot, Spot, Spot]:
+    """Of the object, of the receptacle, and of a third thing if there is one."""
+    if OTHERS.get(spec.task.task_set):
+        at, on, beside = spots.triples()[place % len(spots.triples())]
+    else:
+        at, on = spots.pairs()[place % len(spots.pairs())]
+        beside, rng = at, stream(spec, "start/third").episode()
+        if asked["other_receptacles"]:
+            on, at, beside = spots.triple_like((on, at), rng)
+        elif asked["others"] or asked["positions"] == "movable":
+            at, on, beside = spots.triple_like((at, on), rng)
+    if asked["positions"] == "outer":
+        at, on = spots.outer_pairs()[place % len(spots.outer_pairs())]
+    elif asked["positions"] == "object outer":
+        around = [spot for spot in spots.outer() if spots.apart(spot, on) > spots.APART
+                  and (not asked["others"] or spots.apart(spot, beside) > spots.APART_ALIKE)]
+        at = around[int(stream(spec, "start/outer").episode().integers(len(around)))]
+    return at, on, beside
+
+
+def _others(spec: EpisodeSpec, asked: Mapping[str, Any], target: Body, to: Body, first: Body) -> tuple[Body, ...]:
+    """The objects that are not asked for: the one of scenes with one, at the place of `first`, and more around.
+
+    Those of fewer are among those of more, at the same spots.
+    """
+    held_out = asked["objects"] == "test"
+    split = catalogue.TEST_OBJECTS if held_out else catalogue.TRAINING_OBJECTS
+    one = _one(spec, "other", [each for each in split if each != target.number])
+    more = _numbers(spec, asked, (target.number, one))
+    others = [replace(first, number=one)]
+    rng = stream(spec, "start/clutter").episode()
+    turned = abs(math.cos(first.yaw)) + abs(math.sin(first.yaw))
+    broad = turned * max(to.thing.half[:2])
+    for number in more[:asked["others"] - 1]:
+        stands = [(target.spot, target.thing.half[:2], spots.CLEAR_OF_OBJECT),
+                  (to.spot, (broad, broad), spots.CLEAR_OF_RECEPTACLE),
+                  *((other.spot, other.thing.half[:2], spots.CLEAR) for other in others)]
+        half = catalogue.OBJECTS[number].half[:2]
+        others.append(replace(first, number=number, spot=spots.cluttered(stands, half, first.yaw, rng)))
+    return tuple(others)
+
+
+def _numbers(spec: EpisodeSpec, asked: Mapping[str, Any], taken: Sequence[int]) -> list[int]:
+    """What stands around beside the first: all of the split, or held-out and training's by turns; none `taken`."""
+    rng = stream(spec, "start/others").episode()
+    training, test = ([int(each) for each in rng.permutation(list(split)) if each not in taken]
+                      for split in (catalogue.TRAINING_OBJECTS, catalogue.TEST_OBJECTS))
+    if asked["other_objects"] == "mixed":
+        turns = (training, test) if asked["objects"] == "test" else (test, training)
+        return [number for both in zip(*turns, strict=False) for number in both]
+    return test if asked["objects"] == "test" else training
 
 
 def _one(spec: EpisodeSpec, name: str, split: Sequence[int]) -> int:

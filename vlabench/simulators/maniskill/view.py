@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vlabench.simulators.maniskill import starts
+from vlabench.simulators.maniskill import spots, starts
 from vlabench.simulators.maniskill.drawing import screen
 from vlabench.simulators.maniskill.drawing.camera import Camera, light, mounted
 from vlabench.simulators.maniskill.drawing.vulkan import engine
@@ -59,7 +59,7 @@ def orbited(pose: Any, yaw: float, pitch: float) -> Any:
     if not yaw and not pitch:
         return pose
     pose_of = engine().Pose
-    middle = pose_of([*starts.CENTER, TABLE_TOP])
+    middle = pose_of([*spots.CENTER, TABLE_TOP])
     arm = np.asarray(pose.p) - middle.p
     level = math.atan2(arm[1], arm[0])  # the vertical plane in which the camera is
     about_z, heading = (pose_of(q=starts.quaternion(angle)) for angle in (math.radians(yaw), level))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from vlabench.simulators.maniskill.drawing.vulkan import engine
 from vlabench.simulators.maniskill.interface import CONTROL_HZ, PHYSICS_HZ
 from vlabench.simulators.maniskill.looks import Looks
 from vlabench.simulators.maniskill.packs import Pack
-from vlabench.simulators.maniskill.robot import Robot
+from vlabench.simulators.maniskill.robot import POSTURE, Robot
+from vlabench.simulators.maniskill.spots import Spot
 from vlabench.simulators.maniskill.starts import Body, Start, quaternion
 from vlabench.types import Floats
 
@@ -43,6 +45,8 @@ class World:
         self.bodies = [made(self.scene.create_actor_builder(), body, pack, drawn).build(f"{body.sort} {body.number}")
                        for body in start.bodies]
         self.object, self.receptacle = self.bodies[0], self.bodies[1]
+        self.posture: Sequence[float] = POSTURE
+        self.settled = False
         self.steps = 0
         self.held = self.longest = 0  # control steps in a row that the object has been grasped for
         self.robot.step_aside()
@@ -55,7 +59,8 @@ class World:
         turning = sum(float(np.linalg.norm(part.angular_velocity)) for part in parts)
         if speed > RESTLESS[0] or turning > RESTLESS[1]:
             self.advance(SETTLE_MORE)
-        self.robot.stand()
+        self.robot.stand(self.posture)
+        self.settled = True
         self.halves = [goal.settled_half(np.array(body.thing.half), np.array(entity.pose.q, dtype=np.float64))
                        for body, entity in zip(self.start.bodies, self.bodies, strict=True)]
 
@@ -69,6 +74,18 @@ class World:
         """Physics alone."""
         for _ in range(substeps):
             self.physics.step()
+
+    def pose_robot(self, posture: Sequence[float]) -> None:
+        """Let it begin in a posture [8] (rad; m), before `settle`."""
+        self.posture = posture
+        self.robot.body.set_qpos(np.array(posture))
+
+    def put_object(self, spot: Spot, height: float) -> None:
+        """Let the object fall from there (m), turned as at its start and at rest."""
+        self.object.set_pose(engine().Pose([*spot, height], quaternion(self.start.object.yaw)))
+        body = dynamics(self.object)
+        body.set_linear_velocity(np.zeros(3))
+        body.set_angular_velocity(np.zeros(3))
 
     def forces(self) -> Floats:
         """float [3, 3] (N) in the last physics step: on the left finger and the right finger by the object, and on the

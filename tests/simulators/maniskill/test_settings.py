@@ -1,0 +1,159 @@
+"""The settings that change what stands where: they arrive, they leave all else as in the clean twin, they are solvable.
+
+Each on the primitive pack, physics alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.factories import record
+from vlabench import cards
+from vlabench.adapters.base import Policy
+from vlabench.cards.conditions import Condition, Part, named
+from vlabench.episode.chain import variant_of
+from vlabench.episode.loop import Attempt, play
+from vlabench.episode.played import Played
+from vlabench.evaluation.audit import audit
+from vlabench.simulators.maniskill.scene import PlateScene
+from vlabench.simulators.maniskill.simulator import Maniskill
+from vlabench.simulators.maniskill.world import World, dynamics
+from vlabench.types import EpisodeSpec, Floats
+
+SUITES = ("maniskill-semantic", "maniskill-execution", "pair-pose", "pair-clutter")
+SETTINGS = [(suite, name) for suite in SUITES for name in cards.load_suite(suite).conditions if name != "clean"]
+MAKER = Maniskill("primitive")
+
+
+def condition(suite: str, name: str) -> Condition:
+    return cards.load_suite(suite).conditions[name]
+
+
+def episodes(suite: str, numbers: Sequence[int], index: int = 0) -> list[EpisodeSpec]:
+    (task_set,) = cards.load_suite(suite).task_sets
+    return [EpisodeSpec(MAKER.tasks(task_set)[number], "c", index) for number in numbers]
+
+
+def opened(specs: Sequence[EpisodeSpec], what: Condition, **more: Any) -> PlateScene:
+    scene = MAKER.open(specs[0].task, len(specs), variant=variant_of(named(what)), **more)
+    assert isinstance(scene, PlateScene)
+    return scene
+
+
+def begun(specs: Sequence[EpisodeSpec], what: Condition) -> tuple[Attempt, list[World]]:
+    """The episodes, settled."""
+    scene = opened(specs, what)
+    attempt = Attempt(scene, specs, [named(what)] * len(specs), replan=1, cameras=(), success="end")
+    attempt.start()
+    return attempt, scene.worlds
+
+
+def lying(world: World) -> dict[str, Floats]:
+    """Body → its state."""
+    return {body.name: np.concatenate([body.pose.p, body.pose.q, dynamics(body).linear_velocity])
+            for body in world.bodies}
+
+
+def short(spec: EpisodeSpec, what: Condition, steps: int = 1) -> Played:
+    """A few steps of a robot that stays where it is."""
+    cut = dataclasses.replace(spec, task=dataclasses.replace(spec.task, step_limit=steps))
+    (played,) = play(opened([cut], what), policy("still"), [cut], [named(what)], replan=1, cameras=(), success="end")
+    return played
+
+
+def policy(name: str) -> Policy:
+    made = cards.load_policy(name).make()
+    made.configure(MAKER.action_space)
+    return made
+
+
+def findings(what: Condition, played: Sequence[Played]) -> list[str]:
+    kept = [record(task=each.spec.task.key, condition=what.name, index=each.spec.index, changed=each.changed,
+                   changed_first=each.changed_first, frame={}) for each in played]
+    return list(map(str, audit(kept, {what.name: what}, ())))
+
+
+@pytest.mark.parametrize(("suite", "name"), SETTINGS)
+def test_a_setting_arrives_and_would_be_found_out_if_it_did_not(suite: str, name: str) -> None:
+    what, (spec,) = condition(suite, name), episodes(suite, (9,))
+    played = short(spec, what, 6 if name == "object_reposition" else 1)
+    assert not findings(what, [played])
+    assert findings(what, [dataclasses.replace(played, changed={}, changed_first=())])
+    assert all(played.realised.values())
+    renamed = {"instruction", "unseen_object", "unseen_receptacle", "multi_object_ood", "multi_receptacle"}
+    assert (played.instruction != spec.task.instruction) == (name in renamed)
+
+
+
+def test_held_out_things_are_named_in_other_words_too() -> None:
+    what = Condition("c", "maniskill", (Part(perturbation="held_out"), Part(perturbation="instruction_template")))
+    played = short(episodes("maniskill-semantic", (0,))[0], what)
+    thing, *_ = played.realised["held_out"]["object"]
+    assert thing in played.instruction and played.instruction != f"put {thing} on plate"
+    assert played.changed["instruction"] == 1
+
+
+def test_another_posture_leaves_the_things_as_they_are() -> None:
+    specs = episodes("maniskill-execution", (0, 4))
+    (_, posed), (_, clean) = (begun(specs, condition("maniskill-execution", name)) for name in ("robot_pose", "clean"))
+    for one, other in zip(posed, clean, strict=True):
+        assert all(np.array_equal(state, lying(other)[name]) for name, state in lying(one).items())
+        turned = one.robot.posture - other.robot.posture
+        assert 0.07 < np.abs(turned).max() < 0.61 and not turned[6:].any()
+
+
+def test_a_repositioned_object_is_where_it_was_until_the_fifth_step_and_far_from_it_then() -> None:
+    specs = episodes("maniskill-execution", (2, 9), index=1)
+    what = condition("maniskill-execution", "object_reposition")
+    attempt, worlds = begun(specs, what)
+    before = [lying(world) for world in worlds]
+    still = np.stack([attempt.scene.null_action] * 2)
+    for step in range(8):
+        attempt.look()
+        attempt.step(still)
+        for world, was in zip(worlds, before, strict=True):
+            thing, place = world.object.pose.p, world.receptacle.pose.p
+            moved = float(np.linalg.norm(thing[:2] - was[world.object.name][:2]))
+            assert moved < 0.01 if step < 4 else moved > 0.12
+            assert np.linalg.norm(thing[:2] - place[:2]) > 0.055
+    assert all(0.87 < world.object.pose.p[2] < 0.92 for world in worlds)
+
+
+@pytest.mark.parametrize("severity", [1, 5])
+def test_a_shifted_object_begins_beside_its_place_and_nothing_else_moves(severity: int) -> None:
+    shift = Condition("c", "maniskill", (Part(perturbation="object_shift", severity=severity),))
+    specs = episodes("maniskill-semantic", (2, 13))
+    (attempt, shifted), (_, clean) = (begun(specs, what) for what in (shift, dataclasses.replace(shift, parts=())))
+    for world, twin, slot in zip(shifted, clean, attempt.slots, strict=True):
+        by = slot.realised()["object_shift"]["by"]
+        assert np.linalg.norm(by) == pytest.approx({1: 0.01, 5: 0.08}[severity], abs=1e-4)
+        assert world.object.pose.p[:2] - twin.object.pose.p[:2] == pytest.approx(by, abs=0.01)
+        assert np.linalg.norm(world.object.pose.p[:2] - world.receptacle.pose.p[:2]) > 0.055
+        assert world.receptacle.pose.p == pytest.approx(twin.receptacle.pose.p, abs=1e-3)
+
+
+@pytest.mark.parametrize("count", [4, 8])
+def test_clutter_rests_around_object_and_receptacle(count: int) -> None:
+    attempt, worlds = begun(episodes("pair-clutter", (0, 5, 11)), condition("pair-clutter", f"clutter-{count}"))
+    for world in worlds:
+        assert len(world.bodies) == 2 + count
+        place, thing = world.receptacle.pose.p, world.object.pose.p
+        for body in world.bodies[2:]:
+            assert np.linalg.norm(body.pose.p[:2] - place[:2]) > 0.055 and 0.86 < body.pose.p[2] < 0.95
+            assert np.linalg.norm(body.pose.p[:2] - thing[:2]) > 0.03
+        assert np.linalg.norm(dynamics(world.object).linear_velocity) < 0.02
+    assert all(len(slot.realised()["distractors"]["others"]) == count for slot in attempt.slots)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("suite", "name"), SETTINGS)
+def test_the_expert_succeeds_mostly(suite: str, name: str) -> None:
+    specs, what = episodes(suite, (0, 6, 13), index=2), condition(suite, name)
+    played = play(opened(specs, what, privileged=True), policy("expert"), specs, [named(what)] * 3, replan=1,
+                  cameras=(), success="end")
+    assert sum(each.success_at_end for each in played) >= 2

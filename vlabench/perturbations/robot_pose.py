@@ -1,0 +1,52 @@
+"""robot_pose: the arm begins in another posture, which the policy feels and sees.
+
+As in RL4VLA's code (appendix A.4, `unseen robot init pose`): the first five joints are turned by 0, ±0.08 or ±0.15 rad,
+the last by 0, ±0.3 or ±0.6, where shoulder and elbow together turn by 0.25 at most: 14,375 postures. Training's own is
+one of them, which its code draws, too (1 episode in 14,375); here it is not drawn.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Mapping
+from typing import Any, ClassVar, cast
+
+from pydantic import Field, PrivateAttr
+
+from vlabench.perturbations._scene import ScenePerturbation
+from vlabench.seeding import Draws
+from vlabench.simulators.base import Scene
+from vlabench.simulators.capabilities import PosesRobot
+
+ARM = (-0.15, -0.08, 0.0, 0.08, 0.15)
+WRIST = (-0.6, -0.3, 0.0, 0.3, 0.6)
+TOGETHER = 0.25
+"""Of the second and the third joint (rad), which both lower the hand."""
+
+
+class RobotPose(ScenePerturbation):
+    """Joints that begin elsewhere."""
+
+    severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
+        1: {"scale": 0.33}, 2: {"scale": 0.67}, 3: {"scale": 1.0}, 4: {"scale": 1.33}, 5: {"scale": 1.67}}
+    paper: ClassVar[int | None] = 3
+    needs: ClassVar[frozenset[type]] = frozenset({PosesRobot})
+
+    scale: float = Field(default=1.0, gt=0, le=2, description="Factor of the published angles.")
+
+    _by: tuple[float, ...] = PrivateAttr(default=())
+
+    def scene(self, scene: Scene, rng: Draws) -> None:
+        turned = postures()
+        self._by = tuple(self.scale * by for by in turned[int(rng.episode().integers(len(turned)))])
+        cast(PosesRobot, scene).turn_joints(self._by)
+
+    def realised(self) -> dict[str, Any]:
+        return {"joints": [round(by, 4) for by in self._by]}
+
+
+@functools.lru_cache
+def postures() -> tuple[tuple[float, ...], ...]:
+    """How far the six joints are turned (rad) in each of the published postures, but for training's own."""
+    return tuple(by for by in itertools.product(*[ARM] * 5, WRIST) if abs(by[1] + by[2]) <= TOGETHER and any(by))
