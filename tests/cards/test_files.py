@@ -34,6 +34,7 @@ adapter = "random"
 assets = ["primitive"]
 """
 SETS = ("libero_spatial", "libero_object", "libero_goal", "libero_10")
+PLATE, PAIR = ("maniskill_put_on_plate",), ("maniskill_pair",)
 LATENCY = ("observation_delay", "frame_drop", "camera_loss", "action_delay", "action_drop")
 GRIPPER = {f"gripper_{mode}" for mode in ("late", "stuck", "flipped")}
 OBSERVATION = {"shift", "rotation", "color_jitter", "occlusion", "erasing"}
@@ -41,6 +42,11 @@ NOISE = {f"action_noise-{level}" for level in (0.1, 0.2, 0.3)}
 EVERY = {f"{name}-s{k}" for name in registry.names("perturbation") for k in range(1, 6)
          if not find_perturbation(name).needs and find_perturbation(name).group != "language"}
 """Those of words show whether a policy reads, and those that need something of a scene are for scenes that have it."""
+VISION = {"table", "texture-weak", "texture-strong", "noise-weak", "noise-strong"}
+SIDES = {*(f"left-{angle}" for angle in (5, 10)), *(f"right-{angle}" for angle in range(5, 41, 5))}
+CHANGED_SCENES = {f"{name}-s{k}" for name in (
+    "lighting", "camera_pose", "distractors", "texture_overlay", "object_shift", "robot_pose", "sensor_noise")
+    for k in range(1, 6)}
 
 
 def refused(kind: type[Exception], load: object, name: str) -> list[str]:
@@ -74,15 +80,23 @@ SHIPPED = [
     ("libero-probe", SETS, {"rotation", "action_noise-0.1", "joint"}),
     ("libero-reading", ("libero_goal",), {"exchanged"}),
     ("libero-seeing", SETS, {"black", "black-agentview", "black-wrist"}),
-    ("maniskill-ind", ("maniskill_put_on_plate",), set()),
-    ("maniskill-robustvla", ("maniskill_put_on_plate",), OBSERVATION | NOISE | {"joint"}),
-    ("maniskill-semantic", ("maniskill_put_on_plate",), {
+    ("maniskill-ind", PLATE, set()),
+    ("maniskill-observation", PLATE, OBSERVATION),
+    ("maniskill-action", PLATE, NOISE),
+    ("maniskill-joint", PLATE, {"joint"}),
+    ("maniskill-smoke", PLATE, {"joint"}),
+    ("maniskill-vision", PLATE, VISION),
+    ("maniskill-severity", PLATE, CHANGED_SCENES),
+    ("pair-texture", PAIR, {"table"}),
+    ("pair-lighting", PAIR, {"lighting"}),
+    ("pair-viewpoint", PAIR, SIDES),
+    ("maniskill-semantic", PLATE, {
         "unseen_object", "unseen_receptacle", "instruction", "multi_object_ind", "multi_object_ood",
         "distractor_receptacle", "multi_receptacle"}),
-    ("maniskill-execution", ("maniskill_put_on_plate",), {"position", "robot_pose", "object_reposition"}),
-    ("pair-pose", ("maniskill_pair",), {"unseen_pose"}),
-    ("pair-clutter", ("maniskill_pair",), {f"clutter-{count}" for count in (2, 4, 6, 8)}),
-    ("maniskill-latency", ("maniskill_put_on_plate",), GRIPPER | {f"{name}-s3" for name in LATENCY}),
+    ("maniskill-execution", PLATE, {"position", "robot_pose", "object_reposition"}),
+    ("pair-pose", PAIR, {"unseen_pose"}),
+    ("pair-clutter", PAIR, {f"clutter-{count}" for count in (2, 4, 6, 8)}),
+    ("maniskill-latency", PLATE, GRIPPER | {f"{name}-s3" for name in LATENCY}),
 ]
 
 
@@ -102,11 +116,10 @@ def test_every_shipped_suite_is_listed_here() -> None:
 
 
 def test_what_both_simulators_suites_call_alike_is_the_same() -> None:
-    theirs = {**load_suite("libero-observation").conditions, **load_suite("libero-action").conditions,
-              **load_suite("libero-joint").conditions, **load_suite("libero-latency").conditions}
-    ours = {**load_suite("maniskill-robustvla").conditions, **load_suite("maniskill-latency").conditions}
-    assert {name: condition.parts for name, condition in ours.items()} == {
-        name: condition.parts for name, condition in theirs.items()}
+    for kind in ("observation", "action", "joint", "latency", "smoke"):
+        theirs, ours = (load_suite(f"{simulator}-{kind}").conditions for simulator in ("libero", "maniskill"))
+        assert {name: condition.parts for name, condition in ours.items()} == {
+            name: condition.parts for name, condition in theirs.items()}
 
 
 @pytest.mark.parametrize("name", sorted(OBSERVATION))

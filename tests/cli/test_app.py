@@ -131,7 +131,7 @@ def test_lists(kind: str, rows: list[str]) -> None:
 def test_list_of_tasks_has_instructions() -> None:
     pytest.importorskip("libero", reason="needs the extra `libero`")
     lines = vlabench("list", "tasks").stdout.splitlines()
-    assert len(lines) == 1 + 40 + 3
+    assert len(lines) == 1 + 40 + 32 + 3
     assert any(line.split()[:4] == ["libero_object/0", "pick", "up", "the"] for line in lines)
 
 
@@ -308,11 +308,12 @@ def test_ctrl_c_and_faults_end_with_a_status_that_is_no_verdict(monkeypatch: pyt
 
 
 def test_assets_are_built_where_one_says(here: Path) -> None:
-    assert vlabench("assets", "build", "--out", str(here / "pack")).exit_code == 0
+    assert vlabench("assets", "build", "libero", "--out", str(here / "pack")).exit_code == 0
     assert (here / "pack" / "scenes").is_dir()
+    check_refused(vlabench("assets", "build"), 2, "whose pack? valid: libero, maniskill")
     (here / "mine").mkdir()
     (here / "mine" / "thesis.tex").touch()
-    check_refused(vlabench("assets", "build", "--out", str(here / "mine")), 2, "is not a primitive asset pack")
+    check_refused(vlabench("assets", "build", "libero", "--out", str(here / "mine")), 2, "is not a primitive asset pack")
     check_refused(vlabench("assets", "fetch", "liberio"), 2, "unknown download 'liberio': did you mean 'libero'?")
     check_refused(vlabench("assets", "build", "toy"), 2, "unknown generated pack 'toy'")
 

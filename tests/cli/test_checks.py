@@ -112,7 +112,7 @@ def test_a_policy_plays_where_its_card_says_or_where_its_cameras_and_packs_are()
 
     assert simulators_for(card()) == ["toy"]
     assert simulators_for(card(cameras=("agentview",), assets=("official",))) == ["libero"]
-    assert simulators_for(card(cameras=(), assets=("primitive", "plain"))) == ["libero", "toy"]
+    assert simulators_for(card(cameras=(), assets=("primitive", "plain"))) == ["libero", "maniskill", "toy"]
     assert simulators_for(card(cameras=(), assets=("primitive", "plain"), simulator="toy")) == ["toy"]
     with pytest.raises(UnsupportedError, match="looks at camera 'top', which simulator Libero has not"):
         simulators_for(card(simulator="libero"))

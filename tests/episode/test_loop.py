@@ -532,7 +532,7 @@ def test_a_scene_of_a_variant_says_what_it_asks_for_and_what_it_would_be_without
             return ("plain",) * len(self.points)
 
     made = Other(TASK, 2, CAMERAS)
-    chains = [{"varied": Varied()}, {"varied": Varied(), "loud": Loud()}]
+    chains: list[Mapping[str, Perturbation]] = [{"varied": Varied()}, {"varied": Varied(), "loud": Loud()}]
     quiet, loud = play(made, Still(batch=2), [spec(), spec(1)], chains, replan=1, cameras=CAMERAS)
     assert (quiet.instruction, loud.instruction) == ("seek it", "SEEK IT")
     assert quiet.changed["scene"] == loud.changed["scene"] == loud.changed["instruction"] == 1
@@ -551,6 +551,15 @@ def test_what_an_episode_changed_in_the_scene_never_reaches_the_next(
         frames.append(played.frame)
     assert frames[0] != frames[1] == frames[2]
     assert (frames[3] == frames[0]) == kept
+
+
+def test_a_changed_look_is_on_record_apart_from_the_state() -> None:
+    clean, painted = play(scene(2), Still(batch=2), [spec(3), spec(3)], [{}, {"painted": Painted()}], replan=1,
+                          cameras=CAMERAS)
+    assert (clean.changed, painted.changed) == ({}, {"look": 1.0}) and painted.changed_first == ("look",)
+    assert clean.state == painted.state and clean.frame != painted.frame
+    pushed = one(Still(), chain={"push": Push()})
+    assert "look" not in pushed.changed
 
 
 class Sneaky(Painted):

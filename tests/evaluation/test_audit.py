@@ -186,6 +186,20 @@ def test_what_the_state_would_show_must_show_there_without_twins_and_pictures() 
     assert problems(played(3, frame={}), Moving(may=("scene",), surely=False)) == []
 
 
+def test_a_look_must_show_in_the_first_picture_and_leave_the_state_alone() -> None:
+    look = Promising(may=("look",))
+    assert problems(clean(3) + played(3, ["look"], frame={"top": "z"}), look) == []
+    assert problems(played(3, ["look"]), look) == []  # without twins pictures say nothing
+    assert problems(clean(3) + played(3, ["look"], frame={}), look, cameras=()) == []
+    (found,) = problems(clean(3) + played(2, ["look"], frame={"top": "z"}) + played(1, ["look"], start=2), look)
+    assert "channel 'look': not to be seen in the first picture in 1 of 3 episodes (kitchen/0:2)" in found
+    (found,) = problems(clean(3) + played(3, ["look", "scene"], frame={"top": "z"}), look)
+    assert "channel 'scene': changed, although no perturbation declares it in 3 of 3" in found
+    assert "channel 'look': not changed at all" in problems(clean(3) + played(3, frame={"top": "z"}), look)[0]
+    both = problems(clean(3) + played(3, ["look", "scene"], frame={"top": "z"}), look, Promising(may=("scene",)))
+    assert both == []
+
+
 def test_only_what_holds_in_every_episode_for_sure_is_always() -> None:
     def always(records: list[EpisodeRecord], promise: Promising) -> list[bool]:
         return [finding.always for finding in audit(records, conditions(promise), CAMERAS)]

@@ -24,7 +24,7 @@ from vlabench.types import Floats, Observation
 
 CAMERAS = ("agentview", "wrist")
 EVERY = registry.names("perturbation")
-NAMES = [name for name in EVERY if find_perturbation(name).group != "scene"]
+NAMES = [name for name in EVERY if find_perturbation(name).group not in ("look", "scene")]
 """Those of scenes are tested on scenes."""
 IMAGES = [name for name in NAMES if issubclass(find_perturbation(name), ImagePerturbation)]
 GRADED = [name for name in IMAGES if name != "camera_loss"]
@@ -100,7 +100,7 @@ def test_card_facts(name: str) -> None:
     cls = find_perturbation(name)
     assert list(cls.severities) == [1, 2, 3, 4, 5]
     assert cls.paper is None or cls.paper in cls.severities
-    assert cls.group in {"observation", "action", "timing", "sensor", "fault", "language", "scene"}
+    assert cls.group in {"observation", "action", "timing", "sensor", "fault", "language", "look", "scene"}
     assert (importlib.import_module(cls.__module__).__doc__ or "").startswith(f"{name}: ")
     for severity in cls.severities:
         made = cls.at(severity)

@@ -120,6 +120,9 @@ class Points(Scene):
         self.digests += 1
         return tuple(hashlib.blake2b(point.tobytes(), digest_size=8).hexdigest() for point in self.points)
 
+    def look_digest(self) -> tuple[str, ...]:
+        return tuple(map(str, self.backdrop))
+
     def slot(self, b: int) -> Scene:
         return One(self, b)
 

@@ -118,6 +118,7 @@ class PolicyCard(PolicyFile):
     def notices(self, perturbation: Perturbation) -> bool:
         """Whether anything that the perturbation changes can reach this policy or the robot it drives."""
         felt = {f"images/{camera}" for camera in self.cameras} | {"action", "scene"}
+        felt |= {"look"} if self.cameras else set()
         if self.cameras or not self.privileged:
             felt |= {"proprio", "instruction"}
         return bool(felt & perturbation.channels(self.cameras))

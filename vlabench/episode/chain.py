@@ -52,7 +52,7 @@ class EpisodeChain:
         self._looks = self._steps = 0
         self._hits: Counter[str] = Counter()
         self._first: set[str] = set()
-        self._moved_at_start = False
+        self._moved_at_start = self._other_look = False
         self._asked: Floats | None = None
 
     @property
@@ -145,6 +145,11 @@ class EpisodeChain:
         self._moved_at_start |= at_start
         self._count({"scene"}, first=at_start)
 
+    def look_changed(self) -> None:
+        """What the scene looks like changed under a scene hook, at the start and to the end."""
+        self._other_look = True
+        self._first.add("look")
+
     def changed(self) -> dict[str, float]:
         """Channel → share of looks (of steps for `action` and `scene`) at which it was not what it would have been.
 
@@ -154,6 +159,8 @@ class EpisodeChain:
                   for c, n in sorted(self._hits.items())}
         if self._moved_at_start:
             shares["scene"] = 1.0
+        if self._other_look:
+            shares["look"] = 1.0
         return shares
 
     def changed_first(self) -> tuple[str, ...]:

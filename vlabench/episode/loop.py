@@ -129,10 +129,14 @@ class Attempt:
                 self.views = [self.scene.slot(b) for b in range(len(self.specs))]
             for slot in self.slots:
                 slot.begin(self.replan, self.cameras, self.scene.action_space)
+            before = self._looks(any(touched))
             with self._moving(np.flatnonzero(touched), self.scene.plain_digest() if any(touched) else (),
                               at_start=True):
                 for slot, view in zip(self.slots, self.views, strict=True):
                     slot.set_up(view)
+            for slot, old, new in zip(self.slots, before, self._looks(any(touched)), strict=False):
+                if old != new:
+                    slot.look_changed()
             self.scene.settle()
 
     def look(self) -> Observation:
@@ -272,6 +276,10 @@ class Attempt:
     def _states(self, wanted: bool) -> Sequence[str]:
         """The digests of now, which cost something."""
         return self.scene.state_digest() if wanted else ()
+
+    def _looks(self, wanted: bool) -> Sequence[str]:
+        """The digests of how copies look now."""
+        return self.scene.look_digest() if wanted else ()
 
     @contextmanager
     def _moving(self, copies: Sequence[int] | npt.NDArray[np.intp], before: Sequence[str], *,

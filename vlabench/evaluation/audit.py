@@ -136,11 +136,13 @@ def _judge_scene(name: str, says: Promise, records: Sequence[EpisodeRecord],
                  twins: Mapping[tuple[str, int, int], Mapping[str, str]]) -> list[Finding]:
     """By the first unperturbed pictures: those of the clean twin, if and only if the scene was left alone.
 
+    A changed look has to show there; that it left the physical state alone shows in the channels: `scene` is not among
+    them. A changed state need not show in pictures.
     And by the state's digest, where it shows what a perturbation does.
     """
     paired = [(record, twins[key]) for record in records if (key := (record.task, record.index, record.seed)) in twins]
     other = [record for record, twin in paired if record.frame != twin]
-    if "scene" not in says.may:
+    if not {"look", "scene"} & says.may:
         if other:
             problem = "the first unperturbed picture is not the clean twin's, although no perturbation declares it"
             return [_finding(name, "scene", problem, other, records)]
@@ -148,6 +150,10 @@ def _judge_scene(name: str, says: Promise, records: Sequence[EpisodeRecord],
     unmoved = [record for record in records if not record.changed.get("scene")] if says.in_state else []
     if unmoved:
         return [_finding(name, "scene", "the state is the same as without it", unmoved, records)]
+    if "look" in says.may:
+        hidden = [record for record, twin in paired if record.frame and record.frame == twin
+                  and record.changed.get("look")]
+        return [_finding(name, "look", "not to be seen in the first picture", hidden, records)] if hidden else []
     # Without pictures or twins a change that the physical state does not show (light, a camera) cannot be judged.
     same = [record for record, twin in paired if record.frame and record.frame == twin
             and not record.changed.get("scene")]

@@ -37,7 +37,7 @@ class Perturbation(BaseModel):
     revision: ClassVar[int] = 1
     """Part of a condition's digest: raised when the same parameters come to mean something else."""
     group: ClassVar[str] = "observation"
-    """Family in listings and plots: observation, action, timing, sensor, fault, language, scene, …"""
+    """Family in listings and plots: observation, action, timing, sensor, fault, language, look, scene, …"""
 
     in_state: ClassVar[bool] = False
     """Whether what it does to the scene shows in `Scene.state_digest`: then no picture is needed to see it."""
@@ -52,7 +52,10 @@ class Perturbation(BaseModel):
         return type(self)(**self.model_dump())
 
     def channels(self, cameras: Sequence[str]) -> frozenset[str]:
-        """What it may change, among `images/<camera>`, `proprio`, `instruction`, `action`, `scene`."""
+        """What it may change, among `images/<camera>`, `proprio`, `instruction`, `action`, `look`, `scene`.
+
+        look: pictures of the scene are others from the start, its physical state is not. scene: that is another one.
+        """
         raise TypeError(f"{type(self).__name__} must say which channels it changes")
 
     @property

@@ -80,6 +80,11 @@ class Scene(ABC):
         such as a mass: a perturbation that changes nothing else would pass for one that does nothing.
         """
 
+    def look_digest(self) -> tuple[str, ...]:
+        """A digest of each copy's looks: of all that capabilities can change and pictures alone show, such as light,
+        cameras and textures. Empty where there is nothing of the kind."""
+        return ()
+
     def instructions(self) -> tuple[str, ...] | None:
         """What the copies just placed ask for, where a variant may ask for something else than their tasks; or None."""
         return None

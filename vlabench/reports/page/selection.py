@@ -98,7 +98,7 @@ def looks(played: Sequence[str], conditions: Mapping[str, Condition], simulator:
 
 def _shows(condition: Condition, cameras: Sequence[str]) -> bool:
     """Whether the first look must differ from the clean one."""
-    seen = {f"images/{camera}" for camera in cameras} | {"scene", "instruction"}
+    seen = {f"images/{camera}" for camera in cameras} | {"look", "scene", "instruction"}
     return any(kind.from_start and seen & kind.channels(cameras) for kind in condition.perturbations)
 
 

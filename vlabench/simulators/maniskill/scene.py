@@ -86,6 +86,10 @@ class PlateScene(Scene):
         """Of what moves, of masses and of frictions."""
         return tuple(world.digest() for world in self.worlds)
 
+    def look_digest(self) -> tuple[str, ...]:
+        """Of tables, light, camera, texture."""
+        return tuple(world.looks.digest() for world in self.worlds)
+
     def instructions(self) -> tuple[str, ...]:
         """With the names of what stands there."""
         return tuple(world.start.instruction for world in self.worlds)

@@ -8,7 +8,15 @@ from pathlib import Path
 
 from vlabench.errors import OptionError, UnknownName
 from vlabench.simulators.base import Scene, Simulator, Variant
-from vlabench.simulators.capabilities import MovesObjects, PosesRobot, VariesStarts
+from vlabench.simulators.capabilities import (
+    CoversWithTexture,
+    MovesCamera,
+    MovesObjects,
+    PosesRobot,
+    SetsLighting,
+    ShowsBackgrounds,
+    VariesStarts,
+)
 from vlabench.simulators.maniskill import catalogue, packs, starts
 from vlabench.simulators.maniskill.drawing import vulkan
 from vlabench.simulators.maniskill.interface import CAMERAS, SPACE, STEP_LIMIT
@@ -28,10 +36,11 @@ class Maniskill(Simulator):
     packs = packs.PACKS
     cameras = CAMERAS
     action_space = SPACE
+    offers = frozenset({CoversWithTexture, MovesCamera, MovesObjects, PosesRobot, SetsLighting, ShowsBackgrounds,
+                        VariesStarts})
     expert = True
     posture = "joints"
     success = "end"
-    offers = frozenset({VariesStarts, MovesObjects, PosesRobot})
     max_batch = 8
 
     def check(self, cameras: Sequence[str] = ()) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vlabench.simulators.base import Scene
-from vlabench.simulators.maniskill import spots, starts
+from vlabench.simulators.capabilities import Crop, LightSetup
+from vlabench.simulators.maniskill import catalogue, spots, starts
 from vlabench.simulators.maniskill.interface import SPACE
+from vlabench.simulators.maniskill.looks import Cover
 from vlabench.simulators.maniskill.robot import POSTURE
 from vlabench.simulators.maniskill.spots import Spot
 from vlabench.simulators.maniskill.world import World
@@ -71,3 +73,42 @@ class Slot(Scene):
     def save(self) -> Any:
         """Nothing outlives an episode."""
         return None
+
+    # looks
+
+    def look_digest(self) -> tuple[str, ...]:
+        """Of this world."""
+        return (self.world.looks.digest(),)
+
+    def lighting(self) -> LightSetup:
+        """RL4VLA's three suns: from above, and two that fill in."""
+        return self.world.looks.lighting
+
+    def set_lighting(self, lighting: LightSetup) -> None:
+        """Light robot and things so. A table is a picture, which no light reaches, as in RL4VLA's scenes."""
+        if len(lighting.suns) != len(self.world.looks.lighting.suns):
+            raise ValueError(f"{len(lighting.suns)} suns: there are {len(self.world.looks.lighting.suns)}")
+        self.world.looks.lighting = lighting
+
+    def orbit_camera(self, yaw: float, pitch: float) -> None:
+        """Around the middle of the things' square. A table is a picture, which stays."""
+        self.world.looks.yaw += yaw
+        self.world.looks.pitch += pitch
+
+    def held_out_backgrounds(self) -> Sequence[str]:
+        """The five test tables."""
+        return [catalogue.TABLES[number].name for number in catalogue.TEST_TABLES]
+
+    def show_background(self, name: str, mix: float) -> None:
+        """A test table."""
+        self.world.looks.other = catalogue.TEST_TABLES[self.held_out_backgrounds().index(name)]
+        self.world.looks.mix = mix
+
+    def textures(self) -> Sequence[str]:
+        """RL4VLA's sixteen."""
+        return [catalogue.TABLES[number].texture for number in catalogue.TEXTURES]
+
+    def cover(self, texture: str, mix: float, whole: bool, crop: Callable[[int], Crop]) -> None:
+        """One of them, stretched over the picture."""
+        number = catalogue.TEXTURES[self.textures().index(texture)]
+        self.world.looks.cover = Cover(number, mix, whole, crop)

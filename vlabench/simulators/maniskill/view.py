@@ -2,27 +2,67 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
+import numpy as np
+
+from vlabench.simulators.maniskill import spots, starts
 from vlabench.simulators.maniskill.drawing import screen
 from vlabench.simulators.maniskill.drawing.camera import Camera, light, mounted
+from vlabench.simulators.maniskill.drawing.vulkan import engine
+from vlabench.simulators.maniskill.looks import Cover
 from vlabench.simulators.maniskill.packs import Pack
-from vlabench.simulators.maniskill.world import World
+from vlabench.simulators.maniskill.world import TABLE_TOP, World
 from vlabench.types import Image
 
 
 class View:
-    """The camera and the lights of one world that is drawn, and the picture behind its things.
+    """The camera and the lights of one world that is drawn, and the picture behind its things, as its looks say.
 
     The robot has to stand where it does in the episode: the camera is mounted on its base.
     """
 
     def __init__(self, world: World, pack: Pack, size: int) -> None:
-        self.lights = light(world.scene)
-        self.camera = Camera(world.scene, size, mounted(world.robot.body.pose))
-        self.table = screen.background(pack.table(world.start.table), self.camera.size)
+        looks = world.looks
+        self.lights = light(world.scene, looks.lighting.ambient,
+                            [(sun.direction, sun.color) for sun in looks.lighting.suns])
+        self.camera = Camera(world.scene, size, orbited(mounted(world.robot.body.pose), looks.yaw, looks.pitch))
+        self.table = screen.background(pack.table(looks.table), self.camera.size)
+        if looks.other is not None:
+            self.table = screen.blend(self.table, screen.background(pack.table(looks.other), self.camera.size),
+                                      looks.mix)
         self.kept = frozenset(entity.per_scene_id for entity in (*(link.entity for link in world.robot.links.values()),
                                                                  *world.bodies))
+        self._world, self._pack = world, pack
 
     def picture(self) -> Image:
         """uint8 [size, size, 3]."""
         colors, ids = self.camera.shoot()
-        return screen.green_screen(colors, ids, self.kept, self.table)
+        cover = self._world.looks.cover
+        if cover and not cover.whole:
+            colors = self._covered(colors, cover)
+        shown = screen.green_screen(colors, ids, self.kept, self.table)
+        return self._covered(shown, cover) if cover and cover.whole else shown
+
+    def _covered(self, colors: Image, cover: Cover) -> Image:
+        """A picture under the part of the texture that is due now."""
+        crop = cover.crop(self._world.steps)
+        texture = screen.cropped(screen.background(self._pack.texture(cover.texture), screen.FULL), crop.edge,
+                                 crop.left, crop.top, self.camera.size)
+        return screen.blend(colors, texture, cover.mix)
+
+
+def orbited(pose: Any, yaw: float, pitch: float) -> Any:
+    """A camera's `sapien.Pose`, led around the middle of the things' square on the table: degrees, as
+    `capabilities.MovesCamera` says."""
+    if not yaw and not pitch:
+        return pose
+    pose_of = engine().Pose
+    middle = pose_of([*spots.CENTER, TABLE_TOP])
+    arm = np.asarray(pose.p) - middle.p
+    level = math.atan2(arm[1], arm[0])  # the vertical plane in which the camera is
+    about_z, heading = (pose_of(q=starts.quaternion(angle)) for angle in (math.radians(yaw), level))
+    half = -math.radians(pitch) / 2
+    up = pose_of(q=[math.cos(half), 0, math.sin(half), 0])
+    return middle * about_z * heading * up * heading.inv() * middle.inv() * pose

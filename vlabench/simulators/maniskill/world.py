@@ -11,6 +11,7 @@ import numpy as np
 from vlabench.simulators.maniskill import goal, shapes
 from vlabench.simulators.maniskill.drawing.vulkan import engine
 from vlabench.simulators.maniskill.interface import CONTROL_HZ, PHYSICS_HZ
+from vlabench.simulators.maniskill.looks import Looks
 from vlabench.simulators.maniskill.packs import Pack
 from vlabench.simulators.maniskill.robot import POSTURE, Robot
 from vlabench.simulators.maniskill.spots import Spot
@@ -37,7 +38,7 @@ class World:
     """The physics of one episode, from which pictures are taken if it is `drawn`."""
 
     def __init__(self, start: Start, pack: Pack, drawn: bool) -> None:
-        self.start = start
+        self.start, self.looks = start, Looks(start.table)
         self.scene, self.physics = _scene(drawn)
         self.robot = Robot(self.scene, pack.robot, drawn)
         self.table = table(self.scene.create_actor_builder(), drawn).build_static(name="table")

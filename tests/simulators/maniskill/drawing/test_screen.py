@@ -28,17 +28,23 @@ def test_only_what_is_kept_stays(seed: int, kept: set[int], most: int) -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.3, 0.5, 1.0]))
-def test_a_texture_is_blended_where_the_mask_holds(seed: int, mix: float) -> None:
+def test_a_texture_is_blended_over_a_picture(seed: int, mix: float) -> None:
     rng = np.random.default_rng(seed)
     rgb, texture = rng.integers(0, 256, (2, 5, 7, 3), dtype=np.uint8)
-    mask = rng.random((5, 7)) < 0.5
-    found = screen.blend(rgb, mask, texture, mix)
+    found = screen.blend(rgb, texture, mix)
     for row in range(5):
         for column in range(7):
-            here, there = rgb[row, column].astype(float), texture[row, column]
-            exact = here * (1 - mix) + there * mix if mask[row, column] else here
+            exact = rgb[row, column].astype(float) * (1 - mix) + texture[row, column] * mix
             assert ((exact - 1 - 1e-3 <= found[row, column]) & (found[row, column] <= exact + 1e-3)).all()
     assert mix != 0 or (found == rgb).all()
+
+
+def test_a_part_of_a_picture_fills_another() -> None:
+    picture = np.arange(6 * 8 * 3, dtype=np.uint8).reshape(6, 8, 3)
+    assert (screen.cropped(picture, 0.5, 0.0, 1.0, (4, 3)) == picture[3:, :4]).all()
+    assert (screen.cropped(picture, 0.5, 1.0, 0.0, (4, 3)) == picture[:3, 4:]).all()
+    assert (screen.cropped(picture, 1.0, 0.3, 0.7, (8, 6)) == picture).all()
+    assert screen.cropped(picture, 0.01, 0.0, 0.0, (5, 5)).shape == (5, 5, 3)
 
 
 def test_a_background_is_resized_bilinearly_and_read_once(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from vlabench.errors import AssetsError
 from vlabench.types import Image
 
 Mask = npt.NDArray[np.bool_]
+FULL = (640, 480)
+"""Width and height of RL4VLA's pictures."""
 
 
 def mask(ids: npt.NDArray[np.integer], kept: Collection[int]) -> Mask:
@@ -30,19 +32,25 @@ def green_screen(rgb: Image, ids: npt.NDArray[np.integer], kept: Collection[int]
     return shown
 
 
-def blend(rgb: Image, mask: Mask, texture: Image, mix: float) -> Image:
-    """Where mask, [H, W], holds: `mix` in [0, 1] of the texture, the rest of rgb (both uint8 [H, W, 3]); rgb elsewhere.
+def blend(rgb: Image, texture: Image, mix: float) -> Image:
+    """`mix` in [0, 1] of the texture and the rest of rgb, both uint8 [H, W, 3].
 
     Cut to whole numbers, as RL4VLA does.
     """
-    shown = rgb.copy()
-    keep, share = np.float32(1 - mix), np.float32(mix)
-    shown[mask] = (rgb[mask] * keep + texture[mask] * share).astype(np.uint8)
-    return shown
+    return np.asarray(rgb * np.float32(1 - mix) + texture * np.float32(mix)).astype(np.uint8)
+
+
+def cropped(texture: Image, edge: float, left: float, top: float, size: tuple[int, int]) -> Image:
+    """A part of a picture, `edge` in (0, 1] of its edges long, its corner at the shares left and top of the room that
+    there is, as large as `size` (width, height)."""
+    height, width = texture.shape[:2]
+    high, wide = max(1, round(edge * height)), max(1, round(edge * width))
+    y, x = round(top * (height - high)), round(left * (width - wide))
+    return np.asarray(cv2.resize(texture[y:y + high, x:x + wide], size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
 @lru_cache(maxsize=128)
-def background(path: Path, size: tuple[int, int], full: tuple[int, int] = (640, 480)) -> Image:
+def background(path: Path, size: tuple[int, int], full: tuple[int, int] = FULL) -> Image:
     """A picture file as uint8 [height, width, 3], red first: made `full` large, then `size` (width, height), both
     bilinearly, as RL4VLA's pictures are before a policy sees them.
 

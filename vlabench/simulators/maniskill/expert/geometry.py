@@ -75,7 +75,7 @@ def covered(points: Floats) -> Floats:
         i, j = (index.ravel() for index in np.meshgrid(*[np.arange(parts + 1)] * 2))
         s, t = (index[i + j <= parts] / parts for index in (i, j))
         clouds.append(a + np.outer(s, b - a) + np.outer(t, c - a))
-        sides.append(np.tile(np.round(plane[:3]), (len(s), 1)))  # a thin plate has both its faces in one cell
+        sides.append(np.tile(np.round(plane[:3]), (np.size(s, 0), 1)))  # a thin plate has both its faces in one cell
     cloud = np.concatenate(clouds)
     cells = np.concatenate([np.round(cloud / CELL), np.concatenate(sides)], axis=1)
     _, first = np.unique(cells.astype(int), axis=0, return_index=True)

@@ -1,0 +1,143 @@
+"""What the perturbations of looks ask a scene for, on a scene that takes notes."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from vlabench.perturbations.background import Background
+from vlabench.perturbations.base import Perturbation, find_perturbation
+from vlabench.perturbations.camera_pose import CameraPose
+from vlabench.perturbations.lighting import Lighting
+from vlabench.perturbations.texture_overlay import TextureOverlay
+from vlabench.seeding import Draws
+from vlabench.simulators.base import Scene
+from vlabench.simulators.capabilities import Crop, LightSetup, Sun
+
+LOOKS: Mapping[str, Mapping[str, Any]] = {
+    "background": {"mix": 0.5}, "texture_overlay": {"mix": 0.5}, "lighting": {"factor": 3.0},
+    "camera_pose": {"yaw": -10.0}}
+BEFORE = LightSetup((0.3, 0.3, 0.3), (
+    Sun((0, 0, -2), (2, 2, 2)), Sun((-1, 0, -1), (1, 0.5, 1)), Sun((1, 1, -1), (1, 1, 1))))
+MakeDraws = Callable[[int], Draws]
+
+
+class Notebook:
+    """Offers all that can be done to looks, and remembers what was."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+        self.crop: Callable[[int], Crop] = lambda step: Crop(1, 0, 0)
+
+    def lighting(self) -> LightSetup:
+        return BEFORE
+
+    def set_lighting(self, lighting: LightSetup) -> None:
+        self.told.append(lighting)
+
+    def orbit_camera(self, yaw: float, pitch: float) -> None:
+        self.told.append((yaw, pitch))
+
+    def held_out_backgrounds(self) -> Sequence[str]:
+        return ["glass", "stone", "wood"]
+
+    def show_background(self, name: str, mix: float) -> None:
+        self.told.append((name, mix))
+
+    def textures(self) -> Sequence[str]:
+        return ["a", "b", "c", "d"]
+
+    def cover(self, texture: str, mix: float, whole: bool, crop: Callable[[int], Crop]) -> None:
+        self.told.append((texture, mix, whole))
+        self.crop = crop
+
+
+def told(perturbation: Perturbation, rng: Draws) -> Notebook:
+    """What it does to a scene in an episode."""
+    notebook = Notebook()
+    perturbation.fresh().scene(cast(Scene, notebook), rng)
+    return notebook
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_a_look_is_declared_drawn_once_and_repeatable(name: str, draws: MakeDraws) -> None:
+    made = find_perturbation(name)(**LOOKS[name])
+    assert made.channels(("top",)) == {"look"} and made.certain and made.from_start and made.group == "look"
+    first, again = told(made, draws(0)), told(made, draws(0))
+    assert first.told == again.told and len(first.told) == 1
+    if name != "camera_pose":
+        assert len({str(told(made, draws(index)).told) for index in range(12)}) > 1
+
+
+def test_severities_share_their_draws(draws: MakeDraws) -> None:
+    for index in range(4):
+        drawn = set()
+        for severity in range(1, 6):
+            background = told(Background.at(severity), draws(index))
+            texture = told(TextureOverlay.at(severity), draws(index))
+            light = Lighting.at(severity)
+            light.scene(cast(Scene, Notebook()), draws(index))
+            drawn.add((background.told[0][0], texture.told[0][0], texture.crop(3), light.realised()["lighting"]))
+        assert len(drawn) == 1
+
+
+def test_every_background_and_texture_is_drawn_alike_often(draws: MakeDraws) -> None:
+    for kind, number in ((Background, 3), (TextureOverlay, 4)):
+        counts = Counter(told(kind(), draws(index)).told[0][0] for index in range(600))
+        assert len(counts) == number
+        assert all(abs(count - 600 / number) < 4 * math.sqrt(600 / number) for count in counts.values())
+
+
+def test_a_texture_s_part_is_another_at_every_step_and_stays_on_the_texture(draws: MakeDraws) -> None:
+    notebook = told(TextureOverlay(smallest=0.25), draws(0))
+    crops = [notebook.crop(step) for step in range(200)]
+    assert len(set(crops)) == 200 and crops == [notebook.crop(step) for step in range(200)]
+    sizes = np.array([crop.edge for crop in crops])
+    assert 0.25 <= sizes.min() < 0.3 and 0.95 < sizes.max() <= 1
+    assert all(0 <= at < 1 for crop in crops for at in (crop.left, crop.top))
+    assert [told(TextureOverlay.at(2, over=over), draws(0)).told[0][2] for over in ("things", "picture")] == [
+        False, True]
+
+
+def test_there_are_twenty_lightings_none_of_them_training_s() -> None:
+    kind = Lighting(factor=2.0, tilt=30.0)
+    lit = [kind.lit(BEFORE, number) for number in range(20)]
+    assert len({str(each) for each in [*lit, BEFORE]}) == 21
+    brightness = [tuple(round(each.ambient[0] / 0.3 if k < 0 else each.suns[k].color[0] / BEFORE.suns[k].color[0], 6)
+                        for k in range(-1, 3)) for each in lit]
+    assert len(set(brightness[:16])) == 16 and {value for row in brightness[:16] for value in row} == {0.5, 2.0}
+    assert set(brightness[16:]) == {(1.0,) * 4}
+    assert brightness[6] == (0.5, 2.0, 2.0, 0.5)  # as the module says: 0110
+    for each in lit[:16]:
+        assert [sun.direction for sun in each.suns] == [sun.direction for sun in BEFORE.suns]
+    for each in lit[16:]:
+        key = np.array(each.suns[0].direction)
+        assert -key[2] / np.linalg.norm(key) == pytest.approx(math.cos(math.radians(30)))
+        assert each.suns[1:] == BEFORE.suns[1:]
+    aside = np.array([each.suns[0].direction[:2] for each in lit[16:]])
+    assert np.allclose(aside.sum(0), 0) and np.linalg.matrix_rank(aside) == 2
+
+
+def test_each_of_the_lightings_is_drawn(draws: MakeDraws) -> None:
+    made = Lighting()
+    seen = Counter(str(told(made, draws(index)).told[0]) for index in range(1000))
+    assert len(seen) == 20 and 20 < min(seen.values()) and max(seen.values()) < 90
+
+
+def test_a_scene_with_one_light_can_be_lit(draws: MakeDraws) -> None:
+    single = LightSetup((0.1, 0.1, 0.1), BEFORE.suns[:1])
+    assert all(len(Lighting().lit(single, number).suns) == 1 for number in range(20))
+
+
+@pytest.mark.parametrize(("kind", "parameters"), [
+    (CameraPose, {"yaw": 0.0}), (Lighting, {"factor": 1.0}), (Lighting, {"tilt": 0.0}), (Background, {"mix": 0.0}),
+    (TextureOverlay, {"mix": 0.0}), (TextureOverlay, {"smallest": 0.0})])
+def test_what_would_change_nothing_is_refused(kind: type[Perturbation], parameters: Mapping[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        kind(**parameters)

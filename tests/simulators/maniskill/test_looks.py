@@ -1,0 +1,171 @@
+"""Looks change the pixels that they should, the more the severer, and nothing of the physics or of other episodes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from vlabench import cards
+from vlabench.cards.conditions import Condition, Part, named
+from vlabench.episode.chain import EpisodeChain
+from vlabench.errors import RenderingError
+from vlabench.simulators.maniskill import catalogue, packs
+from vlabench.simulators.maniskill.drawing import screen
+from vlabench.simulators.maniskill.scene import PlateScene
+from vlabench.simulators.maniskill.simulator import Maniskill
+from vlabench.simulators.maniskill.view import orbited
+from vlabench.types import EpisodeSpec, Image
+
+Episodes = Callable[..., EpisodeSpec]
+SIZE = 96
+CLEAN = Condition("clean", "maniskill")
+
+
+@pytest.fixture(scope="module")
+def scene() -> PlateScene:
+    simulator = Maniskill("primitive")
+    try:
+        simulator.check(simulator.cameras)
+    except RenderingError as error:
+        pytest.skip(str(error).partition("\n")[0])
+    made = simulator.open(simulator.tasks("maniskill_put_on_plate")[0], 6, simulator.cameras, SIZE)
+    assert isinstance(made, PlateScene)
+    return made
+
+
+def condition(name: str, **parameters: Any) -> Condition:
+    return Condition("c", "maniskill", (Part(perturbation=name, **parameters),))
+
+
+def begun(scene: PlateScene, spec: EpisodeSpec, *conditions: Condition) -> None:
+    """Copies of an episode, each under a condition, up to their first look, as the loop does it."""
+    scene.place([spec] * len(conditions))
+    for b, each in enumerate(conditions):
+        chain = EpisodeChain(spec, named(each), scene.cameras)
+        chain.begin(1, scene.cameras, scene.action_space)
+        chain.set_up(scene.slot(b))
+    scene.settle()
+
+
+def pictures(scene: PlateScene) -> list[Image]:
+    return list(scene.observe().images["third_person"])
+
+
+def things(scene: PlateScene, b: int) -> npt.NDArray[np.bool_]:
+    """The pixels of robot, object and receptacle."""
+    view = scene._views[b]
+    return screen.mask(view.camera.shoot()[1], view.kept)
+
+
+CHANGES = {
+    "table": (condition("background"), False, True),
+    "half a table": (condition("background", mix=0.5), False, True),
+    "texture": (condition("texture_overlay", mix=0.3), True, False),
+    "noise": (condition("texture_overlay", mix=0.3, over="picture"), True, True),
+    "light": (condition("lighting"), True, False),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_look_changes_what_it_should_and_no_other_pixels(name: str, scene: PlateScene, episode: Episodes) -> None:
+    asked, of_things, around = CHANGES[name]
+    begun(scene, episode(3, 1), CLEAN, asked)
+    clean, changed = pictures(scene)
+    kept, same = things(scene, 1), (clean == changed).all(-1)
+    assert (things(scene, 0) == kept).all() and 0.03 < kept.mean() < 0.5
+    for where, others in ((kept, of_things), (~kept, around)):
+        assert same[where].mean() < 0.35 if others else same[where].all()
+    assert scene.state_digest()[0] == scene.state_digest()[1]
+    assert scene.look_digest()[0] != scene.look_digest()[1]
+    for _ in range(2):
+        scene.step(np.stack([scene.null_action] * 2))
+    assert scene.state_digest()[0] == scene.state_digest()[1]
+
+
+@pytest.mark.parametrize("name", ["background", "texture_overlay", "lighting", "camera_pose"])
+def test_the_next_episode_looks_as_if_nothing_had_been(name: str, scene: PlateScene, episode: Episodes) -> None:
+    begun(scene, episode(2, 0), CLEAN)
+    before = pictures(scene)[0]
+    begun(scene, episode(2, 0), condition(name, severity=5), condition(name))
+    assert not (pictures(scene)[0] == before).all()
+    begun(scene, episode(2, 0), CLEAN)
+    assert (pictures(scene)[0] == before).all()
+
+
+@pytest.mark.parametrize("name", ["background", "texture_overlay", "lighting", "camera_pose"])
+def test_severities_go_further_and_further(name: str, scene: PlateScene, episode: Episodes) -> None:
+    away = np.zeros(5)
+    for index in range(2):
+        begun(scene, episode(5 * index, index), CLEAN, *(condition(name, severity=k) for k in range(1, 6)))
+        clean, *changed = (each.astype(float) for each in pictures(scene))
+        away += [np.abs(clean - each).mean() for each in changed]
+    assert (np.diff(away) > 0).all() and away[4] > 1.3 * away[0] > 0
+
+
+def test_a_half_shown_table_is_the_mean_of_two(scene: PlateScene, episode: Episodes) -> None:
+    begun(scene, episode(1, 1), CLEAN, condition("background"))
+    around = ~things(scene, 0)
+    clean, whole = pictures(scene)
+    number = scene.worlds[1].looks.other
+    assert number is not None and number in catalogue.TEST_TABLES
+    assert (whole == screen.background(packs.pack("primitive").table(number), (SIZE, SIZE)))[around].all()
+    begun(scene, episode(1, 1), CLEAN, condition("background", mix=0.5))
+    half = pictures(scene)[1]
+    assert (half == (clean.astype(int) + whole) // 2)[around].all()
+
+
+def test_a_texture_moves_from_step_to_step_and_is_the_same_at_each(scene: PlateScene, episode: Episodes) -> None:
+    begun(scene, episode(4, 2), condition("texture_overlay", mix=1.0, over="picture"))
+    first = pictures(scene)[0]
+    assert (pictures(scene)[0] == first).all()
+    scene.step(scene.null_action[None])
+    second = pictures(scene)[0]
+    assert not (second == first).all(-1).mean() > 0.5
+    assert scene.worlds[0].looks.cover is not None and scene.worlds[0].looks.cover.texture in catalogue.TEXTURES
+
+
+def test_a_camera_that_was_led_around_looks_at_the_same_point_from_as_far(scene: PlateScene, episode: Episodes) -> None:
+    begun(scene, episode(), CLEAN)
+    pose, middle = scene._views[0].camera.pose, np.array([-0.16, 0.0, 0.8697])
+
+    def seen(moved: Any) -> Any:
+        return moved.inv().to_transformation_matrix() @ [*middle, 1]  # in the camera's frame
+
+    for yaw, pitch in ((30.0, 0.0), (0.0, 10.0), (-20.0, -5.0)):
+        moved = orbited(pose, yaw, pitch)
+        assert np.allclose(seen(moved), seen(pose), atol=1e-5)
+        before, after = pose.p - middle, moved.p - middle
+        turned = (math.atan2(after[1], after[0]) - math.atan2(before[1], before[0])) % (2 * math.pi)
+        risen = math.asin(after[2] / np.linalg.norm(after)) - math.asin(before[2] / np.linalg.norm(before))
+        assert turned == pytest.approx(math.radians(yaw) % (2 * math.pi), abs=1e-5)
+        assert risen == pytest.approx(math.radians(pitch), abs=1e-5)
+    assert orbited(pose, 0.0, 0.0) is pose
+
+
+def test_what_is_asked_for_can_be_seen(scene: PlateScene, episode: Episodes) -> None:
+    """At 96 pixels 4.5 are 12 of 256."""
+    for suite in ("maniskill-vision", "pair-lighting", "pair-viewpoint"):
+        card = cards.load_suite(suite)
+        names = [name for name in card.conditions if name != "clean"][-2:]
+        wide = []
+        for number in range(4):
+            spec = episode(number * 5, number, card.task_sets[0])
+            begun(scene, spec, *(card.conditions[name] for name in names))
+            for b, picture in enumerate(pictures(scene)):
+                assert 0.03 <= picture.mean() / 255 <= 0.97
+                ids, world = scene._views[b].camera.shoot()[1], scene.worlds[b]
+                wide += [(ids == body.per_scene_id).any(0).sum() >= 4.5 for body in (world.object, world.receptacle)]
+        assert np.mean(wide) >= 0.95, (suite, np.mean(wide))
+
+
+def test_without_cameras_looks_are_told_all_the_same(episode: Episodes) -> None:
+    simulator = Maniskill("primitive")
+    blind = simulator.open(simulator.tasks("maniskill_put_on_plate")[0], 2)
+    assert isinstance(blind, PlateScene)
+    begun(blind, episode(), CLEAN, condition("texture_overlay"))
+    assert len(set(blind.look_digest())) == 2 and len(set(blind.state_digest())) == 1

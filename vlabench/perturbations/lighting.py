@@ -1,0 +1,72 @@
+"""lighting: robot and things in another light, one of twenty that no training sees.
+
+PAIR-VLA's appendix B.2 varies an ambient, a key and two fill lights in 20 ways, and its text as read here lacks the
+numbers. The twenty here: each of the four lights `factor` times as bright or as dark, in all 16 combinations (0 to 15:
+ambient is the highest binary digit, then key and fills; 1 is brighter), and the key light leaning by `tilt` degrees to
+each of four sides, the brightness unchanged (16 to 19). Each episode draws one of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, cast
+
+from pydantic import Field
+
+from vlabench.perturbations._look import LookPerturbation
+from vlabench.seeding import Draws
+from vlabench.simulators.base import Scene
+from vlabench.simulators.capabilities import LightSetup, SetsLighting, Sun, Triple
+
+LIGHTS = 4
+"""Ambient, key, two fills."""
+LEANING = 4
+"""Sides to which the key light leans."""
+NUMBER = 2**LIGHTS + LEANING
+
+
+class Lighting(LookPerturbation):
+    """One of twenty lightings."""
+
+    needs = frozenset({SetsLighting})
+    severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
+        1: {"factor": 1.25, "tilt": 15.0},
+        2: {"factor": 1.5, "tilt": 30.0},
+        3: {"factor": 2.0, "tilt": 45.0},
+        4: {"factor": 3.0, "tilt": 60.0},
+        5: {"factor": 4.0, "tilt": 75.0},
+    }
+
+    factor: float = Field(
+        default=2.0, gt=1, le=10, description="How many times as bright, or as dark, each light is.")
+    tilt: float = Field(
+        default=45.0, gt=0, lt=90, description="How far the key light leans to a side, in degrees.")
+
+    def scene(self, scene: Scene, rng: Draws) -> None:
+        stage = cast(SetsLighting, scene)
+        number = int(NUMBER * rng.episode().random())
+        stage.set_lighting(self.lit(stage.lighting(), number))
+        self._drawn = {"lighting": number, "factor": self.factor, "tilt": self.tilt}
+
+    def lit(self, before: LightSetup, number: int) -> LightSetup:
+        """The lighting of a number (0 to 19) instead of the one before. A light beyond the second fill is left alone.
+        """
+        if number >= 2**LIGHTS:
+            key, *fills = before.suns
+            return replace(before, suns=(self._leaning(key, number - 2**LIGHTS), *fills))
+        factors = [self.factor if number >> digit & 1 else 1 / self.factor for digit in reversed(range(LIGHTS))]
+        of_suns = [*factors[1:], *[1.0] * len(before.suns)]
+        return LightSetup(_times(before.ambient, factors[0]), tuple(
+            replace(sun, color=_times(sun.color, factor)) for sun, factor in zip(before.suns, of_suns, strict=False)))
+
+    def _leaning(self, sun: Sun, side: int) -> Sun:
+        x, y, z = _times(sun.direction, math.cos(math.radians(self.tilt)) / math.hypot(*sun.direction))
+        aside, azimuth = math.sin(math.radians(self.tilt)), 2 * math.pi * side / LEANING
+        return replace(sun, direction=(x + aside * math.cos(azimuth), y + aside * math.sin(azimuth), z))
+
+
+def _times(triple: Triple, factor: float) -> Triple:
+    first, second, third = triple
+    return (first * factor, second * factor, third * factor)
