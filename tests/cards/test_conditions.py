@@ -14,6 +14,7 @@ from vlabench import registry
 from vlabench.cards.conditions import CLEAN, Condition, Part, at_severity, condition_digest
 from vlabench.errors import CardError, UnknownName
 from vlabench.perturbations.base import find_perturbation
+from vlabench.perturbations.base import find_perturbation
 from vlabench.simulators.base import find_simulator
 
 
@@ -42,7 +43,8 @@ def test_a_severity_and_all_its_parameters_written_out_are_one_condition(name: s
         written = severity.perturbations[0].model_dump(mode="json")
         assert condition({"perturbation": name, **written}).digest == severity.digest
         digests.add(severity.digest)
-    assert len(digests) == 5
+    kinds = {str(parameters) for parameters in find_perturbation(name).severities.values()}
+    assert len(digests) == len(kinds) in (1, 5)  # a setting of RL4VLA's is there or not
 
 
 @given(st.floats(0, 180), st.floats(0, 2))

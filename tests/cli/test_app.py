@@ -313,7 +313,8 @@ def test_assets_are_built_where_one_says(here: Path) -> None:
     check_refused(vlabench("assets", "build"), 2, "whose pack? valid: libero, maniskill")
     (here / "mine").mkdir()
     (here / "mine" / "thesis.tex").touch()
-    check_refused(vlabench("assets", "build", "libero", "--out", str(here / "mine")), 2, "is not a primitive asset pack")
+    done = vlabench("assets", "build", "libero", "--out", str(here / "mine"))
+    check_refused(done, 2, "is not a primitive asset pack")
     check_refused(vlabench("assets", "fetch", "liberio"), 2, "unknown download 'liberio': did you mean 'libero'?")
     check_refused(vlabench("assets", "build", "toy"), 2, "unknown generated pack 'toy'")
 

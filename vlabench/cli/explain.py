@@ -19,7 +19,7 @@ from vlabench import cards, registry
 from vlabench.cards import lineage
 from vlabench.cards.conditions import CLEAN, Condition
 from vlabench.cards.files import Folder, card_near
-from vlabench.cards.find import all_tasks, suites_with
+from vlabench.cards.find import all_tasks, misfit, suites_with
 from vlabench.cards.policy import PolicyCard
 from vlabench.cards.schema import Made, PolicyFile
 from vlabench.cards.suite import SuiteCard, SuiteFile
@@ -254,7 +254,7 @@ def run_of(policies: Sequence[str], suites: Sequence[str]) -> str:
     for suite_name, policy_name in itertools.product(suites, policies):
         with contextlib.suppress(VlabenchError):  # whatever is wrong with the other card is no matter of this page
             suite, policy = cards.load_suite(suite_name), cards.load_policy(policy_name)
-            if _fits(policy, suite):
+            if not misfit(policy, suite.simulator, suite.engine) and _fits(policy, suite):
                 return f"vlabench run --policy {policy_name} --suite {suite_name}"
     return ""
 
