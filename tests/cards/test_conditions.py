@@ -14,7 +14,6 @@ from vlabench import registry
 from vlabench.cards.conditions import CLEAN, Condition, Part, at_severity, condition_digest
 from vlabench.errors import CardError, UnknownName
 from vlabench.perturbations.base import find_perturbation
-from vlabench.perturbations.base import find_perturbation
 from vlabench.simulators.base import find_simulator
 
 
