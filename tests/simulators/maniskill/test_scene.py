@@ -14,6 +14,7 @@ from vlabench.simulators.maniskill import catalogue
 from vlabench.simulators.maniskill.interface import SPACE
 from vlabench.simulators.maniskill.scene import PlateScene
 from vlabench.simulators.maniskill.simulator import Maniskill
+from vlabench.simulators.maniskill.world import dynamics
 from vlabench.types import EpisodeSpec, Floats
 
 Episodes = Callable[..., EpisodeSpec]
@@ -60,6 +61,14 @@ def test_an_episode_ends_alike_in_another_process(episode: Episodes) -> None:
             "print(played(opened('primitive'), [EpisodeSpec(task, 'clean', 1)])[0])")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split()[-1] == played(opened("primitive"), [episode(4, 1)])[0]
+
+
+def test_the_robot_waits_for_the_other_object_to_rest_too(episode: Episodes) -> None:
+    scene = opened("primitive", variant=(("receptacles", "test"),))  # plant and frying pan rest after 0.1 s
+    scene.reset([episode(11, 11, "maniskill_pair")])
+    (world,) = scene.worlds
+    for entity in world.bodies:
+        assert np.linalg.norm(dynamics(entity).linear_velocity) < 0.01
 
 
 def test_things_stand_where_the_start_says_and_the_robot_where_bridge_s_does(pack: str, episode: Episodes) -> None:

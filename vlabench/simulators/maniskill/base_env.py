@@ -174,7 +174,7 @@ class PutOnPlate(BaseEnv):  # type: ignore[misc]  # mani_skill ships no types
         (x, y, z), turn = robot.BASE
         self.agent.robot.set_pose(engine().Pose((x, y, z + robot.ASIDE), turn))
         self._advance(world.SETTLE)
-        speeds = (sum(torch.linalg.norm(body.linear_velocity, dim=1) for body in self.bodies[:2]),
+        speeds = (sum(torch.linalg.norm(body.linear_velocity, dim=1) for body in self.bodies),
                   sum(torch.linalg.norm(body.angular_velocity, dim=1) for body in self.bodies[:2]))
         if any((speed > limit).any() for speed, limit in zip(speeds, world.RESTLESS, strict=True)):
             self._advance(world.SETTLE_MORE)

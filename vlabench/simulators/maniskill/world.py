@@ -54,7 +54,7 @@ class World:
     def settle(self) -> None:
         """Let things fall and rest, then bring the robot."""
         self.advance(SETTLE)
-        parts = [dynamics(body) for body in self.bodies[:2]]
+        parts = [dynamics(body) for body in self.bodies]
         speed = sum(float(np.linalg.norm(part.linear_velocity)) for part in parts)
         turning = sum(float(np.linalg.norm(part.angular_velocity)) for part in parts)
         if speed > RESTLESS[0] or turning > RESTLESS[1]:
