@@ -46,7 +46,8 @@ class EpisodeEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.floating[Any]]]):
 
     Observations: `images` {camera: uint8 [H, W, 3]}, `proprio` float32 [P], `instruction`: as the policy receives them,
     perturbed. Actions: float [D] within the simulator's bounds, as the policy asks for them; perturbations come after.
-    The reward is 1 at success and 0 before; success terminates, the task's step limit truncates.
+    The reward is 1 at success and 0 before; success terminates, where it ends an episode, and the task's step limit
+    truncates (in ManiSkill always: what holds then is the success).
 
     `reset(options={"index": k})` plays episode k, from then on. `reset(seed=s)` sets the seed that is part of an
     episode's identity and from which every perturbation draws, from then on, beside gymnasium's own generator.

@@ -41,9 +41,9 @@ Tasks = Annotated[list[str] | None, typer.Option(
 Conditions = Annotated[list[str] | None, typer.Option(
     "--conditions", metavar="C", help="Only these, names or patterns, and the control.")]
 Assets = Annotated[str | None, typer.Option(
-    "--assets", metavar="PACK", help="In LIBERO primitive or official; by default the first on the policy's card.")]
+    "--assets", metavar="PACK", help="primitive or official; by default the first on the policy's card.")]
 AnyAssets = Annotated[str | None, typer.Option(
-    "--assets", metavar="PACK", help="In LIBERO primitive or official; by default the simulator's first.")]
+    "--assets", metavar="PACK", help="primitive or official; by default the simulator's first.")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of every random draw.")]
 TasksAs = Annotated[Question, typer.Option(
     "--tasks-as", help="fixed: about these very tasks; sample: about tasks like these, of which they are a sample.")]

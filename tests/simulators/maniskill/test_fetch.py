@@ -10,13 +10,15 @@ import pytest
 from vlabench.errors import AssetsError
 from vlabench.simulators.maniskill import fetch, packs
 
-ROBOT = '<robot><link><mesh filename="meshes_wx250s/base.stl"/></link></robot>'
+JOINTS = "waist shoulder elbow forearm_roll wrist_angle wrist_rotate left_finger right_finger".split()
+ROBOT = ('<robot><link><mesh filename="meshes_wx250s/base.stl"/></link>'
+         + "".join(f'<joint name="{name}"/>' for name in JOINTS) + "</robot>")
 
 
 def archive(path: Path, names: list[str]) -> str:
     with zipfile.ZipFile(path, "w") as made:
         for name in names:
-            made.writestr(f"Repository-abc/{name}", ROBOT if name.endswith(".urdf") else f"content of {name}")
+            made.writestr(f"Repository-abc/{name}", ROBOT if name.endswith(".urdf") else "<robot/>")
     return path.as_uri()
 
 
@@ -53,6 +55,23 @@ def test_the_pack_is_found_once_it_is_fetched(
     (folder / "widowx/wx250s.urdf").write_text(ROBOT + "<!-- another -->")
     packs._digest.cache_clear()
     assert packs.digest("official") != before
+
+
+def test_files_that_are_there_but_damaged_are_told_before_anything_is_played(
+        repositories: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(repositories, tmp_path, monkeypatch)
+    folder = fetch.fetch(lambda text: None)
+    (folder / "rl4vla/more_carrot/013_banana_1/collision.obj").write_text("")
+    with pytest.raises(AssetsError, match="missing there: rl4vla/more_carrot/013_banana_1/collision.obj"):
+        packs.official()
+    (folder / "rl4vla/more_carrot/013_banana_1/collision.obj").write_text("a hull")
+    robot = (folder / "widowx/wx250s.urdf").read_text()
+    for name, text, said in (("urdf", robot.replace('name="elbow"', 'name="knee"'), "no joint elbow"),
+                             ("srdf", "<robot>", "wx250s.srdf does not say which links may overlap: no element found")):
+        (folder / "widowx" / f"wx250s.{name}").write_text(text)
+        with pytest.raises(AssetsError, match=said):
+            packs.official()
+        (folder / "widowx/wx250s.urdf").write_text(robot)
 
 
 def test_archives_that_lack_a_part_leave_nothing_behind(

@@ -130,6 +130,8 @@ class PutOnPlate(BaseEnv):  # type: ignore[misc]  # mani_skill ships no types
     def _load_scene(self, options: dict[str, Any]) -> None:
         self.starts = self._named or self._drawn()
         drawn = self.scene.can_render()
+        if drawn:
+            self._pack.polish(link.entity for body in self.agent.robot._objs for link in body.links)
         world.table(self.scene.create_actor_builder(), drawn).build_static(name="table")
         names = ("object", "receptacle", *(f"other {k}" for k in range(len(self.starts[0].others))))
         self.bodies = []
@@ -175,7 +177,7 @@ class PutOnPlate(BaseEnv):  # type: ignore[misc]  # mani_skill ships no types
         self.agent.robot.set_pose(engine().Pose((x, y, z + robot.ASIDE), turn))
         self._advance(world.SETTLE)
         speeds = (sum(torch.linalg.norm(body.linear_velocity, dim=1) for body in self.bodies),
-                  sum(torch.linalg.norm(body.angular_velocity, dim=1) for body in self.bodies[:2]))
+                  sum(torch.linalg.norm(body.angular_velocity, dim=1) for body in self.bodies))
         if any((speed > limit).any() for speed, limit in zip(speeds, world.RESTLESS, strict=True)):
             self._advance(world.SETTLE_MORE)
         self.agent.robot.set_pose(engine().Pose((x, y, z), turn))

@@ -6,13 +6,16 @@ import functools
 import hashlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from vlabench.errors import AssetsError, UnknownName
 from vlabench.simulators.maniskill import catalogue, shapes
+from vlabench.simulators.maniskill.drawing.vulkan import engine
+from vlabench.simulators.maniskill.interface import JOINTS
+from vlabench.simulators.maniskill.robot import FINGERS
 from vlabench.util.files import cache
 
 PACKS = ("primitive", "official")
@@ -21,6 +24,8 @@ THINGS, ROBOT = "rl4vla", "widowx"
 """The folders of the official pack: RL4VLA's `ManiSkill/assets/carrot` with the stage, and ManiSkill's WidowX250S."""
 FOLDERS = {"object": "more_carrot", "receptacle": "more_plate"}
 DESCRIPTION = "wx250s.urdf"
+ROBOT_GLOSS = (0.9, 0.3)
+"""Specular and roughness of the robot's surfaces in RL4VLA's environment."""
 VISUALS = ("textured.obj", "textured.dae", "textured.glb")
 """The model to draw is the first of them that is there, as in RL4VLA's environment."""
 
@@ -33,6 +38,10 @@ class Pack(ABC):
     @abstractmethod
     def add(self, builder: Any, sort: str, number: int, material: Any, drawn: bool) -> None:
         """Give an actor builder the collisions, the mass and, if drawn, the looks of a thing of the catalogue."""
+
+    def polish(self, links: Iterable[Any]) -> None:
+        """What the looks of a robot, whose links' entities these are, need beyond its description."""
+        return None
 
     @abstractmethod
     def table(self, number: int) -> Path:
@@ -79,6 +88,15 @@ class Official(Pack):
         if drawn:
             builder.add_visual_from_file(str(_visual(folder)))
 
+    def polish(self, links: Iterable[Any]) -> None:
+        """RL4VLA's environment gives the robot another material than its description does."""
+        render = engine().render
+        for link in links:
+            looks = link.find_component_by_type(render.RenderBodyComponent)
+            for shape in looks.render_shapes if looks is not None else ():
+                for part in getattr(shape, "parts", ()):  # of a mesh
+                    part.material.specular, part.material.roughness = ROBOT_GLOSS
+
     def table(self, number: int) -> Path:
         return self.folder / THINGS / "more_table" / "imgs" / catalogue.TABLES[number].picture
 
@@ -121,6 +139,7 @@ def official() -> Path:
     places = [Path(asked), Path(asked) / "maniskill"] if asked else [cache() / "maniskill-official"]
     for folder in places:
         if not lacking(folder):
+            _check_robot(folder / ROBOT / DESCRIPTION)
             return folder.resolve()
     missing = lacking(places[0])
     shown = ", ".join(missing[:4]) + (f" and {len(missing) - 4} more" if len(missing) > 4 else "")
@@ -132,9 +151,10 @@ def official() -> Path:
 
 
 def lacking(folder: Path) -> list[str]:
-    """What a folder lacks of the official pack, by relative path."""
-    return [path for path in (*parts(), *_meshes(folder)) if not (folder / path).is_file()] + [
-        f"{path}/{VISUALS[-1]}" for path in _models() if not _visual(folder / path).is_file()]
+    """What a folder lacks of the official pack, by relative path; an empty file is none."""
+    looks = [str(_visual(folder / path).relative_to(folder)) for path in _models()]
+    return [path for path in (*parts(), *_meshes(folder), *looks)
+            if not (folder / path).is_file() or not (folder / path).stat().st_size]
 
 
 def _meshes(folder: Path) -> list[str]:
@@ -147,6 +167,18 @@ def _meshes(folder: Path) -> list[str]:
     except (ElementTree.ParseError, KeyError) as error:
         raise AssetsError(f"{description} is no description of a robot: {error}\n  fix: {FETCH}") from None
     return sorted(f"{ROBOT}/{name}" for name in named)
+
+
+def _check_robot(description: Path) -> None:
+    """Raises AssetsError unless it has the joints that are driven, and its SRDF can be read."""
+    have = {joint.get("name", "") for joint in ElementTree.parse(description).iter("joint")}
+    if without := sorted({*JOINTS, *FINGERS} - have):
+        raise AssetsError(f"{description} is no description of a WidowX: no joint {without[0]}\n  fix: {FETCH}")
+    pairs = description.with_suffix(".srdf")
+    try:
+        ElementTree.parse(pairs)
+    except ElementTree.ParseError as error:
+        raise AssetsError(f"{pairs} does not say which links may overlap: {error}\n  fix: {FETCH}") from None
 
 
 def parts() -> Iterator[str]:

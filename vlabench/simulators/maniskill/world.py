@@ -41,6 +41,8 @@ class World:
         self.start, self.looks = start, Looks(start.table)
         self.scene, self.physics = _scene(drawn)
         self.robot = Robot(self.scene, pack.robot, drawn)
+        if drawn:
+            pack.polish(link.entity for link in self.robot.links.values())
         self.table = table(self.scene.create_actor_builder(), drawn).build_static(name="table")
         self.bodies = [made(self.scene.create_actor_builder(), body, pack, drawn).build(f"{body.sort} {body.number}")
                        for body in start.bodies]

@@ -113,7 +113,8 @@ def _explained(failure: str) -> str:
     for name in _CHOICES:
         missing = [each for each in os.environ.get(name, "").split(":") if each and not Path(each).exists()]
         if missing:
-            return f"no Vulkan driver to draw with: {name} names {missing[0]}, which is not there\n  fix: unset {name}"
+            return (f"no Vulkan driver to draw with: {name} names {missing[0]}, which is not there\n"
+                    f"  fix: unset {' '.join(each for each in _CHOICES if os.environ.get(each))}")
     version, found = mesa(), drivers()
     if not found:
         lacks = "" if ctypes.util.find_library("vulkan") else ", nor libvulkan1"
