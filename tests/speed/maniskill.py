@@ -71,8 +71,12 @@ def overhead() -> Figure:
             for step in range(task.step_limit):
                 if step % replan == 0:
                     view.picture()
-                world.step(action)
-                goal.grasped(world.forces()[None, :2], world.robot.finger_turns[None])
+                world.step(np.clip(action, simulator.action_space.low, simulator.action_space.high))
+                forces = world.forces()[None]
+                goal.grasped(forces[:, :2], world.robot.finger_turns[None])
+                offset = np.asarray(world.object.pose.p - world.receptacle.pose.p, np.float64)
+                goal.on_receptacle(offset[None], world.halves[0][None], world.halves[1][None], forces[:, 2])
+            world.digest()
 
         return seconds(loop)
 
