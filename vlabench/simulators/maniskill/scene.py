@@ -15,6 +15,8 @@ from vlabench.simulators.maniskill.view import View
 from vlabench.simulators.maniskill.world import World
 from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome
 
+_LOW, _HIGH = np.array(SPACE.low), np.array(SPACE.high)
+
 
 class PlateScene(Scene):
     """Actions [B, 7]: metres and radians of the hand's target pose in the base's frame, at 5 Hz; gripper +1 opens.
@@ -60,27 +62,26 @@ class PlateScene(Scene):
         terms: `joints` float [B, 6] (rad); `earned` float [B], so far, by `goal.earned`: RL4VLA's rewards are what it
         rises by.
         """
-        clipped = np.clip(np.asarray(actions, dtype=np.float64), SPACE.low, SPACE.high)
+        clipped = np.clip(np.asarray(actions, dtype=np.float64), _LOW, _HIGH)
         for world, action in zip(self.worlds, clipped, strict=True):
             world.step(action)
-        forces = np.stack([world.forces() for world in self.worlds])
-        held = goal.grasped(forces[:, :2], np.stack([world.robot.finger_turns for world in self.worlds]))
+        forces = np.array([world.forces() for world in self.worlds])
+        held = goal.grasped(forces[:, :2], np.array([world.robot.finger_turns for world in self.worlds]))
         for world, now in zip(self.worlds, held, strict=True):
             world.held = world.held + 1 if now else 0
             world.longest = max(world.longest, world.held)
-        in_a_row, longest = (np.array([getattr(world, name) for world in self.worlds]) for name in ("held", "longest"))
+        in_a_row, longest = np.array([(world.held, world.longest) for world in self.worlds]).T
         success = goal.on_receptacle(*self._lying(), forces[:, 2])
         return Outcome(success=success,
-                       terms={"joints": np.stack([world.robot.posture[:6] for world in self.worlds]),
+                       terms={"joints": np.array([world.robot.posture[:6] for world in self.worlds]),
                               "earned": goal.earned(success, longest > 0, longest >= goal.HELD_FOR)},
                        milestones={"grasped": held, "grasped_5": in_a_row >= goal.HELD_FOR})
 
     def _lying(self) -> tuple[Floats, Floats, Floats]:
         """offset, half and receptacle_half of `goal.on_receptacle`."""
-        offset = np.stack([np.asarray(world.object.pose.p, np.float64) - np.asarray(world.receptacle.pose.p, np.float64)
-                           for world in self.worlds])
-        half, receptacle_half = (np.stack([world.halves[row] for world in self.worlds]) for row in (0, 1))
-        return offset, half, receptacle_half
+        placed = np.array([(world.object.pose.p, world.receptacle.pose.p) for world in self.worlds], dtype=np.float64)
+        halves = np.array([world.halves[:2] for world in self.worlds])
+        return placed[:, 0] - placed[:, 1], halves[:, 0], halves[:, 1]
 
     def state_digest(self) -> tuple[str, ...]:
         """Of what moves, of masses and of frictions."""
