@@ -130,7 +130,7 @@ class EpisodeChain:
             action = link.perturbation.action(_locked(action), step, link.draws)
             if np.shape(action) != asked.shape or not np.isfinite(action).all():
                 raise ValueError(f"perturbation {link.name!r} turned the action {asked} into {action}")
-        if not np.array_equal(action, asked):
+        if action is not asked and not np.array_equal(action, asked):
             self._count({"action"}, first=self._steps == 0)
         if self._asked is not None and not np.array_equal(asked, self._asked):
             self._count({ASKED}, first=False)
