@@ -6,14 +6,11 @@ counts stays the task's own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
-from vlabench.perturbations.base import Perturbation
-from vlabench.seeding import Draws
-from vlabench.types import ActionSpace
+from vlabench.perturbations._language import ToldOtherwise
 
 LIBERO_GOAL = (
     "open the middle drawer of the cabinet", "put the bowl on the stove", "put the wine bottle on top of the cabinet",
@@ -24,42 +21,11 @@ LIBERO_GOAL = (
 """The instructions of libero_goal, whose ten tasks share one scene."""
 
 
-class WrongInstruction(Perturbation):
+class WrongInstruction(ToldOtherwise):
     """Another task's instruction."""
 
-    severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
-        1: {"share": 0.2}, 2: {"share": 0.4}, 3: {"share": 0.6}, 4: {"share": 0.8}, 5: {"share": 1.0}
-    }
-    group: ClassVar[str] = "language"
-
-    share: float = Field(
-        default=1.0, ge=0, le=1, description="Share of the episodes that get another instruction than their own.")
     among: tuple[str, ...] = Field(
         default=LIBERO_GOAL, min_length=2, description="Instructions to draw from; by default those of libero_goal.")
 
-    _given: str = PrivateAttr(default="")
-
-    @property
-    def from_start(self) -> bool:
-        """Where every episode shows it; below that, whole episodes are told the truth."""
-        return self.certain
-
-    @property
-    def certain(self) -> bool:
-        return self.share == 1
-
-    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
-        return frozenset({"instruction"})
-
-    def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
-        self._given = ""
-
-    def instruction(self, text: str, rng: Draws) -> str:
-        unit = rng.episode()
-        wrong = unit.random() < self.share
-        others = [other for other in self.among if other != text]
-        self._given = others[int(unit.integers(len(others)))] if wrong else text
-        return self._given
-
-    def realised(self) -> dict[str, Any]:
-        return {"instruction": self._given}
+    def others(self, text: str) -> Sequence[str]:
+        return [other for other in self.among if other != text]

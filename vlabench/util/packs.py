@@ -11,9 +11,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vlabench.errors import AssetsError
+from vlabench.util.files import cache
 
 MARKER = ".digest"
 """The file in a finished pack that holds its digest; it is what tells a pack of ours from any other folder."""
+
+
+def written(name: str, digest: str, build: Callable[[Path], None], target: Path | None = None) -> Path:
+    """The folder of a generated pack, written on first use, into the cache unless `target` names another folder.
+
+    name: what the cache's folder is called, before the digest. Raises AssetsError if that fails.
+    """
+    target = target or cache() / f"{name}-{digest[:16]}"
+    try:
+        build(target)
+    except OSError as error:
+        raise AssetsError(f"cannot write the primitive pack to {target}: {error}\n"
+                          "  fix: set VLABENCH_CACHE (or --out) to a folder that can be written") from error
+    return target
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 
 from vlabench.errors import AssetsError, MissingExtra, UnknownName
 from vlabench.util.files import cache
+from vlabench.util.packs import written
 
 PACKS = ("primitive", "official")
 OFFICIAL_REPOSITORY = "lerobot/libero-assets"
@@ -191,13 +192,7 @@ def primitive(target: Path | None = None) -> Path:
     """
     from vlabench.simulators.libero import primitive as pack
 
-    target = target or cache() / f"libero-primitive-{pack.digest()[:16]}"
-    try:
-        pack.build(target)
-    except OSError as error:
-        raise AssetsError(f"cannot write the primitive pack to {target}: {error}\n"
-                          "  fix: set VLABENCH_CACHE (or --out) to a folder that can be written") from error
-    return target
+    return written("libero-primitive", pack.digest(), pack.build, target)
 
 
 def folder(pack: str) -> Path:

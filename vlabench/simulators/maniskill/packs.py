@@ -17,6 +17,7 @@ from vlabench.simulators.maniskill.drawing.vulkan import engine
 from vlabench.simulators.maniskill.interface import JOINTS
 from vlabench.simulators.maniskill.robot import FINGERS
 from vlabench.util.files import cache
+from vlabench.util.packs import written
 
 PACKS = ("primitive", "official")
 FETCH = "vlabench assets fetch maniskill"
@@ -121,13 +122,7 @@ def primitive(target: Path | None = None) -> Path:
     """
     from vlabench.simulators.maniskill import primitive as generated
 
-    target = target or cache() / f"maniskill-primitive-{generated.digest()[:16]}"
-    try:
-        generated.build(target)
-    except OSError as error:
-        raise AssetsError(f"cannot write the primitive pack to {target}: {error}\n"
-                          "  fix: set VLABENCH_CACHE (or --out) to a folder that can be written") from error
-    return target
+    return written("maniskill-primitive", generated.digest(), generated.build, target)
 
 
 def official() -> Path:

@@ -1,0 +1,54 @@
+"""What perturbations of the instruction share: a share of the episodes is told something else, held for the episode."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from pydantic import Field, PrivateAttr
+
+from vlabench.perturbations.base import Perturbation
+from vlabench.seeding import Draws
+from vlabench.types import ActionSpace
+
+
+class ToldOtherwise(Perturbation):
+    """Another instruction, each of `others` equally likely, in a share of the episodes."""
+
+    severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
+        1: {"share": 0.2}, 2: {"share": 0.4}, 3: {"share": 0.6}, 4: {"share": 0.8}, 5: {"share": 1.0}}
+    group: ClassVar[str] = "language"
+
+    share: float = Field(
+        default=1.0, ge=0, le=1, description="Share of the episodes that get another instruction than their own.")
+
+    _told: str = PrivateAttr(default="")
+
+    @abstractmethod
+    def others(self, text: str) -> Sequence[str]:
+        """What may be said instead of an instruction."""
+
+    @property
+    def from_start(self) -> bool:
+        """Where every episode shows it; below that, whole episodes are told the truth."""
+        return self.certain
+
+    @property
+    def certain(self) -> bool:
+        return self.share == 1
+
+    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
+        return frozenset({"instruction"})
+
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
+        self._told = ""
+
+    def instruction(self, text: str, rng: Draws) -> str:
+        unit, others = rng.episode(), self.others(text)
+        otherwise = unit.random() < self.share
+        self._told = others[int(unit.integers(len(others)))] if otherwise else text
+        return self._told
+
+    def realised(self) -> dict[str, Any]:
+        return {"instruction": self._told}
