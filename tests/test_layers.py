@@ -20,8 +20,9 @@ ACTING = ("simulators", "perturbations", "adapters", "models")
 HEAVY = ("matplotlib", "torch", "mujoco", "robosuite", "sapien", "mani_skill", "gymnasium", "sklearn")
 """Libraries that take long to import, or may be absent: imported where they are used."""
 
-OF_MANISKILL = ("simulators.maniskill.base_env", "simulators.maniskill.agent")
-"""Subclasses of ManiSkill's, which take four seconds to import: nobody does but who asks for the environment."""
+OF_MANISKILL = ("simulators.maniskill.base_env", "simulators.maniskill.agent", "simulators.maniskill.screens")
+"""What is built on ManiSkill's classes or torch, which take seconds to import: nobody does but who asks for the
+environment."""
 
 Imports = Mapping[str, frozenset[str]]
 

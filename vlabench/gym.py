@@ -5,7 +5,8 @@
 
 plays the task, condition and episode that `vlabench run` plays under these names, and the same actions lead to the same
 record. There is one for each task of every simulator that is here. Without the second import:
-`gymnasium.make("vlabench.gym:vlabench/libero_spatial-3", ...)`.
+`gymnasium.make("vlabench.gym:vlabench/libero_spatial-3", ...)`. ManiSkill's environment of many copies takes a
+condition from here: `condition_arguments`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import gymnasium
@@ -22,13 +23,14 @@ import numpy.typing as npt
 from gymnasium import spaces
 from gymnasium.error import InvalidAction, ResetNeeded
 
-from vlabench import __version__
+from vlabench import __version__, registry
 from vlabench.cards import find
 from vlabench.cards.conditions import CLEAN, named
-from vlabench.episode.chain import variant_of
+from vlabench.episode.chain import EpisodeChain, variant_of
 from vlabench.episode.loop import Attempt
-from vlabench.errors import OptionError, UnknownName, VlabenchError
+from vlabench.errors import OptionError, UnknownName, UnsupportedError, VlabenchError
 from vlabench.evaluation import plan
+from vlabench.perturbations.base import Perturbation, find_perturbation
 from vlabench.records import provenance
 from vlabench.simulators.base import find_simulator
 from vlabench.types import EpisodeRecord, EpisodeSpec, Image, Observation, won
@@ -169,6 +171,51 @@ def _space_of(observation: Mapping[str, Any]) -> spaces.Dict:
         "proprio": spaces.Box(-FARTHEST, FARTHEST, observation["proprio"].shape, np.float32),
         "instruction": spaces.Text(LONGEST_INSTRUCTION, min_length=0, charset=string.printable),
     })
+
+
+def condition_arguments(condition: str = CLEAN, suite: str | None = None) -> dict[str, Any]:
+    """A condition, of `suite` or of any suite, for ManiSkill's environment of many copies, to make it with:
+
+        gymnasium.make("vlabench.simulators.maniskill.base_env:VLABench-PutOnPlate-v1", num_envs=64,
+                       **condition_arguments("table"))
+
+    or to play on under: `env.unwrapped.set_condition(**condition_arguments("lighting"))`. The same perturbations act,
+    with the same draws, as in a run. Of pictures, proprioception and actions, which that environment leaves to its
+    user's loop, none is perturbed: raises UnsupportedError for conditions that would; UnknownName.
+    """
+    simulator = "maniskill"
+    kind = find_simulator(simulator)
+    found = find.find_condition(condition, simulator, suite)
+    plan.check_offered(found, kind(kind.packs[0]))
+    kinds = named(found)
+    for name, perturbation in kinds.items():
+        if not _of_scene(type(perturbation)):
+            raise UnsupportedError(
+                f"condition {condition!r}: perturbation {name!r} changes observations or actions, which many copies "
+                f"side by side leave to your loop\n  these act on scene and instruction: "
+                f"{', '.join(_acting_on(kind.offers))}")
+
+    def chains(spec: EpisodeSpec) -> EpisodeChain:
+        chain = EpisodeChain(spec, kinds, kind.cameras)
+        chain.begin(1, kind.cameras, kind.action_space)
+        return chain
+
+    return {"variant": variant_of(kinds), "chains": chains}
+
+
+def _of_scene(kind: type[Perturbation]) -> bool:
+    return kind.observation is Perturbation.observation and kind.action is Perturbation.action
+
+
+def _acting_on(offers: Collection[type]) -> list[str]:
+    """The perturbations of scene and instruction that these capabilities are enough for."""
+    found = []
+    for name in registry.names("perturbation"):
+        with contextlib.suppress(VlabenchError):
+            kind = find_perturbation(name)
+            if _of_scene(kind) and kind.needs <= set(offers):
+                found.append(name)
+    return found
 
 
 def register() -> None:

@@ -6,21 +6,28 @@ What only a GPU can show is listed in results/maniskill-gpu.md.
 from __future__ import annotations
 
 import dataclasses
+import gc
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.simulators.maniskill import parity
+from vlabench.cards.conditions import named
+from vlabench.cards.find import find_condition
+from vlabench.episode.chain import variant_of
+from vlabench.episode.loop import Attempt
 from vlabench.errors import AssetsError, OptionError, RenderingError
+from vlabench.gym import condition_arguments
 from vlabench.simulators.maniskill import packs, robot, starts
 from vlabench.simulators.maniskill.drawing import vulkan
+from vlabench.simulators.maniskill.interface import CAMERAS
+from vlabench.simulators.maniskill.looks import TRAINING_LIGHTING
+from vlabench.simulators.maniskill.scene import PlateScene
 from vlabench.simulators.maniskill.simulator import Maniskill
-from vlabench.simulators.maniskill.view import View
 from vlabench.simulators.maniskill.world import World
 from vlabench.types import EpisodeSpec
 
@@ -42,9 +49,9 @@ def env(pack: str) -> Iterator[Any]:
     made.close()
 
 
-def settled(spec: EpisodeSpec, pack: str, drawn: bool = False) -> World:
+def settled(spec: EpisodeSpec, pack: str) -> World:
     """Our world at the beginning of an episode."""
-    world = World(starts.draw(spec), packs.pack(pack), drawn)
+    world = World(starts.draw(spec), packs.pack(pack), False)
     world.settle()
     return world
 
@@ -138,33 +145,112 @@ def test_a_variant_and_another_object_beside_it(pack: str, episode: Episodes) ->
     env.close()
 
 
-def their_picture(pack: str, number: int, index: int, out: str) -> None:
-    """Write what the environment shows first of an episode, drawn by our shaders; in a process of its own, because
-    sapien draws on one device in each, and the test's may have chosen one already."""
+CONDITIONS = {
+    "clean": None, "table": "maniskill-vision", "texture-weak": "maniskill-vision", "noise-strong": "maniskill-vision",
+    "lighting": "pair-lighting", "right-20": "pair-viewpoint", "unseen_object": "maniskill-semantic",
+    "multi_object_ind": "maniskill-semantic", "instruction": "maniskill-semantic", "robot_pose": "maniskill-execution",
+    "position": "maniskill-execution"}
+"""Of each kind one, and a suite that has it."""
+NUMBER, INDEX, SIZE = 8, 1, 128
+NULL = np.array(Maniskill.action_space.null, dtype=np.float32)
+
+
+def write_theirs(pack: str, out: str) -> None:
+    """Write what the environment shows first and a step later under each condition, drawn by our shaders, and how it
+    begins; in a process of its own, because sapien draws on one device in each, and the test's may have chosen one."""
+    from vlabench.gym import condition_arguments
     from vlabench.simulators.maniskill.agent import own_shaders
 
-    env = make(pack, obs_mode="rgb+segmentation", render_backend="cpu", image_size=(128, 128),
+    env = make(pack, obs_mode="rgb+segmentation", render_backend="cpu", image_size=(SIZE, SIZE),
                sensor_configs={"shader_config": own_shaders()})
-    seen, _ = env.reset(options={"number": number, "index": index})
-    np.save(out, seen["sensor_data"]["third_person"]["rgb"][0].numpy())
+    inner = env.unwrapped
+    found: dict[str, Any] = {}
+    gc.freeze()  # to build anew collects garbage each time
+    for name, suite in CONDITIONS.items():
+        inner.set_condition(**condition_arguments(name, suite))
+        first, _ = env.reset(options={"number": NUMBER, "index": INDEX})
+        found[f"{name}/poses"] = np.concatenate([body.pose.raw_pose.numpy() for body in inner.bodies])
+        found[f"{name}/posture"] = inner.agent.robot.qpos[0].numpy()
+        found[f"{name}/instruction"] = np.array(inner.get_language_instruction())
+        later = env.step(NULL)[0]
+        found[f"{name}/pictures"] = np.concatenate([seen["sensor_data"]["third_person"]["rgb"].numpy()
+                                                    for seen in (first, later)])
+    np.savez(out, **found)
     env.close()
 
 
-def test_pictures_are_those_of_our_world(pack: str, episode: Episodes, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def theirs(pack: str, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     try:
         vulkan.check()
     except RenderingError as error:
         pytest.skip(str(error).splitlines()[0])
-    out = str(tmp_path / "theirs.npy")
-    code = (f"from tests.simulators.maniskill.test_base_env import their_picture\n"
-            f"their_picture({pack!r}, 8, 1, {out!r})")
+    out = str(tmp_path_factory.mktemp("theirs") / "theirs.npz")
+    code = f"from tests.simulators.maniskill.test_base_env import write_theirs\nwrite_theirs({pack!r}, {out!r})"
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    theirs = np.load(out)
-    view = View(settled(episode(8, 1), pack, drawn=True), packs.pack(pack), 128)
-    ours = view.picture()
-    assert theirs.shape == ours.shape and (theirs != view.table).any()
-    assert (np.abs(theirs.astype(int) - ours) > 2).mean() < 1e-3
+    return dict(np.load(out))
+
+
+def begun(spec: EpisodeSpec, pack: str, name: str, suite: str | None, size: int = 0) -> Attempt:
+    """An episode under a condition as `vlabench run` begins it."""
+    kinds = named(find_condition(name, "maniskill", suite))
+    cameras = CAMERAS if size else ()
+    attempt = Attempt(PlateScene(pack, cameras, size, False, variant_of(kinds)), [spec], [kinds], replan=1,
+                      cameras=cameras, success="end")
+    attempt.start()
+    return attempt
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_an_episode_begins_and_looks_as_in_a_run(name: str, theirs: Mapping[str, Any], pack: str,
+                                                 episode: Episodes) -> None:
+    attempt = begun(episode(NUMBER, INDEX), pack, name, CONDITIONS[name], SIZE)
+    assert isinstance(attempt.scene, PlateScene)
+    (world,), pictures = attempt.scene.worlds, theirs[f"{name}/pictures"]
+    first = attempt.look()
+    assert theirs[f"{name}/instruction"].tolist() == list(first.instruction)
+    assert theirs[f"{name}/poses"] == pytest.approx(
+        np.array([[*body.pose.p, *body.pose.q] for body in world.bodies]), abs=1e-5)
+    assert theirs[f"{name}/posture"] == pytest.approx(first.proprio[0], abs=1e-6)
+    attempt.step(NULL[None].astype(float))
+    for ours, other in zip((first, attempt.look()), pictures, strict=True):
+        assert (np.abs(other.astype(int) - ours.images[CAMERAS[0]][0]) > 2).mean() < 1e-3
+    away = (np.abs(pictures[0].astype(int) - theirs["clean/pictures"][0]) > 2).mean()
+    assert away > 0.01 if name not in ("clean", "instruction") else not away
+
+
+def test_an_object_jumps_in_mid_episode_as_in_a_run(env: Any, pack: str, episode: Episodes) -> None:
+    attempt = begun(episode(2, 4), pack, "object_reposition", "maniskill-execution")
+    assert isinstance(attempt.scene, PlateScene)
+    (world,), inner = attempt.scene.worlds, env.unwrapped
+    inner.set_condition(**condition_arguments("object_reposition", "maniskill-execution"))
+    env.reset(options={"number": 2, "index": 4})
+    path = [np.array(world.object.pose.p)]
+    for _ in range(8):
+        attempt.look()
+        attempt.step(NULL[None].astype(float))
+        env.step(NULL)
+        path.append(np.array(world.object.pose.p))
+        assert inner.bodies[0].pose.p[0].numpy() == pytest.approx(path[-1], abs=1e-3)
+    assert np.linalg.norm(path[5] - path[4]) > 0.15 and path[5][2] == pytest.approx(1.0)
+    inner.set_condition()
+
+
+def test_under_a_condition_new_episodes_keep_what_is_built(env: Any) -> None:
+    inner = env.unwrapped
+    for name, suite in (("lighting", "pair-lighting"), ("table", "maniskill-vision")):
+        inner.set_condition(**condition_arguments(name, suite))
+        looks = []
+        for seed in range(4):
+            _, info = env.reset(seed=seed)
+            assert info["reconfigure"] == (not seed)
+            looks.append(inner.episodes[0].looks)
+        assert len({each.lighting for each in looks}) == 1
+        assert all((each.other is not None) == (name == "table") for each in looks)
+        assert (looks[0].lighting == TRAINING_LIGHTING) == (name == "table")
+    assert len({each.other for each in looks}) > 1
+    inner.set_condition()
 
 
 def test_without_a_driver_to_draw_with_nothing_is_built(pack: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from mani_skill.agents.controllers.pd_joint_pos import PDJointPosMimicController
 from mani_skill.agents.robots.widowx.widowx import WidowX250S
 from mani_skill.render import ShaderConfig
 from mani_skill.sensors.camera import CameraConfig
+from mani_skill.utils.structs.pose import Pose
 
 from vlabench.simulators.maniskill import robot
 from vlabench.simulators.maniskill.drawing import camera, shading
-from vlabench.simulators.maniskill.drawing.vulkan import engine
 from vlabench.simulators.maniskill.interface import CAMERAS, SPACE
 
 CONTROL = "arm_pd_ee_target_delta_pose_align2_gripper_pd_joint_pos"
@@ -42,9 +43,10 @@ class Widowx(WidowX250S):  # type: ignore[misc]  # mani_skill ships no types
     uid = "vlabench_widowx250s"
 
     def __init__(self, scene: Any, control_freq: int, control_mode: str | None, pose: Any, description: Path,
-                 size: tuple[int, int]) -> None:
-        """pose: of its base while the scene is built. size: of the camera's pictures, (width, height) in pixels."""
-        self.urdf_path, self._size = str(description), size
+                 size: tuple[int, int], mounts: Sequence[Any]) -> None:
+        """pose: of its base while the scene is built. size: of the camera's pictures, (width, height) in pixels.
+        mounts: of each copy, where on the base its camera is."""
+        self.urdf_path, self._size, self._mounts = str(description), size, mounts
         super().__init__(scene, control_freq, control_mode, initial_pose=pose)
 
     def set_action(self, action: torch.Tensor) -> None:
@@ -72,6 +74,8 @@ class Widowx(WidowX250S):  # type: ignore[misc]  # mani_skill ships no types
         across, down = self._size[0] / camera.WIDTH, self._size[1] / camera.HEIGHT
         intrinsic = np.array([[across * camera.FOCAL, 0, across * camera.CENTRE[0]],
                               [0, down * camera.FOCAL, down * camera.CENTRE[1]], [0, 0, 1]])
+        pose = Pose.create_from_pq(*(torch.as_tensor(np.stack(each)) for each in
+                                     zip(*((mount.p, mount.q) for mount in self._mounts), strict=True)))
         return [CameraConfig(
-            uid=CAMERAS[0], pose=engine().Pose(*camera.MOUNT), width=self._size[0], height=self._size[1],
+            uid=CAMERAS[0], pose=pose, width=self._size[0], height=self._size[1],
             intrinsic=intrinsic, near=camera.NEAR, far=camera.FAR, entity_uid="base_link", shader_pack=SHADERS)]

@@ -4,13 +4,14 @@
     env = gymnasium.make("vlabench.simulators.maniskill.base_env:VLABench-PutOnPlate-v1", num_envs=64)
 
 Importing this module registers the environment; its name without the module's does then, too. Objects, starts, robot,
-goals and looks are those of the worlds that `vlabench run` plays; physics on a GPU is another one, so its results are
-never mixed with those. One environment runs on a CPU, too (`render_backend="cpu"`, or "none").
+goals, looks and the conditions of scene and instruction (`vlabench.gym.condition_arguments`) are those of the worlds
+that `vlabench run` plays; physics on a GPU is another one, so its results are never mixed with those. One environment
+runs on a CPU, too (`render_backend="cpu"`, or "none").
 """
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,10 +27,13 @@ from vlabench.errors import OptionError
 from vlabench.simulators.base import Variant
 from vlabench.simulators.maniskill import goal, packs, robot, starts, world
 from vlabench.simulators.maniskill.agent import CONTROL, Widowx
-from vlabench.simulators.maniskill.drawing import camera, screen, vulkan
+from vlabench.simulators.maniskill.drawing import camera, vulkan
 from vlabench.simulators.maniskill.drawing.vulkan import engine
 from vlabench.simulators.maniskill.interface import CAMERAS, CONTROL_HZ, PHYSICS_HZ, STEP_LIMIT
+from vlabench.simulators.maniskill.planned import Chains, Planned
+from vlabench.simulators.maniskill.screens import Screens
 from vlabench.simulators.maniskill.simulator import TASK_SETS, Maniskill
+from vlabench.simulators.maniskill.view import lit
 from vlabench.types import EpisodeSpec, Floats
 
 NAME = "VLABench-PutOnPlate-v1"
@@ -49,32 +53,47 @@ class PutOnPlate(BaseEnv):  # type: ignore[misc]  # mani_skill ships no types
 
     `info` has `success`, and `grasped` and `grasped_5` as milestones have them: now, and for five steps.
 
-    `reset()` draws new episodes as training does; every environment keeps its objects, and `options={"reconfigure":
-    True}`, or `reconfiguration_freq=1`, draws them, too. `reset(options={"number": …, "index": …, "seed": …})` plays
-    the episode that `vlabench run` calls so, of the task of this number: each an int for all or one for each
-    environment; what that changes of the objects is built anew. All are reset together, for to let things settle in
-    one moves the others, too.
+    `reset()` draws new episodes as training does; every environment keeps its objects, lights and camera, and
+    `options={"reconfigure": True}`, or `reconfiguration_freq=1`, draws them, too. `reset(options={"number": …, "index":
+    …, "seed": …})` plays the episode that `vlabench run` calls so, of the task of this number and under the same
+    condition: each an int for all or one for each environment; if that changes objects, lights or a camera, all is
+    built anew. All are reset together, for to let things settle in one moves the others, too.
     """
 
     SUPPORTED_OBS_MODES = ("rgb+segmentation", "state", "state_dict", "none")
     SUPPORTED_REWARD_MODES = ("dense", "none")
 
     def __init__(self, *, task_set: str = TASK_SETS[0], assets: str = packs.PACKS[0],
-                 variant: Variant = (), image_size: Sequence[int] = (camera.WIDTH, camera.HEIGHT),
-                 control_mode: str = CONTROL, render_backend: str | None = "gpu", **others: Any) -> None:
-        """image_size: (width, height) of the pictures, which show what 640×480 would. others: `BaseEnv`'s.
+                 variant: Variant = (), chains: Chains | None = None,
+                 image_size: Sequence[int] = (camera.WIDTH, camera.HEIGHT), control_mode: str = CONTROL,
+                 render_backend: str | None = "gpu", **others: Any) -> None:
+        """variant, chains: of `set_condition`. image_size: (width, height) of the pictures, which show what 640×480
+        would. others: `BaseEnv`'s.
 
         Raises UnknownName, OptionError, AssetsError, RenderingError.
         """
         if render_backend not in (None, "none"):
             vulkan.check()
         self.tasks = Maniskill(assets).tasks(task_set)
-        self._pack, self._variant = packs.pack(assets), tuple((name, value) for name, value in variant)
-        starts.checked(self._variant, task_set)
+        self._pack = packs.pack(assets)
         self._size = (int(image_size[0]), int(image_size[1]))
-        self.starts: list[starts.Start] = []
-        self._named: list[starts.Start] | None = None
+        self._named: list[Planned] | None = None
+        self.set_condition(variant, chains)
         super().__init__(control_mode=control_mode, render_backend=render_backend or "none", **others)
+
+    def set_condition(self, variant: Variant = (), chains: Chains | None = None) -> None:
+        """Play under this condition from the next reset on, which builds anew; by default under none.
+
+        variant: what scenes are built with. chains: what is done to each episode. Raises OptionError.
+        """
+        self._variant, self._chains = tuple((name, value) for name, value in variant), chains
+        starts.checked(self._variant, self.tasks[0].task_set)
+        self.episodes: list[Planned] = []
+
+    @property
+    def starts(self) -> list[starts.Start]:
+        """Where each environment's episode began."""
+        return [episode.start for episode in self.episodes]
 
     def reset(self, seed: int | list[int] | None = None,
               options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
@@ -85,16 +104,15 @@ class PutOnPlate(BaseEnv):  # type: ignore[misc]  # mani_skill ships no types
         if "env_idx" in options and len(options["env_idx"]) != self.num_envs:
             raise OptionError(f"reset(options={{'env_idx': …}}) names {len(options['env_idx'])} of {self.num_envs} "
                               "environments: they are reset together")
-        self._named = None
-        if options.keys() & {"number", "index", "seed"}:
-            self._named = self._episodes(options)
-            if list(map(_things, self._named)) != list(map(_things, self.starts)):
-                options["reconfigure"] = True
+        self._named = self._asked(options) if options.keys() & {"number", "index", "seed"} else None
+        kept = self._named is None or [each.build for each in self._named] == [each.build for each in self.episodes]
+        if not self.episodes or not kept:
+            options["reconfigure"] = True
         answer: tuple[Any, dict[str, Any]] = super().reset(seed=seed, options=options)
         return answer
 
-    def _episodes(self, options: Mapping[str, Any]) -> list[starts.Start]:
-        """The starts of the episodes that options name."""
+    def _asked(self, options: Mapping[str, Any]) -> list[Planned]:
+        """The episodes that options name."""
         def each(name: str) -> list[int]:
             given = np.atleast_1d(options.get(name, 0))
             if len(given) not in (1, self.num_envs) or not np.issubdtype(given.dtype, np.integer):
@@ -107,33 +125,39 @@ class PutOnPlate(BaseEnv):  # type: ignore[misc]  # mani_skill ships no types
             if not 0 <= number < len(self.tasks) or not self.tasks[number].starts(index):
                 raise OptionError(f"number = {number}, index = {index}: there are tasks 0 to {len(self.tasks) - 1} "
                                   f"with the episodes {self.tasks[0].indices}")
-        return [starts.draw(EpisodeSpec(self.tasks[number], "clean", index, seed), self._variant)
+        return [Planned(EpisodeSpec(self.tasks[number], "clean", index, seed), self._variant, self._chains)
                 for number, index, seed in zip(numbers, indices, seeds, strict=True)]
 
-    def _drawn(self) -> list[starts.Start]:
-        """Training episodes from the environments' own generators."""
+    def _drawn(self, built: Sequence[Planned] = ()) -> list[Planned]:
+        """Training episodes from the environments' own generators, for what is `built` already."""
         drawn = []
-        for rng in self._batched_episode_rng.rngs:
+        for env, rng in enumerate(self._batched_episode_rng.rngs):
             task, index = self.tasks[rng.randint(len(self.tasks))], int(rng.randint(2 ** 31))
-            drawn.append(starts.draw(EpisodeSpec(task, "clean", index, sampled=True), self._variant))
+            drawn.append(Planned(EpisodeSpec(task, "clean", index, sampled=True), self._variant, self._chains,
+                                 built[env] if built else None))
         return drawn
 
     @property
     def _default_sim_config(self) -> SimConfig:
         return SimConfig(sim_freq=PHYSICS_HZ, control_freq=CONTROL_HZ, spacing=SPACING)
 
+    @functools.cached_property
+    def _screens(self) -> Screens:
+        return Screens(self._pack, self._size, self.device)
+
     def _load_agent(self, options: dict[str, Any]) -> None:
+        self.episodes = self._named or self._drawn()
         (x, y, z), turn = robot.BASE
         aside = engine().Pose((x, y, z + robot.ASIDE), turn)
-        self.agent = Widowx(self.scene, self._control_freq, self._control_mode, aside, self._pack.robot, self._size)
+        self.agent = Widowx(self.scene, self._control_freq, self._control_mode, aside, self._pack.robot, self._size,
+                            [episode.mount() for episode in self.episodes])
 
     def _load_scene(self, options: dict[str, Any]) -> None:
-        self.starts = self._named or self._drawn()
         drawn = self.scene.can_render()
         if drawn:
             self._pack.polish(link.entity for body in self.agent.robot._objs for link in body.links)
         world.table(self.scene.create_actor_builder(), drawn).build_static(name="table")
-        names = ("object", "receptacle", *(f"other {k}" for k in range(len(self.starts[0].others))))
+        names = ("object", "receptacle", *(f"other {k}" for k in range(len(self.episodes[0].start.others))))
         self.bodies = []
         for row, name in enumerate(names):
             built = []
@@ -145,25 +169,21 @@ class PutOnPlate(BaseEnv):  # type: ignore[misc]  # mani_skill ships no types
             self.add_to_state_dict_registry(self.bodies[-1])
 
     def _load_lighting(self, options: dict[str, Any]) -> None:
-        self.scene.set_ambient_light(list(camera.AMBIENT))
-        for direction, color in camera.DIRECTIONAL:
-            self.scene.add_directional_light(list(direction), list(color))
+        for scene, episode in zip(self.scene.sub_scenes, self.episodes, strict=True):
+            lit(scene, episode.looks)
 
     def _after_reconfigure(self, options: dict[str, Any]) -> None:
         seen = [*self.bodies, *self.agent.robot.get_links()]
         self._kept = torch.unique(torch.cat([each.per_scene_id for each in seen]))
 
     def _initialize_episode(self, env_idx: torch.Tensor, options: dict[str, Any]) -> None:
-        built, drawn = self.starts, self._named or self._drawn()
-        self.starts = [_with_things(start, old) for start, old in zip(drawn, built, strict=True)]
-        pictures = [screen.background(self._pack.table(start.table), self._size) for start in self.starts]
-        self._background = torch.as_tensor(np.stack(pictures), device=self.device)
-        for row, actor in enumerate(self.bodies):
-            bodies = [start.bodies[row] for start in self.starts]
-            actor.set_pose(Pose.create_from_pq(
-                torch.tensor([[*body.spot, body.height] for body in bodies], dtype=torch.float32, device=self.device),
-                torch.as_tensor(np.stack([starts.quaternion(body.yaw) for body in bodies]), dtype=torch.float32,
-                                device=self.device)))
+        self.episodes = self._named or self._drawn(self.episodes)
+        if self.scene.can_render():
+            self._screens.place([episode.looks for episode in self.episodes])
+        self._steps = 0
+        poses = np.stack([episode.poses() for episode in self.episodes], axis=1)
+        for actor, at in zip(self.bodies, poses, strict=True):
+            actor.set_pose(self._pose(at))
         self._settle()
         self._held = np.zeros(self.num_envs, dtype=int)
         self._ever = np.zeros((2, self.num_envs), dtype=bool)
@@ -181,9 +201,16 @@ class PutOnPlate(BaseEnv):  # type: ignore[misc]  # mani_skill ships no types
         if any((speed > limit).any() for speed, limit in zip(speeds, world.RESTLESS, strict=True)):
             self._advance(world.SETTLE_MORE)
         self.agent.robot.set_pose(engine().Pose((x, y, z), turn))
-        self.agent.reset(torch.tensor([robot.POSTURE] * self.num_envs, device=self.device))
+        self.agent.reset(torch.tensor([episode.posture for episode in self.episodes], dtype=torch.float32,
+                                      device=self.device))
+        for episode in self.episodes:
+            episode.settled, episode.drop = True, None
         self._halves = [goal.settled_half(np.array([start.bodies[row].thing.half for start in self.starts]),
                                           _numbers(self.bodies[row].pose.q)) for row in (0, 1)]
+
+    def _pose(self, poses: Floats) -> Pose:
+        """Of [n, 7] (m; w, x, y, z)."""
+        return Pose.create(torch.as_tensor(poses, dtype=torch.float32, device=self.device))
 
     def _advance(self, substeps: int) -> None:
         if self.gpu_sim_enabled:
@@ -209,7 +236,29 @@ class PutOnPlate(BaseEnv):  # type: ignore[misc]  # mani_skill ships no types
         self._now, self._ever = np.stack([success, grasped, long]), self._ever | np.stack([grasped, long])
         earned = goal.earned(success, *self._ever)
         self._gain, self._earned = earned - self._earned, earned
+        self._steps += 1
+        self._happen()
         return done
+
+    def _happen(self) -> None:
+        """What the condition lets happen after a step: objects that fall anew, at rest."""
+        for episode in self.episodes:
+            episode.tick(self._steps)
+        moved = [env for env, episode in enumerate(self.episodes) if episode.drop is not None]
+        if not moved:
+            return
+        self.scene._reset_mask[:] = False
+        self.scene._reset_mask[moved] = True
+        target = self.bodies[0]
+        target.set_pose(self._pose(np.stack([self.episodes[env].poses()[0] for env in moved])))
+        target.set_linear_velocity(torch.zeros((len(moved), 3), device=self.device))
+        target.set_angular_velocity(torch.zeros((len(moved), 3), device=self.device))
+        self.scene._reset_mask[:] = True
+        if self.gpu_sim_enabled:
+            self.scene.px.gpu_apply_rigid_dynamic_data()
+            self.scene._gpu_fetch_all()
+        for env in moved:
+            self.episodes[env].drop = None
 
     def step(self, action: Any) -> tuple[Any, torch.Tensor, torch.Tensor, torch.Tensor, dict[str, Any]]:
         """ManiSkill's, but that success does not end the episode."""
@@ -227,7 +276,7 @@ class PutOnPlate(BaseEnv):  # type: ignore[misc]  # mani_skill ships no types
 
     def get_language_instruction(self) -> list[str]:
         """What is asked for in each environment."""
-        return [start.instruction for start in self.starts]
+        return [episode.instruction for episode in self.episodes]
 
     def _get_obs_extra(self, info: dict[str, Any]) -> dict[str, torch.Tensor]:
         """Of states: poses [B, 7] (m; w, x, y, z) of the bodies."""
@@ -239,22 +288,10 @@ class PutOnPlate(BaseEnv):  # type: ignore[misc]  # mani_skill ships no types
         seen: dict[str, Any] = super()._get_obs_sensor_data(apply_texture_transforms)
         picture = seen[CAMERAS[0]]
         if "rgb" in picture:
-            rgb = picture["rgb"]
-            kept = torch.isin(picture["segmentation"], self._kept.to(rgb.device, picture["segmentation"].dtype))
-            picture["rgb"] = torch.where(kept, rgb, self._background.to(rgb.device))
+            ids = picture["segmentation"]
+            kept = torch.isin(ids, self._kept.to(ids.device, ids.dtype))
+            picture["rgb"] = self._screens.shown(picture["rgb"], kept, self._steps)
         return seen
-
-
-def _things(start: starts.Start) -> list[int]:
-    """What has to be built for it, beside what all have."""
-    return [body.number for body in start.bodies]
-
-
-def _with_things(start: starts.Start, built: starts.Start) -> starts.Start:
-    """A start with the things that are there already: where each of its own was to be."""
-    bodies = [dataclasses.replace(body, number=old.number)
-              for body, old in zip(start.bodies, built.bodies, strict=True)]
-    return starts.Start(bodies[0], bodies[1], tuple(bodies[2:]), start.table)
 
 
 def _numbers(tensor: torch.Tensor) -> Floats:

@@ -1,20 +1,36 @@
-"""The view of one world that scene perturbations act on: its capabilities, a method each."""
+"""The view of one world, or of one that is yet to be built, that scene perturbations act on: a method a capability."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from vlabench.simulators.base import Scene
 from vlabench.simulators.capabilities import Crop, LightSetup
 from vlabench.simulators.maniskill import catalogue, spots, starts
 from vlabench.simulators.maniskill.interface import SPACE
-from vlabench.simulators.maniskill.looks import Cover
+from vlabench.simulators.maniskill.looks import Cover, Looks
 from vlabench.simulators.maniskill.robot import POSTURE
 from vlabench.simulators.maniskill.spots import Spot
-from vlabench.simulators.maniskill.world import World
 from vlabench.types import EpisodeSpec, Floats, Observation, Outcome
+
+
+class Placed(Protocol):
+    """What a slot is of: a `World`, or an episode that another engine plays."""
+
+    start: starts.Start
+    looks: Looks
+    settled: bool
+
+    def put_object(self, spot: Spot, height: float) -> None:
+        """Let the object fall from there (m), turned as at its start and at rest."""
+
+    def pose_robot(self, posture: Sequence[float]) -> None:
+        """Let the robot begin in a posture [8] (rad; m)."""
+
+    def digest(self) -> str:
+        """Of its physical state."""
 
 
 class Slot(Scene):
@@ -22,7 +38,7 @@ class Slot(Scene):
 
     action_space = SPACE
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Placed) -> None:
         self.world = world
 
     def place(self, episodes: Sequence[EpisodeSpec]) -> None:

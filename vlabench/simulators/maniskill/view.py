@@ -9,9 +9,9 @@ import numpy as np
 
 from vlabench.simulators.maniskill import spots, starts
 from vlabench.simulators.maniskill.drawing import screen
-from vlabench.simulators.maniskill.drawing.camera import Camera, light, mounted
+from vlabench.simulators.maniskill.drawing.camera import Camera, Lights, light, mounted
 from vlabench.simulators.maniskill.drawing.vulkan import engine
-from vlabench.simulators.maniskill.looks import Cover
+from vlabench.simulators.maniskill.looks import Cover, Looks
 from vlabench.simulators.maniskill.packs import Pack
 from vlabench.simulators.maniskill.world import TABLE_TOP, World
 from vlabench.types import Image
@@ -25,13 +25,9 @@ class View:
 
     def __init__(self, world: World, pack: Pack, size: int) -> None:
         looks = world.looks
-        self.lights = light(world.scene, looks.lighting.ambient,
-                            [(sun.direction, sun.color) for sun in looks.lighting.suns])
+        self.lights = lit(world.scene, looks)
         self.camera = Camera(world.scene, size, orbited(mounted(world.robot.body.pose), looks.yaw, looks.pitch))
-        self.table = screen.background(pack.table(looks.table), self.camera.size)
-        if looks.other is not None:
-            self.table = screen.blend(self.table, screen.background(pack.table(looks.other), self.camera.size),
-                                      looks.mix)
+        self.table = backdrop(looks, pack, self.camera.size)
         self.kept = frozenset(entity.per_scene_id for entity in (*(link.entity for link in world.robot.links.values()),
                                                                  *world.bodies))
         self._world, self._pack = world, pack
@@ -51,6 +47,19 @@ class View:
         texture = screen.cropped(screen.background(self._pack.texture(cover.texture), screen.FULL), crop.edge,
                                  crop.left, crop.top, self.camera.size)
         return screen.blend(colors, texture, cover.mix)
+
+
+def lit(scene: Any, looks: Looks) -> Lights:
+    """Light a `sapien.Scene` as looks say."""
+    return light(scene, looks.lighting.ambient, [(sun.direction, sun.color) for sun in looks.lighting.suns])
+
+
+def backdrop(looks: Looks, pack: Pack, size: tuple[int, int]) -> Image:
+    """The picture behind robot and things, as looks say: uint8 [height, width, 3], for a size (width, height)."""
+    table = screen.background(pack.table(looks.table), size)
+    if looks.other is None:
+        return table
+    return screen.blend(table, screen.background(pack.table(looks.other), size), looks.mix)
 
 
 def orbited(pose: Any, yaw: float, pitch: float) -> Any:

@@ -41,12 +41,17 @@ def blend(rgb: Image, texture: Image, mix: float) -> Image:
 
 
 def cropped(texture: Image, edge: float, left: float, top: float, size: tuple[int, int]) -> Image:
-    """A part of a picture, `edge` in (0, 1] of its edges long, its corner at the shares left and top of the room that
-    there is, as large as `size` (width, height)."""
-    height, width = texture.shape[:2]
+    """A `part` of a picture, as large as `size` (width, height)."""
+    rows, columns = part(texture.shape[0], texture.shape[1], edge, left, top)
+    return np.asarray(cv2.resize(texture[rows, columns], size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+
+
+def part(height: int, width: int, edge: float, left: float, top: float) -> tuple[slice, slice]:
+    """The rows and columns of a part of a picture, `edge` in (0, 1] of its edges long, its corner at the shares left
+    and top of the room that there is."""
     high, wide = max(1, round(edge * height)), max(1, round(edge * width))
     y, x = round(top * (height - high)), round(left * (width - wide))
-    return np.asarray(cv2.resize(texture[y:y + high, x:x + wide], size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+    return slice(y, y + high), slice(x, x + wide)
 
 
 @lru_cache(maxsize=128)
