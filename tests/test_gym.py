@@ -22,9 +22,9 @@ from vlabench.cards.conditions import named
 from vlabench.cards.find import find_condition, find_task
 from vlabench.episode.loop import play
 from vlabench.episode.recording import Recording, Replayed
-from vlabench.errors import OptionError, UnknownName, VlabenchError
+from vlabench.errors import OptionError, UnknownName, UnsupportedError, VlabenchError
 from vlabench.evaluation.preview import preview
-from vlabench.gym import EpisodeEnv
+from vlabench.gym import EpisodeEnv, condition_arguments
 from vlabench.simulators.base import find_simulator
 from vlabench.types import EpisodeRecord, EpisodeSpec
 
@@ -200,6 +200,18 @@ def test_an_episode_that_never_ends_early_is_truncated_at_its_limit() -> None:
     ends = [env.step(still)[2:4] for _ in range(80)]
     assert ends == [(False, False)] * 79 + [(False, True)] and env.metadata["render_fps"] == 5
     env.close()
+
+
+def test_a_condition_of_observations_or_actions_is_none_for_many_copies() -> None:
+    assert condition_arguments()["variant"] == ()
+    found = condition_arguments("multi_object_ood", "maniskill-semantic")
+    assert dict(found["variant"]) == {"objects": "test", "others": 1}
+    with pytest.raises(UnsupportedError) as caught:
+        condition_arguments("action_noise-0.1", "maniskill-action")
+    told, _, choices = str(caught.value).partition("these act on scene and instruction: ")
+    assert "'action_noise'" in told
+    assert {"background", "lighting", "object_reposition", "instruction_template"} < set(choices.split(", "))
+    assert not {"jpeg", "action_delay", "toy_glow"} & set(choices.split(", "))
 
 
 # on LIBERO

@@ -1,6 +1,7 @@
 """How fast the put-on-plate environment of ManiSkill's is with many copies on a GPU: steps a second.
 
     python -m tests.speed.maniskill_gpu [--envs 16 64 256] [--assets primitive] [--size 640 480] [--steps 80]
+                                        [--condition clean]
 
 Prints a table. Each count has a process of its own, as PhysX keeps what it took. `--device cpu --envs 1` tries it out.
 """
@@ -23,13 +24,15 @@ def measure(asked: argparse.Namespace, pictures: bool) -> dict[str, float]:
     import gymnasium
     import torch
 
+    from vlabench.gym import condition_arguments
+
     gpu, (count,) = asked.device == "cuda", asked.envs
     render = ("gpu" if gpu else "cpu") if pictures else "none"
     began = time.perf_counter()
     env: Any = gymnasium.make(
         "vlabench.simulators.maniskill.base_env:VLABench-PutOnPlate-v1", num_envs=count, assets=asked.assets,
         image_size=asked.size, obs_mode="rgb+segmentation" if pictures else "none", sim_backend=f"physx_{asked.device}",
-        render_backend=render)
+        render_backend=render, **condition_arguments(asked.condition))
     built = time.perf_counter()
     env.reset(seed=0)
     reset = time.perf_counter()
@@ -49,7 +52,8 @@ def measure(asked: argparse.Namespace, pictures: bool) -> dict[str, float]:
 def asked_for(count: int, asked: argparse.Namespace, pictures: bool) -> dict[str, float]:
     """The same in a process of its own."""
     command = [sys.executable, "-m", "tests.speed.maniskill_gpu", "--envs", str(count), "--assets", asked.assets,
-               "--steps", str(asked.steps), "--device", asked.device, "--size", *map(str, asked.size), "--alone",
+               "--steps", str(asked.steps), "--device", asked.device, "--condition", asked.condition,
+               "--size", *map(str, asked.size), "--alone",
                "pictures" if pictures else "physics"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -63,6 +67,7 @@ def main() -> None:
     parser.add_argument("--assets", default="primitive")
     parser.add_argument("--size", type=int, nargs=2, default=[640, 480])
     parser.add_argument("--steps", type=int, default=80)
+    parser.add_argument("--condition", default="clean")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--alone", choices=("physics", "pictures"), help=argparse.SUPPRESS)
     asked = parser.parse_args()

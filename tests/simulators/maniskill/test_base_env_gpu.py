@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vlabench.gym import condition_arguments
 from vlabench.simulators.maniskill import packs, robot, starts
 from vlabench.simulators.maniskill.drawing import screen
 from vlabench.simulators.maniskill.interface import SPACE
@@ -83,3 +84,35 @@ def test_objects_stay_from_one_reset_to_the_next(env: Any) -> None:
     _, info = env.reset(seed=1)
     assert not info["reconfigure"]
     assert [start.object.number for start in env.unwrapped.starts] == NAMED["number"]
+
+
+@pytest.mark.parametrize(("name", "suite"), [
+    ("table", "maniskill-vision"), ("texture-strong", "maniskill-vision"), ("noise-strong", "maniskill-vision"),
+    ("lighting", "pair-lighting"), ("right-20", "pair-viewpoint"), ("unseen_object", "maniskill-semantic"),
+    ("multi_object_ind", "maniskill-semantic"), ("robot_pose", "maniskill-execution"),
+    ("position", "maniskill-execution")])
+def test_a_condition_changes_episodes_whichever_copy_plays_them(env: Any, name: str, suite: str) -> None:
+    """Each copy has the lights, the camera, the pictures and the things of its own episode."""
+    def first_looks(step: int) -> Any:
+        seen, _ = env.reset(options={key: values[::step] for key, values in NAMED.items()})
+        return picture(seen)[::step].astype(int)
+
+    clean = first_looks(1)
+    env.unwrapped.set_condition(**condition_arguments(name, suite))
+    changed, elsewhere = first_looks(1), first_looks(-1)
+    env.unwrapped.set_condition()
+    from_clean, from_itself = (np.abs(changed - other).mean(axis=(1, 2, 3)) for other in (clean, elsewhere))
+    assert (from_clean > 0.3).all() and (from_itself < from_clean / 4).all()
+
+
+def test_objects_jump_in_mid_episode_in_each_copy(env: Any) -> None:
+    inner = env.unwrapped
+    inner.set_condition(**condition_arguments("object_reposition", "maniskill-execution"))
+    env.reset(options=NAMED)
+    path = []
+    for _ in range(7):
+        env.step(np.tile(np.array(SPACE.null, dtype=np.float32), (COPIES, 1)))
+        path.append(inner.bodies[0].pose.p.cpu().numpy().copy())
+    inner.set_condition()
+    assert (np.linalg.norm((path[4] - path[3])[:, :2], axis=1) > 0.15).all()
+    assert (path[6][:, 2] < 0.95).all() and np.abs(path[3] - path[2]).max() < 5e-3

@@ -86,8 +86,8 @@ class PutOnPlate(BaseEnv):  # type: ignore[misc]  # mani_skill ships no types
 
         variant: what scenes are built with. chains: what is done to each episode. Raises OptionError.
         """
-        self._variant, self._chains = tuple((name, value) for name, value in variant), chains
-        starts.checked(self._variant, self.tasks[0].task_set)
+        starts.checked(variant, self.tasks[0].task_set)
+        self._variant, self._chains = variant, chains
         self.episodes: list[Planned] = []
 
     @property
