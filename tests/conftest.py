@@ -58,3 +58,4 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr("vlabench.cards.files._home", lambda: tmp_path)
     monkeypatch.chdir(tmp_path)
     yield tmp_path
+    registry.refresh()  # plug-ins that a test installed here

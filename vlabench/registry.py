@@ -98,6 +98,13 @@ def _mistake(error: BaseException) -> str:
 def refresh() -> None:
     """Look again for installed plug-ins and modules; names are otherwise looked up once in a process."""
     _targets.cache_clear()
+    points.cache_clear()
+
+
+@functools.cache
+def points(group: str) -> tuple[importlib.metadata.EntryPoint, ...]:
+    """What installed packages say in an entry point group."""
+    return tuple(importlib.metadata.entry_points(group=group))
 
 
 @functools.cache
@@ -119,8 +126,7 @@ def builtin(kind: Kind, folder: Path) -> list[tuple[str, str]]:
 
 def plugins(kind: Kind) -> list[tuple[str, str]]:
     """(name, `module:Class`) of every entry point of a kind, of all installed packages."""
-    points = importlib.metadata.entry_points(group=f"vlabench.{FOLDERS[kind]}")
-    return [(point.name, point.value) for point in points]
+    return [(point.name, point.value) for point in points(f"vlabench.{FOLDERS[kind]}")]
 
 
 def merge(kind: Kind, *sources: Iterable[tuple[str, str]]) -> Mapping[str, str]:

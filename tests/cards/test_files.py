@@ -182,6 +182,7 @@ def test_plug_ins_bring_cards_and_may_take_no_name_that_exists(home: Path, monke
     files = {"extra_cards/__init__.py": "raise AssertionError", "extra_cards/suites/theirs.toml": SUITE}
     install(site, "extra", {"vlabench.cards": {"extra": "extra_cards"}}, files)
     monkeypatch.syspath_prepend(site)
+    registry.refresh()
     assert cards.suite_names() == ["theirs"]
     (home / "suites" / "theirs.toml").write_text(SUITE)
     lines = refused(PluginError, load_suite, "theirs")
@@ -191,6 +192,7 @@ def test_plug_ins_bring_cards_and_may_take_no_name_that_exists(home: Path, monke
 def test_a_plug_in_without_its_package_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(home / "site", "extra", {"vlabench.cards": {"extra": "absent_package.cards"}}, {})
     monkeypatch.syspath_prepend(home / "site")
+    registry.refresh()
     assert refused(PluginError, load_suite, "x") == [
         "cards of 'extra': 'absent_package.cards' is not an installed package"
     ]
