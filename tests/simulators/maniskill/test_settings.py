@@ -85,9 +85,9 @@ def test_a_setting_arrives_and_would_be_found_out_if_it_did_not(suite: str, name
     assert not findings(what, [played])
     assert findings(what, [dataclasses.replace(played, changed={}, changed_first=())])
     assert all(played.realised.values())
-    renamed = {"instruction", "unseen_object", "unseen_receptacle", "multi_object_ood", "multi_receptacle"}
+    renamed = {"instruction", "unseen_object", "unseen_receptacle", "multi_object_ood", "multi_receptacle",
+               "both_receptacles_named"}
     assert (played.instruction != spec.task.instruction) == (name in renamed)
-
 
 
 def test_held_out_things_are_named_in_other_words_too() -> None:
@@ -96,6 +96,19 @@ def test_held_out_things_are_named_in_other_words_too() -> None:
     thing, *_ = played.realised["held_out"]["object"]
     assert thing in played.instruction and played.instruction != f"put {thing} on plate"
     assert played.changed["instruction"] == 1
+
+
+def test_both_receptacles_are_named_the_goal_first_and_all_stands_as_with_the_second_unnamed() -> None:
+    (spec,) = episodes("maniskill-semantic", (4,))
+    named_too, unnamed = (short(spec, condition("maniskill-semantic", name)) for name in (
+        "both_receptacles_named", "multi_receptacle"))
+    stands = named_too.realised["held_out"]
+    assert stands == unnamed.realised["held_out"] and named_too.frame == unnamed.frame
+    assert named_too.state == unnamed.state
+    goal, (other,) = stands["receptacle"][0], stands["others"]
+    assert unnamed.instruction == f"put 7up can on {goal}"
+    assert named_too.instruction == f"put 7up can on {goal}, not on {other[0]}" and goal != other[0]
+    assert named_too.changed["instruction"] == 1 and "instruction" not in unnamed.changed
 
 
 def test_another_posture_leaves_the_things_as_they_are() -> None:
