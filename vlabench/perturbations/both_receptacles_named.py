@@ -1,7 +1,7 @@
 """both_receptacles_named: a second receptacle, held out, that the instruction names as well: where not to put it.
 
 `put carrot on plate, not on pizza`: the scene is distractor_receptacle's, with held-out receptacles multi-receptacle's,
-and whoever goes by the names that are said has to read how they are said. In no paper's tables.
+and it no longer suffices to look for what is named. In no paper's tables.
 """
 
 from __future__ import annotations
