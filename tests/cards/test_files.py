@@ -43,6 +43,7 @@ EVERY = {f"{name}-s{k}" for name in registry.names("perturbation") for k in rang
          if not find_perturbation(name).needs and find_perturbation(name).group != "language"}
 """Those of words show whether a policy reads, and those that need something of a scene are for scenes that have it."""
 VISION = {"table", "texture-weak", "texture-strong", "noise-weak", "noise-strong"}
+CLUTTER = {f"clutter-{count}" for count in (2, 4, 6, 8)}
 SIDES = {*(f"left-{angle}" for angle in (5, 10)), *(f"right-{angle}" for angle in range(5, 41, 5))}
 CHANGED_SCENES = {f"{name}-s{k}" for name in (
     "lighting", "camera_pose", "distractors", "texture_overlay", "object_shift", "robot_pose", "sensor_noise")
@@ -92,10 +93,11 @@ SHIPPED = [
     ("pair-viewpoint", PAIR, SIDES),
     ("maniskill-semantic", PLATE, {
         "unseen_object", "unseen_receptacle", "instruction", "multi_object_ind", "multi_object_ood",
-        "distractor_receptacle", "multi_receptacle"}),
+        "distractor_receptacle", "multi_receptacle", "both_receptacles_named"}),
     ("maniskill-execution", PLATE, {"position", "robot_pose", "object_reposition"}),
     ("pair-pose", PAIR, {"unseen_pose"}),
-    ("pair-clutter", PAIR, {f"clutter-{count}" for count in (2, 4, 6, 8)}),
+    ("pair-clutter", PAIR, CLUTTER),
+    ("maniskill-pair", PAIR, {"table", "lighting", "unseen_pose", *CLUTTER}),
     ("maniskill-latency", PLATE, GRIPPER | {f"{name}-s3" for name in LATENCY}),
 ]
 

@@ -70,6 +70,21 @@ def test_without_tasks_the_first_of_each_set(tmp_path: Path) -> None:
     assert [(cell.task.key, cell.condition) for cell in cells] == [("toy_points/0", "clean"), ("toy_points/0", "dark")]
 
 
+def test_of_several_suites_every_condition_once_on_the_first_task(tmp_path: Path) -> None:
+    from PIL import Image
+
+    other = tmp_path / "dim.toml"
+    other.write_text('title = "Dim"\nsource = "here"\nsimulator = "toy"\ntask_sets = ["toy_points"]\nepisodes = 1\n'
+                     'include = ["toy"]\n[conditions]\ndim = [{ perturbation = "toy_dark" }]\n')
+    cells = preview.preview(["toy", str(other)], tmp_path / "p.png", assets="plain", size=16)
+    assert [(cell.task.key, cell.condition) for cell in cells] == [
+        ("toy_points/0", name) for name in ("clean", "dark", "jolt", "dim")]
+    alone = preview.preview("toy", tmp_path / "q.png", assets="plain", tasks=["toy_points/0"], size=16)
+    assert all((a.picture == b.picture).all() for a, b in zip(cells, alone, strict=False))
+    with Image.open(tmp_path / "p.png") as picture:
+        assert picture.width > 1280 and len(picture.convert("L").getcolors() or []) > 20
+
+
 @pytest.mark.parametrize(("options", "kind", "message"), [
     ({"assets": "plane"}, UnknownName, "asset pack 'plane'"),
     ({"cameras": ["tip"]}, UnknownName, "unknown camera 'tip' in --camera: did you mean 'top'"),

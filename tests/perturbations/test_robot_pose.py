@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
 import pytest
+from scipy.stats import chisquare
 
 from vlabench.perturbations.robot_pose import RobotPose, postures
 from vlabench.seeding import Draws
@@ -40,8 +42,21 @@ def test_severities_turn_the_same_joints_by_more(draws: Callable[[int], Draws]) 
         mild, *_, severe = arm.turned[-5:]
         assert arm.turned[-3] in postures()
         assert np.multiply(mild, 1.67 / 0.33) == pytest.approx(severe)
-    drawn = []
-    for index in range(400):
+
+
+def test_each_of_the_postures_is_as_likely(draws: Callable[[int], Draws]) -> None:
+    arm = Arm()
+    for index in range(4000):
         RobotPose().scene(cast(Any, arm), draws(index))
-        drawn.append(arm.turned[-1])
-    assert len(set(drawn)) > 380 and np.abs(np.mean(drawn, axis=0)).max() < 0.06
+    grid = np.array(list(itertools.product([-0.15, -0.08, 0.0, 0.08, 0.15], repeat=5)))
+    arms = grid[np.abs(grid[:, 1] + grid[:, 2]) < 0.2501]
+    published = {(*by, wrist) for by in arms.tolist() for wrist in (-0.6, -0.3, 0.0, 0.3, 0.6)}
+    assert len(published) == 14_375 and set(postures()) == published - {(0.0,) * 6}
+    assert set(arm.turned) <= published
+    # as many draws fall twice on the same posture as should, and each pair of joints comes as often as it should
+    assert len(set(arm.turned)) == pytest.approx(14_374 * (1 - (1 - 1 / 14_374) ** 4000), abs=80)
+    for pair in itertools.combinations(range(6), 2):
+        should, found = (Counter(tuple(by[joint] for joint in pair) for by in each) for each in (
+            postures(), arm.turned))
+        assert chisquare([found[key] for key in should], [
+            4000 * count / 14_374 for count in should.values()]).pvalue > 1e-4, pair

@@ -52,7 +52,9 @@ def run(
 
 
 def preview(
-    suite: Suite,
+    suite: Annotated[list[str], typer.Option(
+        "--suite", metavar="S", help="A suite's name, or the path of a card (.toml); several, with commas or repeated, "
+                                     "for a sheet of small pictures, every condition once.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The picture, .png or another kind.")] = Path(
         "preview.png"),
     tasks: Tasks = None,
@@ -66,7 +68,7 @@ def preview(
     """Draw what a policy sees first: tasks (by default one of each set) in rows, conditions in columns."""
     from vlabench.evaluation.preview import preview as draw
 
-    cells = draw(suite, out, assets=assets, tasks=split(tasks, "--tasks"),
+    cells = draw(split(suite, "--suite"), out, assets=assets, tasks=split(tasks, "--tasks"),
                  conditions=split(conditions, "--conditions"), index=index, seed=seed,
                  cameras=split(camera, "--camera"), size=size)
     typer.echo(f"{out}: {counted(len(cells), 'picture')}")

@@ -1,14 +1,15 @@
 """`vlabench preview`: one picture of what a policy would see, tasks in rows, conditions in columns.
 
 Each cell is a real episode: the scene opened, reset and perturbed by the loop itself, and the observation that a
-policy receives at its first look. Below it are the parameters as drawn in that episode.
+policy receives at its first look. Below it are the parameters as drawn in that episode. Of several suites it is a
+sheet of small cells, every condition once, with what the policy is told below where that is not the task's own.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -37,6 +38,8 @@ _GAP = 0.12
 _LABEL = 1.55  # inches, the column with the tasks' names
 _LINE = 0.155  # inches, a line of text below a picture
 _LETTERS = 33  # per line of text below a picture
+_ACROSS = 10  # cells of a sheet in a row,
+_SMALL, _SMALL_LETTERS = 1.28, 30  # as large (inches), with so many letters in a line below
 
 
 @dataclass(frozen=True)
@@ -50,37 +53,43 @@ class Cell:
     realised: Mapping[str, Any]
 
 
-def preview(suite_name: str, out: Path, *, assets: str | None = None, tasks: Sequence[str] = (),
+def preview(suites: str | Sequence[str], out: Path, *, assets: str | None = None, tasks: Sequence[str] = (),
             conditions: Sequence[str] = (), index: int = 0, seed: int = 0, cameras: Sequence[str] = (),
             size: int = 256) -> list[Cell]:
     """Write the picture to `out` (PNG, or what its suffix says) and return what is on it.
 
-    assets: by default the simulator's first pack. tasks, conditions: as in `plan.RunOptions`; without tasks the first
-    of each task set. cameras: by default the simulator's first. size: pixels per side of a camera's picture. Raises
-    what cards and plan raise, OptionError, UnknownName (camera, asset pack), StoreError (the file cannot be written)
-    and what the simulator lacks.
+    suites: one, or several for a sheet of the first task of each. assets: by default the simulator's first pack. tasks,
+    conditions: as in `plan.RunOptions`; without tasks the first of each task set. cameras: by default the simulator's
+    first. size: pixels per side of a camera's picture. Raises what cards and plan raise, OptionError, UnknownName
+    (camera, asset pack), StoreError (the file cannot be written) and what the simulator lacks.
     """
-    suite = cards.load_suite(suite_name)
-    simulator = suite.engine(assets or suite.engine.packs[0])
-    _check(simulator, cameras, index, size, out)
-    simulator.check(cameras or simulator.cameras[:1])
-    chosen = choose_tasks(suite, simulator, tasks)
-    if not tasks:
+    names = [suites] if isinstance(suites, str) else list(suites)
+    by_suite: dict[str, list[Cell]] = {}
+    known: set[tuple[str, str]] = set()
+    for name in names:
+        suite = cards.load_suite(name)
+        simulator = suite.engine(assets or suite.engine.packs[0])
+        _check(simulator, cameras, index, size, out)
+        shown = cameras or simulator.cameras[:1]
+        simulator.check(shown)
+        chosen = _tasks(suite, simulator, tasks, index)[:1 if len(names) > 1 else None]
+        cells = list(_cells(suite, simulator, chosen, conditions, index, seed, shown, size, known))
+        known |= {(cell.task.key, cell.condition) for cell in cells}
+        by_suite[suite.name] = cells
+    about = f"{simulator.assets} assets, episode {index}, {', '.join(shown)}"
+    figure = _drawn(cells, f"{suite.name}, {about}") if len(names) == 1 else _sheet(by_suite, about)
+    _written(figure, out, sheet=len(names) > 1)
+    return [cell for cells in by_suite.values() for cell in cells]
+
+
+def _tasks(suite: SuiteCard, simulator: Simulator, patterns: Sequence[str], index: int) -> tuple[Task, ...]:
+    chosen = choose_tasks(suite, simulator, patterns)
+    if not patterns:
         chosen = tuple({task.task_set: task for task in reversed(chosen)}.values())[::-1]
     for task in chosen:
         if not task.starts(index):
             raise OptionError(f"--index {index}: {task.key} has the init states {task.indices}")
-    shown = cameras or simulator.cameras[:1]
-    cells = list(_cells(suite, simulator, chosen, conditions, index, seed, shown, size))
-    from matplotlib import rc_context
-
-    figure = _drawn(cells, f"{suite.name}, {simulator.assets} assets, episode {index}, {', '.join(shown)}")
-    try:
-        with rc_context({"pdf.fonttype": 42}):  # TrueType: letters stay letters in a PDF
-            figure.savefig(out, dpi=_DPI)
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{out}: the picture cannot be written: {error}") from error
-    return cells
+    return chosen
 
 
 def _check(simulator: Simulator, cameras: Sequence[str], index: int, size: int, out: Path) -> None:
@@ -100,15 +109,16 @@ def _check(simulator: Simulator, cameras: Sequence[str], index: int, size: int, 
 
 
 def _cells(suite: SuiteCard, simulator: Simulator, tasks: Sequence[Task], conditions: Sequence[str], index: int,
-           seed: int, cameras: Sequence[str], size: int) -> Iterator[Cell]:
-    """The cells, task by task, `clean` first."""
+           seed: int, cameras: Sequence[str], size: int, known: Collection[tuple[str, str]]) -> Iterator[Cell]:
+    """The cells, task by task, `clean` first, but those `known`: a task's key and a condition's name."""
     chosen = choose_conditions(suite, RunOptions(conditions=tuple(conditions)))
     ordered = sorted(chosen.values(), key=lambda condition: condition.name != CLEAN)
     for condition in ordered:
         for perturbation in condition.perturbations:
             perturbation.check(simulator.cameras, simulator.action_space)
     for task in tasks:
-        for variant, alike in groupby(ordered, lambda condition: variant_of(named(condition))):
+        new = [condition for condition in ordered if (task.key, condition.name) not in known]
+        for variant, alike in groupby(new, lambda condition: variant_of(named(condition))):
             scene = simulator.open(task, 1, simulator.cameras, size, variant=variant)
             try:
                 for condition in alike:
@@ -196,5 +206,45 @@ def _drawn(cells: Sequence[Cell], title: str) -> Any:
 def _text(cell: Cell) -> list[str]:
     """The lines below a picture, as long as it is wide."""
     letters = _LETTERS * cell.picture.shape[1] // cell.picture.shape[0]
-    told = [] if cell.instruction == cell.task.instruction else textwrap.wrap(f"told: {cell.instruction}", letters)
-    return described(cell.realised, letters) + told
+    return described(cell.realised, letters) + _told(cell, "told: ", letters)
+
+
+def _told(cell: Cell, before: str, letters: int) -> list[str]:
+    return [] if cell.instruction == cell.task.instruction else textwrap.wrap(before + cell.instruction, letters)
+
+
+def _sheet(by_suite: Mapping[str, Sequence[Cell]], title: str) -> Any:
+    """A matplotlib figure of small cells, suite after suite, each suite's name over its first one."""
+    from matplotlib.figure import Figure
+
+    cells = [(name if number == 0 else "", cell) for name, some in by_suite.items() for number, cell in enumerate(some)]
+    rows = [cells[i : i + _ACROSS] for i in range(0, len(cells), _ACROSS)]
+    wide = _SMALL * max(cell.picture.shape[1] / cell.picture.shape[0] for _, cell in cells)
+    letters = int(_SMALL_LETTERS * wide / _SMALL)
+    heights = [_SMALL + 0.33 + 0.11 * max(len(_told(cell, "", letters)) for _, cell in row) + _GAP for row in rows]
+    width, height = _ACROSS * (wide + _GAP) + _GAP, 0.3 + sum(heights)
+    figure = Figure(figsize=(width, height))
+    tasks = dict.fromkeys(f"{cell.task.key}: {cell.task.instruction}" for _, cell in cells)
+    figure.text(_GAP / width, 1 - 0.2 / height, f"{'; '.join(tasks)} ({title})", fontsize=8, weight="bold")
+    for number, row in enumerate(rows):
+        top = 0.3 + sum(heights[:number])
+        for column, (name, cell) in enumerate(row):
+            left = _GAP + column * (wide + _GAP)
+            figure.text(left / width, 1 - (top + 0.12) / height, name, fontsize=7, weight="bold")
+            axes = figure.add_axes((left / width, 1 - (top + 0.28 + _SMALL) / height, wide / width, _SMALL / height))
+            axes.imshow(cell.picture)
+            axes.set_axis_off()
+            axes.set_title(cell.condition, fontsize=7, pad=2)
+            figure.text(left / width, 1 - (top + 0.3 + _SMALL) / height, "\n".join(_told(cell, "", letters)),
+                        fontsize=6, va="top")
+    return figure
+
+
+def _written(figure: Any, out: Path, *, sheet: bool) -> None:
+    from matplotlib import rc_context
+
+    try:
+        with rc_context({"pdf.fonttype": 42}):  # TrueType: letters stay letters in a PDF
+            figure.savefig(out, dpi=_DPI)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{out}: the picture cannot be written: {error}") from error

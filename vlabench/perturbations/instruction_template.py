@@ -31,7 +31,7 @@ TEMPLATES = (
     "{object} on the {receptacle}, please.",
     "the {object} should be placed on the {receptacle}.",
 )
-OWN = re.compile(r"put (?:the )?(?P<object>.+) on (?:the )?(?P<receptacle>.+)")
+OWN = re.compile(r"put (?:the )?(?P<object>[^,]+) on (?:the )?(?P<receptacle>[^,]+)")
 
 
 class InstructionTemplate(ToldOtherwise):
@@ -43,5 +43,6 @@ class InstructionTemplate(ToldOtherwise):
         found = OWN.fullmatch(text)
         if found is None:
             raise UnsupportedError(f"instruction {text!r} has no other phrasing: instruction_template knows those of "
-                                   "'put X on Y'\n  fix: play it on ManiSkill's tasks")
+                                   "'put X on Y'\n  fix: play it on ManiSkill's tasks, and before what else changes "
+                                   "instructions")
         return [template.format(**found.groupdict()) for template in TEMPLATES]

@@ -86,7 +86,7 @@ class CoversWithTexture(Protocol):
 class VariesStarts(Protocol):
     """Scenes can be opened with other things, more of them, or at other spots: by a variant, whose names these are.
 
-    objects, receptacles, tables = training or test: whose split they are drawn from; others = n, other_receptacles = n:
+    objects, receptacles = training or test: whose split they are drawn from; others = n, other_receptacles = n:
     how many stand around; other_objects = mixed: every second one held out; positions = outer, object outer, movable.
     """
 

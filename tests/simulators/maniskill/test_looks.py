@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy.spatial.transform import Rotation
 
 from vlabench import cards
 from vlabench.cards.conditions import Condition, Part, named
 from vlabench.episode.chain import EpisodeChain
 from vlabench.errors import RenderingError
+from vlabench.perturbations.camera_pose import CameraPose
+from vlabench.simulators.capabilities import ShowsBackgrounds
 from vlabench.simulators.maniskill import catalogue, packs
 from vlabench.simulators.maniskill.drawing import screen
 from vlabench.simulators.maniskill.scene import PlateScene
@@ -119,6 +122,16 @@ def test_a_half_shown_table_is_the_mean_of_two(scene: PlateScene, episode: Episo
     assert (half == (clean.astype(int) + whole) // 2)[around].all()
 
 
+def test_the_held_out_tables_are_the_last_five_of_21(scene: PlateScene, episode: Episodes) -> None:
+    scene.place([episode()])
+    (world,), slot = scene.worlds, cast(ShowsBackgrounds, scene.slot(0))
+    shown = []
+    for name in slot.held_out_backgrounds():
+        slot.show_background(name, 1.0)
+        shown.append(world.looks.other)
+    assert shown == [16, 17, 18, 19, 20] and world.looks.table < 16 and len(catalogue.TABLES) == 21
+
+
 def test_a_texture_moves_from_step_to_step_and_is_the_same_at_each(scene: PlateScene, episode: Episodes) -> None:
     begun(scene, episode(4, 2), condition("texture_overlay", mix=1.0, over="picture"))
     first = pictures(scene)[0]
@@ -145,6 +158,30 @@ def test_a_camera_that_was_led_around_looks_at_the_same_point_from_as_far(scene:
         assert turned == pytest.approx(math.radians(yaw) % (2 * math.pi), abs=1e-5)
         assert risen == pytest.approx(math.radians(pitch), abs=1e-5)
     assert orbited(pose, 0.0, 0.0) is pose
+
+
+def test_every_viewpoint_keeps_all_of_training_s_square_in_the_picture() -> None:
+    """What can stand there, that is: a plate's edge on every spot, and as high as the tallest object lies."""
+    parts = [each.perturbations for name in ("pair-viewpoint", "maniskill-severity")
+             for each in cards.load_suite(name).conditions.values()]
+    turns = [first for first, *_ in filter(None, parts) if isinstance(first, CameraPose)]
+    assert len(turns) == 15
+    w, i, j, k = 0.8992917, -0.09263245, 0.35892478, 0.23209205  # RL4VLA's camera in the base's frame, turned by 180°
+    mount = Rotation.from_quat([i, j, k, w]).as_matrix()
+    base = np.diag([-1.0, -1.0, 1.0])
+    x, y, height = (axis.ravel() for axis in np.meshgrid(
+        np.linspace(-0.235, -0.085, 6), np.linspace(-0.075, 0.075, 6), [0.8697, 0.93], indexing="ij"))
+    edge = [(0.055 * math.cos(turn), 0.055 * math.sin(turn), 0) for turn in np.linspace(0, 2 * math.pi, 12)]
+    points = (np.stack([x, y, height], axis=1)[:, None] + np.array(edge)).reshape(-1, 3)
+    for each in turns:
+        assert not each.pitch
+        around = Rotation.from_euler("z", each.yaw, degrees=True).as_matrix()
+        middle = np.array([-0.16, 0.0, 0.8697])
+        place = around @ (base @ [0, -0.16, 0.36] + [0.147, 0.028, 0.870] - middle) + middle
+        ahead, left, up = ((points - place) @ (around @ base @ mount)).T
+        across, down = 319.501 - 623.588 * left / ahead, 239.545 - 623.588 * up / ahead
+        assert (ahead > 0.1).all() and 0 < across.min() and across.max() < 640, each
+        assert 0 < down.min() and down.max() < 480, each
 
 
 def test_what_is_asked_for_can_be_seen(scene: PlateScene, episode: Episodes) -> None:

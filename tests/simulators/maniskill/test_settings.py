@@ -6,7 +6,8 @@ Each on the primitive pack, physics alone.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import itertools
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,14 +21,30 @@ from vlabench.episode.chain import variant_of
 from vlabench.episode.loop import Attempt, play
 from vlabench.episode.played import Played
 from vlabench.evaluation.audit import audit
+from vlabench.simulators.maniskill import starts
 from vlabench.simulators.maniskill.scene import PlateScene
 from vlabench.simulators.maniskill.simulator import Maniskill
 from vlabench.simulators.maniskill.world import World, dynamics
 from vlabench.types import EpisodeSpec, Floats
 
+PLATE, PAIR = Maniskill.task_sets
 SUITES = ("maniskill-semantic", "maniskill-execution", "pair-pose", "pair-clutter")
 SETTINGS = [(suite, name) for suite in SUITES for name in cards.load_suite(suite).conditions if name != "clean"]
+EVERY = [(suite.name, name) for suite in map(cards.load_suite, cards.suite_names())
+         if suite.simulator == "maniskill" and not suite.include for name in suite.conditions if name != "clean"]
 MAKER = Maniskill("primitive")
+THREE = {"object's spot", "receptacle's spot", "others", "first other"}
+"""Most pairs of spots are kept, not all of them."""
+CHANGED: Mapping[tuple[str, str], Collection[str]] = {
+    ("unseen_object", "held_out"): {"object"}, ("multi_object_ood", "held_out"): {"object"},
+    **{(name, "held_out"): {"receptacle"} for name in (
+        "unseen_receptacle", "multi_receptacle", "both_receptacles_named")},
+    (PLATE, "distractors"): THREE, (PAIR, "distractors"): {"others"},
+    **{(PLATE, name): {*THREE, "heights"} for name in ("distractor_receptacle", "both_receptacles_named")},
+    (PLATE, "outer_position"): {"object's spot", "receptacle's spot", "yaw"},
+    (PAIR, "outer_position"): {"object's spot", "yaw"},
+    (PLATE, "object_reposition"): {"object's spot", "receptacle's spot"}}
+"""Task set or condition, and perturbation → what of the start it changes; all others nothing."""
 
 
 def condition(suite: str, name: str) -> Condition:
@@ -78,6 +95,37 @@ def findings(what: Condition, played: Sequence[Played]) -> list[str]:
     return list(map(str, audit(kept, {what.name: what}, ())))
 
 
+def drawn(condition: Condition, task_set: str, index: int) -> dict[str, Any]:
+    """All that an episode's start is made of."""
+    start = starts.draw(EpisodeSpec(MAKER.tasks(task_set)[index % 16], "c", index), variant_of(named(condition)))
+    return {"object": start.object.number, "object's spot": start.object.spot, "yaw": start.object.yaw,
+            "receptacle": start.receptacle.number, "receptacle's spot": start.receptacle.spot, "table": start.table,
+            "heights": [start.object.height, start.receptacle.height], "others": start.others,
+            "first other": start.others[:1]}
+
+
+@pytest.mark.parametrize(("suite", "name"), EVERY)
+def test_the_clean_twin_shares_every_draw_of_the_start_that_a_setting_leaves_alone(suite: str, name: str) -> None:
+    (task_set,) = cards.load_suite(suite).task_sets
+    what, clean = condition(suite, name), Condition("clean", "maniskill")
+    differ = {part for index in range(24) for part, value in drawn(what, task_set, index).items()
+              if value != drawn(clean, task_set, index)[part]}
+    assert differ == set().union(*(CHANGED.get((task_set, part.perturbation), CHANGED.get((name, part.perturbation), (
+        ))) for part in what.parts))
+
+
+def test_the_severities_of_the_seven_kinds_are_35_conditions_each_further_than_the_one_before() -> None:
+    suite = cards.load_suite("maniskill-severity")
+    assert len(suite.conditions) == 1 + 35 and len(suite.sweep) == 7
+    for name in suite.sweep:
+        (first, *more) = (condition("maniskill-severity", f"{name}-s{k}").perturbations[0] for k in range(1, 6))
+        numbers = [{field: value for field, value in made.model_dump().items() if type(value) in (int, float)}
+                   for made in (first, *more)]
+        steps = [{field: after[field] - before[field] for field in before}
+                 for before, after in itertools.pairwise(numbers)]
+        assert all(min(step.values()) >= 0 < max(step.values()) for step in steps), name
+
+
 @pytest.mark.parametrize(("suite", "name"), SETTINGS)
 def test_a_setting_arrives_and_would_be_found_out_if_it_did_not(suite: str, name: str) -> None:
     what, (spec,) = condition(suite, name), episodes(suite, (9,))
@@ -85,9 +133,9 @@ def test_a_setting_arrives_and_would_be_found_out_if_it_did_not(suite: str, name
     assert not findings(what, [played])
     assert findings(what, [dataclasses.replace(played, changed={}, changed_first=())])
     assert all(played.realised.values())
-    renamed = {"instruction", "unseen_object", "unseen_receptacle", "multi_object_ood", "multi_receptacle"}
+    renamed = {"instruction", "unseen_object", "unseen_receptacle", "multi_object_ood", "multi_receptacle",
+               "both_receptacles_named"}
     assert (played.instruction != spec.task.instruction) == (name in renamed)
-
 
 
 def test_held_out_things_are_named_in_other_words_too() -> None:
@@ -96,6 +144,19 @@ def test_held_out_things_are_named_in_other_words_too() -> None:
     thing, *_ = played.realised["held_out"]["object"]
     assert thing in played.instruction and played.instruction != f"put {thing} on plate"
     assert played.changed["instruction"] == 1
+
+
+def test_both_receptacles_are_named_the_goal_first_and_all_stands_as_with_the_second_unnamed() -> None:
+    (spec,) = episodes("maniskill-semantic", (4,))
+    named_too, unnamed = (short(spec, condition("maniskill-semantic", name)) for name in (
+        "both_receptacles_named", "multi_receptacle"))
+    stands = named_too.realised["held_out"]
+    assert stands == unnamed.realised["held_out"] and named_too.frame == unnamed.frame
+    assert named_too.state == unnamed.state
+    goal, (other,) = stands["receptacle"][0], stands["others"]
+    assert unnamed.instruction == f"put 7up can on {goal}"
+    assert named_too.instruction == f"put 7up can on {goal}, not on {other[0]}" and goal != other[0]
+    assert named_too.changed["instruction"] == 1 and "instruction" not in unnamed.changed
 
 
 def test_another_posture_leaves_the_things_as_they_are() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,16 @@ from vlabench.errors import OptionError
 from vlabench.simulators.base import Variant
 from vlabench.simulators.maniskill import catalogue, spots, starts
 from vlabench.types import EpisodeSpec, Task
+
+WIDER = tuple(round(-0.265 + 0.03 * k, 3) for k in range(8))
+SIDEWAYS = tuple(round(-0.105 + 0.03 * k, 3) for k in range(8))
+"""x and y (m) of training's square and a step around it, from RL4VLA's text."""
+GRID = set(itertools.product(WIDER[1:-1], SIDEWAYS[1:-1]))
+
+
+def rounded(spot: spots.Spot) -> spots.Spot:
+    x, y = spot
+    return round(x, 3), round(y, 3) + 0.0
 
 
 def spec(number: int = 0, index: int = 0, task_set: str = "maniskill_put_on_plate", **more: bool) -> EpisodeSpec:
@@ -35,28 +46,52 @@ def test_a_start_keeps_its_distances_and_training_s_splits(number: int, index: i
     assert start.instruction == f"put {catalogue.OBJECTS[number].name} on plate"
 
 
-def test_indices_spread_over_tables_yaws_and_spots() -> None:
-    drawn = [starts.draw(spec(3, index)) for index in range(2000)]
-    tables = Counter(start.table for start in drawn)
-    assert set(tables) == set(range(16)) and max(tables.values()) < 1.5 * 2000 / 16
-    assert {round(np.degrees(start.object.yaw)) for start in drawn} == {0, 45, 90, 135}
-    assert len({(start.object.spot, start.receptacle.spot) for start in drawn}) > 650  # 723 expected of 784
+@pytest.mark.parametrize(("positions", "grid", "yaws"), [
+    ("training", GRID, (0.0, 45.0, 90.0, 135.0)),
+    ("outer", set(itertools.product(WIDER, SIDEWAYS)) - GRID, (-22.5, -67.5, -112.5, -157.5))])
+def test_tables_yaws_and_pairs_of_spots_come_equally_often(
+    positions: str, grid: set[spots.Spot], yaws: tuple[float, ...]
+) -> None:
+    pairs = [(a, b) for a, b in itertools.permutations(sorted(grid), 2) if math.dist(a, b) > 0.07]
+    assert len(pairs) == {"training": 784, "outer": 628}[positions]
+    drawn = [starts.draw(spec(3, index), variant(positions=positions)) for index in range(6 * len(pairs))]
+    for found, expected in (
+            ([start.table for start in drawn], list(range(16))),
+            ([round(math.degrees(start.object.yaw), 1) for start in drawn], yaws),
+            ([(rounded(start.object.spot), rounded(start.receptacle.spot)) for start in drawn], pairs)):
+        counts = Counter[Any](found)
+        assert set(counts) <= set(expected)
+        assert chisquare([counts[each] for each in expected]).pvalue > 1e-3
+
+
+def test_triples_of_spots_come_equally_often_in_scenes_of_three() -> None:
+    triples = [(a, b, c) for a, b, c in itertools.permutations(sorted(GRID), 3)
+               if math.dist(a, b) > 0.07 and math.dist(b, c) > 0.07 and math.dist(a, c) > 0.15 - 1e-9]
+    close = {(a, b, c) for a, b, c in triples if math.dist(a, c) < 0.15 + 1e-9}
+    for task_set, said in (("maniskill_pair", {}), ("maniskill_put_on_plate", {"others": 1})):
+        drawn = Counter[Any](tuple(rounded(body.spot) for body in starts.draw(
+            spec(3, index, task_set), variant(**said)).bodies) for index in range(2500))
+        assert set(drawn) <= set(triples)
+        sure = [drawn[triple] for triple in triples if triple not in close]  # 2104 with those that rounding lets in
+        assert len(sure) < 2104 < len(triples)
+        assert chisquare([*sure, 2500 - sum(sure)], [2500 / 2104] * len(sure) + [
+            2500 * (1 - len(sure) / 2104)]).pvalue > 1e-3
 
 
 def test_what_is_held_out_stands_where_training_s_does() -> None:
     for index in range(40):
         clean = starts.draw(spec(2, index))
-        for variant in ((("objects", "test"),), (("receptacles", "test"),), (("tables", "test"),)):
+        for variant in ((("objects", "test"),), (("receptacles", "test"),)):
             other = starts.draw(spec(2, index), variant)
             for ours, theirs in zip(other.bodies, clean.bodies, strict=True):
                 assert (ours.spot, ours.yaw, ours.height) == (theirs.spot, theirs.yaw, theirs.height)
             same = {name: getattr(other, name) == getattr(clean, name) for name in ("object", "receptacle", "table")}
             assert {f"{name}s" for name, holds in same.items() if not holds} == {variant[0][0]}
-    drawn = [starts.draw(spec(2, index), (("objects", "test"), ("receptacles", "test"), ("tables", "test")))
-             for index in range(400)]
-    assert {start.object.number for start in drawn} == set(range(16, 25))
-    assert {start.receptacle.number for start in drawn} == set(range(1, 17))
-    assert {start.table for start in drawn} == set(range(16, 21))
+    drawn = [starts.draw(spec(2, index), (("objects", "test"), ("receptacles", "test"))) for index in range(400)]
+    for numbers, held_out in (([start.object.number for start in drawn], range(16, 25)),
+                              ([start.receptacle.number for start in drawn], range(1, 17))):
+        assert set(numbers) == set(held_out)
+        assert chisquare([numbers.count(number) for number in held_out]).pvalue > 1e-3
     assert drawn[0].instruction == (f"put {catalogue.OBJECTS[drawn[0].object.number].name} on "
                                     f"{catalogue.RECEPTACLES[drawn[0].receptacle.number].name}")
 
@@ -99,7 +134,8 @@ def test_distractors_are_half_held_out_and_never_the_object_nor_twice_the_same()
     drawn = Counter(body.number for index in range(150) for body in starts.draw(
         spec(3, index, "maniskill_pair"), variant(others=8, other_objects="mixed")).others)
     assert set(drawn) == set(range(25)) - {3}
-    assert chisquare([drawn[k] for k in range(16, 25)]).pvalue > 1e-3
+    for split in (range(16), range(16, 25)):
+        assert chisquare([drawn[k] for k in split if k != 3]).pvalue > 1e-3
 
 
 def test_distractors_leave_room_around_object_and_receptacle() -> None:
@@ -114,16 +150,6 @@ def test_distractors_leave_room_around_object_and_receptacle() -> None:
             near[gap < 0.0399] += 1
             assert np.linalg.norm(np.subtract(body.spot, start.receptacle.spot)) > 0.055 + min(body.thing.half[:2])
     assert near[True] <= 0.02 * near.total()
-
-
-def test_around_the_grid_things_are_turned_otherwise_by_as_many_draws() -> None:
-    drawn = [(starts.draw(spec(3, index)), starts.draw(spec(3, index), variant(positions="outer")))
-             for index in range(1500)]
-    assert all((a.object.number, a.receptacle.number, a.table) == (b.object.number, b.receptacle.number, b.table)
-               for a, b in drawn)
-    assert {round(math.degrees(b.object.yaw), 1) for _, b in drawn} == {-22.5, -67.5, -112.5, -157.5}
-    found = {(b.object.spot, b.receptacle.spot) for _, b in drawn}
-    assert found <= set(spots.outer_pairs()) and len(found) > 540  # 571 expected of 628
 
 
 def test_the_object_alone_around_the_grid_leaves_all_else_where_it_is() -> None:

@@ -29,12 +29,12 @@ SPLITS = ("training", "test")
 OTHERS = {"maniskill_put_on_plate": 0, "maniskill_pair": 1}
 """Task set → how many objects stand there that are not asked for."""
 VARIANTS: Mapping[str, tuple[Any, ...]] = {
-    "objects": SPLITS, "receptacles": SPLITS, "tables": SPLITS, "others": tuple(range(9)),
+    "objects": SPLITS, "receptacles": SPLITS, "others": tuple(range(9)),
     "other_objects": ("alike", "mixed"), "other_receptacles": (0, 1),
     "positions": ("training", "outer", "object outer", "movable")}
 """What a scene may be built with; the first value holds by default, of `others` the number that the task set says.
 
-objects, receptacles, tables: whose split they are drawn from. others: how many other objects there are, of the object's
+objects, receptacles: whose split they are drawn from. others: how many other objects there are, of the object's
 split (`alike`), or every second one held out (`mixed`). other_receptacles: how many more receptacles, held out.
 positions: on the grid; around it, turned otherwise, object and receptacle (`outer`) or the object alone; or on the grid
 such that there is another spot for the object, far from its own (`movable`).
@@ -102,8 +102,6 @@ def draw(spec: EpisodeSpec, variant: Variant = ()) -> Start:
         number = _one(spec, "object", catalogue.TEST_OBJECTS)
     if asked["receptacles"] == "test":
         receptacle = _one(spec, "receptacle", catalogue.TEST_RECEPTACLES)
-    if asked["tables"] == "test":
-        table = _one(spec, "table", catalogue.TEST_TABLES)
     at, on, beside = _spots(spec, place, asked)
     drop = DROP_RECEPTACLES if asked["other_receptacles"] else DROP
     target = Body("object", number, at, drop[0], yaw)
