@@ -63,12 +63,12 @@ def test_averages_follow_from_their_columns_or_are_noted(stem: str, number: str)
 def test_the_averages_are_really_looked_at() -> None:
     looked = {stem: sum(1 for table in paper.tables for _ in averages(paper, table)) for stem, paper in PAPERS.items()}
     # By hand: RobustVLA: 10 + 10·6, 9 + 9·3, 10, 10 and 9·3; FAN: 3 + 3·3, 5 + 5·3, 7, 9 and 5; PAIR-VLA: 4 and 4.
-    assert looked == {"robustvla": 153, "fan": 53, "pair-vla": 8, "rl4vla": 0}
+    assert looked == {"robustvla": 153, "fan": 53, "pair": 8, "rl4vla": 0}
 
 
 def test_figures_that_the_papers_texts_repeat() -> None:
     """Sentences of the papers, not their tables."""
-    robust, fan, pair = PAPERS["robustvla"], PAPERS["fan"], PAPERS["pair-vla"]
+    robust, fan, pair = PAPERS["robustvla"], PAPERS["fan"], PAPERS["pair"]
 
     def of(paper: Paper, number: str, row: str, column: str, group: str = "") -> float:
         table = table_of(paper, number)
@@ -121,7 +121,7 @@ def test_layouts_name_conditions_and_task_sets_of_their_suite(name: str) -> None
     _, table = published.layouts()[name]
     suite = cards.load_suite(str(table.suite))
     for column in table.columns:
-        leaves = table.leaves(column)
+        leaves = table.shares(column)
         assert leaves
         assert {condition for condition, _ in leaves} <= set(suite.conditions)
         assert {task_set for _, task_set in leaves} <= set(suite.task_sets)
