@@ -20,12 +20,15 @@ from vlabench.reports.tables.sheet import (
     common,
     counts,
     leaving_out,
+    less,
     question,
     trained,
     trained_under,
 )
 from vlabench.reports.tables.trainings import same_seed, with_trainings
 
+NESTED = ("In a mean every task has the same weight, in a column every condition, and in an average of columns every "
+          "column; the outcomes of one episode under several conditions are one score.")  # fmt: skip
 Shares = Mapping[Leaf, float]
 
 
@@ -62,7 +65,8 @@ def paper_sheet(
     if published:
         lines += published_lines(paper, table)
         said += published_notes(paper, table)
-    said += [*milestones(table), *leaving_out(left_out), *same_seed(cut), question(cut[0].tasks_as, lines), AVERAGING,
+    said += [*milestones(table), *leaving_out(left_out, lines), *same_seed(cut), question(cut[0].tasks_as, lines),
+             NESTED if any(len({round(share, 9) for share in each.values()}) > 1 for each in shares) else AVERAGING,
              *([TRAININGS] if several else []), *trained(cut, lines), *acted(lines), *counts(cut, lines)]
     sheet = Sheet(table.title, [Head(column.name, column.group) for column in table.columns], lines, said,
                   table.transposed)
@@ -75,8 +79,7 @@ def _without(side: Side, table: PublishedTable, there: Sequence[str] | None, nam
     for column in table.columns:
         rest = table.shares(column, there, names)
         cells.append((rest != table.shares(column, there) and rate(side, rest)) or "")
-    name = f"{side.owner.policy}, without {', '.join(names)}"
-    return [Line(name, MEASURED, side.owner.assets, cells, ranked=False)] if any(cells) else []
+    return [Line(less(side.owner.policy, names), MEASURED, side.owner.assets, cells, ranked=False)] if any(cells) else []
 
 
 def _beside(also: Beside, side: Side, table: PublishedTable, shares: Sequence[Shares]) -> list[Line]:

@@ -180,7 +180,7 @@ def trained(cut: Sequence[Side], lines: Iterable[Line]) -> list[str]:
     found = []
     if any(cell.familiar for cell in _cells(lines)):
         named = {side.owner.policy: ", ".join(sorted(side.seen.perturbations)) for side in cut
-                 if side.seen and side.seen.perturbations}
+                 if side.seen and side.seen.perturbations and set(side.familiar) - set(side.as_trained)}
         who = "; ".join(f"{policy}: {names}" for policy, names in named.items())
         alike = {side.owner.policy: ", ".join(name for name in side.seen.names if name in ALIKE) for side in cut
                  if side.seen and side.as_trained}
@@ -200,10 +200,17 @@ def trained_under(cut: Sequence[Side], conditions: Iterable[str]) -> list[str]:
     return [name for name in conditions if any(name in side.as_trained for side in cut)]
 
 
-def leaving_out(names: Sequence[str]) -> list[str]:
+def less(policy: str, left_out: Sequence[str]) -> str:
+    """The name of a policy's line without some conditions."""
+    return f"{policy}, without {', '.join(left_out)}"
+
+
+def leaving_out(left_out: Sequence[str], lines: Iterable[Line]) -> list[str]:
     """What lines without some conditions are, if there are any."""
-    return [f"without {', '.join(names)}: averages over the other conditions, as not all policies met "
-            f"{'its' if len(names) == 1 else 'their'} scenes in training alike."] if names else []
+    if not any(line.name.endswith(less("", left_out)) for line in lines) or not left_out:
+        return []
+    return [f"without {', '.join(left_out)}: averages over the other conditions; a policy here was trained in scenes "
+            f"such as those."]
 
 
 def common(cut: Sequence[Side]) -> list[str]:

@@ -23,6 +23,7 @@ from vlabench.reports.tables.sheet import (
     common,
     counts,
     leaving_out,
+    less,
     over,
     question,
     trained,
@@ -60,9 +61,10 @@ def suite_sheet(
     own: list[tuple[Side, Line]] = []
     left_out = trained_under(cut, conditions) if _beside(conditions) else []
     for side in cut:
-        own += [(side, line) for line in _lines(side, cut, conditions, groups, versus, left_out)]
-        if also and side.owner in also.sides:
-            own.append((side, _rates_line(also.sides[side.owner], also.name, conditions, groups)))
+        found = _lines(side, cut, conditions, groups, versus, left_out)
+        if also:
+            found.insert(1, _rates_line(also.sides[side.owner], also.name, conditions, groups))
+        own += [(side, line) for line in found]
     lines, several = with_trainings(own, cut, lambda members: [
         cell for each in groups for cell in _rates(lambda leaves: mean_rate(members, leaves), conditions,
                                                    _task_sets(members, each))])
@@ -70,7 +72,7 @@ def suite_sheet(
     heads = [Head(name, group) for group in labels for name in [*conditions, *_beside(conditions)]]
     title = f"Success rate (%) on {suite}" if suite else "Success rate (%)"
     said = [*notes, *([also.note] if also else []), over(cut, every if alike else None), *_gaps(lines), *same_seed(cut),
-            *leaving_out(left_out),
+            *leaving_out(left_out, lines),
             *_below(cut, lines, bool(_beside(conditions)), several)]
     return Sheet(title, heads, lines, said, transposed=True)
 
@@ -110,8 +112,7 @@ def _rest(side: Side, conditions: Sequence[str], groups: Sequence[Group], left_o
     for group in groups:
         found = _rates(lambda leaves: rate(side, leaves), left, _task_sets([side], group))[len(left):]
         cells += [""] * len(conditions) + [cell or "" for cell in found or [None] * len(EXTRA)]
-    name = f"{side.owner.policy}, without {', '.join(left_out)}"
-    return [Line(name, MEASURED, side.owner.assets, cells, ranked=False)] if any(cells) else []
+    return [Line(less(side.owner.policy, left_out), MEASURED, side.owner.assets, cells, ranked=False)] if any(cells) else []
 
 
 def _lines(side: Side, cut: Sequence[Side], conditions: Sequence[str], groups: Sequence[Group],
