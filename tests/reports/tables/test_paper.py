@@ -89,9 +89,8 @@ def test_what_two_objects_in_training_made_easy_is_marked_and_left_out_once(shif
     parts = make([shifted], Choice("fan-14"))
     assert not any(note.startswith("without") for note in parts.notes)
     assert [line.name for line in parts.lines] == ["pair", "plain"]
-    marked = [head.name for head, cell in zip(parts.columns, parts.lines[0].cells, strict=True)
-              if isinstance(cell, Cell) and cell.familiar]
-    assert marked == ["M-Obj. (IND)"]
+    assert [head.name for head, cell in zip(parts.columns, parts.lines[0].cells, strict=True)
+            if isinstance(cell, Cell) and cell.familiar] == ["M-Obj. (IND)"]
 
 
 def test_the_suite_s_mean_stands_with_and_without_it(shifted: Path) -> None:

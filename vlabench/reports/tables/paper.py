@@ -79,7 +79,8 @@ def _without(side: Side, table: PublishedTable, there: Sequence[str] | None, nam
     for column in table.columns:
         rest = table.shares(column, there, names)
         cells.append((rest != table.shares(column, there) and rate(side, rest)) or "")
-    return [Line(less(side.owner.policy, names), MEASURED, side.owner.assets, cells, ranked=False)] if any(cells) else []
+    name = less(side.owner.policy, names)
+    return [Line(name, MEASURED, side.owner.assets, cells, ranked=False)] if any(cells) else []
 
 
 def _beside(also: Beside, side: Side, table: PublishedTable, shares: Sequence[Shares]) -> list[Line]:

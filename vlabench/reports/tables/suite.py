@@ -112,7 +112,8 @@ def _rest(side: Side, conditions: Sequence[str], groups: Sequence[Group], left_o
     for group in groups:
         found = _rates(lambda leaves: rate(side, leaves), left, _task_sets([side], group))[len(left):]
         cells += [""] * len(conditions) + [cell or "" for cell in found or [None] * len(EXTRA)]
-    return [Line(less(side.owner.policy, left_out), MEASURED, side.owner.assets, cells, ranked=False)] if any(cells) else []
+    name = less(side.owner.policy, left_out)
+    return [Line(name, MEASURED, side.owner.assets, cells, ranked=False)] if any(cells) else []
 
 
 def _lines(side: Side, cut: Sequence[Side], conditions: Sequence[str], groups: Sequence[Group],
