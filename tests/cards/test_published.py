@@ -176,6 +176,13 @@ def test_figures_of_a_suite_are_those_over_its_task_sets() -> None:
     shift = published.figures(cards.load_suite("libero-shift"))
     assert published.Figure("GEVRM", "shift", 0.464, "RobustVLA, table 1") in shift
     assert len([each for each in shift if each.condition == "shift"]) == 10
+    table = [each for each in published.figures(cards.load_suite("maniskill-vision")) if each.condition == "table"]
+    assert [(each.name, each.rate) for each in table if each.source == "RL4VLA, table 1"] == [
+        ("SFT", 0.719), ("RL", 0.844)]  # successes, no grasps
+    clutter = published.figures(cards.load_suite("pair-clutter"))
+    assert {(each.name, each.condition, each.rate) for each in clutter} == {
+        ("OpenVLA PPO", "clutter-8", 0.56), ("OpenVLA PAIR-VLA", "clutter-8", 0.72),
+        ("π0.5 PPO", "clutter-8", 0.21), ("π0.5 PAIR-VLA", "clutter-8", 0.33)}  # no steps, and nothing that is lost
     # One task set of four is another figure.
     assert not [each for each in published.figures(cards.load_suite("libero-transfer")) if each.condition != "clean"]
 

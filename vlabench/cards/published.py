@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from typing_extensions import Self
 
 from vlabench import cards
+from vlabench.cards.conditions import Condition
 from vlabench.cards.schema import Names
 from vlabench.cards.suite import SuiteCard
 from vlabench.errors import CardError
@@ -228,13 +229,14 @@ def figures(suite: SuiteCard) -> list[Figure]:
 
 def _by_condition(table: PublishedTable, suite: SuiteCard) -> Iterator[tuple[str, Sequence[float]]]:
     """(condition, a success rate per row) of the columns that are one of the suite's over its task sets."""
-    theirs = cards.load_suite(str(table.suite)).conditions
+    theirs: Mapping[str, Condition] = {}
     for number, column in enumerate(table.columns):
         leaves = table.shares(column)
         name = next(iter(leaves))[0]
         if {leaf for leaf, _ in leaves} != {name} or {task_set for _, task_set in leaves} != set(suite.task_sets):
             continue
-        if table.steps or column.measure != SUCCESS:
+        if table.steps or column.measure != SUCCESS or name not in suite.conditions:
             continue
-        if name in suite.conditions and suite.conditions[name].digest == theirs[name].digest:
+        theirs = theirs or cards.load_suite(str(table.suite)).conditions
+        if suite.conditions[name].digest == theirs[name].digest:
             yield name, [row.rates[number] for row in table.rows]
