@@ -58,6 +58,9 @@ def refused(kind: type[Exception], load: object, name: str) -> list[str]:
     return str(caught.value).splitlines()
 
 
+SEMANTIC = {"unseen_object", "unseen_receptacle", "instruction", "multi_object_ind", "multi_object_ood",
+            "distractor_receptacle", "multi_receptacle", "both_receptacles_named"}
+EXECUTION = {"position", "robot_pose", "object_reposition"}
 SHIPPED = [
     ("libero-clean", SETS, set()),
     ("libero-shift", SETS, {"shift"}),
@@ -91,10 +94,10 @@ SHIPPED = [
     ("pair-texture", PAIR, {"table"}),
     ("pair-lighting", PAIR, {"lighting"}),
     ("pair-viewpoint", PAIR, SIDES),
-    ("maniskill-semantic", PLATE, {
-        "unseen_object", "unseen_receptacle", "instruction", "multi_object_ind", "multi_object_ood",
-        "distractor_receptacle", "multi_receptacle", "both_receptacles_named"}),
-    ("maniskill-execution", PLATE, {"position", "robot_pose", "object_reposition"}),
+    ("maniskill-semantic", PLATE, SEMANTIC),
+    ("maniskill-execution", PLATE, EXECUTION),
+    ("maniskill-ood", PLATE, VISION | SEMANTIC | EXECUTION),
+    ("maniskill-unseen", PLATE, {"unseen_object_table"}),
     ("pair-pose", PAIR, {"unseen_pose"}),
     ("pair-clutter", PAIR, CLUTTER),
     ("maniskill-pair", PAIR, {"table", "lighting", "unseen_pose", *CLUTTER}),
@@ -238,12 +241,12 @@ BAD_SUITES = {
     "misspelt key": (
         SUITE.replace("episodes", "epsiodes"),
         ["suites/bad.toml: the key 'episodes' is missing",
-         "suites/bad.toml: unknown key 'epsiodes': did you mean 'episodes'? (valid keys: conditions, episodes, "
+         "suites/bad.toml: unknown key 'epsiodes': did you mean 'episodes'? (valid keys: also, conditions, episodes, "
          "include, simulator, source, success, sweep, task_sets, tasks, title)"],
     ),
     "far-off key": (
         SUITE + "zzz = 1",
-        ["suites/bad.toml: unknown key 'zzz': valid keys: conditions, episodes, include, simulator, source, "
+        ["suites/bad.toml: unknown key 'zzz': valid keys: also, conditions, episodes, include, simulator, source, "
          "success, sweep, task_sets, tasks, title"],
     ),
     "text for a number": (
@@ -253,6 +256,14 @@ BAD_SUITES = {
     "text for a list": (
         SUITE.replace('["libero_goal"]', '"libero_goal"'),
         ['suites/bad.toml: task_sets: must be a list, not "libero_goal"'],
+    ),
+    "one success twice": (
+        SUITE + 'success = "once"\nalso = "once"',
+        ["suites/bad.toml: also = 'once' goes beside the other one of 'once' and 'end'"],
+    ),
+    "a second success alone": (
+        SUITE + 'also = "end"',
+        ["suites/bad.toml: also = 'end' goes beside success, the other one of 'once' and 'end'"],
     ),
     "no episodes": (SUITE.replace("5", "0"), ["suites/bad.toml: episodes: must be greater than or equal to 1, not 0"]),
     "a date": (SUITE + "tasks = [2024-01-01T00:00:00Z]\nsweep = 2024-01-01", None),

@@ -120,6 +120,17 @@ def test_conditions_that_hold_what_was_seen() -> None:
     assert held({"rotation": {}, "rotation#2": {}, "jpeg": {"quality": 7}}) == {"rotation", "jpeg"}
 
 
+def test_scenes_such_as_a_task_set_s_own_are_known_by_their_digest() -> None:
+    """Training on pairs shows what multi_object_ind makes, by whatever name; nothing held out, and no third object."""
+    conditions = cards.load_suite("maniskill-semantic").conditions
+    digests = {name: [condition.digest] for name, condition in conditions.items()}
+    assert lineage.as_trained(digests, ["maniskill_pair", "libero_goal"]) == ("multi_object_ind",)
+    assert lineage.as_trained({"two": digests["multi_object_ind"]}, ["maniskill_pair"]) == ("two",)
+    assert lineage.as_trained(digests, ["maniskill_put_on_plate"]) == lineage.as_trained(digests, []) == ()
+    clutter = cards.load_suite("pair-clutter").conditions
+    assert not lineage.as_trained({name: [each.digest] for name, each in clutter.items()}, ["maniskill_pair"])
+
+
 def test_show_tells_it(home: Path) -> None:
     from rich.console import Console
 

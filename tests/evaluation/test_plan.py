@@ -31,7 +31,7 @@ def suite(conditions: dict[str, tuple[Part, ...]] | None = None, **changes: Any)
     fields: dict[str, Any] = {
         "name": "toys", "path": Path("toys.toml"), "title": "t", "source": "s", "simulator": "toy",
         "task_sets": ("kitchen",), "episodes": 2, "tasks": (), "include": (), "sweep": (),
-        "success": None,
+        "success": None, "also": None,
         "conditions": {name: Condition(name, "toy", part) for name, part in {CLEAN: (), **parts}.items()},
     }  # fmt: skip
     return SuiteCard(**(fields | changes))
@@ -55,7 +55,11 @@ def test_the_success_that_a_suite_counts_has_to_be_one_that_its_simulator_can_sh
     message = refused(UnsupportedError, lambda: plan.make(suite(success="end"), policy(), Toy("primitive")))
     assert message == ("toys.toml: success = 'end': simulator Toy ends an episode when its goal first holds\n"
                        "  fix: success = 'once', or leave it out")
+    both = suite(success="once", also="end")
+    assert refused(UnsupportedError, lambda: plan.make(both, policy(), Toy("primitive"))).startswith(
+        "toys.toml: also = 'end': simulator Toy ends an episode")
     monkeypatch.setattr(Toy, "success", "end")
+    assert plan.make(both, policy(), Toy("primitive")).success == "once"
     assert plan.make(suite(success="end"), policy(), Toy("primitive")).success == "end"
 
 

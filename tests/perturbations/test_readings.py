@@ -26,7 +26,7 @@ RED_GREEN_BLUE = np.array([0.299, 0.587, 0.114])
 def figures(condition: str) -> Mapping[str, float]:
     """Policy → success in % under a condition, in RobustVLA's table 1."""
     _, table = published.layouts()["robustvla-1"]
-    (column,) = (number for number, each in enumerate(table.columns) if each.condition == condition)
+    (column,) = (number for number, each in enumerate(table.columns) if each.conditions == (condition,))
     return {row.name: row.rates[column] for row in table.rows}
 
 

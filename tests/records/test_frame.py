@@ -16,7 +16,7 @@ from tests.factories import episodes, record, write_records
 from tests.places import ROOT
 from vlabench import cards
 from vlabench.errors import OptionError, StoreError, UnknownName
-from vlabench.records.frame import ORDER, TABLES, episodes_of, load_records
+from vlabench.records.frame import ORDER, TABLES, episodes_of, load_records, reached
 from vlabench.reports.tables import Choice, make
 from vlabench.reports.tables.paired import Cell
 
@@ -76,6 +76,14 @@ def test_tables_are_made_of_the_same_rows_and_columns(results: Path) -> None:
         assert set(rows.columns) == {*TABLES, "task_set"}
         pandas.testing.assert_frame_equal(rows, same[rows.columns], check_dtype=False, check_categorical=False)
         assert str(rows.condition.dtype) == str(rows.task_set.dtype) == "category"
+
+
+def test_milestones_are_loaded_where_asked_for_and_unknown_where_there_are_none(results: Path) -> None:
+    hero, rival = (found for _, found in sorted(load_records([results], milestones=True).records.items()))
+    assert [name for name in hero.columns if name.startswith("milestones")] == ["milestones.grasped"]
+    known = reached(hero, "grasped")
+    assert known[known.notna()].tolist() == [True] and known.notna().sum() == 1  # the error of the two has none
+    assert reached(hero, "lifted").isna().all() and reached(rival, "grasped").isna().all()
 
 
 def test_a_seed_may_be_of_any_size(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from vlabench import cards, registry
-from vlabench.cards.conditions import digest_of
+from vlabench.cards.conditions import Condition, Part, digest_of
 from vlabench.cards.noise import ACTION, Noise
 from vlabench.cards.policy import PolicyCard
 from vlabench.cards.schema import Training
@@ -29,6 +29,11 @@ PARENTS = ("init", "base", "learner")
 """Options that name the policy which a card's goes on from."""
 DEFAULTS: Mapping[str, Mapping[str, Any]] = {"sft": {"noise": 0.1}}
 """Method → what the options read here are where a card leaves them out, unless that is nothing."""
+
+ALIKE: Mapping[str, Condition] = {
+    "maniskill_pair": Condition("multi_object_ind", "maniskill", (Part.model_validate(
+        {"perturbation": "distractors", "count": 1}),))}
+"""Task set → the condition under which another set's scenes are such as its own, whatever it is called in a suite."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,12 @@ def recipe(card: PolicyCard) -> tuple[str, int] | None:
 def familiar(holds: Mapping[str, Collection[str]], perturbations: Collection[str]) -> tuple[str, ...]:
     """The conditions (name → the perturbations it holds) that hold one that was seen in training."""
     return tuple(name for name, kinds in holds.items() if not set(kinds).isdisjoint(perturbations))
+
+
+def as_trained(digests: Mapping[str, Collection[str]], names: Collection[str]) -> tuple[str, ...]:
+    """The conditions (name → the digests it has) whose scenes are such as those of a task set among some names."""
+    known = {ALIKE[name].digest for name in names if name in ALIKE}
+    return tuple(name for name, each in digests.items() if not known.isdisjoint(each))
 
 
 def held(realised: Mapping[str, Any]) -> frozenset[str]:

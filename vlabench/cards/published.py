@@ -1,4 +1,4 @@
-"""Success rates that papers report: the tables in `leaderboard/published/*.toml`, one file a paper.
+"""Success rates, and training steps to some, that papers report: `leaderboard/published/*.toml`, one file a paper.
 
 They are quoted, not measured: other assets, other readings of the perturbations, policies of other sizes. Nothing here
 puts them in one row, or one ranking, with records.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from typing_extensions import Self
 
 from vlabench import cards
+from vlabench.cards.conditions import Condition
 from vlabench.cards.schema import Names
 from vlabench.cards.suite import SuiteCard
 from vlabench.errors import CardError
@@ -31,14 +32,23 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+SUCCESS = "success"
+"""What columns measure unless they name a milestone."""
+
+
 class Column(_Part):
-    """One column: a condition over task sets (where a suite here has it), or the average `of` other columns."""
+    """One column: conditions over task sets (where a suite here has them), or the average `of` other columns.
+
+    measure: `success`, or the milestone whose rate it is. threshold: the rate in points that training steps lead to.
+    """
 
     name: str
     group: str = ""
-    condition: str | None = None
+    conditions: Names = ()
     task_sets: Names = ()
     of: Names = ()
+    measure: str = SUCCESS
+    threshold: float | None = None
 
     @property
     def key(self) -> str:
@@ -47,7 +57,10 @@ class Column(_Part):
 
 
 class Row(_Part):
-    """One policy: rates and spreads (standard deviations between runs) in points, a column each; NaN where absent."""
+    """One policy: rates and spreads (standard deviations between runs) in points, a column each; NaN where absent.
+
+    In a table of steps `rates` are numbers of training steps. group: a kind of methods, or a model.
+    """
 
     name: str
     group: str = ""
@@ -75,9 +88,11 @@ class Deviation(_Part):
 
 
 class PublishedTable(_Part):
-    """A table as its paper numbers it. suite: whose conditions and task sets the columns name, if any.
+    """A table as its paper numbers it, or a figure, `figure 3`. suite: whose conditions the columns name, if any.
 
     episodes: behind each cell that is no average, where the paper says so. transposed: the paper has columns as rows.
+    steps: its figures are training steps until success reached each column's threshold. notes: what readers of its rows
+    should know.
     """
 
     number: str
@@ -86,7 +101,9 @@ class PublishedTable(_Part):
     suite: str | None = None
     task_sets: Names = ()
     transposed: bool = False
+    steps: bool = False
     episodes: int | None = None
+    notes: tuple[str, ...] = ()
     columns: tuple[Column, ...] = Field(min_length=1)
     rows: tuple[Row, ...] = Field(min_length=1)
     checks: tuple[Check, ...] = ()
@@ -101,23 +118,51 @@ class PublishedTable(_Part):
             absent = set(column.of) - set(keys)
             if absent:
                 raise ValueError(f"table {self.number}, {column.key!r}: no columns {sorted(absent)}")
-            if self.suite and not (column.of or (column.condition and (column.task_sets or self.task_sets))):
+            if self.suite and not (column.of or (column.conditions and (column.task_sets or self.task_sets))):
                 raise ValueError(f"table {self.number}, {column.key!r}: which condition and task sets of {self.suite}?")
+            if self.steps != (column.threshold is not None):
+                raise ValueError(f"table {self.number}, {column.key!r}: steps, and a threshold for each column, or "
+                                 f"neither")
         for row in self.rows:
             if len(row.rates) != len(keys) or (row.spread and len(row.spread) != len(keys)):
                 raise ValueError(f"table {self.number}, {row.name!r}: not one figure for each of {len(keys)} columns")
-            if any(not 0 <= rate <= 100 for rate in row.rates if not math.isnan(rate)):
+            if any(not 0 <= rate <= 100 for rate in row.rates if not (math.isnan(rate) or self.steps)):
                 raise ValueError(f"table {self.number}, {row.name!r}: a rate is 0 to 100 points")
         return self
 
-    def leaves(self, column: Column) -> list[tuple[str, str]]:
-        """(condition, task set) of all that a column averages, each with the same weight; empty without a suite."""
-        if column.of:
-            parts = {part.key: part for part in self.columns}
-            return [leaf for key in column.of for leaf in self.leaves(parts[key])]
-        if not column.condition:
-            return []
-        return [(column.condition, task_set) for task_set in column.task_sets or self.task_sets]
+    @property
+    def label(self) -> str:
+        """`table 1`, `figure 3`: as it is referred to."""
+        return self.number if self.number.startswith("figure ") else f"table {self.number}"
+
+    def called(self, row: Row) -> str:
+        """A row's name, after its group's where several have the name."""
+        alike = [each for each in self.rows if each.name == row.name]
+        return f"{row.group} {row.name}" if len(alike) > 1 else row.name
+
+    @property
+    def measures(self) -> list[str]:
+        """What its columns measure, each once."""
+        return list(dict.fromkeys(column.measure for column in self.columns))
+
+    def shares(self, column: Column, task_sets: Sequence[str] | None = None, without: Sequence[str] = (),
+               ) -> dict[tuple[str, str], float]:
+        """What a column averages: (condition, task set) → weight, adding up to 1; empty without a suite.
+
+        An average of columns that are averages weighs these alike, whatever is in them. task_sets: only these. without:
+        no such conditions.
+        """
+        if not column.of:
+            leaves = [(condition, each) for condition in column.conditions if condition not in without
+                      for each in column.task_sets or self.task_sets if task_sets is None or each in task_sets]
+            return {leaf: 1 / len(leaves) for leaf in leaves}
+        known = {part.key: part for part in self.columns}
+        parts = [part for key in column.of if (part := self.shares(known[key], task_sets, without))]
+        found: dict[tuple[str, str], float] = {}
+        for part in parts:
+            for leaf, share in part.items():
+                found[leaf] = found.get(leaf, 0.0) + share / len(parts)
+        return found
 
 
 class Paper(_Part):
@@ -165,7 +210,7 @@ def read(path: Path) -> Paper:
 
 def layouts() -> dict[str, tuple[Paper, PublishedTable]]:
     """`robustvla-1` …: the tables that a suite here can fill, by paper and number."""
-    return {f"{stem}-{table.number}": (paper, table)
+    return {f"{stem}-{table.number.replace(' ', '-')}": (paper, table)
             for stem, paper in papers().items() for table in paper.tables if table.suite}
 
 
@@ -175,18 +220,23 @@ def figures(suite: SuiteCard) -> list[Figure]:
     for paper, table in layouts().values():
         for condition, rates in _by_condition(table, suite):
             for row, rate in zip(table.rows, rates, strict=True):
-                figure = Figure(row.name, condition, round(rate / 100, 6), f"{paper.name}, table {table.number}")
-                found.setdefault((paper.name, row.name, condition), figure)
+                name = table.called(row)
+                figure = Figure(name, condition, round(rate / 100, 6), f"{paper.name}, {table.label}")
+                if not math.isnan(rate):
+                    found.setdefault((paper.name, name, condition), figure)
     return list(found.values())
 
 
 def _by_condition(table: PublishedTable, suite: SuiteCard) -> Iterator[tuple[str, Sequence[float]]]:
-    """(condition, a rate per row) of the columns that are one of the suite's conditions over its task sets."""
-    theirs = cards.load_suite(str(table.suite)).conditions
+    """(condition, a success rate per row) of the columns that are one of the suite's over its task sets."""
+    theirs: Mapping[str, Condition] = {}
     for number, column in enumerate(table.columns):
-        leaves = table.leaves(column)
-        name = leaves[0][0]
+        leaves = table.shares(column)
+        name = next(iter(leaves))[0]
         if {leaf for leaf, _ in leaves} != {name} or {task_set for _, task_set in leaves} != set(suite.task_sets):
             continue
-        if name in suite.conditions and suite.conditions[name].digest == theirs[name].digest:
+        if table.steps or column.measure != SUCCESS or name not in suite.conditions:
+            continue
+        theirs = theirs or cards.load_suite(str(table.suite)).conditions
+        if suite.conditions[name].digest == theirs[name].digest:
             yield name, [row.rates[number] for row in table.rows]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from typing_extensions import Self
 
 from vlabench import registry
 from vlabench.cards.conditions import CLEAN, Condition, Part, at_severity
@@ -34,6 +35,10 @@ class SuiteFile(CardFile):
         default=None,
         description="What tables, gate and leaderboard count: `once`, the goal held at some step; `end`, it held after "
                     "the last step. By default the simulator's own rule.")
+    also: Success | None = Field(
+        default=None,
+        description="The success that its tables print, too, in lines of their own that are not ranked: the other one "
+                    "than `success`. Gate and leaderboard count `success` alone.")
     tasks: Names = Field(
         default=(),
         description="Patterns such as `libero_goal/*` that narrow the task sets down; none means all tasks.")
@@ -45,6 +50,13 @@ class SuiteFile(CardFile):
         default_factory=dict,
         description="Its own conditions: a name and the perturbations that act together, in their order. `clean` is "
                     "always there.")
+
+    @model_validator(mode="after")
+    def _counts_two(self) -> Self:
+        if self.also and (self.success is None or self.also == self.success):
+            valid = ("success, " if self.success is None else "") + "the other one of 'once' and 'end'"
+            raise ValueError(f"also = {self.also!r} goes beside {valid}")
+        return self
 
 
 @dataclass(frozen=True)
@@ -62,6 +74,7 @@ class SuiteCard:
     task_sets: tuple[str, ...]
     episodes: int
     success: Success | None
+    also: Success | None
     tasks: tuple[str, ...]
     include: tuple[str, ...]
     sweep: tuple[str, ...]

@@ -115,6 +115,9 @@ def _check_part(name: str, tasks: Sequence[Task]) -> None:
                           f"  fix: vlabench show {suites[0]}")
 
 
+COUNTED = {"once": "the goal held at some step", "end": "the goal held after the last step"}
+
+
 def _suite(card: SuiteCard) -> Group:
     tasks = _tasks_of(card)
     total = f"{counted(len(tasks), 'task')} × {counted(len(card.conditions), 'condition')} × {card.episodes}" \
@@ -126,8 +129,7 @@ def _suite(card: SuiteCard) -> Group:
         "task sets": ", ".join(card.task_sets) + (f" (of these: {', '.join(card.tasks)})" if card.tasks else ""),
         "episodes": f"{card.episodes} per task and condition"
         + (f"; {total} = {len(tasks) * len(card.conditions) * card.episodes} in all" if tasks else ""),
-        "success": {"once": "the goal held at some step", "end": "the goal held after the last step"}.get(
-            card.success or "", ""),
+        "success": "; printed beside it: ".join(COUNTED[each] for each in (card.success, card.also) if each),
         "includes": ", ".join(card.include),
         "run it": run_of(cards.policy_names(), [_called(card, "suites")]),
     }

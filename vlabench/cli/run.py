@@ -43,7 +43,8 @@ def run(
     done = evaluate(policy, suite, results, assets=assets, options=options, workers=workers, record=record,
                     time_limit=time_limit, progress=progress(console(stderr=True)))
     if done.records:
-        sheet = tables.of_run(done.records, done.folder, suite, cards.load_policy(policy), done.counts, by_task)
+        sheet = tables.of_run(done.records, done.folder, suite, cards.load_policy(policy), done.counts, by_task,
+                              cards.load_suite(suite).also)
         console().print(to_rich(sheet), crop=False)
         if table:
             tables.write_text(table, tables.rendered(sheet, kind), "--table")

@@ -90,9 +90,10 @@ def make(suite: SuiteCard, policy: PolicyCard, simulator: Simulator, options: Ru
 
 def check_success(suite: SuiteCard, simulator: Simulator) -> None:
     """Raises UnsupportedError if the suite counts a success that the simulator does not wait for."""
-    if suite.success == "end" and simulator.success == "once":
-        raise UnsupportedError(f"{shown(suite.path)}: success = 'end': simulator {type(simulator).__name__} ends an "
-                               f"episode when its goal first holds\n  fix: success = 'once', or leave it out")
+    for key, value in (("success", suite.success), ("also", suite.also)):
+        if value == "end" and simulator.success == "once":
+            raise UnsupportedError(f"{shown(suite.path)}: {key} = 'end': simulator {type(simulator).__name__} ends an "
+                                   f"episode when its goal first holds\n  fix: success = 'once', or leave it out")
 
 
 def choose_tasks(suite: SuiteCard, simulator: Simulator, patterns: Sequence[str] = ()) -> tuple[Task, ...]:

@@ -122,6 +122,8 @@ def standing(submission: Submission) -> Standing:
     seen = lineage.seen(policy, paths=False)
     contaminated = lineage.familiar({name: {part[0] for part in condition.parts} for name, condition in
                                      manifest.conditions.items()}, seen.perturbations)  # fmt: skip
+    alike = lineage.as_trained({name: [each.digest] for name, each in manifest.conditions.items()}, seen.names)
+    contaminated = tuple(name for name in manifest.conditions if name in {*contaminated, *alike})
     looks = ", ".join(policy.cameras) or ("no pictures" if not policy.privileged else "")
     sees = " and ".join(filter(None, [looks, "the simulator's state" if policy.privileged else ""]))
     return Standing(manifest, submission.digest, policy.title, sees, policy.privileged, seen.names, contaminated,

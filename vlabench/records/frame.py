@@ -54,11 +54,18 @@ def load_records(
     tasks: Sequence[str] = (),
     policies: Sequence[str] = (),
     assets: str | None = None,
+    milestones: bool = False,
 ) -> Loaded:
-    """All records of one version of each policy below `places`. The arguments, and what it raises: `each_file`."""
-    columns = _Columns(TABLES)
+    """All records of one version of each policy below `places`. The arguments, and what it raises: `each_file`.
+
+    milestones: with their columns, too, as `load_results` has them.
+    """
+    import pandas
+
+    columns = _Columns(TABLES, ("milestones",) if milestones else ())
     notes, origins = each_file(columns.add, places, conditions, tasks, policies, assets)
     frame = columns.frame()
+    frame = pandas.concat([frame, columns.nested(frame.index)], axis="columns") if milestones else frame
     found = dict(iter(frame.groupby(["policy", "assets"], sort=False, observed=True)))
     return Loaded({owner: found.get(owner, frame[:0]) for owner in origins}, tuple(notes), origins)
 
@@ -79,6 +86,15 @@ def successes(episodes: pandas.DataFrame, counts: Success | None) -> pandas.Seri
     if counts is None:
         return (episodes.status == "success").astype("boolean").mask(episodes.status == "error")
     return episodes[f"success_{'once' if counts == 'once' else 'at_end'}"]
+
+
+def reached(episodes: pandas.DataFrame, milestone: str) -> pandas.Series:
+    """Which episodes reached a milestone (boolean, NA for errors and those of simulators that have no such one)."""
+    import pandas
+
+    column = f"milestones.{milestone}"
+    found = episodes[column] if column in episodes else pandas.Series(pandas.NA, episodes.index, dtype="boolean")
+    return found.astype("boolean").mask(episodes.status == "error")
 
 
 def episodes_of(rows: pandas.DataFrame) -> Any:

@@ -20,6 +20,7 @@ from vlabench.reports.tables.outcomes import Side
 from vlabench.reports.tables.paired import Cell, drop, rate
 from vlabench.reports.tables.severity import sweeps, swept
 from vlabench.reports.tables.suite import corrected
+from vlabench.reports.tables.trainings import kept
 from vlabench.util.text import counted
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 CELLS = 900
 """Up to this many cells of a heat map have their figure written in."""
-KEPT = re.compile(r"(.+)-(\d+)")
-"""`robustvla-8`: the policy that a training kept after its eighth iteration."""
 MANY = 24
 """Axes of a radar at most; columns of a heat map, unless groups of conditions take their place."""
 
@@ -163,11 +162,7 @@ def radar(data: Data) -> Figure:
 
 def iterations(data: Data) -> Figure:
     """Success over a training's iterations: a line through the policies that it kept, a panel for each condition."""
-    kept: dict[str, dict[int, Side]] = {}
-    for side in data.sides:
-        if match := KEPT.fullmatch(side.owner.policy):
-            kept.setdefault(match[1], {})[int(match[2])] = side
-    trainings = {name: dict(sorted(each.items())) for name, each in kept.items() if len(each) > 1}
+    trainings = {name: each for (name, _), each in kept(data.sides).items()}
     if not trainings:
         raise OptionError("no training is on record by two policies that it kept, as robustvla-4 and robustvla-8\n"
                           "  fix: vlabench train --policy P --out DIR keeps one after every evaluation (`eval_every`), "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,11 +12,12 @@ from vlabench.cards.published import Paper, PublishedTable
 from vlabench.errors import OptionError, UnknownName
 from vlabench.records.frame import load_records
 from vlabench.records.read import asked
-from vlabench.reports.tables.outcomes import Side
+from vlabench.reports.tables.outcomes import Beside, Side, beside
 from vlabench.reports.tables.paired import rules, sides
 from vlabench.reports.tables.paper import paper_sheet
 from vlabench.reports.tables.severity import severity_sheet
 from vlabench.reports.tables.sheet import Sheet, apart
+from vlabench.reports.tables.steps import steps_sheet
 from vlabench.reports.tables.suite import suite_sheet
 from vlabench.reports.tables.summary import summary_sheet
 from vlabench.stats import TasksAs
@@ -60,22 +61,12 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
     Raises UnknownName for a layout, suite or policy, OptionError for options that do not go together, and what
     `load_records` raises.
     """
-    if choice.layout not in names():
-        raise UnknownName("layout", choice.layout, names())
-    paper = published.layouts().get(choice.layout)
-    if choice.published and not paper:
-        raise OptionError(f"no paper has a table like --layout {choice.layout}: --published goes with "
-                          f"{', '.join(published.layouts())}")
-    if paper and choice.suite:
-        raise OptionError(f"--layout {choice.layout} is of the suite {paper[1].suite}: leave --suite out")
-    for option, value, layout in (("reference", choice.reference, SEVERITY),
-                                  ("by-task-set", choice.by_task_set, SUITE)):  # fmt: skip
-        if value and choice.layout != layout:
-            raise OptionError(f"--{option} goes with --layout {layout}")
+    paper = _checked(choice)
     suite = paper[1].suite if paper else choice.suite
     card = cards.load_suite(suite) if suite else None
-    loaded = load_records(places, *asked(card), choice.policies, choice.assets)
-    if not any(map(len, loaded.records.values())):
+    milestones = [each for each in paper[1].measures if each != published.SUCCESS] if paper else []
+    loaded = load_records(places, *asked(card), choice.policies, choice.assets, bool(milestones))
+    if not any(map(len, loaded.records.values())) and not (paper and paper[1].steps):
         what = f" of suite {suite!r}" if suite else ""
         raise OptionError("\n  ".join([f"no episode{what} is on record as it is played now", *loaded.notes,
                                        "fix: vlabench run --policy P --suite S plays them"]))
@@ -88,18 +79,47 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
     cut = sorted((side for side in cut if side.outcomes or side.errors), key=lambda side: side.owner.assets)
     notes = [*loaded.notes, *notes, *([f"Without an episode here: {absent}."] if absent else [])]
     notes = [*rules(counts, cut), *notes]
-    sheet = _sheet(choice, paper, cut, notes)
+
+    def again(counts: Success | None = None, milestone: str | None = None) -> list[Side]:
+        """The same policies by another success, or by a milestone."""
+        found = sides(loaded, counts, choice.tasks_as, versus=choice.versus, milestone=milestone)[0]
+        by_owner = {side.owner: side for side in found}
+        return [by_owner[side.owner] for side in cut]
+
+    also = beside(card.also, again(card.also)) if card and card.also and not choice.at_end else None
+    measured = {published.SUCCESS: cut, **{each: again(milestone=each) for each in milestones}}
+    sheet = _sheet(choice, paper, measured, notes, also)
     return replace(sheet, notes=[*sheet.notes, *apart(sheet, choice.versus is not None)])
 
 
-def _sheet(choice: Choice, paper: tuple[Paper, PublishedTable] | None, cut: Sequence[Side], notes: Sequence[str],
-           ) -> Sheet:
-    """The layout's, a suite's with policies in rows."""
+def _checked(choice: Choice) -> tuple[Paper, PublishedTable] | None:
+    """The paper's table that is asked for, if it is one. Raises as `make` does for what was chosen."""
+    if choice.layout not in names():
+        raise UnknownName("layout", choice.layout, names())
+    paper = published.layouts().get(choice.layout)
+    if choice.published and not paper:
+        raise OptionError(f"no paper has a table like --layout {choice.layout}: --published goes with "
+                          f"{', '.join(published.layouts())}")
+    if paper and choice.suite:
+        raise OptionError(f"--layout {choice.layout} is of the suite {paper[1].suite}: leave --suite out")
+    for option, value, layout in (("reference", choice.reference, SEVERITY),
+                                  ("by-task-set", choice.by_task_set, SUITE)):  # fmt: skip
+        if value and choice.layout != layout:
+            raise OptionError(f"--{option} goes with --layout {layout}")
+    return paper
+
+
+def _sheet(choice: Choice, paper: tuple[Paper, PublishedTable] | None, measured: Mapping[str, Sequence[Side]],
+           notes: Sequence[str], also: Beside | None) -> Sheet:
+    """The layout's, a suite's with policies in rows. measured: what columns measure → outcomes; success by itself."""
+    cut = measured[published.SUCCESS]
+    if paper and paper[1].steps:
+        return steps_sheet(*paper, cut, notes, choice.published)
     if paper:
-        return paper_sheet(*paper, cut, notes, choice.published, choice.partial)
+        return paper_sheet(*paper, measured, notes, choice.published, choice.partial, also)
     if choice.layout == SEVERITY:
         return severity_sheet(cut, notes, choice.reference)
     if choice.layout == SUMMARY:
-        return summary_sheet(choice.suite, cut, notes)
-    sheet = suite_sheet(choice.suite, cut, notes, choice.by_task_set, choice.partial, choice.versus)
+        return summary_sheet(choice.suite, cut, notes, also=also)
+    sheet = suite_sheet(choice.suite, cut, notes, choice.by_task_set, choice.partial, choice.versus, also)
     return replace(sheet.by_group(), transposed=False, grouping="task set")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,10 +14,10 @@ import numpy.typing as npt
 from vlabench import stats
 from vlabench.cards.conditions import CLEAN
 from vlabench.cards.find import simulator_of
-from vlabench.cards.lineage import familiar, recipe, recorded, seen
+from vlabench.cards.lineage import Seen, as_trained, familiar, recipe, recorded, seen
 from vlabench.cards.policy import PolicyCard
 from vlabench.errors import VlabenchError
-from vlabench.records.frame import Loaded, episodes_of, successes
+from vlabench.records.frame import Loaded, episodes_of, reached, successes
 from vlabench.records.read import Origin, PolicyOnAssets
 from vlabench.reports.tables.cutting import against, cut, remarked
 from vlabench.reports.tables.outcomes import Leaf, Outcomes, Side
@@ -28,6 +28,7 @@ from vlabench.types import Success
 if TYPE_CHECKING:
     import pandas
 
+Leaves = Sequence[Leaf] | Mapping[Leaf, float]
 AT_END = "Success has to hold at the end of the episode."
 ENGINES = {"mujoco": "MuJoCo", "sapien": "sapien"}
 """The packages that compute contacts, of which versions differ, and what they are called."""
@@ -60,15 +61,16 @@ class Cell:
 
 def sides(
     loaded: Loaded, counts: Success | None = None, tasks_as: TasksAs = "fixed", together: bool = False,
-    versus: str | None = None,
+    versus: str | None = None, milestone: str | None = None,
 ) -> tuple[list[Side], list[str]]:
     """The sides, and sentences about what is not in them.
 
     counts: the success that counts (`types.won`). tasks_as: the question that their figures answer. together: only the
     episodes that all policies of a pack have an outcome for (`cutting.cut`, which see for errors). versus: only
-    those that each shares with this policy (`cutting.against`). Otherwise each has its own.
+    those that each shares with this policy (`cutting.against`). Otherwise each has its own. milestone: whether it was
+    reached, instead of success; for records that were loaded with milestones.
     """
-    made = [replace(_side(owner, loaded, counts), tasks_as=tasks_as) for owner in loaded.records]
+    made = [replace(_side(owner, loaded, counts, milestone), tasks_as=tasks_as) for owner in loaded.records]
     notes: list[str] = []
     if together:
         made, notes = cut(made)
@@ -105,21 +107,23 @@ def rules(counts: Success | None, cut: Sequence[Side]) -> list[str]:
     return [f"In {', '.join(late)} {how}."] if late else []
 
 
-def rate(side: Side, leaves: Sequence[Leaf]) -> Cell | None:
+def rate(side: Side, leaves: Leaves) -> Cell | None:
     """The mean over conditions of the mean over tasks, each with the same weight; None unless every leaf has outcomes.
+
+    leaves: those, or their shares, of which a condition has as much as its leaves have together.
 
     The interval answers the side's question (`stats.tasks`). Several conditions of one episode are one score.
     """
     if not leaves or not all(side.outcomes.get(leaf) for leaf in leaves):
         return None
     tasks, outcomes = _block(_by_condition(side, leaves))
-    found = stats.rate(outcomes, tasks, side.tasks_as)
+    found = stats.rate(outcomes, tasks, side.tasks_as, weights=_weights(leaves))
     return Cell(found.value, found.low, found.high, found.n, sum(side.errors.get(leaf, 0) for leaf in leaves),
                 acted=_acted(side, leaves), familiar=any(condition in side.familiar for condition, _ in leaves),
                 tasks=len(set(tasks)), played=identity(side, leaves))
 
 
-def mean_rate(members: Sequence[Side], leaves: Sequence[Leaf]) -> Cell | None:
+def mean_rate(members: Sequence[Side], leaves: Leaves) -> Cell | None:
     """The mean of several sides' rates, with their standard deviation; None unless each has one.
 
     An episode has one score, its mean over the sides: the interval is about episodes, as that of one rate.
@@ -129,7 +133,9 @@ def mean_rate(members: Sequence[Side], leaves: Sequence[Leaf]) -> Cell | None:
     if len(known) < len(members) or len(members) < 2:
         return None
     tasks, outcomes = _block([table for side in members for table in _by_condition(side, leaves)])
-    found = stats.rate(outcomes, tasks, members[0].tasks_as)
+    shares = _weights(leaves)
+    found = stats.rate(outcomes, tasks, members[0].tasks_as,
+                       weights=shares and [each / len(members) for _ in members for each in shares])
     return Cell(found.value, found.low, found.high, found.n, sum(cell.errors for cell in known),
                 familiar=any(cell.familiar for cell in known), tasks=len(set(tasks)),
                 spread=float(np.std([cell.value for cell in known], ddof=1)))
@@ -148,7 +154,17 @@ def _by_condition(side: Side, leaves: Iterable[Leaf]) -> list[Outcomes]:
     return [side.merged(*each) for each in found.items()]
 
 
-def _acted(side: Side, leaves: Sequence[Leaf]) -> int | None:
+def _weights(leaves: Leaves) -> list[float] | None:
+    """Of the conditions, in their order; None where all have the same."""
+    if not isinstance(leaves, Mapping):
+        return None
+    found: dict[str, float] = {}
+    for (condition, _), share in leaves.items():
+        found[condition] = found.get(condition, 0.0) + share
+    return [*found.values()]
+
+
+def _acted(side: Side, leaves: Leaves) -> int | None:
     """In how many episodes of one perturbed condition anything differed; None for several conditions, or clean."""
     conditions = {condition for condition, _ in leaves}
     if len(conditions) > 1 or CLEAN in conditions:
@@ -214,11 +230,13 @@ def _block(tables: Sequence[Outcomes]) -> tuple[list[str], npt.NDArray[np.float6
     return [task for task, _, _ in keys], outcomes.reshape(len(tables), len(keys))
 
 
-def _side(owner: PolicyOnAssets, loaded: Loaded, counts: Success | None) -> Side:
+def _side(owner: PolicyOnAssets, loaded: Loaded, counts: Success | None, milestone: str | None) -> Side:
     rows = loaded.records[owner]
     broken = (rows.status == "error").to_numpy()
-    ended = rows[~broken]
-    good, same = (column.to_numpy(np.bool_) for column in (successes(ended, counts), ~ended.acted))
+    won = reached(rows, milestone) if milestone else successes(rows, counts)
+    there = won.notna().to_numpy() & ~broken
+    ended = rows[there]
+    good, same = (column.to_numpy(np.bool_) for column in (won[there], ~ended.acted))
     keys, lost = episodes_of(ended), episodes_of(rows[broken])
     cells = _cells(ended)
     outcomes = {leaf: dict(zip(keys[at].tolist(), good[at].tolist(), strict=True)) for leaf, at in cells.items()}
@@ -244,4 +262,11 @@ def informed(side: Side, origin: Origin, card: PolicyCard) -> Side:
         known = seen(card)
     except VlabenchError:
         return side
-    return replace(side, seen=known, familiar=familiar(origin.holds, known.perturbations), recipe=recipe(card))
+    return replace(knowing(side, origin, known), recipe=recipe(card))
+
+
+def knowing(side: Side, origin: Origin, known: Seen) -> Side:
+    """The same with what the policy was trained on."""
+    alike = as_trained(origin.conditions, known.names)
+    met = dict.fromkeys([*familiar(origin.holds, known.perturbations), *alike])
+    return replace(side, seen=known, familiar=tuple(met), as_trained=alike)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from vlabench.cards.published import Paper, PublishedTable
+from vlabench.cards.published import SUCCESS, Paper, PublishedTable
 from vlabench.errors import OptionError
-from vlabench.reports.tables.outcomes import Side
+from vlabench.reports.tables.outcomes import Beside, Leaf, Side
 from vlabench.reports.tables.paired import Cell, mean_rate, rate
 from vlabench.reports.tables.sheet import (
     AVERAGING,
@@ -19,42 +19,87 @@ from vlabench.reports.tables.sheet import (
     acted,
     common,
     counts,
+    leaving_out,
+    less,
     question,
     trained,
+    trained_under,
 )
 from vlabench.reports.tables.trainings import same_seed, with_trainings
 
+NESTED = ("In a mean every task has the same weight, in a column every condition, and in an average of columns every "
+          "column; the outcomes of one episode under several conditions are one score.")  # fmt: skip
+Shares = Mapping[Leaf, float]
+
 
 def paper_sheet(
-    paper: Paper, table: PublishedTable, cut: Sequence[Side], notes: Sequence[str], published: bool, partial: bool
+    paper: Paper, table: PublishedTable, measured: Mapping[str, Sequence[Side]], notes: Sequence[str], published: bool,
+    partial: bool, also: Beside | None = None,
 ) -> Sheet:
     """One line per policy; `published` adds the paper's. partial: average over the task sets that all policies have.
 
-    Raises OptionError if no policy fills any column.
+    measured: what columns measure → the policies' outcomes by it, in one order. also: successes by another rule, whose
+    rates stand below. Where a paper groups its columns by measure, so are the lines. Raises OptionError if no policy
+    fills any column.
     """
+    cut = measured[SUCCESS]
     there = common(cut) if partial else None
-    leaves = [[leaf for leaf in table.leaves(column) if there is None or leaf[1] in there] for column in table.columns]
-    own = [(side, Line(side.owner.policy, MEASURED, side.owner.assets, [rate(side, each) for each in leaves]))
-           for side in cut]
-    said = [*notes, *(gap for side in cut for gap in _gaps(side, table, there))]
-    lines, several = with_trainings([(side, line) for side, line in own if any(line.cells)], cut,
-                                    lambda members: [mean_rate(members, each) for each in leaves])
+    shares = [table.shares(column, there) for column in table.columns]
+    sides = {side.owner: {name: each[number] for name, each in measured.items()} for number, side in enumerate(cut)}
+    left_out = trained_under(cut, dict.fromkeys(name for each in shares for name, _ in each))
+    own: list[tuple[Side, Line]] = []
+    for side in cut:
+        line = Line(side.owner.policy, MEASURED, side.owner.assets, [
+            rate(sides[side.owner][column.measure], each) for column, each in zip(table.columns, shares, strict=True)])
+        below = [*(_without(side, table, there, left_out) if left_out else []),
+                 *(_beside(also, side, table, shares) if also else [])]
+        own += [(side, each) for each in [line, *below]] if any(line.cells) else []
+    lines, several = with_trainings(own, cut, lambda members: [
+        mean_rate([sides[side.owner][column.measure] for side in members], each)
+        for column, each in zip(table.columns, shares, strict=True)])
     if not lines:
-        raise OptionError(f"nothing on record fills a column of {paper.name} table {table.number}\n"
+        raise OptionError(f"nothing on record fills a column of {paper.name} {table.label}\n"
                           f"  fix: vlabench run --policy P --suite {table.suite}, or --partial where task sets are "
                           f"missing")
+    said = [*notes, *([also.note] if also else []), *(gap for side in cut for gap in _gaps(side, table, there))]
     if published:
-        lines += _published_lines(paper, table)
-        said += _published_notes(paper, table)
-    said += [*same_seed(cut), question(cut[0].tasks_as, lines), AVERAGING, *([TRAININGS] if several else []),
-             *trained(cut, lines), *acted(lines), *counts(cut, lines)]
-    return Sheet(table.title, [Head(column.name, column.group) for column in table.columns], lines, said,
-                 table.transposed)
+        lines += published_lines(paper, table)
+        said += published_notes(paper, table)
+    said += [*milestones(table), *leaving_out(left_out, lines), *same_seed(cut), question(cut[0].tasks_as, lines),
+             NESTED if any(len({round(share, 9) for share in each.values()}) > 1 for each in shares) else AVERAGING,
+             *([TRAININGS] if several else []), *trained(cut, lines), *acted(lines), *counts(cut, lines)]
+    sheet = Sheet(table.title, [Head(column.name, column.group) for column in table.columns], lines, said,
+                  table.transposed)
+    return sheet.by_group() if len(table.measures) > 1 else sheet
+
+
+def _without(side: Side, table: PublishedTable, there: Sequence[str] | None, names: Sequence[str]) -> list[Line]:
+    """A policy's averages without some conditions, where they are others then."""
+    cells: list[Cell | str | None] = []
+    for column in table.columns:
+        rest = table.shares(column, there, names)
+        cells.append((rest != table.shares(column, there) and rate(side, rest)) or "")
+    name = less(side.owner.policy, names)
+    return [Line(name, MEASURED, side.owner.assets, cells, ranked=False)] if any(cells) else []
+
+
+def _beside(also: Beside, side: Side, table: PublishedTable, shares: Sequence[Shares]) -> list[Line]:
+    """A policy's successes by another rule."""
+    cells = [rate(also.sides[side.owner], each) if column.measure == SUCCESS else ""
+             for column, each in zip(table.columns, shares, strict=True)]
+    return [Line(f"{side.owner.policy}, {also.name}", MEASURED, side.owner.assets, cells, ranked=False)]
+
+
+def milestones(table: PublishedTable) -> list[str]:
+    """What columns are that measure no success."""
+    named = {column.measure: column.group or column.name for column in table.columns if column.measure != SUCCESS}
+    return [f"{name}: the episodes that reached the milestone {measure}, at whatever step."
+            for measure, name in named.items()]
 
 
 def _gaps(side: Side, table: PublishedTable, there: Sequence[str] | None) -> list[str]:
     """What a policy has not played of a table."""
-    wanted = dict.fromkeys(leaf for column in table.columns for leaf in table.leaves(column))
+    wanted = dict.fromkeys(leaf for column in table.columns for leaf in table.shares(column))
     absent = [leaf for leaf in wanted if leaf not in side.outcomes]
     if not absent or len(absent) == len(wanted):
         return []
@@ -63,18 +108,24 @@ def _gaps(side: Side, table: PublishedTable, there: Sequence[str] | None) -> lis
     return [f"{side.owner} lacks {conditions} on {', '.join(sorted(task_sets))}: {what}."]
 
 
-def _published_lines(paper: Paper, table: PublishedTable) -> list[Line]:
+def published_lines(paper: Paper, table: PublishedTable) -> list[Line]:
+    """The paper's own rows: rates, or numbers of steps as text."""
     nothing = float("nan")
-    return [
-        Line(row.name, PUBLISHED, f"{paper.name} table {table.number}",
-             [Cell(round(points / 100, 6), nothing, nothing, 0) for points in row.rates])
-        for row in table.rows
-    ]  # fmt: skip
+
+    def cell(figure: float) -> Cell | str:
+        if table.steps:
+            return f"{figure:g}" if figure == figure else "–"
+        return Cell(round(figure / 100, 6), nothing, nothing, 0)
+
+    return [Line(table.called(row), PUBLISHED, f"{paper.name} {table.label}", [cell(each) for each in row.rates])
+            for row in table.rows]
 
 
-def _published_notes(paper: Paper, table: PublishedTable) -> list[str]:
-    number = f"{paper.name} table {table.number}"
-    off = [f"{number}, {each.row}, {each.column}: its parts (table {each.table}) average to {each.follows:.1f}"
+def published_notes(paper: Paper, table: PublishedTable) -> list[str]:
+    """Where its rows are from, and what is odd about them."""
+    where = f"{paper.name} {table.label}"
+    off = [f"{where}, {each.row}, {each.column}: its parts (table {each.table}) average to {each.follows:.1f}"
            for each in table.deviations]
     return [f"Published rows are quoted from {paper.source} ({paper.name}): {paper.assets} assets, the paper's own "
-            f"reading of the perturbations and its own policies. They are no rivals of measured rows.", *off]
+            f"reading of the perturbations and its own policies. They are no rivals of measured rows.",
+            *(f"{where}: {note}" for note in table.notes), *off]

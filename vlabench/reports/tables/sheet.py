@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from vlabench import stats
+from vlabench.cards.lineage import ALIKE
 from vlabench.reports.tables.outcomes import Side
 from vlabench.reports.tables.paired import Cell
 from vlabench.stats import TasksAs
@@ -179,14 +180,37 @@ def trained(cut: Sequence[Side], lines: Iterable[Line]) -> list[str]:
     found = []
     if any(cell.familiar for cell in _cells(lines)):
         named = {side.owner.policy: ", ".join(sorted(side.seen.perturbations)) for side in cut
-                 if side.seen and side.seen.perturbations}
+                 if side.seen and side.seen.perturbations and set(side.familiar) - set(side.as_trained)}
         who = "; ".join(f"{policy}: {names}" for policy, names in named.items())
+        alike = {side.owner.policy: ", ".join(name for name in side.seen.names if name in ALIKE) for side in cut
+                 if side.seen and side.as_trained}
+        scenes = "; ".join(f"{policy}: {names}" for policy, names in alike.items())
+        means = [*([f"with a perturbation that the policy was trained under ({who})"] if who else []),
+                 *([f"in scenes such as those of a task set that it was trained on ({scenes})"] if scenes else [])]
         strangers = ", ".join(dict.fromkeys(side.owner.policy for side in cut if side.seen is None))
-        found.append(f"†: with a perturbation that the policy was trained under ({who})."
+        found.append(f"†: {', or '.join(means)}."
                      + (f" Of {strangers} no card of this version is here to say." if strangers else ""))
     unknown = {side.owner.policy: side.seen.unknown for side in cut if side.seen and side.seen.unknown}
     return found + [f"{policy} goes on from {', '.join(names)}, whose training is not known here."
                     for policy, names in unknown.items()]
+
+
+def trained_under(cut: Sequence[Side], conditions: Iterable[str]) -> list[str]:
+    """Those of the conditions whose scenes are such as some policy was trained in: averages stand with and without."""
+    return [name for name in conditions if any(name in side.as_trained for side in cut)]
+
+
+def less(policy: str, left_out: Sequence[str]) -> str:
+    """The name of a policy's line without some conditions."""
+    return f"{policy}, without {', '.join(left_out)}"
+
+
+def leaving_out(left_out: Sequence[str], lines: Iterable[Line]) -> list[str]:
+    """What lines without some conditions are, if there are any."""
+    if not any(line.name.endswith(less("", left_out)) for line in lines) or not left_out:
+        return []
+    return [f"without {', '.join(left_out)}: averages over the other conditions; a policy here was trained in scenes "
+            f"such as those."]
 
 
 def common(cut: Sequence[Side]) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from vlabench import stats
 from vlabench.cards.conditions import CLEAN
 from vlabench.errors import OptionError
-from vlabench.reports.tables.outcomes import Leaf, Outcomes, Side
+from vlabench.reports.tables.outcomes import Beside, Leaf, Outcomes, Side
 from vlabench.reports.tables.paired import Cell, contrast, difference_cell, drop, mean_difference, mean_rate, rate
 from vlabench.reports.tables.sheet import (
     AVERAGING,
@@ -22,9 +22,12 @@ from vlabench.reports.tables.sheet import (
     acted,
     common,
     counts,
+    leaving_out,
+    less,
     over,
     question,
     trained,
+    trained_under,
 )
 from vlabench.reports.tables.trainings import same_seed, with_trainings
 
@@ -36,14 +39,15 @@ Group = Sequence[str] | None
 
 
 def suite_sheet(
-    suite: str | None, cut: Sequence[Side], notes: Sequence[str], by_task_set: bool, partial: bool, versus: str | None
+    suite: str | None, cut: Sequence[Side], notes: Sequence[str], by_task_set: bool, partial: bool, versus: str | None,
+    also: Beside | None = None,
 ) -> Sheet:
     """Rates and paired differences of all conditions, the mean of the perturbed ones and the worst.
 
     Each policy stands on the task sets that it played, with `partial` on those that all have. by_task_set: columns in
     groups, one for each task set and one for all. Lines are to be shown as columns, as suits a page that scrolls.
-    Differences are to the control, or to the policy `versus` under the same condition. Raises OptionError if there is
-    no task set for `partial`.
+    Differences are to the control, or to the policy `versus` under the same condition. also: outcomes whose rates stand
+    below. Raises OptionError if there is no task set for `partial`.
     """
     conditions = list(dict.fromkeys(name for side in cut for name in side.conditions))
     conditions.sort(key=lambda name: name != CLEAN)
@@ -55,15 +59,20 @@ def suite_sheet(
     whole = every if partial else None
     groups = [*([name] for name in every), whole] if by_task_set and len(every) > 1 else [whole]
     own: list[tuple[Side, Line]] = []
+    left_out = trained_under(cut, conditions) if _beside(conditions) else []
     for side in cut:
-        own += [(side, line) for line in _lines(side, cut, conditions, groups, versus)]
+        found = _lines(side, cut, conditions, groups, versus, left_out)
+        if also:
+            found.insert(1, _rates_line(also.sides[side.owner], also.name, conditions, groups))
+        own += [(side, line) for line in found]
     lines, several = with_trainings(own, cut, lambda members: [
         cell for each in groups for cell in _rates(lambda leaves: mean_rate(members, leaves), conditions,
                                                    _task_sets(members, each))])
     labels = [*every, "all task sets"] if len(groups) > 1 else [""]
     heads = [Head(name, group) for group in labels for name in [*conditions, *_beside(conditions)]]
     title = f"Success rate (%) on {suite}" if suite else "Success rate (%)"
-    said = [*notes, over(cut, every if alike else None), *_gaps(lines), *same_seed(cut),
+    said = [*notes, *([also.note] if also else []), over(cut, every if alike else None), *_gaps(lines), *same_seed(cut),
+            *leaving_out(left_out, lines),
             *_below(cut, lines, bool(_beside(conditions)), several)]
     return Sheet(title, heads, lines, said, transposed=True)
 
@@ -88,16 +97,34 @@ def _task_sets(members: Sequence[Side], group: Group) -> list[str]:
     return list(dict.fromkeys(name for side in members for name in side.task_sets) if group is None else group)
 
 
-def _lines(side: Side, cut: Sequence[Side], conditions: Sequence[str], groups: Sequence[Group],
-           versus: str | None) -> list[Line]:
-    """A policy's rates, and differences if there are any."""
-    owner = side.owner
+def _rates_line(side: Side, rule: str, conditions: Sequence[str], groups: Sequence[Group]) -> Line:
+    """A policy's rates. rule: of another success than the one that counts."""
     cells = [cell for each in groups for cell in _rates(
         lambda leaves: rate(side, leaves), conditions, _task_sets([side], each))]
+    name = f"{side.owner.policy}, {rule}" if rule else side.owner.policy
+    return Line(name, MEASURED, side.owner.assets, cells, ranked=not rule)
+
+
+def _rest(side: Side, conditions: Sequence[str], groups: Sequence[Group], left_out: Sequence[str]) -> list[Line]:
+    """A policy's figures beside the conditions, without some of these."""
+    left = [name for name in conditions if name not in left_out]
+    cells: list[Cell | str | None] = []
+    for group in groups:
+        found = _rates(lambda leaves: rate(side, leaves), left, _task_sets([side], group))[len(left):]
+        cells += [""] * len(conditions) + [cell or "" for cell in found or [None] * len(EXTRA)]
+    name = less(side.owner.policy, left_out)
+    return [Line(name, MEASURED, side.owner.assets, cells, ranked=False)] if any(cells) else []
+
+
+def _lines(side: Side, cut: Sequence[Side], conditions: Sequence[str], groups: Sequence[Group],
+           versus: str | None, left_out: Sequence[str]) -> list[Line]:
+    """A policy's rates, those without some conditions, and differences if there are any."""
+    owner = side.owner
     rival = next((one for one in cut if one.owner == (versus, owner.assets)), None)
     differences = [cell for each in groups for cell in _differences(
         side, conditions, _task_sets([side], each), versus, rival)]
-    found = [Line(owner.policy, MEASURED, owner.assets, cells)]
+    found = [_rates_line(side, "", conditions, groups),
+             *(_rest(side, conditions, groups, left_out) if left_out else [])]
     if any(differences):
         found.append(Line(f"{owner.policy} − {versus or CLEAN}", MEASURED, owner.assets, differences, ranked=False))
     return found

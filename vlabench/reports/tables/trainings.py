@@ -10,6 +10,8 @@ from vlabench.reports.tables.outcomes import Side
 from vlabench.reports.tables.paired import Cell
 from vlabench.reports.tables.sheet import MEASURED, Line
 
+KEPT = re.compile(r"(.+)-(\d+)")
+"""`robustvla-8`: the policy that a training kept after its eighth iteration."""
 Fill = Callable[[Sequence[Side]], list[Cell | str | None]]
 """The cells of a line about some sides."""
 
@@ -29,6 +31,15 @@ def same_seed(cut: Sequence[Side]) -> list[str]:
     return [f"Not summed up with other trainings of the recipe: {', '.join(side.owner.policy for side in members)}, of "
             f"which each has seed {seed}; --policies chooses one of them."
             for by_seed in _recipes(cut) if len(by_seed) > 1 for seed, members in by_seed.items() if len(members) > 1]
+
+
+def kept(cut: Sequence[Side]) -> dict[tuple[str, str], dict[int, Side]]:
+    """(name, pack) → iteration → the policy that a training kept after it, of trainings with two or more."""
+    found: dict[tuple[str, str], dict[int, Side]] = {}
+    for side in cut:
+        if match := KEPT.fullmatch(side.owner.policy):
+            found.setdefault((match[1], side.owner.assets), {})[int(match[2])] = side
+    return {name: dict(sorted(each.items())) for name, each in found.items() if len(each) > 1}
 
 
 def _recipes(cut: Sequence[Side]) -> list[dict[int, list[Side]]]:
