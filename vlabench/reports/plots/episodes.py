@@ -103,10 +103,11 @@ def choose(data: Data, choice: Choice) -> tuple[EpisodeSpec, bool]:
     if not found:
         asked = {"--conditions": ",".join(choice.conditions), "--tasks": ",".join(choice.tasks),
                  "--index": "" if choice.index is None else str(choice.index)}
-        raise OptionError(f"no episode that {' and '.join(side.owner.policy for side in data.sides)} played fits "
-                          f"{' '.join(f'{option} {value}' for option, value in asked.items() if value)}\n"
-                          f"  fix: there are the conditions {', '.join(data.conditions)} of "
-                          f"{', '.join(data.tasks[:3])}{' …' if len(data.tasks) > 3 else ''}")
+        said = " ".join(f"{option} {value}" for option, value in asked.items() if value)
+        more = " …" if len(data.tasks) > 3 else ""
+        raise OptionError(f"{' and '.join(side.owner.policy for side in data.sides)} share no episode"
+                          f"{f' that fits {said}' if said else ''}\n  fix: there are the conditions "
+                          f"{', '.join(data.conditions)} and the tasks {', '.join(data.tasks[:3])}{more}")
     for condition, task, index, seed in found:
         key, leaf = (task, index, seed), (condition, task.rpartition("/")[0])
         if len({side.outcomes[leaf][key] for side in data.sides}) > 1:
@@ -129,8 +130,8 @@ def _common(sides: Sequence[Side], condition: str, tasks: Sequence[str]) -> list
 def play(data: Data, spec: EpisodeSpec, say: Callable[[str], None]) -> list[Seen]:
     """What each policy saw in this episode, in the order of the data's sides. say: hears of a worker that got lost.
 
-    Raises OptionError for a policy or condition that is not here as it was played, StoreError for an episode that does
-    not end as on record, and what a simulator or a policy raises that lacks something.
+    Raises OptionError for a policy that is not here as it was played, UnknownName for such a condition, StoreError for
+    an episode that does not end as on record, and what a simulator or a policy raises that lacks something.
     """
     name = spec.task.simulator
     condition = data.suite.conditions[spec.condition] if data.suite else find_condition(spec.condition, name)
@@ -139,9 +140,6 @@ def play(data: Data, spec: EpisodeSpec, say: Callable[[str], None]) -> list[Seen
 
 def _seen(data: Data, side: Side, spec: EpisodeSpec, condition: Condition, say: Callable[[str], None]) -> Seen:
     owner, origin = side.owner, data.origins[side.owner]
-    if condition.digest not in origin.conditions.get(condition.name, ()):
-        raise OptionError(f"{owner}: {condition.name} was played with other parameters than the suites here have\n"
-                          f"  fix: --suite S, with the card that it was played by")
     results = origin.folder.parent.parent
     card = recorded(owner.policy, origin.policy, results)
     if card is None:

@@ -60,7 +60,8 @@ def drawn(data: Data, spec: EpisodeSpec, seen: Sequence[Seen], frames: int) -> F
         told = textwrap.fill(f"“{seen[0].instruction}”", int(figure.get_figwidth() * 12))
         figure.suptitle(f"{told}\n{spec.task.key}, {spec.condition}, episode {spec.index}", fontsize=9.5, x=0.01,
                         ha="left")
-        blind = [f"{each.policy} reads no pictures: shown is what it would have seen." for each in seen if each.blind]
+        names = ", ".join(each.policy for each in seen if each.blind)
+        blind = [f"{names}: reads no pictures, and would have seen these."] if names else []
         over = ["Pale: the episode is over."] if any(each.steps < steps[-1] for each in seen) else []
         footnote(figure, ["The picture that each had seen last by a step.", *over, *blind, data.caption])
     return figure
