@@ -138,7 +138,7 @@ def test_rows_are_in_the_order_of_the_names_that_were_given(many: plots.Data) ->
 
 
 def test_choices_that_fit_nothing_are_explained(many: plots.Data) -> None:
-    with pytest.raises(OptionError, match=r"a and b share no episode that fits --index 9\n  fix: .* conditions clean, far"):
+    with pytest.raises(OptionError, match=r"a and b share no episode that fits --index 9\n  fix: .* clean, far"):
         choose(many, plots.Choice(index=9))
     with pytest.raises(OptionError, match="records are of a alone"):
         choose(replace(many, sides=many.sides[:1]), plots.Choice())
