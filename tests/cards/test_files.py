@@ -241,13 +241,13 @@ BAD_SUITES = {
     "misspelt key": (
         SUITE.replace("episodes", "epsiodes"),
         ["suites/bad.toml: the key 'episodes' is missing",
-         "suites/bad.toml: unknown key 'epsiodes': did you mean 'episodes'? (valid keys: also, conditions, episodes, "
-         "include, simulator, source, success, sweep, task_sets, tasks, title)"],
+         "suites/bad.toml: unknown key 'epsiodes': did you mean 'episodes'? (valid keys: also, axes, conditions, "
+         "episodes, include, simulator, source, success, sweep, task_sets, tasks, title)"],
     ),
     "far-off key": (
         SUITE + "zzz = 1",
-        ["suites/bad.toml: unknown key 'zzz': valid keys: also, conditions, episodes, include, simulator, source, "
-         "success, sweep, task_sets, tasks, title"],
+        ["suites/bad.toml: unknown key 'zzz': valid keys: also, axes, conditions, episodes, include, simulator, "
+         "source, success, sweep, task_sets, tasks, title"],
     ),
     "text for a number": (
         SUITE.replace("5", '"five"'),

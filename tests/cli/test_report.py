@@ -63,6 +63,8 @@ def test_a_report_is_written(results: Path, tmp_path: Path) -> None:
     (("table", "--layout", "nice"), "unknown layout 'nice'"), (("table", "--out", "t.doc"), "a table is written as"),
     (("plot", "pie"), "unknown kind of plot 'pie'"), (("plot", "drops", "--out", "p.gif"), "a figure is written as"),
     (("plot", "radar", "--conditions", "far"), "a radar has 3 to"),
+    (("plot", "parameter"), "is said by a suite"), (("plot", "strips"), "these records are of random alone"),
+    (("plot", "bars", "--index", "3"), "--index: chooses an episode for strips"),
     (("report", "--out", "r.txt"), "a report is written as"), (("report", "--episodes", "99"), "must be in 0 … 20"),
 ])  # fmt: skip
 def test_mistakes_are_explained(arguments: tuple[str, ...], why: str, results: Path) -> None:

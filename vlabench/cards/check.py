@@ -32,6 +32,7 @@ def problems() -> list[str]:
 def _check_suite(name: str, homes: dict[tuple[str, str], Condition]) -> None:
     suite = cards.load_suite(name)
     _ = suite.engine
+    suite.check_axes()
     for condition in suite.conditions.values():
         other = homes.setdefault((suite.simulator, condition.name), condition)
         if other.digest != condition.digest:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
 from vlabench import registry
@@ -20,6 +20,28 @@ from vlabench.util.text import check_told_apart, short, why_no_name
 
 if TYPE_CHECKING:
     from vlabench.simulators.base import Simulator
+
+
+class Axis(BaseModel):
+    """What a figure over a parameter of a perturbation has to know, and only the suite can say: clean scenes may hold a
+    distractor already, and what policies are trained with is a paper's.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    clean: float = Field(
+        description="Its value where nothing is perturbed.")
+    trained: tuple[float, float] | None = Field(
+        default=None, strict=False, description="The least and the largest value of the setting's training, if it has "
+                                                "any.")
+    unit: str = Field(
+        default="", max_length=40, description="Unit, such as `degrees`.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.trained and self.trained[0] > self.trained[1]:
+            raise ValueError(f"trained: {self.trained[0]:g} is above {self.trained[1]:g}")
+        return self
 
 
 class SuiteFile(CardFile):
@@ -50,6 +72,9 @@ class SuiteFile(CardFile):
         default_factory=dict,
         description="Its own conditions: a name and the perturbations that act together, in their order. `clean` is "
                     "always there.")
+    axes: dict[str, Axis] = Field(
+        default_factory=dict,
+        description="Parameters over which `vlabench plot parameter` draws success, as `\"camera_pose.yaw\"`.")
 
     @model_validator(mode="after")
     def _counts_two(self) -> Self:
@@ -63,7 +88,8 @@ class SuiteFile(CardFile):
 class SuiteCard:
     """Task sets × conditions × episodes: what a SuiteFile says, with all conditions.
 
-    conditions: `clean`, then those of included suites, the card's own, and the sweeps', in that order.
+    conditions: `clean`, then those of included suites, the card's own, and the sweeps', in that order. axes: its own
+    above those of included suites; their names are looked up by `check_axes`.
     """
 
     name: str
@@ -79,11 +105,25 @@ class SuiteCard:
     include: tuple[str, ...]
     sweep: tuple[str, ...]
     conditions: Mapping[str, Condition]
+    axes: Mapping[str, Axis] = field(default_factory=dict)
 
     @property
     def engine(self) -> type[Simulator]:
         """The class of its simulator. Raises UnknownName, PluginError."""
         return engine_of(self.simulator, self.path)
+
+    def check_axes(self) -> None:
+        """Raises UnknownName for an axis that is no parameter of a perturbation."""
+        from vlabench.perturbations.base import find_perturbation
+
+        where = f"{shown(self.path)}: axes"
+        for name in self.axes:
+            perturbation, _, parameter = name.partition(".")
+            if perturbation not in registry.names("perturbation"):
+                raise UnknownName("perturbation", perturbation, registry.names("perturbation"), where=where)
+            known = find_perturbation(perturbation).model_fields
+            if parameter not in known:
+                raise UnknownName("parameter", parameter, known, where=f"{where}: {perturbation}")
 
 
 def load_suite(name: str) -> SuiteCard:
@@ -98,16 +138,14 @@ def _load_suite(path: Path, includers: Sequence[Path]) -> SuiteCard:
         ring = " → ".join(p.stem for p in [*includers, path])
         raise CardError(f"{where}: include: suites include each other in a ring: {ring}")
     conditions = {CLEAN: Condition(CLEAN, file.simulator)}
+    axes = dict[str, Axis]()
     for name in file.include:
-        try:
-            found = find("suites", name, path.parent)
-        except UnknownName:
-            raise UnknownName("suite", name, suite_names(), where=f"{where}: include") from None
-        other = _load_suite(found, [*includers, path])
+        other = _load_suite(_included(path, name), [*includers, path])
         if other.simulator != file.simulator:
             raise CardError(f"{where}: include: {name!r} is for {other.simulator!r}, this suite for {file.simulator!r}")
         for condition in other.conditions.values():
             _add(conditions, condition, where)
+        axes |= other.axes
     for name, parts in file.conditions.items():
         why = why_no_name(name)
         if name == CLEAN or why:
@@ -123,8 +161,16 @@ def _load_suite(path: Path, includers: Sequence[Path]) -> SuiteCard:
         check_told_apart(conditions)
     except ValueError as error:
         raise CardError(f"{where}: conditions: {error}") from None
-    given = {key: getattr(file, key) for key in SuiteFile.model_fields if key != "conditions"}
-    return SuiteCard(name=path.stem, path=path, conditions=conditions, **given)
+    given = {key: getattr(file, key) for key in SuiteFile.model_fields if key not in ("conditions", "axes")}
+    return SuiteCard(name=path.stem, path=path, conditions=conditions, axes={**axes, **file.axes}, **given)
+
+
+def _included(path: Path, name: str) -> Path:
+    """The file of a suite that the card at `path` includes. Raises UnknownName."""
+    try:
+        return find("suites", name, path.parent)
+    except UnknownName:
+        raise UnknownName("suite", name, suite_names(), where=f"{shown(path)}: include") from None
 
 
 def _add(conditions: dict[str, Condition], new: Condition, where: str) -> None:

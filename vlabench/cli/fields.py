@@ -89,7 +89,7 @@ def _type(annotation: Any) -> str:
     if origin in (tuple, list):
         return "list of tables" if _model_in(annotation) else "list"
     if origin is dict and _model_in(annotation):
-        return "table of lists of tables"
+        return "table of lists of tables" if _type(inner[1]).startswith("list") else "table of tables"
     if origin is dict or isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return "table"
     return "any" if annotation is Any else getattr(annotation, "__name__", str(annotation))

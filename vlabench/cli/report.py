@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from vlabench.cli import probe
-from vlabench.cli.options import Conditions, Question, TasksAs, console, split
-from vlabench.errors import UnknownName
+from vlabench.cli.options import Conditions, Question, Tasks, TasksAs, console, split
+from vlabench.errors import OptionError, UnknownName
 from vlabench.util.text import counted
 
 PLACES = "Folders that runs wrote to, or a policy's in one; by default results."
@@ -78,7 +78,8 @@ def table(
 
 def plot(
     kind: Annotated[str, typer.Argument(
-        help="severity, drops, tasks, radar, time or iterations; of probes, tsne or actions.")],
+        help="bars, severity, parameter, drops, tasks, radar, time or iterations; of episodes, strips; of probes, tsne "
+             "or actions.")],
     results: Annotated[list[Path] | None, typer.Argument(
         metavar="RESULTS…", help=f"{PLACES} For tsne and actions: files of `vlabench probe`.")] = None,
     out: Annotated[Path, typer.Option(
@@ -89,25 +90,42 @@ def plot(
     assets: Pack = None,
     at_end: AtEnd = False,
     tasks_as: TasksAs = Question.fixed,
+    tasks: Tasks = None,
+    index: Annotated[int | None, typer.Option(
+        metavar="I", help="The start (strips); by default the first that tells the policies apart.")] = None,
+    frames: Annotated[int | None, typer.Option(
+        metavar="N", help="Frames beside each other (strips); by default 8.")] = None,
 ) -> None:
-    """Draw severity curves, a forest plot of paired drops, a heat map by task, a radar, times to success, or what
-    a training kept over its iterations; of probes, embeddings or actions, clean and perturbed."""
+    """Draw success: bars by setting, curves over severity or a parameter, a forest plot of paired drops, a heat map by
+    task, a radar, times to success, or what a training kept over its iterations; strips of what several policies saw,
+    from one start; of probes, embeddings or actions, clean and perturbed."""
     from vlabench.reports import plots
     from vlabench.reports.plots import probes
 
     plots.check_target(out)
+    if kind not in (*plots.KINDS, plots.STRIPS, *probes.KINDS):
+        raise UnknownName("kind of plot", kind, {*plots.KINDS, plots.STRIPS, *probes.KINDS})
+    of_strips = {"--tasks": tasks, "--index": index, "--frames": frames}
+    senseless = [name for name, value in of_strips.items() if value is not None and kind != plots.STRIPS]
     if kind in probes.KINDS:
         given = {"--suite": suite, "--policies": policies, "--assets": assets, "--at-end": at_end}
-        senseless = [name for name, value in given.items() if value]
+        senseless += [name for name, value in given.items() if value]
         probe.draw(kind, results or (), out, split(conditions, "--conditions"), senseless)
         return
-    if kind not in plots.KINDS:
-        raise UnknownName("kind of plot", kind, {*plots.KINDS, *probes.KINDS})
+    if senseless:
+        raise OptionError(f"{' and '.join(senseless)}: chooses an episode for strips, and {kind} is drawn of all\n"
+                          f"  fix: leave it out; --suite, --conditions and --policies choose")
     data = plots.load(results or [Path("results")], suite, split(conditions, "--conditions"),
                       split(policies, "--policies"), assets, at_end, tasks_as.value)
     for note in data.notes:
         typer.echo(f"note: {note}", err=True)
-    for file in plots.save(plots.draw(kind, data), out):
+    if kind == plots.STRIPS:
+        choice = plots.Choice(split(conditions, "--conditions"), split(tasks, "--tasks"), index,
+                              split(policies, "--policies"))
+        figure = plots.strips(data, choice, 8 if frames is None else frames, lambda text: typer.echo(text, err=True))
+    else:
+        figure = plots.draw(kind, data)
+    for file in plots.save(figure, out):
         typer.echo(str(file))
 
 

@@ -15,7 +15,7 @@ from vlabench.errors import OptionError, StoreError, UnknownName
 from vlabench.records.read import owners
 from vlabench.reports import plots
 from vlabench.reports.page import images
-from vlabench.reports.page.page import Content, render
+from vlabench.reports.page.page import PLOTS, Content, render
 from vlabench.reports.page.replays import scenes
 from vlabench.reports.page.text import episodes_of
 from vlabench.reports.page.verdicts import comparison, standing
@@ -143,7 +143,7 @@ def _content(data: Data, choice: Choice, say: Callable[[str], None]) -> Content:
     standings = [standing(data, side) for side in data.sides]
     drawing = ThreadPoolExecutor(1)
     try:
-        drawn = {kind: drawing.submit(images.figure, kind, data) for kind in plots.KINDS}
+        drawn = {kind: drawing.submit(images.figure, kind, data) for kind in PLOTS}
         shown = scenes(data, standings[0], choice.episodes, choice.preview, say)
         compared = [comparison(data, data.sides[0], side) for side in data.sides[1:]]
         severity, by_task_set = _severity(data), _by_task_set(data, choice)

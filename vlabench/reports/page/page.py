@@ -37,6 +37,10 @@ h3 { font-size: 1rem; margin: 1.4rem 0 .2rem; }
 """
 
 
+PLOTS = ("drops", "severity", "tasks", "radar", "time", "iterations")
+"""The kinds on a page, where there is something to draw; rates by condition are in its tables."""
+
+
 @dataclass(frozen=True)
 class Content:
     """Everything on a page. plots: kind → image. severity, by_task_set: tables, where there are records for them."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from vlabench import cards
 from vlabench.cards.conditions import CLEAN
 from vlabench.cards.policy import PolicyCard
+from vlabench.cards.suite import SuiteCard
 from vlabench.errors import OptionError
 from vlabench.records.frame import episodes_of, load_records
 from vlabench.records.read import Origin, PolicyOnAssets, asked
@@ -33,7 +34,8 @@ class Data:
     """sides: one per policy and pack, in a fixed order. records: those of the sides' episodes. notes: what was left
     out, for the terminal; a figure says only on which packs it was measured. origins: where the records lie.
     errors: (owner, condition) → share of its episodes that ended in errors, where any did. counts: the success that
-    counts (`types.won`). cards: policy → its card, of those that were given by their paths.
+    counts (`types.won`). cards: policy → its card, of those that were given by their paths. suite: the one that the
+    records were cut to.
     """
 
     sides: Sequence[Side]
@@ -43,6 +45,7 @@ class Data:
     errors: Mapping[tuple[PolicyOnAssets, str], float] = field(default_factory=dict)
     counts: Success | None = None
     cards: Mapping[str, PolicyCard] = field(default_factory=dict)
+    suite: SuiteCard | None = None
 
     @property
     def caption(self) -> str:
@@ -113,7 +116,8 @@ def load(
     if not cut:
         under = f" under {', '.join(conditions)}" if conditions else ""
         raise OptionError("\n  ".join([f"no episode with an outcome is left{under}", *gathered.notes]))
-    return Data(cut, _of(cut, kept), [*gathered.notes, *notes], gathered.origins, _errors(kept), counts)
+    return Data(cut, _of(cut, kept), [*gathered.notes, *notes], gathered.origins, _errors(kept), counts,
+                suite=card)
 
 
 def _wanted(condition: str, patterns: Sequence[str]) -> bool:

@@ -12,8 +12,10 @@ import numpy.typing as npt
 
 from vlabench.cards.conditions import CLEAN, SEVERITIES
 from vlabench.errors import OptionError, UnknownName
+from vlabench.reports.plots.bars import bars
 from vlabench.reports.plots.data import Data
 from vlabench.reports.plots.panels import curve, legend, outer_labels, panels
+from vlabench.reports.plots.parameter import parameter
 from vlabench.reports.plots.style import INK, SOFT, canvas, footnote, look, styled
 from vlabench.reports.plots.times import time
 from vlabench.reports.tables.outcomes import Side
@@ -191,7 +193,8 @@ def iterations(data: Data) -> Figure:
 
 
 KINDS: Mapping[str, Callable[[Data], Figure]] = {
-    "severity": severity, "drops": drops, "tasks": tasks, "radar": radar, "time": time, "iterations": iterations,
+    "bars": bars, "severity": severity, "parameter": parameter, "drops": drops, "tasks": tasks, "radar": radar,
+    "time": time, "iterations": iterations,
 }  # fmt: skip
 """Name → function, as `vlabench plot` knows them."""
 

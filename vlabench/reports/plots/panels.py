@@ -59,7 +59,7 @@ def legend(figure: Figure, axes: Axes) -> None:
     figure.legend(handles, labels, loc="outside upper left", ncols=columns, handlelength=3)
 
 
-def curve(axes: Axes, cells: Mapping[int, Cell], number: int, label: str) -> None:
+def curve(axes: Axes, cells: Mapping[int, Cell] | Mapping[float, Cell], number: int, label: str) -> None:
     """Rates over numbers, with a band between the ends of their intervals; `number` of the policy chooses the look."""
     x, style = list(cells), look(number)
     axes.fill_between(x, [100 * cell.low for cell in cells.values()], [100 * cell.high for cell in cells.values()],
