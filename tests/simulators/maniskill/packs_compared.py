@@ -50,30 +50,34 @@ def settled(pack: str, sort: str, number: int) -> tuple[Floats, float, Floats]:
     entity = made.bodies[0 if sort == "object" else 1]
     body = world.dynamics(entity)
     made.settle()
-    return np.ptp(vertices(body), axis=0) * 1000, body.mass * 1000, np.concatenate([entity.pose.p, entity.pose.q])
+    low, high = extent(body)
+    return (high - low) * 1000, body.mass * 1000, np.concatenate([entity.pose.p, entity.pose.q])
 
 
-def vertices(body: Any) -> Floats:
-    """Corners [n, 3] (m) of what collides, in the body's frame."""
-    found = []
+def extent(body: Any) -> tuple[Floats, Floats]:
+    """The lowest and the highest corner [3] (m) of the box around what collides, in the body's frame, as the engine
+    says it: nothing here knows how the body was made."""
+    physx, low, high = engine().physx, [], []
     for shape in body.collision_shapes:
-        physx = engine().physx
+        matrix = shape.local_pose.to_transformation_matrix().astype(np.float64)
+        turn, at, axis = matrix[:3, :3], matrix[:3, 3], matrix[:3, 0]
+        if isinstance(shape, physx.PhysxCollisionShapeConvexMesh):
+            points = (shape.vertices * shape.scale) @ turn.T
+            low.append(at + points.min(axis=0))
+            high.append(at + points.max(axis=0))
+            continue
         if isinstance(shape, physx.PhysxCollisionShapeBox):
-            points = np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)]) * shape.half_size
+            half = np.abs(turn) @ shape.half_size
         elif isinstance(shape, physx.PhysxCollisionShapeSphere):
-            points = np.vstack([np.eye(3), -np.eye(3)]) * shape.radius
-        elif isinstance(shape, physx.PhysxCollisionShapeCylinder):
-            around = np.linspace(0, 2 * np.pi, 64, endpoint=False)
-            points = np.array([[end * shape.half_length, shape.radius * np.cos(a), shape.radius * np.sin(a)]
-                               for end in (-1, 1) for a in around])
+            half = np.full(3, shape.radius)
         elif isinstance(shape, physx.PhysxCollisionShapeCapsule):
-            balls = np.vstack([np.eye(3), -np.eye(3)]) * shape.radius
-            points = np.concatenate([balls + [end * shape.half_length, 0, 0] for end in (-1, 1)])
+            half = np.abs(axis) * shape.half_length + shape.radius
         else:
-            points = shape.vertices * shape.scale
-        matrix = shape.local_pose.to_transformation_matrix()
-        found.append(points @ matrix[:3, :3].T + matrix[:3, 3])
-    return np.concatenate(found)
+            assert isinstance(shape, physx.PhysxCollisionShapeCylinder)
+            half = np.abs(axis) * shape.half_length + shape.radius * np.sqrt(np.maximum(1 - axis ** 2, 0))
+        low.append(at - half)
+        high.append(at + half)
+    return np.min(low, axis=0), np.max(high, axis=0)
 
 
 def rows() -> Iterator[str]:

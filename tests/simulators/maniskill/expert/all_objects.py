@@ -32,8 +32,20 @@ def succeeds(pack: str, number: int, index: int) -> bool:
     world.settle()
     for _ in range(STEP_LIMIT):
         world.step(advise(world)[0])
+    return on_plate(world)
+
+
+def on_plate(world: World) -> bool:
+    """Whether the object is on the plate now."""
     offset = np.asarray(world.object.pose.p, np.float64) - np.asarray(world.receptacle.pose.p, np.float64)
     return bool(goal.on_receptacle(offset[None], world.halves[0][None], world.halves[1][None], world.forces()[2:])[0])
+
+
+def share(successes: int, played: int) -> str:
+    """Both numbers, the success rate in % and its 95 % interval."""
+    interval = binomtest(successes, played).proportion_ci(method="wilson")
+    return (f"{successes}/{played}, {100 * successes / played:.1f} % "
+            f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]")
 
 
 def main(names: Sequence[str]) -> None:
@@ -44,12 +56,7 @@ def main(names: Sequence[str]) -> None:
     for number, thing in enumerate(catalogue.OBJECTS):
         held_out = "" if number in catalogue.TRAINING_OBJECTS else " (held out)"
         print(f"| {thing.name}{held_out} | {' | '.join(f'{wins[name][number]}/{EPISODES}' for name in names)} |")
-    cells = []
-    for name in names:
-        total, played = sum(wins[name]), EPISODES * len(catalogue.OBJECTS)
-        interval = binomtest(total, played).proportion_ci(method="wilson")
-        cells.append(f"{total}/{played}, {100 * total / played:.1f} % "
-                     f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]")
+    cells = [share(sum(wins[name]), EPISODES * len(catalogue.OBJECTS)) for name in names]
     print(f"| all | {' | '.join(cells)} |")
 
 

@@ -22,7 +22,8 @@ def _travel_cup() -> list[Part]:
 def _pepper() -> list[Part]:
     green, stalk = (0.07, 0.19, 0.01), (0.16, 0.3, 0.05)
     lobes = [limb((x, y, -8.4), (x, y, 4.5), 14.4, green) for x in (-7.6, 7.6) for y in (-7.6, 7.6)]
-    return [*seen([*lobes, limb((0, 0, 13), (2, 1, 20), 2.8, stalk)]), *felt([rod("z", 20.5, (-22.8, 18), green)])]
+    return [*seen([*lobes, limb((0, 0, 13), (2, 1, 20), 2.8, stalk)]),
+            *felt([rod("z", 21, (-22.8, 18), green), box((-3, 4), (-3, 3), (18, 22.3), stalk)])]
 
 
 def _nonstop_can() -> list[Part]:
@@ -39,7 +40,7 @@ def _potato() -> list[Part]:
     return [*seen([limb((-2.2, -14, 0), (-1.2, 8, 0), 21.8, skin), limb((2.6, -12, -0.2), (1, 12, -0.7), 21.6, skin),
                    limb((0, -14, 0), (0, 18.5, -2), 18, skin), *eyes]),
             *felt([box((-9.5, 9.5), (-22, 20), (-22.3, 21.8), skin), box((-24, 24), (-22, 20), (-9.5, 9), skin),
-                   box((-15, 15), (-33, 32), (-14, 13), skin)])]
+                   limb((0, -17.5, 0), (0, 18, -1), 18, skin)])]
 
 
 def _baguette() -> list[Part]:
@@ -47,7 +48,8 @@ def _baguette() -> list[Part]:
     cuts = [beam((-5, y - 6, 12.6), (9, y + 6, 12.6), (2, 0.9), crumb) for y in (-48, -24, 0, 24, 48)]
     return [*seen([limb((-4.8, -52, 0), (-4.8, 50, 0), 12.4, crust), limb((7.2, -52, 0), (7.2, 50, 0), 12.4, crust),
                    limb((1.2, -58, 0), (1.2, 56, 0), 12.5, crust), *cuts]),
-            *felt([box((-9, 11), (-62, 60), (-12.4, 12.8), crust), box((-16.5, 19), (-56, 54), (-6, 6), crust)])]
+            *felt([box((-9, 11), (-62, 60), (-12.4, 12.8), crust), box((-17, 19.5), (-56, 54), (-6, 6), crust),
+                   limb((1.2, -58, 0), (1.2, 56, 0), 12, crust)])]
 
 
 def _champagne_glass() -> list[Part]:
@@ -55,7 +57,7 @@ def _champagne_glass() -> list[Part]:
     return [*flats("z", 11.8, (-54.1, -50)), *seen([
         rod("z", 11.8, (-54.1, -51), glass), rod("z", 1.8, (-51, -15), glass),
         limb((0, 0, -3), (0, 0, 14), 14.1, glass), rod("z", 11.5, (20, 31), glass), rod("z", 9.8, (31, 31.3), inside)]),
-        *felt([rod("z", 6, (-51, -10), glass), rod("z", 12.5, (-10, 22), glass), rod("z", 11.5, (22, 31), glass)])]
+        *felt([rod("z", 6, (-51, -10), glass), rod("z", 13.6, (-10, 22), glass), rod("z", 11.5, (22, 31), glass)])]
 
 
 def _spoon() -> list[Part]:
@@ -70,7 +72,7 @@ def _onion() -> list[Part]:
     skin, dry = (0.14, 0.015, 0.03), (0.33, 0.14, 0.1)
     return [*seen([ball(25, (0, 2, 0), skin), limb((0, -16, 0), (0, -21, 0), 9, skin),
                    limb((0, -22, 0), (0.5, -28.5, 1), 2.8, dry), rod("y", 4, (25, 30), dry)]),
-            *facets(25, (0, 2, 0))]
+            *facets(25, (0, 2, 0)), *felt([box((-4, 4), (-30, 30), (-4, 4), dry)])]
 
 
 def _cup() -> list[Part]:

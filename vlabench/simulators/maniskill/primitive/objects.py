@@ -24,9 +24,9 @@ def _carrot() -> list[Part]:
 
 def _shovel() -> list[Part]:
     sides = [beam((side * 21.8, -60, -10), (side * 9, -8, -9), (5.2, 2.2), _GOLD) for side in (-1, 1)]
-    return [box((-23, 23), (-61, -26), (-12.3, -8), _GOLD), *seen([box((-14, 14), (-26, -8), (-12.3, -7.5), _GOLD),
-            limb((0, -6, -5), (0, 79, 0.4), 8.2, _GOLD), *sides]),
-            *felt([box((-15, 15), (-26, -8), (-12.3, -7), _GOLD), box((-8, 8), (-8, 85), (-12, 7), _GOLD)])]
+    return [box((-17.5, 17.5), (-61, -44), (-12.3, -8), _GOLD), box((-12.8, 12.8), (-44, -8), (-12.3, -8), _GOLD),
+            *sides, *seen([limb((0, -6, -5), (0, 79, 0.4), 8.2, _GOLD)]),
+            *felt([box((-8, 8), (-8, 86), (-12, 7.6), _GOLD)])]
 
 
 def _bread() -> list[Part]:
@@ -35,7 +35,7 @@ def _bread() -> list[Part]:
     cuts = [beam((-9, y, 14.2), (9, y, 14.2), (1, 0.8), flour) for y in (-7, 0, 7)]
     cuts += [beam((x, -9, 14.2), (x, 9, 14.2), (1, 0.8), flour) for x in (-7, 0, 7)]
     return [*seen([*(ball(14.3, (x, y, 0), crust) for x, y in ring), ball(14.5, (0, 0, 0), crust), *cuts]),
-            *felt([rod("z", 20.5, (-14.5, 11), crust)])]
+            *felt([rod("z", 21, (-14.5, 10), crust), rod("z", 15, (10, 14), crust)])]
 
 
 def _bottle() -> list[Part]:
@@ -102,13 +102,14 @@ def _bear() -> list[Part]:
         limb((side * 13, 0, 2), (side * 17, -8, -6), 4.8, fur), ball(1.6, (side * 5.5, -14.2, 16), dark))]
     return [*seen([limb((0, 1, -14), (0, 1, -3), 15.5, fur), ball(15, (0, 0, 14), fur),
                    ball(6.5, (0, -12.5, 10), snout), ball(2, (0, -18.6, 12), dark), *pairs]),
-            *felt([box((-19, 19), (-13, 16), (-26.1, -8), fur), box((-15, 15), (-13, 14.5), (-8, 29), fur)])]
+            *felt([box((-19.5, 19.5), (-18, 15), (-26.1, -14), fur), box((-15, 15), (-13, 16.2), (-14, 29), fur),
+                   box((-21, 21), (-11, 4), (-10, 5), fur), box((-5, 5), (-20, -13), (5.5, 14.5), fur)])]
 
 
 def _fast_food_cup() -> list[Part]:
     red = (0.62, 0.0, 0.0)
-    return [*seen([rod("z", 10.2, (-22, 0), red), rod("z", 11.5, (0, 16), red), rod("z", 11.7, (3, 8), _WHITE),
-                   limb((0, 0, 20), (0, 1.5, 30.5), 1.3, (0.25, 0.02, 0.02))]),
+    return [*seen([rod("z", 10.2, (-22, 0), red), rod("z", 11.5, (0, 16), red), rod("z", 11.7, (3, 8), _WHITE)]),
+            limb((0, 0, 20), (0, 1.5, 30.4), 1.3, (0.25, 0.02, 0.02)),
             rod("z", 12.4, (14, 20.5), red), *flats("z", 10, (-22, 14))]
 
 
@@ -118,7 +119,7 @@ def _plant() -> list[Part]:
     leaves = [limb((x / 2.5 - 0.5, y / 2.5, -4), (x - 1, y, z), 3.6, leaf) for x, y, z in tips]
     return [*seen([rod("z", 14.8, (-41.1, -12), clay, at=(0.5, 0)), rod("z", 15, (-3, -2.5), soil), *leaves]),
             rod("z", 17.5, (-12, -3), clay), *flats("z", 14.8, (-41.1, -12), at=(0.5, 0)),
-            *felt([rod("z", 18.5, (-3, 29), leaf, at=(-0.5, 0))])]
+            *felt([rod("z", 20, (-3, 29), leaf, at=(-1, 0))])]
 
 
 def _banana() -> list[Part]:
@@ -156,7 +157,7 @@ def _barbecue_sauce() -> list[Part]:
                    box((-12, 12), (-15.4, 15.4), (-21, 6), paper), rod("y", 7.5, (-15.8, 15.8), yellow, at=(0, -8))]),
             rod("z", 10, (24, 48.6), paper),
             *felt([box((-25.5, 25.5), (-10, 10), (-28.6, 12), sauce),
-                   box((-18, 18), (-14.6, 14.6), (-28.6, 20), sauce)])]
+                   box((-18, 18), (-15.2, 15.2), (-28.6, 20), sauce)])]
 
 
 OBJECTS: tuple[tuple[Part, ...], ...] = (
