@@ -16,10 +16,10 @@ import pytest
 
 from tests.toy.toy import Seeker
 from vlabench import cards
-from vlabench.adapters.base import Actor, Policy
+from vlabench.adapters.base import Actor, Policy, TrainablePolicy
 from vlabench.cards.policy import PolicyCard
 from vlabench.episode.host import FAILURES, Desk
-from vlabench.episode.player import Failed, Finished, Job
+from vlabench.episode.player import Failed, Finished, Job, Renewal
 from vlabench.episode.pool import WorkerPool
 from vlabench.errors import OptionError, WorkerError
 from vlabench.seeding import Draws
@@ -258,6 +258,45 @@ def test_a_host_that_only_fails_is_replaced(tmp_path: Path) -> None:
     kinds = [result.answer.error for result in found if isinstance(result.answer, Failed)]
     assert kinds == ["RuntimeError"] * (FAILURES - 1) + ["HostDied"] and len(found) == 12
     assert any("device-side assert" in note for note in notes)
+
+
+class Pushing(TrainablePolicy):
+    """Pushes to the right by what its file says."""
+
+    def __init__(self, folder: Path) -> None:
+        self.load(folder)
+
+    def load(self, folder: Path) -> None:
+        self.by = float((folder / "by").read_text())
+
+    def act(self, obs: Observation) -> Decision:
+        return Decision(np.full((len(obs.proprio), 1, 3), [self.by, 0.0, 0.0]))
+
+    save = distribution = embedding = None  # type: ignore[assignment]
+
+
+def test_new_weights_go_to_the_host(tmp_path: Path) -> None:
+    for name, by in (("old", "0"), ("new", "0.5")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "by").write_text(by)
+    with WorkerPool(job(Make(Pushing, tmp_path / "old")), specs(2), 2, lambda spec: 30.0, lambda text: None) as pool:
+        before = [result.answer.played.state for result in pool.results()]  # type: ignore[union-attr]
+        pool.renew(Renewal({"clean": {}}, tmp_path / "new"))
+        pool.add(specs(2))
+        after = {result.answer.played.state for result in pool.results()}  # type: ignore[union-attr]
+        pool.rest()  # another host takes the new weights, too
+        pool.add(specs(2))
+        again = {result.answer.played.state for result in pool.results()}  # type: ignore[union-attr]
+    assert after == again and not after & set(before)
+
+
+def test_new_weights_for_a_policy_that_takes_none_end_the_run(tmp_path: Path) -> None:
+    with WorkerPool(job(), specs(1), 1, lambda spec: 30.0, lambda text: None) as pool:
+        assert len(list(pool.results())) == 3
+        pool.renew(Renewal({"clean": {}}, tmp_path))
+        pool.add(specs(1))
+        with pytest.raises(WorkerError, match="could not take new weights: TypeError: Seeker is no policy that takes"):
+            list(pool.results())
 
 
 def test_the_policys_errors_keep_their_names_and_words(tmp_path: Path) -> None:
