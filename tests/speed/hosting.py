@@ -70,7 +70,7 @@ def looks_per_second() -> float:
 def proportional_memory(host: bool) -> int:
     """Bytes of all processes of a pool together, shared pages counted once, while all workers have a scene open."""
     simulator = find_simulator("libero")("primitive")
-    task = dataclasses.replace(simulator.tasks("libero_spatial")[0], step_limit=16)
+    task = dataclasses.replace(simulator.tasks("libero_spatial")[0], step_limit=60)
     specs = [EpisodeSpec(task, "clean", index) for index in range(WORKERS)]
     actor = cards.load_policy("nano-sft").actor(host)
     with WorkerPool(Job("libero", "primitive", actor, {"clean": {}}), specs, WORKERS, lambda spec: 600.0,
