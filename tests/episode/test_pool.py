@@ -14,7 +14,8 @@ from tests.toy.near import Near
 from tests.toy.toy import Points, Seeker, Toy
 from vlabench.adapters.base import Actor
 from vlabench.episode.player import Failed, Finished, Job
-from vlabench.episode.pool import LOSSES, TaskQueue, WorkerPool
+from vlabench.episode.pool import LOSSES, WorkerPool
+from vlabench.episode.queue import TaskQueue
 from vlabench.errors import WorkerError
 from vlabench.types import EpisodeSpec, Task
 

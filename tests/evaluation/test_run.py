@@ -26,10 +26,11 @@ from tests.places import ROOT
 from tests.toy.near import Near
 from tests.toy.toy import Toy
 from vlabench import cards, load_results, registry
+from vlabench.episode.child import ENVIRONMENT
 from vlabench.episode.player import LONGEST, Batch, Ended, Finished, told
 from vlabench.episode.recording import Recording, recording_path
 from vlabench.episode.resources import default_time_limit, default_workers
-from vlabench.episode.worker import ENVIRONMENT, Worker, _send
+from vlabench.episode.worker import Worker, _send
 from vlabench.errors import AuditError, OptionError, StoreError, UnknownName, WorkerError
 from vlabench.evaluation import plan
 from vlabench.evaluation.plan import Plan, RunOptions
@@ -357,7 +358,7 @@ def workers_of(pid: int) -> list[int]:
     for folder in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
             arguments = (folder / "cmdline").read_bytes().split(b"\0") if folder.name.isdigit() else []
-            if len(arguments) > 4 and b"vlabench.episode.worker" in arguments[2] and arguments[4] == str(pid).encode():
+            if len(arguments) > 5 and arguments[3] == b"vlabench.episode.worker" and arguments[5] == str(pid).encode():
                 found.append(int(folder.name))
     return found
 

@@ -206,6 +206,12 @@ def test_with_the_very_same_versions_nothing_may_differ() -> None:
         found.form("me")
 
 
+def test_a_policy_that_is_not_exact_is_judged_by_its_outcomes() -> None:
+    found = dataclasses.replace(rerun(400, 8, versions=()), exact=False)
+    assert (found.exit_code, found.shows) == (0, "reproduced")
+    assert dataclasses.replace(rerun(400, 14, versions=()), exact=False).exit_code == 3
+
+
 def test_the_submitted_card_is_never_made_into_a_policy(played: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only a card that lies here is: a submission's own could name any adapter, with any options."""
     made: list[Path] = []

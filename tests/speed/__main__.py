@@ -17,6 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tests.speed.hosting import hosting
 from tests.speed.maniskill import maniskill
 from tests.speed.measured import Figure, table, write
 from tests.speed.perturbations import CAMERAS, frame_cost
@@ -26,8 +27,8 @@ from tests.speed.submissions import crowd
 from tests.speed.tables import table_seconds
 from vlabench import cards, registry
 from vlabench.cards.conditions import SEVERITIES
+from vlabench.episode.child import ENVIRONMENT
 from vlabench.episode.loop import Attempt, play
-from vlabench.episode.worker import ENVIRONMENT
 from vlabench.errors import VlabenchError
 from vlabench.leaderboard import board
 from vlabench.perturbations.base import find_perturbation
@@ -88,6 +89,7 @@ def measure() -> Iterator[Figure]:
 
     yield from learning()
     yield from maniskill()
+    yield from hosting()
 
 
 def official_is_missing() -> str:

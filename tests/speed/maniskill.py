@@ -16,8 +16,8 @@ import numpy as np
 from tests.speed.measured import HEADINGS, Figure
 from tests.speed.playing import alternately, campaign, memory_of_a_worker, seconds
 from vlabench import cards
+from vlabench.episode.child import ENVIRONMENT
 from vlabench.episode.loop import play
-from vlabench.episode.worker import ENVIRONMENT
 from vlabench.errors import VlabenchError
 from vlabench.perturbations.base import Perturbation
 from vlabench.simulators.base import find_simulator

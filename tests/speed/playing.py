@@ -14,8 +14,8 @@ from pathlib import Path
 
 from vlabench import cards
 from vlabench.cards.policy import PolicyCard
+from vlabench.episode.child import ENVIRONMENT
 from vlabench.episode.player import EpisodePlayer, Finished, Job
-from vlabench.episode.worker import ENVIRONMENT
 from vlabench.evaluation import plan
 from vlabench.evaluation import run as runner
 from vlabench.records.store import Store

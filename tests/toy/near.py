@@ -22,7 +22,7 @@ class Near(Worker):
         self.batches: list[int] = []
         self.limits: list[float] = []
         self.time_limit, self._busy, self._took = time_limit, False, 0.0
-        self._since = self._heard = time.monotonic()
+        self._since = self.heard = time.monotonic()
         self._stage = EpisodePlayer(job)
         ours, self._theirs = Pipe()
         self.connection: Any = ours
@@ -37,7 +37,7 @@ class Near(Worker):
         self.connection.close()
         return "was killed by SIGKILL"
 
-    def _send(self, message: Any, time_limit: float) -> None:
+    def send(self, message: Any, time_limit: float) -> None:
         self._busy = True
         if isinstance(message, Renewal):
             self._stage.renew(message)

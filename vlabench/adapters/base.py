@@ -27,6 +27,9 @@ class Policy(ABC):
     builds_on: ClassVar[tuple[str, ...]] = ()
     """Options that name another policy: the constructor gets its Foundation instead of its name."""
 
+    exact_in_batches: ClassVar[bool] = False
+    """Whether a row's answer is the same to the last bit whatever other rows are asked for with it."""
+
     space: ActionSpace
     """Of the simulator that it acts in, once it is told."""
 
@@ -48,7 +51,8 @@ class Policy(ABC):
         """T actions for each of B rows, float [B, T, D]; the loop executes the first `replan` (of the card) of them.
 
         `obs.slots` says which slot a row belongs to: not all need be there. T ≥ replan, except where the step limit
-        comes first: perturbations rely on a look every `replan` steps.
+        comes first: perturbations rely on a look every `replan` steps. One that a host holds is asked again, row by
+        row, after an error: what it remembers must not have changed by then.
         """
 
     def close(self) -> None:
@@ -74,7 +78,8 @@ class Actor:
     """Who acts in workers: `make` is called once in each, and must be picklable.
 
     cameras: those it looks at. image_size: pixels per side. replan: actions executed from one look to the next.
-    privileged: it reads the simulator's state.
+    privileged: it reads the simulator's state. hosted: it lives once, in a process that answers all workers; exact: its
+    answers must not depend on what else it is asked at the same time.
     """
 
     make: Callable[[], Policy]
@@ -82,6 +87,8 @@ class Actor:
     image_size: int = 256
     replan: int = 1
     privileged: bool = False
+    hosted: bool = False
+    exact: bool = True
 
 
 class ActionDistribution(Protocol):

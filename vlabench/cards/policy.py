@@ -20,7 +20,7 @@ from vlabench import registry
 from vlabench.cards.conditions import CLEAN, Condition, digest_of
 from vlabench.cards.files import find, read, unknown, validate
 from vlabench.cards.schema import PolicyFile, Weights, engine_of
-from vlabench.errors import CardError, UnknownName
+from vlabench.errors import CardError, OptionError, UnknownName
 from vlabench.util.messages import one_line_each, options_model, shown
 from vlabench.util.weights import digest
 
@@ -102,6 +102,7 @@ class PolicyCard(PolicyFile):
                 "replan": self.replan,
                 "privileged": self.privileged,
                 "weights": self.weights.sha256 if self.weights else None,
+                **({} if self.exact else {"exact": False}),
             }
         )
 
@@ -151,12 +152,25 @@ class PolicyCard(PolicyFile):
         path = self.check()
         return Foundation(self.name, self.make, self.replan, path, self.weights.sha256 if self.weights else "")
 
-    def actor(self) -> Actor:
-        """Who acts in workers. Raises what `check` raises."""
+    @property
+    def hosted(self) -> bool:
+        """Whether it lives once for all workers: because the card says so, or because it computes on a GPU."""
+        device = self.resolved_options.get("device")
+        return self.host or (isinstance(device, str) and device.partition(":")[0] not in ("", "cpu"))
+
+    def actor(self, host: bool | None = None) -> Actor:
+        """Who acts in workers. host: whether it lives once for all of them; by default what `hosted` says.
+
+        Raises what `check` raises, and OptionError if it cannot be hosted.
+        """
         from vlabench.adapters.base import Actor
 
         self.check()
-        return Actor(self.make, self.cameras, self.image_size, self.replan, self.privileged)
+        hosted = self.hosted if host is None else host
+        if hosted and self.privileged:
+            raise OptionError(f"policy {self.name!r} reads the simulator's state, which workers alone have: no host "
+                              f"can hold it\n  fix: --no-host, and no `host` on its card")
+        return Actor(self.make, self.cameras, self.image_size, self.replan, self.privileged, hosted, self.exact)
 
     def check(self) -> Path | None:
         """The file or folder of the weights, or None for a policy without; those of a policy that it builds on are

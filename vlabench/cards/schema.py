@@ -113,6 +113,13 @@ class PolicyFile(CardFile):
         default=1, ge=1, description="Actions of a chunk that are executed before it looks again.")
     privileged: bool = Field(
         default=False, description="Whether it reads the simulator's state.")
+    host: bool = Field(
+        default=False, description="Whether it lives once, in a process of its own that answers all workers, as one "
+                                   "that computes on a GPU does in any case; else every worker has a copy.")
+    exact: bool = Field(
+        default=True, description="Whether a look's answer must be the same to the last bit whatever is asked at the "
+                                  "same time. `false`: a host may answer workers in one batch whose arithmetic "
+                                  "differs; part of the digest.")
     trained_on: Names = Field(
         default=(),
         description="Perturbations, task sets or suites seen in training, by name, beyond what `training` says; tables "

@@ -26,6 +26,9 @@ def run(
     time_limit: Annotated[float | None, typer.Option(
         metavar="SECONDS", help="A worker whose episodes get no further for so long is stopped; by default 300 and 5 "
                                 "for each step of their task's limit.")] = None,
+    host: Annotated[bool | None, typer.Option(
+        "--host/--no-host", help="One process holds the policy for all workers, instead of a copy in each; by default "
+                                 "what its card says, and yes on a GPU.")] = None,
     by_task: Annotated[bool, typer.Option("--by-task", help="A row for each task instead of each task set.")] = False,
     table: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table, too: .md, .tex or .csv.")] = None,
 ) -> None:
@@ -41,7 +44,7 @@ def run(
     kind = tables.check_target(table, None, "--table")
     options = RunOptions(episodes, split(tasks, "--tasks"), split(conditions, "--conditions"), control, seed)
     done = evaluate(policy, suite, results, assets=assets, options=options, workers=workers, record=record,
-                    time_limit=time_limit, progress=progress(console(stderr=True)))
+                    time_limit=time_limit, host=host, progress=progress(console(stderr=True)))
     if done.records:
         sheet = tables.of_run(done.records, done.folder, suite, cards.load_policy(policy), done.counts, by_task,
                               cards.load_suite(suite).also)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -65,8 +65,11 @@ class Pulse(Listener):
 class EpisodeCollector(Listener, ABC):
     """A listener that brings something home from an episode: made anew for each, in the process that plays it.
 
-    policy: the one that acts. replan: how many of its actions are executed from one look to the next.
+    policy: the one that acts. replan: how many of its actions are executed from one look to the next. asks_policy:
+    whether it asks the policy for more than actions, so that every worker needs one of its own.
     """
+
+    asks_policy: ClassVar[bool] = False
 
     def __init__(self, policy: Policy, replan: int) -> None:
         self.policy, self.replan = policy, replan

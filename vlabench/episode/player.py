@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from vlabench.adapters.base import Actor, TrainablePolicy
+from vlabench.adapters.base import Actor, Policy, TrainablePolicy
 from vlabench.episode.chain import variant_of
 from vlabench.episode.listening import EpisodeCollector, EpisodeCollectors, Listener, Pulse
 from vlabench.episode.loop import EpisodeError, phase, play
@@ -43,6 +43,11 @@ class Job:
     collector: type[EpisodeCollector] | None = None
     batch: int | None = None
     read: Mapping[str, tuple[weights.Stamp, str]] = field(default_factory=dict)
+
+    @property
+    def hosted(self) -> bool:
+        """Whether the policy lives in a process of its own, once."""
+        return self.actor.hosted and not (self.collector and self.collector.asks_policy)
 
     def engine(self) -> Simulator:
         """The simulator, which is cheap to make."""
@@ -160,10 +165,9 @@ class EpisodePlayer:
 
     def renew(self, renewal: Renewal) -> None:
         """Play by it."""
-        if not isinstance(self.policy, TrainablePolicy):
-            raise TypeError(f"{type(self.policy).__name__} is no policy that takes new weights")
         self.job = replace(self.job, chains=renewal.chains)
-        self.policy.load(renewal.weights)
+        if not self.job.actor.hosted:  # else the host takes the weights
+            load(self.policy, renewal.weights)
 
     def close_scene(self) -> None:
         """Let the open scene go; one that an error left in an unknown state may fail to close, and need not."""
@@ -182,6 +186,13 @@ class EpisodePlayer:
                 cameras=actor.cameras, image_size=actor.image_size, privileged=actor.privileged)
             self._key = key
         return self._scene
+
+
+def load(policy: Policy, weights: Path) -> None:
+    """Let a policy take new weights. Raises TypeError for one that cannot."""
+    if not isinstance(policy, TrainablePolicy):
+        raise TypeError(f"{type(policy).__name__} is no policy that takes new weights")
+    policy.load(weights)
 
 
 def told(error: BaseException) -> str:

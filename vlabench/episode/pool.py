@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing import connection
 from types import TracebackType
 
 from typing_extensions import Self
 
+from vlabench.episode.hosting import Hosting
 from vlabench.episode.player import Alive, Batch, Ended, Failed, Finished, Job, Ready, Renewal, StartFailed
+from vlabench.episode.queue import TaskQueue
 from vlabench.episode.worker import Worker
 from vlabench.errors import WorkerError
 from vlabench.types import EpisodeSpec, Phase
@@ -42,70 +43,6 @@ class Result:
     seconds: float
 
 
-class TaskQueue:
-    """The episodes still to be handed out, in batches of at most `size` episodes that share a key.
-
-    Of as few rounds of `workers` batches as the size allows, all batches are equally large, as far as keys allow.
-    """
-
-    def __init__(self, specs: Sequence[EpisodeSpec], key: Callable[[EpisodeSpec], Hashable], size: int = 1,
-                 workers: int = 1) -> None:
-        self._queues: dict[Hashable, deque[EpisodeSpec]] = {}
-        self._single: set[EpisodeSpec] = set()
-        self._key, self._size, self._workers = key, size, workers
-        self.add(specs)
-
-    def add(self, specs: Sequence[EpisodeSpec]) -> None:
-        """More episodes, each after those of its key."""
-        for spec in specs:
-            self._queues.setdefault(self._key(spec), deque()).append(spec)
-        rounds = max(1, math.ceil(len(self) / (self._size * self._workers)))
-        self._share = max(1, math.ceil(len(self) / (rounds * self._workers)))
-
-    def retry(self, batch: Batch) -> None:
-        """Episodes of a batch that went wrong, to be played next and one by one: to see which of them it was."""
-        self._single.update(batch)
-        self._queues.setdefault(self._key(batch[0]), deque()).extendleft(reversed(batch))
-
-    def retried(self, spec: EpisodeSpec) -> bool:
-        """Whether the episode was in a batch that went wrong."""
-        return spec in self._single
-
-    @property
-    def batches(self) -> int:
-        """How many workers there is something to do for."""
-        single = [sum(spec in self._single for spec in queue) for queue in self._queues.values()]
-        return sum(alone + math.ceil((len(queue) - alone) / self._share)
-                   for alone, queue in zip(single, self._queues.values(), strict=True))
-
-    def __len__(self) -> int:
-        return sum(len(queue) for queue in self._queues.values())
-
-    def next(self, mine: Hashable, others: Collection[Hashable]) -> tuple[Hashable, Batch] | None:
-        """The key and the next batch for a worker that has the scene of `mine` open, while others have `others` open.
-
-        Of its own key while there are any; else of a key that nobody has open; else of the one that has most left,
-        unless that is a single episode, which its owner plays sooner than a second scene is open.
-        """
-        left = {key: queue for key, queue in self._queues.items() if queue}
-        if mine not in left:
-            free = [key for key in left if key not in others]
-            mine = free[0] if free else max(left, key=lambda key: len(left[key]), default=None)
-            if mine is None or (not free and len(left[mine]) == 1):
-                return None
-        return mine, self._take(left[mine])
-
-    def _take(self, queue: deque[EpisodeSpec]) -> Batch:
-        batch = [queue.popleft()]
-        while queue and len(batch) < self._share and not self._single & {batch[0], queue[0]}:
-            batch.append(queue.popleft())
-        return tuple(batch)
-
-    def drop(self, key: Hashable) -> list[EpisodeSpec]:
-        """Take all that is left of a key."""
-        return list(self._queues.pop(key, ()))
-
-
 class WorkerPool:
     """Up to `size` workers that play `specs`; a context manager, at whose end no worker is left.
 
@@ -123,6 +60,7 @@ class WorkerPool:
         self._job, self._time_limit, self._note = job, time_limit, note
         self._size = min(size, engine.max_workers or size)
         self._renewal: Renewal | None = None
+        self._hosting = Hosting(job.actor, engine.action_space, START_LIMIT) if job.hosted else None
         self._agenda = TaskQueue(specs, lambda spec: self._job.key(engine, spec), job.side_by_side(engine), self._size)
         self._workers: list[Worker] = []
         self._losses = self._doubts = 0
@@ -134,15 +72,26 @@ class WorkerPool:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
         self.rest(_GRACE if kind is None else 0.0)
+        for hosting in self._hosts:
+            hosting.cleanup()
+
+    @property
+    def _hosts(self) -> list[Hosting]:
+        """That of the policy, if it lives once."""
+        return [] if self._hosting is None else [self._hosting]
 
     def rest(self, grace: float = _GRACE) -> None:
         """Let all workers go, so that others have their memory; `results` starts new ones. None may be playing."""
         for worker in self._workers:
             worker.close()
+        for hosting in self._hosts:
+            hosting.close()
         patience = time.monotonic() + grace
         for worker in self._workers:
             worker.kill(max(0.0, patience - time.monotonic()))
             self.last_words = worker.last_words
+        for hosting in self._hosts:
+            hosting.rest(max(0.0, patience - time.monotonic()))
         self._workers.clear()
 
     def add(self, specs: Sequence[EpisodeSpec]) -> None:
@@ -161,8 +110,11 @@ class WorkerPool:
         while len(self._agenda) or any(worker.batch for worker in self._workers):
             self._replace_dead()
             self._start()
+            for hosting in self._hosts:
+                self._mind(hosting)
             self._hand_out()
-            ready = connection.wait([worker.connection for worker in self._workers], _POLL)
+            ready = connection.wait([*(worker.connection for worker in self._workers),
+                                     *(each for hosting in self._hosts for each in hosting.connections)], _POLL)
             for worker in list(self._workers):
                 if worker.idle:
                     continue
@@ -189,13 +141,23 @@ class WorkerPool:
         if dead:
             self._count_loss(f"workers were lost; the last one {how} with nothing to do", words)
 
+    def _mind(self, hosting: Hosting) -> None:
+        """See to it that there is a host. Episodes that were about to ask one that died end in errors."""
+        if lost := hosting.mind(self._renewal):
+            self._note(f"the policy's process {lost}")
+            self._count_loss("the policy's process ended", lost)
+
     def _start(self) -> None:
+        actor = self._hosting.actor if self._hosting else replace(self._job.actor, hosted=False)
+        job = replace(self._job, actor=actor)
         idle = sum(not worker.batch for worker in self._workers)
         while len(self._workers) < self._size and idle < self._agenda.batches:
-            self._workers.append(Worker(self._job, START_LIMIT))
+            self._workers.append(Worker(job, START_LIMIT))
             idle += 1
 
     def _hand_out(self) -> None:
+        if self._hosting is not None and not self._hosting.ready:
+            return
         for worker in self._workers:
             if worker.ready and worker.renewal is not self._renewal and self._renewal is not None:
                 worker.renew(self._renewal, START_LIMIT)
@@ -277,6 +239,8 @@ class WorkerPool:
             how = f"gave no answer within {worker.time_limit:g} s and was stopped"
             if self._option and batch:
                 how += f" (a slow policy needs more than {self._option} {worker.time_limit:g})"
+            for hosting in self._hosts:  # it may be what is waited for
+                hosting.lose()
         elif error == "WrongEpisode":
             how = "answered for an episode that it had not been given and was stopped (does the policy fork?)"
         where = ", ".join(f"{spec.task.key} {spec.condition} {spec.index}" for spec in batch) or "starting"

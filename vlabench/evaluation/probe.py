@@ -141,6 +141,8 @@ class Probe:
 class ProbeCollector(EpisodeCollector):
     """Keeps the Trace of an episode."""
 
+    asks_policy = True
+
     def on_start(self, specs: Sequence[EpisodeSpec]) -> None:
         (self._spec,) = specs
         self._looks: list[dict[str, Any]] = []

@@ -89,6 +89,8 @@ def _watched(make: Callable[[], Policy]) -> Policy:
 class Diary(EpisodeCollector):
     """Brings home what was seen of the policy in an episode."""
 
+    asks_policy = True
+
     def on_step(self, step: int, asked: Floats, executed: Floats, outcome: Outcome, running: Bools) -> None:
         assert isinstance(self.policy, Watched)
         self.policy.notes.actions.append(asked[0].copy())

@@ -92,13 +92,15 @@ class RunSummary:
 
 
 def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, workers: int | None = None,
-        record: bool = False, time_limit: float | None = None, progress: Progress | None = None) -> RunSummary:
+        record: bool = False, time_limit: float | None = None, host: bool | None = None,
+        progress: Progress | None = None) -> RunSummary:
     """Play what `store` does not hold of `plan`, append a record an episode, then audit all records of the plan.
 
     engine: the simulator that the plan is of, on the store's asset pack. workers: see `processes`. record: keep the
     policy's actions too, beside the records; what is on record without them is played again for them, and its record
-    stays. time_limit: seconds after which a worker is stopped whose episodes get no
-    further, by default `default_time_limit`. What was left out of the records on hand is told by `progress.note`.
+    stays. time_limit: seconds after which a worker is stopped whose episodes get no further, by default
+    `default_time_limit`. host: as in `PolicyCard.actor`. What was left out of the records on hand is told by
+    `progress.note`.
 
     Ctrl-C stops the run cleanly; the summary says so. Raises OptionError; StoreError, when a record cannot be
     written; WorkerError, when workers do not start or do not live; AuditError, when a condition did not do what it
@@ -108,7 +110,7 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
     if time_limit is not None and not time_limit > 0:
         raise OptionError(f"--time-limit {time_limit:g}: must be above 0 seconds")
     engine.check(policy.cameras)
-    actor = policy.actor()
+    actor = policy.actor(host)
     for condition in plan.conditions.values():
         for perturbation in condition.perturbations:
             perturbation.check(policy.cameras, engine.action_space)
@@ -259,7 +261,8 @@ class Evaluation:
 
 def evaluate(policy_name: str, suite_name: str, results: str | Path, *, assets: str | None = None,
              options: RunOptions | None = None, workers: int | None = None, record: bool = False,
-             time_limit: float | None = None, progress: Progress | None = None) -> Evaluation:
+             time_limit: float | None = None, host: bool | None = None,
+             progress: Progress | None = None) -> Evaluation:
     """Play what is missing of a suite with a policy and read the records of all of it.
 
     assets: by default the first pack on the policy's card. The other options are those of `run`. What the user
@@ -274,6 +277,6 @@ def evaluate(policy_name: str, suite_name: str, results: str | Path, *, assets: 
     lineage.seen(policy)  # what tables mark; a card that names what is unknown is refused before anything is played
     for warning in planned.warnings:
         progress.note(f"note: {warning}")
-    summary = run(planned, policy, engine, store, workers=workers, record=record, time_limit=time_limit,
-                         progress=progress)
+    summary = run(planned, policy, engine, store, workers=workers, record=record, time_limit=time_limit, host=host,
+                  progress=progress)
     return Evaluation(summary, store.folder, planned.success)

@@ -69,6 +69,7 @@ class Verification:
     differences: of episodes that came out otherwise. failed: episodes that ended in an error here, and in which.
     versions: what is installed here in another version than the submission was played with, and both versions.
     rerun: the paired difference of success, rerun − submitted. here: all versions here. interrupted: Ctrl-C ended it.
+    exact: whether the policy is one whose episodes end equal to the bit (`exact` of its card).
     """
 
     name: str
@@ -82,6 +83,7 @@ class Verification:
     rerun: stats.Difference
     here: Mapping[str, str]
     interrupted: bool = False
+    exact: bool = True
 
     @property
     def agreed(self) -> int:
@@ -102,14 +104,14 @@ class Verification:
             return 130
         if self.agreed == self.sample or not self.why_not_reproduced:
             return 0
-        return 1 if self.differences and not self.versions else 3
+        return 1 if self.differences and self.exact and not self.versions else 3
 
     @property
     def why_not_reproduced(self) -> str:
         """Empty if the sample shows that the result came out within the band, computed by something else."""
         if not self.whole:
             return f"{len(self.failed)} of {counted(self.sample, 'episode')} could not be replayed"
-        if not self.versions:
+        if self.exact and not self.versions:
             return "all versions here are those that it was submitted with, with which episodes end equal to the bit"
         return self._why_not_within
 
@@ -206,7 +208,8 @@ def verify(folder: Path, sample: str = "20", *, seed: int | None = None, policy_
     here = {"vlabench": __version__, **simulator.versions(), **policy.versions()}
     return Verification(
         manifest.name, submission.digest, seed, number, total, tuple(differences), tuple(failed),
-        tuple(_other_versions(manifest.versions, here)), _rerun(drawn, replayed, manifest), here, interrupted)
+        tuple(_other_versions(manifest.versions, here)), _rerun(drawn, replayed, manifest), here, interrupted,
+        policy.exact)
 
 
 def _wanted(sample: str) -> int | float:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from vlabench.episode.worker import ENVIRONMENT
+from vlabench.episode.child import ENVIRONMENT
 
 CODE = """
 import dataclasses, sys

@@ -1,0 +1,139 @@
+"""A process of the pool's own, and the pool's handle on it: a fresh interpreter at the other end of a pipe.
+
+Fresh, because OpenGL contexts made after a fork deadlock and because a crash must not take the pool along. On Linux it
+ends with its parent, whatever that died of.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from multiprocessing.connection import Connection, Pipe
+from typing import Any
+
+from vlabench.episode.player import StartFailed, told
+from vlabench.util import kernels
+from vlabench.util.files import Scratch
+from vlabench.util.frames import print_traceback
+from vlabench.util.processes import die_with
+
+ENVIRONMENT = {
+    **{name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
+                              "OPENCV_FOR_THREADS_NUM", "PYTHONUNBUFFERED")},
+    "LP_NUM_THREADS": "0",  # Mesa draws in the thread that asks: handing over to another costs, most on busy cores
+}
+"""One thread per process: workers fill the cores, and the order in which threads add floats would change records."""
+LAST_LINES = 30
+"""Of a process's output, for the user."""
+_BOOT = ("import importlib, json, sys; sys.path[:] = json.loads(sys.argv[4]); "
+         "importlib.import_module(sys.argv[1]).main(int(sys.argv[2]), int(sys.argv[3]))")
+
+
+class Child:
+    """The handle. module: the one whose `main(handle, parent)` is its life; kind: what its temporary files are called.
+
+    connection: to it. last_words: the end of what it printed, once it is killed.
+    """
+
+    def __init__(self, module: str, kind: str) -> None:
+        self.last_words = ""
+        self._busy = False
+        self._took = 0.0
+        self._since = self.heard = time.monotonic()
+        self._log = tempfile.TemporaryFile()  # closed in kill()
+        self._folder = Scratch(kind)
+        ours, theirs = Pipe()
+        self.connection: Connection[Any, Any] = ours
+        with theirs:
+            # Its own session: Ctrl-C reaches the pool alone, and `kill` reaches whatever the process started.
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _BOOT, module, str(theirs.fileno()), str(os.getpid()), json.dumps(sys.path)],
+                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
+                env={**os.environ, **kernels.environment(), **ENVIRONMENT, "TMPDIR": str(self._folder.path)},
+                start_new_session=True)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it got its present work."""
+        return time.monotonic() - self._since
+
+    @property
+    def late(self) -> bool:
+        """Whether it has been silent for longer than what it is doing may take."""
+        return self._busy and time.monotonic() - self.heard > self.time_limit
+
+    @property
+    def idle(self) -> bool:
+        """Whether it has nothing to do, so that nothing is to be heard from it."""
+        return not self._busy
+
+    @property
+    def dead(self) -> bool:
+        """Whether the process has ended."""
+        return self._process.poll() is not None
+
+    def send(self, message: object, time_limit: float) -> None:
+        """Give it something to do; it may be silent for `time_limit` seconds until it has answered."""
+        self.time_limit, self._busy = time_limit, True
+        self._since = self.heard = time.monotonic()
+        with contextlib.suppress(ConnectionError):  # it died: `receive` will say so
+            self.connection.send(message)
+
+    def receive(self) -> Any:
+        """What has arrived, or None if it died instead."""
+        with contextlib.suppress(EOFError, OSError):
+            return self.connection.recv()
+
+    def answered(self) -> None:
+        """What it had to do is done."""
+        self._took, self._busy = self.elapsed, False
+
+    def close(self) -> None:
+        """Tell it that there is no more work; `kill` it afterwards."""
+        self.connection.close()
+
+    def kill(self, grace: float = 0.0) -> str:
+        """End it, and what it started, if it has not ended by itself in `grace` seconds; says how it died."""
+        try:
+            own = _death(self._process.wait(grace))
+        except subprocess.TimeoutExpired:
+            own = "gave no answer and was stopped"  # our signal, not that of a system short of memory
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self.connection.close()
+        self._process.wait()
+        if not self._log.closed:
+            self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - 4096))
+            self.last_words = "\n".join(self._log.read().decode(errors="replace").splitlines()[-LAST_LINES:])
+            self._log.close()
+        self._folder.cleanup()  # a process that was killed could not clear away its temporary files
+        return own
+
+
+def _death(code: int) -> str:
+    if code >= 0:
+        return f"ended with exit status {code}"
+    name = next((known.name for known in signal.Signals if known == -code), f"signal {-code}")
+    return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+
+
+def parent_of(handle: int, parent: int) -> Connection[Any, Any]:
+    """The other end of the pipe: the first thing that a child's `main` asks for, with the arguments that it was given.
+    """
+    die_with(parent)
+    os.set_inheritable(handle, False)  # what is started from here must not keep the pipe open
+    faulthandler.enable()
+    return Connection(handle)
+
+
+def unready(error: BaseException) -> StartFailed:
+    """What a child answers that cannot do what it was started for; its output has the traceback."""
+    print_traceback(error)
+    return StartFailed(f"{type(error).__name__}: {told(error)}")

@@ -1,0 +1,70 @@
+"""What stands in a worker for a policy that a host has."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from multiprocessing.connection import Client, Connection
+from typing import Any
+
+from vlabench.adapters.base import Policy
+from vlabench.errors import VlabenchError
+from vlabench.seeding import Draws
+from vlabench.types import Decision, Observation
+
+PATIENCE = 10.0
+"""Seconds that a proxy tries to reach a host for."""
+
+
+class Asked(VlabenchError):
+    """An error of the policy, as the host tells it."""
+
+
+class HostDied(VlabenchError):
+    """The policy's process ended while it was asked, or before."""
+
+
+class Proxy(Policy):
+    """Stands in a worker for the policy that a host has."""
+
+    def __init__(self, address: str, key: bytes) -> None:
+        self._address, self._key = address, key
+        self._line: Connection[Any, Any] | None = None
+
+    def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
+        """Passed on."""
+        self._ask("reset", list(slots), list(draws))
+
+    def act(self, obs: Observation) -> Decision:
+        """The host's answer. Raises what the policy raised: an error of that name, with its words."""
+        answer: Decision = self._ask("act", obs)
+        return answer
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._line is not None:
+            self._line.close()
+
+    def _ask(self, *what: Any) -> Any:
+        try:
+            self._line = self._line or _reached(self._address, self._key)
+            self._line.send(what)
+            error, answer = self._line.recv()
+        except (EOFError, OSError) as trouble:
+            self._line = None
+            raise HostDied(f"the process that holds the policy has ended ({type(trouble).__name__})") from None
+        if error:
+            raise type(error, (Asked,), {})(answer)
+        return answer
+
+
+def _reached(address: str, key: bytes) -> Connection[Any, Any]:
+    """A line to a host, which may be about to begin. Raises OSError."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return Client(address, authkey=key)
+        except (FileNotFoundError, ConnectionRefusedError):
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
