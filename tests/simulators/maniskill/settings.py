@@ -2,7 +2,8 @@
 
     python -m tests.simulators.maniskill.settings KEPT.jsonl
 
-Prints the table of results/maniskill-settings.md, in 6 minutes of a CPU. What has been measured is kept in the file, a condition a line, and not measured again.
+Prints the table of results/maniskill-settings.md, in 6 minutes of a CPU. What has been measured is kept in the file, a
+condition a line, and not measured again.
 """
 
 from __future__ import annotations
