@@ -19,8 +19,8 @@ from tests.speed.playing import processor_seconds
 from vlabench import cards
 from vlabench.cards.conditions import CLEAN, Condition, named
 from vlabench.episode.chain import variant_of
+from vlabench.episode.child import ENVIRONMENT
 from vlabench.episode.loop import play
-from vlabench.episode.worker import ENVIRONMENT
 from vlabench.simulators.base import find_simulator
 from vlabench.types import EpisodeSpec
 from vlabench.util.text import counted
