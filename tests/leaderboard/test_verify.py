@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from tests.leaderboard.made import altered, policy_card
 from tests.places import ROOT
-from vlabench import cards, registry, stats
+from vlabench import cards, stats
 from vlabench.cli.app import app
 from vlabench.errors import OptionError, OutdatedError, SubmissionError
 from vlabench.evaluation import plan, run
@@ -37,14 +37,12 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
     entry = folder / "board" / "submissions" / "mine"
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(PLUGIN))
-        registry.refresh()
         path = policy_card(folder / "policies", "seeker")
         policy, suite = cards.load_policy(str(path)), cards.load_suite("toy")
         engine = find_simulator("toy")("plain")
         planned = plan.make(suite, policy, engine)
         run.run(planned, policy, engine, Store(folder / "results", "seeker", "plain"), workers=1)
         submit(folder / "results", str(path), "toy", name="mine", contact="me", out=entry)
-    registry.refresh()
     return entry
 
 

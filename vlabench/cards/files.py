@@ -7,7 +7,6 @@ of the same two names. A name that ends in `.toml` is a path.
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import json
 import os
@@ -17,6 +16,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from vlabench import registry
 from vlabench.errors import CardError, PluginError, UnknownName
 from vlabench.util import parsing
 from vlabench.util.files import PACKAGE
@@ -58,7 +58,7 @@ def _home() -> Path:
 
 def _plugin_roots() -> list[Path]:
     roots = []
-    for point in importlib.metadata.entry_points(group="vlabench.cards"):
+    for point in registry.entry_points("vlabench.cards"):
         try:
             spec = importlib.util.find_spec(point.module)
         except ImportError:
