@@ -55,7 +55,7 @@ def test_too_many_held_draws_of_colour_are_unreadable_for_the_published_success(
     jitter = find_perturbation("color_jitter")()
     assert isinstance(jitter, DrawnPerturbation)
     lost = []
-    for cell in preview("libero-clean", tmp_path / "looks.png", cameras=CAMERAS, size=96):
+    for cell in preview("libero-clean", tmp_path / "looks.png", cameras=CAMERAS, size=32):
         pictures = np.split(cell.picture, len(CAMERAS), axis=1)
         for number, index in itertools.product(range(10), range(50)):
             draws = Draws((0, f"{cell.task.task_set}/{number}", index, "perturbation/color_jitter"))
