@@ -32,10 +32,10 @@ from vlabench.types import EpisodeRecord, EpisodeSpec, Image, Observation
 
 PACK, BATCH = "primitive", Maniskill.max_batch - 1
 SUITES = (
-    "maniskill-ind", "maniskill-vision", "maniskill-semantic", "maniskill-execution", "maniskill-observation",
-    "maniskill-action", "maniskill-joint", "maniskill-latency", "maniskill-severity", "pair-texture", "pair-lighting",
-    "pair-pose", "pair-clutter", "pair-viewpoint")
-"""`maniskill-smoke` and `maniskill-pair` are made of these."""
+    "maniskill-ind", "maniskill-vision", "maniskill-semantic", "maniskill-execution", "maniskill-unseen",
+    "maniskill-observation", "maniskill-action", "maniskill-joint", "maniskill-latency", "maniskill-severity",
+    "pair-texture", "pair-lighting", "pair-pose", "pair-clutter", "pair-viewpoint")
+"""`maniskill-smoke`, `maniskill-ood` and `maniskill-pair` are made of these."""
 AUDITED = ((3, 0), (9, 1))
 """Task and index of the episodes that the expert plays under each condition."""
 LOOKS = 4
