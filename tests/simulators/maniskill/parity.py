@@ -137,19 +137,20 @@ def row(name: str, pairs: Sequence[Pair]) -> str:
 
 
 def report(pairs: Sequence[Pair]) -> str:
-    """The page's tables: all episodes, by objects, and those that part."""
+    """The page's tables: all episodes, by objects, and those that part, if there are any."""
     lines = [roots(), "",
              "| objects | episodes | equal to the bit | mean, mm | max, mm | success, ours | ManiSkill's "
              "| within 2 mm | success alike | both at once |", "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
              row("training", [pair for pair in pairs if not pair.variant]),
-             row("held-out", [pair for pair in pairs if pair.variant]), row("all", pairs), "",
-             "| task | index | object | mm | at step | success, ours | ManiSkill's |", "|--:|--:|---|--:|--:|---|---|"]
-    for pair in pairs:
-        if not (pair.near and pair.alike):
-            name = draw(pair.spec, pair.variant).object.thing.name
-            ends = " | ".join("yes" if side.success[-1] else "no" for side in (pair.ours, pair.theirs))
-            lines.append(f"| {pair.spec.task.number} | {pair.spec.index} | {name} | {pair.off.max():.2f} | "
-                         f"{pair.off.argmax()} | {ends} |")
+             row("held-out", [pair for pair in pairs if pair.variant]), row("all", pairs)]
+    if parted := [pair for pair in pairs if not (pair.near and pair.alike)]:
+        lines += ["", "| task | index | object | mm | at step | success, ours | ManiSkill's |",
+                  "|--:|--:|---|--:|--:|---|---|"]
+    for pair in parted:
+        name = draw(pair.spec, pair.variant).object.thing.name
+        ends = " | ".join("yes" if side.success[-1] else "no" for side in (pair.ours, pair.theirs))
+        lines.append(f"| {pair.spec.task.number} | {pair.spec.index} | {name} | {pair.off.max():.2f} | "
+                     f"{pair.off.argmax()} | {ends} |")
     return "\n".join(lines)
 
 
