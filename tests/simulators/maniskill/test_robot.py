@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,17 @@ from vlabench.simulators.maniskill.robot import POSTURE, Robot, _builder
 
 
 @pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no driver, a material cannot be made."""
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Where there is no driver, a material cannot be made. What is built has sapien's own materials, not a world's:
+    no other test is left with it."""
     from sapien.wrapper import urdf_loader
 
     def refuse() -> None:
         raise RuntimeError("failed to find a rendering device")
 
     monkeypatch.setattr(urdf_loader, "RenderMaterial", refuse)
+    _builder.cache_clear()
+    yield
     _builder.cache_clear()
 
 
