@@ -16,12 +16,15 @@ from tests.adapters.wire.fakes import openpi, seeking, sockets
 from tests.toy.toy import SPACE, Seeker
 from vlabench import cards
 from vlabench.adapters.base import Actor
+from vlabench.cards import lineage
 from vlabench.cards.served import introduced
 from vlabench.cli.app import app
 from vlabench.episode.player import EpisodePlayer, Finished, Job
 from vlabench.errors import OptionError, ServerError, WorkerError
+from vlabench.evaluation import plan
 from vlabench.evaluation.plan import RunOptions
-from vlabench.evaluation.run import Evaluation, evaluate
+from vlabench.evaluation.run import Evaluation, evaluate, run
+from vlabench.records.store import Store
 from vlabench.simulators.base import find_simulator
 from vlabench.types import EpisodeSpec
 
@@ -158,3 +161,21 @@ def test_a_card_that_says_where_its_server_is_has_a_name(card: str, home: Path) 
     shown = CliRunner().invoke(app, ["show", "served.toml"]).output
     assert "--url URL --as NAME" in shown and "which its server turns out to be" in shown
     assert "nothing was played: the card names no server" in CliRunner().invoke(app, ["check", card]).output
+
+
+def test_what_a_policy_behind_a_server_was_trained_on_its_card_says_for_all_its_versions(card: str, home: Path) -> None:
+    (home / "policies" / "mine.toml").write_text(CARD.replace("replan", 'trained_on = ["rotation"]\nreplan'))
+    seen = lineage.on_record("mine", "0" * 64, Path("results"))
+    assert seen is not None and seen.perturbations == {"rotation"}
+
+
+def test_a_server_is_no_matter_of_a_host(card: str) -> None:
+    with sockets(openpi(steady)) as url, pytest.raises(OptionError, match="lives in its server already"):
+        evaluate(card, "toy", "results", url=url, name="mine", host=True)
+
+
+def test_nobody_plays_whom_he_has_not_met(card: str) -> None:
+    policy, engine = cards.load_policy(card), find_simulator("toy")("plain")
+    todo = plan.make(cards.load_suite("toy"), policy, engine)
+    with pytest.raises(OptionError, match="whichever its server has, which has not been asked"):
+        run(todo, policy, engine, Store(Path("results"), "mine", "plain"))

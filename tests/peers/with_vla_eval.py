@@ -11,7 +11,7 @@ from vla_eval.model_servers.predict import PredictModelServer
 from vla_eval.specs import GRIPPER_CLOSE_POS, IMAGE_RGB, LANGUAGE, POSITION_DELTA, ROTATION_AA, DimSpec
 
 
-class Peer(PredictModelServer):
+class Peer(PredictModelServer):  # type: ignore[misc]  # a class of another environment
     def predict(self, obs: Any, ctx: Any) -> Any:
         if obs["task_description"] == "fail":
             raise ValueError("a look that it does not like")

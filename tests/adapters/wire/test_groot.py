@@ -117,7 +117,8 @@ def test_n15_takes_the_observation_itself() -> None:
 @pytest.mark.parametrize(("reply", "words"), [
     ({"error": "Traceback\nRuntimeError: CUDA"}, "met an error: RuntimeError: CUDA"), ([], "expected actions by name"),
     ({"action.left": np.zeros(4)}, "without 'action.right', but with action.left"), (b"\xc1", "not a message in msgp"),
-    ({**chunk(1), "action.down": np.zeros((1, 3, 1))}, r"different lengths: \[4, 3, 4\]"), (None, "no answer within 0.3 s"),
+    ({**chunk(1), "action.down": np.zeros((1, 3, 1))}, r"different lengths: \[4, 3, 4\]"),
+    (None, "no answer within 0.3 s"),
     ({key: np.zeros((0, 4, 1)) for key in ACTIONS}, "without 'action.right'"), (5, "not of GR00T's protocol"),
     (b"\0" * 2**21, "no answer within 0.3 s, or one of more than 1 MiB")])
 def test_what_is_no_action_is_refused(reply: Any, words: str) -> None:
