@@ -20,13 +20,21 @@ def sockets(handler: Callable[[Any], None], port: int = 0) -> Iterator[str]:
     """A WebSocket server; its address."""
     from websockets.sync.server import serve
 
-    with serve(handler, "127.0.0.1", port, compression=None, max_size=None) as server:
+    callers: list[Any] = []
+
+    def kept(socket: Any) -> None:
+        callers.append(socket)
+        handler(socket)
+
+    with serve(kept, "127.0.0.1", port, compression=None, max_size=None) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
             yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
         finally:
             server.shutdown()
+            for caller in callers:  # before websockets 17 they would be served on
+                caller.close()
             thread.join()
 
 
