@@ -14,6 +14,8 @@ VlabenchError
 ├── DeviceError       a GPU that is not there, or too little memory on one that is
 ├── StoreError        a results folder that cannot be read or written
 ├── WorkerError       workers that cannot start, or die again and again
+├── ServerError       a policy's server that is not there, or that says what it should not
+│   └── ServerGone    one that did not come back, or as another model: nothing more can be played
 ├── AuditError        a condition that did nothing, or changed what it must leave alone
 ├── SubmissionError   results that cannot go on the leaderboard, or a submission that is not what it claims
 └── OutdatedError     a submission made for an earlier definition of its suite
@@ -132,6 +134,16 @@ class WorkerError(VlabenchError):
     """Worker processes cannot start or do not stay alive."""
 
     exit_code = 3
+
+
+class ServerError(VlabenchError):
+    """A policy's server cannot be reached, or its answers are not what they should be."""
+
+    exit_code = 3
+
+
+class ServerGone(ServerError):
+    """A policy's server did not come back, or another model answers in its place: no more episodes can be played."""
 
 
 class AuditError(VlabenchError):

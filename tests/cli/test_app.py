@@ -199,7 +199,7 @@ def test_a_name_in_a_card_that_nothing_has(old: str, new: str, message: str, her
 
 
 @pytest.mark.parametrize(("line", "message"), [
-    ("episods = 3", "bad.toml: unknown key 'episods': did you mean 'episodes'? (valid keys: axes, conditions, "),
+    ("episods = 3", "bad.toml: unknown key 'episods': did you mean 'episodes'? (valid keys: also, axes, conditions, "),
     ('include = "toy"', 'bad.toml: include: must be a list, not "toy"'),
     ('[conditions]\nx = [{perturbation = "rotation", degres = 1}]', "unknown key 'degres': did you mean 'degrees'?"),
     ('[conditions]\nx = [{perturbation = "rotatoin"}]', "unknown perturbation 'rotatoin'"),

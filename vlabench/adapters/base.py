@@ -27,6 +27,9 @@ class Policy(ABC):
     builds_on: ClassVar[tuple[str, ...]] = ()
     """Options that name another policy: the constructor gets its Foundation instead of its name."""
 
+    whereabouts: ClassVar[tuple[str, ...]] = ()
+    """Options that say where it is found and not what it does: no part of its digest."""
+
     exact_in_batches: ClassVar[bool] = False
     """Whether a row's answer is the same to the last bit whatever other rows are asked for with it."""
 
@@ -54,6 +57,10 @@ class Policy(ABC):
         comes first: perturbations rely on a look every `replan` steps. One that a host holds is asked again, row by
         row, after an error: what it remembers must not have changed by then.
         """
+
+    def waits(self) -> Sequence[float]:
+        """Seconds that answers of a server took since this was asked last; none for a policy that asks none."""
+        return ()
 
     def close(self) -> None:
         """Let go of what the policy holds (a connection, a device)."""

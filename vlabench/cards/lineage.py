@@ -95,13 +95,14 @@ def on_record(policy: str, digest: str, results: Path) -> Seen | None:
 def recorded(policy: str, digest: str, results: Path) -> PolicyCard | None:
     """The card of a policy of some records in the folder `results`, in their version.
 
-    A card that lies in that folder, of a policy whose weights were not kept, has no version and is taken at its word.
+    A card that lies in that folder, of a policy whose weights were not kept, has no version and is taken at its word;
+    so is that of one behind a server, whose version that server tells.
     """
     beside = results / f"{policy}.toml"
     for name in (policy, *([str(beside)] if beside.is_file() else [])):
         try:
             card = cards.load_policy(name, foreign=True)
-            if card.digest == digest or (name != policy and card.training and not card.weights):
+            if card.digest == digest or card.served or (name != policy and card.training and not card.weights):
                 return card
         except VlabenchError:
             continue

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 
 from vlabench import registry
 from vlabench.cards.conditions import CLEAN, Condition, digest_of
@@ -26,6 +26,7 @@ from vlabench.util.weights import digest
 
 if TYPE_CHECKING:
     from vlabench.adapters.base import Actor, Foundation, Policy
+    from vlabench.adapters.wire.base import Introduction
     from vlabench.perturbations.base import Perturbation
     from vlabench.simulators.base import Simulator
 
@@ -40,6 +41,7 @@ class PolicyCard(PolicyFile):
         description="Name of the policy, which is its file's.")
     path: Path = Field(
         description="The card's file.")
+    _met: Introduction | None = PrivateAttr(default=None)
 
     def __getstate__(self) -> dict[Any, Any]:
         """Without what was worked out: a class would be looked for by its name alone where it is unpickled."""
@@ -96,7 +98,9 @@ class PolicyCard(PolicyFile):
                 **({"code": code} if code else {}),
                 "adapter": self.adapter,
                 "revision": self._adapter.revision,
-                "options": self.resolved_options,
+                "options": {key: value for key, value in self.resolved_options.items()
+                            if key not in self._adapter.whereabouts},
+                **({"name": self.name, "server": self._met.facts} if self._met else {}),
                 "cameras": self.cameras,
                 "image_size": self.image_size if self.cameras else None,
                 "replan": self.replan,
@@ -143,7 +147,32 @@ class PolicyCard(PolicyFile):
         """The policy itself. Raises what `check` raises."""
         path = self.check()
         options = {**self.resolved_options, **{key: card and card.foundation() for key, card in self._others().items()}}
-        return self._adapter(**options, **({} if path is None else {"weights": path}))
+        policy = self._adapter(**options, **({} if path is None else {"weights": path}))
+        if self._met is not None:
+            from vlabench.adapters.wire.base import Served
+
+            assert isinstance(policy, Served)
+            policy.expected = self._met
+        return policy
+
+    @property
+    def met(self) -> bool:
+        """Whether its server has been met (`cards.served`), so that the digest is that of the policy which it has."""
+        return self._met is not None
+
+    def known_as(self, name: str, options: Mapping[str, Any], met: Introduction | None = None) -> PolicyCard:
+        """This card under another name, with other options. met: whom its policy's server has turned out to be."""
+        fields = {key: getattr(self, key) for key in type(self).model_fields}
+        made = type(self).model_construct(**{**fields, "name": name, "options": dict(options)})
+        made._met = met
+        return made
+
+    @property
+    def served(self) -> bool:
+        """Whether a server is asked for its actions, so that the card alone does not say which policy it is."""
+        from vlabench.adapters.wire.base import Served
+
+        return issubclass(self._adapter, Served)
 
     def foundation(self) -> Foundation:
         """What a policy that is built on this one gets to know. Raises what `check` raises."""
@@ -167,6 +196,9 @@ class PolicyCard(PolicyFile):
 
         self.check()
         hosted = self.hosted if host is None else host
+        if hosted and self.served:
+            raise OptionError(f"policy {self.name!r} lives in its server already, which every worker asks by itself\n"
+                              f"  fix: --no-host, and no `host` on its card")
         if hosted and self.privileged:
             raise OptionError(f"policy {self.name!r} reads the simulator's state, which workers alone have: no host "
                               f"can hold it\n  fix: --no-host, and no `host` on its card")

@@ -11,6 +11,7 @@ from vlabench.cards import find, lineage
 from vlabench.cards.files import unknown
 from vlabench.cards.find import simulators_for
 from vlabench.cards.policy import PolicyCard
+from vlabench.cards.served import introduced
 from vlabench.cards.suite import SuiteCard
 from vlabench.errors import CardError, VlabenchError
 from vlabench.evaluation import plan
@@ -98,11 +99,14 @@ def _policy(name: str, play: bool, suite: str | None, say: Callable[[str], None]
 def _rehearsed(card: PolicyCard, suite: str | None, say: Callable[[str], None]) -> list[Finding]:
     from vlabench.evaluation.rehearsal import rehearse
 
+    if card.served and not card.options.get("url"):
+        return [Finding(False, "nothing was played: the card names no server\n  fix: options.url")]
     try:
         card.check()
     except CardError as error:  # it is still to be trained, which is no mistake
         return [Finding(False, f"nothing was played: {error}")]
-    return rehearse(card, _stage(card, suite), say)
+    stage = _stage(card, suite)
+    return rehearse(introduced(card, stage[1].action_space, note=say), stage, say)
 
 
 def _options(card: PolicyCard) -> None:

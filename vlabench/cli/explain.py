@@ -131,7 +131,7 @@ def _suite(card: SuiteCard) -> Group:
         + (f"; {total} = {len(tasks) * len(card.conditions) * card.episodes} in all" if tasks else ""),
         "success": "; printed beside it: ".join(COUNTED[each] for each in (card.success, card.also) if each),
         "includes": ", ".join(card.include),
-        "run it": run_of(cards.policy_names(), [_called(card, "suites")]),
+        "run it": run_of([name for name in cards.policy_names() if not _served(name)], [_called(card, "suites")]),
     }
     rows = [[c.name, _parts(c), c.digest[:8]] for c in card.conditions.values()]
     return _page(f"suite {card.name}: {card.title}", facts, table(["condition", "perturbations", "digest"], rows))
@@ -146,7 +146,7 @@ def _policy(card: PolicyCard) -> Group:
         "adapter": f"{card.adapter} ({registry.target('adapter', card.adapter)})" if ":" not in card.adapter
         else card.adapter,
         "simulator": card.simulator or "any that has its cameras and one of its packs",
-        "options": _values(card.resolved_options),
+        "options": _values(card.options if card.served else card.resolved_options),
         "sees": sees + (", and the simulator's state" if card.privileged else ""),
         "replan": f"looks again after {counted(card.replan, 'action')}",
         "assets": f"{', '.join(card.assets)} (the first unless --assets says otherwise)",
@@ -155,7 +155,7 @@ def _policy(card: PolicyCard) -> Group:
         "trained by": f"{card.training.method}: {_values(card.training.options)}" if card.training else "",
         "train again": card.train or "",
         "made": _made(card.made),
-        "digest": card.digest[:8],
+        "digest": "that of the policy which its server turns out to be" if card.served else card.digest[:8],
         "run it": (run_of([_called(card, "policies")], cards.suite_names()) or "no suite that is here fits it")
         if card.ready else f"its weights are not here{f': {card.train} makes them' if card.train else ''}",
     }
@@ -257,8 +257,16 @@ def run_of(policies: Sequence[str], suites: Sequence[str]) -> str:
         with contextlib.suppress(VlabenchError):  # whatever is wrong with the other card is no matter of this page
             suite, policy = cards.load_suite(suite_name), cards.load_policy(policy_name)
             if not misfit(policy, suite.simulator, suite.engine) and _fits(policy, suite):
-                return f"vlabench run --policy {policy_name} --suite {suite_name}"
+                where = " --url URL --as NAME" if policy.served and not policy.options.get("url") else ""
+                return f"vlabench run --policy {policy_name}{where} --suite {suite_name}"
     return ""
+
+
+def _served(name: str) -> bool:
+    """Whether a policy is behind a server, which not everybody has."""
+    with contextlib.suppress(VlabenchError):
+        return cards.load_policy(name).served
+    return False
 
 
 def _fits(policy: PolicyCard, suite: SuiteCard) -> bool:

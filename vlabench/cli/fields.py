@@ -74,7 +74,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     found = field.get_default(call_default_factory=True)
-    return "optional" if found is None else f"default {short(value(found), LONG)}"
+    return "optional" if found is None or isinstance(found, BaseModel) else f"default {short(value(found), LONG)}"
 
 
 def _type(annotation: Any) -> str:

@@ -29,6 +29,11 @@ def run(
     host: Annotated[bool | None, typer.Option(
         "--host/--no-host", help="One process holds the policy for all workers, instead of a copy in each; by default "
                                  "what its card says, and yes on a GPU.")] = None,
+    url: Annotated[str | None, typer.Option(
+        metavar="URL", help="Where the policy's server is, if it has one; by default where its card says.")] = None,
+    name: Annotated[str | None, typer.Option(
+        "--as", metavar="NAME", help="The policy that this server has, by the name of its records; needed with a card "
+                                     "that names no server, such as openpi.")] = None,
     by_task: Annotated[bool, typer.Option("--by-task", help="A row for each task instead of each task set.")] = False,
     table: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table, too: .md, .tex or .csv.")] = None,
 ) -> None:
@@ -44,9 +49,9 @@ def run(
     kind = tables.check_target(table, None, "--table")
     options = RunOptions(episodes, split(tasks, "--tasks"), split(conditions, "--conditions"), control, seed)
     done = evaluate(policy, suite, results, assets=assets, options=options, workers=workers, record=record,
-                    time_limit=time_limit, host=host, progress=progress(console(stderr=True)))
+                    time_limit=time_limit, host=host, url=url, name=name, progress=progress(console(stderr=True)))
     if done.records:
-        sheet = tables.of_run(done.records, done.folder, suite, cards.load_policy(policy), done.counts, by_task,
+        sheet = tables.of_run(done.records, done.folder, suite, done.policy, done.counts, by_task,
                               cards.load_suite(suite).also)
         console().print(to_rich(sheet), crop=False)
         if table:

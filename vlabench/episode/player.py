@@ -13,7 +13,7 @@ from vlabench.episode.chain import variant_of
 from vlabench.episode.listening import EpisodeCollector, EpisodeCollectors, Listener, Pulse
 from vlabench.episode.loop import EpisodeError, phase, play
 from vlabench.episode.played import Played
-from vlabench.errors import VlabenchError, words_of
+from vlabench.errors import ServerGone, VlabenchError, words_of
 from vlabench.perturbations.base import Perturbation
 from vlabench.simulators.base import Scene, Simulator, Variant, find_simulator
 from vlabench.types import EpisodeSpec, Phase
@@ -81,17 +81,20 @@ class Ready:
 
 @dataclass(frozen=True)
 class StartFailed:
-    """They could not be constructed, or the Renewal could not be taken."""
+    """They could not be constructed, the Renewal not be taken, or the policy's server is gone for good."""
 
     message: str
 
 
 @dataclass(frozen=True)
 class Finished:
-    """An episode was played to its end."""
+    """An episode was played to its end. waits: seconds that the answers of the policy's server took; those of a batch
+    are with the first of its episodes.
+    """
 
     played: Played
     result: Any = None
+    waits: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,7 @@ class EpisodePlayer:
     def play(self, batch: Batch) -> tuple[Finished | Failed, ...]:
         """Play episodes of one key side by side; opens their scene unless it is open, or has just seen an error.
 
-        The results are those of `Ended`.
+        The results are those of `Ended`. Raises ServerGone: no other episode will fare better.
         """
         try:
             with phase("open"):
@@ -151,6 +154,8 @@ class EpisodePlayer:
             return self._played(scene, batch)
         except EpisodeError as error:
             self.close_scene()
+            if isinstance(error.cause, ServerGone):
+                raise error.cause from None
             return (Failed(error.phase, type(error.cause).__name__, told(error.cause)),) * len(batch)
 
     def _played(self, scene: Scene, batch: Batch) -> tuple[Finished, ...]:
@@ -161,7 +166,9 @@ class EpisodePlayer:
                       replan=actor.replan, cameras=actor.cameras, success=self.simulator.success,
                       listeners=[*self._listeners, *([EpisodeCollectors(collectors)] if collectors else [])])
         with phase("collect"):
-            return tuple(Finished(each, collectors[b].result if collectors else None) for b, each in enumerate(played))
+            waits = tuple(self.policy.waits())
+            return tuple(Finished(each, collectors[b].result if collectors else None, () if b else waits)
+                         for b, each in enumerate(played))
 
     def renew(self, renewal: Renewal) -> None:
         """Play by it."""

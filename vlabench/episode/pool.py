@@ -105,7 +105,7 @@ class WorkerPool:
     def results(self) -> Iterator[Result]:
         """Play everything; yields in the order in which episodes end. Who stops asking finds in `ended` what is left.
 
-        Raises WorkerError if a worker cannot start, or after LOSSES losses in a row.
+        Raises WorkerError if a worker cannot start or go on, or after LOSSES losses in a row.
         """
         while len(self._agenda) or any(worker.batch for worker in self._workers):
             self._replace_dead()
@@ -173,7 +173,7 @@ class WorkerPool:
         if answer is None:
             yield from self._lose(worker, "WorkerDied")
         elif isinstance(answer, StartFailed):
-            what = "take new weights" if worker.renewal else "start"
+            what = "go on" if worker.batch else "take new weights" if worker.renewal else "start"
             raise WorkerError(f"a worker could not {what}: {answer.message}")
         elif isinstance(answer, Ready):
             worker.ready = True

@@ -28,6 +28,7 @@ from vlabench.episode.player import (
     StartFailed,
     told,
 )
+from vlabench.errors import ServerGone
 from vlabench.util import weights
 
 PULSE = 0.5
@@ -64,7 +65,10 @@ def main(handle: int, parent: int) -> None:
 def _answer(player: EpisodePlayer, message: Message) -> Answer:
     if not isinstance(message, Renewal):
         assert isinstance(message, tuple)
-        return Ended(message, player.play(message))
+        try:
+            return Ended(message, player.play(message))
+        except ServerGone as error:
+            return StartFailed(str(error))
     try:
         player.renew(message)
     except (Exception, SystemExit) as error:

@@ -13,6 +13,7 @@ from vlabench import __version__, cards
 from vlabench.cards import lineage
 from vlabench.cards.conditions import named
 from vlabench.cards.policy import PolicyCard
+from vlabench.cards.served import introduced
 from vlabench.episode.player import Finished, Job
 from vlabench.episode.pool import Result, WorkerPool
 from vlabench.episode.recording import ActionRecorder, Recording, recording_path
@@ -23,6 +24,7 @@ from vlabench.evaluation.audit import ENOUGH, audit, check, unjudged
 from vlabench.evaluation.plan import Plan, RunOptions
 from vlabench.records import provenance
 from vlabench.records.store import Reading, Store, Writer
+from vlabench.records.waits import Waits, note
 from vlabench.simulators.base import Simulator
 from vlabench.types import EpisodeRecord, Identity, Success, won
 from vlabench.util.progress import Progress
@@ -38,7 +40,7 @@ class RunSummary:
 
     again: those of the played that were on record before, without their actions. astray: those of them that did not
     end as on record. causes: `phase: class: message` → number of errors, most frequent first. records: of the plan's
-    episodes, in its order, whenever they were played.
+    episodes, in its order, whenever they were played. waits: for the answers of the policy's server, if it has one.
     """
 
     planned: int
@@ -52,6 +54,7 @@ class RunSummary:
     records: tuple[EpisodeRecord, ...] = field(default=(), repr=False)
     again: int = 0
     astray: int = 0
+    waits: Waits | None = None
 
     @property
     def played(self) -> int:
@@ -85,6 +88,8 @@ class RunSummary:
             lines += [f"  {count} × {cause}" for cause, count in self.causes[:5]]
             if self.too_many_errors:
                 lines.append(f"that is more than {100 * MAX_ERRORS:.0f} %: this run failed")
+        if self.waits:
+            lines.append(str(self.waits))
         if self.interrupted:
             left = self.planned - self.held - self.played
             lines.append(f"interrupted with {counted(left, 'episode')} left; the same command plays on")
@@ -109,6 +114,9 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
     workers = processes(workers)
     if time_limit is not None and not time_limit > 0:
         raise OptionError(f"--time-limit {time_limit:g}: must be above 0 seconds")
+    if policy.served and not policy.met:
+        raise OptionError(f"policy {policy.name!r} is whichever its server has, which has not been asked\n"
+                          f"  fix: vlabench run --policy {policy.name}, and compare its records")
     engine.check(policy.cameras)
     actor = policy.actor(host)
     for condition in plan.conditions.values():
@@ -128,7 +136,8 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
         book = _Book(plan, policy, store, writer, versions, reading, progress)
         interrupted = False
         if todo:
-            writer.note_run({**provenance.facts(versions), "episodes": len(todo), "workers": workers})
+            began = provenance.facts(versions)
+            writer.note_run({**began, "episodes": len(todo), "workers": workers})
             progress.start(len(plan.specs), len(plan.specs) - len(todo), plan.success)
             try:
                 with WorkerPool(job, todo, min(workers, len(todo)), lambda spec: time_limit or default_time_limit(spec),
@@ -144,6 +153,8 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
                 interrupted = True
             finally:
                 progress.stop()
+                if waits := Waits.of(book.waits):
+                    note(writer, began["started"], waits)
     if not interrupted:
         check(audit(book.records.values(), plan.conditions, policy.cameras))
         for sentence in unjudged(book.records.values(), plan.conditions, policy.cameras):
@@ -183,6 +194,7 @@ class _Book:
         self._versions, self._progress = versions, progress
         self._new: dict[str, list[EpisodeRecord]] = {}
         self._written: set[Identity] = set()
+        self.waits: list[float] = []
 
     def enter(self, result: Result) -> None:
         """Put a result on record. Raises StoreError, and AuditError for a condition that plainly does not work."""
@@ -202,6 +214,8 @@ class _Book:
         if record.identity in self._written:
             return
         before = self._before.get(record.identity)
+        if isinstance(result.answer, Finished):
+            self.waits += result.answer.waits
         if isinstance(result.answer, Finished) and result.answer.result is not None:
             if before is not None and _end(before) != _end(record):
                 self._astray.add(record.identity)
@@ -224,7 +238,7 @@ class _Book:
         return RunSummary(len(self._plan.specs), held, successes, len(fresh) - successes - errors, errors,
                           tuple(causes.most_common()), self._progress.clock() - self._progress.began, interrupted,
                           self._plan.records(self.records), len(self._written & self._before.keys()),
-                          len(self._astray))
+                          len(self._astray), Waits.of(self.waits))
 
     def _record(self, result: Result) -> EpisodeRecord:
         spec, answer = result.spec, result.answer
@@ -247,10 +261,11 @@ def _end(record: EpisodeRecord) -> tuple[str, str, int]:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """folder: where the records lie. counts: the success that the suite counts (`types.won`)."""
+    """folder: where the records lie. policy: who played. counts: the success that the suite counts (`types.won`)."""
 
     summary: RunSummary
     folder: Path
+    policy: PolicyCard
     counts: Success | None = None
 
     @property
@@ -261,22 +276,23 @@ class Evaluation:
 
 def evaluate(policy_name: str, suite_name: str, results: str | Path, *, assets: str | None = None,
              options: RunOptions | None = None, workers: int | None = None, record: bool = False,
-             time_limit: float | None = None, host: bool | None = None,
-             progress: Progress | None = None) -> Evaluation:
+             time_limit: float | None = None, host: bool | None = None, url: str | None = None,
+             name: str | None = None, progress: Progress | None = None) -> Evaluation:
     """Play what is missing of a suite with a policy and read the records of all of it.
 
-    assets: by default the first pack on the policy's card. The other options are those of `run`. What the user
-    should know goes to `progress.note`. Raises what cards, plan and run raise: a VlabenchError for whatever a user
-    can fix.
+    assets: by default the first pack on the policy's card. url, name: where the policy's server is, and what the policy
+    is called, as in `cards.served`. The other options are those of `run`. What the user should know goes to
+    `progress.note`. Raises what cards, plan and run raise: a VlabenchError for whatever a user can fix.
     """
     progress = progress or Progress()
     suite, policy = cards.load_suite(suite_name), cards.load_policy(policy_name)
-    store = Store(Path(results), policy.name, assets or policy.assets[0])
-    engine = suite.engine(store.assets)
+    engine = suite.engine(assets or policy.assets[0])
     planned = plan.make(suite, policy, engine, options)
     lineage.seen(policy)  # what tables mark; a card that names what is unknown is refused before anything is played
     for warning in planned.warnings:
         progress.note(f"note: {warning}")
+    policy = introduced(policy, engine.action_space, url, name, lambda text: progress.note(f"note: {text}"))
+    store = Store(Path(results), policy.name, engine.assets)
     summary = run(planned, policy, engine, store, workers=workers, record=record, time_limit=time_limit, host=host,
                   progress=progress)
-    return Evaluation(summary, store.folder, planned.success)
+    return Evaluation(summary, store.folder, policy, planned.success)
