@@ -27,7 +27,7 @@ def policy() -> Told:
 
 def viewed(altered: int = MINUS, preserved: int = PLUS) -> Batch:
     return batch_of(states(SEEN), torch.tensor([[[1]]]),
-                    **{PRESERVING: states(preserved), ALTERING: states(altered)})
+                    {PRESERVING: states(preserved), ALTERING: states(altered)})
 
 
 def test_invariance_by_hand_learns_on_the_side_that_was_seen(policy: Told) -> None:
@@ -71,8 +71,8 @@ def test_a_sample_s_divergence_is_the_mean_of_its_numbers_and_clipped_as_a_whole
     """
     o, minus, far = [0.2, 0.5, 0.3], [0.6, 0.3, 0.1], [0.97, 0.02, 0.01]
     policy = Told(torch.tensor([[[o, o], [o, o]], [[minus, far], [far, minus]], [[minus, minus], [far, far]]]))
-    batch = batch_of(states(0, 0), torch.zeros(2, 2, 2, dtype=torch.long),
-                     counted=torch.tensor([[True, True], [True, False]]), **{ALTERING: states(1, 2)})
+    batch = batch_of(states(0, 0), torch.zeros(2, 2, 2, dtype=torch.long), {ALTERING: states(1, 2)},
+                     counted=torch.tensor([[True, True], [True, False]]))
     found = loss(SENSITIVITY, policy, batch)
     assert found.term.item() == pytest.approx(-0.2 * (0.8 + 0.365274) / 2, abs=1e-6)
     assert found.shown["pair_sensitivity clipped"].item() == 0.5

@@ -43,7 +43,7 @@ def test_label_smoothing_with_cloning_is_the_cross_entropy_of_smoothed_targets(e
 
 def test_the_first_policy_is_a_constant_to_stay_close_to() -> None:
     policy, first = single(P), torch.tensor(Q).log().view(1, 1, 1, 3)
-    batch = batch_of(states(0), torch.tensor([[[2]]]), first=BinnedActions(first))
+    batch = batch_of(states(0), torch.tensor([[[2]]]), {"first": BinnedActions(first)})
     found = loss(KlReference(KlReferenceOptions(weight=2.0)), policy, batch)
     kl = sum(p * math.log(p / q) for p, q in zip(P, Q, strict=True))
     assert found.term.item() == pytest.approx(2.0 * kl, abs=1e-6)

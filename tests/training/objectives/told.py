@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -57,14 +58,14 @@ def single(*rows: list[float]) -> Told:
     return Told(torch.tensor(rows)[:, None, None, :])
 
 
-def batch_of(obs: Observation, bins: Tensor, *, counted: Tensor | None = None, gripper: int | None = None,
-             **extras: object) -> Batch:
+def batch_of(obs: Observation, bins: Tensor, extras: Mapping[str, object] | None = None, *,
+             counted: Tensor | None = None, gripper: int | None = None) -> Batch:
     """Samples whose actions are in these bins [N, T, D]."""
     counted = torch.ones(bins.shape[:2], dtype=torch.bool) if counted is None else counted
     size = bins.shape[2]
     space = ActionSpace(tuple(map(str, range(size))), (-1.0,) * size, (1.0,) * size, (1.0,) * size, (0.0,) * size, 10,
                         gripper, None if gripper is None else 1.0)
-    return Batch(obs, MIDDLES[bins], counted, counted.float(), counted.sum(), len(bins), space, extras)
+    return Batch(obs, MIDDLES[bins], counted, counted.float(), counted.sum(), len(bins), space, extras or {})
 
 
 def loss(objective: Objective, policy: Told, batch: Batch) -> Loss:
