@@ -28,6 +28,8 @@ from vlabench.util.parsing import strict_json
 from vlabench.util.text import short
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from vlabench.training.methods.base import Method, TrainingContext
 
 FACTS = "training.json"
@@ -74,7 +76,20 @@ def method_of(card: PolicyCard) -> Method:
         options = kind.Options.model_validate_json(json.dumps(card.training.options))
     except ValidationError as error:
         raise CardError(one_line_each(error, kind.Options, f"{shown(card.path)}: training.options")) from None
+    _check_decoding(card, options)
     return kind(options)
+
+
+def _check_decoding(card: PolicyCard, options: BaseModel) -> None:
+    """Raises CardError where the policy is to act by something else than the bins that an objective shapes."""
+    from vlabench.training.objectives.base import SummedOptions, made
+
+    if card.options.get("decode") == "normal" and isinstance(options, SummedOptions):
+        shaping = [repr(name) for name, objective in made(options.objectives).items() if objective.shapes]
+        if shaping:
+            raise CardError(f'{shown(card.path)}: options.decode = "normal" draws actions from a normal distribution '
+                            f"around the mean, and objective {', '.join(shaping)} shapes the bins\n"
+                            f'  fix: decode = "mode" or "sample", or leave the objective out')
 
 
 def _trained(method: Method, place: TrainingContext) -> Trained:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,15 @@ from tests.toy.gauss import Gauss
 from tests.training.methods.test_online import PPO, RLOO, chained
 from tests.training.methods.test_sft import lamps
 from vlabench.cards import load_policy
+from vlabench.cards.policy import PolicyCard
 from vlabench.errors import CardError, DataError, OptionError, UnknownName
 from vlabench.training import train as training
 from vlabench.training.curves import Curves
-from vlabench.training.objectives.base import Batch, Forward
+from vlabench.training.methods.ppo import PpoOptions
+from vlabench.training.objectives._views import ALTERING, PRESERVING
+from vlabench.training.objectives.base import Batch, Forward, made
 from vlabench.training.objectives.consistency import SOFT, Consistency
+from vlabench.training.rl.samples import FIRST, Samples
 from vlabench.types import Observation
 
 Card = Callable[..., str]
@@ -98,6 +103,11 @@ def test_what_cannot_be_summed_is_refused_before_the_first_step(card: Card, tmp_
     ("rloo", {"objectives": {"judged": {}}}, "'judged' trains a critic, which this method has no rate for\n.*'ppo'"),
     ("sft", {"rounds": ROUND, "objectives": {"consistency": {}}}, "needs wanted in a batch.*\n.* 'ppo' . 'rloo'$"),
     ("sft", {"rounds": ROUND, "objectives": {"twinned": {}}}, "needs clean twin in a batch.*\n.* 'ppo' . 'rloo'$"),
+    ("sft", {"rounds": ROUND, "objectives": {"kl_reference": {}}}, "needs first in a batch.*\n.* 'ppo' . 'rloo'$"),
+    ("ppo", {"objectives": {"pair_invariance": {}}}, "needs task-preserving view in a batch"),
+    ("rloo", {"exploration_std": 0.3, "objectives": {"fan_ppo": {}}},
+     "objective 'fan_ppo' shapes the bins .* with `exploration_std` they are drawn from a normal .*\n  fix: leave"),
+    ("ppo", {"exploration_std": 0.3, "objectives": {"entropy": {}}}, "'entropy' shapes the bins"),
 ])
 def test_a_card_s_objectives_are_judged_when_it_is_read(method: str, options: dict[str, Any], told: str,
                                                        card: Card) -> None:
@@ -105,6 +115,77 @@ def test_a_card_s_objectives_are_judged_when_it_is_read(method: str, options: di
     with pytest.raises(CardError, match=told) as caught:
         training.method_of(load_policy(card(method, **options)))
     assert "pushes.toml: training.options: " in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ["rloo", "sft"])
+def test_a_policy_that_does_not_act_by_its_bins_is_not_shaped(method: str, card: Card) -> None:
+    path = Path(card(method, **({"rounds": ROUND} if method == "sft" else SHORT),
+                     objectives={"fan_sft": {}, "broad": {}, "fan_kernel": {}}))
+    training.method_of(load_policy(str(path)))
+    path.write_text(f'{path.read_text()}\n[options]\ndecode = "normal"\n')
+    with pytest.raises(CardError, match="options.decode = \"normal\" .* 'fan_sft', 'fan_kernel' shapes .*\n  fix: dec"):
+        training.method_of(load_policy(str(path)))
+
+
+@pytest.mark.parametrize(("name", "options", "told"), [
+    ("fan_ppo", {"sigma": 0.0}, "sigma: must be greater than 0"), ("fan_kernel", {"kappa": -1.0}, "kappa: must be"),
+    ("fan_sft", {"sigma": 0.3}, "unknown key 'sigma'"), ("label_smoothing", {"epsilon": 1.0}, "epsilon: must be less"),
+    ("pair_sensitivity", {"direction": "both"}, "direction: must be 'forward' or 'reverse'"),
+    ("pair_sensitivity", {"clip": 0.0}, "clip: must be greater")])
+def test_options_are_checked(name: str, options: dict[str, Any], told: str) -> None:
+    with pytest.raises(CardError, match=f"training.options.objectives.{name}: {told}"):
+        made({name: options})
+
+
+@pytest.fixture
+def views(start: PolicyCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of rollouts hold PAIR's views: the lamp a little darker, and the other lamp."""
+    batch, first = Samples.batch, start.make()
+    assert isinstance(first, Gauss)
+
+    def viewed(self: Samples, *given: Any) -> Batch:
+        found = batch(self, *given)
+        top = found.obs.images["top"]
+        if FIRST in found.extras:
+            assert torch.allclose(found[FIRST].logits, first.distribution(found.obs).logits)
+            assert not found[FIRST].logits.requires_grad
+        return replace(found, extras={**found.extras, PRESERVING: found.obs.replace(images={"top": top // 4 * 3}),
+                                     ALTERING: found.obs.replace(images={"top": top[..., [1, 0, 2]]})})
+
+    monkeypatch.setattr(Samples, "batch", viewed)
+    monkeypatch.setattr(PpoOptions, "offers", PpoOptions.offers | {PRESERVING, ALTERING})
+
+
+@pytest.mark.usefixtures("alone", "views")
+def test_of_weight_0_every_term_is_seen_and_changes_no_bit(card: Card, tmp_path: Path) -> None:
+    """Of its own weight each has a share of the gradient."""
+    options = {**PPO, "warmup": 0, "iterations": 1, "contexts": 4, "updates": 2}
+    names = ["fan_sft", "fan_ppo", "fan_kernel", "entropy", "label_smoothing", "kl_reference", "pair_invariance",
+             "pair_sensitivity"]
+    off = {name: {"epsilon" if name == "label_smoothing" else "weight": 0.0} for name in names}
+    weights = []
+    for number, objectives in enumerate(({}, off, dict.fromkeys(names, {}))):
+        path = card("ppo", **options, objectives=objectives)
+        weights.append(training.train(path, tmp_path / f"{number}", device="cpu", workers=1).sha256)
+    assert weights[0] == weights[1] != weights[2]
+    plain, unweighted, weighted = (Curves(tmp_path / f"{number}").series() for number in range(3))
+    assert {name: unweighted[name] for name in plain} == plain
+    assert {*names, *(f"share {name}" for name in names), "entropy nats", "fan_sft sigma", "pair_sensitivity clipped",
+            *(f"{name} kl" for name in names if "_" in name and name != "label_smoothing")} <= unweighted.keys()
+    assert unweighted["kl_reference kl"][1][0] > 0  # after the first of two updates
+    assert not any(unweighted[name][1][0] or unweighted[f"share {name}"][1][0] for name in names)
+    assert all(weighted[name][1][0] and weighted[f"share {name}"][1][0] for name in names)
+    assert sum(weighted[f"share {name}"][1][0] for name in [*names, "policy", "value"]) == pytest.approx(1.0)
+
+
+@pytest.mark.usefixtures("alone")
+def test_cloning_sums_what_shapes_its_bins(card: Card, tmp_path: Path) -> None:
+    """On the expert's bins alone."""
+    options = {"rounds": [{**ROUND[0], "steps": 2}], "init": str(tmp_path / "start.toml"), "batch": 16, "every": 50}
+    path = card("sft", **options, sigma=0.0, objectives={"fan_sft": {"weight": 0.05}, "label_smoothing": {}})
+    series = trained(path, tmp_path / "out", data=[lamps(tmp_path / "lamps")])
+    (kl,), (term,) = series["fan_sft kl"][1], series["fan_sft"][1]
+    assert term == pytest.approx(0.05 * kl, rel=1e-4) and series["label_smoothing"][1][0] > 0
 
 
 @pytest.mark.usefixtures("alone")

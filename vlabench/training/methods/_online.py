@@ -162,6 +162,8 @@ class Online(Method):
         alone = self.critic_alone(number)
         if learner.pairs:
             samples.pair(learner.origin if learner.wants else None)
+        if learner.compares:
+            samples.compare(learner.first)
         seen: list[dict[str, float]] = []
         place.display.start(f"iteration {number}: {counted(len(samples), 'look')}", options.epochs * options.updates,
                             unit="updates")

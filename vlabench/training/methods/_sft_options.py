@@ -64,7 +64,8 @@ class SftOptions(SummedOptions):
     batch: int = Field(
         default=64, ge=1, description="Samples of a training step.")
     sigma: float = Field(
-        default=2.0, gt=0, description="Standard deviation of the soft targets around the expert's action, in bins.")
+        default=2.0, ge=0,
+        description="Standard deviation of the soft targets around the expert's action, in bins; 0: its bin alone.")
     points: float | None = Field(
         default=None, ge=0,
         description="Weight of the error of the points relative to the hand; by default 1 for a policy with points.")

@@ -19,6 +19,7 @@ from typing_extensions import Self
 from vlabench import registry
 from vlabench.adapters.base import ActionDistribution, TrainablePolicy
 from vlabench.errors import CardError, VlabenchError
+from vlabench.models.distributions import BinnedActions
 from vlabench.types import ActionSpace, Observation
 from vlabench.util.messages import one_line_each
 
@@ -48,6 +49,16 @@ class Batch:
 
     def __getitem__(self, name: str) -> Any:
         return self.extras[name]
+
+    @property
+    def arm(self) -> list[int]:
+        """Which of an action's D numbers are not the gripper's; all, where the space is not known."""
+        gripper = None if self.space is None else self.space.gripper
+        return [number for number in range(self.actions.shape[-1]) if number != gripper]
+
+    def mean(self, values: Tensor) -> Tensor:
+        """This batch's part of the minibatch's mean of `values` [N, T], one of each action, by their weights."""
+        return (values * self.weights).sum() / self.weight
 
 
 class Forward:
@@ -124,7 +135,8 @@ class Objective(ABC):
 
     needs: names in `Batch.extras`. reads: names in `TrainablePolicy.encode`, beside the embedding. critic: whether it
     trains the critic, and nothing else where that warms up. twice: whether it differentiates a gradient of the
-    distribution by the embedding.
+    distribution by the embedding. shapes: whether it shapes the policy's own distribution, its bins, which must be what
+    actions are drawn from then.
     """
 
     Options: ClassVar[type[BaseModel]]
@@ -132,6 +144,7 @@ class Objective(ABC):
     reads: ClassVar[frozenset[str]] = frozenset()
     critic: ClassVar[bool] = False
     twice: ClassVar[bool] = False
+    shapes: ClassVar[bool] = False
 
     def __init__(self, options: BaseModel) -> None:
         self.options = options
@@ -169,6 +182,10 @@ class SummedOptions(BaseModel):
         """The method's own terms, and which of its options they are."""
         return {}
 
+    def unshaped(self) -> str:
+        """Which option makes actions be drawn from something else than the policy's own distribution, if one does."""
+        return ""
+
     @model_validator(mode="after")
     def _can_be_summed(self) -> Self:
         """Said before anything is loaded or played."""
@@ -190,6 +207,10 @@ class SummedOptions(BaseModel):
         if objective.critic and not self.critics:
             return (f"objective {name!r} trains a critic, which this method has no rate for\n"
                     f"  fix: {_others(lambda options: options.critics and objective.needs <= options.offers)}")
+        if objective.shapes and self.unshaped():
+            return (f"objective {name!r} shapes the bins that actions are drawn from, and with `{self.unshaped()}` "
+                    f"they are drawn from a normal distribution around the mean instead\n"
+                    f"  fix: leave `{self.unshaped()}` out (actions are drawn from the bins then), or the objective")
         return ""
 
 
@@ -228,6 +249,14 @@ def check(objectives: Mapping[str, Objective], policy: TrainablePolicy) -> None:
                             f"  fix: a method without one, such as rloo, or a policy that has a `critic`")
 
 
+def binned(distribution: ActionDistribution, name: str) -> BinnedActions:
+    """A distribution that an objective of this name can shape. Raises CardError if it has no bins."""
+    if not isinstance(distribution, BinnedActions):
+        raise CardError(f"objective {name!r} shapes the bins that actions are drawn from, and this policy gives "
+                        f"{type(distribution).__name__}\n  fix: leave it out, or a policy with bins, such as nano's")
+    return distribution
+
+
 def summed(objectives: Mapping[str, Objective], batch: Batch,
            forward: Forward) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """(the weighted terms, what else there is to see) of a batch; what is minimised is the terms' sum."""
@@ -241,8 +270,9 @@ def summed(objectives: Mapping[str, Objective], batch: Batch,
 
 
 def total(terms: Mapping[str, Tensor]) -> Tensor:
-    """Their sum."""
-    return torch.stack(list(terms.values())).sum()
+    """Their sum, one after the other: a term of weight 0 changes no bit of it, wherever it stands."""
+    first, *others = terms.values()
+    return sum(others, first)
 
 
 @contextmanager

@@ -18,7 +18,8 @@ class CloningOptions(base.Options):
     """Of behavioural cloning."""
 
     sigma: float = Field(
-        default=2.0, gt=0, description="Standard deviation of the soft targets around the expert's action, in bins.")
+        default=2.0, ge=0,
+        description="Standard deviation of the soft targets around the expert's action, in bins; 0: its bin alone.")
 
 
 class Cloning(Objective):
@@ -37,13 +38,12 @@ class Cloning(Objective):
         with torch.no_grad():
             off = ((forward.distribution.mean - batch.actions).abs() * counted).sum((0, 1)) / batch.weight
         gripper = batch.space.gripper if batch.space is not None else None
-        moves = [number for number in range(len(off)) if number != gripper]
         grip = {} if gripper is None else {"grip_error": off[gripper]}
-        return Loss(self.options.weight * action, {"action": action, "move_error": off[moves].mean(), **grip})
+        return Loss(self.options.weight * action, {"action": action, "move_error": off[batch.arm].mean(), **grip})
 
 
 def cross_entropy(distribution: ActionDistribution, actions: Tensor, sigma: float) -> Tensor:
-    """Of every number [N, T, D]: with soft targets around it, sigma in bins, where there are bins."""
-    if isinstance(distribution, BinnedActions):
+    """Of every number [N, T, D]: with soft targets around it, sigma in bins, where there are bins; 0 for none."""
+    if sigma and isinstance(distribution, BinnedActions):
         return -(soft_targets(distribution.in_units(actions), sigma) * distribution.log_probs).sum(-1)
     return -distribution.log_prob(actions)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from vlabench.adapters.base import TrainablePolicy
+from vlabench.adapters.base import ActionDistribution, TrainablePolicy
 from vlabench.models import lora
 from vlabench.training import finite
 from vlabench.training.objectives import base
@@ -20,7 +20,7 @@ from vlabench.training.objectives.base import Batch, Forward
 from vlabench.training.objectives.consistency import Consistency
 from vlabench.training.rl.consistency import Looks
 from vlabench.training.rl.options import LearnerOptions
-from vlabench.training.rl.samples import TWIN, WANTED, Samples
+from vlabench.training.rl.samples import FIRST, TWIN, WANTED, Samples
 from vlabench.types import Observation
 
 Floats32 = npt.NDArray[np.float32]
@@ -33,7 +33,8 @@ gradient, and the first alone would take a policy out of PPO's clip."""
 class Learner:
     """Trains a policy on the device. value: the weight of the critic's loss, 0 for none; critic_learning_rate: its own.
 
-    pairs: whether its objectives need samples that are paired with clean ones, and wants: what is wanted there.
+    pairs: whether its objectives need samples that are paired with clean ones, and wants: what is wanted there;
+    compares: whether they need what the first policy does.
     """
 
     def __init__(self, policy: TrainablePolicy, options: LearnerOptions, device: str, value: float = 0.0,
@@ -44,6 +45,7 @@ class Learner:
         needs = {need for objective in self.objectives.values() for need in objective.needs}
         self.wants = WANTED in needs
         self.pairs = self.wants or TWIN in needs
+        self.compares = FIRST in needs
         self._twice = any(objective.twice for objective in self.objectives.values())
         self._consistency = Consistency(base.Options()) if options.consistency else None
         # So that a GPU, too, finds the log-probabilities that workers stored: by TF32, torch's choice for convolutions,
@@ -67,7 +69,7 @@ class Learner:
         rising = [lambda update: min(1.0, (update + 1) / WARMUP), lambda _: 1.0]  # the critic begins at its own rate
         self._warmup = torch.optim.lr_scheduler.LambdaLR(self._optimizer, rising[: len(groups)])
         self._average = [parameter.detach().clone() for parameter in self.parameters] if options.average else []
-        kept = options.consistency or options.weight_interpolation < 1 or self.wants
+        kept = options.consistency or options.weight_interpolation < 1 or self.wants or self.compares
         self._start = [parameter.detach().clone() for parameter in self.parameters] if kept else []
         self._follower = torch.optim.AdamW(body, options.consistency.learning_rate if options.consistency else 0.0,
                                            weight_decay=options.weight_decay)
@@ -177,6 +179,11 @@ class Learner:
                                   explored=self.options.explored)
                 found.append(forward.distribution.mean.float().cpu())
         return torch.cat(found).numpy()
+
+    def first(self, looks: Observation, actions: Tensor) -> ActionDistribution:
+        """That of the policy that the training started from, given actions [N, T, D] on the device; a constant."""
+        with self._replaced(self._start), torch.no_grad():
+            return Forward(self.policy, looks, actions, explored=self.options.explored).distribution
 
     def follow(self, looks: Looks) -> float:
         """One step that takes the mean actions for N looks towards those that are wanted; their distance before.

@@ -84,6 +84,10 @@ class LearnerOptions(SummedOptions):
         """What rollouts draw from, and the learner scores by."""
         return explored(acts, *self.exploration)
 
+    def unshaped(self) -> str:
+        """A normal distribution has one shape."""
+        return "" if self.exploration_std is None else "exploration_std"
+
     def own(self) -> Mapping[str, str]:
         """Those that these options ask for."""
         asked = {"jacobian": self.jacobian, "smoothness": self.smoothness, "consistency": self.consistency}

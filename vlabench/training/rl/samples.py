@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from vlabench.adapters.base import ActionDistribution
 from vlabench.training.objectives.base import Batch
 from vlabench.training.rl.consistency import clean
 from vlabench.training.rl.rollouts import Rollout
@@ -16,12 +17,13 @@ from vlabench.types import ActionSpace, Observation
 
 Floats32 = npt.NDArray[np.float32]
 Floats64 = npt.NDArray[np.float64]
-TWIN, WANTED, RETURNS = "clean twin", "wanted", "returns"
-OFFERED = frozenset({"before", "reference", "advantages", TWIN, WANTED})
+TWIN, WANTED, RETURNS, FIRST = "clean twin", "wanted", "returns", "first"
+OFFERED = frozenset({"before", "reference", "advantages", TWIN, WANTED, FIRST})
 """What batches of samples hold for objectives: `before` [N, T], log-probability of each whole action when it was
 sampled; `reference` [N, T, D], the mean actions then; `advantages` [N]; where it is asked for (`Samples.pair`), `clean
 twin`, the observation without perturbation, and `wanted` [N, T, D], the first policy's mean actions for that one, given
-the same actions; and beside these, of a method that computes them, `returns` [N]."""
+the same actions; where it is asked for (`Samples.compare`), `first`, its distribution for the observation; and beside
+these, of a method that computes them, `returns` [N]."""
 
 
 class Samples:
@@ -39,6 +41,7 @@ class Samples:
         self._advantages, self._returns, self._weights = advantages, returns, weights
         self._twin = False
         self._wanted: list[Floats32] = []
+        self._first: Callable[[Observation, torch.Tensor], ActionDistribution] | None = None
 
     def pair(self, origin: Callable[[Observation, Floats32], Floats32] | None) -> None:
         """From now on batches hold clean twins, of rollouts that have kept theirs; with `origin` (`Learner.origin`),
@@ -48,6 +51,10 @@ class Samples:
         if origin is not None:
             wanted = origin(clean(self.rollouts), np.concatenate([rollout.actions for rollout in self.rollouts]))
             self._wanted = np.split(wanted, np.cumsum([len(rollout) for rollout in self.rollouts])[:-1])
+
+    def compare(self, first: Callable[[Observation, torch.Tensor], ActionDistribution]) -> None:
+        """From now on batches hold what the first policy does (`Learner.first`), computed anew for each of them."""
+        self._first = first
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -95,5 +102,8 @@ class Samples:
         own = {name: extras.pop(name) for name in ("actions", "counted", "weights")}
         if self._twin:
             extras[TWIN] = self.seen(rows, twin=True)
-        return Batch(self.seen(rows), weight=self.weight(whole or rows), count=len(whole or rows), space=self.space,
+        seen = self.seen(rows)
+        if self._first is not None:
+            extras[FIRST] = self._first(seen, own["actions"])
+        return Batch(seen, weight=self.weight(whole or rows), count=len(whole or rows), space=self.space,
                      extras=extras, **own)

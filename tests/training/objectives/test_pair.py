@@ -1,0 +1,86 @@
+"""PAIR's two terms on numbers worked out by hand: which side learns, what is clipped, what is averaged."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.training.objectives.told import Told, batch_of, gradient, loss, single, states, three
+from vlabench.models.distributions import NormalActions
+from vlabench.training.objectives._views import ALTERING, PRESERVING
+from vlabench.training.objectives.base import Batch
+from vlabench.training.objectives.pair_invariance import PairInvariance, PairInvarianceOptions
+from vlabench.training.objectives.pair_sensitivity import PairSensitivity, PairSensitivityOptions
+
+__all__ = ["three"]
+SEEN, PLUS, MINUS, FAR = range(4)
+INVARIANCE = PairInvariance(PairInvarianceOptions(weight=1.0))
+SENSITIVITY = PairSensitivity(PairSensitivityOptions(weight=0.2, clip=0.8))
+
+pytestmark = pytest.mark.usefixtures("three")
+
+
+@pytest.fixture
+def policy() -> Told:
+    return single([0.2, 0.5, 0.3], [0.25, 0.45, 0.3], [0.6, 0.3, 0.1], [0.97, 0.02, 0.01])
+
+
+def viewed(altered: int = MINUS, preserved: int = PLUS) -> Batch:
+    return batch_of(states(SEEN), torch.tensor([[[1]]]),
+                    {PRESERVING: states(preserved), ALTERING: states(altered)})
+
+
+def test_invariance_by_hand_learns_on_the_side_that_was_seen(policy: Told) -> None:
+    assert loss(INVARIANCE, policy, viewed()).term.item() == pytest.approx(0.008052, abs=1e-6)
+    slope = gradient(INVARIANCE, policy, viewed())
+    assert slope[SEEN].flatten().tolist() == pytest.approx([-0.046239, 0.048654, -0.002415], abs=1e-6)
+    assert not slope[PLUS].any()
+    seen, plus = (policy.distribution(states(state)) for state in (SEEN, PLUS))
+    assert plus.kl(seen).item() == pytest.approx(0.008374, abs=1e-6)  # the other direction, which it is not
+
+
+def test_sensitivity_by_hand_learns_on_both_sides_up_to_the_clip(policy: Told) -> None:
+    near = loss(SENSITIVITY, policy, viewed())
+    assert near.term.item() == pytest.approx(-0.073055, abs=1e-6) and near.shown["pair_sensitivity clipped"] == 0
+    assert near.shown["pair_sensitivity kl"].item() == pytest.approx(0.365274, abs=1e-6)
+    slope = gradient(SENSITIVITY, policy, viewed()) / -0.2
+    assert slope[SEEN].flatten().tolist() == pytest.approx([-0.292777, 0.072776, 0.220001], abs=2e-6)
+    assert slope[MINUS].flatten().tolist() == pytest.approx([0.4, -0.2, -0.2], abs=1e-6)
+    far = loss(SENSITIVITY, policy, viewed(FAR))
+    assert far.term.item() == pytest.approx(-0.16) and far.shown["pair_sensitivity clipped"] == 1
+    assert far.shown["pair_sensitivity kl"].item() == pytest.approx(2.314001, abs=1e-5)
+    assert not gradient(SENSITIVITY, policy, viewed(FAR)).any()
+
+
+@pytest.mark.parametrize(("altered", "whole"), [(MINUS, -0.065003), (FAR, -0.151948)])
+def test_both_together(altered: int, whole: float, policy: Told) -> None:
+    batch = viewed(altered)
+    found = loss(INVARIANCE, policy, batch).term + loss(SENSITIVITY, policy, batch).term
+    assert found.item() == pytest.approx(whole, abs=1e-6)
+
+
+def test_the_other_direction_is_an_option(policy: Told) -> None:
+    reverse = PairSensitivity(PairSensitivityOptions(weight=1.0, direction="reverse"))
+    p, q = torch.tensor([0.6, 0.3, 0.1]), torch.tensor([0.2, 0.5, 0.3])
+    assert loss(reverse, policy, viewed()).term.item() == pytest.approx(-(p * (p / q).log()).sum().item(), abs=1e-6)
+
+
+def test_a_sample_s_divergence_is_the_mean_of_its_numbers_and_clipped_as_a_whole() -> None:
+    """Two numbers at 0.365274 and 2.314001: their mean is above the clip; each clipped alone they would mean 0.582637,
+    the clip of their sum is 0.8, too. Of the second sample, which is not clipped, one action counts.
+    """
+    o, minus, far = [0.2, 0.5, 0.3], [0.6, 0.3, 0.1], [0.97, 0.02, 0.01]
+    policy = Told(torch.tensor([[[o, o], [o, o]], [[minus, far], [far, minus]], [[minus, minus], [far, far]]]))
+    batch = batch_of(states(0, 0), torch.zeros(2, 2, 2, dtype=torch.long), {ALTERING: states(1, 2)},
+                     counted=torch.tensor([[True, True], [True, False]]))
+    found = loss(SENSITIVITY, policy, batch)
+    assert found.term.item() == pytest.approx(-0.2 * (0.8 + 0.365274) / 2, abs=1e-6)
+    assert found.shown["pair_sensitivity clipped"].item() == 0.5
+    mean = ((0.365274 + 2.314001) / 2 + 0.365274) / 2
+    assert found.shown["pair_sensitivity kl"].item() == pytest.approx(mean, abs=1e-5)
+    assert not gradient(SENSITIVITY, policy, batch)[1].any()
+
+
+def test_of_normal_distributions_of_one_deviation_invariance_is_the_squared_distance_of_the_means() -> None:
+    ours, plus = (NormalActions(torch.tensor([[mean]]), 0.1) for mean in ([0.2, -0.1], [0.25, -0.05]))
+    assert ours.kl(plus).sum().item() == pytest.approx(0.25, abs=1e-6)
