@@ -20,6 +20,8 @@ COMMA := ,
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# One that the way to the package index bars soon lets pip try, which knows more ways.
+UV := UV_HTTP_TIMEOUT=20 UV_HTTP_RETRIES=1 $(BIN)/uv pip install --python $(BIN)/python
 PINS := .ci/constraints.txt
 TORCH := $(shell grep -E '^torch(vision)?==' $(PINS))
 export OMP_NUM_THREADS ?= 1
@@ -52,7 +54,7 @@ bench: .venv/.installed ## speed and memory
 	$(BIN)/python -m tests.speed
 
 .venv/.installed: pyproject.toml $(PINS) | .venv/.torch
-	$(PIP) install -c $(PINS) -e '.[$(EXTRAS)]'
+	$(UV) -c $(PINS) -e '.[$(EXTRAS)]' || $(PIP) install -c $(PINS) -e '.[$(EXTRAS)]'
 	$(PIP) check
 	@touch $@
 
@@ -61,11 +63,11 @@ bench: .venv/.installed ## speed and memory
 	$(PIP) install --no-deps --require-hashes --only-binary :all: -r $<
 	@touch $@
 
-# By itself and through uv, which knows where the builds of torch are; without the way there, pip takes what it finds.
+# Through uv, which takes a quarter of pip's time and knows where the builds of torch are; torch by itself, as the way
+# there may be another.
 .venv/.torch: | .venv/.made
 	$(PIP) install -c $(PINS) uv
-	UV_HTTP_TIMEOUT=20 UV_HTTP_RETRIES=1 $(BIN)/uv pip install --python $(BIN)/python --no-deps \
-		--torch-backend $(TORCH_BACKEND) $(TORCH) || $(PIP) install --no-deps $(TORCH)
+	$(UV) --no-deps --torch-backend $(TORCH_BACKEND) $(TORCH) || $(PIP) install --no-deps $(TORCH)
 	@touch $@
 
 .venv/.made: .ci/system

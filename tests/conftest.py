@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.places import TESTS
-from vlabench import registry
 from vlabench.errors import RenderingError, VlabenchError
 from vlabench.simulators.libero import gl, packs
 from vlabench.util import kernels
@@ -42,20 +40,16 @@ PLUGIN = TESTS / "toy" / "plugin"
 
 
 @pytest.fixture
-def toy_plugin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def toy_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
     """The toy's entry points and cards are installed: its simulator, adapter and perturbations have names."""
     monkeypatch.syspath_prepend(str(PLUGIN))
-    registry.refresh()
-    yield
-    registry.refresh()
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty checkout, which is also the current directory."""
     for folder in ("suites", "policies"):
         (tmp_path / folder).mkdir()
     monkeypatch.setattr("vlabench.cards.files._home", lambda: tmp_path)
     monkeypatch.chdir(tmp_path)
-    yield tmp_path
-    registry.refresh()  # plug-ins that a test installed here
+    return tmp_path

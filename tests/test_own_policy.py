@@ -17,6 +17,7 @@ from vlabench.cards.schema import Weights
 from vlabench.cli.app import app
 from vlabench.cli.drafts import contents
 from vlabench.seeding import Draws
+from vlabench.simulators.libero.simulator import STEP_LIMITS
 from vlabench.util import modules
 
 if sys.version_info >= (3, 11):
@@ -59,6 +60,7 @@ def test_torch_can_draw_from_what_reset_gets() -> None:
 @pytest.mark.slow
 def test_its_commands_and_its_python_work_one_after_the_other(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(STEP_LIMITS, "libero_goal", 30)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(modules, "_homes", [])
@@ -71,5 +73,5 @@ def test_its_commands_and_its_python_work_one_after_the_other(
     assert "2 episodes played" in said_by["run"] and "my_policy" in said_by["table"]
     with contextlib.redirect_stdout(io.StringIO()) as said:
         exec(EVALUATE, {})  # the same episodes, which are on record by now
-    assert said.getvalue() == "libero_goal/0 clean 0 failure 300\nlibero_goal/0 joint 0 failure 300\n"
+    assert said.getvalue() == "libero_goal/0 clean 0 failure 30\nlibero_goal/0 joint 0 failure 30\n"
     del sys.modules["my_policy"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,10 @@ from vlabench.training.objectives.base import Objective
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder on the path that packages can be installed into."""
     monkeypatch.syspath_prepend(tmp_path)
-    registry.refresh()
-    yield tmp_path
-    registry.refresh()
+    return tmp_path
 
 
 @pytest.mark.parametrize(("kind", "contract"), [
@@ -73,6 +70,14 @@ def test_an_installed_plug_in_is_found(site: Path) -> None:
     found = find_perturbation("rust")
     assert issubclass(found, Perturbation)
     assert found.model_validate({}).model_dump() == {"friction": 0.3}
+
+
+def test_what_is_installed_later_is_found_where_one_looks_again(site: Path) -> None:
+    assert "rust" not in registry.names("perturbation")
+    install(site, "rusty", {"vlabench.perturbations": {"rust": "rusty:Rust"}}, {"rusty.py": RUST})
+    assert "rust" not in registry.names("perturbation")
+    registry.refresh()
+    assert "rust" in registry.names("perturbation")
 
 
 def test_a_taken_name_is_refused(site: Path) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.metadata
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -96,19 +97,27 @@ def _mistake(error: BaseException) -> str:
 
 
 def refresh() -> None:
-    """Look again for installed plug-ins and modules; names are otherwise looked up once in a process."""
-    _targets.cache_clear()
-    points.cache_clear()
+    """Look again for installed plug-ins and modules; they are otherwise looked up once for each `sys.path`."""
+    _targets_on.cache_clear()
+    _points_on.cache_clear()
+
+
+def entry_points(group: str) -> importlib.metadata.EntryPoints:
+    """The entry points of a group, of all installed packages."""
+    return _points_on(tuple(sys.path), group)
 
 
 @functools.cache
-def points(group: str) -> tuple[importlib.metadata.EntryPoint, ...]:
-    """What installed packages say in an entry point group."""
-    return tuple(importlib.metadata.entry_points(group=group))
+def _points_on(_: tuple[str, ...], group: str) -> importlib.metadata.EntryPoints:
+    return importlib.metadata.entry_points(group=group)
 
 
-@functools.cache
 def _targets(kind: Kind) -> Mapping[str, str]:
+    return _targets_on(tuple(sys.path), kind)
+
+
+@functools.cache
+def _targets_on(_: tuple[str, ...], kind: Kind) -> Mapping[str, str]:
     return merge(kind, builtin(kind, _HERE.joinpath(*FOLDERS[kind].split("."))), plugins(kind))
 
 
@@ -126,7 +135,7 @@ def builtin(kind: Kind, folder: Path) -> list[tuple[str, str]]:
 
 def plugins(kind: Kind) -> list[tuple[str, str]]:
     """(name, `module:Class`) of every entry point of a kind, of all installed packages."""
-    return [(point.name, point.value) for point in points(f"vlabench.{FOLDERS[kind]}")]
+    return [(point.name, point.value) for point in entry_points(f"vlabench.{FOLDERS[kind]}")]
 
 
 def merge(kind: Kind, *sources: Iterable[tuple[str, str]]) -> Mapping[str, str]:

@@ -44,7 +44,7 @@ EVERY = {f"{name}-s{k}" for name in registry.names("perturbation") for k in rang
 """Those of words show whether a policy reads, and those that need something of a scene are for scenes that have it."""
 VISION = {"table", "texture-weak", "texture-strong", "noise-weak", "noise-strong"}
 CLUTTER = {f"clutter-{count}" for count in (2, 4, 6, 8)}
-SIDES = {*(f"left-{angle}" for angle in (5, 10)), *(f"right-{angle}" for angle in range(5, 41, 5))}
+SIDES = {*(f"left-{angle}" for angle in (5, 10)), *(f"right-{angle}" for angle in range(5, 26, 5))}
 CHANGED_SCENES = {f"{name}-s{k}" for name in (
     "lighting", "camera_pose", "distractors", "texture_overlay", "object_shift", "robot_pose", "sensor_noise")
     for k in range(1, 6)}

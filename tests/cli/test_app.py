@@ -212,7 +212,6 @@ def test_a_card_with_a_mistake(line: str, message: str, here: Path) -> None:
 def test_a_perturbation_that_the_simulator_cannot_offer(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(here / "site", "rust", {"vlabench.perturbations": {"rust": "rust:Rust"}}, {"rust.py": RUST})
     monkeypatch.syspath_prepend(str(here / "site"))
-    registry.refresh()
     (here / "rusty.toml").write_text(SUITE + '[conditions]\nrusty = [{perturbation = "rust"}]')
     check_refused(run("--policy", "toy-seeker", "--suite", "rusty.toml"), 2,
             "condition 'rusty': perturbation 'rust' needs JointFriction, which simulator Toy does not offer",

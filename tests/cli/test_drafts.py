@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from tests.places import ROOT
 from tests.toy.alone import Alone
-from vlabench import cards, registry
+from vlabench import cards
 from vlabench.cli.app import app
 from vlabench.cli.drafts import COMMANDS, NAMES, Kind, contents, draft
 from vlabench.errors import OptionError, StoreError
@@ -64,7 +64,6 @@ def installed(folder: Path, site: Path, monkeypatch: pytest.MonkeyPatch) -> None
     (path,) = wheel.WheelBuilder(str(folder)).build(directory=str(site))
     zipfile.ZipFile(path).extractall(site)
     monkeypatch.syspath_prepend(str(site))
-    registry.refresh()
 
 
 def on_the_toy(card: Path) -> None:

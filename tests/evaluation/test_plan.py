@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.factories import RUST, Toy, install
-from vlabench import registry
 from vlabench.cards import load_policy
 from vlabench.cards.conditions import CLEAN, Condition, Part
 from vlabench.cards.policy import PolicyCard
@@ -168,11 +167,9 @@ def test_more_episodes_than_init_states_are_refused() -> None:
 def test_what_the_simulator_does_not_offer_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, "worn", {"vlabench.perturbations": {"rust": "worn:Rust"}}, {"worn.py": RUST})
     monkeypatch.syspath_prepend(tmp_path)
-    registry.refresh()
     rusty = suite({"worn": (NOISE, Part(perturbation="rust"))})
     message = refused(UnsupportedError, lambda: plan.make(rusty, policy(), Toy("primitive")))
     monkeypatch.undo()
-    registry.refresh()
     assert message == (
         "condition 'worn': perturbation 'rust' needs JointFriction, which simulator Toy does not offer\n"
         "  it offers: Lighting"

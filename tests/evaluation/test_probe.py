@@ -23,7 +23,7 @@ from tests.toy.toy import Dark, Seeker
 from tests.toy.toy import Toy as ToySimulator
 from tests.training.conftest import HEAD
 from tests.training.conftest import PLUGIN as LEARNING
-from vlabench import cards, registry
+from vlabench import cards
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.cards.policy import PolicyCard
 from vlabench.cli.app import app
@@ -54,19 +54,17 @@ both = [{ perturbation = "rotation", degrees = 40.0 }, { perturbation = "action_
 
 
 @pytest.fixture
-def here(toy_plugin: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def here(toy_plugin: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the suite `lamp.toml` and the policy `pushes.toml` for it; episodes are played in this process."""
     from tests.toy.gauss import fresh
 
     monkeypatch.syspath_prepend(str(LEARNING))
-    registry.refresh()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr("vlabench.evaluation.probe.WorkerPool", Alone)
     (tmp_path / "lamp.toml").write_text(SUITE)
     write_policy(tmp_path, fresh())
-    yield tmp_path
-    registry.refresh()
+    return tmp_path
 
 
 def write_policy(folder: Path, weights: bytes) -> None:
@@ -285,7 +283,6 @@ def test_workers_bring_home_what_this_process_would(here: Path, monkeypatch: pyt
     alone = probed(here, "toy-seeker", "toy", episodes=1)
     monkeypatch.undo()
     monkeypatch.syspath_prepend(str(TESTS / "toy" / "plugin"))
-    registry.refresh()
     found = play_probe("toy-seeker", "toy", here / "q.npz", options=RunOptions(1), workers=2).probe
     for one, other in zip(alone.traces, found.traces, strict=True):
         assert one.identity == other.identity and np.array_equal(one.executed, other.executed)

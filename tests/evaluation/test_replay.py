@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.conftest import PLUGIN
 from vlabench import cards
 from vlabench.episode.recording import Recording
 from vlabench.errors import MissingExtra, OptionError, StoreError, UnknownName, UnsupportedError
@@ -25,14 +27,23 @@ pytestmark = pytest.mark.usefixtures("toy_plugin")
 WHAT = ("toy-seeker", "toy_points/1", "dark", 3)
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results with the recordings of one task; not to be changed."""
+    results = tmp_path_factory.mktemp("once")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(PLUGIN))
+        policy = cards.load_policy("toy-seeker")
+        engine = find_simulator("toy")("plain")
+        todo = plan.make(cards.load_suite("toy"), policy, engine, RunOptions(tasks=("toy_points/1",), seed=2))
+        run(todo, policy, engine, Store(results, "toy-seeker", "plain"), workers=1, record=True)
+    return results
+
+
 @pytest.fixture
-def recorded(tmp_path: Path) -> Path:
-    """Results with the recordings of one task."""
-    policy = cards.load_policy("toy-seeker")
-    engine = find_simulator("toy")("plain")
-    todo = plan.make(cards.load_suite("toy"), policy, engine, RunOptions(tasks=("toy_points/1",), seed=2))
-    run(todo, policy, engine, Store(tmp_path / "r", "toy-seeker", "plain"), workers=1, record=True)
-    return tmp_path / "r"
+def recorded(once: Path, tmp_path: Path) -> Path:
+    """The same results, for one test."""
+    return shutil.copytree(once, tmp_path / "r")
 
 
 def replay(results: Path, out: str, what: tuple[str, str, str, int] = WHAT, **options: Any) -> film.Film:

@@ -25,7 +25,7 @@ from tests.factories import install
 from tests.places import ROOT
 from tests.toy.near import Near
 from tests.toy.toy import Toy
-from vlabench import cards, load_results, registry
+from vlabench import cards, load_results
 from vlabench.episode.child import ENVIRONMENT
 from vlabench.episode.player import LONGEST, Batch, Ended, Finished, told
 from vlabench.episode.recording import Recording, recording_path
@@ -95,9 +95,7 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> Path:
     results = tmp_path_factory.mktemp("truth")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(PLUGIN))
-        registry.refresh()
         summary = playing(results)
-    registry.refresh()
     assert (summary.planned, summary.held, summary.played, summary.errors, summary.exit_code) == (36, 0, 36, 0, 0)
     return results
 
@@ -269,7 +267,6 @@ def test_another_code_of_the_users_own_adapter_is_another_policy(
     site, card = tmp_path / "site", tmp_path / "mine.toml"
     install(site, "mine", {"vlabench.adapters": {"mine": "mine_policy:Mine"}}, {"mine_policy.py": MINE % 0.1})
     monkeypatch.syspath_prepend(str(site))
-    registry.refresh()
     card.write_text('title = "t"\nsource = "s"\nadapter = "mine"\nassets = ["plain"]\nreplan = 4\n')
     few: Any = {"options": RunOptions(episodes=1, conditions=("clean",)), "workers": 1}
     first = evaluate(str(card), "toy", tmp_path / "r", **few)

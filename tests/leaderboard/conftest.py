@@ -8,7 +8,6 @@ import pytest
 
 from tests.conftest import PLUGIN
 from tests.leaderboard import made
-from vlabench import registry
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +25,5 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a submission that holds what it claims; not to be changed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(PLUGIN))
-        registry.refresh()
         folder = made.submission(tmp_path_factory.mktemp("good"), "good", won).folder
-    registry.refresh()
     return folder

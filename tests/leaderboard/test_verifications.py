@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from tests.conftest import PLUGIN
 from tests.leaderboard import made
 from vlabench import cards
 from vlabench.cli.app import app
@@ -219,16 +221,26 @@ def test_all_wrong_verifications_are_named_at_once_by_check(entry: Path) -> None
     assert found.exit_code == 2 and "a.json: total" in found.stderr and "b.json: seed" in found.stderr
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A leaderboard, in `board`, with one submission that was really played, and its policy's card; left alone."""
+    folder = tmp_path_factory.mktemp("once")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(PLUGIN))
+        path = made.policy_card(folder / "policies", "seeker")
+        policy, suite = cards.load_policy(str(path)), cards.load_suite("toy")
+        engine = find_simulator("toy")("plain")
+        run.run(plan.make(suite, policy, engine), policy, engine,
+                Store(folder / "results", "seeker", "plain"), workers=1)
+        submit(folder / "results", str(path), "toy", name="mine", contact="me",
+               out=folder / "board" / "submissions" / "mine")
+    return folder
+
+
 @pytest.fixture
-def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A leaderboard with one submission that was really played, and is known here by its policy's name."""
-    path = made.policy_card(tmp_path / "policies", "seeker")
-    policy, suite = cards.load_policy(str(path)), cards.load_suite("toy")
-    engine = find_simulator("toy")("plain")
-    run.run(plan.make(suite, policy, engine), policy, engine,
-               Store(tmp_path / "results", "seeker", "plain"), workers=1)
-    submit(tmp_path / "results", str(path), "toy", name="mine", contact="me",
-           out=tmp_path / "board" / "submissions" / "mine")
+def played(once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same leaderboard, for one test; its submission is known here by its policy's name."""
+    shutil.copytree(once, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("vlabench.records.provenance.revision", lambda folder: "0" * 40)  # also where there is no git
     return tmp_path / "board"

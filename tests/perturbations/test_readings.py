@@ -55,12 +55,13 @@ def test_too_many_held_draws_of_colour_are_unreadable_for_the_published_success(
     jitter = find_perturbation("color_jitter")()
     assert isinstance(jitter, DrawnPerturbation)
     lost = []
-    for cell in preview("libero-clean", tmp_path / "looks.png", cameras=CAMERAS, size=96):
+    for cell in preview("libero-clean", tmp_path / "looks.png", cameras=CAMERAS, size=32):
         pictures = np.split(cell.picture, len(CAMERAS), axis=1)
         for number, index in itertools.product(range(10), range(50)):
             draws = Draws((0, f"{cell.task.task_set}/{number}", index, "perturbation/color_jitter"))
+            units = draws.episode().random(jitter.units)
             for picture in pictures:
-                grey = jitter.apply(picture, draws.episode().random(jitter.units)) @ RED_GREEN_BLUE
+                grey = jitter.apply(picture, units) @ RED_GREEN_BLUE
                 lost.append(grey.mean() < 25.5 or grey.std() < (picture @ RED_GREEN_BLUE).std() / 10)
     failing = 100 - figures("color_jitter")["OpenVLA-OFT"]
     assert len(lost) == 4000 and 0.1 < np.mean(lost) < 0.2 and round(failing, 1) == 4.1

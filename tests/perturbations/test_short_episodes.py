@@ -17,7 +17,7 @@ from vlabench.seeding import Draws
 from vlabench.simulators.libero.interface import SPACE
 from vlabench.types import Observation
 
-EPISODES = 400
+EPISODES = 200
 FAULTS: Sequence[tuple[str, dict[str, Any]]] = [
     *(("gripper_fault", {"mode": mode}) for mode in ("late", "stuck", "flipped", "flicker")),
     *(("camera_loss", {"pattern": pattern}) for pattern in ("intermittent", "onset")),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ import pytest
 from tests.factories import install
 from tests.toy.alone import Alone
 from tests.toy.rail import SIZE, Rail, Track
-from vlabench import registry
 from vlabench.adapters.base import Actor
 from vlabench.adapters.expert import Expert
 from vlabench.adapters.random import Random
@@ -33,15 +32,11 @@ TASK = Rail("bare").tasks("rails")[0]
 
 
 @pytest.fixture(autouse=True)
-def installed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def installed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     site = tmp_path_factory.mktemp("site")
     install(site, "rails", {"vlabench.simulators": {
         "rail": "tests.toy.rail:Rail", "track": "tests.toy.rail:Track"}}, {})
     monkeypatch.syspath_prepend(site)
-    registry.refresh()
-    yield
-    monkeypatch.undo()
-    registry.refresh()
 
 
 class Executed(EpisodeCollector):

@@ -32,6 +32,13 @@ def seconds(run: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def processor_seconds(run: Callable[[], object]) -> float:
+    """Of all threads of this process in a call: what it costs, whatever else the machine does."""
+    start = time.process_time()
+    run()
+    return time.process_time() - start
+
+
 def alternately(repetitions: int, *sides: Callable[[], float]) -> list[float]:
     """The median of each side, measured in turn."""
     found = [[side() for side in sides] for _ in range(repetitions)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ import pytest
 
 from tests.places import TESTS
 from tests.toy.alone import Alone
-from vlabench import registry
 from vlabench.cards import load_policy
 from vlabench.cards.policy import PolicyCard
 
@@ -29,12 +28,9 @@ replan = 2
 
 
 @pytest.fixture
-def switch(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def switch(monkeypatch: pytest.MonkeyPatch) -> None:
     """The toy lamp and its policy are installed."""
     monkeypatch.syspath_prepend(str(PLUGIN))
-    registry.refresh()
-    yield
-    registry.refresh()
 
 
 @pytest.fixture

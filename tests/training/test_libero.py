@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from tests.nano_sizes import sizes
+from tests.training.demos.demo_files import demo, shelf
 from vlabench.cards import find, load_policy
 from vlabench.cards.policy import PolicyCard
 from vlabench.models import checkpoint
@@ -21,7 +22,6 @@ from vlabench.simulators.libero.scene import LiberoScene
 from vlabench.simulators.libero.simulator import Libero
 from vlabench.training import train as training
 from vlabench.training.curves import Curves
-from vlabench.training.demos.collect import Recipe, collect
 from vlabench.training.rl.rollouts import Assignment, Collector
 from vlabench.types import EpisodeSpec
 from vlabench.util.progress import Progress
@@ -48,6 +48,7 @@ task_sets = ["libero_goal"]
 tasks = ["libero_goal/7"]
 iterations = 1
 contexts = 2
+horizon = 0.1
 updates = 2
 warmup = 0
 reward = "dense"
@@ -99,7 +100,7 @@ def test_a_rollout_can_be_played_again_from_what_was_kept(start: PolicyCard) -> 
 
 def test_one_iteration_with_noise_regularisers_and_the_dense_reward(start: PolicyCard, tmp_path: Path) -> None:
     demos, out = tmp_path / "demos", tmp_path / "out"
-    assert collect([TASK], 1, demos, Recipe(image_size=SIZE), workers=1).demos == 1
+    shelf(demos, TASK, [demo(length=24, size=SIZE)])
     (tmp_path / "tiny.toml").write_text(HEAD + TRAINING.replace("START", str(start.path)))
     training.train(str(tmp_path / "tiny.toml"), out, data=[demos], device="cpu", workers=1)
     series = Curves(out).series()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +17,6 @@ from tests.toy import rail
 from tests.toy.alone import Alone
 from tests.toy.gauss import Gauss
 from tests.training.methods.test_online import RLOO
-from vlabench import registry
 from vlabench.adapters.nano import Nano
 from vlabench.cards import load_policy
 from vlabench.cards.policy import PolicyCard
@@ -55,15 +54,12 @@ network = {{ points = 4, features = 4, embedding = 32, head = 16, text_width = 1
 
 
 @pytest.fixture
-def rails(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def rails(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """A simulator with an expert and one without."""
     site = tmp_path_factory.mktemp("site")
     install(site, "rails", {"vlabench.simulators": {
         "rail": "tests.toy.rail:Rail", "track": "tests.toy.rail:Track"}}, {})
     monkeypatch.syspath_prepend(site)
-    registry.refresh()
-    yield
-    registry.refresh()
 
 
 def said(path: str | Path, simulator: str) -> PolicyCard:

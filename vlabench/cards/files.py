@@ -58,7 +58,7 @@ def _home() -> Path:
 
 def _plugin_roots() -> list[Path]:
     roots = []
-    for point in registry.points("vlabench.cards"):
+    for point in registry.entry_points("vlabench.cards"):
         try:
             spec = importlib.util.find_spec(point.module)
         except ImportError:

@@ -68,11 +68,12 @@ def play(
     while attempt.going:
         received = attempt.look()
         with phase("act"):
-            rows = np.flatnonzero(attempt.running).tolist()
-            decision = attempt.checked(policy.act(received if attempt.running.all() else received.rows(rows)))
+            running = attempt.running
+            decision = attempt.checked(policy.act(
+                received if running.all() else received.rows(np.flatnonzero(running).tolist())))
         attempt.answer(received, decision)
-        for asked in np.moveaxis(decision.actions[:, : attempt.due], 1, 0):
-            attempt.step(asked)
+        for at in range(attempt.due):
+            attempt.step(decision.actions[:, at])
             if not attempt.going:
                 break
     with phase("collect"):
@@ -98,18 +99,15 @@ class Attempt:
         self.limits = np.array([spec.task.step_limit for spec in specs])
         self.steps = self._next_look = 0
         self.running = np.ones(len(specs), dtype=bool)
+        self.going = True  # whether an episode is still running
         self.once, self.at_end = ~self.running, ~self.running
         self.milestones: dict[str, Bools] = {}
         self.results: dict[int, Played] = {}
         self._since, self._seconds = clock(), np.zeros(len(specs))
         with phase("reset"):
             self.slots = [EpisodeChain(spec, kinds, cameras) for spec, kinds in zip(specs, perturbations, strict=True)]
+            self._touched = [b for b, slot in enumerate(self.slots) if slot.touches_scene]
         self.views: Sequence[Scene] = [scene] * len(specs)
-
-    @property
-    def going(self) -> bool:
-        """Whether an episode is still running."""
-        return bool(self.running.any())
 
     @property
     def due(self) -> int:
@@ -119,22 +117,20 @@ class Attempt:
     def start(self) -> None:
         """Place what the scenes hold, perturb them, and let them settle."""
         with phase("reset"):
-            touched = [slot.touches_scene for slot in self.slots]
             self.scene.renew()
             self.scene.place(self.specs)
             for slot, text in zip(self.slots, self.scene.instructions() or (), strict=False):
                 slot.instruction = text
-            if any(touched):
+            if self._touched:
                 self.scene.touch()
                 self.views = [self.scene.slot(b) for b in range(len(self.specs))]
             for slot in self.slots:
                 slot.begin(self.replan, self.cameras, self.scene.action_space)
-            before = self._looks(any(touched))
-            with self._moving(np.flatnonzero(touched), self.scene.plain_digest() if any(touched) else (),
-                              at_start=True):
+            before = self._looks(bool(self._touched))
+            with self._moving(self._touched, self.scene.plain_digest() if self._touched else (), at_start=True):
                 for slot, view in zip(self.slots, self.views, strict=True):
                     slot.set_up(view)
-            for slot, old, new in zip(self.slots, before, self._looks(any(touched)), strict=False):
+            for slot, old, new in zip(self.slots, before, self._looks(bool(self._touched)), strict=False):
                 if old != new:
                     slot.look_changed()
             self.scene.settle()
@@ -218,23 +214,27 @@ class Attempt:
                                  for b, slot in enumerate(self.slots)], dtype=np.float64)
             outcome = self.scene.step(executed)
             self.steps += 1
-            self.at_end[before] = np.asarray(outcome.success, dtype=bool)[before]
+            self.at_end = np.where(before, np.asarray(outcome.success, dtype=bool), self.at_end)
             self.once |= self.at_end
             for name, reached in outcome.milestones.items():
-                so_far = self.milestones.setdefault(name, np.zeros_like(before))
-                so_far |= before & np.asarray(reached, dtype=bool)
-            over = before & (self.once & (self.success == "once") | (self.steps >= self.limits))
-            self._end_step(np.flatnonzero(over), np.flatnonzero(before & ~over))
+                self.milestones[name] = self.milestones.get(name, False) | before & np.asarray(reached, dtype=bool)
+            over = self.steps >= self.limits
+            if self.success == "once":
+                over |= self.once
+            self._end_step((before & over).nonzero()[0])
         with phase("collect"):
             for listener in self.listeners:
                 listener.on_step(self.steps - 1, asked, executed, outcome, before)
 
-    def _end_step(self, over: npt.NDArray[np.intp], going: npt.NDArray[np.intp]) -> None:
+    def _end_step(self, over: npt.NDArray[np.intp]) -> None:
         """The results of those that just ended, and mid-episode events of those that go on."""
+        going = [b for b in self._touched if self.running[b] and b not in over]
         movable = [b for b in going if self.slots[b].may_move(self.steps)]
         states = self._states(bool(len(over) or movable))
         if len(over):
             self._finish(over, states)
+        if not going:
+            return
         with self._moving(movable, states, at_start=False):
             for b in going:
                 self.slots[b].tick(self.views[b], self.steps)
@@ -244,9 +244,10 @@ class Attempt:
         now = self.clock()
         self._seconds[self.running] += (now - self._since) / self.running.sum()  # what they shared since the last end
         self._since = now
+        self.running[copies] = False
+        self.going = bool(self.running.any())
         for b in copies:
             slot = self.slots[b]
-            self.running[b] = False
             won = self.once[b] if self.success == "once" else self.at_end[b]
             self.results[int(b)] = Played(
                 spec=slot.spec, status="success" if won else "failure", success_once=bool(self.once[b]),
@@ -259,7 +260,7 @@ class Attempt:
     def _between_looks(self) -> None:
         """Render for those who asked: perturbations that need this moment later, and collectors of frames."""
         with phase("observe"):
-            wanting = [int(b) for b in np.flatnonzero(self.running) if self.slots[b].wants_frame(self.steps)]
+            wanting = [b for b, slot in enumerate(self.slots) if self.running[b] and slot.wants_frame(self.steps)]
             if not wanting and not self.filming:
                 return
             clean = self.scene.observe()
@@ -282,8 +283,7 @@ class Attempt:
         return self.scene.look_digest() if wanted else ()
 
     @contextmanager
-    def _moving(self, copies: Sequence[int] | npt.NDArray[np.intp], before: Sequence[str], *,
-                at_start: bool) -> Iterator[None]:
+    def _moving(self, copies: Sequence[int], before: Sequence[str], *, at_start: bool) -> Iterator[None]:
         """Notes which of these copies are in another state afterwards than before; without any, no digest is made."""
         yield
         after = self._states(bool(len(copies)))
@@ -303,12 +303,15 @@ def _merged(slots: Sequence[Observation], step: int) -> Observation:
     )
 
 
-@contextmanager
-def phase(name: Phase) -> Iterator[None]:
+class phase:  # noqa: N801 - a context manager, entered several times a step
     """Exceptions inside become EpisodeErrors of this phase."""
-    try:
-        yield
-    except (EpisodeError, KeyboardInterrupt, GeneratorExit):
-        raise
-    except BaseException as error:  # SystemExit and the cancellations of event loops, too, are no `Exception`
-        raise EpisodeError(name, error) from error
+
+    def __init__(self, name: Phase) -> None:
+        self.name: Phase = name
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        # SystemExit and the cancellations of event loops, too, are no `Exception`
+        if error is not None and not isinstance(error, (EpisodeError, KeyboardInterrupt, GeneratorExit)):
+            raise EpisodeError(self.name, error) from error

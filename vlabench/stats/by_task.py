@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -42,12 +43,18 @@ def discrete_holm(lost: Sequence[int], gained: Sequence[int]) -> list[float]:
 
 def attainable(totals: npt.ArrayLike, most: float) -> Floats:
     """For so many discordant pairs [M], the largest p value that `loss_p` can have and that is no more than `most`."""
-    from scipy.stats import binom
-
     counts = np.asarray(totals, dtype=np.int64)
     found = np.zeros(counts.shape)
     for total in np.unique(counts):
-        values = binom.sf(np.arange(-1, total), total, 0.5)
+        values = _p_values(int(total))
         fitting = values[values <= most * (1 + 1e-12)]
         found[counts == total] = fitting.max() if len(fitting) else 0.0
     return found
+
+
+@functools.lru_cache(maxsize=4096)
+def _p_values(total: int) -> Floats:
+    """Those that so many discordant pairs can have, from 1 down; not to be changed."""
+    from scipy.stats import binom
+
+    return np.asarray(binom.sf(np.arange(-1, total), total, 0.5), dtype=np.float64)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import PLUGIN
 from tests.factories import episodes, write_records
-from vlabench import cards, registry
+from vlabench import cards
 from vlabench.evaluation import plan
 from vlabench.evaluation.plan import RunOptions
 from vlabench.evaluation.run import run
@@ -47,10 +47,8 @@ def toy_results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("toy")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(PLUGIN))
-        registry.refresh()
         policy, suite = cards.load_policy("toy-seeker"), cards.load_suite("toy")
         engine = find_simulator("toy")("plain")
         planned = plan.make(suite, policy, engine, RunOptions(tasks=("toy_points/[01]",)))
         run(planned, policy, engine, Store(root, "toy-seeker", "plain"), workers=1, record=True)
-    registry.refresh()
     return root

@@ -49,11 +49,11 @@ def test_success_counts_by_the_suites_rule(tmp_path: Path) -> None:
 
 
 def test_success_by_viewpoint_has_trainings_range_shaded(tmp_path: Path) -> None:
-    outcomes = {"left-10": "sssf", "clean": "ssss", "right-10": "sssf", "right-40": "ffff", "right-5": "ssff"}
+    outcomes = {"left-10": "sssf", "clean": "ssss", "right-10": "sssf", "right-25": "ffff", "right-5": "ssff"}
     results = played(tmp_path, "pair-viewpoint", {"hero": outcomes})
     figure = drawn(plots.load([results], "pair-viewpoint"))
     (axes,) = figure.axes
-    assert line(axes, "hero") == [(-10, 75), (0, 100), (5, 50), (10, 75), (40, 0)]
+    assert line(axes, "hero") == [(-10, 75), (0, 100), (5, 50), (10, 75), (25, 0)]
     assert axes.get_xlabel() == "yaw, degrees" and axes.get_xticklabels()[0].get_text() == "−10"
     (shade,) = axes.patches
     assert (shade.get_x(), shade.get_x() + shade.get_width()) == (-10, 10)

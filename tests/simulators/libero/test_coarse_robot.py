@@ -65,7 +65,7 @@ def test_it_looks_like_the_official_robot(opened: Callable[..., LiberoScene]) ->
     assert abs(bright["primitive"] - bright["official"]) < 60, bright
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_policy_of_the_pack_needs_its_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     """What README says of nano-sft: the same task, start states and objects, the robot drawn by its meshes."""
     pytest.importorskip("torch", reason="needs the extra `train`")

@@ -148,9 +148,16 @@ print("OPENED")
 """
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the pack is built, once."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.mark.parametrize("closed", [True, False], ids=["standard input closed", "an empty standard input"])
-def test_the_first_import_asks_nothing_and_leaves_the_home_folder_alone(tmp_path: Path, closed: bool) -> None:
-    home, cache = tmp_path / "home", tmp_path / "cache"
+def test_the_first_import_asks_nothing_and_leaves_the_home_folder_alone(
+        tmp_path: Path, cache: Path, closed: bool) -> None:
+    home = tmp_path / "home"
     home.mkdir()
     environment = {key: value for key, value in os.environ.items() if key != "LIBERO_CONFIG_PATH"}
     environment |= {"HOME": str(home), "VLABENCH_CACHE": str(cache),

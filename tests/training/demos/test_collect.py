@@ -45,13 +45,6 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_the_same_recipe_makes_the_same_demonstrations(shelf: Path, tmp_path: Path) -> None:
-    collect([TASK], 3, tmp_path, RECIPE, workers=1)
-    first, second = (contents(folder / "libero_goal" / file_name(TASK)) for folder in (shelf, tmp_path))
-    assert first.keys() == second.keys()
-    assert all(np.array_equal(array, second[name]) for name, array in first.items())
-
-
 def test_a_demonstration_is_physics_that_can_be_played_again(shelf: Path) -> None:
     """In a scene of its own: the start is the sampled one, executed actions lead through the stored states, the labels
     are the expert's, pictures and proprioception are the scene's."""
@@ -108,8 +101,8 @@ def test_a_folder_holds_one_recipe(shelf: Path) -> None:
     assert stream(EpisodeSpec(TASK, "clean", 0, 0, True), "start").key[-1] == "sampled/start"
 
 
-def test_ctrl_c_keeps_what_is_there_and_the_same_command_goes_on(tmp_path: Path,
-                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_keeps_what_is_there_and_the_same_command_goes_on_to_the_same_demonstrations(
+        shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put, calls = collecting._Shelf.put, []
 
     def interrupted(self: Any, *arguments: Any) -> None:
@@ -119,10 +112,13 @@ def test_ctrl_c_keeps_what_is_there_and_the_same_command_goes_on(tmp_path: Path,
             raise KeyboardInterrupt
 
     monkeypatch.setattr(collecting._Shelf, "put", interrupted)
-    first = collect([TASK], 2, tmp_path, RECIPE, workers=1)
+    first = collect([TASK], 3, tmp_path, RECIPE, workers=1)
     assert first.interrupted and len(list((tmp_path / ".parts").rglob("*.hdf5"))) == 1
-    second = collect([TASK], 2, tmp_path, RECIPE, workers=1)
-    assert (second.demos, second.tries, second.interrupted) == (2, 1, False)
+    second = collect([TASK], 3, tmp_path, RECIPE, workers=1)
+    assert (second.demos, second.tries, second.interrupted) == (3, 2, False)
+    one, other = (contents(folder / "libero_goal" / file_name(TASK)) for folder in (shelf, tmp_path))
+    assert one.keys() == other.keys()
+    assert all(np.array_equal(array, other[name]) for name, array in one.items())
 
 
 @pytest.mark.parametrize("text", ["[1]", '{"recipe": [1], "layout": 1}', "{"])

@@ -56,8 +56,18 @@ network = { image_size = 16, points = 4, features = 4, embedding = 32, head = 16
 
 
 @pytest.fixture
-def card(tmp_path: Path) -> Path:
-    return write(tmp_path, TINY.replace("STEPS", "150"))
+def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Of a training that is over at once, and draws nothing."""
+    monkeypatch.setattr(Curves, "draw", lambda _: None)
+    return write(tmp_path, TINY.replace("STEPS", "6"))
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row of the curves every two steps, a checkpoint every four."""
+    monkeypatch.setattr(sft, "LOG", 2)
+    monkeypatch.setattr(sft.Sft, "__init__", lambda self, options: setattr(
+        self, "options", options.model_copy(update={"every": 4})))
 
 
 def write(folder: Path, text: str) -> Path:
@@ -101,9 +111,9 @@ def lamps(folder: Path) -> Path:
     return folder
 
 
-def test_a_tiny_network_learns_and_its_loss_falls_below_a_bound(card: Path, shown: Path, tmp_path: Path) -> None:
+def test_a_tiny_network_learns_and_its_loss_falls_below_a_bound(shown: Path, tmp_path: Path) -> None:
     """Uniform guessing costs ln 256 = 5.55, knowing only that labels are within half of the range ln 128 = 4.85."""
-    write(tmp_path, TINY.replace("STEPS", "300"))
+    card = write(tmp_path, TINY.replace("STEPS", "300"))
     training.train(str(card), tmp_path / "out", data=[shown], device="cpu")
     steps, losses = Curves(tmp_path / "out").series()["action"]
     assert steps[-1] == 300 and losses[0] > 4.0 and losses[-1] < 4.9
@@ -120,8 +130,10 @@ def test_what_was_made_of_others_demonstrations_claims_no_starts_of_ours(
     assert made and made.data == "4 demonstrations of 2 tasks, 120 frames, given with --data"
 
 
+@pytest.mark.usefixtures("often")
 def test_a_killed_training_resumes_to_the_same_curve_and_weights(card: Path, shown: Path, tmp_path: Path,
                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, TINY.replace("STEPS", "12"))
     whole = training.train(str(card), tmp_path / "whole", data=[shown], device="cpu")
     save, calls = checkpoints.save, []
 
@@ -129,7 +141,7 @@ def test_a_killed_training_resumes_to_the_same_curve_and_weights(card: Path, sho
         save(path, state)
         calls.append(path)
         if len(calls) == 2:
-            Curves(tmp_path / "parts").add(117, {"action": 9.0})  # written after the last checkpoint
+            Curves(tmp_path / "parts").add(9, {"action": 9.0})  # written after the last checkpoint
             raise KeyboardInterrupt
 
     monkeypatch.setattr(checkpoints, "save", killed)
@@ -147,7 +159,7 @@ from vlabench.training import train as run
 from vlabench.training.methods._cloner import Cloner
 
 def update(self, *given, before=Cloner.update):
-    if self.step == 20:
+    if self.step == 5:
         os.kill(os.getpid(), int(sys.argv[4]))
     return before(self, *given)
 
@@ -157,10 +169,9 @@ run.train(sys.argv[1], Path(sys.argv[2]), data=[Path(sys.argv[3])], device="cpu"
 
 
 @pytest.mark.slow
-def test_a_training_whose_process_alone_is_killed_goes_on_at_once(shown: Path, tmp_path: Path,
+def test_a_training_whose_process_alone_is_killed_goes_on_at_once(card: Path, shown: Path, tmp_path: Path,
                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
     """Its loader of batches is a fork of it, which must neither live on nor keep the folder."""
-    card = write(tmp_path, TINY.replace("STEPS", "50"))
     whole = training.train(str(card), tmp_path / "whole", data=[shown], device="cpu")
     root, update, began, steps = ROOT, Cloner.update, 0.0, list[float]()
 
@@ -176,9 +187,10 @@ def test_a_training_whose_process_alone_is_killed_goes_on_at_once(shown: Path, t
         began = time.monotonic()
         steps.clear()
         assert training.train(str(card), out, data=[shown], device="cpu").sha256 == whole.sha256
-        assert len(steps) == 50 and steps[0] < 10
+        assert len(steps) == 6 and steps[0] < 10
 
 
+@pytest.mark.usefixtures("often")
 def test_a_loss_that_is_not_finite_ends_the_training_and_keeps_what_there_was(
         card: Path, shown: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After 5 of 6 steps, of which a checkpoint has 4."""
@@ -192,10 +204,6 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_keeps_what_there_was(
 
     loss = Cloning.loss
     monkeypatch.setattr(Cloning, "loss", spoilt)
-    monkeypatch.setattr(sft, "LOG", 2)
-    monkeypatch.setattr(sft.Sft, "__init__", lambda self, options: setattr(
-        self, "options", options.model_copy(update={"every": 4})))
-    monkeypatch.setattr(Curves, "draw", lambda _: None)
     with pytest.raises(DivergedError) as caught:
         training.train(str(card), tmp_path / "out", data=[shown], device="cpu")
     told = str(caught.value)
@@ -212,7 +220,7 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_keeps_what_there_was(
 
 def test_a_trial_that_was_killed_is_made_up_for_and_one_that_fails_costs_no_more_than_itself(
         card: Path, shown: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(tmp_path, TINY.replace("STEPS", "50").replace("eval_episodes = 0", "eval_episodes = 1"))
+    write(tmp_path, TINY.replace("STEPS", "6").replace("eval_episodes = 0", "eval_episodes = 1"))
     answers: list[BaseException | list[SimpleNamespace]] = [
         KeyboardInterrupt(), WorkerError("no worker lives"),
         [SimpleNamespace(spec=EpisodeSpec(TASK, "clean", 0), status="success", success_once=True)]]
@@ -227,7 +235,7 @@ def test_a_trial_that_was_killed_is_made_up_for_and_one_that_fails_costs_no_more
     monkeypatch.setattr("vlabench.training.methods.sft.find.find_tasks", lambda *_: [TASK])
     with pytest.raises(KeyboardInterrupt):
         training.train(str(card), tmp_path / "out", data=[shown], device="cpu")
-    for curve in ([], [(50, "success libero_goal", 1.0)], [(50, "success libero_goal", 1.0)]):
+    for curve in ([], [(6, "success libero_goal", 1.0)], [(6, "success libero_goal", 1.0)]):
         training.train(str(card), tmp_path / "out", data=[shown], device="cpu")
         assert [row for row in Curves(tmp_path / "out").rows() if row[1].startswith("success")] == curve
     assert answers == []

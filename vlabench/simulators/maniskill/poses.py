@@ -1,7 +1,9 @@
-"""Poses in single precision, by the steps of ManiSkill's controllers: both then aim at the same but for a last bit.
+"""Poses in single precision, by the steps of ManiSkill's controllers and to their last bit: both then aim at the same.
 
-Where a gripper touches, the last bits decide how a grasp ends. Here sines, cosines and roots are rounded correctly, on
-every machine; torch's, of which ManiSkill's are, now and then by one bit otherwise, and not alike everywhere.
+Where a gripper touches, the last bits decide how a grasp ends. ManiSkill's are torch's, whose sines, cosines and roots
+are those of Intel's MKL on x86 processors. Its sines and cosines are alike whatever the processor, and these. Its roots
+are rounded correctly in its steps for AVX2, and here, on every machine. In those for AVX-512 every 150th, in those that
+it takes on AMD's processors every fifth is a last bit off, by a guess that processors have each their own of.
 Quaternions are (w, x, y, z), poses a place [3] (m) and a quaternion.
 """
 
@@ -13,6 +15,12 @@ import numpy.typing as npt
 from vlabench.types import Floats
 
 Singles = npt.NDArray[np.float32]
+
+SINE = tuple(map(float.fromhex, ("-0x1.55554bc836587p-3", "0x1.110ed3804ca96p-7", "-0x1.9f6ffeea73463p-13",
+                                 "0x1.5dbdf0e4c7deep-19")))
+"""MKL's polynomial in x²: what sin x / x adds to 1, divided by x²."""
+QUARTER = tuple(map(float.fromhex, ("0x1.921fb54440000p+0", "0x1.68c234c4c6629p-39")))
+"""π/2 (rad) in two parts."""
 
 
 def product(a: Floats, b: Floats) -> Floats:
@@ -42,10 +50,23 @@ def _turned(turn: Singles, point: Singles) -> Singles:
     return whole[1:].astype(np.float32)
 
 
+def sine_and_cosine(angles: Singles) -> tuple[Singles, Singles]:
+    """Of angles of any shape (rad; at most π/2 either way), as MKL has them."""
+    size = np.abs(angles.astype(np.float64))
+    return np.copysign(_sine(size), angles), _sine(QUARTER[0] - size + QUARTER[1])
+
+
+def _sine(angle: Floats) -> Singles:
+    """In double precision, rounded at the end."""
+    a, b, c, d = SINE
+    square = angle * angle
+    sine: Singles = (angle + angle * (square * (((d * square + c) * square + b) * square + a))).astype(np.float32)
+    return sine
+
+
 def from_euler(angles: Singles) -> Singles:
-    """The quaternion of intrinsic turns about x, y and z (rad), by way of the matrix."""
-    # rounded once, from double precision
-    cosine, sine = (function(angles.astype(np.float64)).astype(np.float32) for function in (np.cos, np.sin))
+    """The quaternion of intrinsic turns about x, y and z (rad; at most π/2 either way), by way of the matrix."""
+    sine, cosine = sine_and_cosine(angles)
     one, zero = np.float32(1), np.float32(0)
     about_x = np.array([[one, zero, zero], [zero, cosine[0], -sine[0]], [zero, sine[0], cosine[0]]])
     about_y = np.array([[cosine[1], zero, sine[1]], [zero, one, zero], [-sine[1], zero, cosine[1]]])

@@ -32,17 +32,20 @@ class PlateScene(Scene):
         self.episodes: tuple[EpisodeSpec, ...] = ()
         self.worlds: list[World] = []
         self._views: list[View] = []
+        self._held = self._longest = np.zeros(0, dtype=np.int64)  # steps in a row that an object has been grasped for
 
     def place(self, episodes: Sequence[EpisodeSpec]) -> None:
         """Things in the air above their places, the robot out of the way."""
         self.close()
         self.episodes = tuple(episodes)
         self.worlds = [World(starts.draw(spec, self._variant), self._pack, bool(self.cameras)) for spec in episodes]
+        self._held = self._longest = np.zeros(len(self.worlds), dtype=np.int64)
 
     def settle(self) -> None:
         """Things fall and come to rest, then the robot takes its place: 0.1 s, and 1.2 s more for what still moves."""
         for world in self.worlds:
             world.settle()
+        self._halves = np.array([world.halves[:2] for world in self.worlds])
         if self.cameras:
             self._views = [View(world, self._pack, self.image_size) for world in self.worlds]
 
@@ -62,26 +65,23 @@ class PlateScene(Scene):
         terms: `joints` float [B, 6] (rad); `earned` float [B], so far, by `goal.earned`: RL4VLA's rewards are what it
         rises by.
         """
-        clipped = np.clip(np.asarray(actions, dtype=np.float64), _LOW, _HIGH)
+        clipped = np.minimum(np.maximum(actions, _LOW), _HIGH)
         for world, action in zip(self.worlds, clipped, strict=True):
             world.step(action)
         forces = np.array([world.forces() for world in self.worlds])
         held = goal.grasped(forces[:, :2], np.array([world.robot.finger_turns for world in self.worlds]))
-        for world, now in zip(self.worlds, held, strict=True):
-            world.held = world.held + 1 if now else 0
-            world.longest = max(world.longest, world.held)
-        in_a_row, longest = np.array([(world.held, world.longest) for world in self.worlds]).T
+        self._held = (self._held + 1) * held
+        self._longest = np.maximum(self._longest, self._held)
         success = goal.on_receptacle(*self._lying(), forces[:, 2])
         return Outcome(success=success,
                        terms={"joints": np.array([world.robot.posture[:6] for world in self.worlds]),
-                              "earned": goal.earned(success, longest > 0, longest >= goal.HELD_FOR)},
-                       milestones={"grasped": held, "grasped_5": in_a_row >= goal.HELD_FOR})
+                              "earned": goal.earned(success, self._longest > 0, self._longest >= goal.HELD_FOR)},
+                       milestones={"grasped": held, "grasped_5": self._held >= goal.HELD_FOR})
 
     def _lying(self) -> tuple[Floats, Floats, Floats]:
         """offset, half and receptacle_half of `goal.on_receptacle`."""
         placed = np.array([(world.object.pose.p, world.receptacle.pose.p) for world in self.worlds], dtype=np.float64)
-        halves = np.array([world.halves[:2] for world in self.worlds])
-        return placed[:, 0] - placed[:, 1], halves[:, 0], halves[:, 1]
+        return placed[:, 0] - placed[:, 1], self._halves[:, 0], self._halves[:, 1]
 
     def state_digest(self) -> tuple[str, ...]:
         """Of what moves, of masses and of frictions."""

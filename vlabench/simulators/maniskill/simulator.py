@@ -42,6 +42,9 @@ class Maniskill(Simulator):
     posture = "joints"
     success = "end"
     max_batch = 8
+    revision = 2
+    """2: the hand's targets are those of ManiSkill's controllers to the last bit (1: but for a last bit), and what
+    collides of generated objects has the official ones' size."""
 
     def check(self, cameras: Sequence[str] = ()) -> None:
         """The package and the asset pack are here, and for scenes with a camera what draws; physics needs no Vulkan."""

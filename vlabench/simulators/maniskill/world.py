@@ -50,7 +50,7 @@ class World:
         self.posture: Sequence[float] = POSTURE
         self.settled = False
         self.steps = 0
-        self.held = self.longest = 0  # control steps in a row that the object has been grasped for
+        self._pairs = self._touching()
         self.robot.step_aside()
 
     def settle(self) -> None:
@@ -92,18 +92,19 @@ class World:
     def forces(self) -> Floats:
         """float [3, 3] (N) in the last physics step: on the left finger and the right finger by the object, and on the
         object by its receptacle."""
-        left, right = (link.entity.per_scene_id for link in self.robot.fingers)
-        thing, place = self.object.per_scene_id, self.receptacle.per_scene_id
-        rows = {(left, thing): 0, (right, thing): 1, (thing, place): 2}
         total = np.zeros((3, 3))
         for contact in self.physics.get_contacts():
-            first, second = (body.entity.per_scene_id for body in contact.bodies)
-            row, sign = rows.get((first, second)), 1.0
-            if row is None:
-                row, sign = rows.get((second, first)), -1.0
-            if row is not None:
+            if pair := self._pairs.get(tuple(contact.bodies)):
+                row, sign = pair
                 total[row] += sign * sum(np.asarray(point.impulse, dtype=np.float64) for point in contact.points)
         return total * PHYSICS_HZ
+
+    def _touching(self) -> dict[tuple[Any, Any], tuple[int, float]]:
+        """Two bodies as PhysX may name them → their row among `forces`, and the sign of what it says."""
+        (left, right), thing, place = self.robot.fingers, dynamics(self.object), dynamics(self.receptacle)
+        pairs = ((left, thing), (right, thing), (thing, place))
+        return {(first, second): (row, sign) for row, (one, other) in enumerate(pairs)
+                for first, second, sign in ((one, other, 1.0), (other, one, -1.0))}
 
     def digest(self) -> str:
         """Of the robot's and every body's state, its mass and its friction."""
