@@ -32,16 +32,17 @@ class VlaEval(Served):
 
     def hear(self, said: dict[str, Any]) -> Sequence[str]:
         """Raises ServerError for requests that cannot be met, and for specifications that do not fit."""
-        params = said.get("observation_params") or {}
-        sends = self._asked_for
+        params, wanted = (found if isinstance(found := said.get(key), dict) else {}
+                          for key in ("observation_params", "observation_spec"))
+        sends = self.sends = self._asked_for
         lacking = unmet(params, len(sends.pictures), bool(sends.state), self.moves.absolute, self._waived)
         if lacking:
             raise ServerError(f"it asks for what it does not get here: {', '.join(lacking)}\n  fix: the card's "
                               f"cameras, options.sends and options.moves; or options.waive, for what does not matter")
-        dims = [spec.get("dims") for spec in (said.get("action_spec") or {}).values() if isinstance(spec, dict)]
-        if dims and 0 not in dims and sum(dims) != self.space.size and "raw" not in _formats(said, "action_spec"):
-            raise ServerError(f"its actions have {sum(dims)} numbers, the robot's here {self.space.size}")
-        if "state" in (said.get("observation_spec") or {}) and not sends.state:
+        size = _size(said.get("action_spec"))
+        if size not in (None, self.space.size):
+            raise ServerError(f"its actions have {size} numbers, the robot's here {self.space.size}")
+        if "state" in wanted and not sends.state:
             raise ServerError("it wants the robot's state\n  fix: options.sends.state on the card")
         if not params.get("quat_no_antipodal"):
             state = {key: [WITHOUT if part == "axis_angle" else part for part in parts]
@@ -53,5 +54,7 @@ class VlaEval(Served):
         return [f"the server at {told(self.url)}: {text}" for text in unused]
 
 
-def _formats(said: dict[str, Any], key: str) -> set[str]:
-    return {str(spec.get("format")) for spec in said[key].values() if isinstance(spec, dict)}
+def _size(spec: Any) -> int | None:
+    """D, of a specification that says of every part of an action how many numbers it has."""
+    dims = [part.get("dims") for part in spec.values() if isinstance(part, dict)] if isinstance(spec, dict) else []
+    return sum(dims) if dims and all(isinstance(each, int) and each > 0 for each in dims) else None

@@ -149,6 +149,9 @@ class PolicyCard(PolicyFile):
         options = {**self.resolved_options, **{key: card and card.foundation() for key, card in self._others().items()}}
         policy = self._adapter(**options, **({} if path is None else {"weights": path}))
         if self._met is not None:
+            from vlabench.adapters.wire.base import Served
+
+            assert isinstance(policy, Served)
             policy.expected = self._met
         return policy
 

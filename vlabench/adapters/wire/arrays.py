@@ -94,8 +94,8 @@ def unpack(data: bytes, way: Way) -> Any:
         raise Garbled(f"something that is neither number nor text (msgpack's extension {code})")
 
     try:
-        return msgpack.unpackb(data, object_hook=counted, list_hook=counted, ext_hook=foreign, max_array_len=VALUES,
-                               max_map_len=VALUES)
+        return msgpack.unpackb(data, object_hook=counted, list_hook=counted, ext_hook=foreign, timestamp=1,
+                               max_array_len=VALUES, max_map_len=VALUES)
     except Garbled:
         raise
     except (ValueError, TypeError, RecursionError, OverflowError) as error:  # msgpack's own are ValueErrors

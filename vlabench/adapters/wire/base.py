@@ -132,6 +132,7 @@ class Served(Policy):
                 said.append(line.open())
                 notes = self.hear(said[-1])
                 answers.append(self._probed(line, cameras, image_size))
+                self.moves.check(answers[-1], self.space)
             except Lost as error:
                 raise ServerError(f"no policy to be asked at {self.url}: {error}\n"
                                   f"  fix: start its server, or name another address with --url") from None
@@ -143,7 +144,6 @@ class Served(Policy):
         if len(found) < replan:
             raise ServerError(f"the server at {self.url} answers with {len(found)} actions, but {replan} are to be "
                               f"executed from one look to the next\n  fix: replan = {len(found)} on the card")
-        self.moves.check(found, self.space)
         kept = {key: value for key, value in said[0].items() if key in said[1] and said[1][key] == value}
         return Introduction(cameras, image_size, kept, found if _alike(*answers) else None, tuple(notes))
 

@@ -76,13 +76,14 @@ class GrootLine(Line):
         parts = []
         for key in self._actions:
             found = reply.get(key, reply.get(key.removeprefix("action.")))
-            if not isinstance(found, np.ndarray) or found.dtype.kind not in "iuf" or not 1 <= found.ndim <= 3:
+            if not isinstance(found, np.ndarray) or found.dtype.kind not in "iuf" or not 1 <= found.ndim <= 3 \
+                    or not found.size:
                 raise Garbled(f"an answer without {key!r}, but with {told(', '.join(map(str, reply)) or 'nothing')}\n"
                               f"  fix: options.actions on the card")
             if found.ndim == 3 or (found.ndim == 2 and self._layout != "n1.5"):
-                found = found[0] if len(found) else found.reshape(0, 1)  # of the only row that was asked for
+                found = found[0]  # of the only row that was asked for
             parts.append(found.reshape(len(found), -1))
-        if len({len(part) for part in parts}) != 1 or not len(parts[0]):
+        if len({len(part) for part in parts}) != 1:
             raise Garbled(f"actions of different lengths: {[len(part) for part in parts]}")
         return np.concatenate(parts, axis=1)
 

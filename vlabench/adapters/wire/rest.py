@@ -73,8 +73,9 @@ class RestLine(Line):
         path = urlsplit(self.url).path.rstrip("/")
         try:
             connection.request("POST", path if path.endswith("/act") else f"{path}/act", body, headers)
-            response = connection.getresponse()
-            found = self._read(response, connection, until)
+            line = connection.sock  # of which the connection knows nothing any more, if the answer is to be the last
+            with connection.getresponse() as response:
+                found = self._read(response, line, until)
         except TimeoutError:
             raise Lost(f"no answer within {self.limits.answer:g} s") from None
         except (OSError, http.client.HTTPException) as error:
@@ -85,7 +86,7 @@ class RestLine(Line):
             raise ServerError(f"it answers with status {response.status}: {told(found.decode(errors='replace'))}")
         return found
 
-    def _read(self, response: http.client.HTTPResponse, connection: http.client.HTTPConnection, until: float) -> bytes:
+    def _read(self, response: http.client.HTTPResponse, line: Any, until: float) -> bytes:
         if (response.length or 0) > self.limits.bytes:
             raise Garbled(f"an answer of more than {self.limits.megabytes} MiB")
         expected, found = response.length, bytearray()
@@ -96,8 +97,7 @@ class RestLine(Line):
             left = until - time.monotonic()
             if left <= 0:
                 raise TimeoutError
-            if connection.sock is not None:
-                connection.sock.settimeout(left)
+            line.settimeout(left)
         if expected is not None and len(found) != expected:
             raise Lost(f"{len(found)} of {expected} bytes of an answer")
         return bytes(found)

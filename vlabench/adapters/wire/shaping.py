@@ -117,8 +117,8 @@ class Sends(BaseModel):
         inner = int(width / ratio), int(height / ratio)
         padded = np.zeros((self.size, self.size, 3), np.uint8)
         left, top = (self.size - inner[0]) // 2, (self.size - inner[1]) // 2
-        padded[top:top + inner[1], left:left + inner[0]] = pillow.fromarray(picture).resize(
-            inner, pillow.Resampling.BILINEAR)
+        padded[top:top + inner[1], left:left + inner[0]] = np.asarray(
+            pillow.fromarray(picture).resize(inner, pillow.Resampling.BILINEAR))
         return padded
 
 

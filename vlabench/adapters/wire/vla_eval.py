@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vlabench import __version__
@@ -76,10 +76,10 @@ def unmet(params: Mapping[str, Any], pictures: int, state: bool, absolute: bool,
 
     A seed chooses nothing here: start states are the published ones. How rotations are told, the caller sees to.
     """
-    met = {
+    met: dict[str, Callable[[Any], bool]] = {
         "send_wrist_image": lambda value: pictures > 1 or not value, "send_state": lambda value: state or not value,
-        "absolute_action": lambda value: bool(value) == absolute, "num_steps_wait": lambda value: value == 10,
+        "absolute_action": lambda value: bool(value) == absolute, "num_steps_wait": lambda value: bool(value == 10),
         "quat_no_antipodal": lambda value: True, "env_seed": lambda value: True, "seed": lambda value: True,
     }
     return [f"{told(name)} = {told(value)}" for name, value in params.items()
-            if name not in waived and not met.get(name, lambda value: False)(value)]
+            if name not in waived and not (name in met and met[name](value))]
