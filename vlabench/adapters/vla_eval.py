@@ -56,5 +56,6 @@ class VlaEval(Served):
 
 def _size(spec: Any) -> int | None:
     """D, of a specification that says of every part of an action how many numbers it has."""
-    dims = [part.get("dims") for part in spec.values() if isinstance(part, dict)] if isinstance(spec, dict) else []
-    return sum(dims) if dims and all(isinstance(each, int) and each > 0 for each in dims) else None
+    parts = [part.get("dims") for part in spec.values() if isinstance(part, dict)] if isinstance(spec, dict) else []
+    dims = [each for each in parts if isinstance(each, int) and each > 0]
+    return sum(dims) if dims and len(dims) == len(parts) else None

@@ -196,6 +196,9 @@ class PolicyCard(PolicyFile):
 
         self.check()
         hosted = self.hosted if host is None else host
+        if hosted and self.served:
+            raise OptionError(f"policy {self.name!r} lives in its server already, which every worker asks by itself\n"
+                              f"  fix: --no-host, and no `host` on its card")
         if hosted and self.privileged:
             raise OptionError(f"policy {self.name!r} reads the simulator's state, which workers alone have: no host "
                               f"can hold it\n  fix: --no-host, and no `host` on its card")

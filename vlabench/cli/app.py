@@ -1,11 +1,11 @@
 """The command line: one function per verb, and each calls one library function.
 
 Exit status: 0 all is well; 1 too many episodes ended in errors, or `doctor` found that a run would not work; 2 a
-mistake that a message explains; 3 workers that die, a condition that does not do what it says, or a training that
-diverged; 4 results that cannot be read or written, or a replay that ends elsewhere; 70 a fault of vlabench itself, with
-a traceback; 130 after Ctrl-C. Verbs that judge have verdicts of their own: `gate` 1 regression, 3 inconclusive;
-`verify` 1 episodes that came out otherwise, 3 not to be judged here; `board check` 1 a stale board; `check` 1 something
-is wrong.
+mistake that a message explains; 3 workers that die, a policy's server that is not there or another one, a condition
+that does not do what it says, or a training that diverged; 4 results that cannot be read or written, or a replay that
+ends elsewhere; 70 a fault of vlabench itself, with a traceback; 130 after Ctrl-C. Verbs that judge have verdicts of
+their own: `gate` 1 regression, 3 inconclusive; `verify` 1 episodes that came out otherwise, 3 not to be judged here;
+`board check` 1 a stale board; `check` 1 something is wrong.
 """
 
 from __future__ import annotations

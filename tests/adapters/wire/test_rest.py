@@ -24,7 +24,7 @@ SENDS = Sends(pictures={"top": "image"}, size=16, instruction="instruction", ext
 
 
 def policy(url: str, **changes: Any) -> OpenvlaRest:
-    made = OpenvlaRest(url, **{"sends": SENDS, "limits": Limits(answer=0.3, patience=0.1, megabytes=1), **changes})
+    made = OpenvlaRest(url, **{"sends": SENDS, "limits": Limits(answer=10.0, patience=0.1, megabytes=1), **changes})
     made.configure(SPACE)
     return made
 
@@ -107,8 +107,9 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     (CHUNKED, 0.01, "no answer within 0.3 s"), (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n[1", -1, "of 99|Incomp"),
     (b"SSH-2.0-OpenSSH\r\n", -1, "BadStatusLine")])
 def test_an_answer_that_never_ends_is_no_answer(reply: bytes, pause: float, words: str) -> None:
+    limits = Limits(answer=0.3 if "0.3 s" in words else 10.0, patience=0.1, megabytes=1)
     with bare(reply, pause) as url, pytest.raises(ServerError, match=words):
-        asked(url)
+        asked(url, limits=limits)
 
 
 def test_every_episode_asks_whether_it_is_still_the_same_model() -> None:

@@ -42,7 +42,7 @@ def zeros(frame: Any) -> Any:
 
 
 def policy(url: str, **changes: Any) -> VlaEval:
-    made = VlaEval(url, **{"sends": SENDS, "limits": Limits(answer=0.5, patience=0.1), **changes})
+    made = VlaEval(url, **{"sends": SENDS, "limits": Limits(answer=10.0, patience=0.1), **changes})
     made.configure(SPACE)
     return made
 

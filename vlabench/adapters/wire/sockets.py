@@ -20,13 +20,12 @@ class Socket:
 
     def __init__(self, url: str, limits: Limits, headers: dict[str, str]) -> None:
         try:
-            from websockets.exceptions import InvalidURI, PayloadTooBig, WebSocketException
+            from websockets.exceptions import InvalidURI, WebSocketException
             from websockets.sync.client import connect
         except ImportError as error:
             raise MissingExtra(error.name or "websockets", "remote", "a policy behind a server") from error
         self._limits = limits
         self._trouble: tuple[type[Exception], ...] = (WebSocketException, OSError, EOFError)
-        self._too_big = PayloadTooBig
         self._stack = ExitStack()
         try:  # compression would let a small message become a large one
             self._socket: Any = self._stack.enter_context(connect(

@@ -41,7 +41,7 @@ class VlaEvalLine(Line):
         self._send("episode_end", {})
 
     def ask(self, look: Look) -> Array:
-        self._send("observation", {"images": dict(look.pictures), self.sends.instruction: look.instruction, **look.state,
+        self._send("observation", {"images": look.pictures, self.sends.instruction: look.instruction, **look.state,
                                    **self.sends.extra})
         return numbers(self._answer("action").get("actions"), "actions")
 

@@ -1,0 +1,181 @@
+"""Runs of policies behind a server, in the toy simulator: by whom they are played, and what becomes of trouble."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from tests.adapters.wire.fakes import openpi, seeking, sockets
+from tests.toy.toy import SPACE, Seeker
+from vlabench import cards
+from vlabench.adapters.base import Actor
+from vlabench.cards import lineage
+from vlabench.cards.served import introduced
+from vlabench.cli.app import app
+from vlabench.episode.player import EpisodePlayer, Finished, Job
+from vlabench.errors import OptionError, ServerError, WorkerError
+from vlabench.evaluation import plan
+from vlabench.evaluation.plan import RunOptions
+from vlabench.evaluation.run import Evaluation, evaluate, run
+from vlabench.records.store import Store
+from vlabench.simulators.base import find_simulator
+from vlabench.types import EpisodeSpec
+
+pytestmark = pytest.mark.usefixtures("toy_plugin")
+
+CARD = """title = "t"
+source = "s"
+adapter = "openpi"
+simulator = "toy"
+assets = ["plain"]
+cameras = ["top"]
+image_size = 16
+replan = 3
+[options.sends]
+pictures = {top = "top"}
+size = 16
+state = {state = ["proprio"]}
+[options.limits]
+patience = 5
+answer = 5
+"""
+
+
+class Mortal:
+    """A server that hangs up at one answer, then at whoever calls for a while, and is back with another model or not.
+    """
+
+    def __init__(self, at: int, after: str = "a") -> None:
+        self.at, self.after, self.model, self.until = at, after, "a", 0.0
+        self.answers = 0
+
+    def __call__(self, socket: Any) -> None:
+        if time.monotonic() < self.until:
+            return
+        openpi(self.answer, {"model": self.model})(socket)
+
+    def answer(self, observation: Any) -> Any:
+        self.answers += 1
+        if self.answers == self.at:
+            self.until, self.model = time.monotonic() + 0.4, self.after
+            raise ConnectionAbortedError
+        if len(observation["state"]) != 2:  # the probe
+            return {"actions": np.zeros((4, 3))}
+        return seeking(observation)
+
+
+def steady(observation: Any) -> Any:
+    return Mortal(0).answer(observation)
+
+
+@pytest.fixture
+def card(home: Path) -> str:
+    (home / "served.toml").write_text(CARD)
+    return "served.toml"
+
+
+def played(card: str, url: str, episodes: int = 6) -> Evaluation:
+    options = RunOptions(episodes, ("toy_points/0",), ("clean",))
+    return evaluate(card, "toy", "results", options=options, workers=1, url=url, name="mine")
+
+
+def test_episodes_are_those_of_the_same_policy_in_process(card: str) -> None:
+    specs = [EpisodeSpec(task, "clean", index) for task in find_simulator("toy")("plain").tasks("toy_points")
+             for index in range(3)]
+    with sockets(openpi(steady)) as url:
+        served = introduced(cards.load_policy(card), SPACE, url, "mine")
+        ends = []
+        for actor in (served.actor(), Actor(Seeker, ("top",), 16, 3)):
+            player = EpisodePlayer(Job("toy", "plain", actor, {"clean": {}}))
+            results = [player.play((spec,))[0] for spec in specs]
+            ends.append([(each.played.status, each.played.steps, each.played.state) for each in results
+                         if isinstance(each, Finished)])
+            looks = sum(-(-end[1] // 3) for end in ends[-1])
+            assert sum(len(each.waits) for each in results if isinstance(each, Finished)) in (looks, 0)
+            player.policy.close()
+    assert ends[0] == ends[1] and len(ends[0]) == 9
+
+
+def test_a_server_that_dies_costs_the_episode_in_flight_and_one_that_is_exchanged_costs_no_record(card: str) -> None:
+    mortal = Mortal(9)
+    with sockets(mortal) as url:
+        done = played(card, url)
+        (failed,) = [record for record in done.records if record.status == "error"]
+        assert (failed.phase, failed.error, failed.policy) == ("act", "Lost", "mine") and url in failed.message
+        assert {record.policy_digest for record in done.records} == {done.policy.digest} and len(done.records) == 6
+        mortal.at, mortal.after = mortal.answers + 5, "b"  # two to be introduced, one of the worker, two looks
+        with pytest.raises(WorkerError, match="could not go on: another policy is at .* now: it says another `model`"):
+            played(card, url, episodes=8)
+    lines = [json.loads(line) for line in (done.folder / "toy_points" / "clean.jsonl").read_text().splitlines()]
+    assert [line["status"] == "error" for line in lines].count(True) == 2 and len(lines) == 7
+    assert {line["policy_digest"] for line in lines} == {done.policy.digest}
+    waits = done.summary.waits
+    assert waits is not None and 0 < waits.median <= waits.most and str(waits) in str(done.summary)
+    noted = [json.loads(line) for line in (done.folder / "runs.jsonl").read_text().splitlines()]
+    assert [sorted(line) for line in noted if "waits" in line] == [["format", "started", "waits"]]
+    found = CliRunner().invoke(app, ["table", "results/mine"])  # the server has gone
+    assert found.exit_code == 0 and f"mine on plain: {waits}" in " ".join(found.output.split())
+
+
+def test_a_policy_is_its_name_its_card_and_its_server_wherever_that_is(card: str, home: Path) -> None:
+    (home / "other.toml").write_text(CARD.replace('size = 16\nstate', 'size = 32\nstate'))
+    digests = {}
+    for model in ("a", "b"):
+        for port in range(2):
+            with sockets(openpi(steady, {"model": model})) as url:
+                digests[model, port] = introduced(cards.load_policy(card), SPACE, url, "mine").digest
+                if model == "a":
+                    digests["name", port] = introduced(cards.load_policy(card), SPACE, url, "yours").digest
+                    digests["card", port] = introduced(cards.load_policy("other.toml"), SPACE, url, "mine").digest
+    assert len(set(digests.values())) == 4 and all(digests[key, 0] == digests[key, 1] for key, _ in digests)
+
+
+@pytest.mark.parametrize(("policy", "given", "words"), [
+    ("served.toml", {}, "policy 'served' is any policy behind such a server\n  fix: --url URL --as NAME"),
+    ("served.toml", {"url": "ws://localhost:1"}, "is any policy behind such a server"),
+    ("served.toml", {"name": "mine"}, "url '': such a server is at an address like ws://localhost:8000"),
+    ("served.toml", {"url": "ws://localhost:1", "name": "a/b"}, "--as 'a/b' is no name for records"),
+    ("served.toml", {"url": "ws://localhost:1", "name": "toy-seeker"}, "--as toy-seeker: another policy has this name"),
+    ("toy-seeker", {"url": "ws://localhost:1"}, "--url ws://localhost:1: policy 'toy-seeker' is not behind a server"),
+    ("toy-seeker", {"name": "mine"}, "--as mine: policy 'toy-seeker' is not behind a server"),
+])
+def test_what_is_missing_or_too_much_is_said(policy: str, given: Any, words: str, card: str) -> None:
+    with pytest.raises(OptionError, match=re.escape(words)):
+        evaluate(policy, "toy", "results", **given)
+    assert not Path("results").exists()
+
+
+def test_a_card_that_says_where_its_server_is_has_a_name(card: str, home: Path) -> None:
+    with sockets(openpi(steady)) as url:
+        (home / "whole.toml").write_text(CARD.replace("[options.sends]", f'options.url = "{url}"\n[options.sends]', 1))
+        assert introduced(cards.load_policy("whole.toml"), SPACE).name == "whole"
+    with pytest.raises(ServerError, match="no policy to be asked at"):
+        evaluate("whole.toml", "toy", "results")
+    shown = CliRunner().invoke(app, ["show", "served.toml"]).output
+    assert "--url URL --as NAME" in shown and "which its server turns out to be" in shown
+    assert "nothing was played: the card names no server" in CliRunner().invoke(app, ["check", card]).output
+
+
+def test_what_a_policy_behind_a_server_was_trained_on_its_card_says_for_all_its_versions(card: str, home: Path) -> None:
+    (home / "policies" / "mine.toml").write_text(CARD.replace("replan", 'trained_on = ["rotation"]\nreplan'))
+    seen = lineage.on_record("mine", "0" * 64, Path("results"))
+    assert seen is not None and seen.perturbations == {"rotation"}
+
+
+def test_a_server_is_no_matter_of_a_host(card: str) -> None:
+    with sockets(openpi(steady)) as url, pytest.raises(OptionError, match="lives in its server already"):
+        evaluate(card, "toy", "results", url=url, name="mine", host=True)
+
+
+def test_nobody_plays_whom_he_has_not_met(card: str) -> None:
+    policy, engine = cards.load_policy(card), find_simulator("toy")("plain")
+    todo = plan.make(cards.load_suite("toy"), policy, engine)
+    with pytest.raises(OptionError, match="whichever its server has, which has not been asked"):
+        run(todo, policy, engine, Store(Path("results"), "mine", "plain"))
