@@ -35,7 +35,10 @@ def serve(
     if token_env and not token:
         raise OptionError(f"--token-env {token_env}: this environment variable is not set")
     screen = console(stderr=True)
-    note = lambda text: screen.print(text, markup=False, highlight=False, soft_wrap=True)  # noqa: E731
+
+    def note(text: str) -> None:
+        screen.print(text, markup=False, highlight=False, soft_wrap=True)
+
     if not token and not _is_here(host):
         note(f"warning: whoever reaches {host} may ask this policy; --token-env NAME asks them for a token")
     signal.signal(signal.SIGTERM, _interrupted)

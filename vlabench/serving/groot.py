@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket as sockets
 from collections.abc import Mapping, Sequence
@@ -60,8 +61,7 @@ class GrootDoor(Door):
         self._send([b""])
         self._thread.join()
         self._workers.shutdown(wait=False, cancel_futures=True)
-        self._router.close()
-        self._answers.close()
+        self._context.destroy(linger=0)
 
     def _serve(self) -> None:
         """Takes requests to the workers, and answers back."""
@@ -98,9 +98,10 @@ class GrootDoor(Door):
     def _send(self, frames: list[bytes]) -> None:
         import zmq
 
-        with self._context.socket(zmq.PUSH) as socket:  # a socket is of one thread
-            socket.connect(_ANSWERS)
-            socket.send_multipart(frames)
+        with contextlib.suppress(zmq.ZMQError):  # of a door that has been closed
+            with self._context.socket(zmq.PUSH) as socket:  # a socket is of one thread
+                socket.connect(_ANSWERS)
+                socket.send_multipart(frames)
 
     def _answer(self, request: Any) -> Any:
         endpoint = request.get("endpoint") if isinstance(request, dict) else None

@@ -6,6 +6,7 @@ chunk, which is what they execute before they ask again; OFT's get all.
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import socket as sockets
@@ -22,6 +23,7 @@ from vlabench.serving.service import MESSAGE, STALLED, Service
 
 _PIECE = 2**16  # bytes that are read at a time
 _PAUSE = 0.1  # seconds until a door that is to be closed notices
+_GLANCE = 0.02  # seconds for a client that may not come in
 
 
 class RestDoor(Door):
@@ -57,11 +59,11 @@ class _Server(socketserver.ThreadingTCPServer):
             super().process_request(request, client_address)
             return
         body = json.dumps({"error": self.service.full}).encode()
-        try:
+        with contextlib.suppress(OSError):
+            request.settimeout(_GLANCE)  # closed with something unread, the answer would be lost on its way
             request.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n"
                             b"Connection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
-        except OSError:
-            pass
+            request.recv(_PIECE)
         self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
@@ -95,18 +97,18 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         kind, _, token = self.headers.get("Authorization", "").partition(" ")
         length = self.headers.get("Content-Length", "")
-        if not self.service.welcome(token.strip() if kind.lower() == "bearer" else ""):
-            self._refuse(HTTPStatus.UNAUTHORIZED, "the token is missing or wrong")
-        elif self.path.partition("?")[0].rstrip("/") != "/act":
-            self._refuse(HTTPStatus.NOT_FOUND, "POST /act, or GET /health")
-        elif not length.isdecimal():
+        if not length.isdecimal():
             self._refuse(HTTPStatus.LENGTH_REQUIRED, "Content-Length is missing")
         elif len(length) > 12 or int(length) > MESSAGE:
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {MESSAGE // 2**20} MiB")
+        elif (body := self._body(int(length))) is None:
+            return
+        elif not self.service.welcome(token.strip() if kind.lower() == "bearer" else ""):
+            self._refuse(HTTPStatus.UNAUTHORIZED, "the token is missing or wrong")
+        elif self.path.partition("?")[0].rstrip("/") != "/act":
+            self._refuse(HTTPStatus.NOT_FOUND, "POST /act, or GET /health")
         else:
-            body = self._body(int(length))
-            if body is not None:
-                self._say(HTTPStatus.OK, self._answer(body))
+            self._say(HTTPStatus.OK, self._answer(body))
 
     def log_message(self, format: str, *args: Any) -> None:
         return None
@@ -118,7 +120,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             left = until - time.monotonic()
             self.connection.settimeout(max(left, 0.001))
             try:
-                piece = self.rfile.read1(min(_PIECE, length - len(found)))  # type: ignore[attr-defined]
+                piece = self.rfile.read1(min(_PIECE, length - len(found)))
             except OSError:
                 piece = b""
             if not piece or left <= 0:
@@ -145,12 +147,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return to_json(answer).decode() if wrapped else answer
 
     def _refuse(self, status: HTTPStatus, why: str) -> None:
-        self.close_connection = True  # what else it sends is not read
+        self.close_connection = True  # what else it sends may be no request
         self._say(status, {"error": why})
 
     def _say(self, status: HTTPStatus, answer: Any) -> None:
         body = to_json(answer)
-        try:
+        with contextlib.suppress(OSError):  # it has gone
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
@@ -158,5 +160,3 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(body)
-        except OSError:  # it has gone
-            self.close_connection = True

@@ -81,12 +81,12 @@ class Serving:
 
 
 @contextlib.contextmanager
-def serving(policy: str, protocol: str, *, clients: str | None = None, host: str = "127.0.0.1", port: int | None = None,
-            token: str = "", seed: int = 0, max_clients: int = 64,
+def serving(policy: str, protocol: str, *, clients: str | None = None, host: str = "127.0.0.1",
+            port: int | None = None, token: str = "", seed: int = 0, max_clients: int = 64,
             note: Callable[[str], None] = lambda text: None) -> Iterator[Serving]:
     """Serves a policy (a name, or the path of a card) while the context lasts; somebody has to `mind` it.
 
-    clients: the card of who asks; by default the protocol's own. port: by default the usual one; 0 for one that is free.
+    clients: the card of who asks; by default the protocol's own. port: by default the usual one; 0 for a free one.
     token: "" for none. note: hears what a user should know. Raises VlabenchError for what does not fit.
     """
     if protocol not in PROTOCOLS:
@@ -136,7 +136,7 @@ def offered(card: PolicyCard, asking: PolicyCard, adapter: str, seed: int = 0, t
     sends.check(asking.cameras)
     said = {"policy": card.name, "digest": card.digest, "vlabench": __version__}
     reverse = Reverse(sends, moves, card.cameras, card.image_size, space)
-    extra = {key: options[key] for key in ("layout", "actions") if key in options}
+    extra: dict[str, Any] = {key: options[key] for key in ("layout", "actions") if key in options}
     return Offer(said, reverse, card.replan, seed, token, max_clients), space, extra
 
 
