@@ -8,10 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from vlabench.adapters.wire.base import LIMITS, MOVES, SENDS, Served, Url
+from vlabench.adapters.wire.base import LIMITS, MOVES, SENDS, Served, ToMove, ToSend, Url, Within
 from vlabench.adapters.wire.groot import GrootLine, Layout
-from vlabench.adapters.wire.line import Limits, told
-from vlabench.adapters.wire.shaping import Moves, Sends
+from vlabench.adapters.wire.line import told
 from vlabench.errors import OptionError, ServerError
 
 
@@ -21,7 +20,7 @@ class Groot(Served):
     protocol = GrootLine
     example = "tcp://localhost:5555"
 
-    def __init__(self, url: Url = "", sends: Sends = SENDS, moves: Moves = MOVES, limits: Limits = LIMITS,
+    def __init__(self, url: Url = "", sends: ToSend = SENDS, moves: ToMove = MOVES, limits: Within = LIMITS,
                  layout: Annotated[Layout, Field(
                      description="How requests are laid out: for N1.6's and later's simulation wrapper, for their "
                                  "server without it, or for N1.5's.")] = "wrapped",

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from vlabench.adapters.wire.base import LIMITS, MOVES, SENDS, Served, Url
-from vlabench.adapters.wire.line import Limits
+from vlabench.adapters.wire.base import LIMITS, MOVES, SENDS, Served, ToMove, ToSend, Url, Within
 from vlabench.adapters.wire.openpi import OpenpiLine
-from vlabench.adapters.wire.shaping import Moves, Sends
 
 
 class Openpi(Served):
@@ -14,5 +12,5 @@ class Openpi(Served):
     protocol = OpenpiLine
     example = "ws://localhost:8000"
 
-    def __init__(self, url: Url = "", sends: Sends = SENDS, moves: Moves = MOVES, limits: Limits = LIMITS) -> None:
+    def __init__(self, url: Url = "", sends: ToSend = SENDS, moves: ToMove = MOVES, limits: Within = LIMITS) -> None:
         super().__init__(url, sends, moves, limits)

@@ -6,10 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from vlabench.adapters.wire.base import LIMITS, MOVES, SENDS, Served, Url
-from vlabench.adapters.wire.line import Limits, Line
+from vlabench.adapters.wire.base import LIMITS, MOVES, SENDS, Served, ToMove, ToSend, Url, Within
+from vlabench.adapters.wire.line import Line
 from vlabench.adapters.wire.rest import RestLine, WrappedRestLine
-from vlabench.adapters.wire.shaping import Moves, Sends
 
 
 class OpenvlaRest(Served):
@@ -18,7 +17,7 @@ class OpenvlaRest(Served):
     protocol = RestLine
     example = "http://localhost:8000"
 
-    def __init__(self, url: Url = "", sends: Sends = SENDS, moves: Moves = MOVES, limits: Limits = LIMITS,
+    def __init__(self, url: Url = "", sends: ToSend = SENDS, moves: ToMove = MOVES, limits: Within = LIMITS,
                  encoded: Annotated[bool, Field(
                      description="Whether requests are wrapped once more, as {\"encoded\": …}.")] = False) -> None:
         super().__init__(url, sends, moves, limits)

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from vlabench.adapters.wire.base import LIMITS, MOVES, SENDS, Served, Url
-from vlabench.adapters.wire.line import Limits, told
-from vlabench.adapters.wire.shaping import Moves, Sends
+from vlabench.adapters.wire.base import LIMITS, MOVES, SENDS, Served, ToMove, ToSend, Url, Within
+from vlabench.adapters.wire.line import told
 from vlabench.adapters.wire.vla_eval import VlaEvalLine, unmet
 from vlabench.errors import ServerError
 
@@ -23,7 +22,7 @@ class VlaEval(Served):
     protocol = VlaEvalLine
     example = "ws://localhost:8000"
 
-    def __init__(self, url: Url = "", sends: Sends = SENDS, moves: Moves = MOVES, limits: Limits = LIMITS,
+    def __init__(self, url: Url = "", sends: ToSend = SENDS, moves: ToMove = MOVES, limits: Within = LIMITS,
                  waive: Annotated[list[str], Field(
                      description="Of the server's `observation_params`, those that are not met here and do not matter, "
                                  "such as max_steps.")] = []) -> None:  # noqa: B006  # it is only read

@@ -106,7 +106,8 @@ def played_on(suites_of: str, policies_of: str) -> str:
     engine = _kind(policies_of)
     for name in cards.policy_names():
         with contextlib.suppress(VlabenchError):
-            found["--policy"] += [name] * (not misfit(cards.load_policy(name), policies_of, engine))
+            card = cards.load_policy(name)
+            found["--policy"] += [name] * (not card.served and not misfit(card, policies_of, engine))
     choices = [f"{option} {' | '.join(names)}" for option, names in found.items() if names]
     return ", or ".join(choices) or "a suite and a policy of one simulator (vlabench list suites|policies)"
 

@@ -131,7 +131,7 @@ def _suite(card: SuiteCard) -> Group:
         + (f"; {total} = {len(tasks) * len(card.conditions) * card.episodes} in all" if tasks else ""),
         "success": "; printed beside it: ".join(COUNTED[each] for each in (card.success, card.also) if each),
         "includes": ", ".join(card.include),
-        "run it": run_of(cards.policy_names(), [_called(card, "suites")]),
+        "run it": run_of([name for name in cards.policy_names() if not _served(name)], [_called(card, "suites")]),
     }
     rows = [[c.name, _parts(c), c.digest[:8]] for c in card.conditions.values()]
     return _page(f"suite {card.name}: {card.title}", facts, table(["condition", "perturbations", "digest"], rows))
@@ -260,6 +260,13 @@ def run_of(policies: Sequence[str], suites: Sequence[str]) -> str:
                 where = " --url URL --as NAME" if policy.served and not policy.options.get("url") else ""
                 return f"vlabench run --policy {policy_name}{where} --suite {suite_name}"
     return ""
+
+
+def _served(name: str) -> bool:
+    """Whether a policy is behind a server, which not everybody has."""
+    with contextlib.suppress(VlabenchError):
+        return cards.load_policy(name).served
+    return False
 
 
 def _fits(policy: PolicyCard, suite: SuiteCard) -> bool:

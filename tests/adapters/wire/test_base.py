@@ -141,7 +141,7 @@ def test_who_is_not_there_or_speaks_otherwise_is_told_at_once() -> None:
     with pytest.raises(ServerError, match="no policy to be asked at ws://.*refused\n  fix: start its server"):
         introduced(url)
     with pytest.raises(OptionError, match="url 'host:1': such a server is at an address like ws://localhost:8000"):
-        Openpi("host:1")
+        policy("host:1").reset([0], [])
     with sockets(lambda socket: socket.send("hello")) as url, pytest.raises(ServerError, match="met an error: hello"):
         introduced(url)
     with sockets(lambda socket: socket.send(pack([1], "openpi"))) as url, pytest.raises(ServerError, match="openpi's"):

@@ -126,6 +126,6 @@ def test_every_episode_asks_whether_it_is_still_the_same_model() -> None:
 
 def test_addresses_are_those_of_http() -> None:
     with pytest.raises(OptionError, match="at an address like http://localhost:8000"):
-        policy("ws://localhost:8000")
+        policy("ws://localhost:8000").reset([0], [])
     with pytest.raises(OptionError, match="no address"):
         policy("http://localhost:port").introduce(("top",), 16, 1)

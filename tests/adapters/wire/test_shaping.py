@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from vlabench import cards
+from vlabench.adapters.wire.base import Served
 from vlabench.adapters.wire.shaping import PARTS, Moves, Sends, probe
 from vlabench.errors import OptionError, ServerError
 from vlabench.types import ActionSpace, Observation
@@ -120,3 +122,20 @@ def test_the_probe_is_always_the_same() -> None:
     assert all(np.array_equal(first.images[camera], second.images[camera]) for camera in ("top", "side"))
     assert not np.array_equal(first.images["top"], first.images["side"])
     assert np.array_equal(first.proprio, second.proprio) and first.proprio.shape == (1, 8)
+
+
+@pytest.mark.parametrize("name", [name for name in cards.policy_names() if cards.load_policy(name).served])
+def test_a_card_that_ships_says_whom_it_sends_what(name: str) -> None:
+    card = cards.load_policy(name)
+    assert not card.options.get("url") and card.assets[0] == "official"
+    made = card.known_as("mine", {**card.options, "url": card.kind.example}).make()  # type: ignore[attr-defined]
+    assert isinstance(made, Served)
+    made.configure(SPACE)
+    made.sends.check(card.cameras)
+    look = made.sends.look(probe(card.cameras, card.image_size), 0)
+    assert len(look.pictures) == len(card.cameras) and sum(map(len, look.state.values())) in (0, 8)
+    sides = {picture.shape for picture in look.pictures.values()}
+    assert sides in ({(224, 224, 3)}, {(256, 256, 3)})
+    opens = made.moves.actions(np.array([[*[0.0] * 6, -1.0 if made.moves.gripper == "same" else 1.0]]), SPACE,
+                               np.zeros(8))
+    assert opens[0].tolist() == [*[0.0] * 6, -1.0]

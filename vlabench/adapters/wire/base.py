@@ -26,6 +26,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.25, 8.0
 SENDS, MOVES, LIMITS = Sends(), Moves(), Limits()
 """What cards say otherwise."""
 Url = Annotated[str, Field(description="Where its server is; `vlabench run --url` says it, too.")]
+ToSend = Annotated[Sends, Field(description="What the server is sent.")]
+ToMove = Annotated[Moves, Field(description="What its actions mean.")]
+Within = Annotated[Limits, Field(description="What it may take, and how it knows us.")]
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,6 @@ class Served(Policy):
     expected: Introduction | None = None
 
     def __init__(self, url: str, sends: Any, moves: Any, limits: Any) -> None:
-        if not url.startswith(f"{self.example.partition('://')[0]}"):
-            raise OptionError(f"url {url!r}: such a server is at an address like {self.example}\n"
-                              f"  fix: --url {self.example}, or options.url on the card")
         self.url = url
         self.sends, self.moves = Sends.model_validate(sends), Moves.model_validate(moves)
         self.limits = Limits.model_validate(limits)
@@ -91,6 +91,7 @@ class Served(Policy):
         """The server is reached, and waited for if it has gone. Raises ServerGone if it does not come back, or not as
         the one that is expected.
         """
+        self._check_url()
         for key in dict.fromkeys(self._key(slot) for slot in slots):
             line = self._lines.get(key)
             if line is not None and line.lasting and key not in self._fresh:
@@ -122,6 +123,7 @@ class Served(Policy):
         Raises ServerError unless it answers the probe with at least `replan` actions that the robot can be asked for;
         OptionError for a card that does not fit itself.
         """
+        self._check_url()
         self.sends.check(cameras)
         said: list[dict[str, Any]] = []
         answers: list[Floats] = []
@@ -146,6 +148,11 @@ class Served(Policy):
                               f"executed from one look to the next\n  fix: replan = {len(found)} on the card")
         kept = {key: value for key, value in said[0].items() if key in said[1] and said[1][key] == value}
         return Introduction(cameras, image_size, kept, found if _alike(*answers) else None, tuple(notes))
+
+    def _check_url(self) -> None:
+        if not self.url.startswith(self.example.partition("://")[0]):
+            raise OptionError(f"url {self.url!r}: such a server is at an address like {self.example}\n"
+                              f"  fix: --url {self.example}, or options.url on the card")
 
     def _key(self, slot: int) -> int:
         """The line that a slot has: one for all, where the server keeps nothing of an episode."""
