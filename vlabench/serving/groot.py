@@ -40,11 +40,12 @@ class GrootDoor(Door):
             raise MissingExtra(error.name or "zmq", "remote", "serving over ZeroMQ") from error
         self._service, self._layout, self._actions = service, layout, tuple(actions)
         self._context: Any = zmq.Context()
-        self._router, self._answers = self._context.socket(zmq.ROUTER), self._context.socket(zmq.PULL)
+        self._router: Any = self._context.socket(zmq.ROUTER)
+        self._answers: Any = self._context.socket(zmq.PULL)
         for socket in (self._router, self._answers):
             socket.setsockopt(zmq.LINGER, 0)
-        for option, value in ((zmq.MAXMSGSIZE, MESSAGE), (zmq.HANDSHAKE_IVL, 10_000), (zmq.TCP_KEEPALIVE, 1),
-                              (zmq.IPV6, int(":" in host))):
+        for option, value in ((zmq.MAXMSGSIZE, MESSAGE), (zmq.RCVHWM, 4), (zmq.HANDSHAKE_IVL, 10_000),
+                              (zmq.TCP_KEEPALIVE, 1), (zmq.IPV6, int(":" in host))):
             self._router.setsockopt(option, value)
         try:
             self._router.bind(f"tcp://{at(host if ':' in host else sockets.gethostbyname(host), port)}")

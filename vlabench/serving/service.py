@@ -31,6 +31,8 @@ IDLE = 3600.0
 """Seconds after which a client that asks nothing has to come again."""
 STALLED = 30.0
 """Seconds that a request may take to arrive."""
+RETURNING = 60.0
+"""Seconds for which a look waits for a policy that is being loaded again."""
 WORDS = 200
 """Characters of an error that a client is told."""
 
@@ -44,7 +46,7 @@ class Asked(Protocol):
 
 
 class Unfit(VlabenchError):
-    """The policy answers with what no client could use."""
+    """The policy answers with what no client could use, or not at all."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,14 @@ class Service:
             with self._lock:
                 self._idle.append(line)
 
+    def wait(self) -> None:
+        """For a policy that can be asked. Raises Unfit if there is none for RETURNING."""
+        until = time.monotonic() + RETURNING
+        while not self.ready():
+            if time.monotonic() > until:
+                raise Unfit("the policy is being loaded")
+            time.sleep(0.05)
+
     def told(self, error: Exception) -> str:
         """What a client is told of an error; it is counted, and noted once."""
         text = error_text(error)
@@ -159,6 +169,7 @@ class Session:
     def _ask(self, request: Mapping[str, Any]) -> Floats:
         began = time.perf_counter()
         obs = self._offer.reverse.observation(request).replace(steps=np.array([self._step]))
+        self._service.wait()
         if self._begun:
             decision = self._line.act(obs)
         else:
@@ -178,14 +189,15 @@ class Tally:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clients = self.looks = self.errors = 0
-        self._clock = clock
+        self._clock, self._lock = clock, threading.Lock()
         self._seconds: deque[float] = deque(maxlen=1000)
         self._told = (clock(), 0)
 
     def took(self, seconds: float) -> None:
         """A look has been answered."""
-        self._seconds.append(seconds)
-        self.looks += 1
+        with self._lock:
+            self._seconds.append(seconds)
+            self.looks += 1
 
     def line(self) -> str:
         """`3 clients, 25.1 looks/s, 1,024 looks, median 12.3 ms, 2 errors`: the rate since this was asked before."""
@@ -197,8 +209,10 @@ class Tally:
     def total(self) -> str:
         """`1,024 looks, median 12.3 ms, 2 errors`: the median of the last thousand."""
         parts = [counted(self.looks, "look")]
-        if self._seconds:
-            parts.append(f"median {1000 * statistics.median(list(self._seconds)):.1f} ms")
+        with self._lock:
+            lately = list(self._seconds)
+        if lately:
+            parts.append(f"median {1000 * statistics.median(lately):.1f} ms")
         return ", ".join(parts + ([counted(self.errors, "error")] if self.errors else []))
 
 

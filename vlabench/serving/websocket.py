@@ -25,6 +25,8 @@ from vlabench.serving.service import IDLE, MESSAGE, Service, Session, error_text
 HEALTH = ("/healthz", "/health")
 TRY_LATER, NO_MESSAGE, BROKEN = 1013, 1007, 1011
 """Of RFC 6455: there are too many clients; what has come is no message; the server met an error."""
+REASON = 120
+"""Bytes of what is said on closing, at most."""
 _QUIET = logging.getLogger("vlabench.serving")
 _QUIET.addHandler(logging.NullHandler())
 _QUIET.propagate = False  # strangers that speak something else are no news
@@ -41,8 +43,8 @@ class SocketDoor(Door):
             raise MissingExtra(error.name or "websockets", "remote", "serving over WebSockets") from error
         self._service, self._over = service, (WebSocketException, OSError, EOFError)
         try:  # no pings: a client that computes for a minute has not gone; TCP tells who has
-            self._server: Any = serve(self._met, host, port, compression=None, max_size=MESSAGE, ping_interval=None,
-                                      process_request=self._let_in, logger=_QUIET)
+            self._server: Any = serve(self._met, host, port, compression=None, max_size=MESSAGE, max_queue=1,
+                                      ping_interval=None, process_request=self._let_in, logger=_QUIET)
         except OSError as error:
             raise taken(host, port, error) from None
         self.url = f"ws://{at(host, self._server.socket.getsockname()[1])}"
@@ -129,7 +131,7 @@ class VlaEvalDoor(SocketDoor):
                 if not isinstance(found, dict) or set(FRAME) - set(found) or not isinstance(found["payload"], dict):
                     raise Garbled("a message that is not of vla-eval's protocol")
             except Garbled as error:
-                socket.close(NO_MESSAGE, error_text(error)[:120])
+                socket.close(NO_MESSAGE, error_text(error).encode()[:REASON].decode(errors="ignore"))
                 return
             kind, seq = found["type"], found["seq"]
             if kind == "hello":
