@@ -29,6 +29,9 @@ _ANSWERS = "inproc://answers"
 class GrootDoor(Door):
     """layout, actions: of the clients' card."""
 
+    _router: Any
+    _answers: Any
+
     def __init__(self, service: Service, host: str, port: int, layout: Layout = "wrapped",
                  actions: Sequence[str] = ()) -> None:
         if len(actions) != service.offer.reverse.space.size:
@@ -40,8 +43,7 @@ class GrootDoor(Door):
             raise MissingExtra(error.name or "zmq", "remote", "serving over ZeroMQ") from error
         self._service, self._layout, self._actions = service, layout, tuple(actions)
         self._context: Any = zmq.Context()
-        self._router: Any = self._context.socket(zmq.ROUTER)
-        self._answers: Any = self._context.socket(zmq.PULL)
+        self._router, self._answers = self._context.socket(zmq.ROUTER), self._context.socket(zmq.PULL)
         for socket in (self._router, self._answers):
             socket.setsockopt(zmq.LINGER, 0)
         for option, value in ((zmq.MAXMSGSIZE, MESSAGE), (zmq.RCVHWM, 4), (zmq.HANDSHAKE_IVL, 10_000),
