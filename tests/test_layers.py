@@ -87,7 +87,8 @@ def outside(*names: str) -> Callable[[str], bool]:
     return lambda module: not within(module, *names)
 
 
-ABOVE = ("cards", "episode", "evaluation", "records", "training", "gate", "leaderboard", "reports", "cli", "gym")
+ABOVE = ("cards", "episode", "evaluation", "records", "training", "gate", "leaderboard", "reports", "serving",
+         "cli", "gym")
 """Everything that is above those who act."""
 RULES: Mapping[str, Callable[[Imports], list[str]]] = {
     "the ground knows itself alone": rule(room(*GROUND), outside("", *GROUND)),
@@ -114,6 +115,9 @@ RULES: Mapping[str, Callable[[Imports], list[str]]] = {
     "the gate and the leaderboard are neighbours": rule(room("gate"), room("leaderboard", "reports", "cli")),
     "the leaderboard and the gate are neighbours": rule(room("leaderboard"), room("gate", "reports", "cli")),
     "nothing below imports reports": rule(outside("reports", "cli"), room("reports")),
+    "only the command line serves": rule(outside("serving", "cli"), room("serving")),
+    "who serves knows neither plans nor records": rule(
+        room("serving"), room("evaluation", "records", "training", "gate", "leaderboard", "reports", "cli")),
     "nothing imports the command line": rule(outside("cli", "__main__"), room("cli")),
 }
 

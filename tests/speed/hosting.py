@@ -1,10 +1,12 @@
-"""A policy that lives once: how many looks it answers against what it could, and the memory that copies would take."""
+"""A policy that lives once: looks that it answers, the memory that copies would take, and what a server adds."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
+import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +15,15 @@ import numpy as np
 
 from tests.conftest import PLUGIN
 from tests.speed.measured import Figure
+from tests.speed.playing import seconds
 from vlabench import cards, registry
 from vlabench.adapters.base import Actor, Policy
+from vlabench.adapters.wire.shaping import probe
 from vlabench.episode.player import Finished, Job
 from vlabench.episode.pool import WorkerPool
+from vlabench.errors import MissingExtra
+from vlabench.seeding import Draws
+from vlabench.serving.serve import serving
 from vlabench.simulators.base import find_simulator
 from vlabench.types import Decision, EpisodeSpec, Observation
 
@@ -25,6 +32,7 @@ LOOK, ROW = 0.050, 0.002
 """Seconds that the policy takes for a batch, and for every row in it."""
 EPISODES = 8
 """For each worker, beside the one that it warms up with."""
+LOOKS = 300
 
 
 class Sleeper(Policy):
@@ -47,6 +55,37 @@ def hosting() -> Iterator[Figure]:
     yield Figure(16, "memory that a host saves", (copies - hosted) / 1e9, "GB", 1.5, 1,
                  f"{copies / 1e9:.2f} GB with copies, {hosted / 1e9:.2f} with one host: {WORKERS} workers of nano-sft "
                  f"on LIBERO, proportional set size")
+    what = "openpi's protocol: a look through `vlabench serve`, over one in process"
+    try:
+        here, there = looks_alternately()
+    except MissingExtra as error:
+        yield Figure(16, what, None, "ms", 5, -1, str(error).splitlines()[0])
+        return
+    yield Figure(16, what, 1000 * (there - here), "ms", 5, -1, f"{1000 * there:.2f} against {1000 * here:.2f} ms, two "
+                 f"pictures of 224², a policy that computes nothing; medians of {LOOKS}")
+
+
+def looks_alternately() -> tuple[float, float]:
+    """Median seconds of a look of the same policy in process, and through a server on this machine."""
+    sides: list[list[float]] = [[], []]
+    with tempfile.TemporaryDirectory(prefix="vlabench-bench-") as folder:
+        card = Path(folder) / "still-224.toml"
+        card.write_text('title = "Still"\nsource = "made for the benchmark"\nadapter = "still"\n'
+                        'assets = ["primitive"]\ncameras = ["agentview", "wrist"]\nimage_size = 224\n')
+        with serving(str(card), "openpi", port=0) as served:
+            asking = cards.load_policy("openpi")
+            there = asking.known_as("served", {**asking.options, "url": served.url}).make()
+            policies = (cards.load_policy(str(card)).make(), there)
+            obs = probe(asking.cameras, 224)
+            for policy in policies:
+                policy.configure(served.service.offer.reverse.space)
+                policy.reset([0], [Draws(("bench",))])
+                policy.act(obs)
+            for _ in range(LOOKS):
+                for policy, took in zip(policies, sides, strict=True):
+                    took.append(seconds(lambda policy=policy: policy.act(obs)))  # type: ignore[misc]
+            there.close()
+    return statistics.median(sides[0]), statistics.median(sides[1])
 
 
 def looks_per_second() -> float:

@@ -19,7 +19,7 @@ import typer
 from typer.core import TyperGroup
 
 from vlabench import __version__
-from vlabench.cli import gate, leaderboard, new, probe, report, run, show, train
+from vlabench.cli import gate, leaderboard, new, probe, report, run, serve, show, train
 from vlabench.errors import OptionError, VlabenchError
 
 MAY_BE_EMPTY = ("--notes",)
@@ -78,6 +78,7 @@ app.command()(show.check)
 app.command()(show.doctor)
 app.command()(run.preview)
 app.command()(run.replay)
+app.command()(serve.serve)
 app.command()(report.table)
 app.command()(report.plot)
 app.command()(report.report)

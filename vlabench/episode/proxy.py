@@ -40,22 +40,33 @@ class Proxy(Policy):
         answer: Decision = self._ask("act", obs)
         return answer
 
+    def fresh(self, obs: Observation, draws: Sequence[Draws]) -> Decision:
+        """`reset` of the slots that `obs` is about, and `act`, in one go."""
+        answer: Decision = self._asks(("reset", obs.slots.tolist(), list(draws)), ("act", obs))
+        return answer
+
     def close(self) -> None:
         """Hang up."""
         if self._line is not None:
             self._line.close()
 
     def _ask(self, *what: Any) -> Any:
+        return self._asks(what)
+
+    def _asks(self, *messages: tuple[Any, ...]) -> Any:
+        """The answer to the last one. Raises what the first of them met that met an error."""
         try:
             self._line = self._line or _reached(self._address, self._key)
-            self._line.send(what)
-            error, answer = self._line.recv()
+            for message in messages:
+                self._line.send(message)
+            answers = [self._line.recv() for _ in messages]
         except (EOFError, OSError) as trouble:
             self._line = None
             raise HostDied(f"the process that holds the policy has ended ({type(trouble).__name__})") from None
-        if error:
-            raise type(error, (Asked,), {})(answer)
-        return answer
+        for error, answer in answers:
+            if error:
+                raise type(error, (Asked,), {})(answer)
+        return answers[-1][1]
 
 
 def _reached(address: str, key: bytes) -> Connection[Any, Any]:

@@ -1,0 +1,42 @@
+"""Where clients come in: a door listens at an address, in threads of its own, until it is closed."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+
+from vlabench.errors import OptionError
+from vlabench.serving.service import Service
+
+
+class Door(ABC):
+    """Opened by its constructor. Raises OptionError for an address that is not to be had, MissingExtra."""
+
+    url: str
+
+    @abstractmethod
+    def __init__(self, service: Service, host: str, port: int) -> None:
+        """port: 0 for any that is free."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Nobody is answered any more."""
+
+
+def taken(host: str, port: int, error: Exception) -> OptionError:
+    """Of an address that cannot be listened at."""
+    return OptionError(f"nothing can listen at {host}, port {port}: {getattr(error, 'strerror', None) or error}\n"
+                       f"  fix: another --port, or --host")
+
+
+def at(host: str, port: int) -> str:
+    """`127.0.0.1:8000`, for a URL."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def start(name: str, work: object) -> threading.Thread:
+    """A thread that ends with the process."""
+    assert callable(work)
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    return thread
