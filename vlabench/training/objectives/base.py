@@ -39,7 +39,7 @@ class Batch:
     counted: Tensor
     weights: Tensor
     weight: float | Tensor
-    count: int
+    count: float
     space: ActionSpace | None = None
     extras: Mapping[str, Any] = field(default_factory=dict)
 
