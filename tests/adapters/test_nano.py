@@ -19,6 +19,9 @@ from vlabench.models.nano import NanoVLA
 from vlabench.seeding import Draws
 from vlabench.simulators.libero.interface import SPACE
 from vlabench.simulators.maniskill.simulator import Maniskill
+from vlabench.training.objectives.base import Batch
+from vlabench.training.rl.learner import Learner
+from vlabench.training.rl.options import LearnerOptions
 from vlabench.types import Observation
 
 CONFIG = sizes(image_size=32, words=("bowl", "stove"), embedding=32, head=32, points=4, features=4, text_width=16)
@@ -64,6 +67,26 @@ def test_a_sample_is_its_episode_s_and_its_step_s(weights: Path) -> None:
     cold = made(weights, decode="sample", temperature=1e-4).act(observe()).actions
     mode = made(weights, decode="mode").act(observe()).actions
     assert (cold == mode).mean() > 0.95  # but where two bins are nearly alike
+
+
+def test_a_hand_drawn_as_a_command_is_scored_as_one_by_the_learner(weights: Path) -> None:
+    """With the arm drawn as ever; the norms of the gradients are those of the action head and of the rest."""
+    mixed, normal = (made(weights, decode=decode, temperature=0.1).act(observe()) for decode in ("mixed", "normal"))
+    assert np.array_equal(mixed.actions[..., :6], normal.actions[..., :6])
+    assert set(np.unique(mixed.actions[..., 6])) == {-1.0, 1.0}
+    assert np.array_equal(mixed.extras["means"], normal.extras["means"])
+    learner = Learner(made(weights), LearnerOptions(exploration_std=0.1, exploration_gripper="bernoulli",
+                                                    max_head_grad_norm=1.0), "cpu")
+    actions = torch.from_numpy(mixed.actions).float()
+    counted = torch.ones(actions.shape[:2], dtype=torch.bool)
+    before = torch.from_numpy(mixed.extras["log_probs"]).sum(-1)
+    batch = Batch(observe(), actions, counted, counted.float(), counted.sum(), 2,
+                  extras={"before": before, "advantages": torch.ones(2)})
+    terms, _ = learner.terms(batch)
+    assert terms["policy"].item() == pytest.approx(-1.0, abs=1e-4)  # all ratios are 1
+    heads = {name.split(".")[0] for name, parameter in learner.policy.module.named_parameters()
+             if id(parameter) in learner._heads}
+    assert "bins" in heads and not heads & {"eyes", "reader", "join", "mix", "worth"}
 
 
 def test_the_same_input_gives_the_same_output_bit_for_bit(weights: Path) -> None:

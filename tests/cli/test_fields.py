@@ -94,7 +94,7 @@ def test_names_of_methods_objectives_and_cards_have_a_page_with_all_options() ->
 
 def test_a_policys_page_has_the_options_of_its_adapter_and_of_its_training() -> None:
     page = words("robustvla")
-    assert 'decode "mean" | "mode" | "sample" | "normal", default "mean" How a chunk is taken' in page
+    assert 'decode "mean" | "mode" | "sample" | "normal" | "mixed", default "mean" How a chunk is taken' in page
     assert "option of rloo init str, required" in page and "option of" not in words("expert")
 
 

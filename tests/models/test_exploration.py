@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.stats
 import torch
 
 from vlabench.errors import OptionError
-from vlabench.models.distributions import BinnedActions, NormalActions, explored
+from vlabench.models.distributions import BinnedActions, MixedActions, NormalActions, explored
+from vlabench.types import ActionSpace
 
 
 def test_a_normal_around_the_mean_is_scipy_s() -> None:
@@ -52,3 +55,48 @@ def test_a_distribution_without_temperature_is_drawn_from_as_it_is() -> None:
     assert explored(normal, "sample", 1.0) is normal
     with pytest.raises(OptionError, match=r"temperature 2: .*\(NormalActions\) knows no temperature"):
         explored(normal, "sample", 2.0)
+
+
+ROBOT = ActionSpace(("x", "y", "hand"), (-1.0,) * 3, (1.0,) * 3, (1.0,) * 3, (0.0,) * 3, 20.0, gripper=2, opens=-1.0)
+
+
+def test_the_gripper_is_a_bernoulli_beside_the_arm_s_normal() -> None:
+    """Closed as often as bins above 0 are drawn; the arm's numbers and their density are untouched."""
+    bins = BinnedActions(torch.randn(1, 1, 3, 256, generator=torch.Generator().manual_seed(3)))
+    mixed, normal = explored(bins, "mixed", 0.25, ROBOT), explored(bins, "normal", 0.25)
+    assert isinstance(mixed, MixedActions) and torch.equal(mixed.mean, bins.mean)
+    closed = float(bins.log_probs[0, 0, 2, 128:].exp().sum())
+    grid = np.random.default_rng(0).random((1, 1, 3)) * np.ones((1000, 1, 3))
+    grid[:, 0, 2] = (np.arange(1000) + 0.5) / 1000
+    drawn = mixed.sample(grid)
+    upper = drawn[..., 2] == 1
+    assert torch.equal(drawn[..., :2], normal.sample(grid)[..., :2]) and (upper | (drawn[..., 2] == -1)).all()
+    assert float(upper.double().mean()) == pytest.approx(closed, abs=1e-3)
+    found, density = mixed.log_prob(drawn), normal.log_prob(drawn)
+    assert torch.equal(found[..., :2], density[..., :2])
+    assert np.allclose(found[..., 2].exp().numpy(), np.where(upper.numpy(), closed, 1 - closed), atol=1e-6)
+    assert mixed.mode[0, 0, 2] == (1 if closed > 0.5 else -1)
+
+
+def test_a_bernoulli_s_entropy_divergence_and_slope_are_torch_s() -> None:
+    draws = torch.Generator().manual_seed(4)
+    logits = [torch.randn(2, 1, 3, 256, generator=draws).requires_grad_() for _ in range(2)]
+    one, other = (explored(BinnedActions(each), "mixed", 0.1, ROBOT) for each in logits)
+    assert isinstance(one, MixedActions) and isinstance(other, MixedActions)
+    mine, theirs = (torch.distributions.Bernoulli(logits=each.odds) for each in (one, other))
+    assert torch.allclose(one.entropy()[..., 2], mine.entropy(), atol=1e-6)  # type: ignore[no-untyped-call]
+    assert torch.allclose(one.kl(other)[..., 2], torch.distributions.kl_divergence(mine, theirs), atol=1e-6)
+    assert torch.allclose(one.kl(other)[..., :2], one.arm.kl(other.arm)[..., :2])
+    (slope,) = torch.autograd.grad(one.log_prob(torch.ones(2, 1, 3))[..., 2].sum(), one.odds)
+    assert torch.allclose(slope, 1 - torch.sigmoid(one.odds))
+    with pytest.raises(TypeError, match="cannot be compared with NormalActions"):
+        one.kl(one.arm)
+
+
+def test_a_gripper_that_is_not_there_has_no_commands() -> None:
+    bins = BinnedActions(torch.zeros(1, 1, 3, 256))
+    without = replace(ROBOT, gripper=None, opens=None)
+    with pytest.raises(OptionError, match="the robot has no gripper"):
+        explored(bins, "mixed", 0.1, without)
+    with pytest.raises(OptionError, match=r"\(NormalActions\) does not say how probable either side"):
+        explored(NormalActions(bins.mean, 0.1), "mixed", 0.1, ROBOT)

@@ -26,7 +26,6 @@ from vlabench.cards.policy import PolicyCard
 from vlabench.episode.resources import processes
 from vlabench.errors import CardError, VlabenchError
 from vlabench.models import portable
-from vlabench.models.distributions import explored
 from vlabench.training.curves import Curves
 from vlabench.training.display import Display
 from vlabench.training.methods._online import Online, TrainingRun
@@ -109,7 +108,7 @@ def differences(learner: Learner, samples: Samples) -> Tensor:
         for start in range(0, len(samples), learner.options.batch):
             rows = range(start, min(start + learner.options.batch, len(samples)))
             batch = samples.batch(rows, learner.device)
-            now = explored(learner.policy.distribution(batch.obs, batch.actions), *learner.options.exploration)
+            now = learner.explored(learner.policy.distribution(batch.obs, batch.actions))
             found.append((now.log_prob(batch.actions).sum(-1) - batch["before"])[batch.counted].cpu())
     return torch.cat(found)
 

@@ -142,9 +142,9 @@ class Facts:
 class TrainablePolicy(Policy):
     """A policy that training methods can change: a torch module whose actions are a distribution.
 
-    Its constructor takes `weights`, a file or a folder; `decode`, which is "sample" or "normal" where actions are to be
-    drawn; and `temperature`: what they are drawn from, `models.distributions.explored` says. The methods keep the
-    graph, so that what they return can be differentiated.
+    Its constructor takes `weights`, a file or a folder; `decode`, which is "sample", "normal" or "mixed" where actions
+    are to be drawn; and `temperature`: what they are drawn from, `models.distributions.explored` says. The methods keep
+    the graph, so that what they return can be differentiated.
 
     module: its parameters. auxiliary: what `encode` gives beside the embedding. Where actions are drawn, the decision's
     extras have `log_probs` and `means`, float32 [B, T, D], of the distribution that they were drawn from

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vlabench.models.distributions import BinnedActions
     from vlabench.models.nano import NanoVLA, Trunk
 
-Decoding = Literal["mean", "mode", "sample", "normal"]
+Decoding = Literal["mean", "mode", "sample", "normal", "mixed"]
 FILE = "weights.safetensors"
 """What `save` calls its file."""
 
@@ -43,9 +43,10 @@ class Nano(TrainablePolicy):
         weights: Path,
         decode: Annotated[Decoding, Field(
             description="How a chunk is taken from the distribution: its `mean` (the gripper all open or closed), its "
-                        "`mode`, a `sample`, or a draw from a `normal` distribution around the mean.")] = "mean",
+                        "`mode`, a `sample`, a draw from a `normal` distribution around the mean, or `mixed`: so, "
+                        "but the gripper all open or closed, as probable as the distribution finds either.")] = "mean",
         temperature: Annotated[float, Field(
-            description="Temperature of `sample`, above 0; standard deviation of `normal`.")] = 1.0,
+            description="Temperature of `sample`, above 0; standard deviation of `normal` and `mixed`.")] = 1.0,
         device: Annotated[str, Field(
             description="Device of torch that it computes on, such as `cuda`.")] = "cpu",
         base: Annotated[Foundation | None, Field(
@@ -82,8 +83,9 @@ class Nano(TrainablePolicy):
 
         with torch.inference_mode():
             bins = self.distribution(obs)
-            if self.decode == "sample" or self.decode == "normal":
-                acted = explored(bins, self.decode, self.temperature)
+            if self.decode == "sample" or self.decode == "normal" or self.decode == "mixed":
+                acted = explored(bins, self.decode, self.temperature,
+                                 self.space if self.decode == "mixed" else None)
                 shape = tuple(acted.mean.shape[1:])
                 uniform = np.stack([self._draws[slot].at(step, "action").random(shape)
                                     for slot, step in zip(obs.slots.tolist(), obs.steps.tolist(), strict=True)])

@@ -24,9 +24,9 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from vlabench.models import portable
-from vlabench.types import Floats
+from vlabench.types import ActionSpace, Floats
 
-Exploration: TypeAlias = Literal["sample", "normal"]
+Exploration: TypeAlias = Literal["sample", "normal", "mixed"]
 
 BINS = 256
 WIDTH = 2.0 / BINS
@@ -109,6 +109,13 @@ class BinnedActions:
         log_probs = self.log_probs
         return -(log_probs.exp() * log_probs).sum(-1)
 
+    def odds(self, dimension: int, middle: float) -> Tensor:
+        """Log-odds [B, T] of a number above the middle, in the actions' own units."""
+        log_probs = self.log_probs[..., dimension, :]
+        above = self._acted(centres(self.logits.device).unsqueeze(-1).expand(-1, self.logits.shape[-2]))
+        chosen = above[:, dimension] > middle
+        return log_probs[..., chosen].logsumexp(-1) - log_probs[..., ~chosen].logsumexp(-1)
+
     def kl(self, other: object) -> Tensor:
         """KL(self ‖ other) in nats [B, T, D]. Raises TypeError unless the other has bins, too."""
         if not isinstance(other, BinnedActions):
@@ -143,7 +150,6 @@ class NormalActions:
         drawn: Tensor = self.mean.double() + self.deviation * torch.special.ndtri(inside)
         return drawn
 
-
     @property
     def mode(self) -> Tensor:
         """The mean."""
@@ -162,6 +168,63 @@ class NormalActions:
         return 0.5 * (off.square() + (ratio**2 - 1.0 - 2.0 * _log(ratio)))
 
 
+@dataclass(frozen=True)
+class MixedActions:
+    """A normal density over the arm's numbers, and beside it the probability of either of the gripper's commands.
+
+    Simulators take the gripper's sign alone: a density over it would add to the ratio of probabilities, and to its
+    gradient, what changes nothing. arm: over all D numbers, of which the gripper's is not looked at. odds: [B, T],
+    log-odds of the gripper's upper command, `commands[1]`, against the lower. gripper: its dimension.
+    """
+
+    arm: NormalActions
+    odds: Tensor
+    gripper: int
+    commands: tuple[float, float]
+
+    @property
+    def mean(self) -> Tensor:
+        """The policy's own [B, T, D], what it is judged by; the gripper's, too, however it is drawn."""
+        return self.arm.mean
+
+    @property
+    def mode(self) -> Tensor:
+        """[B, T, D]."""
+        return self._with(self.arm.mode, self._command(self.odds > 0).to(self.arm.mode.dtype))
+
+    def log_prob(self, actions: Tensor) -> Tensor:
+        """Log-density of the arm's numbers, log-probability of the gripper's [B, T, D]."""
+        upper = actions[..., self.gripper] > sum(self.commands) / 2
+        return self._with(self.arm.log_prob(actions), functional.logsigmoid(torch.where(upper, self.odds, -self.odds)))
+
+    def sample(self, uniform: Floats) -> Tensor:
+        """Actions, float64 [B, T, D], by inversion of `uniform` in [0, 1), float64 [B, T, D]."""
+        inside = torch.as_tensor(uniform, device=self.odds.device)[..., self.gripper]
+        return self._with(self.arm.sample(uniform), self._command(inside >= torch.sigmoid(-self.odds.double())))
+
+    def entropy(self) -> Tensor:
+        """In nats [B, T, D]."""
+        either = torch.stack([self.odds, -self.odds])
+        return self._with(self.arm.entropy(), -(torch.sigmoid(either) * functional.logsigmoid(either)).sum(0))
+
+    def kl(self, other: object) -> Tensor:
+        """KL(self ‖ other) in nats [B, T, D]. Raises TypeError unless the other is of this kind, too."""
+        if not isinstance(other, MixedActions):
+            raise TypeError(f"a density beside a gripper's commands cannot be compared with {type(other).__name__}")
+        mine, theirs = (torch.stack([each.odds, -each.odds]) for each in (self, other))
+        apart = functional.logsigmoid(mine) - functional.logsigmoid(theirs)
+        return self._with(self.arm.kl(other.arm), (torch.sigmoid(mine) * apart).sum(0))
+
+    def _command(self, upper: Tensor) -> Tensor:
+        low, high = (torch.tensor(each, dtype=torch.float64, device=upper.device) for each in self.commands)
+        return torch.where(upper, high, low)
+
+    def _with(self, numbers: Tensor, hand: Tensor) -> Tensor:
+        """Numbers [B, T, D] with the gripper's [B, T] put in."""
+        here = torch.arange(numbers.shape[-1], device=numbers.device) == self.gripper
+        return torch.where(here, hand.unsqueeze(-1), numbers)
+
+
 def _log(number: float | Tensor) -> float | Tensor:
     return torch.log(number) if isinstance(number, Tensor) else math.log(number)
 
@@ -174,21 +237,43 @@ class Tempered(Protocol):
         """Its probabilities to the power of 1 / temperature, normalised."""
 
 
-def explored(acts: ActionDistribution, how: Exploration, scale: float) -> ActionDistribution:
-    """What rollouts draw from: the policy's distribution at the temperature `scale`, or a normal one around its mean of
-    the standard deviation `scale`, in units where it has any.
+@runtime_checkable
+class Sided(Protocol):
+    """A distribution that says on which side of a middle a number is."""
 
-    Raises OptionError if it knows no temperature, unless that is 1.
+    def odds(self, dimension: int, middle: float) -> Tensor:
+        """Log-odds [B, T] of a number above the middle."""
+
+
+def explored(acts: ActionDistribution, how: Exploration, scale: float,
+             space: ActionSpace | None = None) -> ActionDistribution:
+    """What rollouts draw from: the policy's distribution at the temperature `scale` ("sample"), or a normal one around
+    its mean of the standard deviation `scale`, in units where it has any ("normal"), or that for the arm and for the
+    gripper of `space` one of its two commands, as probable as the policy finds each side ("mixed").
+
+    Raises OptionError if it knows no temperature, unless that is 1, and for a gripper that is not there or not told of.
     """
-    if how == "normal":
+    if how != "sample":
         unit = acts.unit if isinstance(acts, BinnedActions) else None
-        return NormalActions(acts.mean, scale if unit is None else scale * unit)
+        normal = NormalActions(acts.mean, scale if unit is None else scale * unit)
+        return normal if how == "normal" else _mixed(acts, normal, space)
     if isinstance(acts, Tempered):
         return acts.tempered(scale)
     if scale != 1.0:
         raise OptionError(f"temperature {scale:g}: the distribution of this policy ({type(acts).__name__}) knows no "
                           f"temperature\n  fix: temperature 1, or `exploration_std` instead")
     return acts
+
+
+def _mixed(acts: ActionDistribution, normal: NormalActions, space: ActionSpace | None) -> MixedActions:
+    hand = None if space is None else space.gripper
+    if space is None or hand is None:
+        raise OptionError("decode 'mixed': the robot has no gripper to draw commands for\n  fix: 'normal'")
+    if not isinstance(acts, Sided):
+        raise OptionError(f"decode 'mixed': the distribution of this policy ({type(acts).__name__}) does not say how "
+                          f"probable either side of the gripper is\n  fix: 'normal'")
+    low, high = space.low[hand], space.high[hand]
+    return MixedActions(normal, acts.odds(hand, (low + high) / 2), hand, (low, high))
 
 
 def drawn(acted: ActionDistribution, actions: Floats) -> dict[str, npt.NDArray[np.float32]]:

@@ -26,6 +26,8 @@ BASE, SCALE = "base", "scale"
 
 ADAPTER = "default"
 """What peft calls it."""
+FAINT = 2.0**-11
+"""Share of a product's largest singular value that half precision, in which the file is kept, cannot tell from 0."""
 
 
 def targets(network: nn.Module, without: nn.Module | None = None) -> list[str]:
@@ -86,16 +88,45 @@ def _adapters(network: nn.Module) -> list[tuple[str, Any]]:
     return [(name, layer) for name, layer in network.named_modules() if isinstance(layer, LoraLayer)]
 
 
+def layers(adapted: LoraModel) -> list[Any]:
+    """The layers that have an adapter; see `matrices`, `scale` and `product`."""
+    return [layer for _, layer in _adapters(adapted.model)]
+
+
+def scale(layer: Any) -> float:
+    """The factor of a layer's product."""
+    return float(layer.scaling[ADAPTER])
+
+
+def matrices(layer: Any) -> tuple[Tensor, Tensor]:
+    """Parameters (down [rank, in], up [out, rank]) of a layer's adapter."""
+    return layer.lora_A[ADAPTER].weight, layer.lora_B[ADAPTER].weight
+
+
+def product(layer: Any) -> Tensor:
+    """What a layer's adapter adds to its weights, ΔW [out, in]."""
+    down, up = matrices(layer)
+    return scale(layer) * up.detach() @ down.detach()
+
+
+def factors(change: Tensor, factor: float) -> tuple[Tensor, Tensor]:
+    """(down, up) whose product, times the factor, is a change of weights [out, in], of the rank that this takes."""
+    left, sizes, right = torch.linalg.svd(change / factor, full_matrices=False)
+    told = max(1, int((sizes > FAINT * sizes[0]).sum()))
+    roots = sizes[:told].sqrt()
+    return roots.unsqueeze(1) * right[:told], left[:, :told] * roots
+
+
 def to_bytes(adapted: LoraModel, base: str) -> bytes:
     """The adapter's file: two float16 matrices a layer. base: sha256 of the weights that it was trained on."""
     state: dict[str, Tensor] = {}
     scales = set()
     for name, layer in _adapters(adapted.model):
-        scales.add(float(layer.scaling[ADAPTER]))
-        for part, matrix in (("down", layer.lora_A[ADAPTER]), ("up", layer.lora_B[ADAPTER])):
-            state[f"{name}.{part}"] = matrix.weight.detach().to("cpu", torch.float16).contiguous()
-    (scale,) = scales
-    return save(state, metadata={BASE: base, SCALE: repr(scale)})
+        scales.add(scale(layer))
+        for part, matrix in zip(("down", "up"), matrices(layer), strict=True):
+            state[f"{name}.{part}"] = matrix.detach().to("cpu", torch.float16).contiguous()
+    (factor,) = scales
+    return save(state, metadata={BASE: base, SCALE: repr(factor)})
 
 
 def apply(path: Path, network: nn.Module, base: str) -> None:
@@ -109,12 +140,12 @@ def apply(path: Path, network: nn.Module, base: str) -> None:
             state = {name: file.get_tensor(name).float() for name in file.keys()}
         if header[BASE] != base:
             raise DataError(f"{shown(path)}: LoRA weights for a network with the checksum {header[BASE]}, not {base}")
-        scale = float(header[SCALE])
+        factor = float(header[SCALE])
         with torch.no_grad():
             for name in sorted({key.rpartition(".")[0] for key in state}):
                 layer = network.get_submodule(name)
                 assert isinstance(layer.weight, Tensor)
-                layer.weight.add_(scale * state[f"{name}.up"] @ state[f"{name}.down"])
+                layer.weight.add_(factor * state[f"{name}.up"] @ state[f"{name}.down"])
     except (OSError, SafetensorError, KeyError, ValueError, RuntimeError, AttributeError) as error:
         first = str(error).strip().splitlines()[:1]
         raise DataError(f"{shown(path)}: no LoRA weights for this network: {' '.join(first)}") from error

@@ -263,6 +263,21 @@ def test_the_rate_rises_to_its_own_and_the_critic_s_begins_there(card: Card, tmp
 
 
 @pytest.mark.usefixtures("alone")
+def test_the_curves_say_whether_rewards_taught_anything(card: Card, tmp_path: Path) -> None:
+    """With ends to the updates or without, looking at other rollouts' advantages changes nothing that is learned."""
+    options = {**RLOO, "iterations": 2, "contexts": 4, "learning_rate": 0.1}
+    plain = trained(card("rloo", **options), tmp_path / "plain")
+    looked = trained(card("rloo", **options, permuted=True), tmp_path / "looked")
+    series, other = (Curves(tmp_path / name).series() for name in ("plain", "looked"))
+    assert looked.sha256 == plain.sha256 and "updates made" not in series
+    permuted = other.pop("surrogate permuted")
+    assert permuted[0] == [1, 2] and other == series
+    bound = trained(card("rloo", **options, kl_target=0.02), tmp_path / "bound")
+    made = Curves(tmp_path / "bound").series()["updates made"][1]
+    assert bound.sha256 != plain.sha256 and 1 <= min(made) < RLOO["updates"]
+
+
+@pytest.mark.usefixtures("alone")
 def test_without_groups_that_differ_nothing_is_learned_and_the_training_goes_on(card: Card, tmp_path: Path) -> None:
     """At a temperature near 0 every rollout does the same."""
     path = card("rloo", **{**RLOO, "iterations": 2, "temperature": 1e-4})
@@ -342,6 +357,8 @@ def test_what_a_user_can_get_wrong_is_said(card: Card, start: PolicyCard, tmp_pa
         ({"jacobian": {"alpha": 0.1}}, "unknown key 'alpha'"),
         ({"consistency": {}}, "training.options: .*`consistency` needs `noise`"),
         ({"consistency": {}, "noise": {"action": 0.1}}, "`consistency` needs `noise` in observations"),
+        ({"exploration_gripper": "bernoulli"}, "for rollouts that draw around the mean action: add `exploration_std`"),
+        ({"exploration_gripper": "bernoulli", "exploration_std": 0.5}, "the robot of switch has no gripper"),
         ({"task_sets": ["buttons"]}, "unknown task set 'buttons'")]
     for number, (changes, message) in enumerate(mistakes):
         with pytest.raises(VlabenchError, match=message):

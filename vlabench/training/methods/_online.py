@@ -24,7 +24,6 @@ from vlabench.cards import find, load_policy, write_policy
 from vlabench.cards.noise import Noise
 from vlabench.cards.policy import PolicyCard
 from vlabench.errors import CardError, DataError, DivergedError, OptionError, WorkerError
-from vlabench.seeding import generator
 from vlabench.training import checkpoints, finite
 from vlabench.training.display import EpisodesShown
 from vlabench.training.methods._online_options import OnlineOptions
@@ -37,6 +36,7 @@ from vlabench.training.rl.learner import Learner
 from vlabench.training.rl.rollouts import Collector, Rollout
 from vlabench.training.rl.samples import Samples
 from vlabench.training.rl.trial import trial
+from vlabench.training.rl.updates import Updates
 from vlabench.training.shipping import card_of, emptied, ship
 from vlabench.training.where import Where, where
 from vlabench.types import ActionSpace, EpisodeSpec, Task, won
@@ -160,25 +160,21 @@ class Online(Method):
         options, learner, place = self.options, course.learner, course.place
         samples = self.credit(course, gathered.kept)
         alone = self.critic_alone(number)
+        twice = options.permuted and not alone
         if learner.pairs:
             samples.pair(learner.origin if learner.wants else None)
         if learner.compares:
             samples.compare(learner.first)
-        seen: list[dict[str, float]] = []
-        place.display.start(f"iteration {number}: {counted(len(samples), 'look')}", options.epochs * options.updates,
-                            unit="updates")
+        updates = Updates(options.epochs, options.updates, (place.seed, number), f"iteration {number}")
+        place.display.start(f"iteration {number}: {counted(len(samples), 'look')}",
+                            (1 + twice) * options.epochs * options.updates, unit="updates")
         try:
-            for epoch in range(options.epochs):
-                order = generator("updates", place.seed, number, epoch).permutation(len(samples))
-                parts = [part.tolist() for part in np.array_split(order, min(options.updates, len(order)))]
-                for part in parts:
-                    with finite.ending(f"iteration {number}, update {len(seen) + 1}", partial(samples.names, part)):
-                        seen.append(learner.update(samples, part, alone))
-                    place.display.step(len(seen), seen[-1])
+            apart = updates.permuted(learner, samples, place.display.step) if twice else {}
+            ahead = options.epochs * options.updates * twice
+            return {**updates.make(learner, samples, alone, lambda n, seen: place.display.step(ahead + n, seen)),
+                    **apart}
         finally:
             place.display.stop()
-        means = {name: float(np.mean([each[name] for each in seen])) for name in seen[-1]}
-        return means if alone else {**means, **learner.shares(samples, parts[-1])}
 
     def _agree(self, course: TrainingRun, gathered: Gathered, level: Level, number: int) -> float:
         """An iteration's updates towards consistency; the mean distance."""
@@ -267,6 +263,9 @@ class Online(Method):
                             f"the training starts from")
         here.kind(here.assets).check(place.card.cameras)
         policy.configure(here.kind.action_space)
+        if options.exploration_gripper == "bernoulli" and here.kind.action_space.gripper is None:
+            raise CardError(f"{shown(place.card.path)}: training.options.exploration_gripper: the robot of {here.name} "
+                            f"has no gripper\n  fix: leave it out")
         torch.manual_seed(place.seed)  # for LoRA's first weights
         tasks = find.find_tasks(here.name, options.task_sets, options.tasks)
         short = [replace(task, step_limit=math.ceil(options.horizon * task.step_limit)) for task in tasks]

@@ -49,6 +49,12 @@ class OnlineOptions(LearnerOptions):
         description="Minibatches that the samples of an iteration are split into (RobustVLA, Algorithm 1: N).")
     epochs: int = Field(
         default=1, ge=1, description="Times that the samples of an iteration are gone through.")
+    permuted: bool = Field(
+        default=False,
+        description="Whether every iteration's updates from rewards are made twice from the same weights: first, to be "
+                    "taken back, with advantages that belong to other rollouts. The curve `surrogate permuted` shows "
+                    "how far the loss falls where rewards say nothing; unless `surrogate` is lower again and again, "
+                    "they have taught nothing. Updates take twice the time.")
     noise: Noise | None = Field(
         default=None, description="Perturbations in rollouts; by default none.")
     reward: Literal["sparse", "dense"] = Field(

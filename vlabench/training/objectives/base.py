@@ -40,7 +40,7 @@ class Batch:
     counted: Tensor
     weights: Tensor
     weight: float | Tensor
-    count: int
+    count: float
     space: ActionSpace | None = None
     extras: Mapping[str, Any] = field(default_factory=dict)
 

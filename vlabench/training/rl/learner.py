@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -14,10 +15,12 @@ from torch import Tensor
 
 from vlabench.adapters.base import ActionDistribution, TrainablePolicy
 from vlabench.models import lora
+from vlabench.models.distributions import explored
 from vlabench.training import finite
 from vlabench.training.objectives import base
 from vlabench.training.objectives.base import Batch, Forward
 from vlabench.training.objectives.consistency import Consistency
+from vlabench.training.rl.averaging import Averaging, replaced
 from vlabench.training.rl.consistency import Looks
 from vlabench.training.rl.options import LearnerOptions
 from vlabench.training.rl.samples import FIRST, TWIN, WANTED, Samples
@@ -28,6 +31,7 @@ Floats64 = npt.NDArray[np.float64]
 WARMUP = 10
 """Updates over which the rate rises: Adam's first steps are as long as the rate in every parameter, however small its
 gradient, and the first alone would take a policy out of PPO's clip."""
+DIVERGENCE = "divergence"
 
 
 class Learner:
@@ -65,11 +69,13 @@ class Learner:
         if critic:
             groups.append({"params": critic, "lr": critic_learning_rate})
         self.parameters = body + critic
+        self._critic = heads
+        self._heads: set[int] = set()
         self._optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
         rising = [lambda update: min(1.0, (update + 1) / WARMUP), lambda _: 1.0]  # the critic begins at its own rate
         self._warmup = torch.optim.lr_scheduler.LambdaLR(self._optimizer, rising[: len(groups)])
-        self._average = [parameter.detach().clone() for parameter in self.parameters] if options.average else []
-        kept = options.consistency or options.weight_interpolation < 1 or self.wants or self.compares
+        self._averaging = Averaging(self.parameters, self._lora, options.average, options.weight_interpolation)
+        kept = options.consistency or self.wants or self.compares
         self._start = [parameter.detach().clone() for parameter in self.parameters] if kept else []
         self._follower = torch.optim.AdamW(body, options.consistency.learning_rate if options.consistency else 0.0,
                                            weight_decay=options.weight_decay)
@@ -80,7 +86,7 @@ class Learner:
         """For a checkpoint."""
         return {"module": self.policy.module.state_dict(), "optimizer": self._optimizer.state_dict(),
                 "warmup": self._warmup.state_dict(), "follower": self._follower.state_dict(),
-                "average": self._average}
+                "average": self._averaging.average}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from `state`."""
@@ -88,7 +94,7 @@ class Learner:
         self._optimizer.load_state_dict(state["optimizer"])
         self._warmup.load_state_dict(state["warmup"])
         self._follower.load_state_dict(state["follower"])
-        self._average = [tensor.to(self.device) for tensor in state["average"]]
+        self._averaging.average = [tensor.to(self.device) for tensor in state["average"]]
 
     def save(self, folder: Path, exact: bool = False) -> None:
         """The policy's weights, LoRA merged into them, as `TrainablePolicy.save` writes them."""
@@ -103,26 +109,23 @@ class Learner:
     @contextlib.contextmanager
     def shipped(self) -> Iterator[None]:
         """Inside, the trained parameters have the values that are tried and shipped."""
-        values = self._average or [parameter.detach() for parameter in self.parameters]
-        if self.options.weight_interpolation < 1:
-            values = [start.lerp(end, self.options.weight_interpolation)
-                      for start, end in zip(self._start, values, strict=True)]
-        with self._replaced(values):
+        with self._averaging.inside():
             yield
 
     @contextlib.contextmanager
-    def _replaced(self, values: Sequence[Tensor]) -> Iterator[None]:
-        now = [parameter.detach().clone() for parameter in self.parameters]
-        self._put(values)
+    def undone(self) -> Iterator[None]:
+        """What is learned inside is taken back at its end."""
+        tensors = [tensor.data for tensor in (*self.parameters, *self.policy.module.buffers())]
+        before = [tensor.clone() for tensor in tensors]
+        kept = copy.deepcopy((self._optimizer.state_dict(), self._warmup.state_dict(), self._averaging.average))
         try:
             yield
         finally:
-            self._put(now)
-
-    def _put(self, values: Sequence[Tensor]) -> None:
-        with torch.no_grad():
-            for parameter, value in zip(self.parameters, values, strict=True):
-                parameter.copy_(value)
+            for tensor, value in zip(tensors, before, strict=True):
+                tensor.copy_(value)
+            optimizer, warmup, self._averaging.average = kept
+            self._optimizer.load_state_dict(optimizer)
+            self._warmup.load_state_dict(warmup)
 
     @contextlib.contextmanager
     def _merged(self) -> Iterator[None]:
@@ -136,54 +139,107 @@ class Learner:
 
     # learning
 
-    def update(self, samples: Samples, rows: Sequence[int], critic_alone: bool = False) -> dict[str, float]:
-        """One step down the gradient of a minibatch; the terms of its loss, and what else there is to see.
+    def update(self, samples: Samples, rows: Sequence[int], critic_alone: bool = False,
+               parts: int = 1) -> dict[str, float]:
+        """One step down the gradient of a minibatch; the terms of its loss, and what else there is to see. parts: how
+        many minibatches there are.
 
-        Raises NotFinite instead of making a step that is not.
+        No step is made where the policy `strayed`. Raises NotFinite instead of making a step that is not.
         """
         total: dict[str, float] = {}
+        shared = parts if self.options.normalise == "iteration" else 0
         self._optimizer.zero_grad()
         for start in range(0, len(rows), self.options.batch):
-            batch = samples.batch(rows[start : start + self.options.batch], self.device, rows)
+            batch = samples.batch(rows[start : start + self.options.batch], self.device, rows, shared)
             terms, shown = self.terms(batch, critic_alone)
             base.total(terms).backward()  # type: ignore[no-untyped-call]
             for name, part in {**terms, **shown}.items():
                 total[name] = total.get(name, 0.0) + float(part.detach())
-        total["gradient"] = float(torch.nn.utils.clip_grad_norm_(self.parameters, self.options.max_grad_norm))
-        finite.check({name: total[name] for name in (*terms, "gradient")})
-        self._optimizer.step()
-        if not critic_alone:
-            self._warmup.step()
-        self._averaging()
+        norms = self._clipped(self.parameters)
+        total |= norms
+        finite.check({name: total[name] for name in (*terms, *norms)})
+        if not self.strayed(total):
+            self._optimizer.step()
+            if not critic_alone:
+                self._warmup.step()
+            self._averaging.step()
         return total
 
-    def _averaging(self) -> None:
-        for mean, parameter in zip(self._average, self.parameters, strict=False):  # none is kept, or one of each
-            mean.lerp_(parameter.detach(), 1.0 - self.options.average)
+    def strayed(self, seen: dict[str, float]) -> bool:
+        """Whether on a minibatch, of which `update` has said what there was to see, the policy is further than it may
+        be from the one that sampled.
+        """
+        target = self.options.kl_target
+        return target is not None and seen.get(DIVERGENCE, 0.0) > target
+
+    def _clipped(self, parameters: Sequence[torch.nn.Parameter]) -> dict[str, float]:
+        """Scale gradients down to what is allowed, of all together or of body and heads apart; their norms before."""
+        apart = self.options.max_head_grad_norm
+        if apart is None:
+            return {"gradient": float(torch.nn.utils.clip_grad_norm_(parameters, self.options.max_grad_norm))}
+        groups = {"gradient": [p for p in parameters if id(p) not in self._heads | self._critic],
+                  "gradient head": [p for p in parameters if id(p) in self._heads],
+                  "gradient critic": [p for p in parameters if id(p) in self._critic]}
+        return {name: float(torch.nn.utils.clip_grad_norm_(group, self.options.max_grad_norm if name == "gradient"
+                                                           else apart)) for name, group in groups.items() if group}
+
+    def _forward(self, batch: Batch, frozen: bool = False, twice: bool = False) -> Forward:
+        forward = Forward(self.policy, batch.obs, batch.actions, explored=self.explored, twice=twice, frozen=frozen)
+        if self.options.max_head_grad_norm is not None and not self._heads and torch.is_grad_enabled():
+            self._heads = self._reading(batch, forward.embedding.detach())
+        return forward
+
+    def _reading(self, batch: Batch, embedding: Tensor) -> set[int]:
+        """The parameters that actions depend on where the embedding is given: the action head's."""
+        given = self.policy.distribution(batch.obs, batch.actions, embedding).log_prob(batch.actions).sum()
+        learned = [parameter for parameter in self.parameters if id(parameter) not in self._critic]
+        parts = torch.autograd.grad(given, learned, allow_unused=True)
+        return {id(parameter) for parameter, part in zip(learned, parts, strict=True) if part is not None}
+
+    def explored(self, acts: ActionDistribution) -> ActionDistribution:
+        """What rollouts draw from, and actions are scored by."""
+        how, scale = self.options.exploration
+        return explored(acts, how, scale, self.policy.space if how == "mixed" else None)
 
     def terms(self, batch: Batch, critic_alone: bool = False) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """(weighted terms of the loss, what else there is to see) as this batch's parts of a minibatch's means."""
-        forward = Forward(self.policy, batch.obs, batch.actions, explored=self.options.explored, twice=self._twice,
-                          frozen=critic_alone)
+        forward = self._forward(batch, critic_alone, self._twice)
         chosen = {name: each for name, each in self.objectives.items() if each.critic or not critic_alone}
-        return base.summed(chosen, batch, forward)
+        terms, shown = base.summed(chosen, batch, forward)
+        if self.options.kl_target is not None and not critic_alone:
+            shown[DIVERGENCE] = divergence(batch, forward)
+        return terms, shown
+
+    def judged(self, samples: Samples) -> dict[str, float]:
+        """`surrogate`, the clipped loss on all samples as the policy is now, and `surrogate divergence` from the policy
+        that sampled them.
+        """
+        total = {"surrogate": 0.0, "surrogate divergence": 0.0}
+        everything = range(len(samples))
+        with torch.no_grad():
+            for start in range(0, len(samples), self.options.batch):
+                batch = samples.batch(everything[start : start + self.options.batch], self.device, everything)
+                forward = self._forward(batch, twice=self._twice)
+                total["surrogate"] += float(self.objectives["policy"].loss(batch, forward).term)
+                total["surrogate divergence"] += float(divergence(batch, forward))
+        return total
 
     def origin(self, looks: Observation, actions: Floats32) -> Floats32:
         """Mean actions [N, T, D] of the policy that the training started from, given the actions [N, T, D]."""
         found: list[Tensor] = []
         given = torch.from_numpy(actions)
-        with self._replaced(self._start), torch.no_grad():
+        with replaced(list(zip(self.parameters, self._start, strict=True))), torch.no_grad():
             for start in range(0, len(actions), self.options.batch):
                 rows = range(start, min(start + self.options.batch, len(actions)))
                 forward = Forward(self.policy, looks.rows(rows), given[rows.start : rows.stop].to(self.device),
-                                  explored=self.options.explored)
+                                  explored=self.explored)
                 found.append(forward.distribution.mean.float().cpu())
         return torch.cat(found).numpy()
 
     def first(self, looks: Observation, actions: Tensor) -> ActionDistribution:
         """That of the policy that the training started from, given actions [N, T, D] on the device; a constant."""
-        with self._replaced(self._start), torch.no_grad():
-            return Forward(self.policy, looks, actions, explored=self.options.explored).distribution
+        with replaced(list(zip(self.parameters, self._start, strict=True))), torch.no_grad():
+            return Forward(self.policy, looks, actions, explored=self.explored).distribution
 
     def follow(self, looks: Looks) -> float:
         """One step that takes the mean actions for N looks towards those that are wanted; their distance before.
@@ -195,15 +251,13 @@ class Learner:
         counted = torch.ones(actions.shape[:2], dtype=torch.bool, device=self.device)
         batch = Batch(looks.obs, actions, counted, counted.float(), counted.sum(), len(actions),
                       extras={"wanted": wanted})
-        loss = self._consistency.loss(batch, Forward(self.policy, looks.obs, actions,
-                                                     explored=self.options.explored)).term
+        loss = self._consistency.loss(batch, self._forward(batch)).term
         self._follower.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         followers = self._follower.param_groups[0]["params"]  # not the critic's
-        norm = torch.nn.utils.clip_grad_norm_(followers, self.options.max_grad_norm)
-        finite.check({"consistency": loss.detach(), "gradient": norm})
+        finite.check({"consistency": loss.detach(), **self._clipped(followers)})
         self._follower.step()
-        self._averaging()
+        self._averaging.step()
         return float(loss.detach())
 
     def shares(self, samples: Samples, rows: Sequence[int]) -> dict[str, float]:
@@ -226,3 +280,13 @@ class Learner:
                 found += cast("list[float]", self.policy.value(batch.obs).double().tolist())
         ends = np.cumsum([len(rollout) for rollout in samples.rollouts])
         return np.split(np.array(found), ends[:-1])
+
+
+def divergence(batch: Batch, forward: Forward) -> Tensor:
+    """The mean over a batch's actions of (η − 1) − ln η, η = π(a) / π_before(a): its part of the minibatch's.
+
+    Of actions that π_before drew its expectation is KL(π_before ‖ π), as that of −ln η is, whose mean over a minibatch
+    may be negative and varies more (Schulman 2020).
+    """
+    change = forward.log_probs.detach() - batch["before"]
+    return ((torch.expm1(change) - change) * batch.weights).sum() / batch.weight

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing_extensions import Self
 
-from vlabench.adapters.base import ActionDistribution
-from vlabench.models.distributions import Exploration, explored
+from vlabench.models.distributions import Exploration
 from vlabench.training.objectives import base
 from vlabench.training.objectives.base import Objective, SummedOptions
 from vlabench.training.objectives.jacobian import Jacobian, JacobianOptions
@@ -45,10 +46,26 @@ class LearnerOptions(SummedOptions):
         default=1e-4, ge=0, description="Weight decay of AdamW.")
     max_grad_norm: float = Field(
         default=1.0, gt=0, description="Largest L2 norm of all gradients together; larger ones are scaled down to it.")
+    max_head_grad_norm: float | None = Field(
+        default=None, gt=0,
+        description="If given, the gradients of the action head (what turns the embedding into actions) and those of "
+                    "the critic are each scaled down to this norm by themselves, and `max_grad_norm` is for the rest "
+                    "(RobustVLA, table 6: 1.0 each).")
     clip_low: float = Field(
         default=0.2, gt=0, lt=1, description="PPO's clip: the probability ratio counts down to 1 − clip_low.")
     clip_high: float = Field(
         default=0.2, gt=0, description="PPO's clip: the probability ratio counts up to 1 + clip_high.")
+    kl_target: float | None = Field(
+        default=None, gt=0,
+        description="If given, a minibatch on which the policy has moved further than this from the one that sampled "
+                    "is not learned from, and ends the iteration's updates from rewards: the mean over its actions of "
+                    "(η − 1) − ln η, which estimates KL(old ‖ new) without bias and is never negative; η is the ratio "
+                    "of an action's probabilities.")
+    normalise: Literal["minibatch", "iteration"] = Field(
+        default="minibatch",
+        description="What a minibatch's sums are divided by: its own weights and samples, by which short rollouts "
+                    "count less where they meet others, or an equal share of the whole `iteration`'s, so that the mean "
+                    "of the minibatches' gradients is that of all samples.")
     batch: int = Field(
         default=64, ge=1, description="Samples computed together, whatever the size of the minibatch.")
     temperature: float = Field(
@@ -57,6 +74,10 @@ class LearnerOptions(SummedOptions):
         default=None, gt=0,
         description="If given, rollouts draw from a normal distribution of this standard deviation around the mean "
                     "action instead, in the actions' own units.")
+    exploration_gripper: Literal["normal", "bernoulli"] = Field(
+        default="normal",
+        description="With `exploration_std`: the gripper is drawn like the arm, or as one of its two commands, each as "
+                    "probable as the policy finds its side of the middle: simulators take the sign alone.")
     jacobian: JacobianOptions | None = Field(
         default=None, description="RobustVLA's Jacobian penalty (equation 2).")
     smoothness: float = Field(
@@ -69,7 +90,8 @@ class LearnerOptions(SummedOptions):
     average: float = Field(
         default=0.0, ge=0, lt=1,
         description="Decay per update of the parameters' moving average, which is what is tried and shipped, while "
-                    "rollouts are played by the parameters as they are; 0 keeps none.")
+                    "rollouts are played by the parameters as they are; 0 keeps none. With `lora` it is that of the "
+                    "matrices' products.")
     weight_interpolation: float = Field(
         default=1.0, gt=0, le=1,
         description="What is tried and shipped lies at this share of the way from the first parameters to the last; "
@@ -78,11 +100,17 @@ class LearnerOptions(SummedOptions):
     @property
     def exploration(self) -> tuple[Exploration, float]:
         """What `models.distributions.explored` is told."""
-        return ("sample", self.temperature) if self.exploration_std is None else ("normal", self.exploration_std)
+        if self.exploration_std is None:
+            return "sample", self.temperature
+        return "normal" if self.exploration_gripper == "normal" else "mixed", self.exploration_std
 
-    def explored(self, acts: ActionDistribution) -> ActionDistribution:
-        """What rollouts draw from, and the learner scores by."""
-        return explored(acts, *self.exploration)
+    @model_validator(mode="after")
+    def _commands_beside_a_density(self) -> Self:
+        """Draws from bins have the gripper's sides as probable as the policy finds them already."""
+        if self.exploration_gripper == "bernoulli" and self.exploration_std is None:
+            raise ValueError("exploration_gripper = 'bernoulli' is for rollouts that draw around the mean action: add "
+                             "`exploration_std`, or leave it out")
+        return self
 
     def unshaped(self) -> str:
         """A normal distribution has one shape."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from vlabench.adapters.base import ActionDistribution
+from vlabench.seeding import generator
 from vlabench.training.objectives.base import Batch
 from vlabench.training.rl.consistency import clean
 from vlabench.training.rl.rollouts import Rollout
@@ -39,6 +41,7 @@ class Samples:
         self.rollouts, self.space = rollouts, space
         self._rows = [(which, look) for which, rollout in enumerate(rollouts) for look in range(len(rollout))]
         self._advantages, self._returns, self._weights = advantages, returns, weights
+        self._weight = self.weight(range(len(self._rows)))
         self._twin = False
         self._wanted: list[Floats32] = []
         self._first: Callable[[Observation, torch.Tensor], ActionDistribution] | None = None
@@ -55,6 +58,18 @@ class Samples:
     def compare(self, first: Callable[[Observation, torch.Tensor], ActionDistribution]) -> None:
         """From now on batches hold what the first policy does (`Learner.first`), computed anew for each of them."""
         self._first = first
+
+    def permuted(self, *key: str | int) -> Samples:
+        """The same with the advantages of other rollouts, dealt at random for `key`.
+
+        A rollout's stay together, in their order, stretched to the other's length: looks of one rollout are credited
+        alike, and dealt out singly they would cancel each other.
+        """
+        dealt = generator("permuted", *key).permutation(len(self.rollouts))
+        found = copy.copy(self)
+        found._advantages = [theirs[np.arange(len(rollout)) * len(theirs) // len(rollout)] for rollout, theirs
+                             in zip(self.rollouts, (self._advantages[other] for other in dealt), strict=True)]
+        return found
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -78,10 +93,12 @@ class Samples:
             proprio=np.stack([rollout.proprio[look] for rollout, look in looks]),
             instruction=tuple(rollout.instruction for rollout, _ in looks), step=0)
 
-    def batch(self, rows: Sequence[int], device: torch.device | str, whole: Sequence[int] | None = None) -> Batch:
+    def batch(self, rows: Sequence[int], device: torch.device | str, whole: Sequence[int] | None = None,
+              parts: int = 0) -> Batch:
         """The samples of these numbers. A chunk's actions count from its first to the last that was carried out.
 
-        whole: the minibatch that they are a part of, else they are one.
+        whole: the minibatch that they are a part of, else they are one. parts: of how many minibatches, all samples
+        together, it is one that is divided by the same as the others; 0: by its own weights and number.
         """
         picked = [self._rows[row] for row in rows]
         looks = [(self.rollouts[which], look) for which, look in picked]
@@ -102,8 +119,9 @@ class Samples:
         own = {name: extras.pop(name) for name in ("actions", "counted", "weights")}
         if self._twin:
             extras[TWIN] = self.seen(rows, twin=True)
+        whole = rows if whole is None else whole
+        weight, count = ((self._weight / parts, len(self) / parts) if parts else (self.weight(whole), len(whole)))
         seen = self.seen(rows)
         if self._first is not None:
             extras[FIRST] = self._first(seen, own["actions"])
-        return Batch(seen, weight=self.weight(whole or rows), count=len(whole or rows), space=self.space,
-                     extras=extras, **own)
+        return Batch(seen, weight=weight, count=count, space=self.space, extras=extras, **own)
