@@ -265,7 +265,7 @@ def test_the_rate_rises_to_its_own_and_the_critic_s_begins_there(card: Card, tmp
 @pytest.mark.usefixtures("alone")
 def test_the_curves_say_whether_rewards_taught_anything(card: Card, tmp_path: Path) -> None:
     """With ends to the updates or without, looking at other rollouts' advantages changes nothing that is learned."""
-    options = {**RLOO, "iterations": 2, "contexts": 4, "learning_rate": 0.1}
+    options = {**RLOO, "iterations": 2, "contexts": 2, "rollouts": 4, "learning_rate": 0.1}
     plain = trained(card("rloo", **options), tmp_path / "plain")
     looked = trained(card("rloo", **options, permuted=True), tmp_path / "looked")
     series, other = (Curves(tmp_path / name).series() for name in ("plain", "looked"))

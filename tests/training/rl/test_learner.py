@@ -208,7 +208,7 @@ def test_average_and_share_are_of_what_adapters_add(weights: Path, tmp_path: Pat
                      lora=Lora(rank=2, alpha=4))
     played = samples(Gauss(weights))
     assert learns._lora is not None
-    layers = {"trunk": learns.policy.module.trunk, "head": learns.policy.module.head}
+    layers: dict[str, Any] = {name: getattr(learns.policy.module, name) for name in ("trunk", "head")}
     means = {name: torch.zeros_like(lora.product(layer)) for name, layer in layers.items()}
     for _ in range(6):
         learns.update(played, range(len(played)))

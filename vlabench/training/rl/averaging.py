@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
 from vlabench.models import lora
@@ -21,7 +20,7 @@ class Averaging:
     from the first values.
     """
 
-    def __init__(self, parameters: Sequence[torch.nn.Parameter], adapted: LoraModel | None, decay: float,
+    def __init__(self, parameters: Sequence[Tensor], adapted: LoraModel | None, decay: float,
                  share: float) -> None:
         self._decay, self._share = decay, share
         self._layers = lora.layers(adapted) if adapted is not None and (decay or share < 1) else []
@@ -45,7 +44,7 @@ class Averaging:
         values = self.average or self._values()
         if self._share < 1:
             values = [start.lerp(end, self._share) for start, end in zip(self._start, values, strict=True)]
-        new = list(zip(self._whole, values, strict=False))  # the layers' products come after these
+        new: list[tuple[Tensor, Tensor]] = list(zip(self._whole, values, strict=False))  # the products come after these
         for layer, change in zip(self._layers, values[len(self._whole) :], strict=True):
             new += zip(lora.matrices(layer), lora.factors(change, lora.scale(layer)), strict=True)
         with replaced(new):
@@ -53,7 +52,7 @@ class Averaging:
 
 
 @contextlib.contextmanager
-def replaced(values: Sequence[tuple[torch.nn.Parameter, Tensor]]) -> Iterator[None]:
+def replaced(values: Sequence[tuple[Tensor, Tensor]]) -> Iterator[None]:
     """Inside, parameters have other values."""
     before = [(parameter, parameter.data) for parameter, _ in values]
     copies = [value.detach().clone().contiguous() for _, value in values]

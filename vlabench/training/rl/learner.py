@@ -289,4 +289,5 @@ def divergence(batch: Batch, forward: Forward) -> Tensor:
     may be negative and varies more (Schulman 2020).
     """
     change = forward.log_probs.detach() - batch["before"]
-    return ((torch.expm1(change) - change) * batch.weights).sum() / batch.weight
+    mean: Tensor = ((torch.expm1(change) - change) * batch.weights).sum() / batch.weight
+    return mean
