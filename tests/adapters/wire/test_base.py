@@ -75,6 +75,18 @@ def test_a_server_is_known_by_what_it_says_and_by_its_answer() -> None:
         assert introduced(url).facts == {"said": {"model": "a"}, "answer": None}  # it says and does another thing
 
 
+def test_an_answer_that_varies_a_little_tells_servers_apart_but_is_no_name() -> None:
+    """0.145 ± 0.0001 would be rounded one way today and the other way tomorrow."""
+    answers = iter([0.1449, 0.1451, 0.145, 0.3])
+
+    def varying(socket: Any) -> None:
+        openpi(lambda obs: {"actions": np.full((4, 3), next(answers))}, {"model": "a"})(socket)
+
+    with sockets(varying) as url:
+        met = introduced(url)
+        assert met.facts == {"said": {"model": "a"}, "answer": None} and met.answer is not None
+
+
 @pytest.mark.parametrize(("reply", "words"), [
     ({"actions": np.zeros((4, 14))}, "actions are of shape [4, 14]; expected [T, 3]: right, down, nothing"),
     ({"actions": np.zeros((2, 3))}, "answers with 2 actions, but 3 are to be executed"),

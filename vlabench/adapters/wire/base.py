@@ -34,19 +34,25 @@ Within = Annotated[Limits, Field(description="What it may take, and how it knows
 @dataclass(frozen=True)
 class Introduction:
     """What a served policy is known by. said: what its server says of itself. answer: its actions [T, D] at the probe
-    for these cameras, where it gives the same ones twice. notes: what a user should know.
+    for these cameras, where it gives nearly the same ones twice; to_the_bit: they were the very same. notes: what a
+    user should know.
     """
 
     cameras: tuple[str, ...]
     image_size: int
     said: dict[str, Any]
     answer: Floats | None
+    to_the_bit: bool
     notes: tuple[str, ...] = ()
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What of it identifies the policy, as JSON has it; numbers are rounded, so that a rerun agrees."""
-        rounded = None if self.answer is None else np.round(self.answer / (10 * AGREE)).astype(int).tolist()
+        """What of it identifies the policy, as JSON has it: numbers, rounded, only where they are the same to the bit.
+
+        However coarsely they are rounded, those that vary cross a border now and then.
+        """
+        rounded = (np.round(self.answer / (10 * AGREE)).astype(int).tolist()
+                   if self.answer is not None and self.to_the_bit else None)
         return {"said": self.said, "answer": rounded}
 
 
@@ -147,7 +153,8 @@ class Served(Policy):
             raise ServerError(f"the server at {self.url} answers with {len(found)} actions, but {replan} are to be "
                               f"executed from one look to the next\n  fix: replan = {len(found)} on the card")
         kept = {key: value for key, value in said[0].items() if key in said[1] and said[1][key] == value}
-        return Introduction(cameras, image_size, kept, found if _alike(*answers) else None, tuple(notes))
+        return Introduction(cameras, image_size, kept, found if _alike(*answers) else None,
+                            np.array_equal(*answers), tuple(notes))
 
     def _check_url(self) -> None:
         if not self.url.startswith(self.example.partition("://")[0]):
