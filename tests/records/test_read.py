@@ -11,6 +11,7 @@ from vlabench import cards
 from vlabench.errors import OptionError, StoreError, UnknownName
 from vlabench.records.frame import load_records
 from vlabench.records.read import Origin, PolicyOnAssets, asked, owners
+from vlabench.simulators.maniskill.simulator import Maniskill
 
 HERO, RIVAL = PolicyOnAssets("hero", "primitive"), PolicyOnAssets("rival", "primitive")
 
@@ -92,8 +93,10 @@ def test_what_no_suite_means_any_more_is_left_out_with_one_sentence(tmp_path: Pa
                            "simulator than the suites here have: 'joint'; --suite S names another suite",)
 
 
-def test_a_condition_has_a_meaning_of_its_own_in_each_simulator(tmp_path: Path) -> None:
+def test_a_condition_has_a_meaning_of_its_own_in_each_simulator(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One policy's records of two simulators: neither's make the other's outdated, with a suite or without."""
+    monkeypatch.setattr(Maniskill, "revision", 1000)
     digests = {task: cards.load_suite(suite).conditions["clean"].digest for task, suite in
                (("libero_goal/3", "libero-clean"), ("maniskill_put_on_plate/0", "maniskill-ind"))}
     root = write_records(tmp_path, [record(task=task, condition_digest=digest) for task, digest in digests.items()])

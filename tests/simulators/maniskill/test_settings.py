@@ -36,7 +36,8 @@ MAKER = Maniskill("primitive")
 THREE = {"object's spot", "receptacle's spot", "others", "first other"}
 """Most pairs of spots are kept, not all of them."""
 CHANGED: Mapping[tuple[str, str], Collection[str]] = {
-    ("unseen_object", "held_out"): {"object"}, ("multi_object_ood", "held_out"): {"object"},
+    ("unseen_object", "held_out"): {"object"}, ("unseen_object_table", "held_out"): {"object"},
+    ("multi_object_ood", "held_out"): {"object"},
     **{(name, "held_out"): {"receptacle"} for name in (
         "unseen_receptacle", "multi_receptacle", "both_receptacles_named")},
     (PLATE, "distractors"): THREE, (PAIR, "distractors"): {"others"},
