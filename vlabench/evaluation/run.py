@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vlabench import __version__, cards
+from vlabench.adapters.base import Actor
 from vlabench.cards import lineage
 from vlabench.cards.conditions import named
 from vlabench.cards.policy import PolicyCard
@@ -114,14 +115,7 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
     workers = processes(workers)
     if time_limit is not None and not time_limit > 0:
         raise OptionError(f"--time-limit {time_limit:g}: must be above 0 seconds")
-    if policy.served and not policy.met:
-        raise OptionError(f"policy {policy.name!r} is whichever its server has, which has not been asked\n"
-                          f"  fix: vlabench run --policy {policy.name}, and compare its records")
-    engine.check(policy.cameras)
-    actor = policy.actor(host)
-    for condition in plan.conditions.values():
-        for perturbation in condition.perturbations:
-            perturbation.check(policy.cameras, engine.action_space)
+    actor = _actor(plan, policy, engine, host)
     versions = {"vlabench": __version__, **engine.versions(), **policy.versions()}
     progress = progress or Progress()
     job = Job(plan.tasks[0].simulator, store.assets, actor, {name: named(c) for name, c in plan.conditions.items()},
@@ -140,15 +134,8 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
             writer.note_run({**began, "episodes": len(todo), "workers": workers})
             progress.start(len(plan.specs), len(plan.specs) - len(todo), plan.success)
             try:
-                with WorkerPool(job, todo, min(workers, len(todo)), lambda spec: time_limit or default_time_limit(spec),
-                          progress.note, "vlabench run --time-limit") as pool:
-                    try:
-                        for result in pool.results():
-                            book.enter(result)
-                    except (KeyboardInterrupt, AuditError):  # of what ended together, all is kept
-                        for result in pool.ended:
-                            book.write(result)
-                        raise
+                _play(WorkerPool(job, todo, min(workers, len(todo)), (lambda _: time_limit) if time_limit else
+                                 default_time_limit, progress.note, "vlabench run --time-limit"), book)
             except KeyboardInterrupt:
                 interrupted = True
             finally:
@@ -160,6 +147,31 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
         for sentence in unjudged(book.records.values(), plan.conditions, policy.cameras):
             progress.note(f"note: {sentence}")
     return book.summary(len(plan.specs) - len(todo), interrupted)
+
+
+def _actor(plan: Plan, policy: PolicyCard, engine: Simulator, host: bool | None) -> Actor:
+    """Who acts in workers, if policy, plan and simulator fit each other. Raises VlabenchError for what does not."""
+    if policy.served and not policy.met:
+        raise OptionError(f"policy {policy.name!r} is whichever its server has, which has not been asked\n"
+                          f"  fix: vlabench run --policy {policy.name}, and compare its records")
+    engine.check(policy.cameras)
+    actor = policy.actor(host)
+    for condition in plan.conditions.values():
+        for perturbation in condition.perturbations:
+            perturbation.check(policy.cameras, engine.action_space)
+    return actor
+
+
+def _play(workers: WorkerPool, book: _Book) -> None:
+    """Everything, as it ends; of what ended together when it is interrupted, all is kept."""
+    with workers as pool:
+        try:
+            for result in pool.results():
+                book.enter(result)
+        except (KeyboardInterrupt, AuditError):
+            for result in pool.ended:
+                book.write(result)
+            raise
 
 
 def _recorded(plan: Plan, reading: Reading, store: Store) -> frozenset[Identity]:
