@@ -154,7 +154,7 @@ class Served(Policy):
                               f"executed from one look to the next\n  fix: replan = {len(found)} on the card")
         kept = {key: value for key, value in said[0].items() if key in said[1] and said[1][key] == value}
         return Introduction(cameras, image_size, kept, found if _alike(*answers) else None,
-                            np.array_equal(*answers), tuple(notes))
+                            np.array_equal(answers[0], answers[1]), tuple(notes))
 
     def _check_url(self) -> None:
         if not self.url.startswith(self.example.partition("://")[0]):
