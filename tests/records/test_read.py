@@ -9,6 +9,7 @@ import pytest
 from tests.factories import episodes, record, write_records
 from vlabench import cards
 from vlabench.errors import OptionError, StoreError, UnknownName
+from vlabench.records import read
 from vlabench.records.frame import load_records
 from vlabench.records.read import Origin, PolicyOnAssets, asked, owners
 from vlabench.simulators.maniskill.simulator import Maniskill
@@ -97,6 +98,7 @@ def test_a_condition_has_a_meaning_of_its_own_in_each_simulator(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One policy's records of two simulators: neither's make the other's outdated, with a suite or without."""
     monkeypatch.setattr(Maniskill, "revision", 1000)
+    monkeypatch.setattr(read, "_meanings", read._meanings.__wrapped__)  # what is remembered is of the true revision
     digests = {task: cards.load_suite(suite).conditions["clean"].digest for task, suite in
                (("libero_goal/3", "libero-clean"), ("maniskill_put_on_plate/0", "maniskill-ind"))}
     root = write_records(tmp_path, [record(task=task, condition_digest=digest) for task, digest in digests.items()])
