@@ -39,10 +39,14 @@ def processor_seconds(run: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
+def in_turn(repetitions: int, *sides: Callable[[], float]) -> list[list[float]]:
+    """The measurements of all sides, round by round."""
+    return [[side() for side in sides] for _ in range(repetitions)]
+
+
 def alternately(repetitions: int, *sides: Callable[[], float]) -> list[float]:
     """The median of each side, measured in turn."""
-    found = [[side() for side in sides] for _ in range(repetitions)]
-    return [statistics.median(column) for column in zip(*found, strict=True)]
+    return [statistics.median(column) for column in zip(*in_turn(repetitions, *sides), strict=True)]
 
 
 class Watch(Progress):
