@@ -51,10 +51,11 @@ def hosting() -> Iterator[Figure]:
     yield Figure(16, "a policy's host: looks answered, against the policy's own batches", reached / possible, "", 0.9,
                  1, f"{reached:.0f} against {possible:.0f} looks/s, {WORKERS} workers of the toy simulator, "
                  f"{1000 * LOOK:.0f} ms a batch and {1000 * ROW:.0f} ms a row")
-    copies, hosted = (proportional_memory(host) for host in (False, True))
+    (copies, once), (hosted, hosted_once) = (memory(host) for host in (False, True))
     yield Figure(16, "memory that a host saves", (copies - hosted) / 1e9, "GB", 1.5, 1,
-                 f"{copies / 1e9:.2f} GB with copies, {hosted / 1e9:.2f} with one host: {WORKERS} workers of nano-sft "
-                 f"on LIBERO, proportional set size")
+                 f"resident, {copies / 1e9:.2f} GB with copies and {hosted / 1e9:.2f} with one host: {WORKERS} workers "
+                 f"of nano-sft on LIBERO; with pages that they share (torch's code) counted once, "
+                 f"{(once - hosted_once) / 1e9:.2f}: {once / 1e9:.2f} and {hosted_once / 1e9:.2f}")
     what = "openpi's protocol: a look through `vlabench serve`, over one in process"
     try:
         here, there = looks_alternately()
@@ -106,8 +107,9 @@ def looks_per_second() -> float:
     return sum(steps[first + 1 :]) / (ends[-1] - ends[first])
 
 
-def proportional_memory(host: bool) -> int:
-    """Bytes of all processes of a pool together, shared pages counted once, while all workers have a scene open."""
+def memory(host: bool) -> tuple[int, int]:
+    """Bytes of all processes of a pool together, while all workers have a scene open: as they are resident in each,
+    and with shared pages counted once."""
     simulator = find_simulator("libero")("primitive")
     task = dataclasses.replace(simulator.tasks("libero_spatial")[0], step_limit=60)
     specs = [EpisodeSpec(task, "clean", index) for index in range(WORKERS)]
@@ -116,7 +118,8 @@ def proportional_memory(host: bool) -> int:
                     lambda text: None) as pool:
         answers = [result.answer for result in pool.results()]
         assert all(isinstance(answer, Finished) for answer in answers), answers
-        return sum(map(_pss, _children(os.getpid())))
+        sizes = [_sizes(pid) for pid in _children(os.getpid())]
+        return sum(size["Rss"] for size in sizes), sum(size["Pss"] for size in sizes)
 
 
 def _children(pid: int) -> list[int]:
@@ -125,6 +128,7 @@ def _children(pid: int) -> list[int]:
     return own + [grandchild for child in own for grandchild in _children(child)]
 
 
-def _pss(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+def _sizes(pid: int) -> dict[str, int]:
+    """Kind of size → bytes of a process."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    return {name: 1024 * int(size.split()[0]) for name, _, size in (line.partition(":") for line in lines)}

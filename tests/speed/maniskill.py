@@ -6,7 +6,6 @@ Part of `python -m tests.speed`; `python -m tests.speed.maniskill` measures thes
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tests.speed.measured import HEADINGS, Figure
-from tests.speed.playing import alternately, campaign, in_turn, memory_of_a_worker, processor_seconds, seconds
+from tests.speed.playing import alternately, campaign, memory_of_a_worker, paired, processor_seconds, seconds
 from vlabench import cards
 from vlabench.episode.child import ENVIRONMENT
 from vlabench.episode.loop import play
@@ -76,8 +75,8 @@ def overhead(copies: int, rounds: int) -> Figure:
     low, high = np.array(simulator.action_space.low), np.array(simulator.action_space.high)
 
     def harness() -> float:
-        return processor_seconds(lambda: play(scene, policy, specs, clean, replan=replan, cameras=simulator.cameras,
-                                              success="end")) / copies
+        return 1000 / copies * processor_seconds(lambda: play(
+            scene, policy, specs, clean, replan=replan, cameras=simulator.cameras, success="end"))
 
     def loop(spec: EpisodeSpec) -> bool:
         world = World(starts.draw(spec), pack, drawn=True)
@@ -97,17 +96,13 @@ def overhead(copies: int, rounds: int) -> Figure:
         return success
 
     def by_hand() -> float:
-        return processor_seconds(lambda: [loop(spec) for spec in specs]) / copies
+        return 1000 / copies * processor_seconds(lambda: [loop(spec) for spec in specs])
 
     harness(), by_hand()  # what is made once in a process
-    pairs = in_turn(rounds, harness, by_hand)
-    ours, theirs = (statistics.median(side) for side in zip(*pairs, strict=True))
-    ratios = sorted(theirs / ours for ours, theirs in pairs)  # of neighbours: a slow minute slows both
-    low, ratio, high = (ratios[round(share * (rounds - 1))] for share in (0.25, 0.5, 0.75))
+    ratio, how = paired(rounds, harness, by_hand)
     number = "one at a time" if copies == 1 else f"{counted(copies, 'episode')} side by side"
     return Figure(9, f"ManiSkill: harness against a loop by hand, {number}", ratio, "", 0.95, 1,
-                  f"of {rounds} pairs in turn the middle one, half of them within {low:.3f} and {high:.3f}; "
-                  f"{1000 * ours:.0f} against {1000 * theirs:.0f} ms of processor time an episode of 80 steps")
+                  f"{how} of {task.step_limit} steps")
 
 
 def against_base_env() -> Figure:

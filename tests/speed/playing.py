@@ -39,14 +39,23 @@ def processor_seconds(run: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def in_turn(repetitions: int, *sides: Callable[[], float]) -> list[list[float]]:
-    """The measurements of all sides, round by round."""
-    return [[side() for side in sides] for _ in range(repetitions)]
-
-
 def alternately(repetitions: int, *sides: Callable[[], float]) -> list[float]:
     """The median of each side, measured in turn."""
-    return [statistics.median(column) for column in zip(*in_turn(repetitions, *sides), strict=True)]
+    found = [[side() for side in sides] for _ in range(repetitions)]
+    return [statistics.median(column) for column in zip(*found, strict=True)]
+
+
+def paired(pairs: int, ours: Callable[[], float], theirs: Callable[[], float]) -> tuple[float, str]:
+    """The median of theirs / ours over neighbouring pairs, as a slow minute slows both; and in words, how they lie.
+
+    What both sides return are milliseconds of an episode.
+    """
+    found = [(ours(), theirs()) for _ in range(pairs)]
+    ratios = sorted(their / our for our, their in found)
+    first, middle, last = (ratios[round(share * (pairs - 1))] for share in (0.25, 0.5, 0.75))
+    mine, others = (statistics.median(side) for side in zip(*found, strict=True))
+    return middle, (f"of {pairs} pairs in turn the middle one, half of them between {first:.3f} and {last:.3f}; "
+                    f"{mine:.0f} against {others:.0f} ms of processor time an episode")
 
 
 class Watch(Progress):
