@@ -45,3 +45,13 @@ def test_a_server_of_another_protocol_is_refused_soon(spoken: str, heard: str, m
         with pytest.raises(ServerError) as caught:
             policy.introduce(("top",), 16, 1)
     assert address in str(caught.value) and len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("spoken", CLIENTS)
+def test_where_nobody_is_there_is_no_policy_to_be_asked(spoken: str) -> None:
+    with http_server(lambda body: (200, b"")) as url:
+        pass
+    make: Any = CLIENTS[spoken]
+    address = f"{make('').example.partition('://')[0]}://{url.partition('://')[2]}"
+    with pytest.raises(ServerError, match=f"no policy to be asked at {address}.*\n  fix: start its server"):
+        make(address, limits=LIMITS).introduce(("top",), 16, 1)

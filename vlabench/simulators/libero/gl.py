@@ -41,8 +41,8 @@ def has_gpu() -> bool:
 
 def gpus() -> tuple[int, ...]:
     """The GPUs that workers take turns at, by the numbers that EGL has for them; none where NVIDIA made none."""
-    visible = [part for part in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if part]
-    return tuple(map(int, visible)) or tuple(range(len(list(FILES.glob("nvidia[0-9]*")))))
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    return tuple(int(part) for part in visible if part.isdigit()) or tuple(range(len(list(FILES.glob("nvidia[0-9]*")))))
 
 
 def choose() -> str:
