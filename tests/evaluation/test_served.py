@@ -144,7 +144,7 @@ def test_a_policy_is_its_name_its_card_and_its_server_wherever_that_is(card: str
     ("served.toml", {"url": "ws://localhost:1", "name": "a/b"}, "--as 'a/b' is no name for records"),
     ("served.toml", {"url": "ws://localhost:1", "name": "toy-seeker"}, "--as toy-seeker: another policy has this name"),
     ("toy-seeker", {"url": "ws://localhost:1"}, "--url ws://localhost:1: policy 'toy-seeker' is not behind a server"),
-    ("toy-seeker", {"name": "mine"}, "--as mine: policy 'toy-seeker' is not behind a server"),
+    ("toy-seeker", {"name": "mine"}, "policy 'toy-seeker' is not behind a server"),
 ])
 def test_what_is_missing_or_too_much_is_said(policy: str, given: Any, words: str, card: str) -> None:
     with pytest.raises(OptionError, match=re.escape(words)):
@@ -194,7 +194,7 @@ def test_what_a_server_did_can_be_seen_again_when_it_has_gone_and_not_be_asked_f
     for command, words in (
             (["replay", "mine", *episode], "unknown policy 'mine'.*--as mine: vlabench replay openpi … --as mine"),
             (["replay", card, *episode], "is any policy behind such a server\n  fix: --as NAME, the name that its rec"),
-            (["replay", "toy-seeker", *episode, "--as", "mine"], "--as mine: policy 'toy-seeker' is not behind a server"),
+            (["replay", "toy-seeker", *episode, "--as", "mine"], "policy 'toy-seeker' is not behind a server"),
             (["submit", "results", "--policy", card, "--suite", "toy", "--name", "n", "--contact", "c"],
              "policy 'served' is behind a server, so that nobody else can play its episodes again"),
             ([*gate, card], "policy 'served' is behind a server, which only `vlabench run` asks"),

@@ -1,5 +1,7 @@
-"""vla-eval's own loop plays libero_spatial, official pack, at a server: its address, so many tasks, episodes of each, and
-a folder for what it writes. Prints of every episode task, number, success, steps and the state in the end, in JSON.
+"""vla-eval's own loop plays libero_spatial, official pack, at a server.
+
+Arguments: its address, so many tasks, episodes of each, a folder for what it writes. Prints of every episode task,
+number, success, steps and the state in the end, in JSON.
 
 Pictures are left black: the policy reads none, and drawing them would take most of the time.
 """

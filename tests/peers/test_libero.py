@@ -1,4 +1,4 @@
-"""The same episodes of LIBERO, official pack, by vla-eval's own code and by ours: its loop at our server, and ours at its.
+"""The same episodes of LIBERO, official pack, by vla-eval's own code and by ours: its loop at our server, ours at its.
 
 The policy does what was recorded of the expert, so that most episodes succeed, or half of it, so that some do not.
 """
@@ -105,7 +105,8 @@ def played(folder: Path, card: str, tasks: int, episodes: int, url: str | None =
 @contextmanager
 def running(command: Sequence[str | Path]) -> Iterator[str]:
     """The first line that a server prints."""
-    with subprocess.Popen(command, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True) as process:
         try:
             assert process.stdout is not None
             yield process.stdout.readline()

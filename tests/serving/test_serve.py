@@ -225,7 +225,7 @@ import sys
 
 class Absent:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"torch", "robosuite", "mujoco", "libero", "bddl", "OpenGL", "sapien", "mani_skill"}:
+        if name.partition(".")[0] in {"torch", "robosuite", "mujoco", "libero", "bddl", "sapien", "mani_skill"}:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Absent())

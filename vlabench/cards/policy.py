@@ -190,7 +190,7 @@ class PolicyCard(PolicyFile):
     def actor(self, host: bool | None = None) -> Actor:
         """Who acts in workers. host: whether it lives once for all of them; by default what `hosted` says.
 
-        Raises what `check` raises, and OptionError if it cannot be hosted, or is whichever a server has that was not met.
+        Raises what `check` raises, and OptionError if it cannot be hosted, or is behind a server that was not met.
         """
         from vlabench.adapters.base import Actor
 

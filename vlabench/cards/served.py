@@ -25,7 +25,7 @@ def introduced(card: PolicyCard, space: ActionSpace, url: str | None = None, nam
     if not card.served:
         _check_unserved(card, ("--url", url), ("--as", name))
         return card
-    card = by_name(card, name, url, fix="fix: --url URL --as NAME: where it is, and the name that its records are to have")
+    card = by_name(card, name, url, "fix: --url URL --as NAME: where it is, and the name that its records are to have")
     policy = card.make()
     assert isinstance(policy, Served)
     policy.configure(space)

@@ -93,8 +93,9 @@ def _card(policy: str, results: Path) -> PolicyCard:
     except UnknownName as error:
         if policy.endswith(".toml") or not (results / policy).is_dir():
             raise
-        raise UnknownName("policy", error.name, cards.policy_names(), fix=f"fix: if it was behind a server, the card that "
-                          f"it was played by, and --as {policy}: vlabench replay openpi … --as {policy}") from None
+        fix = (f"fix: if it was behind a server, the card that it was played by, and --as {policy}: "
+               f"vlabench replay openpi … --as {policy}")
+        raise UnknownName("policy", error.name, cards.policy_names(), fix=fix) from None
 
 
 def _played_again(path: Path, spec: EpisodeSpec, condition: Condition, simulator: Simulator, policy: PolicyCard,

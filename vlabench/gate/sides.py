@@ -198,8 +198,8 @@ def _card(address: Address) -> PolicyCard:
         if name.endswith(".toml"):
             raise
         raise UnknownName("policy", error.name, cards.policy_names(), where=f"{address.text!r}",
-                          fix="fix: leave --run out, which plays policies whose card is here; those behind a server only "
-                              "`vlabench run` asks") from None
+                          fix="fix: leave --run out, which plays policies whose card is here; those behind a server "
+                              "only `vlabench run` asks") from None
 
 
 def _known_card(address: Address, policy: str) -> PolicyCard | None:

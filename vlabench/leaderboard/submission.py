@@ -241,8 +241,8 @@ def _checked(card: PolicyCard, manifest: Manifest) -> PolicyCard:
     path, seen = card.path, lineage.seen(card, paths=False)
     known = card.adapter in registry.names("adapter")
     if known and card.served:
-        raise SubmissionError(f"{shown(path)}: adapter: {card.adapter!r}: the policy is behind a server, so that nobody "
-                              f"else can play its episodes again")
+        raise SubmissionError(f"{shown(path)}: adapter: {card.adapter!r}: the policy is behind a server, so that "
+                              f"nobody else can play its episodes again")
     for name in (*seen.names, *seen.unknown):
         try:
             one_line(name)

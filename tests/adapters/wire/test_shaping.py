@@ -74,7 +74,8 @@ def test_a_crop_keeps_the_middle_and_the_size(share: float) -> None:
     found = Sends(pictures={"top": "p"}, size=24, crop=share).look(seen(picture=picture), 0).pictures["p"]
     edge = (1 - share ** 0.5) / 2 * 23
     at = np.linspace(edge, 23 - edge, 24)
-    expected = np.stack([map_coordinates(picture[:, :, colour].astype(float), np.meshgrid(at, at, indexing="ij"), order=1)
+    grid = np.meshgrid(at, at, indexing="ij")
+    expected = np.stack([map_coordinates(picture[:, :, colour].astype(float), grid, order=1)
                          for colour in range(3)], axis=-1)
     assert found.dtype == np.uint8 and np.abs(found - expected).max() < 1.01
     white = np.full((24, 24, 3), 255, np.uint8)

@@ -92,6 +92,6 @@ def _assets() -> list[Check]:
 
 
 def _gpu() -> Check:
-    works, found = gl.has_gpu(), gl.gpus()
-    said = f"LIBERO's workers take turns at {', '.join(map(str, found))}" if len(found) > 1 else "there is one to draw on"
+    works, found = gl.has_gpu(), ", ".join(map(str, gl.gpus()))
+    said = f"LIBERO's workers take turns at {found}" if "," in found else "there is one to draw on"
     return Check("GPU", works, said if works else "none; LIBERO runs on the CPU", needed=False)
