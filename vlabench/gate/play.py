@@ -51,8 +51,8 @@ def play(baseline: str, candidate: str, choice: Choice, results: Path = Path("re
     for side in (first, second):
         if side.card is not None and side.card.served:
             raise OptionError(f"{side.name!r}: policy {side.policy!r} is behind a server, which only `vlabench run` "
-                              f"asks\n  fix: vlabench run --policy {side.card.name} --url URL --as NAME, and then vlabench "
-                              f"gate without --run, by its records")
+                              f"asks\n  fix: vlabench run --policy {side.card.name} --url URL --as NAME, and then "
+                              f"vlabench gate without --run, by its records")
     whole = _planned(second, choice, choice.candidate_seed, episodes)
     progress = progress or Progress()
     for warning in whole.warnings:

@@ -39,7 +39,10 @@ def server(answer: Callable[[Any], Any], modalities: Any = MODALITIES, heard: li
     def serve() -> None:
         while not over.is_set():
             if socket.poll(10):
-                request = unpack(socket.recv(), "groot")
+                try:  # what is no request of a REQ socket is dropped on the way
+                    request = unpack(socket.recv(zmq.NOBLOCK), "groot")
+                except zmq.Again:
+                    continue
                 (heard if heard is not None else []).append(request)
                 endpoint = request["endpoint"]
                 reply = (modalities if endpoint == "get_modality_config" else {"status": "ok"} if endpoint == "reset"

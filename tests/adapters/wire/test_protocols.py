@@ -31,7 +31,7 @@ def server(protocol: str) -> AbstractContextManager[str]:
     return test_groot.server(lambda data: [test_groot.chunk(1), {}])
 
 
-@pytest.mark.parametrize(("spoken", "heard"), itertools.product(CLIENTS, CLIENTS))
+@pytest.mark.parametrize(("spoken", "heard"), [*itertools.product(CLIENTS, CLIENTS)])
 def test_a_server_of_another_protocol_is_refused_soon(spoken: str, heard: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("sockets", "openpi", "vla_eval", "rest"):
         monkeypatch.setattr(f"vlabench.adapters.wire.{module}.OPENING", 0.3)
