@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,9 @@ def running(command: Sequence[str | Path]) -> Iterator[str]:
             yield process.stdout.readline()
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(30)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+            process.kill()
 
 
 def test_its_loop_at_our_server_ends_where_we_end(folder: Path) -> None:
