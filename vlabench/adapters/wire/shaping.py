@@ -134,14 +134,15 @@ def _middle(picture: Image, share: float) -> Image:
     """The middle of a square picture, with `share` of its area, drawn out to its size: bilinear, corner to corner, and
     back from float as TensorFlow does both.
     """
-    size, side = len(picture), np.float32(share) ** np.float32(0.5)
+    size, side = len(picture), np.sqrt(np.float32(share))
     at = ((1 - side) / 2 * (size - 1) + np.arange(size, dtype=np.float32) * side).astype(np.float32)
     low = at.astype(int)
     high, weight = np.minimum(low + 1, size - 1), at - low
     found = picture.astype(np.float32) / 255
     found = found[:, low] + (found[:, high] - found[:, low]) * weight[None, :, None]
     found = found[low] + (found[high] - found[low]) * weight[:, None, None]
-    return (found * np.float32(255.5)).astype(np.uint8)
+    cropped: Image = (found * np.float32(255.5)).astype(np.uint8)
+    return cropped
 
 
 def _through_jpeg(picture: Image) -> Image:
