@@ -17,8 +17,8 @@ from vlabench.adapters.wire.line import Limits
 from vlabench.errors import ServerError
 
 LIMITS = Limits(answer=0.3, patience=0.1, megabytes=1)
-CLIENTS = {"openpi": test_base.policy, "vla_eval": test_vla_eval.policy, "rest": test_rest.policy,
-           "groot": test_groot.policy}
+CLIENTS: dict[str, Any] = {"openpi": test_base.policy, "vla_eval": test_vla_eval.policy, "rest": test_rest.policy,
+                           "groot": test_groot.policy}
 
 
 def server(protocol: str) -> AbstractContextManager[str]:
