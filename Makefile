@@ -23,6 +23,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # One that the way to the package index bars soon lets pip try, which knows more ways.
 UV := UV_HTTP_TIMEOUT=20 UV_HTTP_RETRIES=1 $(BIN)/uv pip install --python $(BIN)/python
 PINS := .ci/constraints.txt
+PACKAGES := import sysconfig; print(sysconfig.get_path('purelib'))
 TORCH := $(shell grep -E '^torch(vision)?==' $(PINS))
 export OMP_NUM_THREADS ?= 1
 
@@ -43,9 +44,9 @@ test: .venv/.installed ## the tests but those of minutes (-m long), file by file
 
 test-official: .venv/.official ## the tests on LIBERO's own assets, once it has downloaded these (0.36 GB, on disk 0.65)
 	@$(BIN)/python -c 'from vlabench.simulators.libero import packs; print(packs.official(), packs.digest("official"))'
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST) -m 'official and not long'
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST) -m 'official and not long and not peers'
 
-test-peers: .venv/.installed .venv-peers/.installed ## the protocols of served policies against other projects' own code
+test-peers: .venv/.official .venv-peers/.installed ## the protocols of served policies against other projects' own code
 	$(BIN)/python -m pytest $(PYTEST) -m peers tests/peers
 
 check: .venv/.installed ## ruff, mypy and every card
@@ -66,11 +67,16 @@ bench: .venv/.installed ## speed and memory
 	$(PIP) install --no-deps --require-hashes --only-binary :all: -r $<
 	@touch $@
 
-# One environment for each: what they ask for does not go together with ours (openpi-client: numpy < 2).
-.venv-peers/.installed: $(wildcard tests/peers/*.txt) | .venv/.made
+# One environment for each: what they ask for does not go together with ours (openpi-client: numpy < 2), unless the file
+# says that it is to see ours.
+.venv-peers/.installed: $(wildcard tests/peers/*.txt) | .venv/.installed
 	@for file in $^; do \
 		peer=.venv-peers/$$(basename $$file .txt); \
-		$(BIN)/python -m venv $$peer && $$peer/bin/python -m pip --disable-pip-version-check install -r $$file || exit 1; \
+		$(BIN)/python -m venv $$peer || exit 1; \
+		if grep -q "sees .venv" $$file; then \
+			$(BIN)/python -c "$(PACKAGES)" > "$$($$peer/bin/python -c "$(PACKAGES)")/ours.pth" || exit 1; \
+		fi; \
+		$$peer/bin/python -m pip --disable-pip-version-check install -r $$file || exit 1; \
 	done
 	@touch $@
 

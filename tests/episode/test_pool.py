@@ -178,7 +178,7 @@ def test_workers_that_die_while_they_have_nothing_to_do_are_replaced(made: list[
             assert all(isinstance(result.answer, Finished) for result in pool.results())
             for worker in made:
                 worker.died = True
-    assert len(made) == 2 * LOSSES
+    assert [worker.number for worker in made] == [*range(LOSSES)] * 2  # each has the place of a dead one
     assert notes == ["a worker with nothing to do was killed by SIGKILL; another takes its place when there is "
                      "work"] * LOSSES
 

@@ -19,7 +19,7 @@ from vlabench.adapters.base import Actor
 from vlabench.cards import lineage
 from vlabench.cards.served import introduced
 from vlabench.cli.app import app
-from vlabench.episode.player import EpisodePlayer, Finished, Job
+from vlabench.episode.player import EpisodePlayer, Failed, Finished, Job
 from vlabench.errors import OptionError, ServerError, WorkerError
 from vlabench.evaluation import plan
 from vlabench.evaluation.plan import RunOptions
@@ -144,7 +144,7 @@ def test_a_policy_is_its_name_its_card_and_its_server_wherever_that_is(card: str
     ("served.toml", {"url": "ws://localhost:1", "name": "a/b"}, "--as 'a/b' is no name for records"),
     ("served.toml", {"url": "ws://localhost:1", "name": "toy-seeker"}, "--as toy-seeker: another policy has this name"),
     ("toy-seeker", {"url": "ws://localhost:1"}, "--url ws://localhost:1: policy 'toy-seeker' is not behind a server"),
-    ("toy-seeker", {"name": "mine"}, "--as mine: policy 'toy-seeker' is not behind a server"),
+    ("toy-seeker", {"name": "mine"}, "policy 'toy-seeker' is not behind a server"),
 ])
 def test_what_is_missing_or_too_much_is_said(policy: str, given: Any, words: str, card: str) -> None:
     with pytest.raises(OptionError, match=re.escape(words)):
@@ -179,3 +179,54 @@ def test_nobody_plays_whom_he_has_not_met(card: str) -> None:
     todo = plan.make(cards.load_suite("toy"), policy, engine)
     with pytest.raises(OptionError, match="whichever its server has, which has not been asked"):
         run(todo, policy, engine, Store(Path("results"), "mine", "plain"))
+
+
+def test_what_a_server_did_can_be_seen_again_when_it_has_gone_and_not_be_asked_for(card: str, home: Path) -> None:
+    options = RunOptions(2, ("toy_points/0",), ("clean",))
+    with sockets(openpi(steady)) as url:
+        done = evaluate(card, "toy", "results", options=options, workers=1, record=True, url=url, name="mine")
+    episode = ["toy_points/0", "clean", "0", "--out", "film.gif", "--size", "64"]
+    played = CliRunner().invoke(app, ["replay", card, *episode, "--as", "mine"])
+    assert played.exit_code == 0 and f"the final state is the recorded one ({done.records[0].state})" in played.output
+    judged = CliRunner().invoke(app, ["gate", "--baseline", "mine", "--candidate", "mine"])
+    assert judged.exit_code == 3 and "inconclusive" in judged.output  # of two episodes
+    gate = ["gate", "--run", "--suite", "toy", "--baseline", "mine", "--candidate"]
+    for command, words in (
+            (["replay", "mine", *episode], "unknown policy 'mine'.*--as mine: vlabench replay openpi … --as mine"),
+            (["replay", card, *episode], "is any policy behind such a server\n  fix: --as NAME, the name that its rec"),
+            (["replay", "toy-seeker", *episode, "--as", "mine"], "policy 'toy-seeker' is not behind a server"),
+            (["submit", "results", "--policy", card, "--suite", "toy", "--name", "n", "--contact", "c"],
+             "policy 'served' is behind a server, so that nobody else can play its episodes again"),
+            ([*gate, card], "policy 'served' is behind a server, which only `vlabench run` asks"),
+            ([*gate, "mine"], "unknown policy 'mine' in 'mine'.*fix: leave --run out"),
+            (["probe", "--policy", card, "--suite", "toy", "--out", "p.npz"], "is whichever its server has")):
+        found = CliRunner().invoke(app, command)
+        assert found.exit_code == 2 and re.search(words, found.output, re.DOTALL), found.output
+    assert not (home / "leaderboard").exists() and not (home / "p.npz").exists()
+
+
+@pytest.mark.parametrize(("trouble", "error", "words"), [
+    ({"actions": np.full((4, 3), np.nan)}, "ValueError", "returned 9 action values that are not finite at step 0"),
+    ({"actions": np.zeros((4, 14))}, "ServerError", r"actions are of shape \[4, 14\]; expected \[T, 3\]"),
+    ({"actions": np.zeros((1, 3))}, "ValueError", "T ≥ 3"), ({}, "Garbled", "an answer whose actions are nothing"),
+    (b"\xc1", "Garbled", "not a message in msgpack"), ("Traceback\nMemoryError", "ServerError", "error: MemoryError"),
+    (None, "Lost", "no answer within 0.3 s")])
+def test_trouble_at_a_look_costs_its_episode_alone(card: str, home: Path, trouble: Any, error: str, words: str) -> None:
+    (home / "served.toml").write_text(CARD.replace("answer = 5", "answer = 0.3"))
+    met: list[int] = []
+
+    def troubled(observation: Any) -> Any:
+        if len(observation["state"]) == 2 and not met:  # at the first look of an episode; the probe has 8
+            met.append(1)
+            time.sleep(0.5 * (trouble is None))
+            return {} if trouble is None else trouble
+        return steady(observation)
+
+    specs = [EpisodeSpec(find_simulator("toy")("plain").tasks("toy_points")[0], "clean", index) for index in range(3)]
+    with sockets(openpi(troubled)) as url:
+        player = EpisodePlayer(Job("toy", "plain", introduced(cards.load_policy(card), SPACE, url, "mine").actor(),
+                                   {"clean": {}}))
+        failed, *others = [player.play((spec,))[0] for spec in specs]
+        player.policy.close()
+    assert isinstance(failed, Failed) and (failed.phase, failed.error) == ("act", error)
+    assert re.search(words, failed.message) and all(isinstance(other, Finished) for other in others)

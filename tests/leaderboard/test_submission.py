@@ -210,6 +210,7 @@ HOSTILE: dict[str, tuple[Change, str]] = {
                                  "policy-good.toml: the card's digest is"),
     "a card that names a class": (swap('"toy_seeker"', '"tests.toy.toy:Seeker"', "cards/policies/policy-good.toml"),
                                   "names a class, which this card may not: it lies in a submission, of which nothing"),
+    "a policy behind a server": (swap('"toy_seeker"', '"openpi"', CARD), "behind a server, so that nobody"),
     "a title of two lines": (swap('"Seeks"', '"a\\nb"', "cards/policies/policy-good.toml"), "title: must be one line"),
     "a card trained on nothing known": (swap("[]", '["rotatoin"]', "cards/policies/policy-good.toml"),
                                         "unknown perturbation, suite or task set 'rotatoin'"),

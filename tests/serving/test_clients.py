@@ -348,7 +348,8 @@ def test_groot_answers_what_it_should_and_refuses_the_rest() -> None:
             "right": (1, 4, 1), "down": (1, 4, 1), "nothing": (1, 4, 1)} and info == {}
         assert said("ping")["status"] == "ok" and said("reset") == {}
         said_of = said("get_modality_config")
-        assert said_of["metadata"] == SAID and json.loads(said_of["video"]["as_json"])["modality_keys"] == ["top"]
+        assert said_of["metadata"] == SAID and said_of["video"]["as_json"] == {
+            "delta_indices": [0], "modality_keys": ["top"]}
         for token in ("", "sesam", 3, None):
             assert said("ping", None, token) == {"error": "Unauthorized: Invalid API token"}
         assert "no endpoint 'kill'" in said("kill")["error"] and "no request of GR00T" in said(b"\x01")["error"]

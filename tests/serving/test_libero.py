@@ -38,12 +38,12 @@ def played(card: PolicyCard, replan: int) -> list[tuple[str, int, str]]:
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_nano_is_nano_by_whatever_is_spoken(protocol: str, tmp_path: Path) -> None:
-    """The clients' card is the protocol's own, with pictures of the policy's size and not through JPEG; OpenVLA's
-    gets a second picture and the state.
+    """The clients' card is the protocol's own, with pictures of the policy's size, whole and not through JPEG;
+    OpenVLA's gets a second picture and the state.
     """
     nano, preset = cards.load_policy("nano-sft"), cards.load_policy(PROTOCOLS[protocol].clients)
     options = preset.resolved_options
-    sends: dict[str, Any] = {**options["sends"], "size": 128, "jpeg": False}
+    sends: dict[str, Any] = {**options["sends"], "size": 128, "jpeg": False, "crop": 1.0}
     if protocol == "openvla":
         sends |= {"pictures": {"agentview": "image", "wrist": "wrist"},
                   "state": {"state": ["position", "axis_angle", "fingers"]}}

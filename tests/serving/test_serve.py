@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +19,13 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from tests.adapters.wire.test_shaping import SPACE as LIBERO
+from tests.places import ROOT
 from tests.serving.offices import SENDS
 from tests.toy.toy import Seeker
 from vlabench.adapters.openvla_oft_rest import OpenvlaOftRest
+from vlabench.adapters.wire.shaping import probe
+from vlabench.cards import load_policy
 from vlabench.cli.app import app
 from vlabench.errors import OptionError, ServerError, UnknownName, UnsupportedError, WorkerError
 from vlabench.serving.serve import Serving, serving, watch
@@ -212,3 +218,37 @@ def test_what_waits_is_one_batch_of_the_desks(monkeypatch: pytest.MonkeyPatch) -
         alone.reset([0], [Draws(("x", number))])
         np.testing.assert_array_equal(found[number], alone.act(look(number / 4)).actions)
     assert sizes == [3]
+
+
+ALONE = """
+import sys
+
+ABSENT = {"torch", "safetensors", "h5py", "peft", "robosuite", "mujoco", "libero", "bddl", "OpenGL", "sapien",
+          "mani_skill", "huggingface_hub", "msgpack", "websockets", "zmq", "imageio"}
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ABSENT:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+"""
+
+
+def test_what_is_served_needs_none_of_the_extras(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(ALONE)
+    command = [sys.executable, "-m", "vlabench", "serve", "--policy", "random", "--protocol", "openvla-oft",
+               "--port", "0"]
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().partition(" at ")[2].partition(" ")[0]
+            card = load_policy("openvla-oft-rest")
+            policy = card.known_as("asked", {**card.options, "url": url}).make()
+            policy.configure(LIBERO)
+            policy.reset([0], [])
+            assert policy.act(probe(card.cameras, 32)).actions.shape == (1, 8, 7)
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0

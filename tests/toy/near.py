@@ -15,7 +15,8 @@ class Near(Worker):
 
     made: ClassVar[list[Near]] = []
 
-    def __init__(self, job: Job, time_limit: float) -> None:
+    def __init__(self, job: Job, time_limit: float, number: int = 0) -> None:
+        self.number = number
         self.ready, self.died, self.batch, self.key, self.renewal = True, False, (), None, None
         self.finished = self.failures = 0
         self.last_words = ""

@@ -15,6 +15,7 @@ from vlabench.cards import load_policy
 from vlabench.episode.player import Job
 from vlabench.episode.worker import Worker
 from vlabench.util import kernels as arithmetic
+from vlabench.util.processes import WORKER
 
 here = pytest.mark.skipif(arithmetic.chosen() != arithmetic.NAME, reason="another processor, or kernels of one's own")
 PRODUCT = """
@@ -73,8 +74,8 @@ def test_workers_are_started_with_the_kernels(monkeypatch: pytest.MonkeyPatch) -
         return popen(command, **options)
 
     monkeypatch.setattr(subprocess, "Popen", noted)
-    Worker(Job("toy", "bare", load_policy("still").actor(), {}), 5.0).kill()
-    assert given.items() >= arithmetic.KERNELS.items()
+    Worker(Job("toy", "bare", load_policy("still").actor(), {}), 5.0, 3).kill()
+    assert given.items() >= arithmetic.KERNELS.items() and given[WORKER] == "3"
 
 
 @here

@@ -36,21 +36,27 @@ class Groot(Served):
         return GrootLine(self.url, self.limits, self.sends, self._layout, self._actions)
 
     def hear(self, said: dict[str, Any]) -> Sequence[str]:
-        """Raises ServerError if it wants a picture or a part of the state that it is not sent."""
+        """Raises ServerError if it wants a picture or a part of the state that it is not sent, or some of the past."""
         sent = {key.partition(".")[2] or key for key in (*self.sends.pictures.values(), *self.sends.state)}
-        lacking = [name for kind in ("video", "state") for name in _names(said.get(kind))
+        wanted = {kind: _modality(said.get(kind)) for kind in ("video", "state")}
+        lacking = [name for kind, (names, _) in wanted.items() for name in names
                    if name.removeprefix(f"{kind}.") not in sent]
         if lacking:
             raise ServerError(f"it wants {', '.join(map(told, lacking))} too\n  fix: options.sends on the card")
+        for kind, (_, moments) in wanted.items():
+            if moments > 1:
+                raise ServerError(f"it wants the {kind} of {moments} moments at each look; here it gets that of one")
         return ()
 
 
-def _names(modality: Any) -> list[str]:
-    """The keys of a modality, which may be told as a text in JSON."""
-    if isinstance(modality, dict) and isinstance(modality.get("as_json"), str):
+def _modality(config: Any) -> tuple[list[str], int]:
+    """The keys of a modality, and of how many moments it is; N1.5 tells it as a text in JSON, later ones as a table."""
+    found = config.get("as_json", config) if isinstance(config, dict) else {}
+    if isinstance(found, str):
         try:
-            modality = json.loads(modality["as_json"])
+            found = json.loads(found)
         except (ValueError, RecursionError):
-            return []
-    found = modality.get("modality_keys") if isinstance(modality, dict) else None
-    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
+            found = {}
+    names, moments = (found.get(key) if isinstance(found, dict) else None for key in ("modality_keys", "delta_indices"))
+    return ([name for name in names if isinstance(name, str)] if isinstance(names, list) else [],
+            len(moments) if isinstance(moments, list) else 1)

@@ -190,7 +190,7 @@ class PolicyCard(PolicyFile):
     def actor(self, host: bool | None = None) -> Actor:
         """Who acts in workers. host: whether it lives once for all of them; by default what `hosted` says.
 
-        Raises what `check` raises, and OptionError if it cannot be hosted.
+        Raises what `check` raises, and OptionError if it cannot be hosted, or is behind a server that was not met.
         """
         from vlabench.adapters.base import Actor
 
@@ -199,6 +199,9 @@ class PolicyCard(PolicyFile):
         if hosted and self.served:
             raise OptionError(f"policy {self.name!r} lives in its server already, which every worker asks by itself\n"
                               f"  fix: --no-host, and no `host` on its card")
+        if self.served and not self.met:
+            raise OptionError(f"policy {self.name!r} is whichever its server has, which has not been asked\n"
+                              f"  fix: vlabench run --policy {self.name} asks it; everything else takes its records")
         if hosted and self.privileged:
             raise OptionError(f"policy {self.name!r} reads the simulator's state, which workers alone have: no host "
                               f"can hold it\n  fix: --no-host, and no `host` on its card")

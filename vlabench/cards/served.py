@@ -23,28 +23,44 @@ def introduced(card: PolicyCard, space: ActionSpace, url: str | None = None, nam
     from vlabench.adapters.wire.base import Served
 
     if not card.served:
-        for option, given in (("--url", url), ("--as", name)):
-            if given is not None:
-                raise OptionError(f"{option} {short(given)}: policy {card.name!r} is not behind a server\n"
-                                  f"  fix: leave it out, or --policy openpi, or another one that is")
+        _check_unserved(card, ("--url", url), ("--as", name))
         return card
-    name = _name(card, name)
-    options = card.options if url is None else {**card.options, "url": url}
-    policy = card.known_as(name, options).make()
+    card = by_name(card, name, url, "fix: --url URL --as NAME: where it is, and the name that its records are to have")
+    policy = card.make()
     assert isinstance(policy, Served)
     policy.configure(space)
     met = policy.introduce(card.cameras, card.image_size, card.replan)
     for text in met.notes:
         note(text)
-    return card.known_as(name, options, met)
+    return card.known_as(card.name, card.options, met)
 
 
-def _name(card: PolicyCard, name: str | None) -> str:
+def by_name(card: PolicyCard, name: str | None, url: str | None = None,
+            fix: str = "fix: --as NAME, the name that its records have") -> PolicyCard:
+    """The card of a policy behind a server under the name that its records have; the server is not asked.
+
+    url: where it is, if not where the card says. fix: of a name that is missing. Raises OptionError.
+    """
+    if not card.served:
+        _check_unserved(card, ("--as", name))
+        return card
+    options = card.options if url is None else {**card.options, "url": url}
+    return card.known_as(_name(card, name, fix), options)
+
+
+def _check_unserved(card: PolicyCard, *given: tuple[str, str | None]) -> None:
+    """Raises OptionError for options that only a policy behind a server has."""
+    for option, value in given:
+        if value is not None:
+            raise OptionError(f"{option} {short(value)}: policy {card.name!r} is not behind a server\n"
+                              f"  fix: leave it out, or --policy openpi, or another one that is")
+
+
+def _name(card: PolicyCard, name: str | None, fix: str) -> str:
     """That of the records. Raises OptionError."""
     if name is None:
         if not card.options.get("url"):
-            raise OptionError(f"policy {card.name!r} is any policy behind such a server\n  fix: --url URL --as NAME: "
-                              f"where it is, and the name that its records are to have")
+            raise OptionError(f"policy {card.name!r} is any policy behind such a server\n  {fix}")
         return card.name
     if why := why_no_name(name):
         raise OptionError(f"--as {short(name)!r} is no name for records: {why}")

@@ -95,11 +95,13 @@ def replay(
     suite: Annotated[str | None, typer.Option(metavar="S", help="Where the condition is; by default any.")] = None,
     camera: Cameras = None,
     size: Annotated[int | None, typer.Option(help="Pixels per side of each picture.")] = None,
+    name: Annotated[str | None, typer.Option(
+        "--as", metavar="NAME", help="The name that its records have, of a policy behind a server.")] = None,
 ) -> None:
     """Replay an episode of `vlabench run --record` as a video; fails if it does not end exactly as recorded."""
     from vlabench.evaluation.replay import replay as play_again
 
     film = play_again(policy, task, condition, index, results=results, out=out, assets=assets, seed=seed, suite=suite,
-                      cameras=split(camera, "--camera"), size=size)
+                      cameras=split(camera, "--camera"), size=size, name=name)
     typer.echo(f"{out}: {counted(film.frames, 'frame')}, {film.played.status} after "
                f"{counted(film.played.steps, 'step')}; the final state is the recorded one ({film.played.state})")

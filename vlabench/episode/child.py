@@ -15,7 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from multiprocessing.connection import Connection, Pipe
+from types import MappingProxyType
 from typing import Any
 
 from vlabench.episode.player import StartFailed, told
@@ -37,12 +39,13 @@ _BOOT = ("import importlib, json, sys; sys.path[:] = json.loads(sys.argv[4]); "
 
 
 class Child:
-    """The handle. module: the one whose `main(handle, parent)` is its life; kind: what its temporary files are called.
+    """The handle. module: the one whose `main(handle, parent)` is its life; kind: what its temporary files are called;
+    environment: what else its variables are.
 
     connection: to it. last_words: the end of what it printed, once it is killed.
     """
 
-    def __init__(self, module: str, kind: str) -> None:
+    def __init__(self, module: str, kind: str, environment: Mapping[str, str] = MappingProxyType({})) -> None:
         self.last_words = ""
         self._busy = False
         self._took = 0.0
@@ -56,7 +59,8 @@ class Child:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _BOOT, module, str(theirs.fileno()), str(os.getpid()), json.dumps(sys.path)],
                 pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
-                env={**os.environ, **kernels.environment(), **ENVIRONMENT, "TMPDIR": str(self._folder.path)},
+                env={**os.environ, **kernels.environment(), **ENVIRONMENT, **environment,
+                     "TMPDIR": str(self._folder.path)},
                 start_new_session=True)
 
     @property

@@ -152,7 +152,8 @@ class WorkerPool:
         job = replace(self._job, actor=actor)
         idle = sum(not worker.batch for worker in self._workers)
         while len(self._workers) < self._size and idle < self._agenda.batches:
-            self._workers.append(Worker(job, START_LIMIT))
+            free = set(range(self._size)) - {worker.number for worker in self._workers}
+            self._workers.append(Worker(job, START_LIMIT, min(free)))
             idle += 1
 
     def _hand_out(self) -> None:

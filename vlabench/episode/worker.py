@@ -30,6 +30,7 @@ from vlabench.episode.player import (
 )
 from vlabench.errors import ServerGone
 from vlabench.util import weights
+from vlabench.util.processes import WORKER
 
 PULSE = 0.5
 """Seconds between two words that episodes get on, at least."""
@@ -110,12 +111,14 @@ def _end_copies(own: int) -> None:
 class Worker(Child):
     """The pool's handle on one worker process.
 
-    ready: it answered Ready. renewal: the last one that it was given. key: of the batch it last played, whose scene it
-    has open. batch: the episodes in flight. finished: episodes it brought to an end. failures: errors in a row since.
+    number: among those that play side by side, from 0. ready: it answered Ready. renewal: the last one that it was
+    given. key: of the batch it last played, whose scene it has open. batch: the episodes in flight. finished: episodes
+    it brought to an end. failures: errors in a row since.
     """
 
-    def __init__(self, job: Job, time_limit: float) -> None:
-        super().__init__(__name__, "worker")
+    def __init__(self, job: Job, time_limit: float, number: int = 0) -> None:
+        super().__init__(__name__, "worker", {WORKER: str(number)})
+        self.number = number
         self.ready = False
         self.renewal: Renewal | None = None
         self.key: Hashable = None

@@ -19,6 +19,7 @@ from vlabench import cards
 from vlabench.cards.conditions import Condition, named
 from vlabench.cards.find import check_simulator, find_condition, find_task
 from vlabench.cards.policy import PolicyCard
+from vlabench.cards.served import by_name
 from vlabench.episode.chain import variant_of
 from vlabench.episode.loop import EpisodeError, play
 from vlabench.episode.played import Played
@@ -51,11 +52,12 @@ class Film:
 
 def replay(policy_name: str, task_key: str, condition_name: str, index: int, *, results: Path, out: Path,
            assets: str | None = None, seed: int = 0, suite: str | None = None, cameras: Sequence[str] = (),
-           size: int | None = None) -> Film:
+           size: int | None = None, name: str | None = None) -> Film:
     """Play a recording again and write the film.
 
     out: ends in .mp4 or .gif. suite: where the condition is looked up, by default in all. cameras: those on the film,
-    one below the other, by default the policy's first. size: pixels per side of each picture.
+    one below the other, by default the policy's first. size: pixels per side of each picture. name: that of the records
+    of a policy behind a server, which is not asked.
 
     Raises UnknownName, OptionError, MissingExtra; UnsupportedError for a policy of another simulator; StoreError if
     there is no recording, if the episode does not end in the very state in which the recorded one ended (nothing is
@@ -67,7 +69,7 @@ def replay(policy_name: str, task_key: str, condition_name: str, index: int, *, 
     size = _SIZES[suffix] if size is None else size
     if not 64 <= size <= 1024:
         raise OptionError(f"--size {size}: must be in 64 … 1024 pixels")
-    policy, task = cards.load_policy(policy_name), find_task(task_key)
+    policy, task = by_name(_card(policy_name, results), name), find_task(task_key)
     check_simulator(policy, task.simulator, find_simulator(task.simulator))
     condition = find_condition(condition_name, task.simulator, suite)
     spec = EpisodeSpec(task, condition.name, index, seed)
@@ -82,6 +84,18 @@ def replay(policy_name: str, task_key: str, condition_name: str, index: int, *, 
     pictures = list(_frames(frames, cameras or seen[:1], size, _caption(played, policy)))
     _write(pictures, out, simulator.action_space.control_hz)
     return Film(out, played, len(pictures))
+
+
+def _card(policy: str, results: Path) -> PolicyCard:
+    """Raises UnknownName, CardError."""
+    try:
+        return cards.load_policy(policy)
+    except UnknownName as error:
+        if policy.endswith(".toml") or not (results / policy).is_dir():
+            raise
+        fix = (f"fix: if it was behind a server, the card that it was played by, and --as {policy}: "
+               f"vlabench replay openpi … --as {policy}")
+        raise UnknownName("policy", error.name, cards.policy_names(), fix=fix) from None
 
 
 def _played_again(path: Path, spec: EpisodeSpec, condition: Condition, simulator: Simulator, policy: PolicyCard,

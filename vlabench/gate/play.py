@@ -48,6 +48,11 @@ def play(baseline: str, candidate: str, choice: Choice, results: Path = Path("re
         raise OptionError("--run plays a suite\n  fix: --suite S")
     terms = choice.terms
     first, second = sides(address(baseline, results), address(candidate, results), choice.assets, playing=True)
+    for side in (first, second):
+        if side.card is not None and side.card.served:
+            raise OptionError(f"{side.name!r}: policy {side.policy!r} is behind a server, which only `vlabench run` "
+                              f"asks\n  fix: vlabench run --policy {side.card.name} --url URL --as NAME, and then "
+                              f"vlabench gate without --run, by its records")
     whole = _planned(second, choice, choice.candidate_seed, episodes)
     progress = progress or Progress()
     for warning in whole.warnings:

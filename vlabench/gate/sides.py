@@ -191,7 +191,15 @@ def _of_policy(address: Address, playing: bool) -> list[Holding]:
 
 def _card(address: Address) -> PolicyCard:
     """The card of the side's policy. Raises UnknownName, CardError."""
-    return cards.load_policy(address.policy or holdings(address.root)[0].policy, foreign=not address.policy)
+    name = address.policy or holdings(address.root)[0].policy
+    try:
+        return cards.load_policy(name, foreign=not address.policy)
+    except UnknownName as error:
+        if name.endswith(".toml"):
+            raise
+        raise UnknownName("policy", error.name, cards.policy_names(), where=f"{address.text!r}",
+                          fix="fix: leave --run out, which plays policies whose card is here; those behind a server "
+                              "only `vlabench run` asks") from None
 
 
 def _known_card(address: Address, policy: str) -> PolicyCard | None:

@@ -239,12 +239,16 @@ def _policy(folder: Path, manifest: Manifest) -> PolicyCard:
 
 def _checked(card: PolicyCard, manifest: Manifest) -> PolicyCard:
     path, seen = card.path, lineage.seen(card, paths=False)
+    known = card.adapter in registry.names("adapter")
+    if known and card.served:
+        raise SubmissionError(f"{shown(path)}: adapter: {card.adapter!r}: the policy is behind a server, so that "
+                              f"nobody else can play its episodes again")
     for name in (*seen.names, *seen.unknown):
         try:
             one_line(name)
         except ValueError as error:
             raise SubmissionError(f"{shown(path)}: training.options: {error}, not {short(name)!r}") from None
-    if card.adapter in registry.names("adapter") and find_adapter(card.adapter).revision == manifest.revision:
+    if known and find_adapter(card.adapter).revision == manifest.revision:
         digest = card.digest_with(manifest.versions.get("adapter", ""))
         if digest != manifest.policy_digest:
             raise SubmissionError(f"{shown(path)}: the card's digest is {digest[:8]}, not "

@@ -56,6 +56,10 @@ def submit(results: Path, policy_name: str, suite_name: str, *, name: str, conta
         raise SubmissionError(f"{shown(policy.path)}: adapter: {policy.adapter!r}: nobody else finds this class by it\n"
                               f"  fix: give it a name among the entry points vlabench.adapters of a package that can "
                               f"be installed; the card names that, and its episodes are played anew")
+    if policy.served:
+        raise SubmissionError(f"policy {policy.name!r} is behind a server, so that nobody else can play its episodes "
+                              f"again\n  fix: vlabench report shows them; to submit, an adapter that runs it, and its "
+                              f"weights")
     pack = assets or policy.assets[0]
     definition = Definitions().of(suite_name, pack)
     planned = plan.make(definition.card, policy, definition.card.engine(pack))

@@ -142,9 +142,11 @@ class GrootDoor(Door):
                 "language": [reverse.sends.instruction]}
         if self._layout != "n1.5":
             keys = {kind: [key.removeprefix(f"{kind}.") for key in each] for kind, each in keys.items()}
-        told = {kind: json.dumps({"delta_indices": [0], "modality_keys": each}) for kind, each in keys.items()}
+        configs: dict[str, Any] = {kind: {"delta_indices": [0], "modality_keys": each} for kind, each in keys.items()}
+        if self._layout == "n1.5":
+            configs = {kind: json.dumps(config) for kind, config in configs.items()}
         return {"metadata": dict(self._service.offer.said),
-                **{kind: {"__ModalityConfig_class__": True, "as_json": text} for kind, text in told.items()}}
+                **{kind: {"__ModalityConfig_class__": True, "as_json": each} for kind, each in configs.items()}}
 
 
 def _flat(seen: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import os
 import signal
 import sys
 
+WORKER = "VLABENCH_WORKER"
+"""Environment variable: which of the workers that play side by side a process is, from 0."""
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +22,8 @@ SENDS = Sends(pictures={"top": "video.image"}, size=16, state={"state.x": ["x"],
               instruction="annotation.human.action.task_description")
 QUICK = Limits(answer=10.0, patience=0.1, megabytes=1)
 ACTIONS = ["action.right", "action.down", "action.gripper"]
-MODALITIES = {"video": {"__ModalityConfig_class__": True, "as_json": '{"modality_keys": ["video.image"]}'},
+MODALITIES = {"video": {"__ModalityConfig_class__": True,
+                        "as_json": {"modality_keys": ["video.image"], "delta_indices": [0]}},
               "state": {"modality_keys": ["x", "gripper"]}}
 
 
@@ -37,7 +39,10 @@ def server(answer: Callable[[Any], Any], modalities: Any = MODALITIES, heard: li
     def serve() -> None:
         while not over.is_set():
             if socket.poll(10):
-                request = unpack(socket.recv(), "groot")
+                try:  # what is no request of a REQ socket is dropped on the way
+                    request = unpack(socket.recv(zmq.NOBLOCK), "groot")
+                except zmq.Again:
+                    continue
                 (heard if heard is not None else []).append(request)
                 endpoint = request["endpoint"]
                 reply = (modalities if endpoint == "get_modality_config" else {"status": "ok"} if endpoint == "reset"
@@ -127,12 +132,24 @@ def test_what_is_no_action_is_refused(reply: Any, words: str) -> None:
         asked(url, limits=limits)
 
 
-def test_a_server_that_wants_more_than_it_is_sent_is_refused() -> None:
-    wants = {**MODALITIES, "video": {"modality_keys": ["image", "wrist_image"]}}
-    with server(lambda data: [chunk(1), {}], wants) as url, pytest.raises(ServerError, match="wants wrist_image too"):
-        policy(url).introduce(("top",), 16, 4)
+@pytest.mark.parametrize("told", [lambda config: config, lambda config: {"as_json": config},
+                                  lambda config: {"__ModalityConfig_class__": True, "as_json": json.dumps(config)}])
+def test_a_server_that_wants_more_than_it_is_sent_is_refused(told: Callable[[Any], Any]) -> None:
+    """Servers of N1.6 and later tell as a table what those of N1.5 tell as a text."""
+    for config, words in (({"modality_keys": ["image", "wrist_image"]}, "wants wrist_image too"),
+                          ({"modality_keys": ["image"], "delta_indices": [-1, 0]}, "wants the video of 2 moments")):
+        with server(lambda data: [chunk(1), {}], {**MODALITIES, "video": told(config)}) as url:
+            with pytest.raises(ServerError, match=words):
+                policy(url).introduce(("top",), 16, 4)
+
+
+def test_what_is_missing_is_said() -> None:
     with pytest.raises(OptionError, match="names no key"):
         Groot("tcp://localhost:5555")
+    with server(lambda data: None) as url:
+        pass
+    with pytest.raises(ServerError, match=f"no policy to be asked at {url}: no answer within 0.2 s"):
+        policy(url, limits=QUICK.model_copy(update={"answer": 0.2})).introduce(("top",), 16, 4)
 
 
 def test_a_token_goes_with_every_request(monkeypatch: pytest.MonkeyPatch) -> None:

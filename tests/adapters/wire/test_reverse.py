@@ -30,7 +30,7 @@ def there_and_back(sends: Sends, obs: Observation = OBS, size: int = SIZE) -> Ob
 @pytest.mark.parametrize("name", PRESETS)
 def test_what_a_presets_client_shows_and_does_is_what_the_policy_saw_and_asked_for(name: str) -> None:
     options: dict[str, Any] = cards.load_policy(name).resolved_options
-    sends = Sends.model_validate({**options["sends"], "size": SIZE, "jpeg": False})
+    sends = Sends.model_validate({**options["sends"], "size": SIZE, "jpeg": False, "crop": 1.0})
     found = there_and_back(sends)
     for camera in sends.pictures:
         np.testing.assert_array_equal(found.images[camera], OBS.images[camera])

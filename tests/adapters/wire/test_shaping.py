@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.ndimage import map_coordinates
 from scipy.spatial.transform import Rotation
 
 from vlabench import cards
@@ -64,6 +65,21 @@ def test_pictures_are_padded_squashed_or_sharpened() -> None:
     noisy = rng.integers(0, 255, (32, 32, 3), dtype=np.uint8)
     lossy = Sends(pictures={"top": "p"}, size=32, jpeg=True).look(seen(picture=noisy), 0).pictures["p"]
     assert 0 < np.abs(lossy.astype(int) - noisy).mean() < 60
+
+
+@pytest.mark.parametrize("share", [0.9, 0.5])
+def test_a_crop_keeps_the_middle_and_the_size(share: float) -> None:
+    """As SciPy interpolates between the same corners."""
+    picture = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+    found = Sends(pictures={"top": "p"}, size=24, crop=share).look(seen(picture=picture), 0).pictures["p"]
+    edge = (1 - share ** 0.5) / 2 * 23
+    at = np.linspace(edge, 23 - edge, 24)
+    grid = np.meshgrid(at, at, indexing="ij")
+    expected = np.stack([map_coordinates(picture[:, :, colour].astype(float), grid, order=1)
+                         for colour in range(3)], axis=-1)
+    assert found.dtype == np.uint8 and np.abs(found - expected).max() < 1.01
+    white = np.full((24, 24, 3), 255, np.uint8)
+    assert (Sends(pictures={"top": "p"}, size=24, crop=share).look(seen(picture=white), 0).pictures["p"] == 255).all()
 
 
 def test_a_card_that_does_not_fit_itself_is_refused() -> None:

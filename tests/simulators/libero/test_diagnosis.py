@@ -58,3 +58,11 @@ def test_the_official_assets_are_named_with_their_copy_or_how_to_get_them(monkey
     monkeypatch.setenv("VLABENCH_ASSETS", str(tmp_path))
     check = diagnosis._assets()[1]
     assert check.mark == "absent" and check.fix.endswith("run vlabench assets fetch libero")
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, "runs on the CPU"), (1, "one to draw on"), (3, "turns at 0, 1, 2")])
+def test_the_gpus_that_are_drawn_on_are_named(count: int, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gl, "has_gpu", lambda: count > 0)
+    monkeypatch.setattr(gl, "gpus", lambda: tuple(range(count)))
+    found = diagnosis._gpu()
+    assert found.works == (count > 0) and words in found.found

@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Collection
+from pathlib import Path
 
 import pytest
 
 from vlabench.errors import RenderingError
 from vlabench.simulators.libero import gl
+from vlabench.util.processes import WORKER
 
 
 def machine(monkeypatch: pytest.MonkeyPatch, libraries: Collection[str], *, gpu: bool, asked: str | None) -> None:
@@ -99,3 +101,26 @@ def test_a_library_that_is_absent_or_broken_does_not_load(monkeypatch: pytest.Mo
     assert gl.loads("osmesa")
     monkeypatch.setattr("ctypes.util.find_library", lambda name: "/dev/null")
     assert not gl.loads("egl")
+
+
+@pytest.mark.parametrize(("variables", "files", "drawn"), [
+    ({}, 3, ["0", "1", "2", "0"]), ({"CUDA_VISIBLE_DEVICES": "2,5"}, 8, ["2", "5", "2", "5"]), ({}, 1, ["0"] * 4),
+    ({"CUDA_VISIBLE_DEVICES": "2,5", "MUJOCO_EGL_DEVICE_ID": "5"}, 8, ["5"] * 4), ({}, 0, [None] * 4)])
+def test_workers_take_turns_at_the_gpus_unless_one_is_named(
+        variables: dict[str, str], files: int, drawn: list[str | None], monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path) -> None:
+    machine(monkeypatch, ("egl",), gpu=True, asked=None)
+    monkeypatch.setattr(gl, "FILES", tmp_path)
+    for name in ("nvidiactl", "nvidia-uvm", *(f"nvidia{number}" for number in range(files))):
+        (tmp_path / name).touch()
+    found: list[str | None] = []
+    for number in (*range(4), None):
+        with monkeypatch.context() as own:
+            for name, value in {gl.DEVICE: None, "CUDA_VISIBLE_DEVICES": None, WORKER: number, **variables}.items():
+                own.delenv(name, raising=False) if value is None else own.setenv(name, str(value))
+            own.setenv("PYOPENGL_PLATFORM", "")
+            for _ in range(2):  # for its second scene, too
+                assert gl.activate() == "egl"
+            found.append(os.environ.get(gl.DEVICE))
+            os.environ.pop(gl.DEVICE, None)
+    assert found == [*drawn, variables.get("MUJOCO_EGL_DEVICE_ID")]  # who is no worker draws where it would anyway

@@ -1,7 +1,8 @@
 """The way back of `shaping`: what a client's request shows as an observation of ours, and our actions as it wants them.
 
 Both ways are of one card, that of the clients: what it sends arrives here as it was, and what is answered is there what
-it was here. Lost are what a picture loses by another size or by JPEG, and which way round an `axis_angle_short` was.
+it was here. Lost are what a picture loses by another size, by JPEG or by a crop, and which way round an
+`axis_angle_short` was.
 """
 
 from __future__ import annotations

@@ -69,6 +69,10 @@ class Sends(BaseModel):
         default={}, description="Camera → the axes on which its picture, which is upright, is turned round.")
     jpeg: bool = Field(
         default=False, description="Whether pictures are compressed as JPEG and back before they get their size.")
+    crop: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0, description="Share of the area that is kept, around the middle, and drawn out to the same size "
+                                 "again: 0.9 of what was trained on random crops of this area, if its server does not "
+                                 "crop.")
     state: dict[str, list[str]] = Field(
         default={}, description="Key → the parts of the proprioception that lie there, one after the other: "
                                 + ", ".join(PARTS) + ".")
@@ -101,12 +105,16 @@ class Sends(BaseModel):
         return np.concatenate([PARTS[part](proprio) for part in parts]).astype(np.float32)
 
     def _picture(self, picture: Image, flip: Flip) -> Image:
-        from PIL import Image as pillow
-
         rows, columns = (-1 if flip in ("both", axis) else 1 for axis in ("vertical", "horizontal"))
         picture = np.ascontiguousarray(picture[::rows, ::columns])
         if self.jpeg:
             picture = _through_jpeg(picture)
+        picture = self._sized(picture)
+        return picture if self.crop == 1 else _middle(picture, self.crop)
+
+    def _sized(self, picture: Image) -> Image:
+        from PIL import Image as pillow
+
         height, width = picture.shape[:2]
         if (height, width) == (self.size, self.size):
             return picture
@@ -120,6 +128,21 @@ class Sends(BaseModel):
         padded[top:top + inner[1], left:left + inner[0]] = np.asarray(
             pillow.fromarray(picture).resize(inner, pillow.Resampling.BILINEAR))
         return padded
+
+
+def _middle(picture: Image, share: float) -> Image:
+    """The middle of a square picture, with `share` of its area, drawn out to its size: bilinear, corner to corner, and
+    back from float as TensorFlow does both.
+    """
+    size, side = len(picture), np.sqrt(np.float32(share))
+    at = ((1 - side) / 2 * (size - 1) + np.arange(size, dtype=np.float32) * side).astype(np.float32)
+    low = at.astype(int)
+    high, weight = np.minimum(low + 1, size - 1), at - low
+    found = picture.astype(np.float32) / 255
+    found = found[:, low] + (found[:, high] - found[:, low]) * weight[None, :, None]
+    found = found[low] + (found[high] - found[low]) * weight[:, None, None]
+    cropped: Image = (found * np.float32(255.5)).astype(np.uint8)
+    return cropped
 
 
 def _through_jpeg(picture: Image) -> Image:

@@ -92,5 +92,6 @@ def _assets() -> list[Check]:
 
 
 def _gpu() -> Check:
-    works = gl.has_gpu()
-    return Check("GPU", works, "there is one to draw on" if works else "none; LIBERO runs on the CPU", needed=False)
+    works, found = gl.has_gpu(), ", ".join(map(str, gl.gpus()))
+    said = f"LIBERO's workers take turns at {found}" if "," in found else "there is one to draw on"
+    return Check("GPU", works, said if works else "none; LIBERO runs on the CPU", needed=False)

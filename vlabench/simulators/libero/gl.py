@@ -1,4 +1,8 @@
-"""Which OpenGL backend MuJoCo draws with: chosen once, before MuJoCo is imported; a clear error if there is none."""
+"""Which OpenGL backend MuJoCo draws with: chosen once, before MuJoCo is imported; a clear error if there is none.
+
+With EGL, workers that play side by side take turns at the GPUs: those of CUDA_VISIBLE_DEVICES, or all. Whoever names
+one, by MUJOCO_EGL_DEVICE_ID, has all of them draw on it.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,11 @@ import os
 from pathlib import Path
 
 from vlabench.errors import RenderingError
+from vlabench.util.processes import WORKER
 
 BACKENDS = ("egl", "osmesa")
 DEVICE = "MUJOCO_EGL_DEVICE_ID"
+FILES = Path("/dev")
 INSTALL = "sudo apt-get install -y libosmesa6"
 """The line that makes software rendering work on Debian and Ubuntu."""
 
@@ -30,7 +36,13 @@ def loads(backend: str) -> bool:
 
 def has_gpu() -> bool:
     """Whether a GPU that EGL could draw on is visible."""
-    return Path("/dev/nvidiactl").exists() or Path("/dev/dri").exists()
+    return (FILES / "nvidiactl").exists() or (FILES / "dri").exists()
+
+
+def gpus() -> tuple[int, ...]:
+    """The GPUs that workers take turns at, by the numbers that EGL has for them; none where NVIDIA made none."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    return tuple(int(part) for part in visible if part.isdigit()) or tuple(range(len(list(FILES.glob("nvidia[0-9]*")))))
 
 
 def choose() -> str:
@@ -75,4 +87,6 @@ def activate() -> str:
     os.environ["MUJOCO_GL"] = os.environ["PYOPENGL_PLATFORM"] = backend
     if backend == "osmesa":
         os.environ.pop(DEVICE, None)
+    elif WORKER in os.environ and DEVICE not in os.environ and (found := gpus()):
+        os.environ[DEVICE] = str(found[int(os.environ[WORKER]) % len(found)])
     return backend
