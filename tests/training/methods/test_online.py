@@ -29,6 +29,7 @@ from vlabench.training import train as training
 from vlabench.training.curves import Curves
 from vlabench.training.display import Display
 from vlabench.training.methods import _online
+from vlabench.training.methods._course import TrainingRun
 from vlabench.training.methods.rloo import Rloo
 from vlabench.training.objectives.consistency import SOFT
 from vlabench.training.rl import consistency
@@ -52,6 +53,12 @@ ROBUST: dict[str, Any] = {**RLOO, "jacobian": {"weight": 0.001, "clamp": 50.0}, 
 CONSISTENT: dict[str, Any] = {**ROBUST, "consistency": {"updates": 3, "memory": 200}}
 PPO: dict[str, Any] = {"contexts": 48, "iterations": 9, "updates": 4, "learning_rate": 0.03,
                        "critic_learning_rate": 0.05, "warmup": 1}
+GRPO: dict[str, Any] = {"contexts": 48, "iterations": 9, "updates": 4, "learning_rate": 0.03, "reward": "staged",
+                        "advantages": "process"}
+GRPO_S: dict[str, Any] = {**RLOO, "group": "start"}
+TPO: dict[str, Any] = {**RLOO, "beta": 0.5}
+RWR: dict[str, Any] = {"contexts": 64, "iterations": 9, "updates": 4, "learning_rate": 0.03,
+                       "reward_temperature": 0.2}
 
 
 def trained(path: str, out: Path, **options: Any) -> training.Trained:
@@ -59,8 +66,9 @@ def trained(path: str, out: Path, **options: Any) -> training.Trained:
 
 
 @pytest.mark.usefixtures("alone")
-@pytest.mark.parametrize(("method", "options"), [("rloo", RLOO), ("rloo", NORMAL), ("rloo", ROBUST), ("ppo", PPO)],
-                         ids=["rloo", "normal", "robustvla", "ppo"])
+@pytest.mark.parametrize(("method", "options"), [
+    ("rloo", RLOO), ("rloo", NORMAL), ("rloo", ROBUST), ("ppo", PPO), ("grpo", GRPO), ("grpo", GRPO_S), ("tpo", TPO),
+    ("rwr", RWR)], ids=["rloo", "normal", "robustvla", "ppo", "grpo", "grpo(s)", "tpo", "rwr"])
 def test_every_method_improves_a_policy_that_knows_nothing(method: str, options: dict[str, Any], card: Card,
                                                            tmp_path: Path) -> None:
     """Pushes at random succeed in about a third of the episodes; whoever looks at the lamp, always. How soon that is
@@ -81,7 +89,9 @@ def test_every_method_improves_a_policy_that_knows_nothing(method: str, options:
 
 
 @pytest.mark.usefixtures("alone")
-@pytest.mark.parametrize(("method", "options"), [("rloo", CONSISTENT), ("ppo", PPO)], ids=["robustvla", "ppo"])
+@pytest.mark.parametrize(("method", "options"), [
+    ("rloo", CONSISTENT), ("ppo", PPO), ("grpo", {**GRPO, "rollouts": 6}),
+    ("tpo", {**TPO, "permuted": True}), ("rwr", {**RWR, "rollouts": 6})], ids=["robustvla", "ppo", "grpo", "tpo", "rwr"])
 def test_a_killed_training_resumes_to_the_same_weights_and_curves(
         method: str, options: dict[str, Any], card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed in the updates of the third iteration, after rows of its curve might have been written."""
@@ -399,7 +409,7 @@ def test_the_horizon_ends_rollouts_early_and_trials_as_ever(card: Card, tmp_path
     limits: list[int] = []
     credit = Rloo.credit
 
-    def watched(self: Rloo, course: _online.TrainingRun, groups: Sequence[Group]) -> Samples:
+    def watched(self: Rloo, course: TrainingRun, groups: Sequence[Group]) -> Samples:
         rollouts.extend(each for group in groups for each in group.rollouts)
         return credit(self, course, groups)
 
