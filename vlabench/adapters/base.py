@@ -205,8 +205,8 @@ class TrainablePolicy(Policy):
         raise TypeError(f"{type(self).__name__} has no critic, which alone could tell a value")
 
     def renew_critic(self, kind: str) -> None:
-        """Put another critic in place of the policy's, one of a kind in `critics` that knows nothing yet; actions stay as
-        they are, and `save` keeps it. Raises UnknownName.
+        """Put another critic in place of the policy's, one of a kind in `critics` that knows nothing yet; actions stay
+        as they are, and `save` keeps it. Raises UnknownName.
         """
         raise UnknownName("critic", kind, self.critics)
 

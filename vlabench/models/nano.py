@@ -66,8 +66,8 @@ class NanoConfig(BaseModel):
     critic: critics.Kind = Field(
         default="embedding",
         description="What the critic reads: the `embedding`, by a head of two layers; or, as RL4VLA has it, by one of "
-                    "three, the action head's hidden state for the first action of a chunk (`h0`), for the last (`hn`), "
-                    "or for `all` of them; or `apart`: it has a network of its own, of which it reads `h0`.")
+                    "three, the action head's hidden state for the first action of a chunk (`h0`), for the last "
+                    "(`hn`), or for `all` of them; or `apart`: it has a network of its own, of which it reads `h0`.")
 
     def as_file(self) -> str:
         """JSON, without what files did not say before there was a choice."""

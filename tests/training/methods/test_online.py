@@ -80,6 +80,7 @@ def test_every_method_improves_a_policy_that_knows_nothing(method: str, options:
     success = series["success"][1]
     assert success[0] < 0.55 and success[-1] > 0.7 and len(success) == options["iterations"]
     assert series["trial switches"][1] == [1.0]  # forty episodes by the mean action
+    assert {"policy", "kl", "share policy", "surrogate"} <= series.keys()
     assert load_policy(str(done.card)).make() is not None
     if "jacobian" in options:
         assert {"jacobian", "smoothness", "jacobian norm", "share jacobian", "share smoothness"} <= series.keys()
@@ -91,7 +92,8 @@ def test_every_method_improves_a_policy_that_knows_nothing(method: str, options:
 @pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize(("method", "options"), [
     ("rloo", CONSISTENT), ("ppo", PPO), ("grpo", {**GRPO, "rollouts": 6}),
-    ("tpo", {**TPO, "permuted": True}), ("rwr", {**RWR, "rollouts": 6})], ids=["robustvla", "ppo", "grpo", "tpo", "rwr"])
+    ("tpo", {**TPO, "permuted": True}), ("rwr", {**RWR, "rollouts": 6})],
+    ids=["robustvla", "ppo", "grpo", "tpo", "rwr"])
 def test_a_killed_training_resumes_to_the_same_weights_and_curves(
         method: str, options: dict[str, Any], card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed in the updates of the third iteration, after rows of its curve might have been written."""

@@ -114,7 +114,8 @@ def plain(steps: int) -> Rollout:
     """One action of one number at each look."""
     blank = np.zeros((steps, 1, 1), np.float32)
     return Rollout(EpisodeSpec(Task("switch", "switches", 0, "lamp_0", "push", 9), "clean", 0), {},
-                   np.zeros((steps, 1), np.float32), "push", blank, blank, blank, np.ones(steps, np.int64), True, {}, {})
+                   np.zeros((steps, 1), np.float32), "push", blank, blank, blank, np.ones(steps, np.int64), True,
+                   {}, {})
 
 
 @pytest.mark.parametrize(("beta", "margin", "loss"), [(0.1, 0.024264, 0.681089), (1.0, 0.242637, 0.57917)])

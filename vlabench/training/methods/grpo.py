@@ -44,9 +44,9 @@ class GrpoOptions(ComparedOptions, ClippedOptions):
     def _rewards_that_differ(self) -> Self:
         """Of those that are not 0."""
         if self.advantages == "process" and self.reward == "sparse":
-            raise ValueError("advantages = 'process' measures the rewards that are not 0 by each other, and with reward = "
-                             "'sparse' these are all 1: reward = 'staged' or 'dense', or advantages = 'outcome' or "
-                             "'whole'")
+            raise ValueError("advantages = 'process' measures the rewards that are not 0 by each other, and with "
+                             "reward = 'sparse' these are all 1: reward = 'staged' or 'dense', or advantages = "
+                             "'outcome' or 'whole'")
         return self
 
 

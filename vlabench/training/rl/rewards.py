@@ -71,8 +71,8 @@ def sparse(rollout: Rollout) -> Floats64:
 
 
 def staged_by(simulator: str) -> Callable[[Rollout], Floats64]:
-    """The reward of each step: by how much an episode's earnings have risen, or, below 0, fallen. RL4VLA's are 0.1 for a
-    grasp, 0.1 for one that lasts and 1 for success.
+    """The reward of each step: by how much an episode's earnings have risen, or, below 0, fallen. RL4VLA's are 0.1 for
+    a grasp, 0.1 for one that lasts and 1 for success.
 
     Raises UnsupportedError for a simulator that knows no stages.
     """

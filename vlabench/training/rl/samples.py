@@ -83,8 +83,8 @@ class Samples:
         return found
 
     def credited(self, rows: Sequence[int], score: Score) -> Samples:
-        """The same with what some samples, a minibatch, are worth to the policy as it is now, where that matters. score:
-        the policy's `Learner.scored`.
+        """The same with what some samples, a minibatch, are worth to the policy as it is now, where that matters.
+        score: the policy's `Learner.scored`.
         """
         return self
 
