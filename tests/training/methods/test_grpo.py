@@ -34,9 +34,10 @@ def paid(rollout: Rollout) -> list[float]:
 def by_definition(rewards: list[list[float]], how: str) -> list[list[float]]:
     if how == "outcome":
         sums = [sum(each) for each in rewards]
-        return [[(total - np.mean(sums)) / np.std(sums)] * len(each) for total, each in zip(sums, rewards, strict=True)]
+        mean, deviation = float(np.mean(sums)), float(np.std(sums))
+        return [[(total - mean) / deviation] * len(each) for total, each in zip(sums, rewards, strict=True)]
     valid = [reward for each in rewards for reward in each if how == "whole" or reward]
-    mean, deviation = np.mean(valid), np.std(valid)
+    mean, deviation = float(np.mean(valid)), float(np.std(valid))
     return [[sum((reward - mean) / deviation for reward in each[look:] if how == "whole" or reward)
              for look in range(len(each))] for each in rewards]
 

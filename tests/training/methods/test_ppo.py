@@ -22,7 +22,8 @@ from vlabench.training.rl.learner import Learner
 Card = Callable[..., str]
 SMALL = sizes(cameras=("top",), image_size=16, action_size=2, proprio_mean=(0.0,), proprio_std=(1.0,), chunk=2,
               embedding=16, head=8, points=3, features=2, text_width=8, widths=(4, 4), blocks=(0, 1), words=("push",))
-SHORT: dict[str, Any] = {**PPO, "iterations": 2, "contexts": 3, "updates": 2, "learning_rate": 0.01}
+SHORT: dict[str, Any] = {**PPO, "iterations": 2, "contexts": 3, "updates": 2, "learning_rate": 0.01,
+                         "critic_learning_rate": 0.001}
 
 
 @pytest.fixture
@@ -30,9 +31,9 @@ def nano(card: Card, tmp_path: Path) -> Card:
     """Cards of a compact policy that knows nothing."""
     torch.manual_seed(0)
     content = checkpoint.to_bytes(NanoVLA(SMALL), torch.float32)
-    (tmp_path / "start.safetensors").write_bytes(content)
 
     def write(**options: Any) -> str:
+        (tmp_path / "start.safetensors").write_bytes(content)
         path = Path(card("ppo", **options))
         for each in (path, tmp_path / "start.toml"):
             each.write_text(each.read_text().replace("switch_gauss", "nano"))

@@ -68,11 +68,11 @@ def test_two_passes_in_parts_give_the_loss_and_the_gradient_of_one(weights: Path
     samples = preferences(learns, weights)
     starts = np.cumsum([0, *LENGTHS])[::2]
     rows = [row for pair in chosen[::-1] for row in range(starts[pair], starts[pair + 1])]
-    whole = in_one_pass(learns, weights, samples, chosen)
-    wanted = gradient(learns, whole)
+    loss = in_one_pass(learns, weights, samples, chosen)
+    wanted, whole = gradient(learns, loss), loss.item()
     seen = learns.update(samples, rows)
     found = torch.cat([parameter.grad.flatten() for parameter in learns.parameters if parameter.grad is not None])
-    assert seen["policy"] == pytest.approx(float(whole), rel=1e-5) and abs(float(whole) - np.log(2)) > 1e-3
+    assert seen["policy"] == pytest.approx(whole, rel=1e-5) and abs(whole - np.log(2)) > 1e-3
     assert torch.allclose(found, wanted, rtol=1e-4, atol=1e-6) and wanted.abs().max() > 0.01
 
 
@@ -105,9 +105,9 @@ def test_as_the_policy_moves_so_does_what_a_look_is_worth(weights: Path) -> None
             parameter.copy_(start[name])
     first = learns.update(samples, range(len(samples)))
     assert first["policy"] == pytest.approx(np.log(2), abs=1e-6) and abs(first["margin"]) < 1e-6
-    for _ in range(40):
+    for _ in range(15):
         last = learns.update(samples, range(len(samples)))
-    assert last["policy"] < 0.4 and last["preferred"] == 1.0 and last["margin"] > 0.5
+    assert last["policy"] < 0.4 and last["preferred"] == pytest.approx(1.0) and last["margin"] > 0.5
 
 
 def plain(steps: int) -> Rollout:

@@ -40,15 +40,15 @@ class Preferences(Samples):
         super().__init__(rollouts, [np.zeros(len(each)) for each in rollouts], None,
                          np.repeat(1.0 / self._steps, 2).tolist(), space)
         self._beta, self._signs = beta, np.ones(len(chosen))
-        self._first = np.zeros(len(rollouts))
+        self._reference = np.zeros(len(rollouts))
 
     def against(self, first: Score) -> None:
         """Set the first policy, by what it scores."""
-        self._first = self._sums(range(len(self)), first)
+        self._reference = self._sums(range(len(self)), first)
 
     def credited(self, rows: Sequence[int], score: Score) -> Preferences:
         """Pairs of which `rows` are not all looks are worth nothing to be relied on."""
-        ratios = self._sums(rows, score) - self._first
+        ratios = self._sums(rows, score) - self._reference
         margins = self._beta * self._signs * (ratios[0::2] - ratios[1::2])
         losses = np.logaddexp(0.0, -margins)
         pulls = self._beta * self._signs * np.exp(-margins - losses) * self._steps  # an action's weight is 1 / steps
