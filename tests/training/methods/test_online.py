@@ -87,7 +87,8 @@ def test_every_method_improves_a_policy_that_knows_nothing(method: str, options:
 
 
 @pytest.mark.usefixtures("alone")
-@pytest.mark.parametrize(("method", "options"), [("grpo", GRPO), ("tpo", TPO), ("rwr", RWR)], ids=["grpo", "tpo", "rwr"])
+@pytest.mark.parametrize(("method", "options"), [("grpo", GRPO), ("tpo", TPO), ("rwr", RWR)],
+                         ids=["grpo", "tpo", "rwr"])
 def test_so_do_those_that_compare_or_weigh_whole_rollouts(method: str, options: dict[str, Any], card: Card,
                                                           tmp_path: Path) -> None:
     """From half as many rollouts."""
