@@ -1,10 +1,10 @@
 """preference: of two rollouts the better one is to become more probable than the other, against the first policy.
 
 The loss of a pair is −log σ(m), m = β [log(π(w) / π_first(w)) − log(π(l) / π_first(l))], of whole trajectories (GRAPE's
-TPO, Zhang et al. 2024; RL4VLA, equation 7). Its gradient is that of the sum of β σ(−m) log π(a) over the losing trajectory's
-actions minus the same over the winning one's. With the margins m known beforehand it is the sum of single looks', each
-of which can be computed by itself: `advantages` times weights are ±β σ(−m), and the term has that gradient and the
-loss's value.
+TPO, Zhang et al. 2024; RL4VLA, equation 7). Its gradient is that of the sum of β σ(−m) log π(a) over the losing
+trajectory's actions minus the same over the winning one's. With the margins m known beforehand it is the sum of single
+looks', each of which can be computed by itself: `advantages` times weights are ±β σ(−m), and the term has that gradient
+and the loss's value.
 """
 
 from __future__ import annotations
