@@ -21,7 +21,7 @@ from vlabench.simulators.libero.interface import SPACE
 from vlabench.simulators.maniskill.simulator import Maniskill
 from vlabench.training.objectives.base import Batch
 from vlabench.training.rl.learner import Learner
-from vlabench.training.rl.options import LearnerOptions
+from vlabench.training.rl.options import ClippedOptions
 from vlabench.types import Observation
 
 CONFIG = sizes(image_size=32, words=("bowl", "stove"), embedding=32, head=32, points=4, features=4, text_width=16)
@@ -75,7 +75,7 @@ def test_a_hand_drawn_as_a_command_is_scored_as_one_by_the_learner(weights: Path
     assert np.array_equal(mixed.actions[..., :6], normal.actions[..., :6])
     assert set(np.unique(mixed.actions[..., 6])) == {-1.0, 1.0}
     assert np.array_equal(mixed.extras["means"], normal.extras["means"])
-    learner = Learner(made(weights), LearnerOptions(exploration_std=0.1, exploration_gripper="bernoulli",
+    learner = Learner(made(weights), ClippedOptions(exploration_std=0.1, exploration_gripper="bernoulli",
                                                     max_head_grad_norm=1.0), "cpu")
     actions = torch.from_numpy(mixed.actions).float()
     counted = torch.ones(actions.shape[:2], dtype=torch.bool)

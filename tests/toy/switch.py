@@ -19,6 +19,8 @@ from vlabench.types import ActionSpace, EpisodeSpec, Floats, Observation, Outcom
 
 SIZE = 16
 GAIN, GOAL, STEP_LIMIT = 0.9, 0.9, 6
+HALF = 0.25
+"""What half the way to the goal earns."""
 RED, GREEN = 0, 1
 SPACE = ActionSpace(("push", "nothing"), (-1.0,) * 2, (1.0,) * 2, (1.0,) * 2, (0.0,) * 2, 10)
 
@@ -50,7 +52,9 @@ class Lamp(Scene):
         push = float(np.clip(actions[0, 0], -1, 1))
         self.pushed += GAIN * (push if self.colour == GREEN else -push)
         self.steps += 1
-        return Outcome(np.array([self.pushed >= GOAL]), {"pushed": np.array([[self.pushed]])})
+        success = np.array([self.pushed >= GOAL])
+        earned = HALF * np.array([self.pushed >= GOAL / 2]) + success
+        return Outcome(success, {"pushed": np.array([[self.pushed]]), "earned": earned})
 
     def state_digest(self) -> tuple[str, ...]:
         return (f"{self.colour}/{self.pushed!r}",)
@@ -63,6 +67,7 @@ class Switch(Simulator):
     packs: ClassVar[Sequence[str]] = ("plain",)
     cameras: ClassVar[Sequence[str]] = ("top",)
     action_space = SPACE
+    earnings = "earned"
 
     def __init__(self, assets: str) -> None:
         super().__init__(assets)

@@ -28,7 +28,8 @@ from vlabench.errors import CardError, VlabenchError
 from vlabench.models import portable
 from vlabench.training.curves import Curves
 from vlabench.training.display import Display
-from vlabench.training.methods._online import Online, TrainingRun
+from vlabench.training.methods._course import TrainingRun, opened
+from vlabench.training.methods._online import Online
 from vlabench.training.methods.base import TrainingContext, find_method
 from vlabench.training.rl.contexts import Gathered
 from vlabench.training.rl.learner import Learner
@@ -120,9 +121,12 @@ def row(name: str, method: Online, course: TrainingRun, gathered: Gathered, *, d
     assert isinstance(policy, TrainablePolicy)
     learner = method.learner(policy, device)
     shaken(learner, shake)
+    course = replace(course, learner=learner)
     with inside or contextlib.nullcontext():
-        off = differences(learner, method.credit(course, gathered.kept))
-        values = method._learn(replace(course, learner=learner), gathered, 1)
+        samples = method.credit(course, gathered.kept)
+        assert samples is not None
+        off = differences(learner, samples)
+        values = method._learn(course, samples, 1)
     cells = [name, f"{off.std():.1e}", f"{off.abs().max():.1e}", *(f"{values[key]:.4g}" for key in SHOWN)]
     return "| " + " | ".join(cells) + " |"
 
@@ -143,7 +147,7 @@ def main(policy: str) -> None:
     method = method_of(card)
     with tempfile.TemporaryDirectory() as folder:
         place = TrainingContext(Path(folder), card, "cpu", processes(None), 0, Curves(Path(folder)), Display())
-        course = method._training_run(place)
+        course = opened(method.options, place, method.learner)
         with method._collector(course) as collector:
             gathered = method._rollouts(course, collector, method._restored(course))
         same = (method, course, gathered)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from vlabench import registry
-from vlabench.errors import CardError
+from vlabench.errors import CardError, UnknownName
 from vlabench.seeding import Draws
 from vlabench.types import ActionSpace, Decision, Floats, Observation
 
@@ -146,13 +146,14 @@ class TrainablePolicy(Policy):
     are to be drawn; and `temperature`: what they are drawn from, `models.distributions.explored` says. The methods keep
     the graph, so that what they return can be differentiated.
 
-    module: its parameters. auxiliary: what `encode` gives beside the embedding. Where actions are drawn, the decision's
-    extras have `log_probs` and `means`, float32 [B, T, D], of the distribution that they were drawn from
-    (`models.distributions.drawn`).
+    module: its parameters. auxiliary: what `encode` gives beside the embedding. critics: the kinds that `renew_critic`
+    has a choice of. Where actions are drawn, the decision's extras have `log_probs` and `means`, float32 [B, T, D], of
+    the distribution that they were drawn from (`models.distributions.drawn`).
     """
 
     module: torch.nn.Module
     auxiliary: frozenset[str] = frozenset()
+    critics: tuple[str, ...] = ()
 
     @classmethod
     def fresh(cls, folder: Path, data: Facts, sizes: Mapping[str, Any]) -> None:
@@ -202,6 +203,12 @@ class TrainablePolicy(Policy):
     def value(self, obs: Observation, embedding: torch.Tensor | None = None) -> torch.Tensor:
         """Expected return [B]; `embedding` as in `distribution`. Raises TypeError for a policy without a critic."""
         raise TypeError(f"{type(self).__name__} has no critic, which alone could tell a value")
+
+    def renew_critic(self, kind: str) -> None:
+        """Put another critic in place of the policy's, one of a kind in `critics` that knows nothing yet; actions stay
+        as they are, and `save` keeps it. Raises UnknownName.
+        """
+        raise UnknownName("critic", kind, self.critics)
 
 
 def find_adapter(name: str) -> type[Policy]:

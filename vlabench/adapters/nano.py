@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args
 
 import numpy as np
 from pydantic import Field, ValidationError
@@ -20,8 +20,9 @@ from vlabench.util.messages import one_line_each
 if TYPE_CHECKING:
     import torch
 
+    from vlabench.models import critics
     from vlabench.models.distributions import BinnedActions
-    from vlabench.models.nano import NanoVLA, Trunk
+    from vlabench.models.nano import Inputs, NanoVLA, Trunk
 
 Decoding = Literal["mean", "mode", "sample", "normal", "mixed"]
 FILE = "weights.safetensors"
@@ -111,13 +112,16 @@ class Nano(TrainablePolicy):
         return self._trunk(obs).embedding
 
     def _trunk(self, obs: Observation) -> Trunk:
+        return self.module.trunk(self._inputs(obs))
+
+    def _inputs(self, obs: Observation) -> Inputs:
         config = self.module.config
         for camera in config.cameras:
             if camera not in obs.images or obs.images[camera].shape[1:3] != (config.image_size, config.image_size):
                 found = ", ".join(f"{name} {list(a.shape[1:3])}" for name, a in obs.images.items()) or "none"
                 raise DataError(f"the weights need pictures of {', '.join(config.cameras)} with {config.image_size} "
                                 f"pixels a side, not {found}\n  fix: `cameras` and `image_size` of the policy's card")
-        return self.module.trunk(self.module.inputs(obs.images, obs.proprio, obs.instruction))
+        return self.module.inputs(obs.images, obs.proprio, obs.instruction)
 
     @property
     def auxiliary(self) -> frozenset[str]:  # type: ignore[override]
@@ -148,13 +152,30 @@ class Nano(TrainablePolicy):
         write_data(folder / FILE, checkpoint.to_bytes(NanoVLA(config), torch.float32))
 
     def value(self, obs: Observation, embedding: torch.Tensor | None = None) -> torch.Tensor:
-        """Expected return [B]."""
-        return self.module.value(self.embedding(obs) if embedding is None else embedding)
+        """Expected return [B]; a critic with a network of its own has no use for the policy's embedding."""
+        judge = self.module.judge
+        if embedding is None or judge is not self.module:
+            embedding = judge.trunk(self._inputs(obs)).embedding
+        return judge.value(embedding)
 
     @property
     def critic(self) -> torch.nn.Module:
-        """The value head."""
+        """The value head, or the network that is the critic's own."""
         return self.module.worth
+
+    @property
+    def critics(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Those of `models.critics`."""
+        from vlabench.models import critics
+
+        return get_args(critics.Kind)
+
+    def renew_critic(self, kind: str) -> None:
+        """In the memory format of the rest."""
+        from vlabench.models import checkpoint
+
+        self.module.renew_critic(cast("critics.Kind", kind))
+        checkpoint.ready(self.module, self.module.device)
 
     def save(self, folder: Path, exact: bool = False) -> None:
         """One file, of `models.checkpoint`."""

@@ -22,7 +22,7 @@ def to_bytes(network: NanoVLA, precision: torch.dtype = torch.float16) -> bytes:
     """The file's content: all weights in a precision."""
     state = {name: tensor.detach().to("cpu", precision).contiguous()
              for name, tensor in network.state_dict().items()}
-    return save(state, metadata={KEY: network.config.model_dump_json()})
+    return save(state, metadata={KEY: network.config.as_file()})
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> NanoVLA:

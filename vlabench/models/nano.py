@@ -12,7 +12,7 @@ import torch.nn.functional as functional
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from vlabench.models import portable
+from vlabench.models import critics, portable
 from vlabench.models.distributions import BINS, BinnedActions
 
 STRIDE = 8
@@ -23,6 +23,8 @@ _BYTES = 256
 LENGTH = 48
 """Tokens of an instruction; LIBERO's longest has 19 words. What goes beyond is cut off."""
 _WORD = re.compile(r"[a-z0-9]+|[^\sa-z0-9]")
+_OWN = ("bins", "worth")
+"""What a network and the one of its critic do not share."""
 
 NAMED = 3
 """Points with a meaning, in pictures and relative to the hand: the thing to work on, its place, the next waypoint."""
@@ -61,6 +63,15 @@ class NanoConfig(BaseModel):
         default=512, ge=1, description="Width of the embedding, which is all that the action head reads.")
     head: int = Field(
         default=256, description="Width of the action head per action of a chunk.")
+    critic: critics.Kind = Field(
+        default="embedding",
+        description="What the critic reads: the `embedding`, by a head of two layers; or, as RL4VLA has it, by one of "
+                    "three, the action head's hidden state for the first action of a chunk (`h0`), for the last "
+                    "(`hn`), or for `all` of them; or `apart`: it has a network of its own, of which it reads `h0`.")
+
+    def as_file(self) -> str:
+        """JSON, without what files did not say before there was a choice."""
+        return self.model_dump_json(exclude={"critic"} if self.critic == "embedding" else None)
 
 
 @dataclass(frozen=True)
@@ -88,7 +99,7 @@ class Trunk:
 class NanoVLA(nn.Module):
     """Pictures go through a FiLM-conditioned convolutional network with spatial softmax per camera, the instruction
     through a transformer over its tokens; an MLP joins them with proprioception into the embedding, which the action
-    head and the value head read.
+    head and the critic read.
     """
 
     def __init__(self, config: NanoConfig) -> None:
@@ -111,7 +122,7 @@ class NanoVLA(nn.Module):
         self.embed = portable.Linear(size + 3 * NAMED, size)
         self.steps = portable.Linear(size, config.chunk * config.head)
         self.bins = portable.Linear(config.head, config.action_size * BINS)
-        self.worth = nn.Sequential(portable.Linear(size, 128), nn.GELU(), portable.Linear(128, 1))
+        self.worth = self._fresh_critic()
         self.register_buffer("proprio_mean", torch.tensor(config.proprio_mean), persistent=False)
         self.register_buffer("proprio_std", torch.tensor(config.proprio_std), persistent=False)
         self.proprio_mean: Tensor
@@ -155,13 +166,41 @@ class NanoVLA(nn.Module):
     def act(self, embedding: Tensor) -> BinnedActions:
         """Embedding [B, E] → distribution over chunks of actions."""
         config = self.config
-        hidden = functional.gelu(self.steps(embedding)).view(-1, config.chunk, config.head)
-        return BinnedActions(self.bins(hidden).view(-1, config.chunk, config.action_size, BINS))
+        return BinnedActions(self.bins(self._hidden(embedding)).view(-1, config.chunk, config.action_size, BINS))
+
+    def _hidden(self, embedding: Tensor) -> Tensor:
+        """Of the action head, [B, chunk, head]."""
+        return functional.gelu(self.steps(embedding)).view(-1, self.config.chunk, self.config.head)
+
+    # the critic
+
+    @property
+    def judge(self) -> NanoVLA:
+        """The network whose trunk and `value` are the critic's: this one, or the one that it has apart."""
+        return self.worth if isinstance(self.worth, NanoVLA) else self
 
     def value(self, embedding: Tensor) -> Tensor:
-        """Embedding [B, E] → expected return [B]."""
-        worth: Tensor = self.worth(embedding).squeeze(-1)
+        """Embedding [B, E] of the judge's trunk → expected return [B]. Only a judge can be asked."""
+        kind = self.config.critic
+        read = embedding if kind == "embedding" else critics.read(kind, self._hidden(embedding))
+        worth: Tensor = self.worth(read).squeeze(-1)
         return worth.float()
+
+    def renew_critic(self, kind: critics.Kind) -> None:
+        """Another critic, which knows nothing yet; a network apart begins as a copy of this one."""
+        self.config = self.config.model_copy(update={"critic": kind})
+        self.worth = self._fresh_critic().to(self.device)
+        if isinstance(self.worth, NanoVLA):
+            mine = {name: tensor for name, tensor in self.state_dict().items() if name.split(".")[0] not in _OWN}
+            self.worth.load_state_dict(mine, strict=False)
+
+    def _fresh_critic(self) -> nn.Module:
+        config = self.config
+        if config.critic != "apart":
+            return critics.head(config.critic, config.embedding, config.head, config.chunk)
+        apart = NanoVLA(config.model_copy(update={"critic": "h0"}))
+        del apart.bins
+        return apart
 
 
 @dataclass(frozen=True)

@@ -142,6 +142,9 @@ class Simulator(ABC):
     posture: ClassVar[str] = ""
     """Which of `Outcome.terms` says how its arm is, [B, J] (rad), by the name that `Advises.told` has for it, too; ""
     where none does."""
+    earnings: ClassVar[str] = ""
+    """Which of `Outcome.terms` says what an episode has earned so far, [B]: rewards are what it rises by; "" where none
+    does."""
     max_batch: int = 1
     """How many episodes can be played side by side in one scene."""
     max_workers: int | None = None

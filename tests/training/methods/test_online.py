@@ -29,6 +29,7 @@ from vlabench.training import train as training
 from vlabench.training.curves import Curves
 from vlabench.training.display import Display
 from vlabench.training.methods import _online
+from vlabench.training.methods._course import TrainingRun
 from vlabench.training.methods.rloo import Rloo
 from vlabench.training.objectives.consistency import SOFT
 from vlabench.training.rl import consistency
@@ -52,6 +53,11 @@ ROBUST: dict[str, Any] = {**RLOO, "jacobian": {"weight": 0.001, "clamp": 50.0}, 
 CONSISTENT: dict[str, Any] = {**ROBUST, "consistency": {"updates": 3, "memory": 200}}
 PPO: dict[str, Any] = {"contexts": 48, "iterations": 9, "updates": 4, "learning_rate": 0.03,
                        "critic_learning_rate": 0.05, "warmup": 1}
+GRPO: dict[str, Any] = {"contexts": 32, "iterations": 8, "updates": 4, "learning_rate": 0.05, "reward": "staged",
+                        "advantages": "whole"}
+TPO: dict[str, Any] = {"contexts": 6, "rollouts": 6, "iterations": 8, "updates": 4, "learning_rate": 0.05, "beta": 0.5,
+                       "attempts": 2}
+RWR: dict[str, Any] = {"contexts": 32, "iterations": 8, "updates": 4, "learning_rate": 0.05, "reward_temperature": 0.2}
 
 
 def trained(path: str, out: Path, **options: Any) -> training.Trained:
@@ -81,7 +87,24 @@ def test_every_method_improves_a_policy_that_knows_nothing(method: str, options:
 
 
 @pytest.mark.usefixtures("alone")
-@pytest.mark.parametrize(("method", "options"), [("rloo", CONSISTENT), ("ppo", PPO)], ids=["robustvla", "ppo"])
+@pytest.mark.parametrize(("method", "options"), [("grpo", GRPO), ("tpo", TPO), ("rwr", RWR)],
+                         ids=["grpo", "tpo", "rwr"])
+def test_so_do_those_that_compare_or_weigh_whole_rollouts(method: str, options: dict[str, Any], card: Card,
+                                                          tmp_path: Path) -> None:
+    """From half as many rollouts."""
+    trained(card(method, **{**options, "eval_episodes": 10, "eval_every": 100}), tmp_path / "out")
+    series = Curves(tmp_path / "out").series()
+    success = series["success"][1]
+    assert success[0] < 0.5 and min(success[-2:]) > 0.8 and series["trial switches"][1] == [1.0]
+    assert {"policy", "kl", "share policy", "surrogate"} <= series.keys()
+    assert method != "tpo" or max(series["preferred"][1]) > 0.9 and max(series["margin"][1]) > 0
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize(("method", "options"), [
+    ("rloo", CONSISTENT), ("ppo", PPO), ("grpo", {**GRPO, "rollouts": 6, "advantages": "process"}),
+    ("tpo", {**TPO, "permuted": True}), ("rwr", {**RWR, "rollouts": 6})],
+    ids=["robustvla", "ppo", "grpo", "tpo", "rwr"])
 def test_a_killed_training_resumes_to_the_same_weights_and_curves(
         method: str, options: dict[str, Any], card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed in the updates of the third iteration, after rows of its curve might have been written."""
@@ -399,7 +422,7 @@ def test_the_horizon_ends_rollouts_early_and_trials_as_ever(card: Card, tmp_path
     limits: list[int] = []
     credit = Rloo.credit
 
-    def watched(self: Rloo, course: _online.TrainingRun, groups: Sequence[Group]) -> Samples:
+    def watched(self: Rloo, course: TrainingRun, groups: Sequence[Group]) -> Samples:
         rollouts.extend(each for group in groups for each in group.rollouts)
         return credit(self, course, groups)
 

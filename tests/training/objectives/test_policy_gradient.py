@@ -8,7 +8,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlabench.training.objectives.policy_gradient import clipped, gae, leave_one_out, outside
+from vlabench.training.objectives.policy_gradient import (
+    clipped,
+    gae,
+    group_relative,
+    leave_one_out,
+    outcome_relative,
+    outside,
+    reward_weights,
+)
 from vlabench.training.objectives.value import value_loss
 
 LISTS = st.lists(st.floats(-2, 2), min_size=2, max_size=8)
@@ -35,6 +43,13 @@ def test_gae_by_hand() -> None:
     advantages, returns = gae([0, 0, 1], [0.5, 0.6, 0.7], 0.9, 0.8)
     assert advantages.tolist() == pytest.approx([0.04 + 0.72 * (0.03 + 0.72 * 0.3), 0.03 + 0.72 * 0.3, 0.3])
     assert returns.tolist() == pytest.approx([0.5 + 0.21712, 0.6 + 0.246, 1.0])
+
+
+def test_ppo_orz_by_hand() -> None:
+    """γ = λ = 1, RL4VLA's rewards: all that follows, less what was expected."""
+    advantages, returns = gae([0.0, 0.1, 0.1, 1.0], [0.6, 0.7, 0.9, 0.95], 1.0, 1.0)
+    assert returns.tolist() == pytest.approx([1.2, 1.2, 1.1, 1.0])
+    assert advantages.tolist() == pytest.approx([0.6, 0.5, 0.2, 0.05])
 
 
 @given(st.data(), st.integers(1, 6), st.floats(0.1, 1.0))
@@ -84,3 +99,58 @@ def test_the_critic_s_loss_has_its_minimum_at_the_return_with_slope_one() -> Non
     loss = value_loss(values, torch.tensor([1.0, 1.0]))
     (gradient,) = torch.autograd.grad(loss.sum(), values)
     assert loss.tolist() == [0.0, 2.0] and gradient.tolist() == [0.0, 2.0]
+
+
+REWARDS = [[0.0, 0.1, 0.0, 1.0], [0.0, 0.1, 0.0, 0.0], [0.0, 0.0, 0.0]]
+
+
+def test_a_group_s_rewards_by_hand() -> None:
+    """Those that are not 0: 0.1, 0.1 and 1, of mean 0.4 and deviation √0.18. With zeros: eleven, of mean 1.2 / 11."""
+    valid = group_relative(REWARDS, zeros=False)
+    deviation = np.sqrt(0.18)
+    assert valid[0].tolist() == pytest.approx([0.3 / deviation, 0.3 / deviation, 0.6 / deviation, 0.6 / deviation])
+    assert valid[1].tolist() == pytest.approx([-0.3 / deviation, -0.3 / deviation, 0, 0])
+    assert valid[2].tolist() == [0, 0, 0]
+    every = group_relative(REWARDS, zeros=True)
+    mean, deviation = 1.2 / 11, np.sqrt(1.02 / 11 - (1.2 / 11) ** 2)
+    assert every[0].tolist() == pytest.approx([(1.1 - 4 * mean) / deviation, (1.1 - 3 * mean) / deviation,
+                                               (1 - 2 * mean) / deviation, (1 - mean) / deviation])
+    assert every[2].tolist() == pytest.approx([-3 * mean / deviation, -2 * mean / deviation, -mean / deviation])
+
+
+def test_a_group_s_advantages_are_those_computed_elsewhere() -> None:
+    valid, every = (group_relative(REWARDS, zeros) for zeros in (False, True))
+    assert valid[0].tolist() == pytest.approx([0.707107, 0.707107, 1.414214, 1.414214], abs=1e-6)
+    assert valid[1].tolist() == pytest.approx([-0.707107, -0.707107, 0, 0], abs=1e-6)
+    assert every[0].tolist() == pytest.approx([2.334283, 2.718, 2.749977, 3.133694], abs=1e-6)
+    assert every[1].tolist() == pytest.approx([-1.18313, -0.799412, -0.767435, -0.383718], abs=1e-6)
+    assert every[2].tolist() == pytest.approx([-1.151153, -0.767435, -0.383718], abs=1e-6)
+    assert outcome_relative([1, 0, 0, 1]).tolist() == [1, -1, -1, 1]
+    assert outcome_relative([1, 0, 0, 0.3]).tolist() == pytest.approx([1.652373, -0.795587, -0.795587, -0.061199],
+                                                                      abs=1e-6)
+
+
+@given(LISTS)
+def test_by_outcome_a_group_is_standardised_leave_one_out(scores: list[float]) -> None:
+    found, others = outcome_relative(scores), leave_one_out(scores)
+    if np.ptp(scores) > 1e-3:
+        assert np.allclose(found, others * (len(scores) - 1) / (len(scores) * np.std(scores)), atol=1e-6)
+        assert found.mean() == pytest.approx(0, abs=1e-9) and found.std() == pytest.approx(1)
+
+
+def test_rewards_that_are_all_alike_have_no_advantage() -> None:
+    assert outcome_relative([1, 1, 1]).tolist() == [0, 0, 0] and outcome_relative([0.3]).tolist() == [0]
+    assert not any(each.any() for each in group_relative([[0, 1], [0, 0, 1], [0]], zeros=False))
+    assert not any(each.any() for each in group_relative([[0], [0, 0]], zeros=False))
+    assert not any(each.any() for each in group_relative([[0], [0, 0]], zeros=True))
+
+
+def test_reward_weights_are_those_computed_elsewhere() -> None:
+    weights = reward_weights([1.0, 0.0, 0.5, 0.25], 0.5)
+    assert weights.tolist() == pytest.approx([0.579259, 0.078394, 0.213097, 0.12925], abs=1e-6)
+    log_probs = [-0.693147, -1.609438, -2.302585, -1.609438]
+    assert -float(weights @ log_probs) == pytest.approx(1.226376, abs=1e-6)
+    assert reward_weights([1, 0, 0, 1], 0.5).tolist() == pytest.approx([0.440399, 0.059601, 0.059601, 0.440399],
+                                                                       abs=1e-6)
+    assert reward_weights([1, 0, 0, 1], 1e-3).tolist() == [0.5, 0, 0, 0.5]  # the successes alone
+    assert reward_weights([9.0, 1.0], 1e6).tolist() == pytest.approx([0.5, 0.5], abs=1e-5)

@@ -18,7 +18,7 @@ from vlabench.models.distributions import NormalActions
 from vlabench.training.objectives.jacobian import jacobian
 from vlabench.training.objectives.policy_gradient import clipped, gae, leave_one_out
 from vlabench.training.rl.learner import Learner
-from vlabench.training.rl.options import LearnerOptions, Lora
+from vlabench.training.rl.options import ClippedOptions, Lora
 from vlabench.training.rl.rollouts import Rollout
 from vlabench.training.rl.samples import Samples
 from vlabench.training.rl.updates import Updates
@@ -36,7 +36,7 @@ def weights(tmp_path: Path) -> Path:
 
 def learner(weights: Path, **options: Any) -> Learner:
     torch.manual_seed(0)
-    return Learner(Gauss(weights), LearnerOptions(exploration_std=STD, **options), "cpu")
+    return Learner(Gauss(weights), ClippedOptions(exploration_std=STD, **options), "cpu")
 
 
 def rollout(policy: Gauss, number: int, looks: int) -> Rollout:

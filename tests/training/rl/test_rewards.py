@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from tests.training.demos.demo_files import OTHER, TASK, demo, shelf
-from vlabench.errors import DataError
+from vlabench.errors import DataError, UnsupportedError
 from vlabench.training.rl import rewards
 from vlabench.training.rl.rewards import SubGoals, key_frames, progress, ssim
 from vlabench.training.rl.rollouts import Rollout
@@ -65,6 +65,16 @@ def test_the_weights_are_table_7_s_and_success_outweighs_the_rest() -> None:
     assert best[-1] == pytest.approx(1 + 0.06 / TASK.step_limit)
     failure = rewards.dense(rollout(joints, actions, [7, 7, 7], success=False), [goals])
     assert failure.sum() * TASK.step_limit / 5 == pytest.approx(0.06)
+
+
+def test_stages_pay_what_earnings_rise_by() -> None:
+    """Of RL4VLA: a grasp at once, one that lasts in the fifth step, success in the sixth, which is lost again."""
+    earned = np.array([0.0, 0.1, 0.1, 0.1, 0.2, 1.2, 0.2])
+    found = replace(rollout(np.zeros((7, 2)), np.zeros((8, 2), np.float32), [0] * 4), terms={"earned": earned})
+    assert rewards.staged_by("maniskill")(found) == pytest.approx([0, 0.1, 0, 0, 0.1, 1.0, -1.0])
+    assert rewards.staged(found, "earned").nonzero()[0].tolist() == [1, 4, 5, 6]
+    with pytest.raises(UnsupportedError, match="which simulator Libero does not tell\n  fix: reward = \"sparse\""):
+        rewards.staged_by("libero")
 
 
 def test_sub_goals_are_reached_in_order() -> None:

@@ -28,7 +28,7 @@ from vlabench.perturbations.rotation import Rotation
 from vlabench.training.rl import consistency
 from vlabench.training.rl.consistency import ConsistencyOptions
 from vlabench.training.rl.learner import Learner
-from vlabench.training.rl.options import LearnerOptions
+from vlabench.training.rl.options import ClippedOptions
 from vlabench.training.rl.rollouts import Assignment, Collector, Rollout
 from vlabench.training.rl.samples import Samples
 from vlabench.types import EpisodeSpec, Observation, Task
@@ -76,7 +76,7 @@ def test_stored_probabilities_are_those_of_the_learner_before_its_first_update(s
     """At the temperature of sampling. The ratio is 1, the drift of the means 0, and nothing is outside the clip."""
     rollouts = list(collected(start, specs(4, 2)).values())
     policy = start.make()
-    learner = Learner(policy, LearnerOptions(temperature=HOT, smoothness=HELD), "cpu")  # type: ignore[arg-type]
+    learner = Learner(policy, ClippedOptions(temperature=HOT, smoothness=HELD), "cpu")  # type: ignore[arg-type]
     blank = [np.ones(len(rollout)) for rollout in rollouts]
     samples = Samples(rollouts, blank, blank, [1.0] * len(rollouts))
     batch = samples.batch(range(len(samples)), "cpu")
@@ -116,7 +116,7 @@ def test_so_they_are_of_the_compact_policy_wherever_it_learns(
         played = explored(worker.distribution(obs), "normal", 0.1)
         actions = played.sample(draws.random(played.mean.shape)).float()
         before = played.log_prob(actions).sum(-1)
-    learner = Learner(policy, LearnerOptions(exploration_std=0.1), device)
+    learner = Learner(policy, ClippedOptions(exploration_std=0.1), device)
     with inside():
         now = explored(learner.policy.distribution(obs), "normal", 0.1).log_prob(actions.to(device)).sum(-1)
         off = (now.cpu() - before).abs().max().item()
@@ -127,7 +127,7 @@ def test_what_was_not_carried_out_does_not_count(start: PolicyCard, alone: None)
     """Chunks have three actions; other numbers in those that were left out change neither the loss nor its gradient."""
     rollouts = list(collected(start, specs(4)).values())
     policy = start.make()
-    learner = Learner(policy, LearnerOptions(smoothness=HELD), "cpu")  # type: ignore[arg-type]
+    learner = Learner(policy, ClippedOptions(smoothness=HELD), "cpu")  # type: ignore[arg-type]
     losses = []
     for garbage in (0.0, 0.9):
         for rollout in rollouts:
@@ -160,7 +160,7 @@ def test_the_origin_is_the_first_policy_s_answer_to_the_clean_picture(start: Pol
     assert np.array_equal(compared.clean["top"], painted) and np.array_equal(plain.clean["top"], plain.pictures["top"])
     policy, first = start.make(), start.make()
     assert isinstance(policy, TrainablePolicy) and isinstance(first, TrainablePolicy)
-    options = LearnerOptions(temperature=HOT, consistency=ConsistencyOptions(learning_rate=0.01))
+    options = ClippedOptions(temperature=HOT, consistency=ConsistencyOptions(learning_rate=0.01))
     learner = Learner(policy, options, "cpu")
     with torch.no_grad():
         next(policy.module.parameters()).add_(0.3)  # the policy has moved on

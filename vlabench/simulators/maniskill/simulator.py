@@ -40,6 +40,7 @@ class Maniskill(Simulator):
                         VariesStarts})
     expert = True
     posture = "joints"
+    earnings = "earned"
     success = "end"
     max_batch = 8
     revision = 2

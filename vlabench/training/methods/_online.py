@@ -6,31 +6,29 @@ would have been; a kill costs the iteration it falls into.
 
 from __future__ import annotations
 
-import math
 import shutil
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import torch
 from pydantic import BaseModel
 
 from vlabench.adapters.base import TrainablePolicy
-from vlabench.cards import find, load_policy, write_policy
+from vlabench.cards import write_policy
 from vlabench.cards.noise import Noise
 from vlabench.cards.policy import PolicyCard
-from vlabench.errors import CardError, DataError, DivergedError, OptionError, WorkerError
+from vlabench.errors import DataError, DivergedError, WorkerError
 from vlabench.training import checkpoints, finite
 from vlabench.training.display import EpisodesShown
+from vlabench.training.methods._course import TrainingRun, TrainingState, opened
 from vlabench.training.methods._online_options import OnlineOptions
 from vlabench.training.methods.base import Method, TrainingContext
-from vlabench.training.rl import rewards
-from vlabench.training.rl.consistency import ConsistencyOptions, Looks, Memory, clean, redrawn
-from vlabench.training.rl.contexts import Gathered, Group, Schedule, gather
+from vlabench.training.rl.consistency import Looks, clean, redrawn
+from vlabench.training.rl.contexts import Gathered, Group, gather
 from vlabench.training.rl.curriculum import Level, advance
 from vlabench.training.rl.learner import Learner
 from vlabench.training.rl.rollouts import Collector, Rollout
@@ -38,41 +36,12 @@ from vlabench.training.rl.samples import Samples
 from vlabench.training.rl.trial import trial
 from vlabench.training.rl.updates import Updates
 from vlabench.training.shipping import card_of, emptied, ship
-from vlabench.training.where import Where, where
-from vlabench.types import ActionSpace, EpisodeSpec, Task, won
+from vlabench.types import EpisodeSpec, won
 from vlabench.util.files import write_data
 from vlabench.util.messages import shown
 from vlabench.util.text import counted
 
 STATE, SAMPLER = "state.pt", "sampler"
-
-
-@dataclass(frozen=True)
-class TrainingState:
-    """How far a training is. context: the number of the next one."""
-
-    iteration: int = 0
-    context: int = 0
-    level: Level = Level()
-
-
-@dataclass(frozen=True)
-class TrainingRun:
-    """What stays the same throughout a training. reward: of each step of a rollout. memory: for consistency."""
-
-    place: TrainingContext
-    where: Where
-    start: PolicyCard
-    learner: Learner
-    tasks: Sequence[Task]
-    schedule: Schedule
-    reward: Callable[[Rollout], rewards.Floats64]
-    memory: Memory
-
-    @property
-    def space(self) -> ActionSpace:
-        """Of the simulator's actions."""
-        return self.where.kind.action_space
 
 
 class Online(Method):
@@ -88,8 +57,8 @@ class Online(Method):
         """Whether there is something to learn from the rollouts of a context."""
 
     @abstractmethod
-    def credit(self, course: TrainingRun, groups: Sequence[Group]) -> Samples:
-        """The samples of the groups that were kept, with what each was worth."""
+    def credit(self, course: TrainingRun, groups: Sequence[Group]) -> Samples | None:
+        """The samples of the groups that were kept, with what each was worth; None if that teaches nothing."""
 
     def learner(self, policy: TrainablePolicy, device: str) -> Learner:
         """Who learns."""
@@ -103,7 +72,7 @@ class Online(Method):
 
     def train(self, place: TrainingContext) -> Path:
         """All iterations; the weights of the last."""
-        course = self._training_run(place)
+        course = opened(self.options, place, self.learner)
         stand = self._restored(course)
         place.curves.cut(stand.iteration)
         with self._collector(course) as collector:
@@ -147,18 +116,18 @@ class Online(Method):
     def _updates(self, course: TrainingRun, gathered: Gathered, level: Level, number: int) -> dict[str, float]:
         """All updates of an iteration, from rewards and towards consistency; what they show."""
         values: dict[str, float] = {}
-        if gathered.kept:
-            values = self._learn(course, gathered, number)
+        samples = self.credit(course, gathered.kept) if gathered.kept else None
+        if samples is not None:
+            values = self._learn(course, samples, number)
         else:
             course.place.display.note(f"iteration {number}: no context whose rollouts differ; no rewards to learn from")
         if self.options.consistency and gathered.played and not self.critic_alone(number):
             values["consistency"] = self._agree(course, gathered, level, number)
         return values
 
-    def _learn(self, course: TrainingRun, gathered: Gathered, number: int) -> dict[str, float]:
+    def _learn(self, course: TrainingRun, samples: Samples, number: int) -> dict[str, float]:
         """The updates of an iteration; the means of what they show."""
         options, learner, place = self.options, course.learner, course.place
-        samples = self.credit(course, gathered.kept)
         alone = self.critic_alone(number)
         twice = options.permuted and not alone
         if learner.pairs:
@@ -245,43 +214,6 @@ class Online(Method):
         return {name: float(np.mean(outcomes)) for name, outcomes in rates.items()}
 
     # beginning and end
-
-    def _training_run(self, place: TrainingContext) -> TrainingRun:
-        options = self.options
-        start = load_policy(options.init)
-        told = f"{shown(place.card.path)}: training.options.init"
-        if start.adapter != place.card.adapter:
-            raise CardError(f"{told}: {options.init!r} is a policy of the adapter {start.adapter!r}, this one is of "
-                            f"{place.card.adapter!r}")
-        here = where(options, place.card, start)
-        policy = start.make()
-        if not isinstance(policy, TrainablePolicy):
-            raise CardError(f"{told}: {options.init!r} is no policy that can be trained")
-        if "base" in place.card.options and (options.lora is None or place.card.options["base"] != options.init):
-            raise CardError(f"{shown(place.card.path)}: options.base: LoRA weights are shipped alone only if "
-                            f"training.options hold `lora`, and they change the policy {options.init!r} that "
-                            f"the training starts from")
-        here.kind(here.assets).check(place.card.cameras)
-        policy.configure(here.kind.action_space)
-        if options.exploration_gripper == "bernoulli" and here.kind.action_space.gripper is None:
-            raise CardError(f"{shown(place.card.path)}: training.options.exploration_gripper: the robot of {here.name} "
-                            f"has no gripper\n  fix: leave it out")
-        torch.manual_seed(place.seed)  # for LoRA's first weights
-        tasks = find.find_tasks(here.name, options.task_sets, options.tasks)
-        short = [replace(task, step_limit=math.ceil(options.horizon * task.step_limit)) for task in tasks]
-        return TrainingRun(place, here, start, self.learner(policy, place.device), tasks,
-                      Schedule(short, place.seed, options.per_task), self._reward(place, here, tasks),
-                      Memory(place.folder, (options.consistency or ConsistencyOptions()).memory))
-
-    def _reward(self, place: TrainingContext, here: Where,
-                tasks: Sequence[Task]) -> Callable[[Rollout], rewards.Floats64]:
-        if self.options.reward == "sparse":
-            if place.data:
-                raise OptionError(f"--data: {place.card.name!r} learns from what it plays; of demonstrations it would "
-                                  f"read the goals of reward = \"dense\", which its training.options do not ask for")
-            return rewards.sparse
-        goals = rewards.load(place.data, [task.name for task in tasks], place.card.image_size, here.name)
-        return lambda rollout: rewards.dense(rollout, goals[rollout.spec.task.name])
 
     def _restored(self, course: TrainingRun) -> TrainingState:
         path: Path = course.place.folder / STATE

@@ -57,10 +57,11 @@ class OnlineOptions(LearnerOptions):
                     "they have taught nothing. Updates take twice the time.")
     noise: Noise | None = Field(
         default=None, description="Perturbations in rollouts; by default none.")
-    reward: Literal["sparse", "dense"] = Field(
+    reward: Literal["sparse", "staged", "dense"] = Field(
         default="sparse",
-        description="`sparse`: success; `dense`: progress, too, towards the goals of demonstrations that `vlabench "
-                    "train --data` names.")
+        description="`sparse`: success; `staged`: what the simulator pays on the way to it, too (maniskill, as RL4VLA: "
+                    "0.1 for a grasp, 0.1 for a grasp that lasts, 1 for success); `dense`: progress, too, towards the "
+                    "goals of demonstrations that `vlabench train --data` names.")
     eval_episodes: int = Field(
         default=1, ge=0,
         description="Episodes of each task, from sampled starts and without noise, to evaluate the policy on in "

@@ -1,4 +1,10 @@
-"""ppo: an actor and a critic on one trunk, GAE, one epoch; the recipe of RL4VLA (Liu et al. 2025), 4.2 and A.1."""
+"""ppo: an actor and a critic on one trunk, GAE, one epoch; the recipe of RL4VLA (Liu et al. 2025), 4.2 and A.1.
+
+Its warm-up by imitation is the policy that a training starts from (`init`). RL4VLA's own numbers are `critic = "h0"`,
+`reward = "staged"`, `learning_rate = 1e-4` with `lora`, `critic_learning_rate = 3e-3`; PPO-ORZ is `gamma = 1.0` and
+`lam = 1.0`: what really followed, less what was expected. An episode is over with its last step, by success or by the
+step limit, and nothing is expected beyond it.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +15,19 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from vlabench.adapters.base import TrainablePolicy
-from vlabench.training.methods._online import Online, TrainingRun
+from vlabench.errors import UnknownName
+from vlabench.training.methods._course import TrainingRun
+from vlabench.training.methods._online import Online
 from vlabench.training.methods._online_options import OnlineOptions
 from vlabench.training.objectives.policy_gradient import gae
 from vlabench.training.rl import rewards
 from vlabench.training.rl.contexts import Group
 from vlabench.training.rl.learner import Learner
+from vlabench.training.rl.options import ClippedOptions
 from vlabench.training.rl.samples import RETURNS, Samples
 
 
-class PpoOptions(OnlineOptions):
+class PpoOptions(OnlineOptions, ClippedOptions):
     """Of proximal policy optimisation: 64 episodes an iteration, each of a context of its own."""
 
     offers = OnlineOptions.offers | {RETURNS}
@@ -36,6 +45,12 @@ class PpoOptions(OnlineOptions):
         default=0.95, ge=0, le=1, description="Factor λ of generalised advantage estimation, per chunk of actions.")
     value: float = Field(
         default=0.5, gt=0, description="Weight of the critic's loss.")
+    critic: str | None = Field(
+        default=None,
+        description="If given, a critic that begins anew and of this kind; of nano's, `h0`, `hn` and `all` read the "
+                    "hidden state of the first action of a chunk, of its last, or all of them, by a head of three "
+                    "layers (RL4VLA, figure 4), `apart` has a network of its own, and `embedding` reads what the "
+                    "action head does. By default the policy's own.")
     critic_learning_rate: float = Field(
         default=1e-3, gt=0,
         description="Learning rate of the critic, a head that has just been added (published: 3e-3).")
@@ -59,7 +74,13 @@ class Ppo(Online):
         return True
 
     def learner(self, policy: TrainablePolicy, device: str) -> Learner:
-        """One with a critic."""
+        """One with a critic. Raises UnknownName for one that the policy cannot have."""
+        kind = self.options.critic
+        if kind is not None:
+            if kind not in policy.critics:
+                raise UnknownName(f"critic of {type(policy).__name__}", kind, policy.critics,
+                                  where="training.options.critic", fix="fix: leave it out, for the policy's own")
+            policy.renew_critic(kind)
         return Learner(policy, self.options, device, self.options.value, self.options.critic_learning_rate)
 
     def critic_alone(self, iteration: int) -> bool:

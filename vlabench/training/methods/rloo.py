@@ -12,14 +12,16 @@ from typing import ClassVar
 import numpy as np
 from pydantic import BaseModel, Field
 
-from vlabench.training.methods._online import Online, TrainingRun
+from vlabench.training.methods._course import TrainingRun
+from vlabench.training.methods._online import Online
 from vlabench.training.methods._online_options import OnlineOptions
 from vlabench.training.objectives.policy_gradient import leave_one_out
 from vlabench.training.rl.contexts import Group
+from vlabench.training.rl.options import ClippedOptions
 from vlabench.training.rl.samples import Samples
 
 
-class RlooOptions(OnlineOptions):
+class RlooOptions(OnlineOptions, ClippedOptions):
     """Of reinforcement with leave-one-out advantages."""
 
     rollouts: int = Field(

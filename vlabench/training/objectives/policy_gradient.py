@@ -1,4 +1,4 @@
-"""Policy gradients: advantages by leaving one out or by GAE, and PPO's clipped ratio."""
+"""Policy gradients: what rollouts and their actions were worth, and PPO's clipped ratio."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from vlabench.training.objectives import base
 from vlabench.training.objectives.base import Batch, Forward, Loss, Objective
 
 Floats64 = npt.NDArray[np.float64]
+ALIKE = 1e-9
+"""Rewards or scores that differ by less are one."""
 
 
 class PolicyGradientOptions(base.Options):
@@ -52,6 +54,41 @@ def leave_one_out(scores: Sequence[float]) -> Floats64:
     return advantages
 
 
+def group_relative(rewards: Sequence[npt.ArrayLike], zeros: bool) -> list[Floats64]:
+    """GRPO's advantages by process supervision, for each rollout of a group [L], from its rewards by look [L]: the sum
+    of those from the look on, of which the group's mean is taken off and which are divided by its deviation.
+
+    zeros: of all rewards (RL4VLA, equations 5 and 6), else of those that are not 0, the others staying as they are
+    (equations 3 and 4). Rewards that are all alike have no advantage.
+    """
+    each = [np.asarray(own, dtype=np.float64) for own in rewards]
+    every = np.concatenate(each)
+    valid = every if zeros else every[every != 0]
+    if not len(valid) or np.ptp(valid) < ALIKE:
+        return [np.zeros(len(own)) for own in each]
+    scaled = [np.where(zeros | (own != 0), (own - valid.mean()) / valid.std(), 0.0) for own in each]
+    return [np.cumsum(own[::-1])[::-1] for own in scaled]
+
+
+def outcome_relative(scores: Sequence[float]) -> Floats64:
+    """GRPO's advantages by outcome supervision [K] (Shao et al. 2024): how many deviations a rollout's score is above
+    the group's mean; 0 where all are alike.
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    if np.ptp(values) < ALIKE:
+        return np.zeros(len(values))
+    advantages: Floats64 = (values - values.mean()) / values.std()
+    return advantages
+
+
+def reward_weights(scores: Sequence[float], temperature: float) -> Floats64:
+    """Reward-weighted regression's weights [K] of rollouts: exp(score / temperature), with the sum 1."""
+    values = np.asarray(scores, dtype=np.float64)
+    weights = np.exp((values - values.max()) / temperature)
+    found: Floats64 = weights / weights.sum()
+    return found
+
+
 def gae(rewards: npt.ArrayLike, values: npt.ArrayLike, gamma: float, lam: float) -> tuple[Floats64, Floats64]:
     """Generalised advantage estimation (Schulman et al. 2016) over one episode of L decisions: (advantages, returns).
 
@@ -85,3 +122,14 @@ def outside(log_probs: Tensor, before: Tensor, advantages: Tensor, low: float, h
     ratio = torch.exp(log_probs - before)
     weight = advantages.unsqueeze(1)
     return ((ratio > 1.0 + high) & (weight > 0)) | ((ratio < 1.0 - low) & (weight < 0))
+
+
+def divergence(batch: Batch, forward: Forward) -> Tensor:
+    """The mean over a batch's actions of (η − 1) − ln η, η = π(a) / π_before(a): its part of the minibatch's.
+
+    Of actions that π_before drew its expectation is KL(π_before ‖ π), as that of −ln η is, whose mean over a minibatch
+    may be negative and varies more (Schulman 2020).
+    """
+    change = forward.log_probs.detach() - batch["before"]
+    mean: Tensor = ((torch.expm1(change) - change) * batch.weights).sum() / batch.weight
+    return mean

@@ -10,14 +10,13 @@ import numpy as np
 from vlabench.cards.conditions import CLEAN
 from vlabench.cards.noise import Noise
 from vlabench.seeding import generator
+from vlabench.training.objectives.policy_gradient import ALIKE
 from vlabench.training.rl.curriculum import Level, draw
 from vlabench.training.rl.rollouts import Assignment, Rollout
 from vlabench.types import EpisodeSpec, Task
 
 SEED = 2_000_003
 """Of the first training's rollouts, counted on from there: demonstrations and trials have others."""
-ALIKE = 1e-9
-"""Scores that differ by less are one."""
 
 
 @dataclass(frozen=True)

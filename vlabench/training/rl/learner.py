@@ -20,6 +20,7 @@ from vlabench.training import finite
 from vlabench.training.objectives import base
 from vlabench.training.objectives.base import Batch, Forward
 from vlabench.training.objectives.consistency import Consistency
+from vlabench.training.objectives.policy_gradient import divergence
 from vlabench.training.rl.averaging import Averaging, replaced
 from vlabench.training.rl.consistency import Looks
 from vlabench.training.rl.options import LearnerOptions
@@ -36,13 +37,14 @@ DIVERGENCE = "divergence"
 
 class Learner:
     """Trains a policy on the device. value: the weight of the critic's loss, 0 for none; critic_learning_rate: its own.
+    remembers: whether the first policy will be asked for, whatever its objectives need.
 
     pairs: whether its objectives need samples that are paired with clean ones, and wants: what is wanted there;
     compares: whether they need what the first policy does.
     """
 
     def __init__(self, policy: TrainablePolicy, options: LearnerOptions, device: str, value: float = 0.0,
-                 critic_learning_rate: float = 0.0) -> None:
+                 critic_learning_rate: float = 0.0, remembers: bool = False) -> None:
         self.policy, self.options, self.device = policy, options, device
         self.objectives = options.summed(value)
         base.check(self.objectives, policy)
@@ -75,7 +77,7 @@ class Learner:
         rising = [lambda update: min(1.0, (update + 1) / WARMUP), lambda _: 1.0]  # the critic begins at its own rate
         self._warmup = torch.optim.lr_scheduler.LambdaLR(self._optimizer, rising[: len(groups)])
         self._averaging = Averaging(self.parameters, self._lora, options.average, options.weight_interpolation)
-        kept = options.consistency or self.wants or self.compares
+        kept = options.consistency or self.wants or self.compares or remembers
         self._start = [parameter.detach().clone() for parameter in self.parameters] if kept else []
         self._follower = torch.optim.AdamW(body, options.consistency.learning_rate if options.consistency else 0.0,
                                            weight_decay=options.weight_decay)
@@ -146,6 +148,7 @@ class Learner:
 
         No step is made where the policy `strayed`. Raises NotFinite instead of making a step that is not.
         """
+        samples = samples.credited(rows, self.scored)
         total: dict[str, float] = {}
         shared = parts if self.options.normalise == "iteration" else 0
         self._optimizer.zero_grad()
@@ -155,6 +158,9 @@ class Learner:
             base.total(terms).backward()  # type: ignore[no-untyped-call]
             for name, part in {**terms, **shown}.items():
                 total[name] = total.get(name, 0.0) + float(part.detach())
+        if critic_alone:  # which may read what actions depend on, too
+            for parameter in self.parameters[: len(self.parameters) - len(self._critic)]:
+                parameter.grad = None
         norms = self._clipped(self.parameters)
         total |= norms
         finite.check({name: total[name] for name in (*terms, *norms)})
@@ -216,6 +222,7 @@ class Learner:
         """
         total = {"surrogate": 0.0, "surrogate divergence": 0.0}
         everything = range(len(samples))
+        samples = samples.credited(everything, self.scored)
         with torch.no_grad():
             for start in range(0, len(samples), self.options.batch):
                 batch = samples.batch(everything[start : start + self.options.batch], self.device, everything)
@@ -241,6 +248,17 @@ class Learner:
         with replaced(list(zip(self.parameters, self._start, strict=True))), torch.no_grad():
             return Forward(self.policy, looks, actions, explored=self.explored).distribution
 
+    def scored(self, samples: Samples, rows: Sequence[int], first: bool = False) -> Floats64:
+        """Log-probability of what was carried out at some looks [n], now or by the first policy."""
+        found: list[float] = []
+        with torch.no_grad():
+            for start in range(0, len(rows), self.options.batch):
+                batch = samples.batch(rows[start : start + self.options.batch], self.device)
+                log_probs = (self.first(batch.obs, batch.actions).log_prob(batch.actions).sum(-1) if first
+                             else self._forward(batch).log_probs)
+                found += cast("list[float]", (log_probs * batch.counted).sum(1).double().tolist())
+        return np.array(found)
+
     def follow(self, looks: Looks) -> float:
         """One step that takes the mean actions for N looks towards those that are wanted; their distance before.
 
@@ -262,8 +280,7 @@ class Learner:
 
     def shares(self, samples: Samples, rows: Sequence[int]) -> dict[str, float]:
         """`share <term>`: the norm of each term's gradient, as a share of all their norms, on one batch of samples."""
-        rows = rows[: self.options.batch]
-        terms, _ = self.terms(samples.batch(rows, self.device))
+        terms, _ = self.terms(samples.credited(rows, self.scored).batch(rows[: self.options.batch], self.device))
         norms = {}
         for name, term in terms.items():
             parts = torch.autograd.grad(term, self.parameters, retain_graph=True, allow_unused=True)
@@ -280,14 +297,3 @@ class Learner:
                 found += cast("list[float]", self.policy.value(batch.obs).double().tolist())
         ends = np.cumsum([len(rollout) for rollout in samples.rollouts])
         return np.split(np.array(found), ends[:-1])
-
-
-def divergence(batch: Batch, forward: Forward) -> Tensor:
-    """The mean over a batch's actions of (η − 1) − ln η, η = π(a) / π_before(a): its part of the minibatch's.
-
-    Of actions that π_before drew its expectation is KL(π_before ‖ π), as that of −ln η is, whose mean over a minibatch
-    may be negative and varies more (Schulman 2020).
-    """
-    change = forward.log_probs.detach() - batch["before"]
-    mean: Tensor = ((torch.expm1(change) - change) * batch.weights).sum() / batch.weight
-    return mean

@@ -12,6 +12,7 @@ from vlabench.models.distributions import Exploration
 from vlabench.training.objectives import base
 from vlabench.training.objectives.base import Objective, SummedOptions
 from vlabench.training.objectives.jacobian import Jacobian, JacobianOptions
+from vlabench.training.objectives.likelihood import Likelihood
 from vlabench.training.objectives.policy_gradient import PolicyGradient, PolicyGradientOptions
 from vlabench.training.objectives.smoothness import Smoothness, SmoothnessOptions
 from vlabench.training.objectives.value import Value
@@ -51,10 +52,6 @@ class LearnerOptions(SummedOptions):
         description="If given, the gradients of the action head (what turns the embedding into actions) and those of "
                     "the critic are each scaled down to this norm by themselves, and `max_grad_norm` is for the rest "
                     "(RobustVLA, table 6: 1.0 each).")
-    clip_low: float = Field(
-        default=0.2, gt=0, lt=1, description="PPO's clip: the probability ratio counts down to 1 − clip_low.")
-    clip_high: float = Field(
-        default=0.2, gt=0, description="PPO's clip: the probability ratio counts up to 1 + clip_high.")
     kl_target: float | None = Field(
         default=None, gt=0,
         description="If given, a minibatch on which the policy has moved further than this from the one that sampled "
@@ -119,12 +116,15 @@ class LearnerOptions(SummedOptions):
     def own(self) -> Mapping[str, str]:
         """Those that these options ask for."""
         asked = {"jacobian": self.jacobian, "smoothness": self.smoothness, "consistency": self.consistency}
-        return {"policy": "the policy gradient"} | {name: f"`{name}`" for name, each in asked.items() if each}
+        return {"policy": "what rewards are learned by"} | {name: f"`{name}`" for name, each in asked.items() if each}
+
+    def rewarded(self) -> Objective:
+        """The term that learns from rewards, `policy` in the curves: actions count as much as they were worth."""
+        return Likelihood(base.Options())
 
     def summed(self, value: float) -> dict[str, Objective]:
         """The terms of the loss, by their names in the curves. value: the weight of the critic's, 0 for none."""
-        terms: dict[str, Objective] = {"policy": PolicyGradient(PolicyGradientOptions(
-            clip_low=self.clip_low, clip_high=self.clip_high))}
+        terms: dict[str, Objective] = {"policy": self.rewarded()}
         if self.jacobian:
             terms["jacobian"] = Jacobian(self.jacobian)
         if self.smoothness:
@@ -132,3 +132,16 @@ class LearnerOptions(SummedOptions):
         if value:
             terms["value"] = Value(base.Options(weight=value))
         return terms | base.made(self.objectives)
+
+
+class ClippedOptions(LearnerOptions):
+    """Of methods that learn by PPO's clipped policy gradient."""
+
+    clip_low: float = Field(
+        default=0.2, gt=0, lt=1, description="PPO's clip: the probability ratio counts down to 1 − clip_low.")
+    clip_high: float = Field(
+        default=0.2, gt=0, description="PPO's clip: the probability ratio counts up to 1 + clip_high.")
+
+    def rewarded(self) -> Objective:
+        """PPO's."""
+        return PolicyGradient(PolicyGradientOptions(clip_low=self.clip_low, clip_high=self.clip_high))

@@ -1,19 +1,20 @@
-"""Rewards: 1 for success, or RobustVLA's dense reward (table 7), whose sub-goals come from demonstrations.
+"""Rewards: 1 for success; a simulator's own of stages, such as RL4VLA's; or RobustVLA's dense reward (table 7).
 
-The paper takes the dense reward from ReinboT (Zhang et al. 2025) and prints the table alone. A reconstruction:
-sub-goals are a demonstration's frames where the gripper opens or closes or the arm comes to rest, and its last; of a
-task's demonstrations the one counts that begins most like the rollout. A sub-goal is reached, in order, when the arm's
-posture (`Simulator.posture`) comes near it. f_MSE is minus the mean squared error and f_SSIM is SSIM − 1, so that each
-of the five terms is 1 at its sub-goal and less elsewhere. Velocities and accelerations are differences from one control
-step to the next, as the table writes them for actions; by seconds, accelerations would outweigh success a thousandfold.
-Pictures are those of the policy's looks. The ten terms are divided by the step limit: a rollout's sum stays below
-success, which is 1.
+The paper takes the dense reward from ReinboT (Zhang et al. 2025) and prints the table alone. A reconstruction, from
+demonstrations: sub-goals are one's frames where the gripper opens or closes or the arm comes to rest, and its last; of
+a task's demonstrations the one counts that begins most like the rollout. A sub-goal is reached, in order, when the
+arm's posture (`Simulator.posture`) comes near it. f_MSE is minus the mean squared error and f_SSIM is SSIM − 1, so that
+each of the five terms is 1 at its sub-goal and less elsewhere. Velocities and accelerations are differences from one
+control step to the next, as the table writes them for actions; by seconds, accelerations would outweigh success a
+thousandfold. Pictures are those of the policy's looks. The ten terms are divided by the step limit: a rollout's sum
+stays below success, which is 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,25 @@ def sparse(rollout: Rollout) -> Floats64:
     rewards = np.zeros(rollout.steps)
     rewards[-1] = float(rollout.success)
     return rewards
+
+
+def staged_by(simulator: str) -> Callable[[Rollout], Floats64]:
+    """The reward of each step: by how much an episode's earnings have risen, or, below 0, fallen. RL4VLA's are 0.1 for
+    a grasp, 0.1 for one that lasts and 1 for success.
+
+    Raises UnsupportedError for a simulator that knows no stages.
+    """
+    kind = find_simulator(simulator)
+    if not kind.earnings:
+        raise UnsupportedError(f"reward = \"staged\" needs what an episode has earned so far, which simulator "
+                               f"{kind.__name__} does not tell\n"
+                               f"  fix: reward = \"sparse\" in training.options")
+    return partial(staged, term=kind.earnings)
+
+
+def staged(rollout: Rollout, term: str) -> Floats64:
+    """The reward of each step by the earnings so far, [S], that are one of the rollout's `terms`."""
+    return np.diff(np.asarray(rollout.terms[term], dtype=np.float64).reshape(rollout.steps), prepend=0.0)
 
 
 def dense(rollout: Rollout, demonstrations: Sequence[SubGoals]) -> Floats64:

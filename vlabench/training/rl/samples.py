@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +19,19 @@ from vlabench.types import ActionSpace, Observation
 
 Floats32 = npt.NDArray[np.float32]
 Floats64 = npt.NDArray[np.float64]
-TWIN, WANTED, RETURNS, FIRST = "clean twin", "wanted", "returns", "first"
-OFFERED = frozenset({"before", "reference", "advantages", TWIN, WANTED, FIRST})
+ADVANTAGES, TWIN, WANTED, RETURNS, FIRST = "advantages", "clean twin", "wanted", "returns", "first"
+OFFERED = frozenset({"before", "reference", ADVANTAGES, TWIN, WANTED, FIRST})
 """What batches of samples hold for objectives: `before` [N, T], log-probability of each whole action when it was
 sampled; `reference` [N, T, D], the mean actions then; `advantages` [N]; where it is asked for (`Samples.pair`), `clean
 twin`, the observation without perturbation, and `wanted` [N, T, D], the first policy's mean actions for that one, given
 the same actions; where it is asked for (`Samples.compare`), `first`, its distribution for the observation; and beside
 these, of a method that computes them, `returns` [N]."""
+
+
+class Score(Protocol):
+    """Log-probability of what was carried out at each of some samples, float64 [n]."""
+
+    def __call__(self, samples: Samples, rows: Sequence[int]) -> Floats64: ...
 
 
 class Samples:
@@ -40,7 +46,10 @@ class Samples:
                  weights: Sequence[float], space: ActionSpace | None = None) -> None:
         self.rollouts, self.space = rollouts, space
         self._rows = [(which, look) for which, rollout in enumerate(rollouts) for look in range(len(rollout))]
-        self._advantages, self._returns, self._weights = advantages, returns, weights
+        self._columns: Mapping[str, Sequence[Floats64]] = {ADVANTAGES: advantages}
+        if returns is not None:
+            self._columns = {**self._columns, RETURNS: returns}
+        self._weights = weights
         self._weight = self.weight(range(len(self._rows)))
         self._twin = False
         self._wanted: list[Floats32] = []
@@ -67,9 +76,22 @@ class Samples:
         """
         dealt = generator("permuted", *key).permutation(len(self.rollouts))
         found = copy.copy(self)
-        found._advantages = [theirs[np.arange(len(rollout)) * len(theirs) // len(rollout)] for rollout, theirs
-                             in zip(self.rollouts, (self._advantages[other] for other in dealt), strict=True)]
+        advantages = self._columns[ADVANTAGES]
+        stretched = [theirs[np.arange(len(rollout)) * len(theirs) // len(rollout)] for rollout, theirs
+                     in zip(self.rollouts, (advantages[other] for other in dealt), strict=True)]
+        found._columns = {**self._columns, ADVANTAGES: stretched}
         return found
+
+    def credited(self, rows: Sequence[int], score: Score) -> Samples:
+        """The same with what some samples, a minibatch, are worth to the policy as it is now, where that matters.
+        score: the policy's `Learner.scored`.
+        """
+        return self
+
+    def split(self, count: int, order: np.random.Generator) -> list[list[int]]:
+        """All samples in minibatches, `count` at most, by chance."""
+        parts = np.array_split(order.permutation(len(self)), min(count, len(self)))
+        return [part.tolist() for part in parts]
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -109,10 +131,9 @@ class Samples:
         arrays = {
             "actions": actions, "counted": counted, "weights": (counted * each[:, None]).astype(np.float32),
             "before": np.stack([rollout.log_probs[look].sum(-1) for rollout, look in looks]),
-            "reference": np.stack([rollout.means[look] for rollout, look in looks]),
-            "advantages": np.array([self._advantages[which][look] for which, look in picked], dtype=np.float32)}
-        if self._returns is not None:
-            arrays[RETURNS] = np.array([self._returns[which][look] for which, look in picked], dtype=np.float32)
+            "reference": np.stack([rollout.means[look] for rollout, look in looks])}
+        arrays |= {name: np.array([column[which][look] for which, look in picked], dtype=np.float32)
+                   for name, column in self._columns.items()}
         if self._wanted:
             arrays[WANTED] = np.stack([self._wanted[which][look] for which, look in picked])
         extras: dict[str, Any] = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}

@@ -29,9 +29,9 @@ class Updates:
         each term pulled at last. alone: whether the critic alone learns. step: is told of each. Raises DivergedError.
         """
         seen: list[dict[str, float]] = []
-        for part in self._parts(len(samples)):
+        for part, parts in self._minibatches(samples):
             with finite.ending(f"{self.where}, update {len(seen) + 1}", partial(samples.names, part)):
-                seen.append(learner.update(samples, part, alone, min(self.minibatches, len(samples))))
+                seen.append(learner.update(samples, part, alone, parts))
             step(len(seen), seen[-1])
             if learner.strayed(seen[-1]):
                 break
@@ -42,11 +42,11 @@ class Updates:
             means["updates made"] = float(len(seen) - learner.strayed(seen[-1]))
         return {**means, **learner.judged(samples), **learner.shares(samples, part)}
 
-    def _parts(self, count: int) -> Iterator[list[int]]:
-        """The rows of each minibatch of so many samples."""
+    def _minibatches(self, samples: Samples) -> Iterator[tuple[list[int], int]]:
+        """The rows of each, and of how many it is one."""
         for epoch in range(self.epochs):
-            order = generator("updates", *self.key, epoch).permutation(count)
-            yield from (part.tolist() for part in np.array_split(order, min(self.minibatches, count)))
+            split = samples.split(self.minibatches, generator("updates", *self.key, epoch))
+            yield from ((part, len(split)) for part in split)
 
     def permuted(self, learner: Learner, samples: Samples,
                  step: Callable[[int, Mapping[str, float]], None]) -> dict[str, float]:
