@@ -28,6 +28,9 @@ class Advises(Protocol):
     def expert_advice(self) -> tuple[Floats, Floats]:
         """The same action, and points float [9] (m, relative to the hand) behind it: thing, place, waypoint."""
 
+    def hand_pose(self) -> Floats:
+        """Where the hand is: float [4, 4], a homogeneous matrix in the scene's frame (m), z up."""
+
     def told(self, points: Floats) -> Mapping[str, Floats]:
         """What a demonstration keeps of this moment, name → array, beside what policies see; points: of the advice."""
 

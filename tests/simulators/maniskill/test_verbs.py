@@ -17,6 +17,8 @@ from vlabench.errors import RenderingError
 from vlabench.evaluation.plan import RunOptions
 from vlabench.evaluation.run import evaluate
 from vlabench.records.frame import load_results
+from vlabench.reports import plots
+from vlabench.reports.plots.trajectories import chosen, courses
 from vlabench.simulators.maniskill.simulator import Maniskill
 
 pytestmark = pytest.mark.slow
@@ -66,6 +68,19 @@ def test_tables_and_figures(here: Path) -> None:
         run(here, f"plot {kind} HERE/r --suite HERE/plates.toml --out HERE/{kind}.png")
     found = load_results(here / "r", suite=str(here / "plates.toml"))
     assert found.groupby("policy").success_at_end.sum().to_dict() == {"expert": 2, "maniskill-still": 0}
+
+
+def test_the_ways_of_the_hand(here: Path) -> None:
+    said = run(here, "plot trajectories HERE/r --suite HERE/plates.toml --policies expert --conditions clean,noisy "
+                     "--out HERE/ways.png")
+    assert "playing 2 episodes of expert again" in said
+    data = plots.load([here / "r"], str(here / "plates.toml"))
+    side, still = data.sides
+    (course,) = courses(data, side, chosen(data, plots.Choice(), 1))
+    (rest,) = courses(data, still, chosen(data, plots.Choice(), 1))
+    assert course.won and course.places.shape == (81, 3) and len(course.turns) == 81
+    # The expert lifts what it grasped, and sets it down where the plate is; who stands still does neither.
+    assert np.ptp(course.places[:, 2]) > 0.05 and np.ptp(rest.places, axis=0).max() < 0.005
 
 
 def test_strips_and_a_report_play_episodes_again(here: Path) -> None:
