@@ -28,7 +28,7 @@ class Laplace:
 
 
 def between(kind: Any, mean: torch.Tensor, scale: torch.Tensor, ends: bool) -> Any:
-    """Differences of a distribution function over the bins, of actions in their own units; its tails in the end ones."""
+    """Differences of a distribution function over the bins, of actions in their own units; with tails in the ends."""
     edges = UNIT.numpy()[:, None] * EDGES
     below = kind.cdf(edges, mean.numpy()[..., None], scale.numpy()[:, None])
     if ends:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from vlabench.reports.plots.policy import State
 
 
+HIDDEN = ("low", "high", "by_task", "by_dimension", "dimensions")
+"""Fields of a row that have no column of their own on the terminal."""
+
+
 def probe(
     policy: Annotated[str, typer.Option("--policy", metavar="P", help="A policy's name, or the path of a card.")],
     suite: Suite,
@@ -75,7 +79,7 @@ def _table(rows: Sequence[Any]) -> Table:
     """A column for each field that is a number or a name; intervals in brackets behind what they belong to."""
     from rich.table import Table
 
-    names = [field.name for field in fields(rows[0]) if field.name not in ("low", "high", "by_task", "by_dimension", "dimensions")]
+    names = [field.name for field in fields(rows[0]) if field.name not in HIDDEN]
     extra = list(getattr(rows[0], "dimensions", {}))
     shown = Table(*(name.replace("_", " ") for name in names), *extra)
     for row in rows:

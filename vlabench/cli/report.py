@@ -97,7 +97,7 @@ def plot(
     tasks_as: TasksAs = Question.fixed,
     tasks: Tasks = None,
     index: Annotated[int | None, typer.Option(
-        metavar="I", help="The start (strips, trajectories, policy); by default the first that tells the policies apart, "
+        metavar="I", help="The start (strips, trajectories, policy); by default the first that tells policies apart, "
                           "all, the first.")] = None,
     frames: Annotated[int | None, typer.Option(
         metavar="N", help="Frames beside each other (strips); by default 8.")] = None,

@@ -56,5 +56,6 @@ def _integrated(acts: ActionDistribution, unit: Tensor) -> Tensor:
     places = (centres().unsqueeze(-1) + offsets).flatten()
     like = torch.ones_like(acts.mean) * unit
     density = torch.stack([acts.log_prob(like * place).double().exp() for place in places.tolist()], dim=-1)
-    found = density.unflatten(-1, (BINS, POINTS)).sum(-1)
-    return found / found.sum(-1, keepdim=True)
+    found = density.reshape(*density.shape[:-1], BINS, POINTS).sum(-1)
+    normalised: Tensor = found / found.sum(-1, keepdim=True)
+    return normalised

@@ -179,6 +179,7 @@ class Simulator(ABC):
     def check_variant(self, task_set: str, variant: Variant) -> None:
         """Raises OptionError for a variant that scenes of a task set do not have, as `open` would; by default it is
         left to that."""
+        return None
 
     def batch_key(self, spec: EpisodeSpec) -> Hashable:
         """Episodes with equal keys can be played side by side in one scene; by default those of one task."""

@@ -249,7 +249,8 @@ def test_iterations_join_what_a_training_kept(training: Path) -> None:
 def test_iterations_draw_the_mean_of_the_perturbed_conditions_too(tmp_path: Path) -> None:
     letters = {"ript-4": ("ssss", "ssff", "ffff"), "ript-8": ("ssss", "ssss", "ssff")}
     figure = drawn("iterations", plots.load([write_records(tmp_path, [
-        record for policy, each in letters.items() for condition, said in zip(("clean", "near", "far"), each, strict=True)
+        record for policy, each in letters.items()
+        for condition, said in zip(("clean", "near", "far"), each, strict=True)
         for record in episodes("kitchen/0", condition, said, policy=policy)])]))
     assert [axes.get_title(loc="left") for axes in figure.axes] == [
         "clean\nript: 60 % at 4, 70 % at 4, 80 % at 4, 90 % at 4", "far\nript: never 60 %",

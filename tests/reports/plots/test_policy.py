@@ -73,7 +73,7 @@ def test_the_surface_is_the_product_of_two_numbers_and_holds_all_of_it(both: lis
                                             f"{math.erf(2.5 / 6 / math.sqrt(2)):.2f}, "
                                             f"{math.erf(4.5 / 6 / math.sqrt(2)):.2f}")
     for axes, sigma in zip(surfaces, SIGMAS.values(), strict=True):
-        x, y, z = axes.collections[0]._vec[:3]  # corners of its polygons
+        x, y, z = axes.collections[0]._faces.reshape(-1, 3).T  # corners of its polygons
         assert z.max() == pytest.approx(100 * normal(sigma).max() ** 2, rel=2e-3)
         assert (x[z.argmax()], y[z.argmax()]) == pytest.approx([140.5 / 128 - 1] * 2, abs=1e-6)
     assert figure.get_suptitle() == "hall/0, clean, episode 0, step 2"

@@ -15,6 +15,7 @@ import pytest
 
 from tests.places import ROOT
 from vlabench import cards
+from vlabench.episode.player import Batch
 from vlabench.episode.worker import Worker
 from vlabench.errors import RenderingError
 from vlabench.evaluation import plan
@@ -108,7 +109,7 @@ def test_kills_leave_no_trace_in_the_records(
             time.sleep(0.02)
         process.kill()
     assert 0 < len(kept(tmp_path, todo)) < len(todo.specs), "it was not killed in its midst"
-    killed = []
+    killed: list[Batch] = []
 
     class Mortal(Worker):
         def give(self, *given: Any) -> None:

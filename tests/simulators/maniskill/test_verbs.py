@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import vlabench.gym  # registers the tasks
+import vlabench.gym  # noqa: F401  # registers the tasks
 from vlabench.cli.app import app
 from vlabench.errors import RenderingError
 from vlabench.evaluation.plan import RunOptions

@@ -90,7 +90,8 @@ def policies_table(found: Sequence[Standing], compared: Sequence[Comparison], ab
                 ] if perturbed else []
         rows.append(row + ([difference_cell(differences.get(policy))] if compared else []))
         if each.also:
-            row = [cell(f"{policy}, {each.also.name}"), *rate_cells(each.also.clean)]
+            name = f"{policy}, {each.also.name}"
+            row = [cell(name, name), *rate_cells(each.also.clean)]
             row += rate_cells(each.also.perturbed) if perturbed else []
             rows.append(row + [cell("", "")] * (len(header) - len(row)))
     return boxed(header, rows)

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from vlabench import registry
 from vlabench.errors import OptionError, UnknownName, UnsupportedError
@@ -97,8 +98,8 @@ def policy(probes: Sequence[Probe], state: State) -> Drawn:
         figure.suptitle(f"{trace.task}, {trace.condition}, episode {trace.index}, step {trace.looks[number]}",
                         fontsize=9.5, x=0.01, ha="left")
         footnote(figure, [
-            f"Probabilities of the 256 bins over [−1, 1] units that an action's numbers have, of the first action after "
-            f"the look. Above: of pairs of bins in {names[pair[0]]} and {names[pair[1]]}, whose numbers are drawn "
+            f"Probabilities of the 256 bins over [−1, 1] units that an action's numbers have, of the first action "
+            f"after the look. Above: of pairs of bins in {names[pair[0]]} and {names[pair[1]]}, numbers that are drawn "
             f"independently; each policy to its own height. Within n: the probability of at most n bins from the mode, "
             f"at this look, a mean over the arm's numbers. Ranges hold {100 * SHOWN:g} % of every policy's "
             f"probability."])
@@ -118,8 +119,8 @@ def within(shares: Floats, bins: int) -> Floats:
 
 def _check(probe: Probe) -> None:
     if not probe.looks_inside:
-        raise UnsupportedError(f"policy {probe.facts.policy!r} has no distribution that a probe could keep: its adapter "
-                               f"is no TrainablePolicy\n  fix: a policy such as nano-sft")
+        raise UnsupportedError(f"policy {probe.facts.policy!r} has no distribution that a probe could keep: its "
+                               f"adapter is no TrainablePolicy\n  fix: a policy such as nano-sft")
     if probe.traces[0].shares is None:
         raise OptionError(f"{label(probe)}: this probe was made before distributions were kept\n  fix: {FIX}")
 
@@ -176,8 +177,8 @@ def _near(probe: Probe, names: Sequence[str]) -> list[Near]:
         shares = [_shares(trace) for trace in traces]
         sizes = np.array([[within(each, bins).mean(0) for bins in WITHIN] for each in shares])  # [N, WITHIN, D]
         low, high = interval(traces, sizes[:, 0, arm].mean(-1))
-        means = sizes[..., arm].mean((0, 2)).tolist()
-        found.append(Near(probe.facts.policy, condition, len(traces), sum(map(len, shares)), *means, low, high,
+        one, two, four = sizes[..., arm].mean((0, 2)).tolist()
+        found.append(Near(probe.facts.policy, condition, len(traces), sum(map(len, shares)), one, two, four, low, high,
                           {name: sizes[:, :, d].mean(0).tolist() for d, name in enumerate(names)}))
     return found
 
@@ -185,7 +186,8 @@ def _near(probe: Probe, names: Sequence[str]) -> list[Near]:
 def _figure(probes: Sequence[Probe], at: Sequence[Floats], names: Sequence[str], pair: tuple[int, int]) -> Figure:
     """Surfaces beside each other, and below them a panel for each dimension."""
     figure = canvas(max(6.0, 3.1 * len(probes), 0.6 + 1.35 * len(names)), 6.1)
-    above, below = figure.subfigures(2, 1, height_ratios=[3.4, 1.7])
+    parts: Any = figure.subfigures(2, 1, height_ratios=[3.4, 1.7])
+    above, below = parts
     for number, (probe, shares) in enumerate(zip(probes, at, strict=True)):
         axes: Any = above.add_subplot(1, len(probes), number + 1, projection="3d")
         _surface(axes, shares[pair[0]], shares[pair[1]], *(_range([each[d] for each in at]) for d in pair))
@@ -243,7 +245,7 @@ def _range(all_shares: Sequence[Floats]) -> tuple[int, int]:
     return max(0, min(firsts)), min(len(all_shares[0]), max(lasts) + 1)
 
 
-def _units(bins: Floats) -> Floats:
+def _units(bins: npt.NDArray[Any]) -> Floats:
     """The middles of bins."""
     found: Floats = (bins + 0.5) / 128 - 1.0
     return found

@@ -33,6 +33,8 @@ EPISODES = (1, 200)
 """Least and most of a policy."""
 ACROSS = 4
 """Policies beside each other."""
+NARROWEST = 0.02
+"""m, of half a space along each axis."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,8 @@ def turned(poses: Floats) -> Floats:
 def drawn(data: Data, specs: Sequence[EpisodeSpec], ways: Mapping[str, Sequence[Course]]) -> Figure:
     """A space for each policy, all to one scale."""
     everything = np.concatenate([course.places for each in ways.values() for course in each])
-    low, high = everything.min(0), everything.max(0)
+    middle, half = (everything.max(0) + everything.min(0)) / 2, np.maximum(np.ptp(everything, axis=0) / 2, NARROWEST)
+    low, high = middle - half, middle + half
     widest = max(1.0, *(float(np.abs(course.turns).max()) for each in ways.values() for course in each))
     with styled():
         across = min(ACROSS, len(ways))
@@ -126,7 +129,7 @@ def drawn(data: Data, specs: Sequence[EpisodeSpec], ways: Mapping[str, Sequence[
             axes: Any = figure.add_subplot(down, across, number + 1, projection="3d")
             shown = _space(axes, each, widest)
             axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), zlim=(low[2], high[2]))
-            axes.set_box_aspect(np.maximum(high - low, 0.02))
+            axes.set_box_aspect(half)
             axes.set_title(f"{name}: {sum(course.won for course in each)} of {len(each)} succeed\n{_said(each)}",
                            fontsize=9.0, loc="center")
         figure.colorbar(shown, ax=figure.axes, label="turned, degrees", shrink=0.6, pad=0.08)
@@ -173,7 +176,7 @@ def _course(data: Data, side: Side, scene: Any, spec: EpisodeSpec, condition: Co
         raise StoreError(f"{path}: this recording cannot be played again: {error.cause}") from error
     record = record_of(data.origins[side.owner], spec, condition)
     if record is None or (record.state, record.steps) != (played.state, played.steps):
-        raise StoreError(f"{path}: played again, it does not end as on record: it was recorded by other versions, or on "
+        raise StoreError(f"{path}: played again, it does not end as on record: it is of other versions, or of "
                          f"another machine\n  fix: vlabench run --policy {side.owner.policy} --suite S --record "
                          f"--results NEW, and the same of the others")
     poses = np.stack(following.poses)
