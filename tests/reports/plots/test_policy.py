@@ -76,11 +76,11 @@ def test_the_surface_is_the_product_of_two_numbers_and_holds_all_of_it(both: lis
         x, y, z = axes.collections[0]._faces.reshape(-1, 3).T  # corners of its polygons
         assert z.max() == pytest.approx(100 * normal(sigma).max() ** 2, rel=2e-3)
         assert (x[z.argmax()], y[z.argmax()]) == pytest.approx([140.5 / 128 - 1] * 2, abs=1e-6)
-    assert figure.get_suptitle() == "hall/0, clean, episode 0, step 2"
+    assert figure.subfigs[0].get_suptitle() == "hall/0, clean, episode 0, step 2"
 
 
 def test_the_state_is_chosen(both: list[Probe]) -> None:
-    titles = {state: policy(both, state).figure.get_suptitle() for state in (  # type: ignore[attr-defined]
+    titles = {state: policy(both, state).figure.subfigs[0].get_suptitle() for state in (
         State(index=1), State(tasks=("hall",)), State(dimensions=("2", "1")))}
     assert list(titles.values()) == ["hall/0, clean, episode 1, step 0", *["hall/0, clean, episode 0, step 0"] * 2]
 

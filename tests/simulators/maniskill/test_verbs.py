@@ -32,7 +32,7 @@ episodes = 1
 tasks = ["{TASK}"]
 
 [conditions]
-noisy = [{{ perturbation = "action_noise", std = 0.3 }}]
+noisy = [{{ perturbation = "action_noise", sigma = 0.3 }}]
 """
 
 

@@ -136,21 +136,39 @@ def play(data: Data, spec: EpisodeSpec, say: Callable[[str], None]) -> list[Seen
     """
     name = spec.task.simulator
     condition = data.suite.conditions[spec.condition] if data.suite else find_condition(spec.condition, name)
-    return [_seen(data, side, spec, condition, say) for side in data.sides]
+    policies = [_card(data, side) for side in data.sides]
+    return [_seen(data, side, card, size, spec, condition, say)
+            for side, card, size in zip(data.sides, policies, sizes(policies), strict=True)]
 
 
-def _seen(data: Data, side: Side, spec: EpisodeSpec, condition: Condition, say: Callable[[str], None]) -> Seen:
+def sizes(policies: Sequence[PolicyCard]) -> list[int]:
+    """Pixels per side of what each is shown to see: its own; who reads no pictures would see those of the first that
+    does.
+    """
+    seen = [card.image_size for card in policies if card.cameras]
+    return [card.image_size if card.cameras or not seen else seen[0] for card in policies]
+
+
+def _card(data: Data, side: Side) -> PolicyCard:
+    """Of the policy as it was played."""
     owner, origin = side.owner, data.origins[side.owner]
-    results = origin.folder.parent.parent
-    card = recorded(owner.policy, origin.policy, results)
+    card = recorded(owner.policy, origin.policy, origin.folder.parent.parent)
     if card is None:
         raise OptionError(f"{owner}: no card here is of the version on record ({origin.policy[:8]}), so that its "
                           f"episodes cannot be played again\n  fix: play it anew with vlabench run, or --policies "
                           f"chooses others")
+    return card
+
+
+def _seen(data: Data, side: Side, card: PolicyCard, size: int, spec: EpisodeSpec, condition: Condition,
+          say: Callable[[str], None]) -> Seen:
+    owner, origin = side.owner, data.origins[side.owner]
+    results = origin.folder.parent.parent
     simulator = find_simulator(spec.task.simulator)(owner.assets)
     cameras = card.cameras or tuple(simulator.cameras)
     simulator.check(cameras)
-    actor = replace(_actor(card, recording_path(results, owner.policy, owner.assets, spec)), cameras=cameras)
+    actor = replace(_actor(card, recording_path(results, owner.policy, owner.assets, spec)), cameras=cameras,
+                    image_size=size)
     job = Job(spec.task.simulator, simulator.assets, actor, {condition.name: named(condition)}, Looks, batch=1)
     with WorkerPool(job, [spec], 1, default_time_limit, say) as pool:
         (answer,) = (result.answer for result in pool.results())

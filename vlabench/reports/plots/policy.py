@@ -20,7 +20,7 @@ from vlabench.errors import OptionError, UnknownName, UnsupportedError
 from vlabench.evaluation.probe import FIX, Probe, Trace
 from vlabench.reports.plots.probe_data import by_condition, dimensions, interval, label
 from vlabench.reports.plots.probes import Drawn
-from vlabench.reports.plots.style import SOFT, canvas, footnote, look, styled
+from vlabench.reports.plots.style import canvas, footnote, look, styled
 from vlabench.simulators.base import find_simulator
 from vlabench.types import Floats
 from vlabench.util.text import counted
@@ -93,14 +93,13 @@ def policy(probes: Sequence[Probe], state: State) -> Drawn:
     at = [_shares(trace)[number] for trace in traces]
     rows = [row for probe in probes for row in _near(probe, names)]
     with styled():
-        figure = _figure(probes, at, names, pair)
         trace = traces[0]
-        figure.suptitle(f"{trace.task}, {trace.condition}, episode {trace.index}, step {trace.looks[number]}",
-                        fontsize=9.5, x=0.01, ha="left")
+        said = f"{trace.task}, {trace.condition}, episode {trace.index}, step {trace.looks[number]}"
+        figure = _figure(probes, at, names, pair, said)
         footnote(figure, [
             f"Probabilities of the 256 bins over [−1, 1] units that an action's numbers have, of the first action "
-            f"after the look. Above: of pairs of bins in {names[pair[0]]} and {names[pair[1]]}, numbers that are drawn "
-            f"independently; each policy to its own height. Within n: the probability of at most n bins from the mode, "
+            f"after the look. Above: of pairs of bins in {names[pair[0]]} and {names[pair[1]]}, drawn "
+            f"independently, in %; each policy to its own height. Within n: the probability of at most n bins from the mode, "
             f"at this look, a mean over the arm's numbers. Ranges hold {100 * SHOWN:g} % of every policy's "
             f"probability."])
     method = {"bins": 256, "range": "[−1, 1] units", "action": "the first after a look", "task": trace.task,
@@ -183,11 +182,13 @@ def _near(probe: Probe, names: Sequence[str]) -> list[Near]:
     return found
 
 
-def _figure(probes: Sequence[Probe], at: Sequence[Floats], names: Sequence[str], pair: tuple[int, int]) -> Figure:
+def _figure(probes: Sequence[Probe], at: Sequence[Floats], names: Sequence[str], pair: tuple[int, int],
+            said: str) -> Figure:
     """Surfaces beside each other, and below them a panel for each dimension."""
     figure = canvas(max(6.0, 3.1 * len(probes), 0.6 + 1.35 * len(names)), 6.1)
     parts: Any = figure.subfigures(2, 1, height_ratios=[3.4, 1.7])
     above, below = parts
+    above.suptitle(said, fontsize=9.5, x=0.01, ha="left")
     for number, (probe, shares) in enumerate(zip(probes, at, strict=True)):
         axes: Any = above.add_subplot(1, len(probes), number + 1, projection="3d")
         _surface(axes, shares[pair[0]], shares[pair[1]], *(_range([each[d] for each in at]) for d in pair))
@@ -204,7 +205,7 @@ def _figure(probes: Sequence[Probe], at: Sequence[Floats], names: Sequence[str],
         axes.set(title=name, ylim=(0, None))
         axes.tick_params(labelsize=7.5)
         axes.locator_params(nbins=3)
-    grid[0].set_ylabel("probability of a bin, %")
+    grid[0].set_ylabel("a bin, %")
     below.supxlabel("units", fontsize=9.0)
     if len(probes) > 1:
         below.legend(*grid[0].get_legend_handles_labels(), loc="outside upper left", ncols=len(probes))
@@ -217,11 +218,10 @@ def _surface(axes: Any, one: Floats, other: Floats, across: tuple[int, int], alo
     y, right = _cells(other, along)
     heights = 100 * left[:, None] * right[None, :]
     axes.plot_surface(*np.meshgrid(x, y, indexing="ij"), heights, cmap="viridis", rcount=len(x), ccount=len(y),
-                      linewidth=0, antialiased=True)
+                      linewidth=0, antialiased=False)
     axes.set_zlim(0, None)
     axes.tick_params(labelsize=7, pad=-1)
     axes.locator_params(nbins=4)
-    axes.set_zlabel("%", fontsize=8, color=SOFT, labelpad=-4)
     axes.view_init(elev=28, azim=-58)
 
 
