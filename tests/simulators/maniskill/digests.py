@@ -10,7 +10,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -58,17 +58,17 @@ def digests(pack: str) -> tuple[str, str]:
     return ends.hexdigest(), seen.hexdigest()
 
 
-def table(pack: str) -> str:
+def table(pack: str) -> Iterator[str]:
     """The digests under each of the KERNELS, in Markdown, with the variables that bring it about."""
-    lines = ["| computed | by | end states | pictures |", "|---|---|---|---|"]
+    yield from ("| computed | by | end states | pictures |", "|---|---|---|---|")
     for name, variables in KERNELS.items():
         done = subprocess.run([sys.executable, "-m", MODULE, pack], check=True, capture_output=True, text=True,
                               env={**os.environ, **kernels.environment(), **ENVIRONMENT, **variables})
         set_to = " ".join(f"{key}='{value}'" for key, value in variables.items())
-        lines.append(f"| {name} | {f'`{set_to}`' if set_to else ''} | {' | '.join(done.stdout.split())} |")
-    return "\n".join(lines)
+        yield f"| {name} | {f'`{set_to}`' if set_to else ''} | {' | '.join(done.stdout.split())} |"
 
 
 if __name__ == "__main__":
     asked = [argument for argument in sys.argv[1:] if argument != "--kernels"] or ["primitive"]
-    print(table(*asked) if "--kernels" in sys.argv else " ".join(digests(*asked)))
+    for line in table(*asked) if "--kernels" in sys.argv else [" ".join(digests(*asked))]:
+        print(line, flush=True)

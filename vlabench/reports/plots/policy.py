@@ -98,9 +98,9 @@ def policy(probes: Sequence[Probe], state: State) -> Drawn:
         figure = _figure(probes, at, names, pair, said)
         footnote(figure, [
             f"Probabilities of the 256 bins over [−1, 1] units that an action's numbers have, of the first action "
-            f"after the look. Above: of pairs of bins in {names[pair[0]]} and {names[pair[1]]}, drawn "
-            f"independently, in %; each policy to its own height. Within n: the probability of at most n bins from the mode, "
-            f"at this look, a mean over the arm's numbers. Ranges hold {100 * SHOWN:g} % of every policy's "
+            f"after the look. Above: of pairs of bins in {names[pair[0]]} and {names[pair[1]]}, drawn independently, "
+            f"in %; each policy to its own height. Within n: the probability of at most n bins from the mode, at this "
+            f"look, a mean over the arm's numbers. Ranges hold {100 * SHOWN:g} % of every policy's "
             f"probability."])
     method = {"bins": 256, "range": "[−1, 1] units", "action": "the first after a look", "task": trace.task,
               "condition": trace.condition, "index": trace.index, "step": int(trace.looks[number]),
@@ -186,9 +186,9 @@ def _figure(probes: Sequence[Probe], at: Sequence[Floats], names: Sequence[str],
             said: str) -> Figure:
     """Surfaces beside each other, and below them a panel for each dimension."""
     figure = canvas(max(6.0, 3.1 * len(probes), 0.6 + 1.35 * len(names)), 6.1)
-    parts: Any = figure.subfigures(2, 1, height_ratios=[3.4, 1.7])
-    above, below = parts
-    above.suptitle(said, fontsize=9.5, x=0.01, ha="left")
+    parts: Any = figure.subfigures(3, 1, height_ratios=[0.25, 3.3, 1.7])
+    head, above, below = parts  # a space has no room above its title
+    head.suptitle(said, fontsize=9.5, x=0.01, ha="left")
     for number, (probe, shares) in enumerate(zip(probes, at, strict=True)):
         axes: Any = above.add_subplot(1, len(probes), number + 1, projection="3d")
         _surface(axes, shares[pair[0]], shares[pair[1]], *(_range([each[d] for each in at]) for d in pair))

@@ -129,7 +129,7 @@ def drawn(data: Data, specs: Sequence[EpisodeSpec], ways: Mapping[str, Sequence[
             axes: Any = figure.add_subplot(down, across, number + 1, projection="3d")
             shown = _space(axes, each, widest)
             axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), zlim=(low[2], high[2]))
-            axes.set_box_aspect(half, zoom=1.1)
+            axes.set_box_aspect(half, zoom=0.92)
             axes.set_title(f"{name}: {sum(course.won for course in each)} of {len(each)} succeed\n{_said(each)}",
                            fontsize=9.0, loc="center")
         figure.colorbar(shown, ax=figure.axes, label="turned, degrees", shrink=0.6, pad=0.08)
@@ -198,7 +198,7 @@ def _space(axes: Any, ways: Sequence[Course], widest: float) -> Any:
         axes.plot(*course.places[0], color=INK, marker=".", markersize=3, linestyle="none")
         axes.plot(*course.places[-1], color=INK, marker="o" if course.won else "x", markersize=3.2, linestyle="none")
     axes.set(xlabel="x", ylabel="y")
-    axes.set_zlabel("z", labelpad=-6)
+    axes.set_zlabel("z", labelpad=-7)
     axes.tick_params(labelsize=6.5, pad=-1)
     axes.locator_params(nbins=4)
     axes.view_init(elev=24, azim=-60)
