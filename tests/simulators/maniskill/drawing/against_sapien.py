@@ -50,7 +50,7 @@ Colours and segmentation of 13 primitives and nothing else on {}, milliseconds o
 |---|--:|--:|--:|"""
 EPISODE = """
 A picture of an episode is more than that: {} shapes (the robot, an object, a plate, the table), after a control step of
-100 physics steps, set before its table's picture. In one process, 256×256, medians of {}, milliseconds of processor time:
+100 physics steps, set before its table's picture. In one process, 256×256, medians of {}, processor time in ms:
 {:.1f} for the 13 primitives, {:.1f} for the episode's shapes, {:.1f} for its whole picture
 (`{} --episode`)."""
 FIRST = """
