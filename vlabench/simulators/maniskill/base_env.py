@@ -77,8 +77,8 @@ class PutOnPlate(BaseEnv):  # type: ignore[misc]  # mani_skill ships no types
         if not _has_cuda():  # or ManiSkill warns of the one and stops at the other without a word of help
             render_backend = "cpu" if render_backend == "gpu" else render_backend
             if others.get("num_envs", 1) > 1:
-                raise OptionError(f"num_envs = {others['num_envs']}: copies side by side are computed on a GPU with CUDA, "
-                                  f"and sapien finds none here\n  fix: num_envs = 1, or vlabench run --workers N")
+                raise OptionError(f"num_envs = {others['num_envs']}: copies side by side are computed on a GPU with "
+                                  f"CUDA, and sapien finds none here\n  fix: num_envs = 1, or vlabench run --workers N")
         self.tasks = Maniskill(assets).tasks(task_set)
         self._pack = packs.pack(assets)
         self._size = (int(image_size[0]), int(image_size[1]))
