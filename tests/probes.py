@@ -15,7 +15,7 @@ def trace(task: str = "hall/0", condition: str = "clean", index: int = 0, succes
     given: dict[str, Any] = {
         "looks": [0, 2], "asked": np.zeros((3, 2)), "executed": np.zeros((3, 2)), "embedding": np.zeros((2, 2)),
         "twin": np.zeros((2, 2)), "mean": np.zeros((2, 2, 2)), "twin_mean": np.zeros((2, 2, 2)), **arrays}
-    types = {"looks": np.int64, "asked": np.float64, "executed": np.float64}
+    types = {"looks": np.int64, "asked": np.float64, "executed": np.float64, "shares": np.float16}
     made: dict[str, Any] = {name: None if value is None else np.array(value, types.get(name, np.float32))
                             for name, value in given.items()}
     return Trace(task=task, condition=condition, index=index, seed=0, success=success, state="ab12", **made)
@@ -23,7 +23,7 @@ def trace(task: str = "hall/0", condition: str = "clean", index: int = 0, succes
 
 def blind(**changes: Any) -> Trace:
     """Of a policy without embedding."""
-    return trace(**{"embedding": None, "twin": None, "mean": None, "twin_mean": None, **changes})
+    return trace(**{"embedding": None, "twin": None, "mean": None, "twin_mean": None, "shares": None, **changes})
 
 
 def probe(traces: Sequence[Trace], policy: str = "hero", **facts: Any) -> Probe:

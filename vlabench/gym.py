@@ -77,7 +77,7 @@ class EpisodeEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.floating[Any]]]):
             if camera not in kind.cameras:
                 raise UnknownName("camera", camera, kind.cameras)
         self._condition = find.find_condition(condition, self._task.simulator, suite)
-        plan.check_offered(self._condition, self._simulator)
+        plan.check_offered(self._condition, self._simulator, [self._task.task_set])
         for perturbation in self._condition.perturbations:
             perturbation.check(self._cameras, kind.action_space)
         if replan < 1:
@@ -186,7 +186,7 @@ def condition_arguments(condition: str = CLEAN, suite: str | None = None) -> dic
     simulator = "maniskill"
     kind = find_simulator(simulator)
     found = find.find_condition(condition, simulator, suite)
-    plan.check_offered(found, kind(kind.packs[0]))
+    plan.check_offered(found, kind(kind.packs[0]), ())  # the environment knows its task set
     kinds = named(found)
     for name, perturbation in kinds.items():
         if not _of_scene(type(perturbation)):

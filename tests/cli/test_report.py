@@ -64,7 +64,9 @@ def test_a_report_is_written(results: Path, tmp_path: Path) -> None:
     (("plot", "pie"), "unknown kind of plot 'pie'"), (("plot", "drops", "--out", "p.gif"), "a figure is written as"),
     (("plot", "radar", "--conditions", "far"), "a radar has 3 to"),
     (("plot", "parameter"), "is said by a suite"), (("plot", "strips"), "these records are of random alone"),
-    (("plot", "bars", "--index", "3"), "--index: chooses an episode for strips"),
+    (("plot", "bars", "--index", "3"), "--index goes with strips, trajectories, policy: not with bars"),
+    (("plot", "strips", "--look", "1"), "--look goes with policy: not with strips"),
+    (("plot", "trajectories"), "unknown task 'kitchen/0'"),
     (("report", "--out", "r.txt"), "a report is written as"), (("report", "--episodes", "99"), "must be in 0 … 20"),
 ])  # fmt: skip
 def test_mistakes_are_explained(arguments: tuple[str, ...], why: str, results: Path) -> None:

@@ -114,6 +114,9 @@ def test_means_are_those_that_the_policy_acted_by(here: Path) -> None:
         assert each.mean is not None and each.mean.shape == (len(each.looks), 2, 2)
         assert each.looks.tolist() == list(range(0, len(each.asked), 2))
         np.testing.assert_array_equal(each.mean.reshape(-1, 2)[: len(each.asked)], each.asked)
+        assert each.shares is not None and each.shares.shape == (len(each.looks), 2, 256)
+        middles = (np.arange(256) + 0.5) / 128 - 1  # the mean is that of the bins
+        np.testing.assert_allclose(each.shares.astype(float) @ middles, each.mean[:, 0], atol=1e-3)
 
 
 @pytest.mark.parametrize(("policy", "suite", "good"), [
@@ -251,6 +254,11 @@ def test_the_verbs_from_playing_to_pictures(here: Path) -> None:
     assert {path.name for path in here.glob("t.*")} == {"t.svg", "t.png", "t.json"}
     assert vlabench("plot", "actions", "p.npz", "--conditions", "both", "--out", "a.svg").exit_code == 0
     assert [row["condition"] for row in json.loads((here / "a.json").read_text())["rows"]] == ["both"]
+    state = ("--tasks", "switches/1", "--index", "1", "--look", "1", "--out", "s.png")
+    near = vlabench("plot", "policy", "p.npz", *state)
+    assert near.exit_code == 0 and "within 1" in near.stdout, near.output
+    method = json.loads((here / "s.json").read_text())["method"]
+    assert (method["task"], method["condition"], method["index"], method["step"]) == ("switches/1", "clean", 1, 2)
 
 
 def test_mistakes_are_explained(here: Path) -> None:
@@ -260,6 +268,8 @@ def test_mistakes_are_explained(here: Path) -> None:
         (("tsne",), "no probe is named", "fix: vlabench probe"),
         (("tsne", "results"), "results: not a probe" if (here / "results").exists() else "there is no such probe"),
         (("tsne", "b.npz", "--suite", "lamp"), "--suite: tsne is drawn of probes"),
+        (("policy", "b.npz"), "has no distribution that a probe could keep"),
+        (("actions", "b.npz", "--look", "1"), "--look: actions is drawn of probes"),
         (("actions", "b.npz", "--conditions", "fog"), "unknown condition 'fog' in b.npz"),
         (("action", "b.npz"), "unknown kind of plot 'action': did you mean 'actions'"),
     ):

@@ -100,6 +100,7 @@ def test_card_facts(name: str) -> None:
     cls = find_perturbation(name)
     assert list(cls.severities) == [1, 2, 3, 4, 5]
     assert cls.paper is None or cls.paper in cls.severities
+    assert set(cls.also_published) <= {*cls.severities} - {cls.paper} and (cls.paper or not cls.also_published)
     assert cls.group in {"observation", "action", "timing", "sensor", "fault", "language", "look", "scene"}
     assert (importlib.import_module(cls.__module__).__doc__ or "").startswith(f"{name}: ")
     for severity in cls.severities:

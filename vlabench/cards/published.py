@@ -166,14 +166,23 @@ class PublishedTable(_Part):
 
 
 class Paper(_Part):
-    """A paper's tables. assets: the pack that its LIBERO rows were measured on."""
+    """A paper's tables. assets: the pack that its LIBERO rows were measured on. spread: what ± is in them, where they
+    have it.
+    """
 
     paper: str
     name: str
     source: str
     assets: str
+    spread: str = ""
     notes: tuple[str, ...] = ()
     tables: tuple[PublishedTable, ...]
+
+    @model_validator(mode="after")
+    def _said(self) -> Self:
+        if bool(self.spread) != any(row.spread for table in self.tables for row in table.rows):
+            raise ValueError("spread says what ± is, if there is any in a table, and only then")
+        return self
 
 
 class Figure(NamedTuple):

@@ -81,7 +81,7 @@ def _on_its_simulator(suite: SuiteCard, findings: list[Finding]) -> None:
         except VlabenchError:
             continue
         with _noted(findings):
-            plan.check_offered(condition, simulator)
+            plan.check_offered(condition, simulator, suite.task_sets)
 
 
 def _policy(name: str, play: bool, suite: str | None, say: Callable[[str], None]) -> list[Finding]:

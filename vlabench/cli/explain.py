@@ -179,7 +179,7 @@ def _perturbation(name: str) -> Group:
     kind = find_perturbation(name)
     facts = {"group": kind.group, "class": registry.target("perturbation", name),
              "needs": ", ".join(sorted(each.__name__ for each in kind.needs)), "revision": str(kind.revision)}
-    levels = [[f"{level}" + (" (published)" if level == kind.paper else ""), _values(changes)]
+    levels = [[f"{level}" + (" (published)" if kind.is_published(level) else ""), _values(changes)]
               for level, changes in sorted(kind.severities.items())]
     card = f'{name} = [{{ perturbation = "{name}", severity = {kind.paper or 3} }}]'
     return _page(f"perturbation {name}", facts, _said(kind), fields.options(kind, "parameter"),

@@ -15,6 +15,12 @@ from vlabench.util.text import counted
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from vlabench.reports.plots.policy import State
+
+
+HIDDEN = ("low", "high", "by_task", "by_dimension", "dimensions")
+"""Fields of a row that have no column of their own on the terminal."""
+
 
 def probe(
     policy: Annotated[str, typer.Option("--policy", metavar="P", help="A policy's name, or the path of a card.")],
@@ -46,14 +52,16 @@ def probe(
     raise typer.Exit(done.exit_code)
 
 
-def draw(kind: str, files: Sequence[Path], out: Path, conditions: Sequence[str], senseless: Sequence[str]) -> None:
-    """`vlabench plot tsne` and `… actions`: the figure, and its numbers on the terminal and as JSON beside it.
+def draw(kind: str, files: Sequence[Path], out: Path, conditions: Sequence[str], senseless: Sequence[str],
+         state: State) -> None:
+    """`vlabench plot tsne`, `… actions` and `… policy`: the figure, and its numbers on the terminal and as JSON beside
+    it.
 
-    senseless: options that were given and say nothing about probes.
+    senseless: options that were given and say nothing about this kind. state: what `policy` is drawn at.
     """
     from vlabench.errors import OptionError
     from vlabench.reports import plots
-    from vlabench.reports.plots import probe_data, probes
+    from vlabench.reports.plots import policy, probe_data, probes
 
     if senseless:
         raise OptionError(f"{' and '.join(senseless)}: {kind} is drawn of probes, and each is of one policy and suite\n"
@@ -61,7 +69,7 @@ def draw(kind: str, files: Sequence[Path], out: Path, conditions: Sequence[str],
     found, notes = probe_data.gather(files, conditions)
     for note in notes:
         typer.echo(f"note: {note}", err=True)
-    drawn = probes.draw(kind, found)
+    drawn = policy.policy(found, state) if kind == policy.POLICY else probes.draw(kind, found)
     console().print(_table(drawn.rows))
     for file in [*plots.save(drawn.figure, out), drawn.write(out, found)]:
         typer.echo(str(file))
@@ -71,13 +79,13 @@ def _table(rows: Sequence[Any]) -> Table:
     """A column for each field that is a number or a name; intervals in brackets behind what they belong to."""
     from rich.table import Table
 
-    names = [field.name for field in fields(rows[0]) if field.name not in ("low", "high", "by_task", "dimensions")]
+    names = [field.name for field in fields(rows[0]) if field.name not in HIDDEN]
     extra = list(getattr(rows[0], "dimensions", {}))
     shown = Table(*(name.replace("_", " ") for name in names), *extra)
     for row in rows:
         cells = {name: _cell(getattr(row, name)) for name in names}
         if row.low is not None:
-            cells["ratio" if "ratio" in cells else "answer"] += f" [{row.low:.2f}, {row.high:.2f}]"
+            cells[row.interval_of] += f" [{row.low:.2f}, {row.high:.2f}]"
         shown.add_row(*cells.values(), *(f"{row.dimensions[name]:.3f}" for name in extra))
     return shown
 

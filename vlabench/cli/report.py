@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,11 @@ from vlabench.cli import probe
 from vlabench.cli.options import Conditions, Question, Tasks, TasksAs, console, split
 from vlabench.errors import OptionError, UnknownName
 from vlabench.util.text import counted
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from vlabench.reports.plots import Choice, Data
 
 PLACES = "Folders that runs wrote to, or a policy's in one; by default results."
 Places = Annotated[list[Path] | None, typer.Argument(metavar="RESULTS…", help=PLACES)]
@@ -78,10 +83,10 @@ def table(
 
 def plot(
     kind: Annotated[str, typer.Argument(
-        help="bars, severity, parameter, drops, tasks, radar, time or iterations; of episodes, strips; of probes, tsne "
-             "or actions.")],
+        help="bars, severity, parameter, drops, tasks, radar, time or iterations; of episodes, strips or trajectories; "
+             "of probes, tsne, actions or policy.")],
     results: Annotated[list[Path] | None, typer.Argument(
-        metavar="RESULTS…", help=f"{PLACES} For tsne and actions: files of `vlabench probe`.")] = None,
+        metavar="RESULTS…", help=f"{PLACES} For tsne, actions and policy: files of `vlabench probe`.")] = None,
     out: Annotated[Path, typer.Option(
         "--out", metavar="FILE", help="An .svg, .png or .pdf; without a suffix the first two.")] = Path("plot"),
     suite: SuiteOf = None,
@@ -92,41 +97,65 @@ def plot(
     tasks_as: TasksAs = Question.fixed,
     tasks: Tasks = None,
     index: Annotated[int | None, typer.Option(
-        metavar="I", help="The start (strips); by default the first that tells the policies apart.")] = None,
+        metavar="I", help="The start (strips, trajectories, policy); by default the first that tells policies apart, "
+                          "all, the first.")] = None,
     frames: Annotated[int | None, typer.Option(
         metavar="N", help="Frames beside each other (strips); by default 8.")] = None,
+    episodes: Annotated[int | None, typer.Option(
+        metavar="N", help="Of each policy (trajectories); by default 16.")] = None,
+    look: Annotated[int | None, typer.Option(
+        metavar="N", help="Of the episode (policy), from 0, the default.")] = None,
+    dimensions: Annotated[list[str] | None, typer.Option(
+        "--dimensions", metavar="A,B", help="Of the surface (policy); by default the first two.")] = None,
 ) -> None:
     """Draw success: bars by setting, curves over severity or a parameter, a forest plot of paired drops, a heat map by
     task, a radar, times to success, or what a training kept over its iterations; strips of what several policies saw,
-    from one start; of probes, embeddings or actions, clean and perturbed."""
+    from one start, or the ways that their hands took; of probes, embeddings or actions, clean and perturbed, or what a
+    policy finds probable at one state."""
     from vlabench.reports import plots
-    from vlabench.reports.plots import probes
+    from vlabench.reports.plots import policy, probes
 
     plots.check_target(out)
-    if kind not in (*plots.KINDS, plots.STRIPS, *probes.KINDS):
-        raise UnknownName("kind of plot", kind, {*plots.KINDS, plots.STRIPS, *probes.KINDS})
-    of_strips = {"--tasks": tasks, "--index": index, "--frames": frames}
-    senseless = [name for name, value in of_strips.items() if value is not None and kind != plots.STRIPS]
-    if kind in probes.KINDS:
+    playing = (plots.STRIPS, plots.TRAJECTORIES)
+    of_probes = (*probes.KINDS, policy.POLICY)
+    if kind not in (*plots.KINDS, *playing, *of_probes):
+        raise UnknownName("kind of plot", kind, {*plots.KINDS, *playing, *of_probes})
+    some = (*playing, policy.POLICY)
+    narrow = {"--tasks": (tasks, some), "--index": (index, some), "--frames": (frames, [plots.STRIPS]),
+              "--episodes": (episodes, [plots.TRAJECTORIES]), "--look": (look, [policy.POLICY]),
+              "--dimensions": (dimensions, [policy.POLICY])}
+    senseless = {name: kinds for name, (value, kinds) in narrow.items() if value is not None and kind not in kinds}
+    if kind in of_probes:
         given = {"--suite": suite, "--policies": policies, "--assets": assets, "--at-end": at_end}
-        senseless += [name for name, value in given.items() if value]
-        probe.draw(kind, results or (), out, split(conditions, "--conditions"), senseless)
+        none = [*senseless, *(name for name, value in given.items() if value)]
+        probe.draw(kind, results or (), out, split(conditions, "--conditions"), none, policy.State(
+            split(tasks, "--tasks"), index, look or 0, split(dimensions, "--dimensions")))
         return
     if senseless:
-        raise OptionError(f"{' and '.join(senseless)}: chooses an episode for strips, and {kind} is drawn of all\n"
-                          f"  fix: leave it out; --suite, --conditions and --policies choose")
+        told = "; ".join(f"{name} goes with {', '.join(kinds)}" for name, kinds in senseless.items())
+        raise OptionError(f"{told}: not with {kind}\n  fix: leave it out; --suite, --conditions and --policies choose")
     data = plots.load(results or [Path("results")], suite, split(conditions, "--conditions"),
                       split(policies, "--policies"), assets, at_end, tasks_as.value)
     for note in data.notes:
         typer.echo(f"note: {note}", err=True)
-    if kind == plots.STRIPS:
-        choice = plots.Choice(split(conditions, "--conditions"), split(tasks, "--tasks"), index,
-                              split(policies, "--policies"))
-        figure = plots.strips(data, choice, 8 if frames is None else frames, lambda text: typer.echo(text, err=True))
-    else:
-        figure = plots.draw(kind, data)
-    for file in plots.save(figure, out):
+    for file in plots.save(_figure(kind, data, plots.Choice(
+            split(conditions, "--conditions"), split(tasks, "--tasks"), index, split(policies, "--policies")),
+            8 if frames is None else frames, 16 if episodes is None else episodes), out):
         typer.echo(str(file))
+
+
+def _figure(kind: str, data: Data, choice: Choice, frames: int, episodes: int) -> Figure:
+    """Of records."""
+    from vlabench.reports import plots
+
+    def say(text: str) -> None:
+        typer.echo(text, err=True)
+
+    if kind == plots.STRIPS:
+        return plots.strips(data, choice, frames, say)
+    if kind == plots.TRAJECTORIES:
+        return plots.trajectories(data, choice, episodes, say)
+    return plots.draw(kind, data)
 
 
 def report(

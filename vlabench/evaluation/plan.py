@@ -148,12 +148,13 @@ def check_fit(policy: PolicyCard, suite: SuiteCard, conditions: Collection[Condi
     """
     check_simulator(policy, suite.simulator, type(simulator))
     for condition in conditions:
-        check_offered(condition, simulator)
+        check_offered(condition, simulator, suite.task_sets)
     _check_felt(policy, conditions)
 
 
-def check_offered(condition: Condition, simulator: Simulator) -> None:
-    """Raises UnsupportedError if the condition needs what the simulator cannot do."""
+def check_offered(condition: Condition, simulator: Simulator, task_sets: Collection[str]) -> None:
+    """Raises UnsupportedError if the condition needs what the simulator cannot do, or has no scenes for in one of these
+    task sets."""
     for part, perturbation in zip(condition.parts, condition.perturbations, strict=True):
         missing = sorted(kind.__name__ for kind in perturbation.needs - simulator.offers)
         if missing:
@@ -162,7 +163,14 @@ def check_offered(condition: Condition, simulator: Simulator) -> None:
                 f"which simulator {type(simulator).__name__} does not offer\n"
                 f"  it offers: {', '.join(sorted(kind.__name__ for kind in simulator.offers)) or NOTHING}"
             )
-    variant_of(named(condition))
+    variant = variant_of(named(condition))
+    for task_set in task_sets:
+        try:
+            simulator.check_variant(task_set, variant)
+        except OptionError as error:
+            asking = [part.perturbation for part, made in zip(condition.parts, condition.perturbations, strict=True)
+                      if made.scene_variant()]
+            raise UnsupportedError(f"condition {condition.name!r}, {' and '.join(asking)}: {error}") from None
 
 
 def _check_felt(policy: PolicyCard, conditions: Collection[Condition]) -> None:

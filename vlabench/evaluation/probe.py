@@ -40,8 +40,9 @@ from vlabench.util.progress import Progress
 SUFFIX = ".npz"
 FIX = "vlabench probe --policy P --suite S --out FILE"
 Floats32 = npt.NDArray[np.float32]
+Floats16 = npt.NDArray[np.float16]
 EPISODE = ("task", "condition", "index", "seed", "success", "state")
-LOOK = ("looks", "embedding", "twin", "mean", "twin_mean")
+LOOK = ("looks", "embedding", "twin", "mean", "twin_mean", "shares")
 STEP = ("asked", "executed")
 """The fields of a Trace, by what they have one entry for."""
 
@@ -53,7 +54,8 @@ class Trace:
     state: the digest of the final state. looks: int64 [L], their control steps. asked, executed: float64 [S, D], the
     actions as the policy chose them and as they reached the robot. embedding, twin: float32 [L, E], of the look and of
     its clean twin. mean, twin_mean: float32 [L, T, D], the mean actions of the policy's distribution at both, T up to
-    its card's `replan`. The latter four are None for a policy that has no embedding.
+    its card's `replan`. shares: float16 [L, D, 256], of the look's first action the probability of each of 256 bins
+    over [−1, 1] units. The latter five are None for a policy that has no embedding; shares also in older files.
     """
 
     task: str
@@ -69,6 +71,7 @@ class Trace:
     twin: Floats32 | None = None
     mean: Floats32 | None = None
     twin_mean: Floats32 | None = None
+    shares: Floats16 | None = None
 
     @property
     def identity(self) -> Identity:
@@ -149,7 +152,7 @@ class ProbeCollector(EpisodeCollector):
         self._steps: list[tuple[Floats, Floats]] = []
 
     def on_look(self, step: int, received: Observation, decision: Decision, running: Bools) -> None:
-        self._looks.append({"looks": step, **self._made_of(received, "embedding", "mean")})
+        self._looks.append({"looks": step, **self._made_of(received, "embedding", "mean", "shares")})
 
     def on_clean(self, step: int, clean: Observation) -> None:
         self._looks[-1].update(self._made_of(clean, "twin", "twin_mean"))
@@ -169,16 +172,23 @@ class ProbeCollector(EpisodeCollector):
         """The trace."""
         return self._trace
 
-    def _made_of(self, obs: Observation, embedding: str, mean: str) -> dict[str, Floats32]:
+    def _made_of(self, obs: Observation, embedding: str, mean: str, shares: str = "") -> dict[str, npt.NDArray[Any]]:
         """What the policy makes of an observation; asking changes nothing in it: neither method draws or keeps."""
         if not isinstance(self.policy, TrainablePolicy):
             return {}
         import torch
 
+        from vlabench.models import binning
+
         with torch.inference_mode():
             made = self.policy.embedding(obs)
-            means = self.policy.distribution(obs, embedding=made).mean[:, : self.replan]
-            return {embedding: made[0].float().cpu().numpy(), mean: means[0].float().cpu().numpy()}
+            acts = self.policy.distribution(obs, embedding=made)
+            found = {embedding: made[0].float().cpu().numpy(),
+                     mean: acts.mean[0, : self.replan].float().cpu().numpy()}
+            if shares:
+                unit = torch.tensor(self.policy.space.unit, dtype=acts.mean.dtype, device=acts.mean.device)
+                found[shares] = binning.shares(acts, unit)[0, 0].half().cpu().numpy()
+            return found
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ dimension, the gripper included, and the sum is clipped to that space. Settle st
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,6 +26,7 @@ class ActionNoise(ActionPerturbation):
         1: {"sigma": 0.05}, 2: {"sigma": 0.1}, 3: {"sigma": 0.15}, 4: {"sigma": 0.2}, 5: {"sigma": 0.3}
     }
     paper: ClassVar[int | None] = 2
+    also_published: ClassVar[Sequence[int]] = (4, 5)
     group: ClassVar[str] = "action"
 
     sigma: float = Field(

@@ -33,7 +33,9 @@ class Perturbation(BaseModel):
     severities: ClassVar[Mapping[int, Mapping[str, Any]]]
     """1 … 5 → the parameters that differ from the defaults. `at(severity)` makes the instance."""
     paper: ClassVar[int | None] = None
-    """The severity that is the published setting, where there is one."""
+    """The severity that is the published setting, where there is one; of several the one that stands for them."""
+    also_published: ClassVar[Sequence[int]] = ()
+    """The severities of the other published settings."""
     revision: ClassVar[int] = 1
     """Part of a condition's digest: raised when the same parameters come to mean something else."""
     group: ClassVar[str] = "observation"
@@ -46,6 +48,11 @@ class Perturbation(BaseModel):
     def at(cls, severity: int, **parameters: Any) -> Self:
         """The perturbation at a severity, with single parameters changed."""
         return cls(**{**cls.severities[severity], **parameters})
+
+    @classmethod
+    def is_published(cls, severity: int) -> bool:
+        """Whether a paper has this setting."""
+        return severity == cls.paper or severity in cls.also_published
 
     def fresh(self) -> Self:
         """A copy that remembers nothing, for one slot of one episode."""

@@ -10,7 +10,7 @@ largest box of all scenes that are played side by side. Here the parts come from
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, cast
 
 from pydantic import Field
@@ -29,6 +29,7 @@ class TextureOverlay(LookPerturbation):
         1: {"mix": 0.15}, 2: {"mix": 0.3}, 3: {"mix": 0.4}, 4: {"mix": 0.5}, 5: {"mix": 0.7}
     }
     paper: ClassVar[int | None] = 4
+    also_published: ClassVar[Sequence[int]] = (2,)
 
     mix: float = Field(
         default=0.3, gt=0, le=1, description="Share of the texture; published are 0.3 (weak) and 0.5 (strong).")

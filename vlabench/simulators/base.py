@@ -28,6 +28,9 @@ class Advises(Protocol):
     def expert_advice(self) -> tuple[Floats, Floats]:
         """The same action, and points float [9] (m, relative to the hand) behind it: thing, place, waypoint."""
 
+    def hand_pose(self) -> Floats:
+        """Where the hand is: float [4, 4], a homogeneous matrix in the scene's frame (m), z up."""
+
     def told(self, points: Floats) -> Mapping[str, Floats]:
         """What a demonstration keeps of this moment, name → array, beside what policies see; points: of the advice."""
 
@@ -175,6 +178,11 @@ class Simulator(ABC):
 
         It observes these cameras at image_size × image_size pixels (none: nothing is rendered).
         """
+
+    def check_variant(self, task_set: str, variant: Variant) -> None:
+        """Raises OptionError for a variant that scenes of a task set do not have, as `open` would; by default it is
+        left to that."""
+        return None
 
     def batch_key(self, spec: EpisodeSpec) -> Hashable:
         """Episodes with equal keys can be played side by side in one scene; by default those of one task."""

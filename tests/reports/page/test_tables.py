@@ -5,7 +5,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from pathlib import Path
 
-from tests.factories import episodes, write_records
+from tests.factories import episodes, record, write_records
 from vlabench import cards
 from vlabench.reports import plots
 from vlabench.reports.page import tables
@@ -132,6 +132,27 @@ def test_policies(both: plots.Data) -> None:
     assert found.header[-1] == "− hero, points" and list(found.rows) == ["herobrave", "rival"]
     assert [row[-1] for row in found.values if row] == ["", "-0.1875"]
     assert found.rows["rival"][5].startswith("shift-s2 0.0 % [")
+
+
+def test_the_other_success_that_a_suite_prints_stands_beside(tmp_path: Path) -> None:
+    """PAIR's, in which an object that was put down and knocked off again counts, and once more as at the end."""
+    suite = cards.load_suite("pair-texture").conditions
+    write_records(tmp_path, [
+        record(task="maniskill_pair/0", condition=name, index=index, condition_digest=suite[name].digest, policy="hero",
+               status="success" if letter == "s" else "failure", success_once=letter in "so",
+               success_at_end=letter == "s")
+        for name, letters in {"clean": "ssso", "table": "ssof"}.items() for index, letter in enumerate(letters)])
+    data = plots.load([tmp_path], "pair-texture")
+    found = standing(data, data.sides[0])
+    shown = Reader(tables.conditions_table([found], []))
+    assert shown.header[:4] == ["condition", "success, %", "", "at the end, %"]
+    assert shown.rows["clean"][0].startswith("100.0") and shown.rows["clean"][2].startswith("75.0")
+    assert shown.rows["table"][0].startswith("75.0") and shown.rows["table"][2].startswith("50.0")
+    both = Reader(tables.policies_table([found], [], {}))
+    assert {name: (row[0][:5], row[2][:4]) for name, row in both.rows.items()} == {
+        "hero": ("100.0", "75.0"), "hero, at the end": ("75.0 ", "50.0")}
+    assert len({len(row) for row in both.rows.values()}) == 1
+    assert plots.load([tmp_path], "pair-texture", at_end=True).also is None
 
 
 def test_tasks(both: plots.Data) -> None:

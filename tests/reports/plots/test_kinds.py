@@ -239,10 +239,23 @@ def test_packs_have_names_of_their_own(tmp_path: Path) -> None:
 def test_iterations_join_what_a_training_kept(training: Path) -> None:
     """A line through the policies of one training, in the order of their numbers; others are level lines."""
     figure = drawn("iterations", plots.load([training]))
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["clean", "shift"]
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [
+        f"{name}\nript: 60 % at 12, 70 % at 12" for name in ("clean", "shift")]
     assert lines(figure.axes[1], "ript") == [([4, 8, 12], [25, 50, 75])]
     levels = {name: [y for _, ys in lines(figure.axes[0], name) for y in ys] for name in ("start", "lone-3")}
     assert levels == {"start": [0, 0], "lone-3": [100, 100]}
+
+
+def test_iterations_draw_the_mean_of_the_perturbed_conditions_too(tmp_path: Path) -> None:
+    letters = {"ript-4": ("ssss", "ssff", "ffff"), "ript-8": ("ssss", "ssss", "ssff")}
+    figure = drawn("iterations", plots.load([write_records(tmp_path, [
+        record for policy, each in letters.items()
+        for condition, said in zip(("clean", "near", "far"), each, strict=True)
+        for record in episodes("kitchen/0", condition, said, policy=policy)])]))
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [
+        "clean\nript: 60 % at 4, 70 % at 4, 80 % at 4, 90 % at 4", "far\nript: never 60 %",
+        "near\nript: 60 % at 8, 70 % at 8, 80 % at 8, 90 % at 8", "mean of perturbed\nript: 60 % at 8, 70 % at 8"]
+    assert lines(figure.axes[3], "ript") == [([4, 8], [25, 75])]
 
 
 def test_iterations_need_two_policies_of_a_training(results: Path) -> None:

@@ -22,7 +22,7 @@ from vlabench.episode.loop import play
 from vlabench.episode.recording import ActionRecorder, FrameRecorder, recording_path
 from vlabench.errors import OptionError, StoreError, UnknownName
 from vlabench.reports import plots
-from vlabench.reports.plots.episodes import Seen, choose, ordered, outcome
+from vlabench.reports.plots.episodes import Seen, choose, ordered, outcome, sizes
 from vlabench.reports.plots.episodes import play as replayed
 from vlabench.reports.plots.strips import drawn
 from vlabench.types import EpisodeSpec
@@ -153,6 +153,13 @@ def test_choices_that_fit_nothing_are_explained(many: plots.Data) -> None:
 ])
 def test_an_outcome_in_words(held: list[int], won: bool, said: str) -> None:
     assert outcome(Seen("p", {}, held, 9, won, "do it", False)) == said
+
+
+def test_who_reads_no_pictures_is_shown_what_the_others_see() -> None:
+    sees, blind = cards.load_policy("maniskill-random"), cards.load_policy("expert")
+    other = sees.model_copy(update={"image_size": 224})
+    assert sizes([blind, sees, other]) == [128, 128, 224] and sizes([other, blind]) == [224, 224]
+    assert sizes([blind]) == [blind.image_size]
 
 
 def test_a_policy_that_reads_no_pictures_is_said_to(many: plots.Data) -> None:

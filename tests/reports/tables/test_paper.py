@@ -134,6 +134,9 @@ def test_rl4vla_s_tables_have_grasps_from_milestones_beside_success(tmp_path: Pa
     assert "Cont. Acc.: the episodes that reached the milestone grasped_5, at whatever step." in sheet.notes
     text = tables.rendered(sheet, "md")
     assert "Acc.: hero" in text and "| Table " in text
+    assert "92.7 ± 1.9" in text and "88.0 ± 3.2" in text  # of RL and SFT
+    assert "RL4VLA table 1: ± is the standard deviation between three seeds." in sheet.notes
+    assert "±" not in tables.rendered(sheet, "md", intervals=False).partition("\n- ")[0]
 
 
 def test_pair_s_tables_print_success_at_the_end_below_and_rank_it_not(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.simulators.libero.conftest import NULL, episode, pushes
+from vlabench.simulators.libero.advisor import Advisor
 from vlabench.simulators.libero.scene import LiberoScene
 from vlabench.simulators.libero.world import World
 
@@ -49,6 +50,9 @@ def test_poses_are_those_of_the_simulation(scene: LiberoScene, world: World) -> 
     np.testing.assert_array_equal(world.hand.pos, sim.data.get_site_xpos("gripper0_grip_site"))
     np.testing.assert_allclose(world.hand.rot @ world.hand.rot.T, np.eye(3), atol=1e-12)
     assert np.linalg.det(world.hand.rot) == pytest.approx(1.0)
+    assert isinstance(world, Advisor)
+    np.testing.assert_allclose(world.hand_pose()[:3, 3], scene.observe().proprio[0, :3], atol=1e-6)
+    np.testing.assert_array_equal(world.hand_pose()[:3, :3], world.hand.rot)
 
 
 def test_goals_and_regions_are_the_task_files(world: World) -> None:

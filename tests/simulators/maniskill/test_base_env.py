@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import logging
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -38,8 +39,8 @@ Episodes = Callable[..., EpisodeSpec]
 def make(pack: str, **options: Any) -> Any:
     import gymnasium
 
-    return gymnasium.make("vlabench.simulators.maniskill.base_env:VLABench-PutOnPlate-v1", num_envs=1, assets=pack,
-                          **{"obs_mode": "state_dict", "render_backend": "none", **options})
+    return gymnasium.make("vlabench.simulators.maniskill.base_env:VLABench-PutOnPlate-v1", assets=pack,
+                          **{"num_envs": 1, "obs_mode": "state_dict", "render_backend": "none", **options})
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,19 @@ def env(pack: str) -> Iterator[Any]:
     made = make(pack)
     yield made
     made.close()
+
+
+def test_without_a_gpu_one_copy_is_drawn_without_a_warning_and_many_are_refused(
+        pack: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    from vlabench.simulators.maniskill import base_env
+
+    if base_env._has_cuda():
+        pytest.skip("there is a GPU here")
+    monkeypatch.setattr(logging.getLogger("mani_skill"), "propagate", True)
+    make(pack, render_backend="gpu").close()
+    assert [said.message for said in caplog.records if said.name == "mani_skill"] == []
+    with pytest.raises(OptionError, match="num_envs = 64: .* on a GPU with CUDA, and .* none here\n  fix: num_envs"):
+        make(pack, num_envs=64)
 
 
 def settled(spec: EpisodeSpec, pack: str) -> World:

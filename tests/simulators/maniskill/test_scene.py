@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from vlabench.errors import OptionError
+from vlabench.reports.plots.trajectories import turned
 from vlabench.simulators.maniskill import catalogue
 from vlabench.simulators.maniskill.interface import SPACE
 from vlabench.simulators.maniskill.scene import PlateScene
@@ -50,6 +51,18 @@ def test_an_episode_ends_alike_alone_beside_others_and_after_others(pack: str, e
     assert played(together, specs) == alone
     assert played(together, specs[::-1]) == alone[::-1]
     assert played(together, specs[2:]) == alone[2:]
+
+
+def test_the_hand_is_where_it_was_told_to_go(pack: str, episode: Episodes) -> None:
+    """Up by 5 cm, and around the vertical by half a rad."""
+    scene, poses = opened(pack, privileged=True), []
+    scene.reset([episode(0, 0)])
+    for step in range(8):
+        (state,) = scene.observe().state or ()
+        poses.append(state.hand_pose())
+        scene.step(np.array([[0, 0, 0.01, 0, 0, 0.1, 1.0]]) if step < 5 else scene.null_action[None])
+    assert poses[-1][:3, 3] - poses[0][:3, 3] == pytest.approx([0, 0, 0.05], abs=0.006)
+    assert turned(np.stack(poses))[-1] == pytest.approx(np.degrees(0.5), abs=2)
 
 
 @pytest.mark.slow

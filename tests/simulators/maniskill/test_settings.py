@@ -20,7 +20,9 @@ from vlabench.cards.conditions import Condition, Part, named
 from vlabench.episode.chain import variant_of
 from vlabench.episode.loop import Attempt, play
 from vlabench.episode.played import Played
+from vlabench.errors import UnsupportedError
 from vlabench.evaluation.audit import audit
+from vlabench.evaluation.plan import check_offered
 from vlabench.simulators.maniskill import starts
 from vlabench.simulators.maniskill.scene import PlateScene
 from vlabench.simulators.maniskill.simulator import Maniskill
@@ -55,6 +57,20 @@ def condition(suite: str, name: str) -> Condition:
 def episodes(suite: str, numbers: Sequence[int], index: int = 0) -> list[EpisodeSpec]:
     (task_set,) = cards.load_suite(suite).task_sets
     return [EpisodeSpec(MAKER.tasks(task_set)[number], "c", index) for number in numbers]
+
+
+@pytest.mark.parametrize(("task_set", "names", "instead"), [
+    (PAIR, ("distractors", "distractor_receptacle"), "in maniskill_pair, where another object stands in any case, "
+     "others = 1 to 8 and positions = 'training' or 'object outer'; for the rest the task set maniskill_put_on_plate"),
+    (PLATE, ("distractors", "distractor_receptacle"), "one of them alone"),
+    (PAIR, ("distractor_receptacle",), "in maniskill_pair, where another object stands in any case"),
+    (PLATE, ("object_reposition", "distractors"), "one of them alone")])
+def test_more_than_there_are_spots_for_is_refused_before_a_scene_is_opened(task_set: str, names: Sequence[str],
+                                                                         instead: str) -> None:
+    what = Condition("crowd", "maniskill", tuple(Part(perturbation=name) for name in names))
+    with pytest.raises(UnsupportedError, match=f"condition 'crowd', {' and '.join(names)}: .* there are no published "
+                                               f"spots for that\n  fix: {instead}"):
+        check_offered(what, MAKER, [task_set])
 
 
 def opened(specs: Sequence[EpisodeSpec], what: Condition, **more: Any) -> PlateScene:

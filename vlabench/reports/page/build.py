@@ -166,4 +166,4 @@ def _by_task_set(data: Data, choice: Choice) -> Sheet | None:
     """The suite's table with each task set, where there are several."""
     if len(data.played) == 1:
         return None
-    return suite_sheet(choice.suite, data.sides, (), True, False, None)
+    return suite_sheet(choice.suite, data.sides, (), True, False, None, data.also)

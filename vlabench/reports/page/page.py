@@ -152,6 +152,8 @@ def _reading(content: Content) -> list[Html]:
                       *stats.question(data.sides[0].tasks_as, len(data.tasks)),
                       "Differences pair the same episodes, which share start state and random draws. Episodes that "
                       "ended in errors enter no rate."])]
+    if data.also:
+        said.append(f"{data.also.note[0].upper()}{data.also.note[1:]}")
     if any(each.findings for each in content.standings):
         said.append(
             f"A policy withstands a condition that costs it at most {LOSS} of success, and loses under one that costs "

@@ -41,7 +41,8 @@ def sheet_table(sheet: Sheet) -> Html:
 
 
 def conditions_table(found: Sequence[Standing], compared: Sequence[Comparison]) -> Html:
-    """A row for each condition; for each policy its rate, what that is less than clean, and whether it withstands it.
+    """A row for each condition; for each policy its rate, by the success that the suite prints, too, if it does, what
+    that is less than clean, and whether it withstands it.
 
     Rates and differences are over the task sets that a condition was played on; those that were not played on all are
     named.
@@ -52,6 +53,7 @@ def conditions_table(found: Sequence[Standing], compared: Sequence[Comparison]) 
     for each in found:
         policy = f"{each.side.owner.policy}: " if several else ""
         header += [f">{policy}success, %", *([] if several else [">"])]
+        header += [f">{policy}{each.also.name}, %"] if each.also else []
         header += [f">{policy}− clean, points [as judged]", f"{policy}verdict"] if costs else []
     for other in compared:
         header += [f">{other.side.owner.policy} − {other.baseline.owner.policy}, points [as judged]", "verdict"]
@@ -68,7 +70,8 @@ def conditions_table(found: Sequence[Standing], compared: Sequence[Comparison]) 
 
 def policies_table(found: Sequence[Standing], compared: Sequence[Comparison], about: Mapping[str, Html]) -> Html:
     """A row for each policy: rates clean and perturbed, what perturbations cost, the lowest rate, and the difference to
-    the one that the others are compared with. about: what else is to be said of a policy.
+    the one that the others are compared with; below it its rates by the success that the suite prints, too. about: what
+    else is to be said of a policy.
     """
     differences = {each.side.owner.policy: each.perturbed or each.clean and estimate(each.clean) for each in compared}
     perturbed = any(each.perturbations for each in found)
@@ -86,6 +89,11 @@ def policies_table(found: Sequence[Standing], compared: Sequence[Comparison], ab
                 tag("td", lowest, class_="words", data_value=worst.value if worst else ""),
                 ] if perturbed else []
         rows.append(row + ([difference_cell(differences.get(policy))] if compared else []))
+        if each.also:
+            name = f"{policy}, {each.also.name}"
+            row = [cell(name, name), *rate_cells(each.also.clean)]
+            row += rate_cells(each.also.perturbed) if perturbed else []
+            rows.append(row + [cell("", "")] * (len(header) - len(row)))
     return boxed(header, rows)
 
 
@@ -155,7 +163,8 @@ def _of_policy(each: Standing, name: str, several: bool, costs: bool) -> list[Ht
     figure, interval = rate_cells(each.rate(name))
     words = HOPELESS if each.hopeless else WITHSTOOD
     judged = [_judged(each.findings, each.costs, name), _verdict(each.findings, name, words)] if costs else []
-    return [figure, *([] if several else [interval]), *judged]
+    also = rate_cells(each.also_rate(name))[:1] if each.also else []
+    return [figure, *([] if several else [interval]), *also, *judged]
 
 
 def _judged(findings: Mapping[str, Finding], differences: Mapping[str, Cell], name: str) -> Html:

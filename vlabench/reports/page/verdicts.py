@@ -10,7 +10,7 @@ from vlabench.cards.conditions import CLEAN
 from vlabench.gate.verdicts import Finding, Pairs, Terms, judge
 from vlabench.records.read import PolicyOnAssets
 from vlabench.reports.plots import Data
-from vlabench.reports.tables.outcomes import Outcomes, Side
+from vlabench.reports.tables.outcomes import Leaf, Outcomes, Side
 from vlabench.reports.tables.paired import Cell, contrast, drop, mean_difference, rate
 
 TERMS = Terms()
@@ -20,13 +20,23 @@ Judged = tuple[str, Outcomes, Outcomes]
 
 
 @dataclass(frozen=True)
+class Also:
+    """One policy's rates by the success that its suite prints, too. name: what they are called after."""
+
+    name: str
+    side: Side
+    clean: Cell | None
+    perturbed: Cell | None
+
+
+@dataclass(frozen=True)
 class Standing:
     """One policy's figures.
 
     clean: its rate over `task_sets`. perturbed, cost: the mean over `averaged`, and the paired difference of that to
     clean. averaged: the perturbed conditions that it played on any of these task sets. worst: that with the lowest
     rate. costs: condition → paired difference to clean. findings: condition → what the gate would say if clean were
-    the baseline.
+    the baseline. also: see there.
     """
 
     side: Side
@@ -38,6 +48,7 @@ class Standing:
     worst: str | None
     costs: Mapping[str, Cell]
     findings: Mapping[str, Finding]
+    also: Also | None = None
 
     @property
     def hopeless(self) -> bool:
@@ -58,7 +69,11 @@ class Standing:
 
     def rate(self, condition: str) -> Cell | None:
         """Of a condition, over the task sets that it was played on."""
-        return rate(self.side, [(condition, each) for each in played_on(self.side, condition)])
+        return _rate(self.side, condition)
+
+    def also_rate(self, condition: str) -> Cell | None:
+        """The same by the other success."""
+        return _rate(self.also.side, condition) if self.also else None
 
 
 @dataclass(frozen=True)
@@ -86,9 +101,10 @@ def standing(data: Data, side: Side) -> Standing:
     averaged = tuple(dict.fromkeys(name for name, _ in leaves))
     controls = [(side.merged(CLEAN, task_sets), side.merged(name, task_sets)) for name in averaged]
     costs = {name: cell for name in perturbed if (cell := drop(side, name, side.task_sets))}
+    clean = [(CLEAN, each) for each in task_sets if (CLEAN, each) in side.outcomes]
     found = Standing(
-        side=side, task_sets=task_sets, averaged=averaged,
-        clean=rate(side, [(CLEAN, each) for each in task_sets if (CLEAN, each) in side.outcomes]),
+        side=side, task_sets=task_sets, averaged=averaged, also=_also(data, side, clean, leaves),
+        clean=rate(side, clean),
         perturbed=rate(side, leaves), cost=_mean(controls, side), worst=None, costs=costs,
         findings=_findings([(name, side.merged(CLEAN, side.task_sets), side.merged(name, side.task_sets))
                             for name in costs], data, side, side),
@@ -120,6 +136,17 @@ def comparison(data: Data, baseline: Side, side: Side) -> Comparison:
 def played_on(side: Side, condition: str) -> list[str]:
     """The task sets on which a policy has an outcome under a condition."""
     return [each for each in side.task_sets if (condition, each) in side.outcomes]
+
+
+def _rate(side: Side, condition: str) -> Cell | None:
+    return rate(side, [(condition, each) for each in played_on(side, condition)])
+
+
+def _also(data: Data, side: Side, clean: Sequence[Leaf], perturbed: Sequence[Leaf]) -> Also | None:
+    if data.also is None:
+        return None
+    other = data.also.sides[side.owner]
+    return Also(data.also.name, other, rate(other, clean), rate(other, perturbed))
 
 
 def _mean(pairs: Sequence[tuple[Outcomes, Outcomes]], side: Side) -> stats.Difference | None:

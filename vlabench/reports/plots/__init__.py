@@ -1,9 +1,11 @@
-"""Records → figures: `draw` looks a kind up in KINDS; a new kind is one function there. `strips` plays episodes."""
+"""Records → figures: `draw` looks a kind up in KINDS; a new kind is one function there. Others play episodes."""
 
 from vlabench.reports.plots.data import Data, load
 from vlabench.reports.plots.episodes import Choice
 from vlabench.reports.plots.kinds import KINDS, draw
 from vlabench.reports.plots.strips import STRIPS, strips
 from vlabench.reports.plots.style import check_target, rendered, save
+from vlabench.reports.plots.trajectories import TRAJECTORIES, trajectories
 
-__all__ = ["KINDS", "STRIPS", "Choice", "Data", "check_target", "draw", "load", "rendered", "save", "strips"]
+__all__ = ["KINDS", "STRIPS", "TRAJECTORIES", "Choice", "Data", "check_target", "draw", "load", "rendered", "save",
+           "strips", "trajectories"]

@@ -15,7 +15,7 @@ from vlabench.cards.suite import SuiteCard
 from vlabench.errors import OptionError
 from vlabench.records.frame import episodes_of, load_records
 from vlabench.records.read import Origin, PolicyOnAssets, asked
-from vlabench.reports.tables.outcomes import Episode, Side
+from vlabench.reports.tables.outcomes import Beside, Episode, Side, beside
 from vlabench.reports.tables.paired import sides
 from vlabench.stats import TasksAs
 from vlabench.types import Success
@@ -35,7 +35,7 @@ class Data:
     out, for the terminal; a figure says only on which packs it was measured. origins: where the records lie.
     errors: (owner, condition) → share of its episodes that ended in errors, where any did. counts: the success that
     counts (`types.won`). cards: policy → its card, of those that were given by their paths. suite: the one that the
-    records were cut to.
+    records were cut to. also: the same episodes by the other success that it prints, too.
     """
 
     sides: Sequence[Side]
@@ -46,6 +46,7 @@ class Data:
     counts: Success | None = None
     cards: Mapping[str, PolicyCard] = field(default_factory=dict)
     suite: SuiteCard | None = None
+    also: Beside | None = None
 
     @property
     def caption(self) -> str:
@@ -111,13 +112,15 @@ def load(
     kept = {owner: rows[rows.condition.isin([name for name in rows.condition.unique() if _wanted(name, conditions)])]
             for owner, rows in gathered.records.items()}
     counts: Success | None = "end" if at_end else card.success if card else None
-    cut, notes = sides(replace(gathered, records=kept), counts, tasks_as, together=True)
+    chosen = replace(gathered, records=kept)
+    cut, notes = sides(chosen, counts, tasks_as, together=True)
+    other = None if at_end or not card else card.also
     cut = [side for side in cut if side.outcomes]
     if not cut:
         under = f" under {', '.join(conditions)}" if conditions else ""
         raise OptionError("\n  ".join([f"no episode with an outcome is left{under}", *gathered.notes]))
     return Data(cut, _of(cut, kept), [*gathered.notes, *notes], gathered.origins, _errors(kept), counts,
-                suite=card)
+                suite=card, also=beside(other, sides(chosen, other, tasks_as, together=True)[0]) if other else None)
 
 
 def _wanted(condition: str, patterns: Sequence[str]) -> bool:

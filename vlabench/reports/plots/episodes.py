@@ -97,9 +97,9 @@ def choose(data: Data, choice: Choice) -> tuple[EpisodeSpec, bool]:
     if len(data.sides) < 2:
         raise OptionError(f"strips compare policies, and these records are of {data.sides[0].owner.policy} alone\n"
                           f"  fix: --policies A,B, or the folders of both")
-    names = sorted((name for name in data.conditions if _fits(name, choice.conditions)), key=lambda name: name == CLEAN)
-    found = [(name, *key) for name in names for key in _common(data.sides, name, data.tasks)
-             if choice.index in (None, key[1]) and _fits(key[0], choice.tasks, key[0].rpartition("/")[0])]
+    names = sorted((name for name in data.conditions if fits(name, choice.conditions)), key=lambda name: name == CLEAN)
+    found = [(name, *key) for name in names for key in common(data.sides, name, data.tasks)
+             if choice.index in (None, key[1]) and fits(key[0], choice.tasks, key[0].rpartition("/")[0])]
     if not found:
         asked = {"--conditions": ",".join(choice.conditions), "--tasks": ",".join(choice.tasks),
                  "--index": "" if choice.index is None else str(choice.index)}
@@ -116,11 +116,12 @@ def choose(data: Data, choice: Choice) -> tuple[EpisodeSpec, bool]:
     return EpisodeSpec(find_task(task), condition, index, seed), False
 
 
-def _fits(name: str, patterns: Sequence[str], room: str = "") -> bool:
+def fits(name: str, patterns: Sequence[str], room: str = "") -> bool:
+    """Whether a name matches a pattern, or its room is one; or there are none."""
     return not patterns or any(pattern == room or fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _common(sides: Sequence[Side], condition: str, tasks: Sequence[str]) -> list[Episode]:
+def common(sides: Sequence[Side], condition: str, tasks: Sequence[str]) -> list[Episode]:
     """The episodes under a condition that all sides have, in the order of tasks, starts and seeds."""
     place = {task: number for number, task in enumerate(tasks)}
     each = [side.merged(condition, side.task_sets).keys() for side in sides]
@@ -135,28 +136,46 @@ def play(data: Data, spec: EpisodeSpec, say: Callable[[str], None]) -> list[Seen
     """
     name = spec.task.simulator
     condition = data.suite.conditions[spec.condition] if data.suite else find_condition(spec.condition, name)
-    return [_seen(data, side, spec, condition, say) for side in data.sides]
+    policies = [_card(data, side) for side in data.sides]
+    return [_seen(data, side, card, size, spec, condition, say)
+            for side, card, size in zip(data.sides, policies, sizes(policies), strict=True)]
 
 
-def _seen(data: Data, side: Side, spec: EpisodeSpec, condition: Condition, say: Callable[[str], None]) -> Seen:
+def sizes(policies: Sequence[PolicyCard]) -> list[int]:
+    """Pixels per side of what each is shown to see: its own; who reads no pictures would see those of the first that
+    does.
+    """
+    seen = [card.image_size for card in policies if card.cameras]
+    return [card.image_size if card.cameras or not seen else seen[0] for card in policies]
+
+
+def _card(data: Data, side: Side) -> PolicyCard:
+    """Of the policy as it was played."""
     owner, origin = side.owner, data.origins[side.owner]
-    results = origin.folder.parent.parent
-    card = recorded(owner.policy, origin.policy, results)
+    card = recorded(owner.policy, origin.policy, origin.folder.parent.parent)
     if card is None:
         raise OptionError(f"{owner}: no card here is of the version on record ({origin.policy[:8]}), so that its "
                           f"episodes cannot be played again\n  fix: play it anew with vlabench run, or --policies "
                           f"chooses others")
+    return card
+
+
+def _seen(data: Data, side: Side, card: PolicyCard, size: int, spec: EpisodeSpec, condition: Condition,
+          say: Callable[[str], None]) -> Seen:
+    owner, origin = side.owner, data.origins[side.owner]
+    results = origin.folder.parent.parent
     simulator = find_simulator(spec.task.simulator)(owner.assets)
     cameras = card.cameras or tuple(simulator.cameras)
     simulator.check(cameras)
-    actor = replace(_actor(card, recording_path(results, owner.policy, owner.assets, spec)), cameras=cameras)
+    actor = replace(_actor(card, recording_path(results, owner.policy, owner.assets, spec)), cameras=cameras,
+                    image_size=size)
     job = Job(spec.task.simulator, simulator.assets, actor, {condition.name: named(condition)}, Looks, batch=1)
     with WorkerPool(job, [spec], 1, default_time_limit, say) as pool:
         (answer,) = (result.answer for result in pool.results())
     if isinstance(answer, Failed):
         raise StoreError(f"{owner}: {spec.task.key} {spec.condition} {spec.index} cannot be played again: "
                          f"{answer.error}: {answer.message}")
-    record, played = _record(origin, spec, condition), answer.played
+    record, played = record_of(origin, spec, condition), answer.played
     if record is None or (record.state, record.steps) != (played.state, played.steps):
         raise StoreError(f"{owner}: {spec.task.key} {spec.condition} {spec.index}, played again, does not end as on "
                          f"record: it was played by other versions, or on another machine\n"
@@ -178,7 +197,8 @@ def _again(path: Path) -> Policy:
     return Replayed(Recording.load(path))
 
 
-def _record(origin: Origin, spec: EpisodeSpec, condition: Condition) -> EpisodeRecord | None:
+def record_of(origin: Origin, spec: EpisodeSpec, condition: Condition) -> EpisodeRecord | None:
+    """What is on record of an episode under this very condition."""
     store = Store(origin.folder.parent.parent, origin.folder.parent.name, origin.folder.name)
     known = store.read([spec.task.task_set], {condition.name: condition.digest}, origin.policy)
     return known.records.get(spec.identity)

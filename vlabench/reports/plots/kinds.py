@@ -21,6 +21,7 @@ from vlabench.reports.plots.times import time
 from vlabench.reports.tables.outcomes import Side
 from vlabench.reports.tables.paired import Cell, drop, rate
 from vlabench.reports.tables.severity import sweeps, swept
+from vlabench.reports.tables.steps import first
 from vlabench.reports.tables.suite import corrected
 from vlabench.reports.tables.trainings import kept
 from vlabench.util.text import counted
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 
 CELLS = 900
 """Up to this many cells of a heat map have their figure written in."""
+THRESHOLDS = (60, 70, 80, 90)
+"""Rates, in points, of which it is said when a training first reached them: FAN's (table 15)."""
+MEAN = "mean of perturbed"
+"""What the panel of all conditions but clean is called."""
 MANY = 24
 """Axes of a radar at most; columns of a heat map, unless groups of conditions take their place."""
 
@@ -163,7 +168,8 @@ def radar(data: Data) -> Figure:
 
 
 def iterations(data: Data) -> Figure:
-    """Success over a training's iterations: a line through the policies that it kept, a panel for each condition."""
+    """Success over a training's iterations: a line through the policies that it kept, a panel for each condition and
+    one for the mean of the perturbed ones; above each, when it first reached the THRESHOLDS."""
     trainings = {name: each for (name, _), each in kept(data.sides).items()}
     if not trainings:
         raise OptionError("no training is on record by two policies that it kept, as robustvla-4 and robustvla-8\n"
@@ -173,9 +179,11 @@ def iterations(data: Data) -> Figure:
     still = [side for side in data.sides if side not in used]
     names = [name for name in data.conditions if all((name, each) in side.outcomes
                                                      for side in used for each in data.task_sets)]
-    figure, grid = panels(len(names), 2.7, 2.3, across=3, sharex=True)
-    for axes, name in zip(grid, names, strict=True):
-        leaves = [(name, each) for each in data.task_sets]
+    perturbed = [name for name in names if name != CLEAN]
+    shown = {name: [name] for name in names} | ({MEAN: perturbed} if len(perturbed) > 1 else {})
+    figure, grid = panels(len(shown), 2.7, 2.3 + 0.15 * len(trainings), across=3, sharex=True)
+    for axes, (name, members) in zip(grid, shown.items(), strict=True):
+        leaves = [(member, each) for member in members for each in data.task_sets]
         for number, (training, sides) in enumerate(trainings.items()):
             cells = {each: rate(side, leaves) for each, side in sides.items()}
             curve(axes, {each: cell for each, cell in cells.items() if cell}, number, training)
@@ -183,11 +191,14 @@ def iterations(data: Data) -> Figure:
             if cell := rate(side, leaves):
                 axes.axhline(100 * cell.value, color=look(number).color, linestyle=look(number).dashes, linewidth=1.2,
                              label=data.label(side))
-        axes.set(title=name, xlim=(0, None), ylim=(0, 100), yticks=range(0, 101, 25))
+        axes.set_title("\n".join([name, *(_reached(training, sides, leaves) for training, sides in trainings.items())]),
+                       fontsize=8.0)
+        axes.set(xlim=(0, None), ylim=(0, 100), yticks=range(0, 101, 25))
     outer_labels(grid, "iteration", "success, %")
     legend(figure, grid[0])
     level = ["Level lines: policies that are no training's."] if still else []
     footnote(figure, [f"Success rates over {', '.join(data.task_sets)}; bands: {data.intervals}.", *level,
+                      f"Above: the first of the kept policies that succeeds in {', '.join(map(str, THRESHOLDS))} %.",
                       data.caption])
     return figure
 
@@ -197,6 +208,14 @@ KINDS: Mapping[str, Callable[[Data], Figure]] = {
     "time": time, "iterations": iterations,
 }  # fmt: skip
 """Name → function, as `vlabench plot` knows them."""
+
+
+def _reached(training: str, policies: Mapping[int, Side], leaves: Sequence[tuple[str, str]]) -> str:
+    """When it first reached each threshold that it reached, in words."""
+    shares = {leaf: 1 / len(leaves) for leaf in leaves}
+    found = {points: at for points in THRESHOLDS if (at := first(policies, shares, points)) not in ("", "–")}
+    return f"{training}: " + (", ".join(f"{points} % at {at}" for points, at in found.items())
+                              or f"never {THRESHOLDS[0]} %")
 
 
 def group_of(condition: str) -> str:

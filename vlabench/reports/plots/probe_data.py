@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -39,6 +40,8 @@ class Moved:
     by_task: task → its own ratio.
     """
 
+    interval_of: ClassVar[str] = "ratio"
+
     policy: str
     condition: str
     episodes: int
@@ -62,6 +65,8 @@ class Changed:
     distance of the mean actions at a look to those at its clean twin, over the actions carried out, with its 95 %
     interval over tasks; None for a policy without a distribution. All in units of the action space.
     """
+
+    interval_of: ClassVar[str] = "answer"
 
     policy: str
     condition: str
@@ -153,7 +158,7 @@ def moved(probe: Probe) -> list[Moved]:
         ratio, low, high = None, None, None
         if between:
             ratio = float(away.mean()) / between
-            low, high = _interval(traces, away / between)
+            low, high = interval(traces, away / between)
         shares = {task: float(np.mean([each for each, own in zip(away, tasks, strict=True) if own == task])) / between
                   for task in dict.fromkeys(tasks)} if between else {}
         rows.append(Moved(probe.facts.policy, condition, len(traces), sum(trace.success for trace in traces),
@@ -188,7 +193,7 @@ def _changed(probe: Probe, condition: str, pairs: Sequence[tuple[Trace, Trace]])
     answer: tuple[float | None, ...] = (None, None, None)
     if probe.looks_inside:
         answers = np.array([_answer(trace) for _, trace in pairs])
-        answer = (float(answers.mean()), *_interval([trace for _, trace in pairs], answers))
+        answer = (float(answers.mean()), *interval([trace for _, trace in pairs], answers))
     return Changed(probe.facts.policy, condition, len(pairs), *paired_energy(before, after),
                    *paired_energy(reached[0], reached[1]), apart, *answer)
 
@@ -223,8 +228,8 @@ def _answer(trace: Trace) -> float:
     return float(np.concatenate([each[:count] for each, count in zip(away, done, strict=True)]).mean())
 
 
-def _interval(traces: Sequence[Trace], scores: Floats) -> tuple[float, float] | tuple[None, None]:
-    """Of the mean of a score, which is a distance, of each trace: Student's t over the tasks' means."""
+def interval(traces: Sequence[Trace], scores: Floats) -> tuple[float, float] | tuple[None, None]:
+    """95 % about the mean of a score of each trace, which is no less than 0: Student's t over the tasks' means."""
     from scipy.stats import t
 
     means = Tasks([trace.task for trace in traces]).means(scores)

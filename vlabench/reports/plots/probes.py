@@ -40,7 +40,7 @@ class Drawn(NamedTuple):
     """A figure and its numbers: a row for each policy and condition, and how they were made."""
 
     figure: Figure
-    rows: Sequence[Moved] | Sequence[Changed]
+    rows: Sequence[Any]
     method: Mapping[str, Any]
 
     def write(self, out: Path, probes: Sequence[Probe]) -> Path:

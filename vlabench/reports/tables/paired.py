@@ -42,7 +42,7 @@ class Cell:
     acted: of the rate under one perturbed condition, in how many of its episodes that changed anything. familiar: some
     condition holds a perturbation that the policy was trained under. played: a number for the episodes that it stands
     on, errors included; only figures with the same are fit to compete. spread: the standard deviation between
-    trainings. label: what the figure is of, where the column does not say.
+    trainings, or what a paper prints after ±. label: what the figure is of, where the column does not say.
     """
 
     value: float

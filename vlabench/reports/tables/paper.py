@@ -112,13 +112,13 @@ def published_lines(paper: Paper, table: PublishedTable) -> list[Line]:
     """The paper's own rows: rates, or numbers of steps as text."""
     nothing = float("nan")
 
-    def cell(figure: float) -> Cell | str:
+    def cell(figure: float, spread: float) -> Cell | str:
         if table.steps:
             return f"{figure:g}" if figure == figure else "–"
-        return Cell(round(figure / 100, 6), nothing, nothing, 0)
+        return Cell(round(figure / 100, 6), nothing, nothing, 0, spread=None if spread != spread else spread / 100)
 
-    return [Line(table.called(row), PUBLISHED, f"{paper.name} {table.label}", [cell(each) for each in row.rates])
-            for row in table.rows]
+    return [Line(table.called(row), PUBLISHED, f"{paper.name} {table.label}",
+                 list(map(cell, row.rates, row.spread or [nothing] * len(row.rates)))) for row in table.rows]
 
 
 def published_notes(paper: Paper, table: PublishedTable) -> list[str]:
@@ -128,4 +128,5 @@ def published_notes(paper: Paper, table: PublishedTable) -> list[str]:
            for each in table.deviations]
     return [f"Published rows are quoted from {paper.source} ({paper.name}): {paper.assets} assets, the paper's own "
             f"reading of the perturbations and its own policies. They are no rivals of measured rows.",
+            *([f"{where}: ± is {paper.spread}."] if any(row.spread for row in table.rows) else []),
             *(f"{where}: {note}" for note in table.notes), *off]

@@ -212,8 +212,9 @@ def _text(
     if cell is None or math.isnan(cell.value):
         return style("–", Mark.none)
     points = 100 * cell.value
-    if line.kind == PUBLISHED:  # as printed: some papers give two places
-        return style(f"{points:.1f}" if math.isclose(points, round(points, 1), abs_tol=1e-9) else f"{points:.2f}", mark)
+    if line.kind == PUBLISHED:
+        spread = f" ± {_as_printed(cell.spread)}" if intervals and cell.spread is not None else ""
+        return style(_as_printed(cell.value) + spread, mark)
     sign = "+" if cell.p is not None else ""
     star = "*" if cell.p is not None and cell.p < SIGNIFICANT else ""
     text = f"{cell.label} " if cell.label else ""
@@ -226,6 +227,12 @@ def _text(
     if cell.acted is not None and cell.acted < cell.n:
         text += f"; acted {cell.acted}/{cell.n}"
     return style(text, mark)
+
+
+def _as_printed(share: float) -> str:
+    """In points: some papers give two places."""
+    points = 100 * share
+    return f"{points:.1f}" if math.isclose(points, round(points, 1), abs_tol=1e-9) else f"{points:.2f}"
 
 
 def _transposed(sheet: Sheet, cells: Sequence[Sequence[str]]) -> Grid:

@@ -24,7 +24,7 @@ def steps_sheet(paper: Paper, table: PublishedTable, cut: Sequence[Side], notes:
                 ) -> Sheet:
     """One line per training; `published` adds the paper's. Raises OptionError if there is neither."""
     shares = [(table.shares(column), column.threshold or 0.0) for column in table.columns]
-    lines = [Line(name, MEASURED, assets, [_first(each, share, threshold) for share, threshold in shares], ranked=False)
+    lines = [Line(name, MEASURED, assets, [first(each, share, threshold) for share, threshold in shares], ranked=False)
              for (name, assets), each in kept(cut).items()]
     lines = [line for line in lines if any(line.cells)]
     if not lines and not published:
@@ -37,7 +37,7 @@ def steps_sheet(paper: Paper, table: PublishedTable, cut: Sequence[Side], notes:
                  naming="training")
 
 
-def _first(policies: Mapping[int, Side], shares: Mapping[Leaf, float], points: float) -> str:
+def first(policies: Mapping[int, Side], shares: Mapping[Leaf, float], points: float) -> str:
     """The iteration of the first policy (in their order) that reaches a rate; nothing where none was played."""
     rates = {number: cell.value for number, side in policies.items() if (cell := rate(side, shares))}
     if not rates:

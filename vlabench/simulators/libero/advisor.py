@@ -21,6 +21,12 @@ class Advisor(World):
         """The same action, and three points [9] (m, relative to the hand) behind it: thing, place, waypoint."""
         return advise(self)
 
+    def hand_pose(self) -> Floats:
+        """In the world's frame: float [4, 4]."""
+        pose = np.eye(4)
+        pose[:3, :3], pose[:3, 3] = self.hand.rot, self.hand.pos
+        return pose
+
     def told(self, points: Floats) -> dict[str, Floats]:
         """For demonstrations: states [1 + nq + nv] (time, qpos, qvel), joints [7] (rad), quaternions [4] (xyzw) of
         the hand; pixels float32 [2, 3, 2], where the advice's points [9] are in the cameras' pictures (`seen_at`).

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vlabench.simulators.maniskill.expert.expert import advise
+from vlabench.simulators.maniskill.robot import HAND
 from vlabench.simulators.maniskill.world import World, dynamics
 from vlabench.types import Floats
 
@@ -22,6 +23,10 @@ class Advisor:
     def expert_advice(self) -> tuple[Floats, Floats]:
         """The same action, and three points [9] (m, relative to the hand) behind it: object, receptacle, waypoint."""
         return advise(self.world)
+
+    def hand_pose(self) -> Floats:
+        """In the world's frame: float [4, 4]."""
+        return np.asarray(self.world.robot.links[HAND].entity.pose.to_transformation_matrix(), dtype=np.float64)
 
     def told(self, points: Floats) -> dict[str, Floats]:
         """For demonstrations: joints [6] (rad); bodies [n, 13]: position, quaternion (w, x, y, z), velocities."""

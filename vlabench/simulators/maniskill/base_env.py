@@ -74,6 +74,11 @@ class PutOnPlate(BaseEnv):  # type: ignore[misc]  # mani_skill ships no types
         """
         if render_backend not in (None, "none"):
             vulkan.check()
+        if not _has_cuda():  # or ManiSkill warns of the one and stops at the other without a word of help
+            render_backend = "cpu" if render_backend == "gpu" else render_backend
+            if others.get("num_envs", 1) > 1:
+                raise OptionError(f"num_envs = {others['num_envs']}: copies side by side are computed on a GPU with "
+                                  f"CUDA, and sapien finds none here\n  fix: num_envs = 1, or vlabench run --workers N")
         self.tasks = Maniskill(assets).tasks(task_set)
         self._pack = packs.pack(assets)
         self._size = (int(image_size[0]), int(image_size[1]))
@@ -292,6 +297,15 @@ class PutOnPlate(BaseEnv):  # type: ignore[misc]  # mani_skill ships no types
             kept = torch.isin(ids, self._kept.to(ids.device, ids.dtype))
             picture["rgb"] = self._screens.shown(picture["rgb"], kept, self._steps)
         return seen
+
+
+def _has_cuda() -> bool:
+    """Whether sapien finds a GPU to compute and draw on."""
+    try:
+        vulkan.engine().Device("cuda")
+    except RuntimeError:
+        return False
+    return True
 
 
 def _numbers(tensor: torch.Tensor) -> Floats:

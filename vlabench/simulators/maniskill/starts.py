@@ -129,8 +129,17 @@ def checked(variant: Variant, task_set: str) -> dict[str, Any]:
     if sum(third.values()) > 1:
         both = " and ".join(f"{name} = {asked[name]!r}" for name, holds in third.items() if holds)
         raise OptionError(f"ManiSkill's scenes have no variant with {both} in {task_set}: there are no published spots "
-                          "for that")
+                          f"for that\n  fix: {_instead(task_set)}")
     return asked
+
+
+def _instead(task_set: str) -> str:
+    """What can be had of the variants that take the place of a third thing."""
+    if not OTHERS.get(task_set):
+        return "one of them alone"
+    free = [name for name, others in OTHERS.items() if not others]
+    return (f"in {task_set}, where another object stands in any case, others = 1 to 8 and positions = 'training' or "
+            f"'object outer'; for the rest the task set {' or '.join(free)}")
 
 
 def _spots(spec: EpisodeSpec, place: int, asked: Mapping[str, Any]) -> tuple[Spot, Spot, Spot]:
