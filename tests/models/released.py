@@ -1,7 +1,8 @@
 """Writes tests/models/openvla.npz: what the released code of OpenVLA and OpenVLA-OFT makes of the tiny checkpoint.
 
-For an environment of its own, with transformers 4.40.1 (for OFT with the Llama of github.com/moojink/transformers-openvla-oft),
-tokenizers 0.19.1, timm 0.9.16, tensorflow 2.15, torch, and the two released repositories, of which nothing is copied here:
+For an environment of its own, with transformers 4.40.1 (for OFT with the Llama of
+github.com/moojink/transformers-openvla-oft, bc339d9a), tokenizers 0.19.1, timm 0.9.16, tensorflow 2.15, torch, and the
+two released repositories, of which nothing is copied here:
 
     python tests/models/released.py openvla PATH/openvla one.npz          # github.com/openvla/openvla, c8f03f48
     python tests/models/released.py oft PATH/openvla-oft two.npz          # github.com/moojink/openvla-oft, 213c5ff8
@@ -137,7 +138,8 @@ def oft(root: Path, folder: Path) -> dict[str, Any]:
     network, processor = model(folder)
     theirs.model_is_on_hf_hub = lambda path: False
     ours = SimpleNamespace(pretrained_checkpoint=str(folder), use_l1_regression=True, use_diffusion=False,
-                           center_crop=True, num_images_in_input=2, use_proprio=True, unnorm_key="libero_spatial_no_noops")
+                           center_crop=True, num_images_in_input=2, use_proprio=True,
+                           unnorm_key="libero_spatial_no_noops")
     head = theirs.get_action_head(ours, network.llm_dim)
     projector = theirs.get_proprio_projector(ours, network.llm_dim, tiny.STATE)
     head, projector = head.float(), projector.float()
@@ -148,7 +150,8 @@ def oft(root: Path, folder: Path) -> dict[str, Any]:
     look = {"full_image": pictures[0], "wrist_image": pictures[1], "state": state}
     l1 = theirs.get_vla_action(ours, network, processor, dict(look), tiny.INSTRUCTION, head, projector)
     begin = seen["hidden"][0].shape[1] - 56 - 2
-    found = {"oft/cropped": np.stack(crops), "oft/l1": np.stack(l1), "oft/hidden": seen["hidden"][0][0, begin:begin + 56]}
+    found = {"oft/cropped": np.stack(crops), "oft/l1": np.stack(l1),
+             "oft/hidden": seen["hidden"][0][0, begin:begin + 56]}
     network.vision_backbone.set_num_images_in_input(1)
     ours.num_images_in_input, ours.use_proprio = 1, False
     discrete = theirs.get_vla_action(ours, network, processor, dict(look), tiny.INSTRUCTION)
@@ -172,8 +175,7 @@ def main() -> None:
             found = {"openvla": openvla, "oft": oft}[kind](root, folder)
     arrays = {name: value.numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
               for name, value in found.items()}
-    np.savez_compressed(paths[1], **{name: value.astype(np.float32) if value.dtype == np.float64 and "action" not in name
-                                     else value for name, value in arrays.items()})
+    np.savez_compressed(paths[1], **arrays)
 
 
 if __name__ == "__main__":

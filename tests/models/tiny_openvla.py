@@ -38,9 +38,9 @@ def vit(prefix: str, width: int, hidden: int, dino: bool) -> Iterator[tuple[str,
     yield from ((f"{prefix}.norm.weight", (width,)), (f"{prefix}.norm.bias", (width,)))
     if not dino:
         pool = f"{prefix}.attn_pool"
-        yield from ((f"{pool}.latent", (1, 1, width)), (f"{pool}.q.weight", (width, width)), (f"{pool}.q.bias", (width,)),
-                    (f"{pool}.kv.weight", (2 * width, width)), (f"{pool}.kv.bias", (2 * width,)),
-                    (f"{pool}.proj.weight", (width, width)), (f"{pool}.proj.bias", (width,)),
+        yield from ((f"{pool}.latent", (1, 1, width)), (f"{pool}.q.weight", (width, width)),
+                    (f"{pool}.q.bias", (width,)), (f"{pool}.kv.weight", (2 * width, width)),
+                    (f"{pool}.kv.bias", (2 * width,)), (f"{pool}.proj.weight", (width, width)), (f"{pool}.proj.bias", (width,)),
                     (f"{pool}.norm.weight", (width,)), (f"{pool}.norm.bias", (width,)))
         yield from ((f"{pool}.mlp.{name}", shape) for name, shape in _perceptron(width, hidden))
 
@@ -138,16 +138,14 @@ def tokenizer() -> dict[str, Any]:
                 "normalized": False, "special": True}
                for place, name in ((0, "<unk>"), (1, "<s>"), (2, "</s>"), (32000, "<PAD>"))]
     begin = {"id": "<s>", "ids": [1], "tokens": ["<s>"]}
+    first = [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]
+    second = [{"SpecialToken": {"id": "<s>", "type_id": 1}}, {"Sequence": {"id": "B", "type_id": 1}}]
     return {
         "version": "1.0", "truncation": None, "padding": None, "added_tokens": special,
         "normalizer": {"type": "Sequence", "normalizers": [
             {"type": "Prepend", "prepend": "▁"}, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]},
         "pre_tokenizer": None,
-        "post_processor": {"type": "TemplateProcessing",
-                           "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}},
-                                      {"Sequence": {"id": "A", "type_id": 0}}],
-                           "pair": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
-                                    {"SpecialToken": {"id": "<s>", "type_id": 1}}, {"Sequence": {"id": "B", "type_id": 1}}],
+        "post_processor": {"type": "TemplateProcessing", "single": first, "pair": first + second,
                            "special_tokens": {"<s>": begin}},
         "decoder": None,
         "model": {"type": "BPE", "dropout": None, "unk_token": "<unk>", "continuing_subword_prefix": None,

@@ -150,8 +150,8 @@ class TrainablePolicy(Policy):
     are to be drawn; and `temperature`: what they are drawn from, `models.distributions.explored` says. The methods keep
     the graph, so that what they return can be differentiated.
 
-    module: its parameters. auxiliary: what `encode` gives beside the embedding. binned: whether its distribution is over
-    bins, which objectives can shape. Where actions are drawn, the decision's
+    module: its parameters. auxiliary: what `encode` gives beside the embedding. binned: whether its distribution is
+    over bins, which objectives can shape. Where actions are drawn, the decision's
     extras have `log_probs` and `means`, float32 [B, T, D], of the distribution that they were drawn from
     (`models.distributions.drawn`).
     """

@@ -1,18 +1,19 @@
-"""OpenVLA's and OpenVLA-OFT's published checkpoints in process: tokens one by one, a chunk of tokens, or the L1 head."""
+"""OpenVLA's and OpenVLA-OFT's published checkpoints in process: tokens one by one, all at once, or the L1 head."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
 from vlabench.adapters.base import ActionDistribution, TrainablePolicy
+from vlabench.adapters.wire.shaping import Look
 from vlabench.errors import DataError, MissingExtra, OptionError
 from vlabench.seeding import Draws
-from vlabench.types import ActionSpace, Decision, Floats, Observation
+from vlabench.types import ActionSpace, Decision, Floats, Image, Observation
 
 if TYPE_CHECKING:
     import torch
@@ -35,8 +36,8 @@ class Openvla(TrainablePolicy):
         self,
         weights: Path,
         head: Annotated[Head, Field(
-            description="How it acts: by `tokens`, one after the other (OpenVLA); by a chunk of tokens in `parallel`, or "
-                        "by its `l1` head, which takes the proprioception where the folder has a projector for it "
+            description="How it acts: by `tokens`, one after the other (OpenVLA); by a chunk of tokens in `parallel`, "
+                        "or by its `l1` head, which takes the proprioception where the folder has a projector for it "
                         "(both OpenVLA-OFT).")] = "tokens",
         unnorm_key: Annotated[str, Field(
             description="Data set whose statistics scale actions and proprioception, as its dataset_statistics.json "
@@ -52,9 +53,9 @@ class Openvla(TrainablePolicy):
             gt=0, le=1, description="Share of a picture's area that is shown, in its middle: 0.9 for a checkpoint that "
                                     "was trained with random crops, as LIBERO's were.")] = 1.0,
         decode: Annotated[Decoding, Field(
-            description="How actions are taken from the distribution: its `mode`, token by token; its `mean`; a `sample`; "
-                        "or, where all numbers come at once, a draw from a `normal` distribution around the mean, or "
-                        "`mixed`: so, but the gripper by its two commands' probability.")] = "mode",
+            description="How actions are taken from the distribution: its `mode`, token by token; its `mean`; a "
+                        "`sample`; or, where all numbers come at once, a draw from a `normal` distribution around the "
+                        "mean, or `mixed`: so, but the gripper by its two commands' probability.")] = "mode",
         temperature: Annotated[float, Field(
             gt=0, description="Temperature of `sample`; standard deviation of `normal` and `mixed`.")] = 1.0,
         device: Annotated[str, Field(
@@ -67,7 +68,7 @@ class Openvla(TrainablePolicy):
                         "less memory.")] = True,
     ) -> None:
         try:
-            from vlabench.models import openvla_folder
+            import transformers  # noqa: F401
         except ImportError as error:
             raise MissingExtra(error.name or "transformers", "openvla", "OpenVLA in process") from error
         if head == "tokens" and decode in ("normal", "mixed"):
@@ -80,7 +81,7 @@ class Openvla(TrainablePolicy):
         self.decode, self.temperature, self.pictures = decode, temperature, pictures
         self.recorded, self.crop, self.chunk = recorded, crop, 1 if head == "tokens" else chunk
         self._how = device, head == "l1", critic
-        self._key, self._checkpointing = unnorm_key, checkpointing
+        self.key, self._checkpointing = unnorm_key, checkpointing
         self._draws: dict[int, Draws] = {}
         self._scaling: Scaling | None = None
         self.binned = head != "l1"
@@ -92,9 +93,9 @@ class Openvla(TrainablePolicy):
 
         self._checkpoint = openvla_folder.read(folder, *self._how)
         self.module = self._checkpoint.network
-        self._key, self._statistics = self._checkpoint.statistics_of(self._key)
+        self.key, self._statistics = self._checkpoint.statistics_of(self.key)
         if self.module.proprio_projector is not None and "proprio" not in self._statistics:
-            raise DataError(f"{folder}: takes proprioception, of which {self._key!r} has no statistics\n"
+            raise DataError(f"{folder}: takes proprioception, of which {self.key!r} has no statistics\n"
                             f"  fix: another options.unnorm_key")
         if self._checkpointing:
             self.module.save_memory()
@@ -118,9 +119,24 @@ class Openvla(TrainablePolicy):
         super().configure(space)
         told = len(self._statistics["action"]["q01"])
         if not told == space.size == self.module.size:
-            raise OptionError(f"actions of {self._key!r} have {told} numbers, of the network {self.module.size}, here "
+            raise OptionError(f"actions of {self.key!r} have {told} numbers, of the network {self.module.size}, here "
                               f"{space.size}")
         self._scaling = Scaling.of(self._statistics["action"], space, self.module.device)
+
+    def units(self) -> Floats:
+        """What a number of 1 moves [D], as the statistics have it."""
+        return self._scaled().unit.double().cpu().numpy()
+
+    def request(self, obs: Observation) -> Look:
+        """What the model's own server is asked at one robot's look, to do what `act` does. OpenVLA's takes a picture
+        that is resized and cropped; OFT's does so itself, and scales proprioception.
+        """
+        pictures = [picture[0] for picture in obs.images.values()]
+        if self.head == "tokens":
+            return Look({"image": self._shaped(pictures[0])}, {}, obs.instruction[0])
+        keys = ("full_image", *(f"wrist_image_{number}" for number in range(1, len(pictures))))
+        state = {} if self.module.proprio_projector is None else {"state": obs.proprio[0]}
+        return Look(dict(zip(keys, pictures, strict=True)), state, obs.instruction[0])
 
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
         """Keep the episodes' streams, for samples."""
@@ -259,19 +275,18 @@ class Openvla(TrainablePolicy):
         from vlabench.models import openvla_pictures as shaped
 
         self.sees(tuple(obs.images))
-        checkpoint, rows = self._checkpoint, []
-        for row in range(len(obs.proprio)):
-            shown = []
-            for pictures in obs.images.values():
-                picture = pictures[row]
-                if self.recorded:
-                    picture = shaped.recorded(picture, checkpoint.size)
-                if self.crop < 1:
-                    picture = shaped.cropped(shaped.squashed(picture, checkpoint.size), self.crop)
-                shown.append(shaped.normalised(shaped.squashed(picture, checkpoint.size), checkpoint.means,
-                                               checkpoint.deviations))
-            rows.append(np.concatenate(shown))
+        known = self._checkpoint
+        rows = [np.concatenate([shaped.normalised(self._shaped(pictures[row]), known.means, known.deviations)
+                                for pictures in obs.images.values()]) for row in range(len(obs.proprio))]
         return torch.from_numpy(np.stack(rows))
+
+    def _shaped(self, picture: Image) -> Image:
+        """[H, W, 3] → [S, S, 3]."""
+        from vlabench.models import openvla_pictures as shaped
+
+        size = self._checkpoint.size
+        picture = shaped.recorded(picture, size) if self.recorded else shaped.squashed(picture, size)
+        return shaped.cropped(picture, self.crop) if self.crop < 1 else picture
 
     def _proprio(self, obs: Observation) -> torch.Tensor | None:
         """float32 [B, P] in [−1, 1], where the network takes it. Raises DataError for another P."""
@@ -282,7 +297,7 @@ class Openvla(TrainablePolicy):
         told = self._statistics["proprio"]
         low, high = np.array(told["q01"]), np.array(told["q99"])
         if obs.proprio.shape[1] != len(low):
-            raise DataError(f"proprioception of {obs.proprio.shape[1]} numbers, and {self._key!r} has {len(low)}")
+            raise DataError(f"proprioception of {obs.proprio.shape[1]} numbers, and {self.key!r} has {len(low)}")
         scaled = np.where(told.get("mask", [True] * len(low)), 2 * (obs.proprio - low) / (high - low + 1e-8) - 1,
                           obs.proprio)
         return torch.from_numpy(scaled.clip(-1, 1).astype(np.float32))

@@ -183,8 +183,8 @@ class MixedActions:
     """A normal density over the arm's numbers, and beside it the probability of either of the gripper's commands.
 
     Simulators take the gripper's sign alone: a density over it would add to the ratio of probabilities, and to its
-    gradient, what changes nothing. arm: a distribution over all D numbers, of which the gripper's is not looked at. odds: [B, T],
-    log-odds of the gripper's upper command, `commands[1]`, against the lower. gripper: its dimension.
+    gradient, what changes nothing. arm: a distribution over all D numbers, of which the gripper's is not looked at.
+    odds: [B, T], log-odds of the gripper's upper command, `commands[1]`, against the lower. gripper: its dimension.
     """
 
     arm: ActionDistribution

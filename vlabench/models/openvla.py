@@ -1,10 +1,10 @@
 """OpenVLA and OpenVLA-OFT: pictures and an instruction in, through Llama, tokens or a chunk of actions out.
 
-The published networks (Kim et al. 2024; Kim, Finn and Liang 2025) in plain torch, but for Llama, which is transformers'.
-Parameters have the published names. A sequence is [BOS][patches of each picture][proprioception][the prompt's other
-tokens][what acts]: tokens that come one after the other and see what was before them; or, in OFT, a place without
-content for each number of the chunk and a stop token, where every token sees every other. What acts at a number is the
-state of the place before it.
+The published networks (Kim et al. 2024; Kim, Finn and Liang 2025) in plain torch, but for Llama, which is
+transformers'. Parameters have the published names. A sequence is [BOS][patches of each picture][proprioception][the
+prompt's other tokens][what acts]: tokens that come one after the other and see what was before them; or, in OFT, a
+place without content for each number of the chunk and a stop token, where every token sees every other. What acts at a
+number is the state of the place before it.
 """
 
 from __future__ import annotations
@@ -218,7 +218,7 @@ class OpenVLA(nn.Module):
         return torch.stack(tokens, 1), torch.stack(states, 1)
 
     def logits(self, states: Tensor) -> Tensor:
-        """Of the tokens of actions, as bins from the lowest number to the highest and then the one beyond [..., 256]."""
+        """Of the tokens of actions, as bins from the lowest number to the highest and the one beyond [..., 256]."""
         spoken: Tensor = self.language_model.lm_head(states)
         return spoken[..., LAST:ACTIONS].flip(-1).float()
 

@@ -1,7 +1,7 @@
 """What OpenVLA's numbers mean: bins or locations in [−1, 1] → actions of a robot, and distributions over these.
 
-An arm's number x is q01 + (x + 1)(q99 − q01)/2 by the quantiles of the training data. The gripper's, which training data
-have as 0 (closed) … 1 (open), becomes one of the robot's two commands, so that its distribution is over these.
+An arm's number x is q01 + (x + 1)(q99 − q01)/2 by the quantiles of the training data. The gripper's, which training
+data have as 0 (closed) … 1 (open), becomes one of the robot's two commands, so that its distribution is over these.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from vlabench.models.distributions import BinnedActions, MixedActions
 from vlabench.types import ActionSpace, Floats
 
 LOG_SCALE, FACTOR, CLIP = -3.0, 5.0, (-2.0, 0.5)
-"""Of the Laplace distribution around OFT's locations in RIPT-VLA's public configuration (Tan et al. 2025): what its head,
-which is not trained, says from the start; the factor that draws are made with; and between what the logarithm is kept."""
+"""Of the Laplace distribution around OFT's locations in RIPT-VLA's public configuration (Tan et al. 2025): what its
+head, which is not trained, says from the start; the factor that draws are made with; and what the logarithm is kept in.
+There the factor is in the draws alone; here they are scored as they are drawn."""
 
 
 @dataclass(frozen=True)

@@ -66,8 +66,8 @@ class Checkpoint:
 
 
 def read(folder: Path, device: str, regressing: bool, critic: bool) -> Checkpoint:
-    """The network of a folder on a device, in float32 on a CPU and else in bfloat16. regressing: with OFT's L1 head and,
-    where it has one, its projector of proprioception. Raises DataError.
+    """The network of a folder on a device, in float32 on a CPU and else in bfloat16. regressing: with OFT's L1 head
+    and, where it has one, its projector of proprioception. Raises DataError.
     """
     if not folder.is_dir():
         raise DataError(f"{shown(folder)}: a checkpoint of OpenVLA's is a folder")

@@ -30,10 +30,11 @@ def recorded(picture: Image, size: int) -> Image:
 
     file = io.BytesIO()
     pillow.fromarray(picture).save(file, "JPEG", quality=QUALITY)
-    found = np.asarray(pillow.open(file), np.float32)
+    found: Floats32 = np.asarray(pillow.open(file), np.float32)
     rows, columns = lanczos(found.shape[0], size), lanczos(found.shape[1], size)
-    resized = np.einsum("yh,hwc,xw->yxc", rows, found, columns, optimize=True)
-    return np.rint(resized).clip(0, 255).astype(np.uint8)
+    resized: Floats32 = np.einsum("yh,hwc,xw->yxc", rows, found, columns, optimize=True)
+    shown: Image = np.rint(resized).clip(0, 255).astype(np.uint8)
+    return shown
 
 
 @functools.cache
@@ -71,12 +72,13 @@ def cropped(picture: Image, share: float) -> Image:
     found = picture.astype(np.float32) / np.float32(255)
     across = found[:, low] + (found[:, high] - found[:, low]) * share_high
     both = across[low] + (across[high] - across[low]) * share_high[:, :, None]
-    return (both.clip(0, 1) * np.float32(255.5)).clip(0, 255).astype(np.uint8)
+    shown: Image = (both.clip(0, 1) * np.float32(255.5)).clip(0, 255).astype(np.uint8)
+    return shown
 
 
 def normalised(picture: Image, means: Sequence[Sequence[float]], deviations: Sequence[Sequence[float]]) -> Floats32:
     """[S, S, 3] → [3 · n, S, S], once for each of n eyes."""
     found = picture.astype(np.float32) / np.float32(255)
-    parts = [(found - np.float32(mean)) / np.float32(deviation)
+    parts = [(found - np.array(mean, np.float32)) / np.array(deviation, np.float32)
              for mean, deviation in zip(means, deviations, strict=True)]
     return np.concatenate(parts, axis=2).transpose(2, 0, 1)
