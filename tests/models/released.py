@@ -13,6 +13,7 @@ Everything is computed in float32 on a CPU; their code says bfloat16, which is m
 
 from __future__ import annotations
 
+import importlib
 import importlib.machinery
 import json
 import sys
@@ -46,7 +47,8 @@ def packages(root: Path) -> None:
     scheduler.DDIMScheduler = object
     sys.modules[scheduler.__name__] = scheduler
     utils: Any = types.ModuleType("prismatic.vla.datasets.rlds.utils.data_utils")
-    utils.NormalizationType = SimpleNamespace(BOUNDS=0, BOUNDS_Q99=1)
+    if (root / "prismatic/vla/constants.py").exists():
+        utils.NormalizationType = importlib.import_module("prismatic.vla.constants").NormalizationType
     sys.modules["prismatic.vla.datasets.rlds.utils"] = types.ModuleType("prismatic.vla.datasets.rlds.utils")
     sys.modules[utils.__name__] = utils
 

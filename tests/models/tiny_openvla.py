@@ -40,7 +40,8 @@ def vit(prefix: str, width: int, hidden: int, dino: bool) -> Iterator[tuple[str,
         pool = f"{prefix}.attn_pool"
         yield from ((f"{pool}.latent", (1, 1, width)), (f"{pool}.q.weight", (width, width)),
                     (f"{pool}.q.bias", (width,)), (f"{pool}.kv.weight", (2 * width, width)),
-                    (f"{pool}.kv.bias", (2 * width,)), (f"{pool}.proj.weight", (width, width)), (f"{pool}.proj.bias", (width,)),
+                    (f"{pool}.kv.bias", (2 * width,)),
+                    (f"{pool}.proj.weight", (width, width)), (f"{pool}.proj.bias", (width,)),
                     (f"{pool}.norm.weight", (width,)), (f"{pool}.norm.bias", (width,)))
         yield from ((f"{pool}.mlp.{name}", shape) for name, shape in _perceptron(width, hidden))
 

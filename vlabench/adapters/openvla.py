@@ -68,7 +68,7 @@ class Openvla(TrainablePolicy):
                         "less memory.")] = True,
     ) -> None:
         try:
-            import transformers  # noqa: F401
+            import vlabench.models.openvla  # noqa: F401  # before anything of transformers
         except ImportError as error:
             raise MissingExtra(error.name or "transformers", "openvla", "OpenVLA in process") from error
         if head == "tokens" and decode in ("normal", "mixed"):
