@@ -43,6 +43,10 @@ class Policy(ABC):
         """
         self.space = space
 
+    def sees(self, cameras: Sequence[str]) -> None:
+        """What it will be shown, once and before the first episode. Raises OptionError if it cannot do with it."""
+        return None
+
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
         """These slots start a new episode, while others go on; a policy that samples takes its numbers from `draws`
         alone. What it remembers of an episode it keeps by slot. One that neither samples nor remembers needs none.
@@ -147,13 +151,15 @@ class TrainablePolicy(Policy):
     the graph, so that what they return can be differentiated.
 
     module: its parameters. auxiliary: what `encode` gives beside the embedding. critics: the kinds that `renew_critic`
-    has a choice of. Where actions are drawn, the decision's extras have `log_probs` and `means`, float32 [B, T, D], of
-    the distribution that they were drawn from (`models.distributions.drawn`).
+    has a choice of. binned: whether its distribution is over bins, which objectives can shape. Where actions are drawn,
+    the decision's extras have `log_probs` and `means`, float32 [B, T, D], of the distribution that they were drawn from
+    (`models.distributions.drawn`).
     """
 
     module: torch.nn.Module
     auxiliary: frozenset[str] = frozenset()
     critics: tuple[str, ...] = ()
+    binned: bool = True
 
     @classmethod
     def fresh(cls, folder: Path, data: Facts, sizes: Mapping[str, Any]) -> None:
@@ -189,9 +195,10 @@ class TrainablePolicy(Policy):
     def embedding(self, obs: Observation) -> torch.Tensor:
         """The state [B, E] which is all that the action head reads."""
 
-    def encode(self, obs: Observation) -> Mapping[str, torch.Tensor]:
+    def encode(self, obs: Observation, actions: torch.Tensor | None = None) -> Mapping[str, torch.Tensor]:
         """`embedding`, and by their names in `auxiliary`, what else the network makes of an observation on the way
-        there, for objectives that train it.
+        there, for objectives that train it. actions: [B, T, D], as `distribution` will have them, for a policy whose
+        embedding depends on them; others ignore them.
         """
         return {"embedding": self.embedding(obs)}
 

@@ -128,7 +128,7 @@ class Nano(TrainablePolicy):
         """The named `points` [B, 3, 3] relative to the hand (m), and their log-maps [B, 3, cells²] in pictures."""
         return frozenset({"points", *(f"maps/{camera}" for camera in self.module.config.cameras)})
 
-    def encode(self, obs: Observation) -> Mapping[str, torch.Tensor]:
+    def encode(self, obs: Observation, actions: torch.Tensor | None = None) -> Mapping[str, torch.Tensor]:
         """All of it. Raises DataError, as `embedding` does."""
         trunk = self._trunk(obs)
         return {"embedding": trunk.embedding, "points": trunk.points,

@@ -148,6 +148,7 @@ class PolicyCard(PolicyFile):
         path = self.check()
         options = {**self.resolved_options, **{key: card and card.foundation() for key, card in self._others().items()}}
         policy = self._adapter(**options, **({} if path is None else {"weights": path}))
+        policy.sees(self.cameras)
         if self._met is not None:
             from vlabench.adapters.wire.base import Served
 

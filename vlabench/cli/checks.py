@@ -23,16 +23,17 @@ if TYPE_CHECKING:
 
 
 def check(name: str, *, play: bool = True, suite: str | None = None,
-          say: Callable[[str], None] = lambda text: None) -> list[Finding]:
+          against: str | None = None, say: Callable[[str], None] = lambda text: None) -> list[Finding]:
     """What there is to say of everything that has this name, or of the card at this path.
 
     play: a policy whose card is sound plays two episodes, twice. suite: whose simulator and tasks; by default those of
-    the first simulator that shows what the policy looks at.
+    the first simulator that shows what the policy looks at. against: where the model's own server is, for a checkpoint
+    that is read here: their actions are compared instead.
     """
     findings: list[Finding] = []
     with _noted(findings):
         for kind in _kinds(name):
-            findings += _suite(name) if kind == "suite" else _policy(name, play, suite, say)
+            findings += _suite(name) if kind == "suite" else _policy(name, play, suite, against, say)
     return list(dict.fromkeys(findings))
 
 
@@ -84,14 +85,19 @@ def _on_its_simulator(suite: SuiteCard, findings: list[Finding]) -> None:
             plan.check_offered(condition, simulator, suite.task_sets)
 
 
-def _policy(name: str, play: bool, suite: str | None, say: Callable[[str], None]) -> list[Finding]:
+def _policy(name: str, play: bool, suite: str | None, against: str | None,
+            say: Callable[[str], None]) -> list[Finding]:
     findings: list[Finding] = []
     with _noted(findings):
         card = cards.load_policy(name)
         for examine in (_options, lineage.seen, _training, _weights, simulators_for):
             with _noted(findings):
                 examine(card)
-        if play and not findings:
+        if against is not None and not findings:
+            from vlabench.evaluation.against import against as compared
+
+            findings.append(compared(card, against, _stage(card, suite), say))
+        elif play and not findings:
             findings += _rehearsed(card, suite, say)
     return findings
 

@@ -48,6 +48,9 @@ def check(
     names: Annotated[list[str], typer.Argument(metavar="NAME|CARD…", help="Suites or policies, or paths of cards.")],
     play: Annotated[bool, typer.Option("--play/--no-play", help="Let policies play two short episodes, twice.")] = True,
     suite: Annotated[str | None, typer.Option("--suite", metavar="S", help="Play its tasks; by default any.")] = None,
+    against: Annotated[str | None, typer.Option(
+        "--against", metavar="URL", help="Of OpenVLA's checkpoints: compare actions with those of the model's own "
+                                         "server there, on 20 looks, instead.")] = None,
 ) -> None:
     """Say what is wrong with cards, and how policies behave in two short episodes played in both orders.
 
@@ -60,7 +63,7 @@ def check(
 
     wrong = False
     for name in names:
-        findings = examine(name, play=play, suite=suite, say=lambda text: typer.echo(text, err=True))
+        findings = examine(name, play=play, suite=suite, against=against, say=lambda text: typer.echo(text, err=True))
         wrong |= any(finding.wrong for finding in findings)
         for finding in findings:
             typer.echo(f"{name}: {'wrong' if finding.wrong else 'note'}: {finding.text}")

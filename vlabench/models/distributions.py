@@ -1,7 +1,7 @@
 """Actions as bins: 256 equal ones over [−1, 1] per dimension, and the distribution over them.
 
 OpenVLA's discretisation (Kim et al. 2024, section 3.2) with one difference: its 256 edges make 255 bins and an alias,
-ours are 256 bins of width 1/128, so that bin k has its centre at (k + ½)/128 − 1.
+ours are 256 bins of width 1/128, so that bin k has its centre at (k + ½)/128 − 1. With 255 they are OpenVLA's own.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ BINS = 256
 WIDTH = 2.0 / BINS
 
 
-def centres(device: torch.device | str = "cpu") -> Tensor:
-    """The middles of the bins, float32 [256]."""
-    return (torch.arange(BINS, device=device, dtype=torch.float32) + 0.5) * WIDTH - 1.0
+def centres(device: torch.device | str = "cpu", bins: int = BINS) -> Tensor:
+    """The middles of the bins, float32 [bins]."""
+    return (torch.arange(bins, device=device, dtype=torch.float32) + 0.5) * (2.0 / bins) - 1.0
 
 
-def to_bins(actions: Tensor) -> Tensor:
+def to_bins(actions: Tensor, bins: int = BINS) -> Tensor:
     """Actions in [−1, 1] (others are clipped) → the bins they are in, int64 of the same shape."""
-    return ((actions.clamp(-1.0, 1.0) + 1.0) / WIDTH).long().clamp(max=BINS - 1)
+    return ((actions.clamp(-1.0, 1.0) + 1.0) / (2.0 / bins)).long().clamp(max=bins - 1)
 
 
-def soft_targets(actions: Tensor, sigma: float) -> Tensor:
-    """Probabilities [..., 256] of a Gaussian around each action, sigma in bins; training's targets.
+def soft_targets(actions: Tensor, sigma: float, bins: int = BINS) -> Tensor:
+    """Probabilities [..., bins] of a Gaussian around each action, sigma in bins; training's targets.
 
     They say that a neighbouring bin is nearly right, which one-hot targets do not.
     """
-    distance = (actions.clamp(-1.0, 1.0).unsqueeze(-1) - centres(actions.device)) / (sigma * WIDTH)
+    distance = (actions.clamp(-1.0, 1.0).unsqueeze(-1) - centres(actions.device, bins)) / (sigma * 2.0 / bins)
     return torch.softmax(-0.5 * distance.square(), dim=-1)
 
 
@@ -55,19 +55,28 @@ def soft_targets(actions: Tensor, sigma: float) -> Tensor:
 class BinnedActions:
     """A distribution over chunks of actions: independent bins per step and dimension.
 
-    logits: [B, T, D, 256]. unit: [D], the action that a bin at 1 stands for; by default 1 in every dimension.
+    logits: [B, T, D, K] of K bins, 256 but for policies that come with others. unit, middle: [D], the action
+    middle + unit · x that a bin at x stands for; by default x.
     """
 
     logits: Tensor
     unit: Tensor | None = None
+    middle: Tensor | None = None
+
+    @property
+    def centres(self) -> Tensor:
+        """The middles of the bins [K]."""
+        return centres(self.logits.device, self.logits.shape[-1])
 
     def in_units(self, actions: Tensor) -> Tensor:
         """Actions [..., D] as bins have them."""
-        return actions if self.unit is None else actions / self.unit
+        moved = actions if self.middle is None else actions - self.middle
+        return moved if self.unit is None else moved / self.unit
 
     def _acted(self, found: Tensor) -> Tensor:
         """The other way round."""
-        return found if self.unit is None else found * self.unit
+        scaled = found if self.unit is None else found * self.unit
+        return scaled if self.middle is None else scaled + self.middle
 
     def tempered(self, temperature: float) -> BinnedActions:
         """The distribution that `sample` draws from at a temperature."""
@@ -75,23 +84,24 @@ class BinnedActions:
 
     @property
     def log_probs(self) -> Tensor:
-        """Log-probability of every bin [B, T, D, 256]."""
+        """Log-probability of every bin [B, T, D, K]."""
         return functional.log_softmax(self.logits.float(), dim=-1)
 
     def log_prob(self, actions: Tensor) -> Tensor:
         """Log-probability [B, T, D] of the bins that actions [B, T, D] are in."""
-        picked: Tensor = self.log_probs.gather(-1, to_bins(self.in_units(actions)).unsqueeze(-1)).squeeze(-1)
+        chosen = to_bins(self.in_units(actions), self.logits.shape[-1])
+        picked: Tensor = self.log_probs.gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
         return picked
 
     @property
     def mean(self) -> Tensor:
         """Expected action [B, T, D], within a unit of 0."""
-        return self._acted(portable.matmul(portable.exp(self.log_probs), centres(self.logits.device)))
+        return self._acted(portable.matmul(portable.exp(self.log_probs), self.centres))
 
     @property
     def mode(self) -> Tensor:
         """The centre of the most probable bin [B, T, D]."""
-        return self._acted(centres(self.logits.device)[self.logits.argmax(-1)])
+        return self._acted(self.centres[self.logits.argmax(-1)])
 
     def sample(self, uniform: Floats, temperature: float = 1.0) -> Tensor:
         """Centres of drawn bins [B, T, D], by inversion of `uniform` in [0, 1), float64 [B, T, D].
@@ -102,7 +112,7 @@ class BinnedActions:
         shares = functional.softmax(self.logits.double() / temperature, dim=-1).cumsum(-1)
         drawn = torch.as_tensor(uniform, device=self.logits.device).unsqueeze(-1) * shares[..., -1:]
         chosen = torch.searchsorted(shares, drawn, right=True).squeeze(-1)
-        return self._acted(centres(self.logits.device)[chosen.clamp(max=BINS - 1)])
+        return self._acted(self.centres[chosen.clamp(max=self.logits.shape[-1] - 1)])
 
     def entropy(self) -> Tensor:
         """In nats [B, T, D]."""
@@ -112,7 +122,7 @@ class BinnedActions:
     def odds(self, dimension: int, middle: float) -> Tensor:
         """Log-odds [B, T] of a number above the middle, in the actions' own units."""
         log_probs = self.log_probs[..., dimension, :]
-        above = self._acted(centres(self.logits.device).unsqueeze(-1).expand(-1, self.logits.shape[-2]))
+        above = self._acted(self.centres.unsqueeze(-1).expand(-1, self.logits.shape[-2]))
         chosen = above[:, dimension] > middle
         return log_probs[..., chosen].logsumexp(-1) - log_probs[..., ~chosen].logsumexp(-1)
 
@@ -173,11 +183,11 @@ class MixedActions:
     """A normal density over the arm's numbers, and beside it the probability of either of the gripper's commands.
 
     Simulators take the gripper's sign alone: a density over it would add to the ratio of probabilities, and to its
-    gradient, what changes nothing. arm: over all D numbers, of which the gripper's is not looked at. odds: [B, T],
-    log-odds of the gripper's upper command, `commands[1]`, against the lower. gripper: its dimension.
+    gradient, what changes nothing. arm: a distribution over all D numbers, of which the gripper's is not looked at.
+    odds: [B, T], log-odds of the gripper's upper command, `commands[1]`, against the lower. gripper: its dimension.
     """
 
-    arm: NormalActions
+    arm: ActionDistribution
     odds: Tensor
     gripper: int
     commands: tuple[float, float]

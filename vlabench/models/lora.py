@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import copy
 import importlib
-import sys
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,6 +14,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from vlabench.errors import DataError, MissingExtra
+from vlabench.util import torchvision
 from vlabench.util.messages import shown
 
 if TYPE_CHECKING:
@@ -44,15 +44,8 @@ def targets(network: nn.Module, without: nn.Module | None = None) -> list[str]:
 
 
 def library() -> ModuleType:
-    """peft. Raises MissingExtra.
-
-    It imports transformers, and that torchvision, which nothing here needs. One that was built for another torch (for
-    CUDA, beside torch's CPU build) fails to load and would take peft along: it is hidden from them.
-    """
-    try:
-        importlib.import_module("torchvision")
-    except (ImportError, RuntimeError, OSError):
-        cast("dict[str, ModuleType | None]", sys.modules)["torchvision"] = None
+    """peft, which imports transformers. Raises MissingExtra."""
+    torchvision.hide_broken()
     try:
         return importlib.import_module("peft")
     except ImportError as error:

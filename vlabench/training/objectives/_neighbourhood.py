@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vlabench.models.distributions import BinnedActions, centres
+from vlabench.models.distributions import BinnedActions
 from vlabench.training.objectives.base import Batch, Forward, binned
 
 
@@ -20,7 +20,7 @@ def policy_bins(batch: Batch, forward: Forward, name: str) -> tuple[Tensor, Tens
     flip it.
     """
     acted: BinnedActions = binned(forward.distribution, name)
-    return acted.log_probs[..., batch.arm, :], centres(acted.logits.device)
+    return acted.log_probs[..., batch.arm, :], acted.centres
 
 
 def modes(log_probs: Tensor, middles: Tensor) -> Tensor:

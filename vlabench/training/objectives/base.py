@@ -85,7 +85,7 @@ class Forward:
     def encoded(self) -> Mapping[str, Tensor]:
         """What `TrainablePolicy.encode` gives; the embedding can be differentiated by, unless it is frozen."""
         with self._around(), torch.set_grad_enabled(torch.is_grad_enabled() and not self._frozen):
-            found = self.policy.encode(self.obs)
+            found = self.policy.encode(self.obs, self.actions)
         if not self._frozen and torch.is_grad_enabled() and not found["embedding"].requires_grad:
             found["embedding"].requires_grad_()
         return found
@@ -244,6 +244,10 @@ def check(objectives: Mapping[str, Objective], policy: TrainablePolicy) -> None:
             raise CardError(f"objective {name!r} trains {', '.join(unread)}, which {type(policy).__name__} does not "
                             f"give beside its embedding; it gives: {', '.join(sorted(policy.auxiliary)) or 'nothing'}\n"
                             f"  fix: leave it out, or another policy")
+        if objective.shapes and not policy.binned:
+            raise CardError(f"objective {name!r} shapes the bins that actions are drawn from, and this "
+                            f"{type(policy).__name__} has none: it draws around locations\n"
+                            f"  fix: leave it out, or a policy with bins, such as OpenVLA with tokens")
         if objective.critic and policy.critic is None:
             raise CardError(f"objective {name!r} trains a critic, and {type(policy).__name__} has none\n"
                             f"  fix: a method without one, such as rloo, or a policy that has a `critic`")

@@ -45,5 +45,6 @@ class Cloning(Objective):
 def cross_entropy(distribution: ActionDistribution, actions: Tensor, sigma: float) -> Tensor:
     """Of every number [N, T, D]: with soft targets around it, sigma in bins, where there are bins; 0 for none."""
     if sigma and isinstance(distribution, BinnedActions):
-        return -(soft_targets(distribution.in_units(actions), sigma) * distribution.log_probs).sum(-1)
+        wanted = soft_targets(distribution.in_units(actions), sigma, distribution.logits.shape[-1])
+        return -(wanted * distribution.log_probs).sum(-1)
     return -distribution.log_prob(actions)
