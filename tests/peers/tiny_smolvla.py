@@ -1,4 +1,4 @@
-"""Makes a SmolVLA of 0.35 million random parameters, saved as LeRobot saves one: `python tiny_smolvla.py FOLDER [SEED]`.
+"""Makes a SmolVLA of 0.35 million random parameters, saved as LeRobot does: `python tiny_smolvla.py FOLDER [SEED]`.
 
 Run by LeRobot's Python. Everything that would come from the hub (the language model's config, tokenizer and picture
 processor) is made here, into FOLDER/vlm.

@@ -180,8 +180,9 @@ def _absent(error: ImportError) -> OptionError:
 def _config(folder: Path, device: str) -> Any:
     """The policy's own. Raises OptionError without LeRobot; DataError."""
     if not folder.is_dir() or not (folder / "config.json").is_file():
-        raise DataError(f"{folder}: no policy of LeRobot's: {'it has no config.json' if folder.is_dir() else 'no folder'}"
-                        f"\n  fix: the folder that LeRobot's save_pretrained wrote (…/checkpoints/last/pretrained_model)")
+        what = "it has no config.json" if folder.is_dir() else "no folder"
+        raise DataError(f"{folder}: no policy of LeRobot's: {what}\n"
+                        f"  fix: the folder that its save_pretrained wrote (…/checkpoints/last/pretrained_model)")
     lacking = [name for name in (*PROCESSORS, "model.safetensors") if not (folder / name).is_file()]
     if lacking:
         old = " (it is of a LeRobot before 0.4)" if "model.safetensors" not in lacking else ""
@@ -219,9 +220,8 @@ def _loaded(folder: Path, config: Any) -> tuple[Any, Any, Any]:
         before, after = make_pre_post_processors(
             config, pretrained_path=str(folder), preprocessor_overrides={"device_processor": {"device": config.device}})
     except ImportError as error:
-        raise OptionError(f"a policy of LeRobot's type {config.type!r} needs more than is installed: {words_of(error)}\n"
-                          f"  fix: pip install 'lerobot[{config.type}]' in the environment of the card's `python`"
-                          ) from None
+        raise OptionError(f"a policy of type {config.type!r} needs more than is installed: {words_of(error)}\n  fix: "
+                          f"pip install 'lerobot[{config.type}]' in the environment of the card's `python`") from None
     except Exception as error:
         raise DataError(f"{folder}: not loaded by LeRobot {_version()}: {type(error).__name__}: {words_of(error)}"
                         ) from error

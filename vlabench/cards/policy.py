@@ -220,7 +220,7 @@ class PolicyCard(PolicyFile):
             raise OptionError(f"policy {self.name!r} reads the simulator's state, which workers alone have: no host "
                               f"can hold it\n  fix: --no-host, and no `host` on its card")
         return Actor(self.make, self.cameras, self.image_size, self.replan, self.privileged, hosted, self.exact,
-                     self._elsewhere.python if self.python else "")
+                     python=self._elsewhere.python if self.python else "")
 
     def check(self) -> Path | None:
         """The file or folder of the weights, or None for a policy without; those of a policy that it builds on are

@@ -57,7 +57,8 @@ class Child:
         with theirs:
             # Its own session: Ctrl-C reaches the pool alone, and `kill` reaches whatever the process started.
             self._process = subprocess.Popen(
-                [python or sys.executable, "-c", boot, module, str(theirs.fileno()), str(os.getpid()), json.dumps(path)],
+                [python or sys.executable, "-c", boot, module, str(theirs.fileno()), str(os.getpid()),
+                 json.dumps(path)],
                 pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
                 env={**os.environ, **kernels.environment(), **ENVIRONMENT, "TMPDIR": str(self._folder.path)},
                 start_new_session=True)

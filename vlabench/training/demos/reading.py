@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from vlabench.cards import find
 from vlabench.errors import DataError
-from vlabench.training.demos import layout
+from vlabench.training.demos import from_lerobot, layout
 from vlabench.types import ActionSpace
 from vlabench.util.messages import shown
 from vlabench.util.parsing import strict_json
@@ -40,7 +40,6 @@ OTHERS = {
     "*.h5": ("files that end in .h5", "give them the ending .hdf5 if they have LIBERO's layout"),
     "*.tfrecord*": ("an RLDS data set (TFRecord files)", OWN_FILES),
     "*.parquet": ("a LeRobot data set (Parquet files)", OWN_FILES),
-    "meta/info.json": ("a LeRobot data set", OWN_FILES),
     ".zgroup": ("a Zarr archive", OWN_FILES),
     "*.zip": ("a packed archive", "unpack it"),
     "*.tar*": ("a packed archive", "unpack it"),
@@ -74,8 +73,13 @@ class Source:
         return next((known[name] for name in self.names if name in known), self.said)
 
 
-def files(folder: Path) -> list[Path]:
-    """The files of demonstrations below a folder, sorted. Raises DataError, which says what is there instead."""
+def files(folder: Path, simulator: str) -> list[Path]:
+    """The files of demonstrations below a folder, sorted; those of a LeRobot data set are made first.
+
+    Raises DataError, which says what is there instead; MissingExtra.
+    """
+    if (folder / from_lerobot.INFO).is_file():
+        return from_lerobot.converted(folder, simulator)
     if not folder.is_dir():
         what = ("a file; what is needed is the folder it is in" if folder.exists()
                 else "no demonstrations: there is no such folder")
@@ -180,6 +184,15 @@ def numbers(group: h5py.Group, name: str, shape: Sequence[int], length: int | No
     return array
 
 
+def proprio(group: h5py.Group, length: int) -> npt.NDArray[np.float32]:
+    """[T, P]; in one array, or in the parts of LIBERO's files. Raises DataError."""
+    if "obs/proprio" in group:
+        width = group["obs/proprio"].shape[-1]
+        return numbers(group, "obs/proprio", (width,), length).astype(np.float32)
+    return np.concatenate([numbers(group, f"obs/{name}", (width,), length)
+                           for name, width in layout.PROPRIO.items()], axis=1).astype(np.float32)
+
+
 def actions(group: h5py.Group, space: ActionSpace) -> Floats:
     """A demonstration's actions [T, D], T ≥ 1, within the space. Raises DataError."""
     found = numbers(group, "actions", (space.size,))
@@ -216,6 +229,11 @@ def pictures(group: h5py.Group, name: str, length: int, size: int) -> h5py.Datas
         raise DataError(f"{what}\n  fix: three channels, and a picture for each of the {length} actions")
     raise DataError(f"{what}\n  fix: pictures of {size} × {size} pixels (vlabench demos --image-size {size}), or a "
                     f"policy's card for pictures of this size")
+
+
+def side(group: h5py.Group, name: str) -> int:
+    """Pixels per side of a camera's pictures. Raises DataError."""
+    return int(_stored(group, f"obs/{name}").shape[1])
 
 
 def picture(stored: h5py.Dataset, t: int, upright: bool) -> Picture:
