@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.places import ROOT
+from tests.training.demos.demo_files import OTHER, TASK, demo, shelf
 from vlabench.adapters.wire.shaping import probe
 from vlabench.cards import load_policy
 from vlabench.cards.policy import PolicyCard
@@ -19,6 +20,7 @@ from vlabench.episode.hosting import Hosting
 from vlabench.errors import WorkerError
 from vlabench.seeding import Draws
 from vlabench.simulators.base import find_simulator
+from vlabench.training.demos import from_lerobot, reading, to_lerobot
 from vlabench.types import Observation
 from vlabench.util.weights import digest
 
@@ -118,3 +120,42 @@ def test_episodes_of_libero_are_played_with_it(home: Path, tmp_path: Path) -> No
     assert ran.exit_code == 0, ran.output
     record = next(tmp_path.rglob("clean.jsonl")).read_text()
     assert '"lerobot"' in record and '"error"' not in record.partition('"message"')[0].partition('"status"')[2][:12]
+
+
+def test_lerobots_loader_reads_what_is_written(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="of the extra lerobot")
+    every = [demo(0, 12), demo(1, 7), demo(2, 5)]
+    files = [shelf(tmp_path / "given", TASK, every[:2]), shelf(tmp_path / "given", OTHER, every[2:])]
+    to_lerobot.write(files, tmp_path / "set", "libero")
+    lerobots(HERE / "lerobot_data.py", "read", tmp_path / "set", tmp_path / "out.npz")
+    found = np.load(tmp_path / "out.npz")
+    for key, name in (("action", "labels"), ("observation.state", "proprio")):
+        np.testing.assert_array_equal(found[key], np.concatenate([getattr(each, name) for each in every]))
+    for key, camera in (("image", "agentview"), ("image2", "wrist")):
+        seen = np.concatenate([each.frames[camera] for each in every]).transpose(0, 3, 1, 2)
+        np.testing.assert_allclose(found[f"observation.images.{key}"], seen / 255, atol=1e-6)
+        np.testing.assert_allclose(found[f"stats/observation.images.{key}/mean"][:, 0, 0], seen.mean((0, 2, 3)) / 255)
+    assert found["task"].tolist() == [TASK.instruction] * 19 + [OTHER.instruction] * 5
+    assert found["episode_index"].tolist() == [0] * 12 + [1] * 7 + [2] * 5 and found["episodes"] == 3
+
+
+def test_what_lerobot_writes_is_read_with_its_videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pyarrow", reason="of the extra lerobot")
+    monkeypatch.setenv("VLABENCH_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    levels = np.linspace(20, 230, 30)[:, None, None, None]  # a frame can be told by its brightness
+    pictures = {key: np.broadcast_to(levels + add, (30, 64, 64, 3)).astype(np.uint8) for key, add in
+                (("image", 0), ("image2", 20))}
+    state, action = rng.standard_normal((30, 8)).astype(np.float32), rng.uniform(-1, 1, (30, 7)).astype(np.float32)
+    np.savez(tmp_path / "in.npz", state=state, action=action, cut=18, **pictures)
+    lerobots(HERE / "lerobot_data.py", "write", tmp_path / "set", tmp_path / "in.npz")
+    (path,) = from_lerobot.converted(tmp_path / "set", "libero")
+    with reading.opened(path, "libero") as source:
+        assert [len(group["actions"]) for group in source.groups.values()] == [18, 12]
+        for name, wanted in (("actions", action), ("obs/proprio", state), ("obs/agentview_rgb", pictures["image"]),
+                             ("obs/eye_in_hand_rgb", pictures["image2"])):
+            found = np.concatenate([group[name][()] for group in source.groups.values()])
+            if found.ndim == 2:
+                np.testing.assert_array_equal(found, wanted)
+            else:  # a video loses something, but not a frame, whose neighbours are 7 levels off
+                assert np.abs(found.mean((1, 2, 3)) - wanted.mean((1, 2, 3))).max() < 3

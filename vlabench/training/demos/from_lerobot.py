@@ -211,7 +211,8 @@ def _info(folder: Path) -> dict[str, Any]:
     try:
         return dict(strict_json((folder / INFO).read_bytes()))
     except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"{shown(folder / INFO)}: not read: {words_of(error)}") from None
+        raise DataError(f"{shown(folder / INFO)}: not read: {words_of(error)}\n"
+                        f"  fix: download the data set again") from None
 
 
 def _named(folder: Path, names: Sequence[str], features: Mapping[str, Any], what: str, whole: bool = False) -> str:

@@ -3,7 +3,9 @@
 LIBERO's files carry the sentence of the task file. Evaluation gives the task's name in words, as published results do,
 and for 25 of the 40 tasks that is another sentence; so a task that is known by name gets evaluation's. Pictures are as
 OpenGL draws them, rows from the bottom up; `macros_image_convention` = "opencv" says that a file has them from the top
-down, and they are turned. What a file does not say of itself is not guessed: such a file is refused.
+down, and they are turned. What a file does not say of itself is not guessed: such a file is refused. Files without any
+attribute that are called as LIBERO's are those that OpenVLA's script makes of LIBERO's own, without the pauses
+(no-noops): with its pictures, as they are drawn.
 """
 
 from __future__ import annotations
@@ -115,13 +117,17 @@ def _source(path: Path, file: h5py.File, simulator: str) -> Source:
     if not isinstance(data, h5py.Group):
         raise DataError(f"{shown(path)}: not LIBERO's layout of demonstrations: it has no group 'data'\n"
                         f"  fix: {OWN_FILES}")
-    lacking = [name for name in ("problem_info", "macros_image_convention") if name not in data.attrs]
+    names = (path.name.removesuffix(".hdf5").removesuffix("_demo"),
+             Path(_text(data.attrs.get("bddl_file_name", ""))).name.removesuffix(".bddl"))
+    bare = not len(data.attrs) and next((task for task in find.find_tasks(simulator) if task.name == names[0]), None)
+    lacking = [] if bare else [name for name in ("problem_info", "macros_image_convention") if name not in data.attrs]
     if lacking:
         raise DataError(
-            f"{shown(path)}: its group 'data' lacks the attribute {' and '.join(lacking)}, as files do that were made "
-            f"again without pauses (no-noops): nothing says which task it is, or which way up its pictures are\n"
+            f"{shown(path)}: its group 'data' lacks the attribute {' and '.join(lacking)}: nothing says which task it "
+            f"is, or which way up its pictures are (of files without any, those made again without pauses, no-noops, "
+            f"are known that are called as LIBERO's own)\n"
             f"  fix: take these attributes from LIBERO's own file of the task: python -c \"{COPY}\"")
-    convention = _text(data.attrs["macros_image_convention"])
+    convention = "opengl" if bare else _text(data.attrs["macros_image_convention"])
     if convention not in CONVENTIONS:
         raise DataError(f"{shown(path)}: macros_image_convention is {convention!r}; valid: {', '.join(CONVENTIONS)}")
     groups = {name: group for name, group in data.items()
@@ -129,9 +135,8 @@ def _source(path: Path, file: h5py.File, simulator: str) -> Source:
     if not groups:
         raise DataError(f"{shown(path)}: no demonstrations in it (data/demo_0, data/demo_1, …)\n"
                         f"  fix: remove it, or make it again with vlabench demos")
-    names = (path.name.removesuffix(".hdf5").removesuffix("_demo"),
-             Path(_text(data.attrs.get("bddl_file_name", ""))).name.removesuffix(".bddl"))
-    return Source(path, names, _said(path, data.attrs["problem_info"]), CONVENTIONS[convention],
+    said = bare.instruction if bare else _said(path, data.attrs["problem_info"])
+    return Source(path, names, said, CONVENTIONS[convention],
                   dict(sorted(groups.items(), key=lambda item: int(item[0][5:]))), simulator)
 
 
