@@ -191,7 +191,8 @@ class PolicyCard(PolicyFile):
         computes on a GPU.
         """
         device = self.resolved_options.get("device")
-        return self.host or bool(self.python) or (isinstance(device, str) and device.partition(":")[0] not in ("", "cpu"))
+        on_gpu = isinstance(device, str) and device.partition(":")[0] not in ("", "cpu")
+        return self.host or bool(self.python) or on_gpu
 
     @cached_property
     def _elsewhere(self) -> Elsewhere:

@@ -27,8 +27,8 @@ def demos(
     seed: Seed = 0,
     assets: AnyAssets = None,
     image_size: Annotated[int, typer.Option(help="Pixels per side.")] = 128,
-    format: Annotated[Format, typer.Option("--format", help="libero: HDF5, a file a task; lerobot: a LeRobotDataset "
-                                                            "v3.0, beside which the HDF5 stay in DIR/.hdf5.")] = "libero",
+    format: Annotated[Format, typer.Option(
+        help="libero: HDF5, a file a task; lerobot: a LeRobotDataset v3.0; DIR/.hdf5 keeps the HDF5.")] = "libero",
 ) -> None:
     """Collect a simulator's scripted expert's demonstrations, from sampled start states.
 
