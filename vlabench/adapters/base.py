@@ -27,6 +27,13 @@ class Policy(ABC):
     builds_on: ClassVar[tuple[str, ...]] = ()
     """Options that name another policy: the constructor gets its Foundation instead of its name."""
 
+    heeds: ClassVar[tuple[str, ...]] = ()
+    """Keys of the card (`cameras`, `replan`, …) that the constructor gets, too: so that what does not fit them is told
+    before the first step.
+    """
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Packages that must be where it lives, if a card names the Python of another environment."""
+
     whereabouts: ClassVar[tuple[str, ...]] = ()
     """Options that say where it is found and not what it does: no part of its digest."""
 
@@ -90,7 +97,8 @@ class Actor:
 
     cameras: those it looks at. image_size: pixels per side. replan: actions executed from one look to the next.
     privileged: it reads the simulator's state. hosted: it lives once, in a process that answers all workers; exact: its
-    answers must not depend on what else it is asked at the same time.
+    answers must not depend on what else it is asked at the same time. python: of another environment, in which that
+    process is; "" for this one.
     """
 
     make: Callable[[], Policy]
@@ -100,6 +108,7 @@ class Actor:
     privileged: bool = False
     hosted: bool = False
     exact: bool = True
+    python: str = ""
 
 
 class ActionDistribution(Protocol):

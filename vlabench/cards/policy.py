@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 
 from vlabench import registry
 from vlabench.cards.conditions import CLEAN, Condition, digest_of
+from vlabench.cards.elsewhere import Elsewhere, inspected
 from vlabench.cards.files import find, read, unknown, validate
 from vlabench.cards.schema import PolicyFile, Weights, engine_of
 from vlabench.errors import CardError, OptionError, UnknownName
@@ -75,7 +76,7 @@ class PolicyCard(PolicyFile):
     @property
     def adapter_options(self) -> type[BaseModel]:
         """What `options` may hold: the arguments of its adapter's constructor. Raises UnknownName, PluginError."""
-        return options_model(self._adapter, ("weights",), self._adapter.builds_on)
+        return options_model(self._adapter, ("weights", *self._adapter.heeds), self._adapter.builds_on)
 
     @cached_property
     def resolved_options(self) -> dict[str, Any]:
@@ -138,6 +139,8 @@ class PolicyCard(PolicyFile):
         `adapter` → `code`, where that is the user's own.
         """
         found = {"adapter": self.code} if self.code else {}
+        if self.python:
+            return {**found, **self._elsewhere.versions}
         for name in self._adapter.libraries:
             with contextlib.suppress(importlib.metadata.PackageNotFoundError):
                 found[name] = importlib.metadata.version(name).partition("+")[0]
@@ -147,7 +150,8 @@ class PolicyCard(PolicyFile):
         """The policy itself. Raises what `check` raises."""
         path = self.check()
         options = {**self.resolved_options, **{key: card and card.foundation() for key, card in self._others().items()}}
-        policy = self._adapter(**options, **({} if path is None else {"weights": path}))
+        heeded = {key: getattr(self, key) for key in self._adapter.heeds}
+        policy = self._adapter(**options, **heeded, **({} if path is None else {"weights": path}))
         policy.sees(self.cameras)
         if self._met is not None:
             from vlabench.adapters.wire.base import Served
@@ -184,19 +188,33 @@ class PolicyCard(PolicyFile):
 
     @property
     def hosted(self) -> bool:
-        """Whether it lives once for all workers: because the card says so, or because it computes on a GPU."""
+        """Whether it lives once for all workers: because the card says so or names another Python, or because it
+        computes on a GPU.
+        """
         device = self.resolved_options.get("device")
-        return self.host or (isinstance(device, str) and device.partition(":")[0] not in ("", "cpu"))
+        on_gpu = isinstance(device, str) and device.partition(":")[0] not in ("", "cpu")
+        return self.host or bool(self.python) or on_gpu
+
+    @cached_property
+    def _elsewhere(self) -> Elsewhere:
+        """The environment of its `python`. Raises CardError for one in which it cannot live."""
+        assert self.python is not None
+        return inspected(self.path.parent / Path(self.python).expanduser(), self._adapter.needs,
+                         self._adapter.libraries, f"{shown(self.path)}: python")
 
     def actor(self, host: bool | None = None) -> Actor:
         """Who acts in workers. host: whether it lives once for all of them; by default what `hosted` says.
 
-        Raises what `check` raises, and OptionError if it cannot be hosted, or is behind a server that was not met.
+        Raises what `check` raises; OptionError if it cannot be hosted, or must be, or is behind a server that was not
+        met; CardError for another Python in which it cannot live.
         """
         from vlabench.adapters.base import Actor
 
         self.check()
         hosted = self.hosted if host is None else host
+        if self.python and not hosted:
+            raise OptionError(f"policy {self.name!r} lives in another Python, {self.python}: workers cannot hold it\n"
+                              f"  fix: leave out --no-host")
         if hosted and self.served:
             raise OptionError(f"policy {self.name!r} lives in its server already, which every worker asks by itself\n"
                               f"  fix: --no-host, and no `host` on its card")
@@ -206,7 +224,8 @@ class PolicyCard(PolicyFile):
         if hosted and self.privileged:
             raise OptionError(f"policy {self.name!r} reads the simulator's state, which workers alone have: no host "
                               f"can hold it\n  fix: --no-host, and no `host` on its card")
-        return Actor(self.make, self.cameras, self.image_size, self.replan, self.privileged, hosted, self.exact)
+        return Actor(self.make, self.cameras, self.image_size, self.replan, self.privileged, hosted, self.exact,
+                     python=self._elsewhere.python if self.python else "")
 
     def check(self) -> Path | None:
         """The file or folder of the weights, or None for a policy without; those of a policy that it builds on are

@@ -116,6 +116,9 @@ class PolicyFile(CardFile):
     host: bool = Field(
         default=False, description="Whether it lives once, in a process of its own that answers all workers, as one "
                                    "that computes on a GPU does in any case; else every worker has a copy.")
+    python: Word | None = Field(
+        default=None, description="Python of another environment, `DIR/bin/python`, where the policy lives, once, as "
+                                  "with `host`; relative to the card's folder. No part of the digest.")
     exact: bool = Field(
         default=True, description="Whether a look's answer must be the same to the last bit whatever is asked at the "
                                   "same time. `false`: a host may answer workers in one batch whose arithmetic "

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from vlabench.cli.options import AnyAssets, Seed, Tasks, console, split
 from vlabench.util.text import counted
+
+Format = Literal["libero", "lerobot"]
 
 
 def demos(
@@ -25,12 +27,15 @@ def demos(
     seed: Seed = 0,
     assets: AnyAssets = None,
     image_size: Annotated[int, typer.Option(help="Pixels per side.")] = 128,
+    format: Annotated[Format, typer.Option(
+        help="libero: HDF5, a file a task; lerobot: a LeRobotDataset v3.0; DIR/.hdf5 keeps the HDF5.")] = "libero",
 ) -> None:
-    """Collect a simulator's scripted expert's demonstrations, from sampled start states, in LIBERO's file layout.
+    """Collect a simulator's scripted expert's demonstrations, from sampled start states.
 
     Exit status: 0 all are there; 1 some tasks gave fewer than asked for, however often it was tried.
     """
     from vlabench.cards.find import find_tasks
+    from vlabench.training.demos import layout, to_lerobot
     from vlabench.training.demos.collect import Recipe, collect, experts, with_learner
     from vlabench.util.messages import shown
     from vlabench.util.progress import progress
@@ -39,12 +44,17 @@ def demos(
     if with_policy:
         recipe = with_learner(recipe, with_policy, mix)
     chosen = find_tasks(experts(), split(task_set, "--task-set"), split(tasks, "--tasks"))
-    done = collect(chosen, per_task, out, recipe, workers=workers, progress=progress(console(stderr=True)))
+    if format == "lerobot":
+        to_lerobot.arrow()  # before anything is played
+    files = out if format == "libero" else out / ".hdf5"
+    done = collect(chosen, per_task, files, recipe, workers=workers, progress=progress(console(stderr=True)))
     rate = done.frames / max(done.seconds, 1e-9)
     typer.echo(f"{counted(done.tries, 'episode')} in {done.seconds:.1f} s, "
                f"{counted(done.frames, 'frame')} ({rate:.0f}/s)")
     for key, count in done.short.items():
         typer.echo(f"{key}: only {count} of {counted(per_task, 'demonstration')}")
+    if format == "lerobot" and not done.interrupted:
+        to_lerobot.write(layout.files(files), out, chosen[0].simulator)
     typer.echo("interrupted; the same command goes on" if done.interrupted
                else f"{counted(done.demos, 'demonstration')} in {shown(out)}")
     raise typer.Exit(130 if done.interrupted else 1 if done.short else 0)

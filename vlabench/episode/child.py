@@ -24,7 +24,7 @@ from vlabench.episode.player import StartFailed, told
 from vlabench.util import kernels
 from vlabench.util.files import Scratch
 from vlabench.util.frames import print_traceback
-from vlabench.util.processes import die_with
+from vlabench.util.processes import die_with, lone_package
 
 ENVIRONMENT = {
     **{name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
@@ -34,30 +34,35 @@ ENVIRONMENT = {
 """One thread per process: workers fill the cores, and the order in which threads add floats would change records."""
 LAST_LINES = 30
 """Of a process's output, for the user."""
-_BOOT = ("import importlib, json, sys; sys.path[:] = json.loads(sys.argv[4]); "
+_BOOT = ("import importlib, json, sys; sys.path[:{}] = json.loads(sys.argv[4]); "
          "importlib.import_module(sys.argv[1]).main(int(sys.argv[2]), int(sys.argv[3]))")
 
 
 class Child:
     """The handle. module: the one whose `main(handle, parent)` is its life; kind: what its temporary files are called;
-    environment: what else its variables are.
+    environment: what else its variables are. python: of another environment, which gets this package's own code and has
+    all else itself; "" for this one.
 
     connection: to it. last_words: the end of what it printed, once it is killed.
     """
 
-    def __init__(self, module: str, kind: str, environment: Mapping[str, str] = MappingProxyType({})) -> None:
+    def __init__(self, module: str, kind: str, environment: Mapping[str, str] = MappingProxyType({}),
+                 python: str = "") -> None:
         self.last_words = ""
         self._busy = False
         self._took = 0.0
         self._since = self.heard = time.monotonic()
         self._log = tempfile.TemporaryFile()  # closed in kill()
         self._folder = Scratch(kind)
+        path = sys.path if not python else [str(lone_package(self._folder.path))]
+        boot = _BOOT.format(1 if python else "")  # the first is the current folder
         ours, theirs = Pipe()
         self.connection: Connection[Any, Any] = ours
         with theirs:
             # Its own session: Ctrl-C reaches the pool alone, and `kill` reaches whatever the process started.
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _BOOT, module, str(theirs.fileno()), str(os.getpid()), json.dumps(sys.path)],
+                [python or sys.executable, "-c", boot, module, str(theirs.fileno()), str(os.getpid()),
+                 json.dumps(path)],
                 pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
                 env={**os.environ, **kernels.environment(), **ENVIRONMENT, **environment,
                      "TMPDIR": str(self._folder.path)},

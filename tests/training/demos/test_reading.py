@@ -140,7 +140,6 @@ FILES: dict[str, tuple[Change, str]] = {
     "empty": (lambda file: [file["data"].pop(name) for name in ("demo_0", "demo_1")], "no demonstrations in it"),
     "other": (lambda file: file.move("data", "episodes"), "not LIBERO's layout of demonstrations: it has no group 'da"),
     "array": (stored(lambda old: np.zeros(3), "obs"), "data/demo_1: not LIBERO's layout of demonstrations"),
-    "blank": (lambda file: file["data"].attrs.clear(), "lacks the attribute problem_info and macros_image_convention"),
     "convention": (attribute("macros_image_convention", "directx"), "is 'directx'; valid: opengl, opencv"),
     "unsaid": (attribute("macros_image_convention", None), "lacks the attribute macros_image_convention"),
     "no json": (attribute("problem_info", "{"), "problem_info is not LIBERO's"),
@@ -161,8 +160,9 @@ def test_files_of_another_kind_are_named(fault: str, path: Path) -> None:
 
 
 def test_attributes_can_be_taken_from_libero_s_own_file(path: Path, tmp_path: Path) -> None:
-    """As the message about no-noops files says."""
+    """As the message about files without says."""
     own = shelf(tmp_path / "own", TASK, [demo(7, 5)])
+    path = path.rename(path.with_name("mine.hdf5"))
     with h5py.File(path, "a") as file:
         file["data"].attrs.clear()
     with pytest.raises(DataError) as caught:
@@ -173,10 +173,25 @@ def test_attributes_can_be_taken_from_libero_s_own_file(path: Path, tmp_path: Pa
     assert DemoData([path.parent], 16, "libero", 8).instructions == [TASK.instruction]
 
 
+def test_files_made_again_without_pauses_are_known_by_their_names(path: Path, tmp_path: Path) -> None:
+    """OpenVLA's script keeps the file's name and the pictures as they are, and writes no attributes."""
+    wanted = DemoData([path.parent], 16, "libero", 8)
+    bare = tmp_path / "no_noops" / path.name
+    bare.parent.mkdir()
+    with h5py.File(path) as own, h5py.File(bare, "w") as file:
+        for name, group in own["data"].items():
+            for kept in ("actions", *(f"obs/{each}" for each in group["obs"])):
+                file[f"data/{name}/{kept}"] = group[kept][()]
+    found = DemoData([bare.parent], 16, "libero", 8)
+    assert found.instructions == wanted.instructions == [TASK.instruction]
+    for camera, pictures in wanted.batch(8, 0).pictures.items():
+        np.testing.assert_array_equal(found.batch(8, 0).pictures[camera], pictures)
+
+
 @pytest.mark.parametrize(("name", "told"), [
     ("goal_demo.h5", "files that end in .h5\n  fix: give them the ending .hdf5"),
     ("data/chunk-000/episode_000000.parquet", "a LeRobot data set"),
-    ("meta/info.json", "a LeRobot data set"),
+    ("meta/info.json", "meta/info.json: not read"),
     ("1.0.0/libero_goal-train.tfrecord-00000-of-00016", "an RLDS data set"),
     ("libero_goal.zip", "a packed archive\n  fix: unpack it"),
     ("notes.txt", "fix: vlabench demos"),
@@ -185,14 +200,14 @@ def test_folders_of_another_kind_are_named(name: str, told: str, tmp_path: Path)
     (tmp_path / "given" / name).parent.mkdir(parents=True)
     (tmp_path / "given" / name).touch()
     with pytest.raises(DataError, match=r"(?s)given: no demonstrations \(\*.hdf5\) in this folder.*" + re.escape(told)):
-        reading.files(tmp_path / "given")
+        reading.files(tmp_path / "given", "libero")
 
 
 def test_a_file_and_an_absent_folder_are_no_folder(path: Path) -> None:
     with pytest.raises(DataError, match="a file; what is needed is the folder it is in"):
-        reading.files(path)
+        reading.files(path, "libero")
     with pytest.raises(DataError, match="there is no such folder"):
-        reading.files(path.parent / "absent")
+        reading.files(path.parent / "absent", "libero")
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])

@@ -20,7 +20,7 @@ from vlabench.errors import DataError
 from vlabench.seeding import generator
 from vlabench.simulators.base import find_simulator
 from vlabench.training.demos import reading
-from vlabench.training.demos.layout import PROPRIO, stored_as
+from vlabench.training.demos.layout import stored_as
 from vlabench.training.objectives import base as objectives
 from vlabench.types import Observation
 from vlabench.util.processes import die_with
@@ -98,7 +98,7 @@ class DemoData:
         self._seen = self._known if self.cameras is None else self.cameras
         self.files: list[Path] = []
         for folder in self.folders:
-            for path in reading.files(folder):
+            for path in reading.files(folder, self.simulator):
                 self._add(path)
         self._ends = [np.cumsum([len(clip.labels) for clip in clips]) for clips in self.clips]
         self._files: dict[int, h5py.File] = {}
@@ -192,18 +192,9 @@ class DemoData:
         places = dict(zip(self._known, pixels.swapaxes(0, 1), strict=True))
         unknown = np.full((length, POINTS, 2), np.nan)
         seen = np.stack([places.get(camera, unknown) for camera in self._seen], axis=1)
-        return Clip(len(self.files), group.name.strip("/"), upright, labels, _proprio(group, length),
+        return Clip(len(self.files), group.name.strip("/"), upright, labels, reading.proprio(group, length),
                     points.reshape(-1, POINTS, 3).astype(np.float32), seen.astype(np.float32),
                     reliable(actors, length))
-
-
-def _proprio(group: h5py.Group, length: int) -> Floats32:
-    """[T, P]; in one array, or in the parts of LIBERO's files."""
-    if "obs/proprio" in group:
-        width = group["obs/proprio"].shape[-1]
-        return reading.numbers(group, "obs/proprio", (width,), length).astype(np.float32)
-    return np.concatenate([reading.numbers(group, f"obs/{name}", (width,), length)
-                           for name, width in PROPRIO.items()], axis=1).astype(np.float32)
 
 
 def reliable(actors: npt.NDArray[np.uint8], chunk: int) -> npt.NDArray[np.int64]:

@@ -3,7 +3,9 @@
 LIBERO's files carry the sentence of the task file. Evaluation gives the task's name in words, as published results do,
 and for 25 of the 40 tasks that is another sentence; so a task that is known by name gets evaluation's. Pictures are as
 OpenGL draws them, rows from the bottom up; `macros_image_convention` = "opencv" says that a file has them from the top
-down, and they are turned. What a file does not say of itself is not guessed: such a file is refused.
+down, and they are turned. What a file does not say of itself is not guessed: such a file is refused. Files without any
+attribute that are called as LIBERO's are those that OpenVLA's script makes of LIBERO's own, without the pauses
+(no-noops): with its pictures, as they are drawn.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import numpy.typing as npt
 
 from vlabench.cards import find
 from vlabench.errors import DataError
-from vlabench.training.demos import layout
+from vlabench.training.demos import from_lerobot, layout
 from vlabench.types import ActionSpace
 from vlabench.util.messages import shown
 from vlabench.util.parsing import strict_json
@@ -40,7 +42,6 @@ OTHERS = {
     "*.h5": ("files that end in .h5", "give them the ending .hdf5 if they have LIBERO's layout"),
     "*.tfrecord*": ("an RLDS data set (TFRecord files)", OWN_FILES),
     "*.parquet": ("a LeRobot data set (Parquet files)", OWN_FILES),
-    "meta/info.json": ("a LeRobot data set", OWN_FILES),
     ".zgroup": ("a Zarr archive", OWN_FILES),
     "*.zip": ("a packed archive", "unpack it"),
     "*.tar*": ("a packed archive", "unpack it"),
@@ -74,8 +75,13 @@ class Source:
         return next((known[name] for name in self.names if name in known), self.said)
 
 
-def files(folder: Path) -> list[Path]:
-    """The files of demonstrations below a folder, sorted. Raises DataError, which says what is there instead."""
+def files(folder: Path, simulator: str) -> list[Path]:
+    """The files of demonstrations below a folder, sorted; those of a LeRobot data set are made first.
+
+    Raises DataError, which says what is there instead; MissingExtra.
+    """
+    if (folder / from_lerobot.INFO).is_file():
+        return from_lerobot.converted(folder, simulator)
     if not folder.is_dir():
         what = ("a file; what is needed is the folder it is in" if folder.exists()
                 else "no demonstrations: there is no such folder")
@@ -111,13 +117,17 @@ def _source(path: Path, file: h5py.File, simulator: str) -> Source:
     if not isinstance(data, h5py.Group):
         raise DataError(f"{shown(path)}: not LIBERO's layout of demonstrations: it has no group 'data'\n"
                         f"  fix: {OWN_FILES}")
-    lacking = [name for name in ("problem_info", "macros_image_convention") if name not in data.attrs]
+    names = (path.name.removesuffix(".hdf5").removesuffix("_demo"),
+             Path(_text(data.attrs.get("bddl_file_name", ""))).name.removesuffix(".bddl"))
+    bare = not len(data.attrs) and next((task for task in find.find_tasks(simulator) if task.name == names[0]), None)
+    lacking = [] if bare else [name for name in ("problem_info", "macros_image_convention") if name not in data.attrs]
     if lacking:
         raise DataError(
-            f"{shown(path)}: its group 'data' lacks the attribute {' and '.join(lacking)}, as files do that were made "
-            f"again without pauses (no-noops): nothing says which task it is, or which way up its pictures are\n"
+            f"{shown(path)}: its group 'data' lacks the attribute {' and '.join(lacking)}: nothing says which task it "
+            f"is, or which way up its pictures are (of files without any, those made again without pauses, no-noops, "
+            f"are known that are called as LIBERO's own)\n"
             f"  fix: take these attributes from LIBERO's own file of the task: python -c \"{COPY}\"")
-    convention = _text(data.attrs["macros_image_convention"])
+    convention = "opengl" if bare else _text(data.attrs["macros_image_convention"])
     if convention not in CONVENTIONS:
         raise DataError(f"{shown(path)}: macros_image_convention is {convention!r}; valid: {', '.join(CONVENTIONS)}")
     groups = {name: group for name, group in data.items()
@@ -125,9 +135,8 @@ def _source(path: Path, file: h5py.File, simulator: str) -> Source:
     if not groups:
         raise DataError(f"{shown(path)}: no demonstrations in it (data/demo_0, data/demo_1, …)\n"
                         f"  fix: remove it, or make it again with vlabench demos")
-    names = (path.name.removesuffix(".hdf5").removesuffix("_demo"),
-             Path(_text(data.attrs.get("bddl_file_name", ""))).name.removesuffix(".bddl"))
-    return Source(path, names, _said(path, data.attrs["problem_info"]), CONVENTIONS[convention],
+    said = bare.instruction if bare else _said(path, data.attrs["problem_info"])
+    return Source(path, names, said, CONVENTIONS[convention],
                   dict(sorted(groups.items(), key=lambda item: int(item[0][5:]))), simulator)
 
 
@@ -180,6 +189,15 @@ def numbers(group: h5py.Group, name: str, shape: Sequence[int], length: int | No
     return array
 
 
+def proprio(group: h5py.Group, length: int) -> npt.NDArray[np.float32]:
+    """[T, P]; in one array, or in the parts of LIBERO's files. Raises DataError."""
+    if "obs/proprio" in group:
+        width = group["obs/proprio"].shape[-1]
+        return numbers(group, "obs/proprio", (width,), length).astype(np.float32)
+    return np.concatenate([numbers(group, f"obs/{name}", (width,), length)
+                           for name, width in layout.PROPRIO.items()], axis=1).astype(np.float32)
+
+
 def actions(group: h5py.Group, space: ActionSpace) -> Floats:
     """A demonstration's actions [T, D], T ≥ 1, within the space. Raises DataError."""
     found = numbers(group, "actions", (space.size,))
@@ -216,6 +234,11 @@ def pictures(group: h5py.Group, name: str, length: int, size: int) -> h5py.Datas
         raise DataError(f"{what}\n  fix: three channels, and a picture for each of the {length} actions")
     raise DataError(f"{what}\n  fix: pictures of {size} × {size} pixels (vlabench demos --image-size {size}), or a "
                     f"policy's card for pictures of this size")
+
+
+def side(group: h5py.Group, name: str) -> int:
+    """Pixels per side of a camera's pictures. Raises DataError."""
+    return int(_stored(group, f"obs/{name}").shape[1])
 
 
 def picture(stored: h5py.Dataset, t: int, upright: bool) -> Picture:

@@ -206,7 +206,7 @@ def load(folders: Sequence[Path], names: Sequence[str], image_size: int,
         raise UnsupportedError(f"reward = \"dense\" needs the arm's posture, which simulator {kind.__name__} does not "
                                f"tell\n  fix: reward = \"sparse\" in training.options")
     found: dict[str, list[SubGoals]] = {name: [] for name in names}
-    for path in (path for folder in folders for path in reading.files(folder)):
+    for path in (path for folder in folders for path in reading.files(folder, simulator)):
         with reading.opened(path, simulator) as source:
             task = next((name for name in source.names if name in found), None)
             if task is not None:
