@@ -114,6 +114,11 @@ class World:
                 owner[geom] = roots[body]
         return owner
 
+    def owned(self, *names: str) -> Any:
+        """Which geoms belong to objects of these names, to the "robot", or to what else there is (""): bool [n]."""
+        found: Any = np.isin(self._owner, np.array(names, dtype=object))
+        return found
+
     def _named_geoms(self, gripper: Any, side: str) -> frozenset[int]:
         return frozenset(self.model.geom(name).id for name in gripper.important_geoms[side])
 
