@@ -21,7 +21,8 @@ from vlabench.training.objectives._views import ALTERING, PRESERVING
 from vlabench.training.rl.views import ASKS, ViewOptions, Views
 from vlabench.types import EpisodeSpec
 
-TASKS = (("maniskill", "maniskill_put_on_plate", 0), ("maniskill", "maniskill_pair", 0), ("libero", "libero_spatial", 0))
+TASKS = (("maniskill", "maniskill_put_on_plate", 0), ("maniskill", "maniskill_pair", 0),
+         ("libero", "libero_spatial", 0))
 SIZES = (128, 256)
 FIRST = 3
 """Looks that are not counted: things are loaded in them."""

@@ -44,8 +44,8 @@ def test_masks_are_what_stays_when_the_others_are_taken_away(pack: str, opened: 
         assert task[camera].shape == (128, 128) and (task[camera] <= things[camera]).all()
         assert 0.03 < task[camera].mean() < 0.9 and empty[camera].dtype == np.uint8
         same = (seen[camera] == empty[camera]).all(-1)
-        # edges are mixed where pixels have several samples, and official things cast shadows
-        assert same[~things[camera]].mean() > (0.99 if pack == "primitive" else 0.8)
+        # official things cast shadows, and pixels at edges are mixed
+        assert same[~things[camera]].all() if pack == "primitive" else same[~things[camera]].mean() > 0.8
         assert not same[things[camera]].mean() > 0.1
     assert things["agentview"].mean() > task["agentview"].mean() + 0.005
 
@@ -68,20 +68,24 @@ def test_a_ghost_elsewhere_is_the_thing_elsewhere(by: tuple[float, float], turn:
     assert scene.state_digest() == digest
     for camera, picture in pictures(scene).items():
         np.testing.assert_array_equal(picture, seen[camera])
-    data = mujoco.MjData(scene.model)
+    data, there = mujoco.MjData(scene.model), mujoco.MjData(scene.model)
     scene._copy(data, scene.model, scene._sensed)
+    scene._copy(there, scene.model, scene._sensed)
     at = data.joint("akita_black_bowl_1_joint0").qpos
     half = math.radians(turn) / 2
     at[:2] += by
     mujoco.mju_mulQuat(at[3:], np.array([math.cos(half), 0, 0, math.sin(half)]), at[3:].copy())
     mujoco.mj_kinematics(scene.model, data)
+    (bowl,) = np.flatnonzero(scene.model.body_jntadr == data.joint("akita_black_bowl_1_joint0").id)
+    geoms = scene.model.geom_bodyid == bowl  # of the robot sensors have seen an earlier moment
+    there.geom_xpos[geoms], there.geom_xmat[geoms] = data.geom_xpos[geoms], data.geom_xmat[geoms]
     for camera in CAMERAS:
-        there = scene._drawn(camera, 128, data)
-        assert (found[camera] != there).any(-1).mean() < 0.003
+        assert (found[camera] != scene._drawn(camera, 128, there)).any(-1).mean() < 0.001
     assert (found["agentview"] != seen["agentview"]).any(-1).mean() > 0.003
     np.testing.assert_array_equal(scene.data.qpos, state)
 
 
+@pytest.mark.slow
 def test_a_cabinet_moves_with_its_drawers(opened: Open) -> None:
     """What the goal names first, whatever it is; its geoms alone, as rigid as they are."""
     scene = begun(opened, "primitive", MIDDLE, ("agentview",))
@@ -89,11 +93,13 @@ def test_a_cabinet_moves_with_its_drawers(opened: Open) -> None:
     scene.with_target_moved((0.03, 0.01), 0.0)
     after = scene._imagined._data.geom_xpos
     moved = (after != before).any(1)
-    names = {scene.model.body(scene.model.geom_bodyid[geom]).name.split("_cabinet")[0] for geom in np.flatnonzero(moved)}
+    bodies = scene.model.geom_bodyid[moved]
+    names = {scene.model.body(body).name.split("_cabinet")[0] for body in bodies}
     assert names == {"wooden"} and moved.sum() > 5
     np.testing.assert_allclose((after - before)[moved], [[0.03, 0.01, 0.0]] * moved.sum(), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_goal_that_holds_is_not_the_target_any_more(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = begun(opened, "primitive", ("libero_10", 0), ("agentview",))  # two groceries into the basket
     first, second = [goal[1] for goal in scene._world.goals]

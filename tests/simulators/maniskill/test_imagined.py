@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from vlabench.errors import RenderingError
-from vlabench.simulators.maniskill import catalogue, packs, poses, starts
+from vlabench.simulators.maniskill import catalogue, poses, spots, starts
 from vlabench.simulators.maniskill.drawing import screen
 from vlabench.simulators.maniskill.drawing.vulkan import engine
-from vlabench.simulators.maniskill.imagined import _looks
+from vlabench.simulators.maniskill.imagined import _beside, _looks
 from vlabench.simulators.maniskill.scene import PlateScene
 from vlabench.simulators.maniskill.simulator import Maniskill
 from vlabench.types import EpisodeSpec, Image
@@ -72,8 +72,7 @@ def test_masks_are_what_stays_when_other_things_are_taken_away(scene: PlateScene
     assert np.array_equal(things & ~task, ids == world.bodies[2].per_scene_id)
     free = ~(things & ~task)  # what the other object covers may be the plate's edge
     assert np.array_equal(np.where(task[..., None], seen, table)[free], without[free])
-    assert np.array_equal(table, screen.background(packs.pack(scene.episodes and "primitive").table(world.looks.table),
-                                                   (SIZE, SIZE))) or scene._pack is not packs.pack("primitive")
+    assert np.array_equal(table, screen.background(scene._pack.table(world.looks.table), (SIZE, SIZE)))
 
 
 def test_the_backgrounds_are_training_s_tables(scene: PlateScene, episode: Episodes) -> None:
@@ -105,8 +104,9 @@ def test_a_ghost_elsewhere_is_the_object_elsewhere(by: tuple[float, float], turn
     seen, digests = picture(scene), scene.state_digest()
     found = of(view.with_target_moved(by, turn))
     other = scene.worlds[1].object
-    about_z = [math.cos(math.radians(turn) / 2), 0, 0, math.sin(math.radians(turn) / 2)]
-    other.set_pose(engine().Pose(other.pose.p + [*by, 0], poses.product(np.array(about_z), np.array(other.pose.q, float))))
+    about_z = np.array([math.cos(math.radians(turn) / 2), 0, 0, math.sin(math.radians(turn) / 2)])
+    turned = poses.product(about_z, np.array(other.pose.q, float))
+    other.set_pose(engine().Pose(other.pose.p + [*by, 0], turned))
     assert np.array_equal(found, picture(scene, 1)) and (found != seen).any(-1).mean() > 0.002
     assert np.array_equal(picture(scene), seen) and scene.state_digest()[0] == digests[0] == digests[1]
 
@@ -129,13 +129,9 @@ def test_other_distractors_are_training_s_and_stand_on_the_table(task_set: str, 
     view = begun(scene, episode(5, 2, task_set))[0]
     seen, world, task = picture(scene), scene.worlds[0], of(view.masks(False))
     others = world.bodies[2:]
-    shown: set[int] = set()
     for draw in range(12):
-        found = of(view.with_distractors(np.random.default_rng(draw)))
-        (number, ghost), *_ = (each for each in scene._imagined[0]._ghosts.items() if each[0] not in shown) or [(0, 0)]
-        shown.add(number)
-        changed = (found != seen).any(-1)
-        assert changed.any() and not (changed & task).mean() > 0.5 * changed.mean() + 0.01
+        changed = (of(view.with_distractors(np.random.default_rng(draw))) != seen).any(-1)
+        assert changed.any() and (changed & task).sum() < 0.5 * changed.sum()
     ghosts = scene._imagined[0]._ghosts
     taken = {body.number for body in world.start.bodies[:1] + world.start.others}
     assert len(ghosts) > 6 and set(ghosts) <= set(catalogue.TRAINING_OBJECTS) - taken
@@ -159,9 +155,6 @@ def test_what_is_not_drawn_cannot_be_imagined(episode: Episodes) -> None:
 
 
 def test_every_pair_of_spots_leaves_room_for_another_object() -> None:
-    from vlabench.simulators.maniskill import spots
-    from vlabench.simulators.maniskill.imagined import _beside
-
     for at, on in spots.pairs():
         bodies = starts.Body("object", 0, at, 1.0), starts.Body("receptacle", 0, on, 1.0)
         spot = _beside(*bodies, np.random.default_rng(0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from vlabench import cards
 from vlabench.adapters.base import Policy
 from vlabench.cards.noise import Curriculum, Noise
 from vlabench.cards.policy import PolicyCard
-from vlabench.episode.listening import Bools, EpisodeCollector, EpisodeCollectors
+from vlabench.episode.listening import EpisodeCollector, EpisodeCollectors
 from vlabench.episode.loop import play
 from vlabench.episode.played import Played
 from vlabench.errors import CardError, RenderingError, UnsupportedError
@@ -239,11 +240,6 @@ class Undrawn(Looking):
         self.kept.append({"": {camera: pictures[0].copy() for camera, pictures in clean.images.items()}})
 
 
-def expert() -> Policy:
-    policy: Policy = cards.load_policy("expert").make()
-    return policy
-
-
 def drawing(simulator: Simulator) -> Simulator:
     try:
         simulator.check(simulator.cameras)
@@ -253,37 +249,40 @@ def drawing(simulator: Simulator) -> Simulator:
 
 
 def looked(simulator: Simulator, tasks: Sequence[Task], steps: int, kind: type[Looking],
-           replan: int = 1) -> Iterator[tuple[Played, list[dict[str, Pictures]]]]:
-    """Episodes of the expert's with views of every look, side by side if the simulator can."""
-    policy = expert()
+           who: str) -> Iterator[tuple[Played, list[dict[str, Pictures]]]]:
+    """Episodes of a policy's with views of every look, side by side if the simulator can."""
+    policy: Policy = cards.load_policy(who).make()
     policy.configure(simulator.action_space)
     specs = [EpisodeSpec(replace(task, step_limit=steps), "clean", 40 + n, sampled=True)
              for n, task in enumerate(tasks)]
     scene = simulator.open(specs[0].task, len(specs), simulator.cameras, 32, privileged=True)
-    collectors = [kind(policy, replan) for _ in specs]
-    played = play(scene, policy, specs, [{} for _ in specs], replan=replan, cameras=simulator.cameras,
+    collectors = [kind(policy, 1) for _ in specs]
+    played = play(scene, policy, specs, [{} for _ in specs], replan=1, cameras=simulator.cameras,
                   success=simulator.success, listeners=[EpisodeCollectors(collectors)], clock=lambda: 0.0)
     scene.close()
     yield from zip(played, (collector.result for collector in collectors), strict=True)
 
 
-@pytest.mark.parametrize(("name", "task_set", "numbers", "steps", "kind"), [
-    ("maniskill", "maniskill_put_on_plate", (3, 12), 40, Looking), ("maniskill", "maniskill_pair", (0, 7), 40, Looking),
-    pytest.param("libero", "libero_goal", (8,), 60, Bare, marks=pytest.mark.slow)],
-    ids=["two", "three", "libero"])
-def test_an_episode_goes_on_to_the_same_bits(name: str, task_set: str, numbers: Sequence[int], steps: int,
+@pytest.mark.parametrize(("key", "numbers", "steps", "who", "kind"), [
+    ("maniskill/maniskill_pair", (0, 7), 8, "maniskill-random", Looking),
+    pytest.param("maniskill/maniskill_put_on_plate", (3, 12), 80, "expert", Looking, marks=pytest.mark.slow),
+    pytest.param("maniskill/maniskill_pair", (0, 7), 80, "expert", Looking, marks=pytest.mark.slow),
+    pytest.param("libero/libero_spatial", (8,), 80, "expert", Bare, marks=pytest.mark.slow)])
+def test_an_episode_goes_on_to_the_same_bits(key: str, numbers: Sequence[int], steps: int, who: str,
                                              kind: type[Looking]) -> None:
-    """Grasps included; what is seen afterwards is the same, too."""
+    """The expert's with what it grasps and places; what is seen afterwards is the same, too."""
+    name, task_set = key.split("/")
     simulator = drawing(find_simulator(name)("primitive"))
     tasks = [simulator.tasks(task_set)[number] for number in numbers]
-    alone, viewed = (list(looked(simulator, tasks, steps, each)) for each in (Undrawn, kind))
+    alone, viewed = (list(looked(simulator, tasks, steps, each, who)) for each in (Undrawn, kind))
     for (plain, saw), (drawn, kept) in zip(alone, viewed, strict=True):
         assert plain == drawn and len(saw) == len(kept) == drawn.steps
         for bare, more in zip(saw, kept, strict=True):
             assert all((more[""][camera] == picture).all() for camera, picture in bare[""].items())
         changed = {view: np.mean([(each[view][camera] != picture).any()
                                   for each in kept for camera, picture in each[""].items()]) for view in BOTH}
-        assert changed[ALTERING] > 0.8 and changed[PRESERVING] > 0.8
+        assert changed[ALTERING] > 0.9 and changed[PRESERVING] > 0.6  # `bare` changes nothing where nothing is around
+        assert name == "libero" or drawn.milestones["grasped"] == (who == "expert")
 
 
 class Counting(packs.Primitive):
@@ -307,14 +306,17 @@ class Counting(packs.Primitive):
 
 
 def test_nothing_held_out_is_ever_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of all that the pack has, in every kind of view; and all of training's comes up."""
+    """Of all that the pack has, in every kind of view of 384 looks; and all of training's comes up."""
     pack = Counting()
     monkeypatch.setattr(packs, "pack", lambda name: pack)
     simulator = drawing(Maniskill("primitive"))
-    for task_set in simulator.task_sets:
-        tasks = simulator.tasks(task_set)
-        for some in (tasks[:8], tasks[8:]):
-            assert len([kept for _, kept in looked(simulator, some, 12, Looking)]) == 8
+    for first, task_set in enumerate(simulator.task_sets):
+        specs = [EpisodeSpec(task, "clean", 7, sampled=True) for task in simulator.tasks(task_set)[first::2]]
+        scene = simulator.open(specs[0].task, len(specs), simulator.cameras, 16)
+        scene.reset(specs)
+        for step, (b, spec) in itertools.product(range(24), enumerate(specs)):
+            picture = np.zeros((16, 16, 3), np.uint8)
+            Views(EVERY, BOTH).of(scene.slot(b), {simulator.cameras[0]: picture}, spec, step)
     assert {number for sort, number in pack.shown if sort == "table"} == set(catalogue.TRAINING_TABLES)
     assert {number for sort, number in pack.shown if sort == "object"} == set(catalogue.TRAINING_OBJECTS)
     assert {number for sort, number in pack.shown if sort == "receptacle"} == set(catalogue.TRAINING_RECEPTACLES)
@@ -323,4 +325,3 @@ def test_nothing_held_out_is_ever_shown(monkeypatch: pytest.MonkeyPatch) -> None
     counts = Counter({sort: sum(pack.shown[sort, number] for number in numbers) for sort, numbers in held_out.items()})
     assert counts == Counter(table=0, object=0, receptacle=0)
     assert not any(sort == "texture" for sort, _ in pack.shown)  # RL4VLA's tests lay them over pictures
-    assert sum(pack.shown.values()) > 400

@@ -17,35 +17,36 @@ from vlabench.simulators.libero import mjdata
 from vlabench.simulators.libero.world import World
 from vlabench.types import Image
 
-Geoms = npt.NDArray[np.int32]
+Bodies = npt.NDArray[np.int32]
 AWAY = (0.0, 0.0, -1000.0)
 """Where nothing is seen (m)."""
 
 
 class Imagined:
     """Of a scene with these cameras. sensed: MuJoCo's data as cameras read them. draw: camera, data → its picture.
-    geoms: camera → of each pixel [H, W] the geom that it shows, −1 for none.
+    bodies: camera → of each pixel [H, W] the body that it shows, −1 for none.
     """
 
     def __init__(self, world: World, cameras: Sequence[str], sensed: Any, draw: Callable[[str, Any], Image],
-                 geoms: Callable[[str], Geoms]) -> None:
+                 bodies: Callable[[str], Bodies]) -> None:
         import mujoco
 
         self._world, self._cameras, self._sensed = world, cameras, sensed
-        self._draw, self._geoms = draw, geoms
+        self._draw, self._bodies = draw, bodies
         self._data = mujoco.MjData(world.model)
 
     def masks(self, others: bool) -> Masks:
         """Where robot or what the goal names is seen; with `others`, where anything but the room and its table is."""
-        kept = ~self._world.owned("") if others else self._world.owned("robot", *self._named())
-        seen = {camera: self._geoms(camera) for camera in self._cameras}
-        return {camera: (geoms >= 0) & kept[geoms] for camera, geoms in seen.items()}
+        kept = ~self._world.bodies("") if others else self._world.bodies("robot", *self._named())
+        seen = {camera: self._bodies(camera) for camera in self._cameras}
+        return {camera: (bodies >= 0) & kept[bodies] for camera, bodies in seen.items()}
 
     def empty(self) -> Pictures:
         """The room and its table."""
         self._copy()
-        self._data.geom_xpos[~self._world.owned("")] = AWAY
-        self._data.site_xpos[:] = AWAY
+        things = ~self._world.bodies("")
+        self._data.geom_xpos[things[self._world.model.geom_bodyid]] = AWAY
+        self._data.site_xpos[things[self._world.model.site_bodyid]] = AWAY
         return self._pictures()
 
     def with_target_moved(self, by: Spot, turn: float) -> Pictures:
@@ -55,11 +56,10 @@ class Imagined:
         turned = np.array([[math.cos(angle), -math.sin(angle), 0.0], [math.sin(angle), math.cos(angle), 0.0],
                            [0.0, 0.0, 1.0]])
         middle, moved = self._data.xpos[self._world.env.obj_body_id[target]].copy(), np.array([*by, 0.0])
-        geoms = self._world.owned(target)
-        bodies = np.unique(self._world.model.geom_bodyid[geoms])
-        sites = np.isin(self._world.model.site_bodyid, bodies)
-        for rows, places, turns in ((geoms, self._data.geom_xpos, self._data.geom_xmat),
-                                    (sites, self._data.site_xpos, self._data.site_xmat)):
+        bodies = self._world.bodies(target)
+        for owner, places, turns in ((self._world.model.geom_bodyid, self._data.geom_xpos, self._data.geom_xmat),
+                                     (self._world.model.site_bodyid, self._data.site_xpos, self._data.site_xmat)):
+            rows = bodies[owner]
             places[rows] = middle + (places[rows] - middle) @ turned.T + moved
             turns[rows] = (turned @ turns[rows].reshape(-1, 3, 3)).reshape(-1, 9)
         return self._pictures()

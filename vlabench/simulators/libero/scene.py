@@ -18,7 +18,7 @@ from vlabench.simulators.libero import gl, hf_libero, mjdata, packs, start_state
 from vlabench.simulators.libero.advisor import Advisor
 from vlabench.simulators.libero.arm import Arm
 from vlabench.simulators.libero.coarse_robot import draw_cheaply
-from vlabench.simulators.libero.imagined import Geoms, Imagined
+from vlabench.simulators.libero.imagined import Bodies, Imagined
 from vlabench.simulators.libero.interface import CAMERAS, SPACE
 from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome, Task
 
@@ -150,7 +150,7 @@ class LiberoScene(Scene):
     @cached_property
     def _imagined(self) -> Imagined:
         return Imagined(self._world, self.cameras, self._sensed,
-                        lambda camera, data: self._drawn(camera, self.image_size, data), self._geoms_seen)
+                        lambda camera, data: self._drawn(camera, self.image_size, data), self._bodies_seen)
 
     def masks(self, others: bool) -> Masks:
         """Where robot or what the goal names is seen; with `others`, where anything but the room and its table is."""
@@ -208,18 +208,19 @@ class LiberoScene(Scene):
         pixels: Image = self._context.read_pixels(size, size)
         return np.ascontiguousarray(pixels[::-1, ::-1])
 
-    def _geoms_seen(self, camera: str) -> Geoms:
-        """int32 [H, W]: the geom that each pixel shows, −1 for none."""
+    def _bodies_seen(self, camera: str) -> Bodies:
+        """int32 [H, W]: the body whose geom or site each pixel shows, −1 for none."""
         import mujoco
 
         segments = self._drawn(camera, self.image_size, self._sensed, segments=True) @ np.array([1, 2**8, 2**16])
         drawn = self._context.scn
-        geoms = np.full(drawn.ngeom + 1, -1, dtype=np.int32)
+        owners = {mujoco.mjtObj.mjOBJ_GEOM: self.model.geom_bodyid, mujoco.mjtObj.mjOBJ_SITE: self.model.site_bodyid}
+        bodies = np.full(drawn.ngeom + 1, -1, dtype=np.int32)
         for number in range(drawn.ngeom):
             each = drawn.geoms[number]
-            if each.segid >= 0 and each.objtype == mujoco.mjtObj.mjOBJ_GEOM:
-                geoms[each.segid + 1] = each.objid
-        found: Geoms = geoms[np.where(segments > drawn.ngeom, 0, segments)]
+            if each.segid >= 0 and each.objtype in owners:
+                bodies[each.segid + 1] = owners[each.objtype][each.objid]
+        found: Bodies = bodies[np.where(segments > drawn.ngeom, 0, segments)]
         return found
 
     def _context_between_steps(self) -> Any:
