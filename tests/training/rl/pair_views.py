@@ -23,7 +23,7 @@ from vlabench.types import EpisodeSpec, Image, Observation
 
 SIZE = 112
 """Pixels a side, in the sheet, too."""
-DPI, GAP, HEAD, LABEL, COLOURS = 100, 0.04, 0.2, 1.0, 256
+DPI, GAP, HEAD, LABEL, COLOURS = 100, 0.04, 0.2, 1.15, 256
 EPISODES = (("maniskill", "maniskill_put_on_plate/0", 1, ("third_person",), (0,)),
             ("maniskill", "maniskill_pair/13", 0, ("third_person",), (0, 9, 16)),
             ("libero", "libero_spatial/0", 1, ("agentview", "wrist"), (0, 56)))
@@ -101,7 +101,7 @@ def sheet(shown: Sequence[tuple[str, dict[str, Image]]], out: Path) -> None:
                 axes.set_axis_off()
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=DPI)
-    few = Pillow.open(drawn).convert("RGB").quantize(COLOURS, dither=Pillow.Dither.NONE)
+    few = Pillow.open(drawn).convert("RGB").quantize(COLOURS, dither=Pillow.Dither.FLOYDSTEINBERG)
     few.save(out, optimize=True)
 
 
