@@ -33,7 +33,7 @@ class CollectorMaker(Protocol):
     def asks_policy(self) -> bool:
         """Of what it makes."""
 
-    def __call__(self, policy: Policy, replan: int) -> EpisodeCollector:
+    def __call__(self, policy: Policy, replan: int, /) -> EpisodeCollector:
         """For one episode."""
 
 
