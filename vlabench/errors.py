@@ -8,7 +8,7 @@ VlabenchError
 ├── MissingExtra      a library that belongs to an extra that is not installed
 ├── RenderingError    no OpenGL library or no Vulkan driver to draw with
 ├── AssetsError       an asset pack that is absent or incomplete
-├── UnsupportedError  a perturbation asks for what the simulator or the policy cannot offer
+├── UnsupportedError  a perturbation or a training asks for what the simulator or the policy cannot offer
 ├── DataError         demonstrations that cannot be read, written or mixed
 ├── DivergedError     a training whose loss is no longer a finite number
 ├── DeviceError       a GPU that is not there, or too little memory on one that is
@@ -105,7 +105,7 @@ class AssetsError(VlabenchError):
 
 
 class UnsupportedError(VlabenchError):
-    """A perturbation asks for something that this simulator or this policy does not have."""
+    """A perturbation or a training asks for something that this simulator or this policy does not have."""
 
 
 class DataError(VlabenchError):

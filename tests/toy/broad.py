@@ -35,7 +35,7 @@ class Broad(Objective):
 class Twin(Broad):
     """Needs what no method here has."""
 
-    needs = frozenset({"task-altering view"})
+    needs = frozenset({"depth"})
 
 
 class Twinned(Broad):

@@ -15,6 +15,7 @@ import numpy as np
 from vlabench.errors import UnknownName
 from vlabench.seeding import stream
 from vlabench.simulators.base import Scene, Simulator, Variant
+from vlabench.simulators.capabilities import DrawsBackgrounds, DrawsGhosts, Masks, Pictures, ShowsMasks, Spot
 from vlabench.types import ActionSpace, EpisodeSpec, Floats, Observation, Outcome, Task
 
 SIZE = 16
@@ -59,6 +60,25 @@ class Lamp(Scene):
     def state_digest(self) -> tuple[str, ...]:
         return (f"{self.colour}/{self.pushed!r}",)
 
+    # how the moment would look otherwise; the task is said to be seen in the picture's left half
+
+    def masks(self, others: bool) -> Masks:
+        mask = np.zeros((SIZE, SIZE), dtype=bool)
+        mask[:, : SIZE * 3 // 4 if others else SIZE // 2] = True
+        return dict.fromkeys(self.cameras, mask)
+
+    def training_backgrounds(self) -> Sequence[str]:
+        return ("dark", "grey", "white")
+
+    def background(self, name: str) -> Pictures:
+        grey = {"dark": 0, "grey": 90, "white": 255}[name]
+        return dict.fromkeys(self.cameras, np.full((SIZE, SIZE, 3), grey, np.uint8))
+
+    def with_target_moved(self, by: Spot, turn: float) -> Pictures:
+        """As if the other lamp were lit."""
+        return {camera: pictures[0, ..., [GREEN, RED, 2]].transpose(1, 2, 0)
+                for camera, pictures in self.observe().images.items()}
+
 
 class Switch(Simulator):
     """Two tasks that are alike."""
@@ -66,6 +86,7 @@ class Switch(Simulator):
     task_sets: ClassVar[Sequence[str]] = ("switches",)
     packs: ClassVar[Sequence[str]] = ("plain",)
     cameras: ClassVar[Sequence[str]] = ("top",)
+    offers: ClassVar[frozenset[type]] = frozenset({DrawsBackgrounds, DrawsGhosts, ShowsMasks})
     action_space = SPACE
     earnings = "earned"
 

@@ -14,6 +14,7 @@ from vlabench.types import Decision, EpisodeSpec, Floats, Observation, Outcome
 if TYPE_CHECKING:
     from vlabench.adapters.base import Policy
     from vlabench.episode.played import Played
+    from vlabench.simulators.base import Scene
 
 Bools = npt.NDArray[np.bool_]
 _ONE = np.ones(1, dtype=bool)
@@ -23,9 +24,14 @@ class Listener:
     """Hears what happens in the loop; every method may be left alone. It may keep the arrays it gets, not change them.
 
     every_frame: render at every step, the last included, and call `on_frame`; costs what rendering costs.
+    asks_scene: it is handed the scene, from which it may have more drawn at a look.
     """
 
     every_frame = False
+    asks_scene = False
+
+    def on_scene(self, scene: Scene) -> None:
+        """The scene that the episodes begin in now, if `asks_scene`; to look at, not to change. Precedes `on_start`."""
 
     def on_start(self, specs: Sequence[EpisodeSpec]) -> None:
         """The episodes have been reset and perturbed."""
@@ -86,7 +92,14 @@ class EpisodeCollectors(Listener):
     def __init__(self, collectors: Sequence[EpisodeCollector]) -> None:
         self._collectors = collectors
         self.every_frame = any(collector.every_frame for collector in collectors)
+        self.asks_scene = any(collector.asks_scene for collector in collectors)
         self._looking = self._stepped = np.ones(len(collectors), dtype=bool)
+
+    def on_scene(self, scene: Scene) -> None:
+        """Each gets the view of its own copy."""
+        for b, collector in enumerate(self._collectors):
+            if collector.asks_scene:
+                collector.on_scene(scene.slot(b))
 
     def on_start(self, specs: Sequence[EpisodeSpec]) -> None:
         self._tell(self._stepped, lambda collector, b: collector.on_start(specs[b : b + 1]))

@@ -64,6 +64,8 @@ def play(
         policy.reset(range(len(specs)), [choices(spec) for spec in specs])
     with phase("collect"):
         for listener in listeners:
+            if listener.asks_scene:
+                listener.on_scene(scene)
             listener.on_start(specs)
     while attempt.going:
         received = attempt.look()

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from vlabench.adapters.base import Actor, Policy, TrainablePolicy
 from vlabench.episode.chain import variant_of
@@ -26,6 +26,17 @@ Batch = tuple[EpisodeSpec, ...]
 """Episodes that are handed out together: played side by side, in one scene."""
 
 
+class CollectorMaker(Protocol):
+    """A class of EpisodeCollectors, or what makes one of such a class; picklable."""
+
+    @property
+    def asks_policy(self) -> bool:
+        """Of what it makes."""
+
+    def __call__(self, policy: Policy, replan: int, /) -> EpisodeCollector:
+        """For one episode."""
+
+
 @dataclass(frozen=True)
 class Job:
     """What a worker needs to know before its first episode.
@@ -40,7 +51,7 @@ class Job:
     assets: str
     actor: Actor
     chains: Mapping[str, Mapping[str, Perturbation]]
-    collector: type[EpisodeCollector] | None = None
+    collector: CollectorMaker | None = None
     batch: int | None = None
     read: Mapping[str, tuple[weights.Stamp, str]] = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""What scenes may offer to perturbations, a Protocol each, whose methods the views of `Scene.slot` have."""
+"""What scenes may offer to perturbations and trainings, a Protocol each: methods that views of `Scene.slot` have."""
 
 from __future__ import annotations
 
@@ -6,9 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
+from vlabench.types import Image
+
 Triple = tuple[float, float, float]
 Spot = tuple[float, float]
 """x and y (m) on the table, in the scene's own frame."""
+Pictures = Mapping[str, Image]
+"""Camera → uint8 [H, W, 3], as policies get them."""
+Masks = Mapping[str, npt.NDArray[np.bool_]]
+"""Camera → bool [H, W]."""
 
 
 # looks: what pictures show changes, the physical state does not; `Scene.look_digest` tells
@@ -115,3 +124,54 @@ class PosesRobot(Protocol):
 
     def turn_joints(self, by: Sequence[float]) -> None:
         """Each of the arm's joints begins so much (rad) further than it would."""
+
+
+# how the present moment would look otherwise: drawn beside what `Scene.observe` shows; neither state nor looks change
+
+
+class ShowsMasks(Protocol):
+    """It is known what the pictures of now show."""
+
+    def masks(self, others: bool) -> Masks:
+        """Where robot, the thing to be moved or its receptacle are seen; with `others`, where anything that stands
+        there is."""
+
+
+class HidesObjects(Protocol):
+    """Pictures can be had without anything in them."""
+
+    def empty(self) -> Pictures:
+        """What the cameras would show if robot and things were not there."""
+
+
+class DrawsBackgrounds(Protocol):
+    """Other backgrounds can be seen than the one that is there."""
+
+    def training_backgrounds(self) -> Sequence[str]:
+        """The names of those that training may see, that of now first."""
+
+    def background(self, name: str) -> Pictures:
+        """One of them, with nothing before it."""
+
+
+class DrawsDistractors(Protocol):
+    """Other things can be seen around what is asked for."""
+
+    def with_distractors(self, rng: np.random.Generator) -> Pictures:
+        """What the cameras would show with others of training's objects, drawn from rng, in the places of those that
+        are not asked for; where there is none, with one more."""
+
+
+class DrawsViewpoints(Protocol):
+    """The moment can be seen from elsewhere."""
+
+    def from_viewpoint(self, yaw: float, pitch: float) -> Pictures:
+        """From where `MovesCamera.orbit_camera` would lead the camera."""
+
+
+class DrawsGhosts(Protocol):
+    """The thing to be moved can be seen elsewhere than where it is."""
+
+    def with_target_moved(self, by: Spot, turn: float) -> Pictures:
+        """What the cameras would show if it were so far (m) along the table's x and y from where it is, turned
+        counter-clockwise, seen from above, by so many degrees."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,10 +13,12 @@ import numpy.typing as npt
 
 from vlabench.seeding import stream
 from vlabench.simulators.base import Scene
+from vlabench.simulators.capabilities import Masks, Pictures, Spot
 from vlabench.simulators.libero import gl, hf_libero, mjdata, packs, start_states
 from vlabench.simulators.libero.advisor import Advisor
 from vlabench.simulators.libero.arm import Arm
 from vlabench.simulators.libero.coarse_robot import draw_cheaply
+from vlabench.simulators.libero.imagined import Bodies, Imagined
 from vlabench.simulators.libero.interface import CAMERAS, SPACE
 from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome, Task
 
@@ -142,6 +145,25 @@ class LiberoScene(Scene):
             vars(self).clear()  # robosuite's objects refer to each other in rings
             hf_libero.give_memory_back()
 
+    # how the present moment would look otherwise
+
+    @cached_property
+    def _imagined(self) -> Imagined:
+        return Imagined(self._world, self.cameras, self._sensed,
+                        lambda camera, data: self._drawn(camera, self.image_size, data), self._bodies_seen)
+
+    def masks(self, others: bool) -> Masks:
+        """Where robot or what the goal names is seen; with `others`, where anything but the room and its table is."""
+        return self._imagined.masks(others)
+
+    def empty(self) -> Pictures:
+        """The room and its table."""
+        return self._imagined.empty()
+
+    def with_target_moved(self, by: Spot, turn: float) -> Pictures:
+        """What the goal names first, a cabinet as well as a bowl; nothing keeps it from sticking in other things."""
+        return self._imagined.with_target_moved(by, turn)
+
     # what it is made of
 
     def _advance(self, action: Floats) -> bool:
@@ -171,16 +193,35 @@ class LiberoScene(Scene):
 
     def render(self, camera: str, size: int) -> Image:
         """A picture uint8 [size, size, 3] as sensed last, policy-facing orientation (flipped on both axes)."""
+        return self._drawn(camera, size, self._sensed)
+
+    def _drawn(self, camera: str, size: int, data: Any, segments: bool = False) -> Image:
+        """The picture of data that were sensed last, or a copy of them; instead of colours, MuJoCo's segments."""
         if self._context is None:
             self._context = self._context_between_steps()
         site_rgba = np.array(self.model.site_rgba)
         self.model.site_rgba[:] = self._sensed_site_rgba
-        self._context.data = SimpleNamespace(_data=self._sensed)
+        self._context.data = SimpleNamespace(_data=data)
         self._context.gl_ctx.make_current()
-        self._context.render(size, size, self.model.camera(CAMERAS[camera]).id)
+        self._context.render(size, size, self.model.camera(CAMERAS[camera]).id, segmentation=segments)
         self.model.site_rgba[:] = site_rgba
         pixels: Image = self._context.read_pixels(size, size)
         return np.ascontiguousarray(pixels[::-1, ::-1])
+
+    def _bodies_seen(self, camera: str) -> Bodies:
+        """int32 [H, W]: the body whose geom or site each pixel shows, −1 for none."""
+        import mujoco
+
+        segments = self._drawn(camera, self.image_size, self._sensed, segments=True) @ np.array([1, 2**8, 2**16])
+        drawn = self._context.scn
+        owners = {mujoco.mjtObj.mjOBJ_GEOM: self.model.geom_bodyid, mujoco.mjtObj.mjOBJ_SITE: self.model.site_bodyid}
+        bodies = np.full(drawn.ngeom + 1, -1, dtype=np.int32)
+        for number in range(drawn.ngeom):
+            each = drawn.geoms[number]
+            if each.segid >= 0 and each.objtype in owners:
+                bodies[each.segid + 1] = owners[each.objtype][each.objid]
+        found: Bodies = bodies[np.where(segments > drawn.ngeom, 0, segments)]
+        return found
 
     def _context_between_steps(self) -> Any:
         """robosuite's context makes a forward pass, which must not reach an episode that is under way."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vlabench.errors import MissingExtra, OptionError, UnknownName
 from vlabench.simulators.base import Scene, Simulator, Variant
+from vlabench.simulators.capabilities import DrawsGhosts, HidesObjects, ShowsMasks
 from vlabench.simulators.libero import gl, hf_libero, packs
 from vlabench.simulators.libero.interface import CAMERAS, SPACE
 from vlabench.types import Task
@@ -28,6 +29,7 @@ class Libero(Simulator):
     packs = packs.PACKS
     cameras = tuple(CAMERAS)
     action_space = SPACE
+    offers = frozenset({DrawsGhosts, HidesObjects, ShowsMasks})
     expert = True
     posture = "joints"
     revision = 2

@@ -94,25 +94,31 @@ class World:
         self._fingers = robot._ref_gripper_joint_pos_indexes
         self._grip = robot._ref_joint_gripper_actuator_indexes
         self._solid = np.flatnonzero((self.model.geom_contype != 0) | (self.model.geom_conaffinity != 0))
-        self._owner = self._owners()
+        self._owners = self._owners_of_bodies()
+        self._owner = self._owners[self.model.geom_bodyid]
         self._finger_geoms = [self._named_geoms(robot.gripper, side) for side in ("left_finger", "right_finger")]
         self._rest = self._reference()
 
     # what things are
 
-    def _owners(self) -> Any:
-        """geom id → name of the task's object it belongs to, or "" (arena), or "robot"."""
+    def _owners_of_bodies(self) -> Any:
+        """body id → name of the task's object it belongs to, or "" (arena), or "robot"."""
         roots = {body: name for name, body in self.env.obj_body_id.items()}
-        owner = np.full(self.model.ngeom, "", dtype=object)
-        for geom in range(self.model.ngeom):
-            body = int(self.model.geom_bodyid[geom])
+        owner = np.full(self.model.nbody, "", dtype=object)
+        for each in range(self.model.nbody):
+            body = each
             while body and body not in roots:
                 if self.model.body(body).name.startswith(("robot0", "gripper0", "mount0")):
-                    owner[geom] = "robot"
+                    owner[each] = "robot"
                 body = int(self.model.body_parentid[body])
             if body:
-                owner[geom] = roots[body]
+                owner[each] = roots[body]
         return owner
+
+    def bodies(self, *names: str) -> Any:
+        """Which bodies belong to objects of these names, to the "robot", or to the room (""): bool [nbody]."""
+        found: Any = np.isin(self._owners, np.array(names, dtype=object))
+        return found
 
     def _named_geoms(self, gripper: Any, side: str) -> frozenset[int]:
         return frozenset(self.model.geom(name).id for name in gripper.important_geoms[side])

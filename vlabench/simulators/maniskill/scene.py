@@ -9,6 +9,7 @@ import numpy as np
 from vlabench.simulators.base import Scene, Variant
 from vlabench.simulators.maniskill import goal, packs, starts
 from vlabench.simulators.maniskill.advisor import Advisor
+from vlabench.simulators.maniskill.imagined import Imagined
 from vlabench.simulators.maniskill.interface import CAMERAS, SPACE
 from vlabench.simulators.maniskill.slot import Slot
 from vlabench.simulators.maniskill.view import View
@@ -32,6 +33,7 @@ class PlateScene(Scene):
         self.episodes: tuple[EpisodeSpec, ...] = ()
         self.worlds: list[World] = []
         self._views: list[View] = []
+        self._imagined: list[Imagined] = []
         self._held = self._longest = np.zeros(0, dtype=np.int64)  # steps in a row that an object has been grasped for
 
     def place(self, episodes: Sequence[EpisodeSpec]) -> None:
@@ -48,6 +50,8 @@ class PlateScene(Scene):
         self._halves = np.array([world.halves[:2] for world in self.worlds])
         if self.cameras:
             self._views = [View(world, self._pack, self.image_size) for world in self.worlds]
+            self._imagined = [Imagined(world, self._pack, view)
+                              for world, view in zip(self.worlds, self._views, strict=True)]
 
     def observe(self) -> Observation:
         """The third-person camera's picture; proprio float32 [B, 8]: six joints (rad), two fingers (m)."""
@@ -102,9 +106,9 @@ class PlateScene(Scene):
         return tuple(World(starts.draw(spec), self._pack, False).digest() for spec in self.episodes)
 
     def slot(self, b: int) -> Scene:
-        """The view of one world that perturbations act on, from `place` until the next."""
-        return Slot(self.worlds[b])
+        """The view of one world that perturbations act on, from `place` until the next; settled, it can be drawn."""
+        return Slot(self.worlds[b], self._imagined[b] if self._imagined else None)
 
     def close(self) -> None:
         """Let go of the worlds; a second call does nothing."""
-        self.worlds, self._views = [], []
+        self.worlds, self._views, self._imagined = [], [], []

@@ -10,11 +10,17 @@ from vlabench.errors import OptionError, UnknownName
 from vlabench.simulators.base import Scene, Simulator, Variant
 from vlabench.simulators.capabilities import (
     CoversWithTexture,
+    DrawsBackgrounds,
+    DrawsDistractors,
+    DrawsGhosts,
+    DrawsViewpoints,
+    HidesObjects,
     MovesCamera,
     MovesObjects,
     PosesRobot,
     SetsLighting,
     ShowsBackgrounds,
+    ShowsMasks,
     VariesStarts,
 )
 from vlabench.simulators.maniskill import catalogue, packs, starts
@@ -36,8 +42,9 @@ class Maniskill(Simulator):
     packs = packs.PACKS
     cameras = CAMERAS
     action_space = SPACE
-    offers = frozenset({CoversWithTexture, MovesCamera, MovesObjects, PosesRobot, SetsLighting, ShowsBackgrounds,
-                        VariesStarts})
+    offers = frozenset({CoversWithTexture, DrawsBackgrounds, DrawsDistractors, DrawsGhosts, DrawsViewpoints,
+                        HidesObjects, MovesCamera, MovesObjects, PosesRobot, SetsLighting, ShowsBackgrounds,
+                        ShowsMasks, VariesStarts})
     expert = True
     posture = "joints"
     earnings = "earned"

@@ -6,10 +6,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+import numpy as np
+
 from vlabench.simulators.base import Scene
-from vlabench.simulators.capabilities import Crop, LightSetup
+from vlabench.simulators.capabilities import Crop, LightSetup, Masks, Pictures
 from vlabench.simulators.maniskill import catalogue, spots, starts
-from vlabench.simulators.maniskill.interface import SPACE
+from vlabench.simulators.maniskill.imagined import Imagined
+from vlabench.simulators.maniskill.interface import CAMERAS, SPACE
 from vlabench.simulators.maniskill.looks import Cover, Looks
 from vlabench.simulators.maniskill.robot import POSTURE
 from vlabench.simulators.maniskill.spots import Spot
@@ -38,8 +41,9 @@ class Slot(Scene):
 
     action_space = SPACE
 
-    def __init__(self, world: Placed) -> None:
-        self.world = world
+    def __init__(self, world: Placed, imagined: Imagined | None = None) -> None:
+        """imagined: of a world that is drawn and has settled."""
+        self.world, self._imagined = world, imagined
 
     def place(self, episodes: Sequence[EpisodeSpec]) -> None:
         raise TypeError("a single world of a scene is placed by the scene")
@@ -128,3 +132,46 @@ class Slot(Scene):
         """One of them, stretched over the picture."""
         number = catalogue.TEXTURES[self.textures().index(texture)]
         self.world.looks.cover = Cover(number, mix, whole, crop)
+
+    # how the present moment would look otherwise
+
+    @property
+    def imagined(self) -> Imagined:
+        """Raises TypeError where nothing is drawn yet."""
+        if self._imagined is None:
+            raise TypeError("a world is seen once it has settled, in a scene with a camera")
+        return self._imagined
+
+    def masks(self, others: bool) -> Masks:
+        """Where robot, object or receptacle are seen; with `others`, where the table's picture is not."""
+        return {CAMERAS[0]: self.imagined.mask(others)}
+
+    def empty(self) -> Pictures:
+        """The table's picture."""
+        return {CAMERAS[0]: self.imagined.empty()}
+
+    def training_backgrounds(self) -> Sequence[str]:
+        """The sixteen training tables."""
+        return [_picture(number) for number in self.imagined.tables()]
+
+    def background(self, name: str) -> Pictures:
+        """A training table's picture."""
+        number = next(number for number in catalogue.TRAINING_TABLES if _picture(number) == name)
+        return {CAMERAS[0]: self.imagined.table(number)}
+
+    def with_distractors(self, rng: np.random.Generator) -> Pictures:
+        """Others of training's objects."""
+        return {CAMERAS[0]: self.imagined.with_distractors(rng)}
+
+    def from_viewpoint(self, yaw: float, pitch: float) -> Pictures:
+        """As `orbit_camera` would show it."""
+        return {CAMERAS[0]: self.imagined.from_viewpoint(yaw, pitch)}
+
+    def with_target_moved(self, by: Spot, turn: float) -> Pictures:
+        """The object, whether it lies or is held; nothing keeps it from sticking in other things."""
+        return {CAMERAS[0]: self.imagined.with_target_moved(by, turn)}
+
+
+def _picture(number: int) -> str:
+    """A table's name among all: several are called `table`."""
+    return catalogue.TABLES[number].picture.removesuffix(".png")

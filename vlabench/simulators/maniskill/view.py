@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,13 +33,14 @@ class View:
                                                                  *world.bodies))
         self._world, self._pack = world, pack
 
-    def picture(self) -> Image:
-        """uint8 [size, size, 3]."""
+    def picture(self, also: Sequence[Any] = ()) -> Image:
+        """uint8 [size, size, 3]. also: entities that are seen beside robot and things."""
         colors, ids = self.camera.shoot()
         cover = self._world.looks.cover
         if cover and not cover.whole:
             colors = self._covered(colors, cover)
-        shown = screen.green_screen(colors, ids, self.kept, self.table)
+        kept = self.kept.union(entity.per_scene_id for entity in also)
+        shown = screen.green_screen(colors, ids, kept, self.table)
         return self._covered(shown, cover) if cover and cover.whole else shown
 
     def _covered(self, colors: Image, cover: Cover) -> Image:

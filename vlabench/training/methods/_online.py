@@ -27,6 +27,7 @@ from vlabench.training.display import EpisodesShown
 from vlabench.training.methods._course import TrainingRun, TrainingState, opened
 from vlabench.training.methods._online_options import OnlineOptions
 from vlabench.training.methods.base import Method, TrainingContext
+from vlabench.training.rl import views
 from vlabench.training.rl.consistency import Looks, clean, redrawn
 from vlabench.training.rl.contexts import Gathered, Group, gather
 from vlabench.training.rl.curriculum import Level, advance
@@ -177,7 +178,8 @@ class Online(Method):
         sampler = PolicyCard.model_validate({**start.model_dump(), **seeing,
                                              "options": {**start.options, **own, **sampling}})
         return Collector(sampler, course.where.name, course.where.assets, [], course.place.workers,
-                         course.place.display.note, options.consistency is not None or course.learner.pairs)
+                         course.place.display.note, options.consistency is not None or course.learner.pairs,
+                         views.wanted(options.views, course.learner.objectives, course.where.kind, options.noise))
 
     def _rollouts(self, course: TrainingRun, collector: Collector, stand: TrainingState) -> Gathered:
         """Play contexts with the policy as it is now."""

@@ -18,6 +18,7 @@ from vlabench.training.objectives.smoothness import Smoothness, SmoothnessOption
 from vlabench.training.objectives.value import Value
 from vlabench.training.rl.consistency import ConsistencyOptions
 from vlabench.training.rl.samples import OFFERED
+from vlabench.training.rl.views import ViewOptions
 
 
 class Lora(BaseModel):
@@ -82,6 +83,9 @@ class LearnerOptions(SummedOptions):
     consistency: ConsistencyOptions | None = Field(
         default=None,
         description="Updates towards what the first policy does for the clean observation; not RobustVLA's.")
+    views: ViewOptions = Field(
+        default=ViewOptions(), description="How views of looks are drawn that `pair_invariance` and "
+                                           "`pair_sensitivity` need.")
     lora: Lora | None = Field(
         default=None, description="Train LoRA matrices alone; without it all parameters are trained.")
     average: float = Field(

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from typing_extensions import Self
 
+from vlabench.adapters.base import Policy
 from vlabench.cards.policy import PolicyCard
 from vlabench.episode.listening import Bools, EpisodeCollector
 from vlabench.episode.played import Played
@@ -19,6 +20,8 @@ from vlabench.episode.player import Finished, Job, Renewal
 from vlabench.episode.pool import WorkerPool
 from vlabench.episode.resources import default_time_limit
 from vlabench.perturbations.base import Perturbation
+from vlabench.simulators.base import Scene
+from vlabench.training.rl.views import Views
 from vlabench.types import Decision, EpisodeSpec, Floats, Image, Observation, Outcome, won
 from vlabench.util.progress import Progress
 
@@ -41,7 +44,8 @@ class Rollout:
     actions: float32 [L, T, D]. log_probs, means: float32 [L, T, D], of the distribution that the actions were drawn
     from. executed: int [L], how many actions of each chunk were carried out, from its first on. terms:
     what the simulator told after each of S steps (`Outcome.terms`), name → float64 [S, …]. realised: the perturbations
-    as drawn. clean: the pictures without perturbations, where they were asked for, else none.
+    as drawn. clean: the pictures without perturbations, where they were asked for, else none; views: so are other views
+    of the looks, name → pictures.
     """
 
     spec: EpisodeSpec
@@ -56,6 +60,7 @@ class Rollout:
     realised: Mapping[str, Any]
     terms: Mapping[str, Floats]
     clean: Mapping[str, Image] = field(default_factory=dict)
+    views: Mapping[str, Mapping[str, Image]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.executed)
@@ -72,20 +77,39 @@ class Rollout:
 
 
 class RolloutCollector(EpisodeCollector):
-    """Keeps a Rollout of an episode in which a TrainablePolicy samples its actions."""
+    """Keeps a Rollout of an episode in which a TrainablePolicy samples its actions.
+
+    paired: also the pictures without perturbations. views: also other views of the looks.
+    """
+
+    def __init__(self, policy: Policy, replan: int, paired: bool = False, views: Views | None = None) -> None:
+        super().__init__(policy, replan)
+        self._paired, self._views = paired, views
+        self.asks_scene = views is not None
+
+    def on_scene(self, scene: Scene) -> None:
+        self._scene = scene
 
     def on_start(self, specs: Sequence[EpisodeSpec]) -> None:
         (self._spec,) = specs
-        self._looks: list[dict[str, Any]] = []
+        self._looks: list[dict[str, Mapping[str, Any]]] = []
         self._executed: list[int] = []
         self._terms: dict[str, list[Floats]] = {}
 
     def on_look(self, step: int, received: Observation, decision: Decision, running: Bools) -> None:
-        self._instruction, self._cameras = received.instruction[0], list(received.images)
-        self._looks.append({**{f"pictures/{camera}": picture[0] for camera, picture in received.images.items()},
-                            **{name: decision.extras[name][0] for name in ("log_probs", "means")},
-                            "proprio": received.proprio[0], "actions": decision.actions[0]})
+        self._instruction = received.instruction[0]
+        self._looks.append({
+            _TOLD: {"proprio": received.proprio[0], "actions": decision.actions[0],
+                    **{name: decision.extras[name][0] for name in ("log_probs", "means")}},
+            _SEEN: {camera: pictures[0] for camera, pictures in received.images.items()}})
         self._executed.append(0)
+
+    def on_clean(self, step: int, clean: Observation) -> None:
+        pictures = {camera: of_all[0] for camera, of_all in clean.images.items()}
+        if self._paired:
+            self._looks[-1][_CLEAN] = pictures
+        if self._views is not None:
+            self._looks[-1] |= self._views.of(self._scene, pictures, self._spec, step)
 
     def on_step(self, step: int, asked: Floats, executed: Floats, outcome: Outcome, running: Bools) -> None:
         self._executed[-1] += 1
@@ -93,14 +117,13 @@ class RolloutCollector(EpisodeCollector):
             self._terms.setdefault(name, []).append(values[0].copy())
 
     def on_end(self, played: Sequence[Played]) -> None:
-        columns = {name: np.stack([look[name] for look in self._looks]) for name in self._looks[0]}
-        pictures, clean = ({camera: columns.pop(f"{kind}/{camera}") for camera in self._cameras
-                            if f"{kind}/{camera}" in columns} for kind in ("pictures", "clean"))
+        kept = {kind: {name: np.stack([look[kind][name] for look in self._looks]) for name in first}
+                for kind, first in self._looks[0].items()}
+        told = {name: column.astype(np.float32) for name, column in kept.pop(_TOLD).items()}
         self._rollout = Rollout(
-            spec=self._spec, pictures=pictures, instruction=self._instruction, executed=np.array(self._executed),
-            success=won(played[0]), realised=played[0].realised, clean=clean,
-            terms={name: np.stack(values) for name, values in self._terms.items()},
-            **{name: column.astype(np.float32) for name, column in columns.items()})
+            spec=self._spec, pictures=kept.pop(_SEEN), instruction=self._instruction, executed=np.array(self._executed),
+            success=won(played[0]), realised=played[0].realised, clean=kept.pop(_CLEAN, {}), views=kept,
+            terms={name: np.stack(values) for name, values in self._terms.items()}, **told)
 
     @property
     def result(self) -> Rollout:
@@ -108,11 +131,20 @@ class RolloutCollector(EpisodeCollector):
         return self._rollout
 
 
-class PairedCollector(RolloutCollector):
-    """A RolloutCollector that keeps the pictures without perturbations, too."""
+_TOLD, _SEEN, _CLEAN = "told", "seen", "clean"
+"""What a collector keeps of a look, beside views by their names."""
 
-    def on_clean(self, step: int, clean: Observation) -> None:
-        self._looks[-1] |= {f"clean/{camera}": clean.images[camera][0] for camera in self._cameras}
+
+@dataclass(frozen=True)
+class Collecting:
+    """Makes a RolloutCollector for every episode, in the process that plays it."""
+
+    paired: bool
+    views: Views | None
+    asks_policy: ClassVar[bool] = False
+
+    def __call__(self, policy: Policy, replan: int) -> RolloutCollector:
+        return RolloutCollector(policy, replan, self.paired, self.views)
 
 
 class Collector:
@@ -120,14 +152,14 @@ class Collector:
     whose end no worker is left.
 
     candidates: all that `play` may be asked for, until `renew`. card: of a policy that samples. paired: whether
-    pictures are kept without perturbations, too. Raises WorkerError if workers cannot start or die again and again; a
-    single episode that fails, or takes its worker along, costs no more than itself.
+    pictures are kept without perturbations, too. views: other views that are kept. Raises WorkerError if workers cannot
+    start or die again and again; a single episode that fails, or takes its worker along, costs no more than itself.
     """
 
     def __init__(self, card: PolicyCard, simulator: str, assets: str, candidates: Sequence[Assignment], workers: int,
-                 note: Callable[[str], None], paired: bool = False) -> None:
+                 note: Callable[[str], None], paired: bool = False, views: Views | None = None) -> None:
         self._note = note
-        job = Job(simulator, assets, card.actor(), _chains(candidates), PairedCollector if paired else RolloutCollector)
+        job = Job(simulator, assets, card.actor(), _chains(candidates), Collecting(paired, views))
         self._pool = WorkerPool(job, [], workers, default_time_limit, note)
 
     def __enter__(self) -> Self:

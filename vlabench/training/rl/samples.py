@@ -12,20 +12,22 @@ import torch
 
 from vlabench.adapters.base import ActionDistribution
 from vlabench.seeding import generator
+from vlabench.training.objectives._views import ALTERING, PRESERVING
 from vlabench.training.objectives.base import Batch
 from vlabench.training.rl.consistency import clean
 from vlabench.training.rl.rollouts import Rollout
-from vlabench.types import ActionSpace, Observation
+from vlabench.types import ActionSpace, Image, Observation
 
 Floats32 = npt.NDArray[np.float32]
 Floats64 = npt.NDArray[np.float64]
 ADVANTAGES, TWIN, WANTED, RETURNS, FIRST = "advantages", "clean twin", "wanted", "returns", "first"
-OFFERED = frozenset({"before", "reference", ADVANTAGES, TWIN, WANTED, FIRST})
+OFFERED = frozenset({"before", "reference", ADVANTAGES, TWIN, WANTED, FIRST, PRESERVING, ALTERING})
 """What batches of samples hold for objectives: `before` [N, T], log-probability of each whole action when it was
 sampled; `reference` [N, T, D], the mean actions then; `advantages` [N]; where it is asked for (`Samples.pair`), `clean
 twin`, the observation without perturbation, and `wanted` [N, T, D], the first policy's mean actions for that one, given
-the same actions; where it is asked for (`Samples.compare`), `first`, its distribution for the observation; and beside
-these, of a method that computes them, `returns` [N]."""
+the same actions; where it is asked for (`Samples.compare`), `first`, its distribution for the observation; where
+rollouts have kept them (`views`), `task-preserving view` and `task-altering view`, the observation with other pictures;
+and beside these, of a method that computes them, `returns` [N]."""
 
 
 class Score(Protocol):
@@ -106,11 +108,11 @@ class Samples:
         specs = [self.rollouts[self._rows[row][0]].spec for row in rows]
         return [f"{spec.task.key} #{spec.index}" for spec in specs]
 
-    def seen(self, rows: Sequence[int], twin: bool = False) -> Observation:
-        """What the policy received at some looks, or would have without perturbation."""
+    def seen(self, rows: Sequence[int], view: str = "") -> Observation:
+        """What the policy received at some looks; or the `clean twin`, or another view that rollouts have kept."""
         looks = [(self.rollouts[which], look) for which, look in (self._rows[row] for row in rows)]
         return Observation.now(
-            images={camera: np.stack([(rollout.clean if twin else rollout.pictures)[camera][look]
+            images={camera: np.stack([_pictures(rollout, view)[camera][look]
                                       for rollout, look in looks]) for camera in looks[0][0].pictures},
             proprio=np.stack([rollout.proprio[look] for rollout, look in looks]),
             instruction=tuple(rollout.instruction for rollout, _ in looks), step=0)
@@ -139,10 +141,15 @@ class Samples:
         extras: dict[str, Any] = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
         own = {name: extras.pop(name) for name in ("actions", "counted", "weights")}
         if self._twin:
-            extras[TWIN] = self.seen(rows, twin=True)
+            extras[TWIN] = self.seen(rows, TWIN)
+        extras |= {view: self.seen(rows, view) for view in looks[0][0].views}
         whole = rows if whole is None else whole
         weight, count = ((self._weight / parts, len(self) / parts) if parts else (self.weight(whole), len(whole)))
         seen = self.seen(rows)
         if self._first is not None:
             extras[FIRST] = self._first(seen, own["actions"])
         return Batch(seen, weight=weight, count=count, space=self.space, extras=extras, **own)
+
+
+def _pictures(rollout: Rollout, view: str) -> Mapping[str, Image]:
+    return {"": rollout.pictures, TWIN: rollout.clean, **rollout.views}[view]
