@@ -53,7 +53,7 @@ def test_looks_are_credited_within_their_group(group: str, how: str, card: Card,
         return {"policy": 0.0}
 
     monkeypatch.setattr(Learner, "update", kept)
-    options = {**GRPO, "iterations": 1, "updates": 1, "contexts": 4, "rollouts": 6, "group": group, "advantages": how}
+    options = {**GRPO, "iterations": 1, "updates": 1, "contexts": 3, "rollouts": 4, "group": group, "advantages": how}
     training.train(card("grpo", **options), tmp_path / "out", device="cpu", workers=1)
     (samples,) = seen
     starts = sorted({rollout.spec.index for rollout in samples.rollouts})
@@ -61,7 +61,7 @@ def test_looks_are_credited_within_their_group(group: str, how: str, card: Card,
     wanted = [by_definition([paid(rollout) for rollout in samples.rollouts if rollout.spec.index in each], how)
               for each in groups]
     batch = samples.batch(range(len(samples)), "cpu")
-    assert len(samples.rollouts) == 24 if group == "iteration" else len(samples.rollouts) % 6 == 0
+    assert len(samples.rollouts) == 12 if group == "iteration" else len(samples.rollouts) % 4 == 0
     assert batch["advantages"].tolist() == pytest.approx(
         [advantage for each in wanted for looks in each for advantage in looks], abs=1e-5)
     assert set(batch.weights.flatten().tolist()) == {0.0, 1.0} and "returns" not in batch.extras
@@ -72,10 +72,10 @@ def test_looks_are_credited_within_their_group(group: str, how: str, card: Card,
 def test_an_iteration_whose_rollouts_all_end_alike_teaches_nothing(method: str, card: Card, tmp_path: Path) -> None:
     """Too short to succeed; no update is made, which by Adam's momentum alone would go on."""
     more = {} if method == "rwr" else {"group": "iteration"}
-    path = card(method, **more, iterations=2, contexts=4, rollouts=2, horizon=0.1, learning_rate=0.03)
+    path = card(method, **more, iterations=2, contexts=2, rollouts=2, horizon=0.1, learning_rate=0.03)
     training.train(path, tmp_path / "out", device="cpu", workers=1)
     series = Curves(tmp_path / "out").series()
-    assert series["contexts kept"][1] == [4, 4] and "policy" not in series
+    assert series["contexts kept"][1] == [2, 2] and "policy" not in series
 
 
 @pytest.mark.parametrize(("method", "options", "told"), [

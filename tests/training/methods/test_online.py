@@ -102,13 +102,13 @@ def test_so_do_those_that_compare_or_weigh_whole_rollouts(method: str, options: 
 
 @pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize(("method", "options"), [
-    ("rloo", CONSISTENT), ("ppo", PPO), ("grpo", {**GRPO, "rollouts": 6, "advantages": "process"}),
-    ("tpo", {**TPO, "permuted": True}), ("rwr", {**RWR, "rollouts": 6})],
+    ("rloo", CONSISTENT), ("ppo", PPO), ("grpo", {**GRPO, "rollouts": 4, "advantages": "process"}),
+    ("tpo", {**TPO, "rollouts": 4, "permuted": True}), ("rwr", {**RWR, "rollouts": 4})],
     ids=["robustvla", "ppo", "grpo", "tpo", "rwr"])
 def test_a_killed_training_resumes_to_the_same_weights_and_curves(
         method: str, options: dict[str, Any], card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed in the updates of the third iteration, after rows of its curve might have been written."""
-    path = card(method, **{**options, "iterations": 4, "contexts": 4})
+    path = card(method, **{**options, "iterations": 3, "contexts": 4})
     whole = trained(path, tmp_path / "whole")
     update, calls = Learner.update, []
 
