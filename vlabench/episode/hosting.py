@@ -25,7 +25,7 @@ class Host(Child):
     """The handle on one such process. ready: it can be asked. renewal: the last one that it was given."""
 
     def __init__(self, post: host.Post, time_limit: float) -> None:
-        super().__init__(host.__name__, "policy", post.actor.python)
+        super().__init__(host.__name__, "policy", python=post.actor.python)
         self.ready = False
         self.renewal: Renewal | None = None
         self.send(post, time_limit)
