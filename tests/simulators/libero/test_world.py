@@ -51,7 +51,7 @@ def test_poses_are_those_of_the_simulation(scene: LiberoScene, world: World) -> 
     np.testing.assert_allclose(world.hand.rot @ world.hand.rot.T, np.eye(3), atol=1e-12)
     assert np.linalg.det(world.hand.rot) == pytest.approx(1.0)
     assert isinstance(world, Advisor)
-    np.testing.assert_allclose(world.hand_pose()[:3, 3], scene.observe().proprio[0, :3], atol=1e-6)
+    np.testing.assert_allclose(world.hand_pose()[:3, 3], scene.observe().proprio[0, :3], atol=1e-3)  # a substep before
     np.testing.assert_array_equal(world.hand_pose()[:3, :3], world.hand.rot)
 
 

@@ -198,7 +198,7 @@ def iterations(data: Data) -> Figure:
     legend(figure, grid[0])
     level = ["Level lines: policies that are no training's."] if still else []
     footnote(figure, [f"Success rates over {', '.join(data.task_sets)}; bands: {data.intervals}.", *level,
-                      f"Above: the first of the kept policies that succeeds in {', '.join(map(str, THRESHOLDS))} %.",
+                      f"Above: the iteration at which each first had {', '.join(map(str, THRESHOLDS))} %.",
                       data.caption])
     return figure
 
@@ -211,11 +211,9 @@ KINDS: Mapping[str, Callable[[Data], Figure]] = {
 
 
 def _reached(training: str, policies: Mapping[int, Side], leaves: Sequence[tuple[str, str]]) -> str:
-    """When it first reached each threshold that it reached, in words."""
+    """After which iteration it first reached each threshold; – where it never did."""
     shares = {leaf: 1 / len(leaves) for leaf in leaves}
-    found = {points: at for points in THRESHOLDS if (at := first(policies, shares, points)) not in ("", "–")}
-    return f"{training}: " + (", ".join(f"{points} % at {at}" for points, at in found.items())
-                              or f"never {THRESHOLDS[0]} %")
+    return f"{training}: " + ", ".join(first(policies, shares, points) or "–" for points in THRESHOLDS)
 
 
 def group_of(condition: str) -> str:

@@ -99,9 +99,9 @@ def policy(probes: Sequence[Probe], state: State) -> Drawn:
         footnote(figure, [
             f"Probabilities of the 256 bins over [−1, 1] units that an action's numbers have, of the first action "
             f"after the look. Above: of pairs of bins in {names[pair[0]]} and {names[pair[1]]}, drawn independently, "
-            f"in %; each policy to its own height. Within n: the probability of at most n bins from the mode, at this "
-            f"look, a mean over the arm's numbers. Ranges hold {100 * SHOWN:g} % of every policy's "
-            f"probability."])
+            f"in %, of a few together where a range is wide; each policy to its own height. Within n: the probability "
+            f"of at most n bins from the mode, at this look, a mean over the arm's numbers. Ranges hold "
+            f"{100 * SHOWN:g} % of every policy's probability."])
     method = {"bins": 256, "range": "[−1, 1] units", "action": "the first after a look", "task": trace.task,
               "condition": trace.condition, "index": trace.index, "step": int(trace.looks[number]),
               "within": "mean over the arm's numbers, looks of an episode, episodes"}
@@ -204,7 +204,8 @@ def _figure(probes: Sequence[Probe], at: Sequence[Floats], names: Sequence[str],
                       linestyle=look(number).dashes, linewidth=1.2, label=label(probe))
         axes.set(title=name, ylim=(0, None))
         axes.tick_params(labelsize=7.5)
-        axes.locator_params(nbins=3)
+        axes.locator_params(axis="x", nbins=2)
+        axes.locator_params(axis="y", nbins=3)
     grid[0].set_ylabel("a bin, %")
     below.supxlabel("units", fontsize=9.0)
     if len(probes) > 1:
