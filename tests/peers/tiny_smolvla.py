@@ -30,7 +30,7 @@ def vlm(folder: Path) -> None:
     bytewise.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bytewise.decoder = decoders.ByteLevel()
     PreTrainedTokenizerFast(tokenizer_object=bytewise, pad_token="<pad>", bos_token="<s>", eos_token="</s>",
-                            additional_special_tokens=words[3:]).save_pretrained(folder)
+                            additional_special_tokens=words[3:], extra_special_tokens=SPECIAL).save_pretrained(folder)
     SmolVLMConfig(
         text_config={"model_type": "llama", "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 4,
                      "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,

@@ -75,6 +75,12 @@ def test_a_data_set_that_does_not_fit_is_told(change: dict[str, object], told: s
         from_lerobot.converted(written, "libero")
 
 
+def test_a_damaged_description_is_told(written: Path) -> None:
+    (written / "meta" / "info.json").write_text("{")
+    with pytest.raises(DataError, match="meta/info.json: not read: .*\n  fix: download"):
+        from_lerobot.converted(written, "libero")
+
+
 def test_actions_of_another_size_are_told(written: Path) -> None:
     path = written / "meta" / "info.json"
     info = json.loads(path.read_text())
