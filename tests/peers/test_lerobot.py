@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,9 +99,9 @@ def test_chunks_are_those_of_lerobots_own_call_to_the_last_bit(home: Path, tmp_p
     obs, draws = rows(), [Draws(("one",)), Draws(("two",))]
     noise = np.stack([drawn.at(step, "noise").standard_normal((8, 32)).astype(np.float32)
                       for drawn, step in zip(draws, obs.steps.tolist(), strict=True)])
-    np.savez(tmp_path / "in.npz", state=obs.proprio, task=np.array(obs.instruction), noise=noise, **{
-        f"images.observation.images.{key}": obs.images[camera]
-        for camera, key in (("agentview", "image"), ("wrist", "image2"))})
+    pictures: dict[str, Any] = {f"images.observation.images.{key}": obs.images[camera]
+                                for camera, key in (("agentview", "image"), ("wrist", "image2"))}
+    np.savez(tmp_path / "in.npz", state=obs.proprio, task=np.array(obs.instruction), noise=noise, **pictures)
     lerobots(HERE / "asks_lerobot.py", home / "tiny", tmp_path / "in.npz", tmp_path / "out.npy")
     theirs = np.load(tmp_path / "out.npy")
     with hosted(card(home)) as proxy:
@@ -149,8 +150,8 @@ def test_what_lerobot_writes_is_read_with_its_videos(tmp_path: Path, monkeypatch
     monkeypatch.setenv("VLABENCH_CACHE", str(tmp_path / "cache"))
     rng = np.random.default_rng(0)
     levels = np.linspace(20, 230, 30)[:, None, None, None]  # a frame can be told by its brightness
-    pictures = {key: np.broadcast_to(levels + add, (30, 64, 64, 3)).astype(np.uint8) for key, add in
-                (("image", 0), ("image2", 20))}
+    pictures: dict[str, Any] = {key: np.broadcast_to(levels + add, (30, 64, 64, 3)).astype(np.uint8)
+                                for key, add in (("image", 0), ("image2", 20))}
     state, action = rng.standard_normal((30, 8)).astype(np.float32), rng.uniform(-1, 1, (30, 7)).astype(np.float32)
     np.savez(tmp_path / "in.npz", state=state, action=action, cut=18, **pictures)
     lerobots(HERE / "lerobot_data.py", "write", tmp_path / "set", tmp_path / "in.npz")

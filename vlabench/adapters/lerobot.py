@@ -126,8 +126,9 @@ class Lerobot(Policy):
         """Float [B, T, D] as the policy was trained on them."""
         import torch
 
-        batch = {key: sum((row[key] for row in rows), []) if key == "task" else torch.cat([row[key] for row in rows])
-                 for key in rows[0]}
+        batch: dict[str, Any] = {
+            key: sum((row[key] for row in rows), []) if key == "task" else torch.cat([row[key] for row in rows])
+            for key in rows[0]}
         noise = {}
         if self._noise:
             drawn = np.stack([self._draws[slot].at(step, "noise").standard_normal(self._noise)

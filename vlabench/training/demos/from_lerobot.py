@@ -25,7 +25,7 @@ from vlabench.cards import find
 from vlabench.errors import DataError, MissingExtra, words_of
 from vlabench.simulators.base import find_simulator
 from vlabench.training.demos import layout
-from vlabench.util.files import cache, locked
+from vlabench.util.files import InUse, cache, locked
 from vlabench.util.messages import shown
 from vlabench.util.parsing import strict_json
 
@@ -45,19 +45,19 @@ def converted(folder: Path, simulator: str) -> list[Path]:
     """Files in LIBERO's layout, one a task, of the data set in a folder. Raises DataError, MissingExtra."""
     found = _DataSet.of(folder, simulator)
     home = cache() / "lerobot" / found.digest
-    home.parent.mkdir(parents=True, exist_ok=True)
-    with locked(home.parent):
+    partial = home.with_name(f".{home.name}")
+    try:
         if not home.is_dir():
-            partial = home.with_name(f".{home.name}")
-            shutil.rmtree(partial, ignore_errors=True)
-            try:
+            with locked(home.parent):
+                shutil.rmtree(partial, ignore_errors=True)
                 found.write(partial)
                 partial.rename(home)
-            except OSError as error:
-                raise DataError(f"{shown(home)}: cannot be written, for {shown(folder)}: {error.strerror or error}\n"
-                                f"  fix: space on the disk, or VLABENCH_CACHE=DIR with some") from error
-            finally:
-                shutil.rmtree(partial, ignore_errors=True)
+    except InUse as owner:
+        raise DataError(f"{shown(home.parent)}: {owner} is at work here, making another data set\n"
+                        f"  fix: the same command, once it is done") from None
+    except OSError as error:
+        raise DataError(f"{shown(home)}: cannot be written, for {shown(folder)}: {error.strerror or error}\n"
+                        f"  fix: space on the disk, or VLABENCH_CACHE=DIR with some") from error
     return layout.files(home)
 
 
