@@ -66,11 +66,15 @@ bench: .venv/.installed ## speed and memory
 	$(PIP) install --no-deps --require-hashes --only-binary :all: -r $<
 	@touch $@
 
-# One environment for each: what they ask for does not go together with ours (openpi-client: numpy < 2).
+# One environment for each: what they ask for does not go together with ours (openpi-client: numpy < 2). LeRobot's has
+# 1.5 GB with torch's CPU build, 7 GB with CUDA's.
 .venv-peers/.installed: $(wildcard tests/peers/*.txt) | .venv/.made
 	@for file in $^; do \
 		peer=.venv-peers/$$(basename $$file .txt); \
-		$(BIN)/python -m venv $$peer && $$peer/bin/python -m pip --disable-pip-version-check install -r $$file || exit 1; \
+		$(BIN)/python -m venv $$peer && { \
+			UV_HTTP_TIMEOUT=20 UV_HTTP_RETRIES=1 $(BIN)/uv pip install --python $$peer/bin/python \
+				--torch-backend $(TORCH_BACKEND) -r $$file || \
+			$$peer/bin/python -m pip --disable-pip-version-check install -r $$file; } || exit 1; \
 	done
 	@touch $@
 

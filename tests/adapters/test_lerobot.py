@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from pathlib import Path
 from types import SimpleNamespace
@@ -118,6 +119,15 @@ def test_a_folder_without_config_or_processors_is_no_policy(tmp_path: Path) -> N
         Lerobot(tmp_path)
     (tmp_path / "model.safetensors").touch()
     with pytest.raises(DataError, match=r"lacks policy_pre.*before 0.4\)\n  fix: python -m lerobot.processor.migrate"):
+        Lerobot(tmp_path)
+
+
+def test_without_lerobot_the_environment_that_it_needs_is_told(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("config.json", "model.safetensors", *lerobot.PROCESSORS):
+        (tmp_path / name).write_text("{}")
+    monkeypatch.setitem(sys.modules, "lerobot", None)
+    with pytest.raises(OptionError, match=r"(?s)Python package 'lerobot', which is not .*fix: python3 -m venv .*python ="):
         Lerobot(tmp_path)
 
 
