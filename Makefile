@@ -68,7 +68,7 @@ bench: .venv/.installed ## speed and memory
 	@touch $@
 
 # One environment for each: what they ask for does not go together with ours (openpi-client: numpy < 2), unless the file
-# says that it is to see ours.
+# says that it is to see ours. LeRobot's has 1.5 GB with torch's CPU build, 7 GB with CUDA's.
 .venv-peers/.installed: $(wildcard tests/peers/*.txt) | .venv/.installed
 	@for file in $^; do \
 		peer=.venv-peers/$$(basename $$file .txt); \
@@ -76,6 +76,8 @@ bench: .venv/.installed ## speed and memory
 		if grep -q "sees .venv" $$file; then \
 			$(BIN)/python -c "$(PACKAGES)" > "$$($$peer/bin/python -c "$(PACKAGES)")/ours.pth" || exit 1; \
 		fi; \
+		UV_HTTP_TIMEOUT=20 UV_HTTP_RETRIES=1 $(BIN)/uv pip install --python $$peer/bin/python \
+			--torch-backend $(TORCH_BACKEND) -r $$file || \
 		$$peer/bin/python -m pip --disable-pip-version-check install -r $$file || exit 1; \
 	done
 	@touch $@

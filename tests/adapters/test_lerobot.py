@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from collections import deque
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from vlabench.adapters import lerobot
 from vlabench.adapters.lerobot import Lerobot
 from vlabench.errors import DataError, OptionError
+from vlabench.seeding import Draws
 from vlabench.types import Observation
 
 KEYS = ("observation.images.image", "observation.images.image2")
@@ -58,16 +62,51 @@ def test_what_does_not_fit_the_policys_features_is_told(given: dict[str, Any], t
         looks(given.pop("of", config()), **given)
 
 
-@pytest.mark.parametrize(("more", "replan", "told"), [
-    ({"action_delta_indices": list(range(8))}, 9, r"replan = 9 on the card: the policy gives 8 actions at a look"),
-    ({"n_obs_steps": 2, "action_delta_indices": list(range(8))}, 2, r"is asked at every step\n  fix: replan = 1"),
-    ({"temporal_ensemble_coeff": 0.01, "action_delta_indices": list(range(8))}, 8, r"is asked at every step"),
+@pytest.mark.parametrize(("stepwise", "told"), [
+    (False, r"replan = 9 on the card: the policy gives 8 actions at a look\n  fix: replan = 8"),
+    (True, r"replan = 9 on the card: the policy is asked at every step\n  fix: replan = 1"),
 ])
-def test_no_more_actions_are_executed_than_the_policy_gives(more: dict[str, Any], replan: int, told: str) -> None:
-    of = config(**more)
-    lerobot._check_replan(of, lerobot._remembers(of), 1)
+def test_no_more_actions_are_executed_than_the_policy_gives(stepwise: bool, told: str) -> None:
+    of = config(action_delta_indices=list(range(8)))
+    lerobot._check_replan(of, stepwise, 1)
     with pytest.raises(OptionError, match=told):
-        lerobot._check_replan(of, lerobot._remembers(of), replan)
+        lerobot._check_replan(of, stepwise, 9)
+
+
+class Remembering:
+    """As LeRobot's policies that keep observations: the action is how many it has seen, their sum, and a draw."""
+
+    config = SimpleNamespace(device="cpu")
+
+    def reset(self) -> None:
+        self._queues: dict[str, deque[Any]] = {"observation.state": deque(maxlen=3), "action": deque(maxlen=1)}
+
+    def select_action(self, seen: dict[str, Any]) -> Any:
+        queue = self._queues["observation.state"]
+        queue.append(float(seen["observation.state"].sum()))
+        return torch.tensor([[len(queue), sum(queue), float(torch.rand(1))]])
+
+
+def test_what_is_remembered_and_drawn_is_of_a_slots_episode_alone() -> None:
+    def asked(plays: list[tuple[int, float]]) -> list[list[float]]:
+        """Of slots 0 and 1, whichever is asked when."""
+        policy = Lerobot.__new__(Lerobot)
+        policy._policy, policy._draws, policy._kept, policy._noise = Remembering(), {}, {}, ()
+        policy._before = policy._after = lambda seen: seen
+        policy._stepwise = lerobot._remembers(policy._policy)
+        assert policy._stepwise
+        policy.reset([0], [Draws(("a",))])
+        policy.reset([1], [Draws(("b",))])
+        before = torch.random.get_rng_state()
+        found = [policy._asked([{"observation.state": torch.full((1, 2), value), "task": ["go"]}], [slot], [step])
+                 for step, (slot, value) in enumerate(plays)]
+        assert torch.equal(before, torch.random.get_rng_state())
+        return [row[0, 0].tolist() for row in found]
+
+    mixed = asked([(0, 1.0), (1, 10.0), (0, 2.0), (1, 20.0)])
+    assert [row[:2] for row in mixed] == [[1, 2], [1, 20], [2, 6], [2, 60]]
+    assert len({row[2] for row in mixed}) == 4
+    assert asked([(0, 1.0), (0, 5.0), (0, 2.0)])[2][2] == mixed[2][2]  # whatever others drew
 
 
 def test_a_folder_without_config_or_processors_is_no_policy(tmp_path: Path) -> None:
@@ -80,6 +119,15 @@ def test_a_folder_without_config_or_processors_is_no_policy(tmp_path: Path) -> N
         Lerobot(tmp_path)
     (tmp_path / "model.safetensors").touch()
     with pytest.raises(DataError, match=r"lacks policy_pre.*before 0.4\)\n  fix: python -m lerobot.processor.migrate"):
+        Lerobot(tmp_path)
+
+
+def test_without_lerobot_the_environment_that_it_needs_is_told(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("config.json", "model.safetensors", *lerobot.PROCESSORS):
+        (tmp_path / name).write_text("{}")
+    monkeypatch.setitem(sys.modules, "lerobot", None)
+    with pytest.raises(OptionError, match=r"(?s)Python package 'lerobot', which is not .*fix: python3 -m venv .*python ="):
         Lerobot(tmp_path)
 
 

@@ -31,7 +31,7 @@ OURS = {"numpy": "2.0", "pydantic": "2.7", "typing_extensions": "4.10"}
 
 
 def test_versions_are_those_of_the_other_environment(tmp_path: Path) -> None:
-    path = interpreter(tmp_path, says(**OURS, lerobot="0.4.4", torch="2.10.0+cpu"))
+    path = interpreter(tmp_path, says(11, **OURS, lerobot="0.4.4", torch="2.10.0+cpu"))
     found = elsewhere.inspected(path, ["lerobot"], ["lerobot", "torch", "transformers"], "x.toml: python")
     assert found == elsewhere.Elsewhere(str(path), {"lerobot": "0.4.4", "torch": "2.10.0"})
 

@@ -38,7 +38,7 @@ def ours(kind: registry.Kind) -> list[str]:
 
 def adapter_options(name: str) -> type[BaseModel]:
     adapter = find_adapter(name)
-    return options_model(adapter, ("weights",), adapter.builds_on)
+    return options_model(adapter, ("weights", *adapter.heeds), adapter.builds_on)
 
 
 FIND: Mapping[registry.Kind, Callable[[str], type[BaseModel]]] = {

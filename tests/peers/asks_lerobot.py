@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -27,8 +28,9 @@ def main(folder: str, given: str, out: str) -> None:
     data = np.load(given)
     chunks = []
     for row in range(len(data["state"])):
-        seen = {key.removeprefix("images."): torch.from_numpy(data[key][row]).permute(2, 0, 1)[None] / 255.0
-                for key in data.files if key.startswith("images.")}
+        seen: dict[str, Any] = {
+            key.removeprefix("images."): torch.from_numpy(data[key][row]).permute(2, 0, 1)[None] / 255.0
+            for key in data.files if key.startswith("images.")}
         seen |= {"observation.state": torch.from_numpy(data["state"][row])[None], "task": [str(data["task"][row])]}
         noise = torch.from_numpy(data["noise"][row])[None]
         with torch.inference_mode():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -20,8 +21,8 @@ def read(folder: str, out: str) -> None:
 
     data = LeRobotDataset("local/set", root=folder)
     items = [data[index] for index in range(len(data))]
-    found = {key: np.stack([np.asarray(item[key]) for item in items]) for key in items[0]
-             if not isinstance(items[0][key], str)}
+    found: dict[str, Any] = {key: np.stack([np.asarray(item[key]) for item in items]) for key in items[0]
+                             if not isinstance(items[0][key], str)}
     stats = {f"stats/{key}/{name}": value for key, each in data.meta.stats.items() for name, value in each.items()}
     np.savez(out, task=np.array([item["task"] for item in items]), episodes=data.num_episodes, **found, **stats)
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from typer.testing import CliRunner
 
 from tests.places import ROOT
 from tests.training.demos.demo_files import OTHER, TASK, demo, shelf
+from vlabench.adapters.base import Policy
 from vlabench.adapters.wire.shaping import probe
 from vlabench.cards import load_policy
 from vlabench.cards.policy import PolicyCard
@@ -68,11 +72,19 @@ def card(home: Path, replan: int = 8, name: str = "tiny.toml") -> PolicyCard:
     return load_policy(str(home / name))
 
 
-def hosted(found: PolicyCard) -> Hosting:
+@contextmanager
+def hosted(found: PolicyCard) -> Iterator[Policy]:
+    """What workers have of it."""
     hosting = Hosting(found.actor(), find_simulator("libero").action_space, 300.0)
-    while not hosting.ready:
-        assert not hosting.mind(None)
-    return hosting
+    try:
+        while not hosting.ready:
+            assert not hosting.mind(None)
+        proxy = hosting.actor.make()
+        yield proxy
+        proxy.close()
+    finally:
+        hosting.rest()
+        hosting.cleanup()
 
 
 def rows() -> Observation:
@@ -87,29 +99,23 @@ def test_chunks_are_those_of_lerobots_own_call_to_the_last_bit(home: Path, tmp_p
     obs, draws = rows(), [Draws(("one",)), Draws(("two",))]
     noise = np.stack([drawn.at(step, "noise").standard_normal((8, 32)).astype(np.float32)
                       for drawn, step in zip(draws, obs.steps.tolist(), strict=True)])
-    np.savez(tmp_path / "in.npz", state=obs.proprio, task=np.array(obs.instruction), noise=noise, **{
-        f"images.observation.images.{key}": obs.images[camera]
-        for camera, key in (("agentview", "image"), ("wrist", "image2"))})
+    pictures: dict[str, Any] = {f"images.observation.images.{key}": obs.images[camera]
+                                for camera, key in (("agentview", "image"), ("wrist", "image2"))}
+    np.savez(tmp_path / "in.npz", state=obs.proprio, task=np.array(obs.instruction), noise=noise, **pictures)
     lerobots(HERE / "asks_lerobot.py", home / "tiny", tmp_path / "in.npz", tmp_path / "out.npy")
     theirs = np.load(tmp_path / "out.npy")
-    hosting = hosted(card(home))
-    try:
-        proxy = hosting.actor.make()
+    with hosted(card(home)) as proxy:
         proxy.reset([3, 5], draws)
-        found = proxy.act(obs).actions
-        again = proxy.act(obs.rows([1])).actions
-        proxy.close()
-    finally:
-        hosting.rest()
-        hosting.cleanup()
+        found, again = proxy.act(obs).actions, proxy.act(obs.rows([1])).actions
     assert theirs.shape == (2, 8, 7) and np.abs(theirs[0] - theirs[1]).max() > 0.01
     np.testing.assert_array_equal(found, theirs.astype(np.float64))
     np.testing.assert_array_equal(again[0], found[1])
 
 
 def test_what_does_not_fit_is_told_before_the_first_step(home: Path) -> None:
-    with pytest.raises(WorkerError, match="replan = 9 on the card: the policy gives 8 actions at a look"):
-        hosted(card(home, replan=9, name="nine.toml"))
+    with pytest.raises(WorkerError, match="replan = 9 on the card: the policy gives 8 actions at a look"), hosted(
+            card(home, replan=9, name="nine.toml")):
+        pass
 
 
 def test_episodes_of_libero_are_played_with_it(home: Path, tmp_path: Path) -> None:
@@ -144,8 +150,8 @@ def test_what_lerobot_writes_is_read_with_its_videos(tmp_path: Path, monkeypatch
     monkeypatch.setenv("VLABENCH_CACHE", str(tmp_path / "cache"))
     rng = np.random.default_rng(0)
     levels = np.linspace(20, 230, 30)[:, None, None, None]  # a frame can be told by its brightness
-    pictures = {key: np.broadcast_to(levels + add, (30, 64, 64, 3)).astype(np.uint8) for key, add in
-                (("image", 0), ("image2", 20))}
+    pictures: dict[str, Any] = {key: np.broadcast_to(levels + add, (30, 64, 64, 3)).astype(np.uint8)
+                                for key, add in (("image", 0), ("image2", 20))}
     state, action = rng.standard_normal((30, 8)).astype(np.float32), rng.uniform(-1, 1, (30, 7)).astype(np.float32)
     np.savez(tmp_path / "in.npz", state=state, action=action, cut=18, **pictures)
     lerobots(HERE / "lerobot_data.py", "write", tmp_path / "set", tmp_path / "in.npz")

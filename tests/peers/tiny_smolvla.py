@@ -6,10 +6,12 @@ processor) is made here, into FOLDER/vlm.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 SPECIAL = {"image_token": "<image>", "fake_image_token": "<fake_token_around_image>",
@@ -20,7 +22,8 @@ PICTURES, STATE, ACTIONS, CHUNK = ("observation.images.image", "observation.imag
 def vlm(folder: Path) -> None:
     """Config, byte-level tokenizer and picture processor of a tiny SmolVLM."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast, SmolVLMConfig, SmolVLMImageProcessor
+
+    theirs: Any = importlib.import_module("transformers")
 
     words = ["<pad>", "<s>", "</s>", *SPECIAL.values(),
              *(f"<row_{row}_col_{column}>" for row in range(1, 5) for column in range(1, 5))]
@@ -29,19 +32,21 @@ def vlm(folder: Path) -> None:
     bytewise = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     bytewise.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bytewise.decoder = decoders.ByteLevel()
-    PreTrainedTokenizerFast(tokenizer_object=bytewise, pad_token="<pad>", bos_token="<s>", eos_token="</s>",
-                            additional_special_tokens=words[3:]).save_pretrained(folder)
-    SmolVLMConfig(
+    theirs.PreTrainedTokenizerFast(tokenizer_object=bytewise, pad_token="<pad>", bos_token="<s>", eos_token="</s>",
+                                   additional_special_tokens=words[3:],
+                                   extra_special_tokens=SPECIAL).save_pretrained(folder)
+    theirs.SmolVLMConfig(
         text_config={"model_type": "llama", "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 4,
                      "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,
                      "vocab_size": len(vocabulary) + 8, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2},
         vision_config={"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
                        "image_size": 64, "patch_size": 16},
         scale_factor=2, image_token_id=3, pad_token_id=0).save_pretrained(folder)
-    SmolVLMImageProcessor(size={"longest_edge": 64}, max_image_size={"longest_edge": 64}).save_pretrained(folder)
-    added = {"tokenizer_config.json": {**SPECIAL, "processor_class": "SmolVLMProcessor"},
-             "preprocessor_config.json": {"processor_class": "SmolVLMProcessor"},
-             "processor_config.json": {"processor_class": "SmolVLMProcessor", "image_seq_len": 4}}
+    theirs.SmolVLMImageProcessor(size={"longest_edge": 64}, max_image_size={"longest_edge": 64}).save_pretrained(folder)
+    added: dict[str, dict[str, Any]] = {
+        "tokenizer_config.json": {**SPECIAL, "processor_class": "SmolVLMProcessor"},
+        "preprocessor_config.json": {"processor_class": "SmolVLMProcessor"},
+        "processor_config.json": {"processor_class": "SmolVLMProcessor", "image_seq_len": 4}}
     for name, keys in added.items():
         path = folder / name
         path.write_text(json.dumps({**(json.loads(path.read_text()) if path.exists() else {}), **keys}))

@@ -26,7 +26,7 @@ from vlabench.types import ActionSpace, Decision, Floats, Observation
 ENVIRONMENT = ("python3 -m venv lerobot && lerobot/bin/pip install 'lerobot[smolvla]' pydantic\n"
                "       and on the card: python = \"lerobot/bin/python\"")
 PROCESSORS = ("policy_preprocessor.json", "policy_postprocessor.json")
-MEMORY = ("_queues", "_action_queue", "temporal_ensembler")
+MEMORY = ("_queues", "_action_queue", "temporal_ensembler", "_prev_mean")
 """Where LeRobot's policies keep what they remember of an episode."""
 
 
@@ -73,7 +73,7 @@ class Lerobot(Policy):
         self._state = _state_size(config)
         self._size = _size(config.action_feature, "action")
         self._policy, self._before, self._after = _loaded(folder, config)
-        self._stepwise = _remembers(config)
+        self._stepwise = _remembers(self._policy)
         self._noise = _noise(self._policy, config)
         self._together = not exact and bool(self._noise) and not self._stepwise
         _check_replan(config, self._stepwise, replan)
@@ -89,8 +89,10 @@ class Lerobot(Policy):
         """These slots start with nothing remembered."""
         self._draws |= zip(slots, draws, strict=True)
         for slot in slots:
+            for name in self._memory:  # what it has now is another slot's, and some of it is emptied where it is
+                setattr(self._policy, name, copy.deepcopy(getattr(self._policy, name)))
             self._policy.reset()
-            self._kept[slot] = {name: copy.deepcopy(getattr(self._policy, name)) for name in self._memory}
+            self._kept[slot] = {name: getattr(self._policy, name) for name in self._memory}
 
     def act(self, obs: Observation) -> Decision:
         """Float64 [B, T, D]. Raises DataError for proprioception of another size than the policy's state."""
@@ -124,8 +126,9 @@ class Lerobot(Policy):
         """Float [B, T, D] as the policy was trained on them."""
         import torch
 
-        batch = {key: sum((row[key] for row in rows), []) if key == "task" else torch.cat([row[key] for row in rows])
-                 for key in rows[0]}
+        batch: dict[str, Any] = {
+            key: sum((row[key] for row in rows), []) if key == "task" else torch.cat([row[key] for row in rows])
+            for key in rows[0]}
         noise = {}
         if self._noise:
             drawn = np.stack([self._draws[slot].at(step, "noise").standard_normal(self._noise)
@@ -276,9 +279,11 @@ def _size(feature: Any, what: str) -> int:
     return int(feature.shape[0])
 
 
-def _remembers(config: Any) -> bool:
-    """Whether it must be asked at every step: it reads earlier observations, or joins overlapping chunks."""
-    return getattr(config, "n_obs_steps", 1) > 1 or getattr(config, "temporal_ensemble_coeff", None) is not None
+def _remembers(policy: Any) -> bool:
+    """Whether it must be asked at every step: it keeps observations, or joins overlapping chunks."""
+    policy.reset()
+    queues = getattr(policy, "_queues", None) or {}
+    return any(key != "action" for key in queues) or getattr(policy, "temporal_ensembler", None) is not None
 
 
 def _noise(policy: Any, config: Any) -> tuple[int, ...]:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from tests.training.demos.demo_files import OTHER, TASK, demo, shelf
+from vlabench.cli.app import app
 from vlabench.errors import DataError
 from vlabench.training.demos import from_lerobot, reading, to_lerobot
 from vlabench.training.demos.data import DemoData
-
-pytest.importorskip("pyarrow", reason="of the extra lerobot")
 
 
 @pytest.fixture
 def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data set of three demonstrations of two tasks; their files are beside it."""
+    pytest.importorskip("pyarrow", reason="of the extra lerobot")
     monkeypatch.setenv("VLABENCH_CACHE", str(tmp_path / "cache"))
     files = [shelf(tmp_path / "given", TASK, [demo(0, 12, who=(3,)), demo(1, 7)]),
              shelf(tmp_path / "given", OTHER, [demo(2, 5)])]
@@ -75,6 +77,12 @@ def test_a_data_set_that_does_not_fit_is_told(change: dict[str, object], told: s
         from_lerobot.converted(written, "libero")
 
 
+def test_a_damaged_description_is_told(written: Path) -> None:
+    (written / "meta" / "info.json").write_text("{")
+    with pytest.raises(DataError, match="meta/info.json: not read: .*\n  fix: download"):
+        from_lerobot.converted(written, "libero")
+
+
 def test_actions_of_another_size_are_told(written: Path) -> None:
     path = written / "meta" / "info.json"
     info = json.loads(path.read_text())
@@ -82,3 +90,24 @@ def test_actions_of_another_size_are_told(written: Path) -> None:
     path.write_text(json.dumps(info))
     with pytest.raises(DataError, match=r"action is \[14\]; the simulator's actions have 7 numbers: x, y"):
         from_lerobot.converted(written, "libero")
+
+
+def test_without_pyarrow_nothing_is_collected_or_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    ran = CliRunner().invoke(app, ["demos", "--out", str(tmp_path / "set"), "--tasks", "libero_goal/7", "--format",
+                                   "lerobot"])
+    assert ran.exit_code == 2 and "pip install 'vlabench[lerobot]'" in ran.output
+    assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.slow
+def test_demos_are_collected_as_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pyarrow", reason="of the extra lerobot")
+    out = tmp_path / "set"
+    ran = CliRunner().invoke(app, ["demos", "--out", str(out), "--tasks", "libero_goal/7", "--format", "lerobot",
+                                   "--per-task", "1", "--workers", "1", "--image-size", "16", "--kicks", "0"])
+    assert ran.exit_code == 0, ran.output
+    monkeypatch.setenv("VLABENCH_CACHE", str(tmp_path / "cache"))
+    theirs, ours = (DemoData([folder], 16, "libero", 8) for folder in (out, out / ".hdf5"))
+    assert theirs.frames == ours.frames > 20 and theirs.instructions == ours.instructions
+    np.testing.assert_array_equal(theirs.batch(8, 0).pictures["wrist"], ours.batch(8, 0).pictures["wrist"])

@@ -191,7 +191,6 @@ def test_files_made_again_without_pauses_are_known_by_their_names(path: Path, tm
 @pytest.mark.parametrize(("name", "told"), [
     ("goal_demo.h5", "files that end in .h5\n  fix: give them the ending .hdf5"),
     ("data/chunk-000/episode_000000.parquet", "a LeRobot data set"),
-    ("meta/info.json", "meta/info.json: not read"),
     ("1.0.0/libero_goal-train.tfrecord-00000-of-00016", "an RLDS data set"),
     ("libero_goal.zip", "a packed archive\n  fix: unpack it"),
     ("notes.txt", "fix: vlabench demos"),

@@ -12,19 +12,20 @@ import io
 import json
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vlabench.cards import find
-from vlabench.errors import DataError, MissingExtra, VlabenchError, words_of
+from vlabench.errors import DataError, MissingExtra, words_of
 from vlabench.simulators.base import find_simulator
 from vlabench.training.demos import layout
-from vlabench.util.files import cache, locked
+from vlabench.util.files import InUse, cache, locked
 from vlabench.util.messages import shown
 from vlabench.util.parsing import strict_json
 
@@ -44,30 +45,30 @@ def converted(folder: Path, simulator: str) -> list[Path]:
     """Files in LIBERO's layout, one a task, of the data set in a folder. Raises DataError, MissingExtra."""
     found = _DataSet.of(folder, simulator)
     home = cache() / "lerobot" / found.digest
-    home.parent.mkdir(parents=True, exist_ok=True)
-    with locked(home.parent):
+    partial = home.with_name(f".{home.name}")
+    try:
         if not home.is_dir():
-            partial = home.with_name(f".{home.name}")
-            shutil.rmtree(partial, ignore_errors=True)
-            try:
+            with locked(home.parent):
+                shutil.rmtree(partial, ignore_errors=True)
                 found.write(partial)
                 partial.rename(home)
-            except OSError as error:
-                raise DataError(f"{shown(home)}: cannot be written, for {shown(folder)}: {error.strerror or error}\n"
-                                f"  fix: space on the disk, or VLABENCH_CACHE=DIR with some") from error
-            finally:
-                shutil.rmtree(partial, ignore_errors=True)
+    except InUse as owner:
+        raise DataError(f"{shown(home.parent)}: {owner} is at work here, making another data set\n"
+                        f"  fix: the same command, once it is done") from None
+    except OSError as error:
+        raise DataError(f"{shown(home)}: cannot be written, for {shown(folder)}: {error.strerror or error}\n"
+                        f"  fix: space on the disk, or VLABENCH_CACHE=DIR with some") from error
     return layout.files(home)
 
 
 @dataclass(frozen=True)
 class _Episode:
-    """file: that its frames lie in. videos: key → file, and the moment (s) at which it begins in it."""
+    """file: that its frames lie in. videos: key → file, and the frame of it with which it begins."""
 
     number: int
     length: int
     file: Path
-    videos: Mapping[str, tuple[Path, float]]
+    videos: Mapping[str, tuple[Path, int]]
 
 
 @dataclass
@@ -123,7 +124,7 @@ class _DataSet:
         open_file: tuple[Path, Any] = (Path(), None)
         with contextlib.ExitStack() as stack:
             files: dict[str, h5py.File] = {}
-            films = _Films(stack)
+            films = _Films(stack, self.info["features"])
             for episode in self._episodes(pq):
                 if open_file[0] != episode.file:
                     open_file = episode.file, self._frames(pq, episode.file)
@@ -152,8 +153,8 @@ class _DataSet:
             group.create_dataset("vlabench/actors", data=rows[ACTORS].to_numpy().astype(np.uint8))
         for camera, name in layout.stored_as(list(self.pictures)).items():
             key = self.pictures[camera]
-            drawn = (films.frames(*episode.videos[key], episode.length, float(self.info["fps"]))
-                     if key in episode.videos else (_picture(each, episode.file) for each in rows[key]))
+            drawn = (films.frames(key, *episode.videos[key], episode.length) if key in episode.videos
+                     else (_picture(each, episode.file) for each in rows[key]))
             stored: Any = None
             for t, picture in enumerate(drawn):
                 if stored is None:
@@ -185,7 +186,7 @@ class _DataSet:
             for row in sorted(rows, key=lambda row: row["episode_index"]):
                 yield _Episode(row["episode_index"], row["length"], self._path("data_path", row, "data"), {
                     key: (self._path("video_path", row, f"videos/{key}", video_key=key),
-                          row[f"videos/{key}/from_timestamp"]) for key in filmed})
+                          round(row[f"videos/{key}/from_timestamp"] * self.info["fps"])) for key in filmed})
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{shown(paths[0])}: not as version 3.0 has it: {words_of(error)}\n"
                             f"  fix: download the data set again") from None
@@ -244,36 +245,41 @@ def _picture(cell: Mapping[str, Any], file: Path) -> npt.NDArray[np.uint8]:
 
 
 class _Films:
-    """Videos, each read from its beginning to its end, once if episodes come in their order."""
+    """Videos, each read from its beginning to its end, once if episodes come in their order. features: of the set."""
 
-    def __init__(self, stack: contextlib.ExitStack) -> None:
-        self._stack = stack
-        self._open: dict[Path, tuple[int, Any]] = {}
+    def __init__(self, stack: contextlib.ExitStack, features: Mapping[str, Any]) -> None:
+        self._stack, self._features = stack, features
+        self._open: dict[Path, tuple[int, IO[bytes] | None]] = {}
 
-    def frames(self, path: Path, since: float, length: int, fps: float) -> Iterator[npt.NDArray[np.uint8]]:
-        """So many, from a moment on (s). Raises DataError, MissingExtra."""
-        first = round(since * fps)
+    def frames(self, key: str, path: Path, first: int, length: int) -> Iterator[npt.NDArray[np.uint8]]:
+        """So many [H, W, 3], from one on. Raises DataError, MissingExtra."""
+        height, width = _sides(self._features[key]["shape"])
         at, reader = self._open.get(path, (0, None))
         if reader is None or at > first:
             at, reader = 0, self._begun(path)
-        try:
-            for _ in range(first - at):
-                next(reader)
-            for t in range(length):
-                self._open[path] = first + t + 1, reader
-                yield np.asarray(next(reader))
-        except VlabenchError:
-            raise
-        except (StopIteration, OSError, RuntimeError, IndexError) as error:
-            raise DataError(f"{shown(path)}: a video that ends too soon, or cannot be read: {words_of(error)}\n"
-                            f"  fix: download the data set again") from None
+        for number in range(at, first + length):
+            content = reader.read(height * width * 3)
+            self._open[path] = number + 1, reader
+            if len(content) != height * width * 3:
+                raise DataError(f"{shown(path)}: a video that ends at frame {number}, or cannot be read\n"
+                                f"  fix: download the data set again")
+            if number >= first:
+                yield np.frombuffer(content, np.uint8).reshape(height, width, 3)
 
-    def _begun(self, path: Path) -> Iterator[Any]:
+    def _begun(self, path: Path) -> IO[bytes]:
         try:
-            import imageio.v3 as imageio
-            import imageio_ffmpeg  # noqa: F401
+            import imageio_ffmpeg
         except ImportError as error:
-            raise MissingExtra(error.name or "imageio", "video", "a LeRobot data set with videos") from error
-        if not path.is_file():
-            raise DataError(f"{shown(path)}: there is no such video\n  fix: download the data set again")
-        return iter(imageio.imiter(path, plugin="FFMPEG"))
+            raise MissingExtra(error.name or "imageio_ffmpeg", "video", "a LeRobot data set with videos") from error
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", path, "-f", "rawvideo", "-pix_fmt", "rgb24",
+                   "-"]
+        process = self._stack.enter_context(subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL))
+        self._stack.callback(process.kill)
+        assert process.stdout is not None
+        return process.stdout
+
+
+def _sides(shape: Sequence[int]) -> tuple[int, int]:
+    """Height and width; channels may come first or last."""
+    return (shape[1], shape[2]) if shape[0] == 3 and shape[2] != 3 else (shape[0], shape[1])
