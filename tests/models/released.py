@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import tiny_openvla as tiny  # type: ignore[import-not-found]  # noqa: E402
 
 register_fake = torch.library.register_fake
-torch.library.register_fake = lambda op, *a, **k: (  # type: ignore[assignment]  # a torchvision without its operators
+torch.library.register_fake = lambda op, *a, **k: (  # a torchvision without its operators
     (lambda f: f) if isinstance(op, str) and op.startswith("torchvision::") else register_fake(op, *a, **k))
 
 
@@ -100,7 +100,7 @@ def watched(network: Any) -> dict[str, Any]:
 
     def keep(name: str) -> Any:
         return lambda module, given, out: seen.setdefault(name, []).append(
-            (out[0] if isinstance(out, tuple) else getattr(out, "logits", out)).detach())
+            (out[0] if isinstance(out, tuple) else out if isinstance(out, torch.Tensor) else out["logits"]).detach())
 
     network.vision_backbone.register_forward_hook(keep("features"))
     network.projector.register_forward_hook(keep("projected"))
@@ -178,7 +178,8 @@ def main() -> None:
             found = {"openvla": openvla, "oft": oft}[kind](root, folder)
     arrays = {name: value.numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
               for name, value in found.items()}
-    np.savez_compressed(paths[1], **arrays)
+    save: Any = np.savez_compressed
+    save(paths[1], **arrays)
 
 
 if __name__ == "__main__":

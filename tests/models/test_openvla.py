@@ -64,7 +64,7 @@ def close(found: torch.Tensor, expected: np.ndarray[Any, Any]) -> bool:
 
 def test_the_made_checkpoint_has_the_published_names_and_all_are_read(folder: Path, expected: Expected,
                                                                       one: Openvla) -> None:
-    made = {}
+    made: dict[str, list[int]] = {}
     for file in folder.glob("*.safetensors"):
         with safe_open(file, framework="pt") as opened:
             made |= {name: list(opened.get_slice(name).get_shape()) for name in opened.keys()}

@@ -117,6 +117,6 @@ def cropped(picture: Image, share: float) -> Image:
 def normalised(picture: Image, means: Sequence[Sequence[float]], deviations: Sequence[Sequence[float]]) -> Floats32:
     """[S, S, 3] → [3 · n, S, S], once for each of n eyes."""
     found = picture.astype(np.float32) / np.float32(255)
-    parts = [(found - np.array(mean, np.float32)) / np.array(deviation, np.float32)
-             for mean, deviation in zip(means, deviations, strict=True)]
-    return np.concatenate(parts, axis=2).transpose(2, 0, 1)
+    middles, widths = np.array(means, np.float32), np.array(deviations, np.float32)
+    parts: Floats32 = (found - middles[:, None, None]) / widths[:, None, None]
+    return parts.transpose(0, 3, 1, 2).reshape(-1, *found.shape[:2])
