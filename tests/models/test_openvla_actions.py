@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch.distributions import Laplace, kl_divergence
@@ -63,14 +65,15 @@ def test_a_gripper_command_is_worth_its_bins() -> None:
 def test_draws_are_actions_that_have_their_probability() -> None:
     acts = bins().tempered(0.6)
     drawn = acts.sample(np.random.default_rng(0).random((2, 1, 7)))
-    assert torch.isfinite(acts.log_prob(drawn)).all() and set(drawn[..., 6].unique().tolist()) <= {-1.0, 1.0}
+    assert torch.isfinite(acts.log_prob(drawn)).all() and (drawn[..., 6].abs() == 1).all()
 
 
 def test_laplace_is_torchs() -> None:
     generator = torch.Generator().manual_seed(0)
     means, others, actions = torch.randn(3, 2, 4, 7, generator=generator, dtype=torch.float64)
     scale, wider = torch.linspace(0.1, 0.7, 7, dtype=torch.float64), torch.linspace(0.2, 0.9, 7, dtype=torch.float64)
-    one, theirs = LaplaceActions(means, scale), Laplace(means, scale)
+    one = LaplaceActions(means, scale)
+    theirs: Any = Laplace(means, scale)
     assert torch.allclose(one.log_prob(actions), theirs.log_prob(actions))
     assert torch.allclose(one.entropy(), theirs.entropy())
     assert torch.allclose(one.kl(LaplaceActions(others, wider)), kl_divergence(theirs, Laplace(others, wider)))
@@ -83,7 +86,8 @@ def test_around_a_location_the_gripper_is_open_as_often_as_a_draw_says() -> None
     acts = around(located, SCALING)
     assert isinstance(acts, MixedActions)
     scale = float(np.exp(-3.0) * 5)
-    closed = Laplace(located[..., 6], scale).cdf(torch.tensor(0.5))
+    theirs: Any = Laplace(located[..., 6], scale)
+    closed = theirs.cdf(torch.tensor(0.5))
     actions = acts.mean.clone()
     actions[..., 6] = 1.0
     assert torch.allclose(acts.log_prob(actions)[..., 6].exp(), closed, atol=1e-6)

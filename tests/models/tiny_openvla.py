@@ -177,7 +177,7 @@ def make(folder: Path, oft: bool = False) -> Path:
     """Write the checkpoint; oft: with what OpenVLA-OFT's have beside it."""
     folder.mkdir(parents=True, exist_ok=True)
     found = tensors(shapes(), 1)
-    weights = {}
+    weights: dict[str, str] = {}
     for shard in range(SHARDS):
         names, file = sorted(found)[shard::SHARDS], f"model-{shard + 1:05d}-of-{SHARDS:05d}.safetensors"
         save_file({name: found[name] for name in names}, folder / file, metadata={"format": "pt"})

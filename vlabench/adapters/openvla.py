@@ -171,7 +171,7 @@ class Openvla(TrainablePolicy):
         """Over chunks of actions [B, T, D]: bins of every number, or a Laplace distribution around it."""
         if embedding is None:
             return self._acts(self._states(obs, actions)[0])
-        return self._acts(embedding.unflatten(1, (-1, self.module.width)).to(self.module.dtype))
+        return self._acts(embedding.view(len(embedding), -1, self.module.width).to(self.module.dtype))
 
     def embedding(self, obs: Observation) -> torch.Tensor:
         """float32 [B, T · D · width]: what Llama makes of the places of an action's numbers. Of tokens one after the

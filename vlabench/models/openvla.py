@@ -132,9 +132,10 @@ class OpenVLA(nn.Module):
 
     def add_critic(self) -> None:
         """A value head that knows nothing yet: the first returns it tells are 0."""
-        self.worth = nn.Sequential(nn.Linear(self.width, 256), nn.GELU(), nn.Linear(256, 1))
-        nn.init.zeros_(self.worth[2].weight)
-        nn.init.zeros_(self.worth[2].bias)
+        last = nn.Linear(256, 1)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.worth = nn.Sequential(nn.Linear(self.width, 256), nn.GELU(), last)
 
     @property
     def device(self) -> torch.device:
@@ -207,14 +208,19 @@ class OpenVLA(nn.Module):
         bins [B, BINS + 1], which number) → tokens [B].
         """
         known, there = self.given(seen, prompts)
-        found = self._read(known, there, remember=True)
-        tokens, states = [], [found.last_hidden_state[:, -1]]
-        for number in range(self.size):
-            tokens.append(choose(self.logits(states[-1]), number))
-            if number + 1 < self.size:
-                there = torch.cat([there, there.new_ones(len(known), 1)], dim=1)
-                found = self._read(self._embedded(tokens[-1].unsqueeze(1)), there, past=found.past_key_values)
-                states.append(found.last_hidden_state[:, -1])
+        learning = self.language_model.training
+        self.language_model.eval()  # one that saves memory forgets in training what it has read; it has no dropout
+        try:
+            found = self._read(known, there, remember=True)
+            tokens, states = [], [found.last_hidden_state[:, -1]]
+            for number in range(self.size):
+                tokens.append(choose(self.logits(states[-1]), number))
+                if number + 1 < self.size:
+                    there = torch.cat([there, there.new_ones(len(known), 1)], dim=1)
+                    found = self._read(self._embedded(tokens[-1].unsqueeze(1)), there, past=found.past_key_values)
+                    states.append(found.last_hidden_state[:, -1])
+        finally:
+            self.language_model.train(learning)
         return torch.stack(tokens, 1), torch.stack(states, 1)
 
     def logits(self, states: Tensor) -> Tensor:

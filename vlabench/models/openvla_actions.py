@@ -62,7 +62,8 @@ class Scaling:
         return torch.where(self._hand(numbers), (opened.to(numbers.dtype) - self.middle) / self.unit, numbers)
 
     def _hand(self, numbers: Tensor) -> Tensor:
-        return torch.arange(numbers.shape[-1], device=numbers.device) == self.gripper
+        return torch.eq(torch.arange(numbers.shape[-1], device=numbers.device), -1 if self.gripper is None
+                        else self.gripper)
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,8 @@ class Eye(nn.Module):
         x = torch.cat([*before, x], dim=1)
         for block in self.blocks:
             x = block(x)
-        return x[:, sum(token.shape[1] for token in before):]
+        patches: Tensor = x[:, sum(token.shape[1] for token in before):]
+        return patches
 
 
 class Eyes(nn.Module):
@@ -159,6 +160,7 @@ class Eyes(nn.Module):
         """[B, n · C, S, S], C = 3 channels for each eye → [B, n · patches, width], picture after picture."""
         eyes = [eye for eye in (self.featurizer, self.fused_featurizer) if eye is not None]
         seen = []
-        for picture in pictures.split(3 * len(eyes), dim=1):
-            seen.append(torch.cat([eye(part) for eye, part in zip(eyes, picture.split(3, dim=1), strict=True)], dim=2))
+        for picture in torch.split(pictures, 3 * len(eyes), dim=1):
+            parts = torch.split(picture, 3, dim=1)
+            seen.append(torch.cat([eye(part) for eye, part in zip(eyes, parts, strict=True)], dim=2))
         return torch.cat(seen, dim=1)
