@@ -66,8 +66,8 @@ bench: .venv/.installed ## speed and memory
 	$(PIP) install --no-deps --require-hashes --only-binary :all: -r $<
 	@touch $@
 
-# One environment for each: what they ask for does not go together with ours (openpi-client: numpy < 2). LeRobot's has
-# 1.5 GB with torch's CPU build, 7 GB with CUDA's.
+# One environment for each: what they ask for does not go together with ours (openpi-client: numpy < 2). LeRobot's
+# has a torch of its own.
 .venv-peers/.installed: $(wildcard tests/peers/*.txt) | .venv/.made
 	@for file in $^; do \
 		peer=.venv-peers/$$(basename $$file .txt); \

@@ -176,8 +176,9 @@ def _folder(weights: Path | None, repo: str, revision: str) -> Path:
 
 
 def _absent(error: ImportError) -> OptionError:
-    return OptionError(f"LeRobot's policies need the Python package {error.name or 'lerobot'!r}, which is not in this "
-                       f"environment, and cannot be beside vlabench's own\n  fix: {ENVIRONMENT}")
+    package = (error.name or "lerobot").partition(".")[0]
+    return OptionError(f"LeRobot's policies need the Python package {package!r}, which is not in this environment, "
+                       f"and cannot be beside vlabench's own\n  fix: {ENVIRONMENT}")
 
 
 def _config(folder: Path, device: str) -> Any:
