@@ -114,8 +114,8 @@ class Lerobot(Policy):
 
         look = self._looks.look(obs, row)
         found: dict[str, Any] = {
-            key: torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float() / 255
-            for key, picture in look.pictures.items()}
+            key: torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None].float() / 255
+            for key, picture in look.pictures.items()}  # laid out as LeRobot's: convolutions' last bits depend on it
         for key, numbers in look.state.items():
             if len(numbers) != self._state:
                 raise DataError(f"the policy's state has {self._state} numbers, options.state gives {len(numbers)}")
