@@ -68,7 +68,7 @@ bench: .venv/.installed ## speed and memory
 	@touch $@
 
 # One environment for each: what they ask for does not go together with ours (openpi-client: numpy < 2), unless the file
-# says that it is to see ours. LeRobot's has 1.5 GB with torch's CPU build, 7 GB with CUDA's.
+# says that it is to see ours. LeRobot's has a torch of its own.
 .venv-peers/.installed: $(wildcard tests/peers/*.txt) | .venv/.installed
 	@for file in $^; do \
 		peer=.venv-peers/$$(basename $$file .txt); \

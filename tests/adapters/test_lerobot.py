@@ -127,8 +127,7 @@ def test_without_lerobot_the_environment_that_it_needs_is_told(
     for name in ("config.json", "model.safetensors", *lerobot.PROCESSORS):
         (tmp_path / name).write_text("{}")
     monkeypatch.setitem(sys.modules, "lerobot", None)
-    with pytest.raises(OptionError,
-                       match=r"(?s)Python package 'lerobot', which is not .*fix: python3 -m venv .*python ="):
+    with pytest.raises(OptionError, match=r"(?s)package 'lerobot', which is not .*fix: python3 -m venv .*python ="):
         Lerobot(tmp_path)
 
 

@@ -29,7 +29,7 @@ def main(folder: str, given: str, out: str) -> None:
     chunks = []
     for row in range(len(data["state"])):
         seen: dict[str, Any] = {
-            key.removeprefix("images."): torch.from_numpy(data[key][row]).permute(2, 0, 1)[None] / 255.0
+            key.removeprefix("images."): torch.from_numpy(data[key][row]).permute(2, 0, 1).contiguous()[None] / 255.0
             for key in data.files if key.startswith("images.")}
         seen |= {"observation.state": torch.from_numpy(data["state"][row])[None], "task": [str(data["task"][row])]}
         noise = torch.from_numpy(data["noise"][row])[None]

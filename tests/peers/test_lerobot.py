@@ -26,6 +26,7 @@ from vlabench.seeding import Draws
 from vlabench.simulators.base import find_simulator
 from vlabench.training.demos import from_lerobot, reading, to_lerobot
 from vlabench.types import Observation
+from vlabench.util.processes import lone_package
 from vlabench.util.weights import digest
 
 pytestmark = pytest.mark.peers
@@ -110,6 +111,12 @@ def test_chunks_are_those_of_lerobots_own_call_to_the_last_bit(home: Path, tmp_p
     assert theirs.shape == (2, 8, 7) and np.abs(theirs[0] - theirs[1]).max() > 0.01
     np.testing.assert_array_equal(found, theirs.astype(np.float64))
     np.testing.assert_array_equal(again[0], found[1])
+
+
+def test_policies_that_keep_observations_and_others_answer_as_lerobots_own_calls(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(lone_package(tmp_path)), prepend=":")
+    assert lerobots(HERE / "lerobot_others.py", tmp_path).splitlines()[-1] == "7 7"
 
 
 def test_what_does_not_fit_is_told_before_the_first_step(home: Path) -> None:

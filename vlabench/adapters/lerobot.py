@@ -114,8 +114,8 @@ class Lerobot(Policy):
 
         look = self._looks.look(obs, row)
         found: dict[str, Any] = {
-            key: torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float() / 255
-            for key, picture in look.pictures.items()}
+            key: torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None].float() / 255
+            for key, picture in look.pictures.items()}  # laid out as LeRobot's: convolutions' last bits depend on it
         for key, numbers in look.state.items():
             if len(numbers) != self._state:
                 raise DataError(f"the policy's state has {self._state} numbers, options.state gives {len(numbers)}")
@@ -176,8 +176,9 @@ def _folder(weights: Path | None, repo: str, revision: str) -> Path:
 
 
 def _absent(error: ImportError) -> OptionError:
-    return OptionError(f"LeRobot's policies need the Python package {error.name or 'lerobot'!r}, which is not in this "
-                       f"environment, and cannot be beside vlabench's own\n  fix: {ENVIRONMENT}")
+    package = (error.name or "lerobot").partition(".")[0]
+    return OptionError(f"LeRobot's policies need the Python package {package!r}, which is not in this environment, "
+                       f"and cannot be beside vlabench's own\n  fix: {ENVIRONMENT}")
 
 
 def _config(folder: Path, device: str) -> Any:
