@@ -73,12 +73,14 @@ bench: .venv/.installed ## speed and memory
 	@for file in $^; do \
 		peer=.venv-peers/$$(basename $$file .txt); \
 		$(BIN)/python -m venv $$peer || exit 1; \
+		pip="$$peer/bin/python -m pip --disable-pip-version-check install"; \
 		if grep -q "sees .venv" $$file; then \
 			$(BIN)/python -c "$(PACKAGES)" > "$$($$peer/bin/python -c "$(PACKAGES)")/ours.pth" || exit 1; \
+			$$pip -r $$file || exit 1; \
+		else \
+			UV_HTTP_TIMEOUT=20 UV_HTTP_RETRIES=1 $(BIN)/uv pip install --python $$peer/bin/python \
+				--torch-backend $(TORCH_BACKEND) -r $$file || $$pip -r $$file || exit 1; \
 		fi; \
-		UV_HTTP_TIMEOUT=20 UV_HTTP_RETRIES=1 $(BIN)/uv pip install --python $$peer/bin/python \
-			--torch-backend $(TORCH_BACKEND) -r $$file || \
-		$$peer/bin/python -m pip --disable-pip-version-check install -r $$file || exit 1; \
 	done
 	@touch $@
 
