@@ -18,6 +18,8 @@ import torch
 from tests.models import tiny_openvla as tiny
 from vlabench.adapters.openvla import Head, Openvla
 from vlabench.adapters.wire import arrays
+from vlabench.cards import load_policy
+from vlabench.cards.policy import PolicyCard
 from vlabench.errors import CardError, DataError, OptionError
 from vlabench.evaluation import against
 from vlabench.models import lora
@@ -28,6 +30,7 @@ from vlabench.simulators.maniskill.interface import SPACE as BRIDGE
 from vlabench.training.objectives import base
 from vlabench.training.objectives.base import Batch, Forward
 from vlabench.types import EpisodeSpec, Observation, Task
+from vlabench.util.weights import digest
 
 KEY = "libero_spatial_no_noops"
 HEADS: tuple[Head, ...] = ("tokens", "parallel", "l1")
@@ -63,6 +66,15 @@ def without(folder: Path, to: Path, *names: str) -> Path:
         if path.name not in names:
             (to / path.name).symlink_to(path)
     return to
+
+
+def card_of(folder: Path, home: Path, cameras: str) -> PolicyCard:
+    path = home / "tiny.toml"
+    path.write_text(
+        'title = "tiny"\nsource = "a test"\nadapter = "openvla"\nsimulator = "libero"\nassets = ["primitive"]\n'
+        f'cameras = {cameras}\nimage_size = 256\nreplan = 8\noptions = {{ head = "l1", unnorm_key = "{KEY}" }}\n'
+        f'weights = {{ path = "{folder}", sha256 = "{digest(folder)}" }}\n')
+    return load_policy(str(path))
 
 
 # what is refused
@@ -128,11 +140,11 @@ def test_statistics_in_the_configuration_serve_a_folder_without_a_file_of_them(f
     assert policy.key == "bridge_orig"
 
 
-def test_pictures_have_to_be_as_many_as_it_was_trained_with(folder: Path) -> None:
-    policy = acting(folder)
+def test_pictures_have_to_be_as_many_as_it_was_trained_with(folder: Path, tmp_path: Path) -> None:
+    """Said when the policy is made, before anything is played."""
     with pytest.raises(OptionError, match="options.pictures = 1, and `cameras` are agentview, wrist"):
-        policy.sees(("agentview", "wrist"))
-    policy.sees(("agentview",))
+        card_of(folder, tmp_path, '["agentview", "wrist"]').make()
+    card_of(folder, tmp_path, '["agentview"]').make()
 
 
 def test_tokens_are_not_drawn_around_a_mean(folder: Path) -> None:
@@ -316,16 +328,10 @@ def server(policy: Openvla, off: float = 0.0) -> Iterator[str]:
 @pytest.mark.parametrize("off, wrong", [(0.0, False), (0.3, True)])
 def test_a_checkpoint_is_compared_with_its_server(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                                   off: float, wrong: bool) -> None:
-    from vlabench.cards import load_policy
     from vlabench.simulators.libero.simulator import Libero
-    from vlabench.util.weights import digest
 
-    (tmp_path / "tiny.toml").write_text(
-        'title = "tiny"\nsource = "a test"\nadapter = "openvla"\nsimulator = "libero"\nassets = ["primitive"]\n'
-        f'cameras = ["agentview"]\nimage_size = 256\nreplan = 8\noptions = {{ head = "l1", unnorm_key = "{KEY}" }}\n'
-        f'weights = {{ path = "{folder}", sha256 = "{digest(folder)}" }}\n')
     monkeypatch.setattr(against, "looks", lambda *a: [look().slot(number) for number in (0, 1)])
     monkeypatch.setattr(against, "LOOKS", 2)
     with server(acting(folder, head="l1"), off) as url:
-        found = against.against(load_policy(str(tmp_path / "tiny.toml")), url, ("libero", Libero("primitive"), ()))
+        found = against.against(card_of(folder, tmp_path, '["agentview"]'), url, ("libero", Libero("primitive"), ()))
     assert found.wrong is wrong and "2 looks" in found.text

@@ -166,8 +166,9 @@ def test_a_shipped_policy_can_be_made_and_sent_to_a_worker(name: str) -> None:
     assert len(card.digest) == 64
     again = pickle.loads(pickle.dumps(card))
     assert again == card and again.digest == card.digest
-    if card.training is not None and card.weights is None:  # its training is yet to be run
-        with pytest.raises(CardError, match=f"has no weights yet\n  fix: vlabench train --policy {name}"):
+    if card.train is not None and card.weights is None:  # its training is yet to be run, or a download
+        how = f"vlabench train --policy {name}" if card.training is not None else "hf download "
+        with pytest.raises(CardError, match=f"has no weights yet\n  fix: {how}"):
             card.make()
     else:
         assert hasattr(card.make(), "act")

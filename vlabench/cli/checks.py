@@ -127,11 +127,11 @@ def _training(card: PolicyCard) -> None:
 
 
 def _weights(card: PolicyCard) -> None:
-    """What only a training can give is not missing on a card that says how to train it."""
+    """What only a training or a download can give is not missing on a card that says how."""
     try:
         card.check()
     except CardError:
-        if card.training is None or card.weights is not None:
+        if card.weights is not None or card.training is None and card.train is None:
             raise
 
 
