@@ -176,6 +176,8 @@ class EpisodePlayer:
         played = play(scene, self.policy, batch, [self.job.chains[spec.condition] for spec in batch],
                       replan=actor.replan, cameras=actor.cameras, success=self.simulator.success,
                       listeners=[*self._listeners, *([EpisodeCollectors(collectors)] if collectors else [])])
+        with phase("act"):
+            self.policy.settle()
         with phase("collect"):
             waits = tuple(self.policy.waits())
             return tuple(Finished(each, collectors[b].result if collectors else None, () if b else waits)

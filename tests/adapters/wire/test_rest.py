@@ -124,6 +124,22 @@ def test_every_episode_asks_whether_it_is_still_the_same_model() -> None:
             served.reset([0], [])
 
 
+def test_an_episode_counts_only_if_its_model_is_there_at_its_end() -> None:
+    answers = [np.zeros(3)]
+    with http_server(lambda body: (200, to_json(answers[-1]))) as url:
+        served = policy(url)
+        served.expected = served.introduce(("top",), 16, 1)
+        served.reset([0], [])
+        served.act(look())
+        served.settle()
+        waits = served.waits()
+        answers.append(np.full(3, 0.5))
+        assert served.act(look()).actions.max() == 0.5  # of another model, at the same address
+        with pytest.raises(ServerGone, match="answers the probe otherwise"):
+            served.settle()
+    assert len(waits) == 1  # that of the look, and none of a probe
+
+
 def test_addresses_are_those_of_http() -> None:
     with pytest.raises(OptionError, match="at an address like http://localhost:8000"):
         policy("ws://localhost:8000").reset([0], [])

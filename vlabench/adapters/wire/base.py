@@ -115,6 +115,16 @@ class Served(Policy):
         shortest = min(len(answer) for answer in answers)
         return Decision(np.stack([answer[:shortest] for answer in answers]))
 
+    def settle(self) -> None:
+        """Where another server may have answered meanwhile, see that it is still the one that is expected; it is waited
+        for. Raises ServerGone.
+        """
+        if self.protocol.lasting or self.expected is None:
+            return
+        for key in list(self._lines):
+            self._drop(key)
+            self._reach(key)
+
     def close(self) -> None:
         """Hang up."""
         for key in list(self._lines):
