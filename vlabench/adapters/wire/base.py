@@ -23,6 +23,9 @@ AGREE = 1e-3
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 8.0
 """Seconds between two attempts to reach a server that has gone."""
 
+CARDS = ("openpi", "vla-eval", "openvla-rest", "openvla-oft-rest", "groot")
+"""One for each protocol."""
+
 SENDS, MOVES, LIMITS = Sends(), Moves(), Limits()
 """What cards say otherwise."""
 Url = Annotated[str, Field(description="Where its server is; `vlabench run --url` says it, too.")]
@@ -153,7 +156,8 @@ class Served(Policy):
                 self.moves.check(answers[-1], self.space)
             except Lost as error:
                 raise ServerError(f"no policy to be asked at {self.url}: {error}\n"
-                                  f"  fix: start its server, or name another address with --url") from None
+                                  f"  fix: start its server, or name another address with --url; one that runs may "
+                                  f"speak another protocol: --policy {' or '.join(CARDS)}") from None
             except ServerError as error:
                 raise type(error)(f"the server at {self.url}: {error}") from None
             finally:
