@@ -122,7 +122,7 @@ def test_a_server_that_dies_costs_the_episode_in_flight_and_one_that_is_exchange
     waits = done.summary.waits
     assert waits is not None and 0 < waits.median <= waits.most and str(waits) in str(done.summary)
     noted = [json.loads(line) for line in (done.folder / "runs.jsonl").read_text().splitlines()]
-    assert [sorted(line) for line in noted if "waits" in line] == [["format", "started", "waits"]]
+    assert [sorted(line) for line in noted if "waits" in line] == [["format", "policy_digest", "started", "waits"]]
     found = CliRunner().invoke(app, ["table", "results/mine"])  # the server has gone
     assert found.exit_code == 0 and f"mine on plain: {waits}" in " ".join(found.output.split())
 
@@ -153,6 +153,33 @@ def test_another_model_in_mid_episode_costs_all_that_is_in_flight_and_is_told_fi
     assert re.match("another policy is at .* answers the probe otherwise", str(done.summary))
     assert "2 episodes played" in str(done.summary) and "ended with 6 episodes left" in str(done.summary)
     assert done.summary.exit_code == 3 and len(list(Path("results").rglob("clean.jsonl"))) == 1
+
+
+def jittery(at: float) -> Any:
+    rng = np.random.default_rng(0)
+    return openpi(lambda obs: {"actions": at + 1e-5 * rng.normal(size=(4, 3))})
+
+
+def test_another_model_is_not_taken_for_one_whose_answers_jitter_as_its_own_do(card: str) -> None:
+    for at in (0.0, 0.0, 0.5):
+        with sockets(jittery(at)) as url:
+            if at:
+                with pytest.raises(ServerError, match="another policy is at .* whose records mine has: .*\n  fix: .*--as NEW") as no:
+                    played(card, url, 1)
+            else:
+                done = played(card, url, 1)
+    assert url in str(no.value) and done.summary.held == 1
+    noted = [json.loads(line) for line in (done.folder / "runs.jsonl").read_text().splitlines()]
+    assert len([line for line in noted if "probe" in line]) == 1
+
+
+def test_of_a_server_that_samples_and_says_nothing_a_user_is_told(card: str) -> None:
+    rng, notes = np.random.default_rng(0), list[str]()
+    for said in ({}, {"model": "a"}):
+        with sockets(openpi(lambda obs: {"actions": rng.uniform(size=(4, 3))}, said)) as url:
+            introduced(cards.load_policy(card), SPACE, url, "mine", notes.append)
+    (text,) = notes
+    assert "says nothing of itself" in text and "cannot be seen" in text
 
 
 def test_a_policy_is_its_name_its_card_and_its_server_wherever_that_is(card: str, home: Path) -> None:

@@ -22,6 +22,7 @@ from vlabench.episode.resources import default_time_limit, processes
 from vlabench.errors import AuditError, OptionError, ServerGone, StoreError
 from vlabench.evaluation import plan
 from vlabench.evaluation.audit import ENOUGH, audit, check, unjudged
+from vlabench.evaluation.meeting import recognise
 from vlabench.evaluation.plan import Plan, RunOptions
 from vlabench.records import provenance
 from vlabench.records.store import Reading, Store, Writer
@@ -130,6 +131,7 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
             policy.digest)
         for sentence in [*reading.warnings(), *_aged(reading.records.values(), versions)]:
             progress.note(f"note: {sentence}")
+        recognise(policy, writer, store.folder)
         todo = plan.todo(_recorded(plan, reading, store) if record else reading.held)
         book = _Book(plan, policy, store, writer, versions, reading, progress)
         interrupted, gone = False, ""
@@ -147,7 +149,7 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
             finally:
                 progress.stop()
                 if waits := Waits.of(book.waits):
-                    note(writer, began["started"], waits)
+                    note(writer, began["started"], policy.digest, waits)
     if not interrupted and not gone:
         check(audit(book.records.values(), plan.conditions, policy.cameras))
         for sentence in unjudged(book.records.values(), plan.conditions, policy.cameras):

@@ -167,8 +167,11 @@ class Served(Policy):
             raise ServerError(f"the server at {self.url} answers with {len(found)} actions, but {replan} are to be "
                               f"executed from one look to the next\n  fix: replan = {len(found)} on the card")
         kept = {key: value for key, value in said[0].items() if key in said[1] and said[1][key] == value}
-        return Introduction(cameras, image_size, kept, found if _alike(*answers) else None,
-                            np.array_equal(answers[0], answers[1]), tuple(notes))
+        same = alike(*answers)
+        if not same and not kept:
+            notes = [*notes, f"the server at {self.url} says nothing of itself, and answers otherwise each time: "
+                             f"whether it is the same policy as before cannot be seen; --as NAME for each other one"]
+        return Introduction(cameras, image_size, kept, found if same else None, np.array_equal(*answers), tuple(notes))
 
     def _check_url(self) -> None:
         if not self.url.startswith(self.example.partition("://")[0]):
@@ -236,7 +239,7 @@ class Served(Policy):
         other = next((key for key, value in met.said.items() if said.get(key) != value), "")
         if other:
             self._another(f"it says another `{other}` of itself than before")
-        if met.answer is not None and not _alike(met.answer, self._probed(line, met.cameras, met.image_size)):
+        if met.answer is not None and not alike(met.answer, self._probed(line, met.cameras, met.image_size)):
             self._another("it answers the probe otherwise than before")
 
     def _another(self, why: str) -> None:
@@ -249,5 +252,6 @@ class Served(Policy):
             line.close()
 
 
-def _alike(first: Floats, second: Floats) -> bool:
+def alike(first: Floats, second: Floats) -> bool:
+    """Whether two answers are the same (AGREE)."""
     return first.shape == second.shape and bool((np.abs(first - second) <= AGREE).all())
