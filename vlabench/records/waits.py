@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -54,11 +55,9 @@ class Waits:
 
     def _quantile(self, share: float) -> float:
         """The middle of the first bin up to which there are so many of all."""
-        seen, wanted = 0, share * self.answers
-        for place, count in sorted(self.counts.items()):
-            seen += count
-            if seen >= wanted:
-                break
+        places = sorted(self.counts)
+        seen = accumulate(self.counts[place] for place in places)
+        place = next(place for place, count in zip(places, seen, strict=True) if count >= share * self.answers)
         return float(GRAIN ** (place + 0.5))
 
 

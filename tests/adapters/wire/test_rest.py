@@ -60,7 +60,8 @@ def test_a_chunk_comes_as_a_list_of_actions() -> None:
     (200, b'{"error": "Traceback\\n  File\\nKeyError: image"}', "met an error: KeyError: image"),
     (200, b'"error"', "met an error: error"), (200, b"[]", "actions are a list|actions are nothing|actions are an arr"),
     (200, b"<html>", "not a message in JSON"), (500, b"Internal Server Error", "status 500: Internal Server Error"),
-    (404, b'{"detail": "Not Found"}', "status 404"), (401, b"{}", "401.*asks for a token"), (200, b"[1, NaN, 2]", "not a message in JSON"),
+    (404, b'{"detail": "Not Found"}', "status 404"),
+    (401, b"{}", "401.*asks for a token"), (200, b"[1, NaN, 2]", "not a message in JSON"),
     (200, b"[" * 10**5, "not a message in JSON"), (200, b" " * 2**21, "more than 1 MiB"),
     (200, to_json([np.zeros(3), np.zeros(2)]), "different sizes"), (200, to_json(np.zeros(7)), r"shape \[1, 7\]")])
 def test_what_is_no_action_is_refused(status: int, body: bytes, words: str) -> None:

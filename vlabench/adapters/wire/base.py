@@ -171,7 +171,8 @@ class Served(Policy):
         if not same and not kept:
             notes = [*notes, f"the server at {self.url} says nothing of itself, and answers otherwise each time: "
                              f"whether it is the same policy as before cannot be seen; --as NAME for each other one"]
-        return Introduction(cameras, image_size, kept, found if same else None, np.array_equal(*answers), tuple(notes))
+        return Introduction(cameras, image_size, kept, found if same else None, np.array_equal(found, answers[1]),
+                            tuple(notes))
 
     def _check_url(self) -> None:
         if not self.url.startswith(self.example.partition("://")[0]):

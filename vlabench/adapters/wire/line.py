@@ -85,8 +85,8 @@ class Line(ABC):
 def refused(limits: Limits) -> ServerError:
     """Of a server that does not let us in."""
     why = f"the token in {limits.token} is wrong" if limits.token else "it asks for a token"
-    return ServerError(f"it lets nobody in without the right token (401): {why}\n  fix: options.limits.token on the card "
-                       f"names the environment variable that holds it")
+    return ServerError(f"it lets nobody in without the right token (401): {why}\n"
+                       f"  fix: options.limits.token on the card names the environment variable that holds it")
 
 
 def told(text: Any) -> str:
