@@ -303,8 +303,9 @@ def test_rest_refuses_by_status() -> None:
             assert json.load(health) == {"status": "ok"}
         quiet(service)
         address = (urlsplit(url).hostname, urlsplit(url).port)
-        with sockets.create_connection(address) as one, sockets.create_connection(address):
-            one.sendall(b"POST /act HTTP/1.1\r\nAuthorization: Bearer sesame\r\nContent-Length: 50\r\n\r\n{")
+        with sockets.create_connection(address) as one, sockets.create_connection(address) as other:
+            for each in (one, other):
+                each.sendall(b"POST /act HTTP/1.1\r\nAuthorization: Bearer sesame\r\nContent-Length: 50\r\n\r\n{")
             until = time.monotonic() + 5
             while service.tally.clients < 2 and time.monotonic() < until:
                 time.sleep(0.005)

@@ -69,6 +69,10 @@ class Policy(ABC):
         row, after an error: what it remembers must not have changed by then.
         """
 
+    def settle(self) -> None:
+        """Episodes have come to their end; before they count. Raises whatever makes their results worthless."""
+        return None
+
     def waits(self) -> Sequence[float]:
         """Seconds that answers of a server took since this was asked last; none for a policy that asks none."""
         return ()

@@ -165,6 +165,11 @@ class PolicyCard(PolicyFile):
         """Whether its server has been met (`cards.served`), so that the digest is that of the policy which it has."""
         return self._met is not None
 
+    @property
+    def introduction(self) -> Introduction | None:
+        """Whom its server has turned out to be, once it has been met."""
+        return self._met
+
     def known_as(self, name: str, options: Mapping[str, Any], met: Introduction | None = None) -> PolicyCard:
         """This card under another name, with other options. met: whom its policy's server has turned out to be."""
         fields = {key: getattr(self, key) for key in type(self).model_fields}

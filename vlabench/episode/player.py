@@ -92,7 +92,7 @@ class Ready:
 
 @dataclass(frozen=True)
 class StartFailed:
-    """They could not be constructed, the Renewal not be taken, or the policy's server is gone for good."""
+    """They could not be constructed, or the Renewal not be taken."""
 
     message: str
 
@@ -110,11 +110,14 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """An episode ended in an error; phase `open` means that its scene cannot be opened at all."""
+    """An episode ended in an error; phase `open` means that its scene cannot be opened at all. gone: the policy's
+    server is, so that no other episode will fare better.
+    """
 
     phase: Phase
     error: str
     message: str
+    gone: bool = False
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,7 @@ class EpisodePlayer:
     def play(self, batch: Batch) -> tuple[Finished | Failed, ...]:
         """Play episodes of one key side by side; opens their scene unless it is open, or has just seen an error.
 
-        The results are those of `Ended`. Raises ServerGone: no other episode will fare better.
+        The results are those of `Ended`.
         """
         try:
             with phase("open"):
@@ -165,9 +168,8 @@ class EpisodePlayer:
             return self._played(scene, batch)
         except EpisodeError as error:
             self.close_scene()
-            if isinstance(error.cause, ServerGone):
-                raise error.cause from None
-            return (Failed(error.phase, type(error.cause).__name__, told(error.cause)),) * len(batch)
+            return (Failed(error.phase, type(error.cause).__name__, told(error.cause),
+                           isinstance(error.cause, ServerGone)),) * len(batch)
 
     def _played(self, scene: Scene, batch: Batch) -> tuple[Finished, ...]:
         actor, kind = self.job.actor, self.job.collector
@@ -176,6 +178,8 @@ class EpisodePlayer:
         played = play(scene, self.policy, batch, [self.job.chains[spec.condition] for spec in batch],
                       replan=actor.replan, cameras=actor.cameras, success=self.simulator.success,
                       listeners=[*self._listeners, *([EpisodeCollectors(collectors)] if collectors else [])])
+        with phase("act"):
+            self.policy.settle()
         with phase("collect"):
             waits = tuple(self.policy.waits())
             return tuple(Finished(each, collectors[b].result if collectors else None, () if b else waits)

@@ -15,7 +15,7 @@ from vlabench.episode.hosting import Hosting
 from vlabench.episode.player import Alive, Batch, Ended, Failed, Finished, Job, Ready, Renewal, StartFailed
 from vlabench.episode.queue import TaskQueue
 from vlabench.episode.worker import Worker
-from vlabench.errors import WorkerError
+from vlabench.errors import ServerGone, WorkerError
 from vlabench.types import EpisodeSpec, Phase
 
 LOSSES = 3
@@ -64,6 +64,7 @@ class WorkerPool:
         self._agenda = TaskQueue(specs, lambda spec: self._job.key(engine, spec), job.side_by_side(engine), self._size)
         self._workers: list[Worker] = []
         self._losses = self._doubts = 0
+        self._gone = ""
         self._ended: deque[Result] = deque()
 
     def __enter__(self) -> Self:
@@ -105,9 +106,10 @@ class WorkerPool:
     def results(self) -> Iterator[Result]:
         """Play everything; yields in the order in which episodes end. Who stops asking finds in `ended` what is left.
 
-        Raises WorkerError if a worker cannot start or go on, or after LOSSES losses in a row.
+        Raises WorkerError if a worker cannot start or go on, or after LOSSES losses in a row; ServerGone if the
+        policy's server is not to be asked any more, after the results of the episodes that were in flight.
         """
-        while len(self._agenda) or any(worker.batch for worker in self._workers):
+        while (len(self._agenda) and not self._gone) or any(worker.batch for worker in self._workers):
             self._replace_dead()
             self._start()
             for hosting in self._hosts:
@@ -124,6 +126,8 @@ class WorkerPool:
                     yield from self._lose(worker, "Timeout")
                 elif worker.dead and not worker.connection.poll():
                     yield from self._lose(worker, "WorkerDied")
+        if self._gone:
+            raise ServerGone(self._gone)
 
     @property
     def ended(self) -> tuple[Result, ...]:
@@ -148,6 +152,8 @@ class WorkerPool:
             self._count_loss("the policy's process ended", lost)
 
     def _start(self) -> None:
+        if self._gone:
+            return
         actor = self._hosting.actor if self._hosting else replace(self._job.actor, hosted=False)
         job = replace(self._job, actor=actor)
         idle = sum(not worker.batch for worker in self._workers)
@@ -157,7 +163,7 @@ class WorkerPool:
             idle += 1
 
     def _hand_out(self) -> None:
-        if self._hosting is not None and not self._hosting.ready:
+        if self._gone or (self._hosting is not None and not self._hosting.ready):
             return
         for worker in self._workers:
             if worker.ready and worker.renewal is not self._renewal and self._renewal is not None:
@@ -174,7 +180,7 @@ class WorkerPool:
         if answer is None:
             yield from self._lose(worker, "WorkerDied")
         elif isinstance(answer, StartFailed):
-            what = "go on" if worker.batch else "take new weights" if worker.renewal else "start"
+            what = "take new weights" if worker.renewal else "start"
             raise WorkerError(f"a worker could not {what}: {answer.message}")
         elif isinstance(answer, Ready):
             worker.ready = True
@@ -189,7 +195,9 @@ class WorkerPool:
         """Episodes are over, one way or the other."""
         batch, seconds = worker.free()
         error = answer.error
-        doubtful = error is not None and self._doubt(worker, batch, error.phase)
+        if error is not None and error.gone:
+            self._gone = error.message
+        doubtful = error is not None and not self._gone and self._doubt(worker, batch, error.phase)
         broken = doubtful and (len(batch) == 1 or error is not None and error.phase == "open")
         if error is None:
             worker.finished, worker.failures, self._losses = worker.finished + len(batch), 0, 0
@@ -204,6 +212,8 @@ class WorkerPool:
         while self._ended:
             yield self._ended[0]
             self._ended.popleft()
+        if self._gone:
+            return
         if error is not None and error.phase == "open" and not doubtful:
             yield from self._give_up(worker.key, batch[0], error)
         elif broken or (worker.finished and worker.failures >= FAILURES):
@@ -247,11 +257,11 @@ class WorkerPool:
         where = ", ".join(f"{spec.task.key} {spec.condition} {spec.index}" for spec in batch) or "starting"
         words = worker.last_words
         self._note(f"a worker {how} ({where})" + (f"; its last words:\n{words}" if words else ""))
-        if len(batch) > 1:
+        if len(batch) > 1 and not self._gone:
             self._agenda.retry(batch)
             return
         for spec in batch:
-            yield Result(spec, Failed("worker", error, f"the worker {how}"), seconds)
+            yield Result(spec, Failed("worker", error, f"the worker {how}"), seconds / len(batch))
         self._count_loss(f"workers were lost; the last one {how} ({where})", words)
 
     def _stop(self, worker: Worker, grace: float = 0.0) -> str:

@@ -28,7 +28,6 @@ from vlabench.episode.player import (
     StartFailed,
     told,
 )
-from vlabench.errors import ServerGone
 from vlabench.util import weights
 from vlabench.util.processes import WORKER
 
@@ -66,10 +65,7 @@ def main(handle: int, parent: int) -> None:
 def _answer(player: EpisodePlayer, message: Message) -> Answer:
     if not isinstance(message, Renewal):
         assert isinstance(message, tuple)
-        try:
-            return Ended(message, player.play(message))
-        except ServerGone as error:
-            return StartFailed(str(error))
+        return Ended(message, player.play(message))
     try:
         player.renew(message)
     except (Exception, SystemExit) as error:

@@ -19,9 +19,10 @@ from vlabench.episode.player import Finished, Job
 from vlabench.episode.pool import Result, WorkerPool
 from vlabench.episode.recording import ActionRecorder, Recording, recording_path
 from vlabench.episode.resources import default_time_limit, processes
-from vlabench.errors import AuditError, OptionError, StoreError
+from vlabench.errors import AuditError, OptionError, ServerGone, StoreError
 from vlabench.evaluation import plan
 from vlabench.evaluation.audit import ENOUGH, audit, check, unjudged
+from vlabench.evaluation.meeting import recognise
 from vlabench.evaluation.plan import Plan, RunOptions
 from vlabench.records import provenance
 from vlabench.records.store import Reading, Store, Writer
@@ -41,7 +42,8 @@ class RunSummary:
 
     again: those of the played that were on record before, without their actions. astray: those of them that did not
     end as on record. causes: `phase: class: message` → number of errors, most frequent first. records: of the plan's
-    episodes, in its order, whenever they were played. waits: for the answers of the policy's server, if it has one.
+    episodes, in its order, whenever they were played. waits: for the answers of the policy's server, if it has one;
+    gone: what became of it, if that ended the run.
     """
 
     planned: int
@@ -56,6 +58,7 @@ class RunSummary:
     again: int = 0
     astray: int = 0
     waits: Waits | None = None
+    gone: str = ""
 
     @property
     def played(self) -> int:
@@ -69,13 +72,14 @@ class RunSummary:
 
     @property
     def exit_code(self) -> int:
-        """130 after Ctrl-C, 1 with too many errors, else 0."""
-        return 130 if self.interrupted else int(self.too_many_errors)
+        """130 after Ctrl-C, that of a ServerGone, 1 with too many errors, else 0."""
+        return 130 if self.interrupted else ServerGone.exit_code if self.gone else int(self.too_many_errors)
 
     def __str__(self) -> str:
         before = self.held + self.again
         held = f"{before:,} {'was' if before == 1 else 'were'} on record already"
-        lines = [f"{counted(self.played, 'episode')} played in {self.seconds:.1f} s, {held}"]
+        lines = [self.gone] if self.gone else []
+        lines += [f"{counted(self.played, 'episode')} played in {self.seconds:.1f} s, {held}"]
         if self.again:
             lines.append(f"{self.again:,} of these {'was' if self.again == 1 else 'were'} played again, being on "
                          f"record without the actions")
@@ -91,9 +95,9 @@ class RunSummary:
                 lines.append(f"that is more than {100 * MAX_ERRORS:.0f} %: this run failed")
         if self.waits:
             lines.append(str(self.waits))
-        if self.interrupted:
-            left = self.planned - self.held - self.played
-            lines.append(f"interrupted with {counted(left, 'episode')} left; the same command plays on")
+        if self.interrupted or self.gone:
+            left, how = self.planned - self.held - self.played, "interrupted" if self.interrupted else "ended"
+            lines.append(f"{how} with {counted(left, 'episode')} left; the same command plays on")
         return "\n".join(lines)
 
 
@@ -108,7 +112,8 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
     `default_time_limit`. host: as in `PolicyCard.actor`. What was left out of the records on hand is told by
     `progress.note`.
 
-    Ctrl-C stops the run cleanly; the summary says so. Raises OptionError; StoreError, when a record cannot be
+    Ctrl-C stops the run cleanly, and so does a policy's server that does not come back, or as another model; the
+    summary says so. Raises OptionError; StoreError, when a record cannot be
     written; WorkerError, when workers do not start or do not live; AuditError, when a condition did not do what it
     says. Whatever it raises, no worker is left and what was recorded stays.
     """
@@ -126,9 +131,10 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
             policy.digest)
         for sentence in [*reading.warnings(), *_aged(reading.records.values(), versions)]:
             progress.note(f"note: {sentence}")
+        recognise(policy, writer, store.folder)
         todo = plan.todo(_recorded(plan, reading, store) if record else reading.held)
         book = _Book(plan, policy, store, writer, versions, reading, progress)
-        interrupted = False
+        interrupted, gone = False, ""
         if todo:
             began = provenance.facts(versions)
             writer.note_run({**began, "episodes": len(todo), "workers": workers})
@@ -138,15 +144,17 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
                                  default_time_limit, progress.note, "vlabench run --time-limit"), book)
             except KeyboardInterrupt:
                 interrupted = True
+            except ServerGone as error:
+                gone = str(error)
             finally:
                 progress.stop()
                 if waits := Waits.of(book.waits):
-                    note(writer, began["started"], waits)
-    if not interrupted:
+                    note(writer, began["started"], policy.digest, waits)
+    if not interrupted and not gone:
         check(audit(book.records.values(), plan.conditions, policy.cameras))
         for sentence in unjudged(book.records.values(), plan.conditions, policy.cameras):
             progress.note(f"note: {sentence}")
-    return book.summary(len(plan.specs) - len(todo), interrupted)
+    return book.summary(len(plan.specs) - len(todo), interrupted, gone)
 
 
 def _actor(plan: Plan, policy: PolicyCard, engine: Simulator, host: bool | None) -> Actor:
@@ -238,7 +246,7 @@ class _Book:
         self._progress.count(record.condition, record)
         self._new.setdefault(record.condition, []).append(record)
 
-    def summary(self, held: int, interrupted: bool) -> RunSummary:
+    def summary(self, held: int, interrupted: bool, gone: str = "") -> RunSummary:
         """How it went so far."""
         fresh = [record for records in self._new.values() for record in records]
         errors = sum(record.status == "error" for record in fresh)
@@ -247,7 +255,7 @@ class _Book:
         return RunSummary(len(self._plan.specs), held, successes, len(fresh) - successes - errors, errors,
                           tuple(causes.most_common()), self._progress.clock() - self._progress.began, interrupted,
                           self._plan.records(self.records), len(self._written & self._before.keys()),
-                          len(self._astray), Waits.of(self.waits))
+                          len(self._astray), Waits.of(self.waits), gone)
 
     def _record(self, result: Result) -> EpisodeRecord:
         spec, answer = result.spec, result.answer

@@ -20,7 +20,7 @@ from vlabench.cards.suite import SuiteCard
 from vlabench.episode.chain import ASKED
 from vlabench.errors import OptionError, StoreError, UnknownName, VlabenchError
 from vlabench.records.store import RUNS, Reading, Store, content_of, listed
-from vlabench.records.waits import latest
+from vlabench.records.waits import of_all
 from vlabench.simulators.base import find_simulator
 from vlabench.types import EpisodeRecord
 from vlabench.util.files import uncollected
@@ -162,7 +162,7 @@ def _read(
     if left_out := [name for names in old.values() for name in names]:
         warnings.append(f"left out, played under other parameters or an earlier protocol of the simulator than the "
                         f"suites here have: {listed(left_out)}; --suite S names another suite")
-    if waits := latest(folder):
+    if waits := of_all(folder, version):
         warnings.append(str(waits))
     for simulator in map(find_simulator, registry.names("simulator")):
         warnings += simulator.remarks(task_sets, owner.assets, versions)

@@ -250,6 +250,15 @@ def content_of(path: Path) -> bytes:
             raise StoreError(f"{shown(path)}: {error}\n  fix: remove it from the results folder") from None
 
 
+def runs_of(folder: Path) -> list[dict[str, Any]]:
+    """What runs have noted in a folder of task sets, the earliest first. Raises StoreError."""
+    try:
+        lines = content_of(folder / RUNS).splitlines()
+    except FileNotFoundError:
+        return []
+    return list(filter(None, map(json_line, lines)))
+
+
 def _plain(value: Any) -> Any:
     """NumPy's numbers and arrays as JSON has them."""
     if hasattr(value, "tolist"):

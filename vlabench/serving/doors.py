@@ -2,11 +2,42 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket as sockets
 import threading
 from abc import ABC, abstractmethod
 
 from vlabench.errors import OptionError
 from vlabench.serving.service import Service
+
+SPARE = 64
+"""Connections that may be silent beside those of clients."""
+
+
+class Lobby:
+    """Connections that have not yet asked for anything: where there are more than SPARE beside as many as there may be
+    clients, the oldest has to go. So there is always room for whoever comes, and who says nothing keeps nobody out.
+    """
+
+    def __init__(self, clients: int) -> None:
+        self._seats, self._lock = clients + SPARE, threading.Lock()
+        self._waiting: dict[sockets.socket, None] = {}
+
+    def enter(self, line: sockets.socket) -> None:
+        """It has to ask for something, and then to `leave`."""
+        with self._lock:
+            self._waiting[line] = None
+            oldest = next(iter(self._waiting)) if len(self._waiting) > self._seats else None
+            if oldest is not None:
+                del self._waiting[oldest]
+        if oldest is not None:
+            with contextlib.suppress(OSError):
+                oldest.shutdown(sockets.SHUT_RDWR)
+
+    def leave(self, line: sockets.socket) -> None:
+        """It has asked, or gone."""
+        with self._lock:
+            self._waiting.pop(line, None)
 
 
 class Door(ABC):

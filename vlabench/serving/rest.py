@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
-import json
+import io
 import socket as sockets
 import socketserver
 import time
@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from vlabench.adapters.wire.arrays import Garbled, from_json, to_json
-from vlabench.serving.doors import Door, at, start, taken
+from vlabench.serving.doors import Door, Lobby, at, start, taken
 from vlabench.serving.service import MESSAGE, STALLED, Service
+from vlabench.util.timely import Timely
 
 _PIECE = 2**16  # bytes that are read at a time
 _PAUSE = 0.1  # seconds until a door that is to be closed notices
@@ -30,13 +31,13 @@ class RestDoor(Door):
     """chunks: whether clients take whole chunks, as OFT's."""
 
     def __init__(self, service: Service, host: str, port: int, chunks: bool = False) -> None:
-        handler = type("Handler", (_Handler,), {"service": service, "chunks": chunks})
+        lobby = Lobby(service.offer.max_clients)
+        handler = type("Handler", (_Handler,), {"service": service, "lobby": lobby, "chunks": chunks})
         family = type("Server", (_Server,), {"address_family": sockets.AF_INET6 if ":" in host else sockets.AF_INET})
         try:
             self._server = family((host, port), handler)
         except (OSError, OverflowError) as error:
             raise taken(host, port, error) from None
-        self._server.service = service
         self.url = f"http://{at(host, self._server.server_address[1])}"
         self._thread = start("door", lambda: self._server.serve_forever(_PAUSE))
 
@@ -47,30 +48,11 @@ class RestDoor(Door):
 
 
 class _Server(socketserver.ThreadingTCPServer):
-    """A thread for each connection, of which there are as many as there may be clients."""
+    """A thread for each connection."""
 
     daemon_threads = True
     allow_reuse_address = True
     request_queue_size = 128
-    service: Service
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        if self.service.enter():
-            super().process_request(request, client_address)
-            return
-        body = json.dumps({"error": self.service.full}).encode()
-        with contextlib.suppress(OSError):
-            request.settimeout(_GLANCE)  # closed with something unread, the answer would be lost on its way
-            request.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n"
-                            b"Connection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
-            request.recv(_PIECE)
-        self.shutdown_request(request)
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self.service.leave()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is no news."""
@@ -81,10 +63,24 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "vlabench", ""
-    timeout = STALLED
     disable_nagle_algorithm = True
     service: Service
+    lobby: Lobby
     chunks: bool
+
+    def setup(self) -> None:
+        super().setup()
+        self._arriving = Timely(self.connection, self.rfile, 0.0)
+        self.rfile = io.BufferedReader(self._arriving)
+
+    def handle_one_request(self) -> None:
+        """From the last answer to the end of this one's headers is STALLED at most."""
+        self.lobby.enter(self.connection)
+        try:
+            self._arriving.until = time.monotonic() + STALLED
+            super().handle_one_request()
+        finally:
+            self.lobby.leave(self.connection)
 
     def do_GET(self) -> None:
         if self.path.partition("?")[0] not in ("/health", "/healthz"):
@@ -95,6 +91,19 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._say(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "starting"})
 
     def do_POST(self) -> None:
+        if not self.service.enter():
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, self.service.full)
+            with contextlib.suppress(OSError):  # closed with something unread, the answer would be lost on its way
+                self.connection.settimeout(_GLANCE)
+                self.connection.recv(_PIECE)
+            return
+        self.lobby.leave(self.connection)
+        try:
+            self._post()
+        finally:
+            self.service.leave()
+
+    def _post(self) -> None:
         kind, _, token = self.headers.get("Authorization", "").partition(" ")
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal():
@@ -115,19 +124,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _body(self, length: int) -> bytes | None:
         """The request's, or None for one that does not arrive."""
-        until, found = time.monotonic() + STALLED, bytearray()
+        self._arriving.until, found = time.monotonic() + STALLED, bytearray()
         while len(found) < length:
-            left = until - time.monotonic()
-            self.connection.settimeout(max(left, 0.001))
             try:
                 piece = self.rfile.read1(min(_PIECE, length - len(found)))
             except OSError:
                 piece = b""
-            if not piece or left <= 0:
+            if not piece:
                 self.close_connection = True
                 return None
             found += piece
-        self.connection.settimeout(STALLED)
         return bytes(found)
 
     def _answer(self, body: bytes) -> Any:
@@ -153,7 +159,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _say(self, status: HTTPStatus, answer: Any) -> None:
         body = to_json(answer)
         with contextlib.suppress(OSError):  # it has gone
+            self.connection.settimeout(STALLED)
             self.send_response(status)
+            if status == HTTPStatus.SERVICE_UNAVAILABLE:
+                self.send_header("Retry-After", "1")
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             if self.close_connection:

@@ -19,7 +19,7 @@ from vlabench import __version__
 from vlabench.adapters.wire.arrays import Garbled, pack, unpack
 from vlabench.adapters.wire.vla_eval import FRAME, VERSION
 from vlabench.errors import MissingExtra
-from vlabench.serving.doors import Door, at, start, taken
+from vlabench.serving.doors import Door, Lobby, at, start, taken
 from vlabench.serving.service import IDLE, MESSAGE, Service, Session, error_text
 
 HEALTH = ("/healthz", "/health")
@@ -49,6 +49,8 @@ class SocketDoor(Door):
             raise taken(host, port, error) from None
         self.url = f"ws://{at(host, self._server.socket.getsockname()[1])}"
         self._clients: set[Any] = set()
+        self._lobby, self._handle = Lobby(service.offer.max_clients), self._server.handler
+        self._server.handler = self._seated
         self._thread = start("door", self._server.serve_forever)
 
     def close(self) -> None:
@@ -73,6 +75,14 @@ class SocketDoor(Door):
             while True:
                 yield socket.recv(timeout=IDLE)
 
+    def _seated(self, line: Any, address: Any) -> None:
+        """A connection, from its first byte on."""
+        self._lobby.enter(line)
+        try:
+            self._handle(line, address)
+        finally:
+            self._lobby.leave(line)
+
     def _let_in(self, socket: Any, request: Any) -> Any:
         if request.path.partition("?")[0] in HEALTH:
             ready = self._service.ready()
@@ -89,6 +99,7 @@ class SocketDoor(Door):
         if not self._service.enter():
             socket.close(TRY_LATER, self._service.full)
             return
+        self._lobby.leave(socket.socket)
         session = self._service.session()
         self._clients.add(socket)
         try:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -150,7 +152,8 @@ def test_an_answer_that_never_ends_is_no_answer(frames: Any, kind: Any, words: s
 def test_who_is_not_there_or_speaks_otherwise_is_told_at_once() -> None:
     with sockets(openpi(still)) as url:
         pass
-    with pytest.raises(ServerError, match="no policy to be asked at ws://.*refused\n  fix: start its server"):
+    with pytest.raises(ServerError, match="no policy to be asked at ws://.*refused\n  fix: start its server.*"
+                                          "may speak another protocol: --policy openpi or vla-eval or openvla-rest"):
         introduced(url)
     with pytest.raises(OptionError, match="url 'host:1': such a server is at an address like ws://localhost:8000"):
         policy("host:1").reset([0], [])
@@ -236,3 +239,31 @@ def test_a_token_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv("MY_TOKEN", "s3cret")
         policy(url, Limits(token="MY_TOKEN")).introduce(("top",), 16, 1)
     assert heard == ["Api-Key s3cret"] * 2
+
+
+@pytest.mark.parametrize("token", ["", "MY_TOKEN"])
+def test_a_token_that_is_missing_or_wrong_is_told_at_once(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_TOKEN", "s3cret")
+    words = "401.*the token in MY_TOKEN is wrong" if token else "401.*asks for a token.*options.limits.token"
+    with closed_door() as url:
+        for ask in (lambda: policy(url, Limits(token=token)).introduce(("top",), 16, 1),
+                    lambda: policy(url, Limits(token=token)).reset([0], [])):
+            with pytest.raises(ServerError, match=re.compile(words, re.DOTALL)) as caught:
+                ask()
+            assert "start its server" not in str(caught.value) and not isinstance(caught.value, ServerGone)
+
+
+@contextlib.contextmanager
+def closed_door() -> Iterator[str]:
+    """A WebSocket server that knows nobody; its address."""
+    from websockets.sync.server import serve
+
+    with serve(lambda socket: None, "127.0.0.1", 0,
+               process_request=lambda socket, request: socket.respond(401, "no")) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
+        finally:
+            server.shutdown()
+            thread.join()

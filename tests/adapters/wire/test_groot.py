@@ -159,3 +159,9 @@ def test_a_token_goes_with_every_request(monkeypatch: pytest.MonkeyPatch) -> Non
         asked(url, limits=Limits(token="GROOT_TOKEN"))
     assert {request["api_token"] for request in heard} == {"s3cret"}
     assert "kill" not in {request["endpoint"] for request in heard}
+
+
+def test_a_server_that_asks_for_a_token_says_so() -> None:
+    with server(lambda data: {"error": "Unauthorized: Invalid API token"}) as url:
+        with pytest.raises(ServerError, match="asks for a token\n  fix: options.limits.token"):
+            asked(url)

@@ -60,7 +60,8 @@ def test_a_chunk_comes_as_a_list_of_actions() -> None:
     (200, b'{"error": "Traceback\\n  File\\nKeyError: image"}', "met an error: KeyError: image"),
     (200, b'"error"', "met an error: error"), (200, b"[]", "actions are a list|actions are nothing|actions are an arr"),
     (200, b"<html>", "not a message in JSON"), (500, b"Internal Server Error", "status 500: Internal Server Error"),
-    (404, b'{"detail": "Not Found"}', "status 404"), (200, b"[1, NaN, 2]", "not a message in JSON"),
+    (404, b'{"detail": "Not Found"}', "status 404"),
+    (401, b"{}", "401.*asks for a token"), (200, b"[1, NaN, 2]", "not a message in JSON"),
     (200, b"[" * 10**5, "not a message in JSON"), (200, b" " * 2**21, "more than 1 MiB"),
     (200, to_json([np.zeros(3), np.zeros(2)]), "different sizes"), (200, to_json(np.zeros(7)), r"shape \[1, 7\]")])
 def test_what_is_no_action_is_refused(status: int, body: bytes, words: str) -> None:
@@ -70,7 +71,7 @@ def test_what_is_no_action_is_refused(status: int, body: bytes, words: str) -> N
 
 
 @contextmanager
-def bare(reply: bytes, pause: float = 0.0) -> Iterator[str]:
+def bare(reply: bytes, pause: float = 0.0, piece: bytes = b"1\r\na\r\n") -> Iterator[str]:
     """Whoever calls is sent this, again and again, until they hang up."""
     with socket.create_server(("127.0.0.1", 0)) as door:
         def serve() -> None:
@@ -85,7 +86,7 @@ def bare(reply: bytes, pause: float = 0.0) -> Iterator[str]:
                         if caller.recv(2**16):
                             caller.sendall(reply)
                             for _ in range(4096 if pause >= 0 else 0):
-                                caller.sendall(b"10000\r\n" + b"a" * 2**16 + b"\r\n" if not pause else b"1\r\na\r\n")
+                                caller.sendall(b"10000\r\n" + b"a" * 2**16 + b"\r\n" if not pause else piece)
                                 time.sleep(pause)
                     except OSError:
                         continue
@@ -112,6 +113,16 @@ def test_an_answer_that_never_ends_is_no_answer(reply: bytes, pause: float, word
         asked(url, limits=limits)
 
 
+@pytest.mark.parametrize("line", [b"X-A: b\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_the_limit_is_one_for_the_whole_answer_its_headers_too(line: bytes) -> None:
+    """Each line comes well within it."""
+    began = time.monotonic()
+    with bare(b"HTTP/1.1 200 OK\r\n" if b"X" in line else line, 0.05, line) as url:
+        with pytest.raises(ServerError, match="no answer within 0.2 s"):
+            asked(url, limits=Limits(answer=0.2, patience=0.1))
+    assert time.monotonic() - began < 2
+
+
 def test_every_episode_asks_whether_it_is_still_the_same_model() -> None:
     answers = [np.zeros(3)]
     with http_server(lambda body: (200, to_json(answers[-1]))) as url:
@@ -122,6 +133,22 @@ def test_every_episode_asks_whether_it_is_still_the_same_model() -> None:
         answers.append(np.full(3, 0.5))
         with pytest.raises(ServerGone, match="answers the probe otherwise"):
             served.reset([0], [])
+
+
+def test_an_episode_counts_only_if_its_model_is_there_at_its_end() -> None:
+    answers = [np.zeros(3)]
+    with http_server(lambda body: (200, to_json(answers[-1]))) as url:
+        served = policy(url)
+        served.expected = served.introduce(("top",), 16, 1)
+        served.reset([0], [])
+        served.act(look())
+        served.settle()
+        waits = served.waits()
+        answers.append(np.full(3, 0.5))
+        assert served.act(look()).actions.max() == 0.5  # of another model, at the same address
+        with pytest.raises(ServerGone, match="answers the probe otherwise"):
+            served.settle()
+    assert len(waits) == 1  # that of the look, and none of a probe
 
 
 def test_addresses_are_those_of_http() -> None:

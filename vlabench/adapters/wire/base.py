@@ -23,6 +23,9 @@ AGREE = 1e-3
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 8.0
 """Seconds between two attempts to reach a server that has gone."""
 
+CARDS = ("openpi", "vla-eval", "openvla-rest", "openvla-oft-rest", "groot")
+"""One for each protocol."""
+
 SENDS, MOVES, LIMITS = Sends(), Moves(), Limits()
 """What cards say otherwise."""
 Url = Annotated[str, Field(description="Where its server is; `vlabench run --url` says it, too.")]
@@ -115,6 +118,16 @@ class Served(Policy):
         shortest = min(len(answer) for answer in answers)
         return Decision(np.stack([answer[:shortest] for answer in answers]))
 
+    def settle(self) -> None:
+        """Where another server may have answered meanwhile, see that it is still the one that is expected; it is waited
+        for. Raises ServerGone.
+        """
+        if self.protocol.lasting or self.expected is None:
+            return
+        for key in list(self._lines):
+            self._drop(key)
+            self._reach(key)
+
     def close(self) -> None:
         """Hang up."""
         for key in list(self._lines):
@@ -143,7 +156,8 @@ class Served(Policy):
                 self.moves.check(answers[-1], self.space)
             except Lost as error:
                 raise ServerError(f"no policy to be asked at {self.url}: {error}\n"
-                                  f"  fix: start its server, or name another address with --url") from None
+                                  f"  fix: start its server, or name another address with --url; one that runs may "
+                                  f"speak another protocol: --policy {' or '.join(CARDS)}") from None
             except ServerError as error:
                 raise type(error)(f"the server at {self.url}: {error}") from None
             finally:
@@ -153,8 +167,12 @@ class Served(Policy):
             raise ServerError(f"the server at {self.url} answers with {len(found)} actions, but {replan} are to be "
                               f"executed from one look to the next\n  fix: replan = {len(found)} on the card")
         kept = {key: value for key, value in said[0].items() if key in said[1] and said[1][key] == value}
-        return Introduction(cameras, image_size, kept, found if _alike(*answers) else None,
-                            np.array_equal(answers[0], answers[1]), tuple(notes))
+        same = alike(*answers)
+        if not same and not kept:
+            notes = [*notes, f"the server at {self.url} says nothing of itself, and answers otherwise each time: "
+                             f"whether it is the same policy as before cannot be seen; --as NAME for each other one"]
+        return Introduction(cameras, image_size, kept, found if same else None, np.array_equal(found, answers[1]),
+                            tuple(notes))
 
     def _check_url(self) -> None:
         if not self.url.startswith(self.example.partition("://")[0]):
@@ -222,7 +240,7 @@ class Served(Policy):
         other = next((key for key, value in met.said.items() if said.get(key) != value), "")
         if other:
             self._another(f"it says another `{other}` of itself than before")
-        if met.answer is not None and not _alike(met.answer, self._probed(line, met.cameras, met.image_size)):
+        if met.answer is not None and not alike(met.answer, self._probed(line, met.cameras, met.image_size)):
             self._another("it answers the probe otherwise than before")
 
     def _another(self, why: str) -> None:
@@ -235,5 +253,6 @@ class Served(Policy):
             line.close()
 
 
-def _alike(first: Floats, second: Floats) -> bool:
+def alike(first: Floats, second: Floats) -> bool:
+    """Whether two answers are the same (AGREE)."""
     return first.shape == second.shape and bool((np.abs(first - second) <= AGREE).all())

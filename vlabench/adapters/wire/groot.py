@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from vlabench.adapters.wire.arrays import Array, Garbled, pack, plain, unpack
-from vlabench.adapters.wire.line import Limits, Line, Lost, told
+from vlabench.adapters.wire.line import Limits, Line, Lost, refused, told
 from vlabench.adapters.wire.shaping import Look, Sends
 from vlabench.errors import MissingExtra, OptionError, ServerError
 
@@ -105,6 +105,8 @@ class GrootLine(Line):
         reply = unpack(message, "groot") if whole else None
         if not isinstance(reply, (dict, list)):
             raise Garbled("an answer that is not of GR00T's protocol")
+        if isinstance(reply, dict) and str(reply.get("error")).startswith("Unauthorized"):
+            raise refused(self.limits)
         if isinstance(reply, dict) and "error" in reply:
             raise ServerError(f"it met an error: {told(reply['error'])}")
         return reply

@@ -13,6 +13,8 @@ from vlabench.adapters.wire.shaping import Look, Sends
 from vlabench.errors import OptionError, ServerError
 from vlabench.util.text import safe, short
 
+UNWELCOME = (401, 403)
+"""HTTP's statuses for those who have no right to ask."""
 WORDS = 200
 """Characters of a server's error that are shown."""
 
@@ -78,6 +80,13 @@ class Line(ABC):
     @abstractmethod
     def close(self) -> None:
         """Hang up. Raises nothing."""
+
+
+def refused(limits: Limits) -> ServerError:
+    """Of a server that does not let us in."""
+    why = f"the token in {limits.token} is wrong" if limits.token else "it asks for a token"
+    return ServerError(f"it lets nobody in without the right token (401): {why}\n"
+                       f"  fix: options.limits.token on the card names the environment variable that holds it")
 
 
 def told(text: Any) -> str:

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import http.client
+import io
 import time
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 
 from vlabench.adapters.wire.arrays import Array, Garbled, from_json, numbers, to_json
-from vlabench.adapters.wire.line import Line, Lost, told
+from vlabench.adapters.wire.line import UNWELCOME, Line, Lost, refused, told
 from vlabench.adapters.wire.shaping import Look
 from vlabench.adapters.wire.sockets import OPENING
 from vlabench.errors import OptionError, ServerError
+from vlabench.util.timely import Timely
 
 _PIECE = 2**16  # bytes that are read at a time
+
+
+class _Answer(http.client.HTTPResponse):
+    """One that has to be there at a given moment, headers and all."""
+
+    def __init__(self, line: Any, *given: Any, until: float, **named: Any) -> None:
+        super().__init__(line, *given, **named)
+        self.fp = io.BufferedReader(Timely(line, self.fp, until))
 
 
 class RestLine(Line):
@@ -71,22 +82,26 @@ class RestLine(Line):
         if secret := self.limits.secret:
             headers["Authorization"] = f"Bearer {secret}"
         path = urlsplit(self.url).path.rstrip("/")
+        connection.response_class = partial(_Answer, until=until)  # type: ignore[assignment]
         try:
+            connection.connect()
+            connection.sock.settimeout(max(until - time.monotonic(), 0.001))
             connection.request("POST", path if path.endswith("/act") else f"{path}/act", body, headers)
-            line = connection.sock  # of which the connection knows nothing any more, if the answer is to be the last
             with connection.getresponse() as response:
-                found = self._read(response, line, until)
+                found = self._read(response)
         except TimeoutError:
             raise Lost(f"no answer within {self.limits.answer:g} s") from None
         except (OSError, http.client.HTTPException) as error:
             raise Lost(f"{type(error).__name__}: {told(error)}") from None
         finally:
             connection.close()
+        if response.status in UNWELCOME:
+            raise refused(self.limits)
         if response.status != 200:
             raise ServerError(f"it answers with status {response.status}: {told(found.decode(errors='replace'))}")
         return found
 
-    def _read(self, response: http.client.HTTPResponse, line: Any, until: float) -> bytes:
+    def _read(self, response: http.client.HTTPResponse) -> bytes:
         if (response.length or 0) > self.limits.bytes:
             raise Garbled(f"an answer of more than {self.limits.megabytes} MiB")
         expected, found = response.length, bytearray()
@@ -94,10 +109,6 @@ class RestLine(Line):
             found += piece
             if len(found) > self.limits.bytes:
                 raise Garbled(f"an answer of more than {self.limits.megabytes} MiB")
-            left = until - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            line.settimeout(left)
         if expected is not None and len(found) != expected:
             raise Lost(f"{len(found)} of {expected} bytes of an answer")
         return bytes(found)

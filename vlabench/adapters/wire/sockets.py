@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from vlabench.adapters.wire.arrays import Garbled
-from vlabench.adapters.wire.line import Limits, Lost, told
+from vlabench.adapters.wire.line import UNWELCOME, Limits, Lost, refused, told
 from vlabench.errors import MissingExtra
 
 OPENING = 10.0
@@ -36,6 +36,8 @@ class Socket:
         except TimeoutError:
             raise Lost(f"no answer within {OPENING:g} s") from None
         except self._trouble as error:
+            if getattr(getattr(error, "response", None), "status_code", 0) in UNWELCOME:
+                raise refused(limits) from None
             raise Lost(told(error)) from None
 
     def send(self, message: bytes) -> None:
