@@ -50,10 +50,6 @@ class Policy(ABC):
         """
         self.space = space
 
-    def sees(self, cameras: Sequence[str]) -> None:
-        """What it will be shown, once and before the first episode. Raises OptionError if it cannot do with it."""
-        return None
-
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
         """These slots start a new episode, while others go on; a policy that samples takes its numbers from `draws`
         alone. What it remembers of an episode it keeps by slot. One that neither samples nor remembers needs none.

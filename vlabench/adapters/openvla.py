@@ -30,6 +30,7 @@ class Openvla(TrainablePolicy):
     """A checkpoint in its published folder. It looks at the pictures of its card's cameras, in their order."""
 
     libraries = ("torch", "transformers", "tokenizers")
+    heeds = ("cameras",)
     module: OpenVLA
 
     def __init__(
@@ -66,6 +67,7 @@ class Openvla(TrainablePolicy):
         checkpointing: Annotated[bool, Field(
             description="Whether training computes layers again instead of keeping what they made: slower, with far "
                         "less memory.")] = True,
+        cameras: Sequence[str] | None = None,
     ) -> None:
         try:
             import vlabench.models.openvla  # noqa: F401  # before anything of transformers
@@ -79,6 +81,8 @@ class Openvla(TrainablePolicy):
                               f"  fix: 1")
         self.head: Head = head
         self.decode, self.temperature, self.pictures = decode, temperature, pictures
+        if cameras is not None:
+            self._fits(cameras)
         self.recorded, self.crop, self.chunk = recorded, crop, 1 if head == "tokens" else chunk
         self._how = device, head == "l1", critic
         self.key, self._checkpointing = unnorm_key, checkpointing
@@ -105,12 +109,6 @@ class Openvla(TrainablePolicy):
         from vlabench.models import openvla_folder
 
         openvla_folder.write(self._checkpoint, self.module, folder, exact)
-
-    def sees(self, cameras: Sequence[str]) -> None:
-        """Raises OptionError for another number of cameras than of its pictures."""
-        if len(cameras) != self.pictures:
-            raise OptionError(f"options.pictures = {self.pictures}, and `cameras` are {', '.join(cameras) or 'none'}\n"
-                              f"  fix: as many cameras as it was trained with pictures")
 
     def configure(self, space: ActionSpace) -> None:
         """Raises OptionError for a robot with another number of numbers."""
@@ -262,6 +260,12 @@ class Openvla(TrainablePolicy):
             return around(located.float(), self._scaled())
         return CommandedBins(merged(self.module.logits(states)).view(*shape, -1), scaling=self._scaled())
 
+    def _fits(self, cameras: Sequence[str]) -> None:
+        """Raises OptionError for another number of cameras than of its pictures."""
+        if len(cameras) != self.pictures:
+            raise OptionError(f"options.pictures = {self.pictures}, and `cameras` are {', '.join(cameras) or 'none'}\n"
+                              f"  fix: as many cameras as it was trained with pictures")
+
     def _scaled(self) -> Scaling:
         assert self._scaling is not None, "configure comes first"
         return self._scaling
@@ -274,7 +278,7 @@ class Openvla(TrainablePolicy):
 
         from vlabench.models import openvla_pictures as shaped
 
-        self.sees(tuple(obs.images))
+        self._fits(tuple(obs.images))
         known = self._checkpoint
         rows = [np.concatenate([shaped.normalised(self._shaped(pictures[row]), known.means, known.deviations)
                                 for pictures in obs.images.values()]) for row in range(len(obs.proprio))]

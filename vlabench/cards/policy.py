@@ -152,7 +152,6 @@ class PolicyCard(PolicyFile):
         options = {**self.resolved_options, **{key: card and card.foundation() for key, card in self._others().items()}}
         heeded = {key: getattr(self, key) for key in self._adapter.heeds}
         policy = self._adapter(**options, **heeded, **({} if path is None else {"weights": path}))
-        policy.sees(self.cameras)
         if self._met is not None:
             from vlabench.adapters.wire.base import Served
 
