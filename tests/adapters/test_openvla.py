@@ -20,7 +20,7 @@ from vlabench.adapters.openvla import Head, Openvla
 from vlabench.adapters.wire import arrays
 from vlabench.cards import load_policy
 from vlabench.cards.policy import PolicyCard
-from vlabench.errors import CardError, DataError, OptionError
+from vlabench.errors import CardError, DataError, DeviceError, OptionError
 from vlabench.evaluation import against
 from vlabench.models import lora
 from vlabench.models.distributions import explored
@@ -145,6 +145,11 @@ def test_pictures_have_to_be_as_many_as_it_was_trained_with(folder: Path, tmp_pa
     with pytest.raises(OptionError, match="options.pictures = 1, and `cameras` are agentview, wrist"):
         card_of(folder, tmp_path, '["agentview", "wrist"]').make()
     card_of(folder, tmp_path, '["agentview"]').make()
+
+
+def test_a_device_that_is_not_there_is_named(folder: Path) -> None:
+    with pytest.raises(DeviceError, match="device 'cuda:99': "):
+        acting(folder, device="cuda:99")
 
 
 def test_tokens_are_not_drawn_around_a_mean(folder: Path) -> None:

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from vlabench.errors import DataError, near
+from vlabench.errors import DataError, DeviceError, near
 from vlabench.models.openvla import LlamaConfig, LlamaRotaryEmbedding, OpenVLA
 from vlabench.models.openvla_vision import Sizes, idle
 from vlabench.util.messages import shown
@@ -67,8 +67,13 @@ class Checkpoint:
 
 def read(folder: Path, device: str, regressing: bool, critic: bool) -> Checkpoint:
     """The network of a folder on a device, in float32 on a CPU and else in bfloat16. regressing: with OFT's L1 head
-    and, where it has one, its projector of proprioception. Raises DataError.
+    and, where it has one, its projector of proprioception. Raises DataError, DeviceError.
     """
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise DeviceError(f"device {device!r}: {' '.join(str(error).split())[:160]}\n"
+                          f"  fix: options.device on the card, such as \"cpu\"") from None
     if not folder.is_dir():
         raise DataError(f"{shown(folder)}: a checkpoint of OpenVLA's is a folder")
     config, pictures = _json(folder / CONFIG), _json(folder / PICTURES)
@@ -166,6 +171,9 @@ def _safe(path: Path, device: str, dtype: torch.dtype) -> dict[str, Tensor]:
     try:
         with safe_open(path, framework="pt", device=device) as file:
             return {name: file.get_tensor(name).to(dtype) for name in file.keys()}
+    except torch.OutOfMemoryError as error:
+        raise DeviceError(f"{shown(path)}: no memory left on {device} for its parameters: "
+                          f"{' '.join(str(error).split())[:160]}") from None
     except (OSError, SafetensorError, RuntimeError) as error:
         raise DataError(f"{shown(path)}: no file in safetensors (a pickle is not read): "
                         f"{' '.join(str(error).split())[:200]}\n{AGAIN}") from error
