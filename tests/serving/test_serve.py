@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from vlabench.adapters.wire.shaping import probe
 from vlabench.cards import load_policy
 from vlabench.cli.app import app
 from vlabench.errors import OptionError, ServerError, UnknownName, UnsupportedError, WorkerError
-from vlabench.serving.serve import Serving, serving, watch
+from vlabench.serving.serve import PROTOCOLS, Serving, offered, serving, watch
 from vlabench.serving.service import Tally
 from vlabench.types import Decision, Observation
 
@@ -252,3 +253,14 @@ def test_what_is_served_needs_none_of_the_extras(tmp_path: Path) -> None:
         finally:
             process.send_signal(signal.SIGINT)
             assert process.wait(30) == 0
+
+
+def test_what_the_readme_serves_fits_its_clients() -> None:
+    text = (ROOT / "README.md").read_text()
+    told = re.findall(r"vlabench serve --policy (\S+) --protocol (\S+)(?: +# or ([a-z, -]+))?", text)
+    pairs = [(policy, each) for policy, first, others in told for each in [first, *others.split(", ")] if each]
+    assert {protocol for _, protocol in pairs} == set(PROTOCOLS)
+    for policy, protocol in pairs:
+        spoken = PROTOCOLS[protocol]
+        offer, _, _ = offered(load_policy(policy), load_policy(spoken.clients), spoken.adapter)
+        assert offer.said["policy"] == policy
