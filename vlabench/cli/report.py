@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -116,15 +117,11 @@ def plot(
     from vlabench.reports.plots import policy, probes
 
     plots.check_target(out)
-    playing = (plots.STRIPS, plots.TRAJECTORIES)
     of_probes = (*probes.KINDS, policy.POLICY)
-    if kind not in (*plots.KINDS, *playing, *of_probes):
-        raise UnknownName("kind of plot", kind, {*plots.KINDS, *playing, *of_probes})
-    some = (*playing, policy.POLICY)
-    narrow = {"--tasks": (tasks, some), "--index": (index, some), "--frames": (frames, [plots.STRIPS]),
-              "--episodes": (episodes, [plots.TRAJECTORIES]), "--look": (look, [policy.POLICY]),
-              "--dimensions": (dimensions, [policy.POLICY])}
-    senseless = {name: kinds for name, (value, kinds) in narrow.items() if value is not None and kind not in kinds}
+    if kind not in (kinds := {*plots.KINDS, plots.STRIPS, plots.TRAJECTORIES, *of_probes}):
+        raise UnknownName("kind of plot", kind, kinds)
+    senseless = _senseless(kind, {"--tasks": tasks, "--index": index, "--frames": frames, "--episodes": episodes,
+                                  "--look": look, "--dimensions": dimensions})
     if kind in of_probes:
         given = {"--suite": suite, "--policies": policies, "--assets": assets, "--at-end": at_end}
         none = [*senseless, *(name for name, value in given.items() if value)]
@@ -142,6 +139,17 @@ def plot(
             split(conditions, "--conditions"), split(tasks, "--tasks"), index, split(policies, "--policies")),
             8 if frames is None else frames, 16 if episodes is None else episodes), out):
         typer.echo(str(file))
+
+
+def _senseless(kind: str, given: Mapping[str, object]) -> dict[str, Sequence[str]]:
+    """Those of the options given that do not go with a kind of plot, and what they go with."""
+    from vlabench.reports.plots import STRIPS, TRAJECTORIES
+    from vlabench.reports.plots.policy import POLICY
+
+    some = (STRIPS, TRAJECTORIES, POLICY)
+    kinds: dict[str, Sequence[str]] = {"--tasks": some, "--index": some, "--frames": [STRIPS],
+                                       "--episodes": [TRAJECTORIES], "--look": [POLICY], "--dimensions": [POLICY]}
+    return {name: kinds[name] for name, value in given.items() if value is not None and kind not in kinds[name]}
 
 
 def _figure(kind: str, data: Data, choice: Choice, frames: int, episodes: int) -> Figure:
