@@ -16,7 +16,7 @@ from vlabench.adapters.groot import Groot
 from vlabench.adapters.wire.arrays import pack, unpack
 from vlabench.adapters.wire.line import Limits
 from vlabench.adapters.wire.shaping import Sends
-from vlabench.errors import OptionError, ServerError
+from vlabench.errors import OptionError, ServerError, ServerGone
 
 SENDS = Sends(pictures={"top": "video.image"}, size=16, state={"state.x": ["x"], "state.gripper": ["fingers"]},
               instruction="annotation.human.action.task_description")
@@ -165,3 +165,18 @@ def test_a_server_that_asks_for_a_token_says_so() -> None:
     with server(lambda data: {"error": "Unauthorized: Invalid API token"}) as url:
         with pytest.raises(ServerError, match="asks for a token\n  fix: options.limits.token"):
             asked(url)
+
+
+def test_another_model_at_an_episodes_end_is_noticed() -> None:
+    """ZeroMQ connects anew by itself, so that nothing else tells."""
+    sizes = [0.0]
+    with server(lambda data: {key: np.full((1, 4, 1), sizes[-1], np.float32) for key in ACTIONS}) as url:
+        served = policy(url)
+        served.expected = served.introduce(("top",), 16, 1)
+        served.reset([0], [])
+        served.act(look())
+        served.settle()
+        sizes.append(0.5)
+        with pytest.raises(ServerGone, match="answers the probe otherwise"):
+            served.settle()
+        served.close()
