@@ -115,6 +115,7 @@ def running(command: Sequence[str | Path]) -> Iterator[str]:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(10)
             process.kill()
+            process.kill()
 
 
 def test_its_loop_at_our_server_ends_where_we_end(folder: Path) -> None:

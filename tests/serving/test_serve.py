@@ -241,7 +241,9 @@ def test_what_is_served_needs_none_of_the_extras(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "vlabench", "serve", "--policy", "random", "--protocol", "openvla-oft",
                "--port", "0"]
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    # what runs in the background may ignore Ctrl-C, and what it starts
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True,
+                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) as process:
         try:
             assert process.stdout is not None
             url = process.stdout.readline().partition(" at ")[2].partition(" ")[0]

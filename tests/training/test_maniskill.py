@@ -17,7 +17,7 @@ from vlabench.simulators.maniskill.simulator import Maniskill
 from vlabench.training import train as training
 from vlabench.training.curves import Curves
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 SIZE = 32
 HEAD = f"""
 title = "Tiny"

@@ -22,7 +22,7 @@ from vlabench.reports import plots
 from vlabench.reports.plots.trajectories import chosen, courses
 from vlabench.simulators.maniskill.simulator import Maniskill
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 TASK = "maniskill_put_on_plate/3"
 SUITE = f"""
 title = "one task under noise"
@@ -136,8 +136,9 @@ def test_a_submission_is_verified_and_comes_onto_the_board(here: Path, monkeypat
 def test_a_probe_holds_the_actions(here: Path) -> None:
     said = run(here, "probe --policy expert --suite CARD --workers 1 --out HERE/probe.npz")
     assert "2 episodes" in said and "actions alone" in said
-    assert "noisy" in run(here, "plot actions HERE/probe.npz --out HERE/actions")
+    assert "actions.json" in run(here, "plot actions HERE/probe.npz --out HERE/actions")
     (row,) = json.loads((here / "actions.json").read_text())["rows"]
+    assert row["condition"] == "noisy"
     # Noise of 0.3 of a unit in each of six dimensions reaches the robot beside what the expert asked for.
     assert row["executed"] > row["asked"]
 

@@ -1,7 +1,7 @@
 """grpo: rewards measured by those of a group of rollouts, PPO's clip, no critic (Shao et al. 2024).
 
 As RL4VLA (Liu et al. 2025, A.1) has it: by process supervision, with `advantages = "process"` (equations 3 and 4) or
-`"whole"` (5 and 6), over all rollouts of an iteration or, GRPO(s), those of one start. The divergence from the first
+`"whole"` (5 and 6), over all rollouts of an iteration or those of one start (its "s"). The divergence from the first
 policy that Shao et al. add is the objective `kl_reference`.
 """
 
