@@ -23,6 +23,7 @@ def healthy(url: str) -> bool:
         return bool(health.status == 200)
 
 
+@pytest.mark.long  # it counts threads, which a busy machine starts and ends late
 @pytest.mark.parametrize("door", [RestDoor, OpenpiDoor])
 @pytest.mark.parametrize("begun", [b"", b"POST /act HTTP/1.1\r\n"])
 def test_who_says_nothing_keeps_nobody_out_and_is_not_waited_for_by_ever_more_threads(
@@ -35,9 +36,10 @@ def test_who_says_nothing_keeps_nobody_out_and_is_not_waited_for_by_ever_more_th
             silent = stack.enter_context(sockets.create_connection((urlsplit(url).hostname, urlsplit(url).port)))
             silent.sendall(begun)
         until = time.monotonic() + 5
-        while len(set(threading.enumerate()) - before) > 8 and time.monotonic() < until:
+        most = 2 * (2 + 3 + 1)  # two threads for each that has a seat, and for one that goes
+        while len(set(threading.enumerate()) - before) > most and time.monotonic() < until:
             time.sleep(0.01)
-        assert len(set(threading.enumerate()) - before) <= 8 and service.tally.clients == 0
+        assert len(set(threading.enumerate()) - before) <= most and service.tally.clients == 0
         assert healthy(url)
 
 
