@@ -267,7 +267,7 @@ def looked(simulator: Simulator, tasks: Sequence[Task], steps: int, kind: type[L
     ("maniskill/maniskill_pair", (0, 7), 8, "maniskill-random", Looking),
     pytest.param("maniskill/maniskill_put_on_plate", (3, 12), 80, "expert", Looking, marks=pytest.mark.long),
     pytest.param("maniskill/maniskill_pair", (0, 7), 80, "expert", Looking, marks=pytest.mark.long),
-    pytest.param("libero/libero_spatial", (8,), 20, "expert", Bare, marks=pytest.mark.slow)])
+    pytest.param("libero/libero_spatial", (8,), 80, "expert", Bare, marks=pytest.mark.long)])
 def test_an_episode_goes_on_to_the_same_bits(key: str, numbers: Sequence[int], steps: int, who: str,
                                              kind: type[Looking]) -> None:
     """The expert's with what it grasps and places; what is seen afterwards is the same, too."""
