@@ -123,25 +123,27 @@ def test_the_limit_is_one_for_the_whole_answer_its_headers_too(line: bytes) -> N
     assert time.monotonic() - began < 2
 
 
-def test_every_episode_asks_whether_it_is_still_the_same_model() -> None:
+@contextmanager
+def met() -> Iterator[tuple[OpenvlaRest, list[Any]]]:
+    """A policy that is in an episode, having looked once, and its server's answers, of which the last one counts."""
     answers = [np.zeros(3)]
     with http_server(lambda body: (200, to_json(answers[-1]))) as url:
         served = policy(url)
         served.expected = served.introduce(("top",), 16, 1)
         served.reset([0], [])
         served.act(look())
+        yield served, answers
+
+
+def test_every_episode_asks_whether_it_is_still_the_same_model() -> None:
+    with met() as (served, answers):
         answers.append(np.full(3, 0.5))
         with pytest.raises(ServerGone, match="answers the probe otherwise"):
             served.reset([0], [])
 
 
 def test_an_episode_counts_only_if_its_model_is_there_at_its_end() -> None:
-    answers = [np.zeros(3)]
-    with http_server(lambda body: (200, to_json(answers[-1]))) as url:
-        served = policy(url)
-        served.expected = served.introduce(("top",), 16, 1)
-        served.reset([0], [])
-        served.act(look())
+    with met() as (served, answers):
         served.settle()
         waits = served.waits()
         answers.append(np.full(3, 0.5))

@@ -76,3 +76,14 @@ class OnlineOptions(LearnerOptions):
             raise ValueError("`consistency` needs `noise` in observations to draw its perturbations from: add it to "
                              "the options, for instance noise = { observation = 1.0 }, or leave consistency out")
         return self
+
+
+class SpreadOptions(OnlineOptions):
+    """Of a method that learns from 64 episodes an iteration, each of a context of its own."""
+
+    contexts: int = Field(
+        default=64, ge=1, description="Contexts (a task and a start) to learn from in an iteration.")
+    rollouts: int = Field(
+        default=1, ge=1, description="Rollouts of each context.")
+    attempts: int = Field(
+        default=1, ge=1, description="Most contexts played for one to learn from.")

@@ -16,6 +16,7 @@ from typing_extensions import Self
 
 from vlabench.training.methods._compared import Compared, ComparedOptions
 from vlabench.training.methods._course import TrainingRun
+from vlabench.training.methods._online_options import SpreadOptions
 from vlabench.training.objectives.policy_gradient import group_relative, outcome_relative
 from vlabench.training.rl import rewards
 from vlabench.training.rl.contexts import Group
@@ -24,15 +25,9 @@ from vlabench.training.rl.rollouts import Rollout
 from vlabench.training.rl.samples import Floats64, Samples
 
 
-class GrpoOptions(ComparedOptions, ClippedOptions):
+class GrpoOptions(SpreadOptions, ComparedOptions, ClippedOptions):
     """Of group-relative policy optimisation: 64 episodes an iteration, each of a context of its own."""
 
-    contexts: int = Field(
-        default=64, ge=1, description="Contexts (a task and a start) to learn from in an iteration.")
-    rollouts: int = Field(
-        default=1, ge=1, description="Rollouts of each context.")
-    attempts: int = Field(
-        default=1, ge=1, description="Most contexts played for one to learn from.")
     advantages: Literal["outcome", "process", "whole"] = Field(
         default="outcome",
         description="What is measured by the group's mean and deviation: the `outcome` of a rollout, the sum of its "

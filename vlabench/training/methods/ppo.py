@@ -18,7 +18,7 @@ from vlabench.adapters.base import TrainablePolicy
 from vlabench.errors import UnknownName
 from vlabench.training.methods._course import TrainingRun
 from vlabench.training.methods._online import Online
-from vlabench.training.methods._online_options import OnlineOptions
+from vlabench.training.methods._online_options import SpreadOptions
 from vlabench.training.objectives.policy_gradient import gae
 from vlabench.training.rl import rewards
 from vlabench.training.rl.contexts import Group
@@ -27,18 +27,12 @@ from vlabench.training.rl.options import ClippedOptions
 from vlabench.training.rl.samples import RETURNS, Samples
 
 
-class PpoOptions(OnlineOptions, ClippedOptions):
+class PpoOptions(SpreadOptions, ClippedOptions):
     """Of proximal policy optimisation: 64 episodes an iteration, each of a context of its own."""
 
-    offers = OnlineOptions.offers | {RETURNS}
+    offers = SpreadOptions.offers | {RETURNS}
     critics = True
 
-    contexts: int = Field(
-        default=64, ge=1, description="Contexts (a task and a start) to learn from in an iteration.")
-    rollouts: int = Field(
-        default=1, ge=1, description="Rollouts of each context.")
-    attempts: int = Field(
-        default=1, ge=1, description="Most contexts played for one to learn from.")
     gamma: float = Field(
         default=0.99, gt=0, le=1, description="Discount γ of generalised advantage estimation, per chunk of actions.")
     lam: float = Field(

@@ -15,21 +15,15 @@ from pydantic import BaseModel, Field
 
 from vlabench.training.methods._course import TrainingRun
 from vlabench.training.methods._online import Online
-from vlabench.training.methods._online_options import OnlineOptions
+from vlabench.training.methods._online_options import SpreadOptions
 from vlabench.training.objectives.policy_gradient import ALIKE, reward_weights
 from vlabench.training.rl.contexts import Group
 from vlabench.training.rl.samples import Samples
 
 
-class RwrOptions(OnlineOptions):
+class RwrOptions(SpreadOptions):
     """Of reward-weighted regression: 64 episodes an iteration, each of a context of its own."""
 
-    contexts: int = Field(
-        default=64, ge=1, description="Contexts (a task and a start) to learn from in an iteration.")
-    rollouts: int = Field(
-        default=1, ge=1, description="Rollouts of each context.")
-    attempts: int = Field(
-        default=1, ge=1, description="Most contexts played for one to learn from.")
     reward_temperature: float = Field(
         default=0.5, gt=0,
         description="T of a rollout's weight, exp(sum of its rewards / T): at 0.5 a success counts 7 times as much as "
