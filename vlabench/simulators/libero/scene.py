@@ -44,10 +44,11 @@ class LiberoScene(Scene):
         self._states = hf_libero.init_states(task.task_set, task.name)
         with start_states.numpy_seeded(start_states.PUBLISHED_SEED):
             self._control = hf_libero.make_environment(task.task_set, task.name, packs.folder(pack))
+            hf_libero.give_memory_back(keep_source=False)  # before the same is compiled again
             self._fixtures = start_states.published_fixtures(self._control.env, len(self._states))
             self._control.seed(start_states.PUBLISHED_SEED)
             self._control.reset()
-        hf_libero.give_memory_back()
+        hf_libero.give_memory_back(keep_source=privileged)
         self.env = self._control.env
         self.sim = self.env.sim
         self.model, self.data = self.sim.model._model, self.sim.data._data
@@ -143,7 +144,7 @@ class LiberoScene(Scene):
                 self._context.gl_ctx.make_current()  # or what it frees would be another context's of the same number
             self._control.close()
             vars(self).clear()  # robosuite's objects refer to each other in rings
-            hf_libero.give_memory_back()
+            hf_libero.give_memory_back(keep_source=True)  # which may be another scene's by now
 
     # how the present moment would look otherwise
 
