@@ -19,7 +19,7 @@ from vlabench.simulators.libero.advisor import Advisor
 from vlabench.simulators.libero.arm import Arm
 from vlabench.simulators.libero.coarse_robot import draw_cheaply
 from vlabench.simulators.libero.imagined import Bodies, Imagined
-from vlabench.simulators.libero.interface import CAMERAS, SPACE
+from vlabench.simulators.libero.interface import CAMERAS, SPACE, axis_angle
 from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome, Task
 
 SETTLE_STEPS = 10
@@ -243,13 +243,3 @@ class LiberoScene(Scene):
         quat = transforms.convert_quat(data.body(robot.robot_model.eef_name).xquat, to="xyzw")
         gripper = data.qpos[robot._ref_gripper_joint_pos_indexes]
         return np.concatenate([position, axis_angle(quat), gripper]).astype(np.float32)
-
-
-def axis_angle(quat: Floats) -> Floats:
-    """Quaternion (x, y, z, w) → rotation vector, with OpenVLA's convention: w clipped to [−1, 1], angle in [0, 2π]."""
-    w = float(np.clip(quat[3], -1.0, 1.0))
-    sine = np.sqrt(1.0 - w * w)
-    if np.isclose(sine, 0.0):
-        return np.zeros(3)
-    result: Floats = np.asarray(quat[:3]) * 2.0 * np.arccos(w) / sine
-    return result
