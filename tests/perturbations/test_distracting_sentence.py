@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.stats import binomtest, chisquare
@@ -19,8 +19,8 @@ from vlabench.simulators.maniskill import catalogue
 
 MakeDraws = Callable[[int], Draws]
 OWN = "turn on the stove"
-GLUE = {"the", "on", "in", "of", "to", "and", "it", "is", "by", "that", "a", "with", "at", "up", "are", "be", "was", "for",
-        "this", "there", "long", "time", "away", "somebody", "nobody", "years", "my", "you", "who", "than", "has", "been"}
+GLUE = {"the", "dark", "on", "in", "of", "to", "and", "it", "is", "by", "that", "a", "with", "at", "up", "are", "be",
+        "was", "for", "this", "there", "long", "time", "away", "somebody", "my", "you", "than", "has", "been"}
 """Words of paraphrases and of these sentences that name nothing to act on, and no action."""
 
 
@@ -30,8 +30,9 @@ def others(told: str) -> list[str]:
 
 
 def test_they_name_nothing_that_instructions_are_about() -> None:
-    about = {word for own, sentences in built_in().tables.items() for kind, those in sentences.items()
-             if kind in ("attribute", "order", "synonym") for text in (own, *those) for word in re.findall("[a-z]+", text)}
+    about = {word for own, sentences in built_in().tables.items()
+             for kind in ("attribute", "order", "synonym") for text in (own, *sentences[kind])
+             for word in re.findall("[a-z]+", text)}
     about |= {word for thing in (*catalogue.OBJECTS, *catalogue.RECEPTACLES) for word in thing.name.lower().split()}
     for sentence in SENTENCES:
         assert re.fullmatch("[a-z ]+", sentence) and not set(sentence.split()) & (about - GLUE), sentence
@@ -61,6 +62,7 @@ def test_one_side_alone(where: str, draws: MakeDraws) -> None:
         assert told.endswith(OWN) if where == "before" else told.startswith(f"{OWN}. ")
 
 
+@settings(max_examples=40)
 @given(text=st.text(st.characters(codec="ascii", exclude_characters="\n"), min_size=1, max_size=50),
        count=st.integers(1, 20), index=st.integers(0, 10**6))
 def test_the_instruction_is_said_word_for_word(text: str, count: int, index: int) -> None:

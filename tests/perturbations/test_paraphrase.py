@@ -7,6 +7,7 @@ import pickle
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
@@ -16,7 +17,7 @@ from tests.factories import record
 from vlabench.cards.conditions import Condition, Part
 from vlabench.errors import CardError, UnsupportedError
 from vlabench.evaluation.audit import audit
-from vlabench.perturbations._paraphrases import KINDS, Kind, built_in
+from vlabench.perturbations._paraphrases import KINDS, built_in
 from vlabench.perturbations.paraphrase import Paraphrase
 from vlabench.seeding import Draws
 from vlabench.types import Task
@@ -60,6 +61,7 @@ def test_a_severity_is_a_kind_and_the_draw_is_the_same_in_all(draws: MakeDraws) 
         places.append([mine.index(sentence) for sentence in said])
     assert all(each == places[0] for each in places)
     assert {Paraphrase.at(k).certain and Paraphrase.at(k).from_start for k in range(1, 6)} == {True}
+    assert get_args(Paraphrase.model_fields["kind"].annotation) == ("any", *KINDS)
 
 
 def test_the_record_says_of_which_kind_the_sentence_was(draws: MakeDraws) -> None:
@@ -93,7 +95,7 @@ def test_a_file_of_ones_own_is_used_instead(file: Path, draws: MakeDraws) -> Non
     sent = pickle.loads(pickle.dumps(made))
     file.unlink()  # as on another machine
     assert set(told(sent.fresh(), STOVE, draws, 40)) == set(SENTENCES)
-    assert sent.fresh() == sent and sent.fresh().realised() == {"instruction": "", "kind": ""}
+    assert sent.fresh().model_dump() == made.model_dump() and sent.fresh().realised() == {"instruction": "", "kind": ""}
 
 
 def test_what_a_file_holds_is_part_of_a_conditions_digest(file: Path) -> None:
@@ -115,7 +117,7 @@ def test_what_a_file_holds_is_part_of_a_conditions_digest(file: Path) -> None:
 def test_the_packages_sentences_are_those_of_its_revision() -> None:
     """Other sentences are another condition: raise `revision` with them."""
     tables = sorted((own, *sentences[kind]) for own, sentences in built_in().tables.items() for kind in KINDS)
-    assert (Paraphrase.revision, hashlib.sha256(repr(tables).encode()).hexdigest()[:16]) == (1, "?")
+    assert (Paraphrase.revision, hashlib.sha256(repr(tables).encode()).hexdigest()[:16]) == (1, "0e3f3062a91d44bd")
 
 
 def test_a_card_with_a_bad_file_says_so_on_one_line(file: Path) -> None:
@@ -130,29 +132,29 @@ def test_a_card_with_a_bad_file_says_so_on_one_line(file: Path) -> None:
     file.write_text(f'["{STOVE}"]\nsynonim = ["x"]\n')
     assert refused(file="words.toml") == (f"suites/mine.toml: conditions.c.0: paraphrase: words.toml: '{STOVE}': "
                                           "unknown kind 'synonim': did you mean 'synonym'?")
-    assert "kind: must be 'politeness'" in refused(kind="rude") or "kind" in refused(kind="rude")
+    assert refused(kind="rude").startswith("suites/mine.toml: conditions.c.0: paraphrase: kind: must be 'any', '")
 
 
 @pytest.mark.parametrize(("kind", "missing"), [("any", (1,)), ("synonym", (1,)), ("order", (0, 1, 2))])
-def test_tasks_that_a_file_has_nothing_for_are_named(file: Path, kind: Kind, missing: tuple[int, ...]) -> None:
+def test_tasks_that_a_file_has_nothing_for_are_named(file: Path, kind: Any, missing: tuple[int, ...]) -> None:
     tasks = [task(STOVE), task("turn on the stove", 1), task(STOVE, 2)]
     made = Paraphrase(file=str(file), kind=kind)
     with pytest.raises(UnsupportedError) as caught:
         made.check_tasks(tasks)
     named = ", ".join(f"kitchen/{number} ({tasks[number].instruction!r})" for number in missing)
     of_kind = "" if kind == "any" else f" of kind {kind!r}"
-    assert str(caught.value) == (f"words.toml has no paraphrase{of_kind} for {named}\n  fix: add a table with the "
-                                 f"instruction as its name to words.toml")
+    assert str(caught.value) == (f"words.toml has no paraphrase{of_kind} for {named}\n  fix: add them to "
+                                 f"words.toml, in tables that have the instructions as their names")
     Paraphrase(file=str(file)).check_tasks(tasks[:1])
 
 
 def test_many_tasks_without_are_counted() -> None:
     with pytest.raises(UnsupportedError, match=r"the package has no paraphrase for .*kitchen/11 \('do it'\) and 8 more"
-                                               '\n  fix: file = "my_paraphrases.toml" beside paraphrase'):
+                                               '\n  fix: give paraphrase a file = '):
         Paraphrase().check_tasks([task("do it", number) for number in range(20)])
 
 
 def test_an_instruction_that_was_changed_before_is_refused(draws: MakeDraws) -> None:
-    with pytest.raises(UnsupportedError, match="for the instruction 'put the bwol on the stove'\n  fix: let paraphrase "
+    with pytest.raises(UnsupportedError, match="for the instruction 'turn on the stvoe'\n  fix: let paraphrase "
                                                "act before what else changes instructions"):
-        Paraphrase().instruction("put the bwol on the stove", draws(0))
+        Paraphrase().instruction("turn on the stvoe", draws(0))

@@ -18,9 +18,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
-
-from typing_extensions import Literal
+from typing import Any, Literal, get_args
 
 from vlabench.errors import near
 from vlabench.util.parsing import MAX_TOML, Unreadable, content_of, toml
@@ -53,8 +51,7 @@ class Book:
         for own, sentences in self.tables.items():
             found = _form(own).fullmatch(text) if "{" in own else None
             if found:
-                words = found.groupdict()
-                return {kind: tuple(_NAME.sub(lambda name: words[name[1]], each) for each in those)
+                return {kind: tuple(_filled(each, found.groupdict()) for each in those)
                         for kind, those in sentences.items()}
         return {}
 
@@ -107,6 +104,10 @@ def _check(own: str, said: Iterable[Any]) -> None:
             raise Unreadable(f"{short(own)!r}: {short(sentence)!r} must have the names in braces of the sentence that "
                              f"it stands for: {', '.join(names) or 'none'}")
         before.add(sentence)
+
+
+def _filled(sentence: str, words: Mapping[str, str]) -> str:
+    return _NAME.sub(lambda name: words[name[1]], sentence)
 
 
 @functools.cache

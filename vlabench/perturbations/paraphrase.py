@@ -1,9 +1,9 @@
-"""paraphrase: the policy is told the same in other words, written by hand: politely, with a reason, otherwise arranged, …
+"""paraphrase: the policy is told the same in other words, written by hand: politely, with a reason, rearranged, …
 
 Each sentence that the file has for the task is equally likely, of one kind or of all, and held for the episode. Of each
 of LIBERO's forty tasks the package has ten, two of a kind; of put-on-plate scenes ten that serve whatever the thing and
-the place. The severities are the kinds, by how much of what is said differs from the task's own sentence, word by word:
-politeness, attribute, context, order, synonym.
+the place. The severities are the kinds, by how many of the task's own words (11 on average) are lost, none, none,
+none, 0.7, 4.1, and, where none is, by how many are added, 2.2, 4.5, 5.9. What is harder is for policies to say.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing_extensions import Self
 
 from vlabench.errors import UnsupportedError
 from vlabench.perturbations._language import ToldOtherwise
-from vlabench.perturbations._paraphrases import Book, Kind, Sentences, built_in, read
+from vlabench.perturbations._paraphrases import Book, Sentences, built_in, read
 from vlabench.seeding import Draws
 from vlabench.types import Task
 
@@ -31,7 +31,7 @@ class Paraphrase(ToldOtherwise):
         1: {"kind": "politeness"}, 2: {"kind": "attribute"}, 3: {"kind": "context"}, 4: {"kind": "order"},
         5: {"kind": "synonym"}}
 
-    kind: Kind | Literal["any"] = Field(
+    kind: Literal["any", "politeness", "context", "attribute", "order", "synonym"] = Field(
         default="any", description="What is done to the sentence: asked politely (`politeness`), given a reason "
                                    "(`context`), things described (`attribute`), words otherwise arranged (`order`) "
                                    "or exchanged (`synonym`); `any` draws from all.")
@@ -102,5 +102,5 @@ class Paraphrase(ToldOtherwise):
     @property
     def _mend(self) -> str:
         if self.file:
-            return f"add a table with the instruction as its name to {self.file}"
-        return "file = \"my_paraphrases.toml\" beside paraphrase, with a table for each, or other --tasks"
+            return f"add them to {self.file}, in tables that have the instructions as their names"
+        return "give paraphrase a file = 'words.toml' that has them, or choose other --tasks"

@@ -1,7 +1,7 @@
 """typos: the instruction is mistyped: letters swapped, left out, doubled, or hit beside the right key.
 
 Words of three letters and less (put, on, in, mug) stay as they are, and so do the first and the last letter of all
-others. Up to severity 4 a word has one typo at most, and the word that it comes nearest to is still the right one.
+others. Up to severity 4 a word has one typo at most, and is never another one of LIBERO's or ManiSkill's instructions.
 Which words, and which typos, is drawn for the episode: a severity has those of the ones below it, and more.
 """
 
@@ -69,8 +69,9 @@ def _mistyped(word: str, typos: int, unit: np.random.Generator) -> str:
     """With so many typos, one after the other; never the word itself again."""
     typed = word
     for _ in range(typos):
-        slips = [found for kind in (_swapped, _omitted, _doubled, _beside)
-                 if (found := [each for each in kind(typed) if each not in (word, typed) and each.lower() not in MISREAD])]
+        kinds = ([each for each in kind(typed) if each not in (word, typed) and each.lower() not in MISREAD]
+                 for kind in (_swapped, _omitted, _doubled, _beside))
+        slips = [found for found in kinds if found]
         of_kind = slips[int(unit.integers(len(slips)))]
         typed = of_kind[int(unit.integers(len(of_kind)))]
     return typed
