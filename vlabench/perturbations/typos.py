@@ -1,8 +1,9 @@
 """typos: the instruction is mistyped: letters swapped, left out, doubled, or hit beside the right key.
 
 Words of three letters and less (put, on, in, mug) stay as they are, and so do the first and the last letter of all
-others. Up to severity 4 a word has one typo at most, and is never another one of LIBERO's or ManiSkill's instructions.
-Which words, and which typos, is drawn for the episode: a severity has those of the ones below it, and more.
+others. Up to severity 4 a word has one typo at most, and never becomes another word of LIBERO's or ManiSkill's
+instructions. Which words, and which typos, is drawn for the episode: a severity has those of the ones below it, and
+more.
 """
 
 from __future__ import annotations
