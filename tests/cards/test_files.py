@@ -83,6 +83,8 @@ SHIPPED = [
     ("libero-smoke", SETS, {"joint"}),
     ("libero-probe", SETS, {"rotation", "action_noise-0.1", "joint"}),
     ("libero-reading", ("libero_goal",), {"exchanged"}),
+    ("libero-language", SETS, {"paraphrase", "empty_instruction", *(
+        f"{name}-s{k}" for name in ("paraphrase", "typos", "distracting_sentence") for k in range(1, 6))}),
     ("libero-seeing", SETS, {"black", "black-agentview", "black-wrist"}),
     ("maniskill-ind", PLATE, set()),
     ("maniskill-observation", PLATE, OBSERVATION),

@@ -35,7 +35,7 @@ NEUTRAL: dict[str, dict[str, Any]] = {
     "motion_blur": {"length": 0.0}, "camera_loss": {"share": 0.0}, "action_noise": {"sigma": 0.0},
     "action_delay": {"delay": 0}, "action_drop": {"p": 0.0}, "gripper_fault": {"delay": 0},
     "observation_delay": {"delay": 0}, "frame_drop": {"p": 0.0}, "wrong_instruction": {"share": 0.0},
-    "instruction_template": {"share": 0.0},
+    "instruction_template": {"share": 0.0}, "paraphrase": {"share": 0.0}, "empty_instruction": {"share": 0.0},
 }
 Look = Callable[..., Observation]
 MakeDraws = Callable[[int], Draws]
@@ -143,7 +143,7 @@ def test_repeatable(name: str, draws: MakeDraws, look: Look) -> None:
     assert play(used.fresh(), draws(0), look).same(first)
     np.random.seed(123)
     assert play(find_perturbation(name).at(5), draws(0), look).same(first)
-    if name not in {"jpeg", "action_delay", "observation_delay", "gripper_fault", "camera_loss"}:  # nothing drawn there
+    if name not in {"jpeg", "action_delay", "observation_delay", "gripper_fault", "camera_loss", "empty_instruction"}:
         assert not other.same(first)
 
 

@@ -288,8 +288,8 @@ def _parts(condition: Condition) -> str:
 
 
 def _values(values: Mapping[str, Any]) -> str:
-    """`degrees = 30.0, draw = "episode"`; an empty list, such as that of all cameras, goes without saying."""
-    return ", ".join(f"{key} = {fields.value(found)}" for key, found in values.items() if found != [])
+    """`degrees = 30.0, draw = "episode"`; an empty list, such as that of all cameras, or text goes without saying."""
+    return ", ".join(f"{key} = {fields.value(found)}" for key, found in values.items() if found not in ([], ""))
 
 
 def _tasks_by_key() -> dict[str, Task]:

@@ -83,6 +83,7 @@ def make(suite: SuiteCard, policy: PolicyCard, simulator: Simulator, options: Ru
     conditions = choose_conditions(suite, options)
     episodes = number_of_episodes(suite, tasks, options.episodes)
     check_fit(policy, suite, conditions.values(), simulator)
+    check_tasks(conditions.values(), tasks)
     specs = tuple(
         EpisodeSpec(task, name, index, options.seed)
         for task in tasks
@@ -178,6 +179,16 @@ def check_offered(condition: Condition, simulator: Simulator, task_sets: Collect
             asking = [part.perturbation for part, made in zip(condition.parts, condition.perturbations, strict=True)
                       if made.scene_variant()]
             raise UnsupportedError(f"condition {condition.name!r}, {' and '.join(asking)}: {error}") from None
+
+
+def check_tasks(conditions: Collection[Condition], tasks: Sequence[Task]) -> None:
+    """Raises what a perturbation has against one of these tasks, such as that it has no other words for it."""
+    for condition in conditions:
+        for perturbation in condition.perturbations:
+            try:
+                perturbation.check_tasks(tasks)
+            except UnsupportedError as error:
+                raise UnsupportedError(f"condition {condition.name!r}: {error}") from None
 
 
 def _check_felt(policy: PolicyCard, conditions: Collection[Condition]) -> None:
