@@ -58,15 +58,16 @@ class Lighting(LookPerturbation):
             return replace(before, suns=(self._leaning(key, number - 2**LIGHTS), *fills))
         factors = [self.factor if number >> digit & 1 else 1 / self.factor for digit in reversed(range(LIGHTS))]
         of_suns = [*factors[1:], *[1.0] * len(before.suns)]
-        return LightSetup(_times(before.ambient, factors[0]), tuple(
-            replace(sun, color=_times(sun.color, factor)) for sun, factor in zip(before.suns, of_suns, strict=False)))
+        return LightSetup(times(before.ambient, factors[0]), tuple(
+            replace(sun, color=times(sun.color, factor)) for sun, factor in zip(before.suns, of_suns, strict=False)))
 
     def _leaning(self, sun: Sun, side: int) -> Sun:
-        x, y, z = _times(sun.direction, math.cos(math.radians(self.tilt)) / math.hypot(*sun.direction))
+        x, y, z = times(sun.direction, math.cos(math.radians(self.tilt)) / math.hypot(*sun.direction))
         aside, azimuth = math.sin(math.radians(self.tilt)), 2 * math.pi * side / LEANING
         return replace(sun, direction=(x + aside * math.cos(azimuth), y + aside * math.sin(azimuth), z))
 
 
-def _times(triple: Triple, factor: float) -> Triple:
+def times(triple: Triple, factor: float) -> Triple:
+    """So many times as bright, or as long."""
     first, second, third = triple
     return (first * factor, second * factor, third * factor)
