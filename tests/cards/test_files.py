@@ -88,7 +88,8 @@ SHIPPED = [
     ("libero-unseen", SETS, {f"{name}-s3" for name in ("motion_blur", "sensor_noise", "observation_delay",
                                                        "gripper_fault")}),
     ("libero-smoke", SETS, {"joint"}),
-    ("libero-camera", SETS, swept("camera_pose", "field_of_view") | {"up", "roll", "farther", "shifted", "wrist", "both"}),
+    ("libero-camera", SETS, swept("camera_pose", "field_of_view") | {
+        "up", "roll", "farther", "shifted", "wrist", "both"}),
     ("libero-light", SETS, swept("lighting", "lights_out")),
     ("libero-robot", SETS, swept("robot_pose", "base_shift")),
     ("libero-physics", SETS, swept("friction", "mass", "gripper_weak", "joint_damping")),

@@ -111,7 +111,7 @@ def test_an_object_is_moved_in_any_free_direction(draws: MakeDraws) -> None:
 def test_where_there_is_no_room_it_goes_farther_and_where_there_is_none_at_all_it_says_so(draws: MakeDraws) -> None:
     made = ObjectMoved(distance=0.03)
     ticked(made, draws(0), plate=(0.5, -0.5))
-    assert made.realised()["distance"] == 0.06  # more than 5 cm, in steps of one from 3
+    assert made.realised()["distance"] in (0.05, 0.06)  # in steps of 1 from 3, but for a last bit
     with pytest.raises(UnsupportedError, match="no free spot around the object"):
         ticked(made, draws(0), reach=0.02)
     apart = [math.dist(ticked(ObjectMoved.at(severity), draws(3))[0], (0.5, -0.5)) for severity in range(1, 6)]

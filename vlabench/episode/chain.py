@@ -154,7 +154,7 @@ class EpisodeChain:
         self._count({"look"}, first=at_start)
 
     def changed(self) -> dict[str, float]:
-        """Channel → share of looks (of steps for `action`, `scene` and `look`) at which it was not what it would have been.
+        """Channel → share of looks, of steps for those that are STEPWISE, at which it was not what it would have been.
 
         ASKED → share of steps at which the policy asked for another action than at the step before.
         """

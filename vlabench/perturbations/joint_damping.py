@@ -1,7 +1,7 @@
 """joint_damping: the joints of the arm resist being turned, the more the faster, which the controller does not know of.
 
-No published benchmark has it. The same in every episode: nothing is drawn. The Panda's joints have 0.01 to 0.1 N·m·s/rad
-in LIBERO; its controller of the hand brakes by itself as if they had some tens.
+No published benchmark has it. The same in every episode: nothing is drawn. The Panda's joints have 0.01 to 0.1
+N·m·s/rad in LIBERO; its controller of the hand brakes by itself as if they had some tens.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """lights_out: in mid-episode most of the light goes, and stays away.
 
-No published benchmark has it; LIBERO-PRO and LIBERO-X change other things at run time. The same in every episode: nothing
-is drawn. Severities leave less light; they come after the same number of steps.
+No published benchmark has it; LIBERO-PRO and LIBERO-X change other things at run time. The same in every episode:
+nothing is drawn. Severities leave less light; they come after the same number of steps.
 """
 
 from __future__ import annotations

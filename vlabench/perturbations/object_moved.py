@@ -1,8 +1,8 @@
 """object_moved: in mid-episode the object to be moved is somewhere else, beside where it began.
 
-As in LIBERO-PRO (at step 5, by 17 and 6 cm) and RL4VLA (`object_reposition`, to any free spot of its grid), for any scene
-whose object can be moved. The direction is one of 16, the first in the episode's order in which `distance` leads to a
-free spot; where none does, the nearest free spot beyond it is taken, as for a bowl that stands on something.
+As in LIBERO-PRO (at step 5, by 17 and 6 cm) and RL4VLA (`object_reposition`, to any free spot of its grid), for any
+scene whose object can be moved. The direction is one of 16, the first in the episode's order in which `distance` leads
+to a free spot; where none does, the nearest free spot beyond it is taken, as for a bowl that stands on something.
 """
 
 from __future__ import annotations
