@@ -1,9 +1,9 @@
 """camera_pose: a camera has been led around what it looks at, has another distance, is turned or shifted.
 
 PAIR-VLA turns the camera within a range in training and beyond it in tests, in equal steps; its text as read here
-lacks the angles, and about what is turned. Peers go up to 75° (LIBERO-plus, which also doubles the distance), or 15°
-and 0.1 m (LIBERO-infinity). The same in every episode: nothing is drawn. Severities go to the camera's right, since ManiSkill's
-has the robot's arm close on its left.
+lacks the angles, and about what is turned. Peers go up to 75° (LIBERO-plus, which also doubles the distance), or to 15°
+and 0.1 m (LIBERO-infinity). The same in every episode: nothing is drawn. Severities go to the camera's right, since
+ManiSkill's has the robot's arm close on its left.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class LightsOut(LookEvent):
 
     needs = frozenset({SetsLighting, ChangesMidway})
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
-        1: {"share": 0.6}, 2: {"share": 0.4}, 3: {"share": 0.25}, 4: {"share": 0.15}, 5: {"share": 0.08}
+        1: {"share": 0.6}, 2: {"share": 0.4}, 3: {"share": 0.25}, 4: {"share": 0.15}, 5: {"share": 0.1}
     }
 
     share: float = Field(default=0.25, ge=0.02, le=0.9, description="The share of the light that stays.")

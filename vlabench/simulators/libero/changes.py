@@ -9,7 +9,7 @@ import numpy as np
 
 from vlabench.errors import UnsupportedError
 from vlabench.simulators.capabilities import Spot
-from vlabench.simulators.libero.world import World
+from vlabench.simulators.libero.advisor import Advisor
 from vlabench.types import Floats
 
 ARRAYS = ("geom_friction", "body_mass", "body_inertia", "body_subtreemass", "body_invweight0", "dof_invweight0",
@@ -30,7 +30,7 @@ class Changes:
     model: Any
     data: Any
     _sensed: Any
-    _world: World
+    _world: Advisor
     _arm: Any
     _placed: Floats
     """qpos as the episode was placed."""
