@@ -21,11 +21,11 @@ class Friction(ScenePerturbation):
     """Everything is more slippery."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
-        1: {"factor": 0.8}, 2: {"factor": 0.6}, 3: {"factor": 0.45}, 4: {"factor": 0.3}, 5: {"factor": 0.2}}
+        1: {"factor": 0.85}, 2: {"factor": 0.7}, 3: {"factor": 0.5}, 4: {"factor": 0.4}, 5: {"factor": 0.3}}
     needs: ClassVar[frozenset[type]] = frozenset({SetsPhysics})
 
     factor: float = Field(
-        default=0.45, ge=0.05, lt=1, description="Factor of the friction of all that can touch.")
+        default=0.5, ge=0.05, lt=1, description="Factor of the friction of all that can touch.")
 
     def scene(self, scene: Scene, rng: Draws) -> None:
         cast(SetsPhysics, scene).scale_friction(self.factor)

@@ -20,11 +20,11 @@ class GripperWeak(ScenePerturbation):
     """The gripper closes with less force."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
-        1: {"factor": 0.8}, 2: {"factor": 0.6}, 3: {"factor": 0.45}, 4: {"factor": 0.3}, 5: {"factor": 0.2}}
+        1: {"factor": 0.85}, 2: {"factor": 0.7}, 3: {"factor": 0.55}, 4: {"factor": 0.45}, 5: {"factor": 0.35}}
     needs: ClassVar[frozenset[type]] = frozenset({SetsPhysics})
 
     factor: float = Field(
-        default=0.45, ge=0.02, lt=1, description="Share of the force that the gripper closes with at most.")
+        default=0.55, ge=0.02, lt=1, description="Share of the force that the gripper closes with at most.")
 
     def scene(self, scene: Scene, rng: Draws) -> None:
         cast(SetsPhysics, scene).scale_grip(self.factor)

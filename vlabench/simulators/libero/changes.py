@@ -17,8 +17,8 @@ ARRAYS = ("geom_friction", "body_mass", "body_inertia", "body_subtreemass", "bod
 """Of MuJoCo's model, beside the place of the robot's base."""
 MARGIN = 0.01
 """Between a thing that is moved and what stands around it (m)."""
-REACH = 0.75
-"""From the robot's base (m)."""
+REACH = (0.4, 0.75)
+"""From the robot's base (m): in front of its foot, and not farther than the arm is long."""
 FALL = 0.01
 """How far (m) a thing falls that is put elsewhere."""
 
@@ -81,7 +81,7 @@ class Changes:
     def is_free(self, spot: Spot) -> bool:
         """Within the arm's reach, and a centimetre away from the boxes around everything else."""
         name = self._movable()
-        if np.linalg.norm(np.array(spot) - self.data.xpos[self._base, :2]) > REACH:
+        if not REACH[0] < np.linalg.norm(np.array(spot) - self.data.xpos[self._base, :2]) < REACH[1]:
             return False
         others = self._world.obstacles(("", name))
         halves = np.einsum("nij,nj->ni", np.abs(others.rotations), others.halves)
@@ -96,16 +96,15 @@ class Changes:
         name = self._movable()
         start, body = self._free_joint(name), self.env.obj_body_id[name]
         speed = int(self.model.jnt_dofadr[self.model.body_jntadr[body]])
-        below = float(self._world.pose(name).pos[2] - self._world.extent(name).low[2])
-        top = float(self._placed[start + 2])
-        for data in (self.data, self._sensed):
-            data.qpos[start : start + 3] = *spot, 100.0  # away from the ray that looks for what carries it
+        pose = self._placed[start : start + 7].copy()
+        for data in (self._sensed, self.data):  # the former is what is seen next
+            data.qpos[start : start + 7], data.qvel[speed : speed + 6] = pose, 0.0
             mujoco.mj_kinematics(self.model, data)
-            down, hit = np.array([0.0, 0.0, -1.0]), np.zeros(1, dtype=np.int32)
-            depth = mujoco.mj_ray(self.model, data, np.array([*spot, top]), down, None, 1, -1, hit)
-            data.qpos[start + 2] = top - depth + below + FALL
-            data.qpos[start + 3 : start + 7] = self._placed[start + 3 : start + 7]
-            data.qvel[speed : speed + 6] = 0.0
+        there = np.array([*spot, 0.0])
+        ground = max(self._world.obstacles((name,)).top(there, there, 1e-3), 0.0)  # floors are planes
+        pose[:3] = *spot, ground + pose[2] - self._world.extent(name).low[2] + FALL
+        for data in (self._sensed, self.data):
+            data.qpos[start : start + 7] = pose
             mujoco.mj_kinematics(self.model, data)
         mujoco.mj_forward(self.model, self.data)
 
