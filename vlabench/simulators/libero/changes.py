@@ -10,6 +10,7 @@ import numpy as np
 from vlabench.errors import UnsupportedError
 from vlabench.simulators.capabilities import Spot
 from vlabench.simulators.libero.advisor import Advisor
+from vlabench.simulators.libero.interface import CAMERAS, WHOLE
 from vlabench.types import Floats
 
 ARRAYS = ("geom_friction", "body_mass", "body_inertia", "body_subtreemass", "body_invweight0", "dof_invweight0",
@@ -19,6 +20,8 @@ MARGIN = 0.01
 """Between a thing that is moved and what stands around it (m)."""
 REACH = (0.4, 0.75)
 """From the robot's base (m): in front of its foot, and not farther than the arm is long."""
+INSIDE = 0.85
+"""How far from a picture's middle, of its half edge, a thing may be that is moved."""
 FALL = 0.01
 """How far (m) a thing falls that is put elsewhere."""
 
@@ -79,9 +82,12 @@ class Changes:
         return (float(x), float(y))
 
     def is_free(self, spot: Spot) -> bool:
-        """Within the arm's reach, and a centimetre away from the boxes around everything else."""
+        """Within the arm's reach, well inside the picture, and a centimetre away from the boxes around all else."""
         name = self._movable()
         if not REACH[0] < np.linalg.norm(np.array(spot) - self.data.xpos[self._base, :2]) < REACH[1]:
+            return False
+        there = np.array([[*spot, float(self.env.workspace_offset[2])]])
+        if np.abs(self._world.seen_at(CAMERAS[WHOLE], there)).max() > INSIDE:
             return False
         others = self._world.obstacles(("", name))
         halves = np.einsum("nij,nj->ni", np.abs(others.rotations), others.halves)

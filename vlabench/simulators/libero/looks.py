@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from vlabench.simulators.capabilities import LightSetup, Orbit, Sun, Triple
-from vlabench.simulators.libero.interface import CAMERAS
+from vlabench.simulators.libero.interface import CAMERAS, WHOLE
 from vlabench.types import Floats
 
 ARRAYS = ("cam_pos", "cam_quat", "cam_fovy", "light_pos", "light_dir", "light_ambient", "light_diffuse",
@@ -22,8 +22,6 @@ ARRAYS = ("cam_pos", "cam_quat", "cam_fovy", "light_pos", "light_dir", "light_am
 HEADLIGHT = ("ambient", "diffuse", "specular")
 """Of the light that MuJoCo has shine from every camera."""
 FAINT = 1e-6
-WHOLE = next(iter(CAMERAS))
-"""The camera that looks at the whole scene."""
 WIDEST = 150.0
 """Degrees that a lens sees at most."""
 
