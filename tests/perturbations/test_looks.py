@@ -131,6 +131,17 @@ def test_there_are_twenty_lightings_none_of_them_training_s() -> None:
     assert np.allclose(aside.sum(0), 0) and np.linalg.matrix_rank(aside) == 2
 
 
+def test_light_keeps_the_shares_of_its_colours_and_is_written_as_before_without(draws: MakeDraws) -> None:
+    assert Lighting.at(3).model_dump(mode="json") == {"factor": 2.0, "tilt": 45.0}
+    warm = Lighting(tint=(1.0, 0.8, 0.5))
+    (plain,), (seen,) = (told(each, draws(4)).told for each in (Lighting(), warm))
+    assert seen.ambient == pytest.approx(np.multiply(plain.ambient, [1, 0.8, 0.5]))
+    for old, new in zip(plain.suns, seen.suns, strict=True):
+        assert new.color == pytest.approx(np.multiply(old.color, [1, 0.8, 0.5])) and new.direction == old.direction
+    with pytest.raises(ValidationError):
+        Lighting(tint=(1.0, 0.0, 2.0))
+
+
 def test_each_of_the_lightings_is_drawn_alike_often(draws: MakeDraws) -> None:
     made = Lighting()
     seen = Counter(str(told(made, draws(index)).told[0]) for index in range(1000))
