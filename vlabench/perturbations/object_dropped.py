@@ -1,7 +1,8 @@
 """object_dropped: the hand opens once, some steps after it was first asked to close, and lets go of what it holds.
 
 No published benchmark has it. Nothing is drawn. Severities let it carry farther first; the fingers of LIBERO's Panda
-take 8 steps to close. An episode in which the policy never asks the hand to close is left alone.
+take 8 steps to close. What falls over as it lands, such as a moka pot that was lifted, is beyond LIBERO's expert.
+An episode in which the policy never asks the hand to close is left alone.
 """
 
 from __future__ import annotations
