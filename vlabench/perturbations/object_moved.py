@@ -1,8 +1,9 @@
 """object_moved: in mid-episode the object to be moved is somewhere else, beside where it began.
 
 As in LIBERO-PRO (at step 5, by 17 and 6 cm) and RL4VLA (`object_reposition`, to any free spot of its grid), for any
-scene whose object can be moved. The direction is one of 16, the first in the episode's order in which `distance` leads
-to a free spot; where none does, the nearest free spot beyond it is taken, as for a bowl that stands on something.
+scene that knows what is free and within reach. The direction is one of 16, the first in the episode's order in which
+`distance` leads to a free spot; where none does, the nearest free spot beyond it is taken, as for a bowl that stands on
+something.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from vlabench.perturbations._scene import ScenePerturbation
 from vlabench.perturbations.object_shift import DIRECTIONS
 from vlabench.seeding import Draws
 from vlabench.simulators.base import Scene
-from vlabench.simulators.capabilities import MovesObjects, Spot
+from vlabench.simulators.capabilities import ChangesMidway, MovesObjects, Spot
 from vlabench.types import ActionSpace
 
 BEYOND = 25
@@ -31,7 +32,7 @@ class ObjectMoved(ScenePerturbation):
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"distance": 0.03}, 2: {"distance": 0.06}, 3: {"distance": 0.1}, 4: {"distance": 0.14},
         5: {"distance": 0.18}}
-    needs: ClassVar[frozenset[type]] = frozenset({MovesObjects})
+    needs: ClassVar[frozenset[type]] = frozenset({MovesObjects, ChangesMidway})
 
     distance: float = Field(default=0.1, ge=0.01, le=0.25, description="How far (m) from where it began, or farther.")
     step: int = Field(default=5, ge=1, le=1000, description="After so many control steps.")

@@ -96,8 +96,8 @@ class SetsFieldOfView(Protocol):
 
 
 class ChangesMidway(Protocol):
-    """What can be done to the looks before a scene settles can be done at any later moment: the next picture shows it.
-    """
+    """What can be done to looks and objects before a scene settles can be done at any later moment, too: the next
+    picture shows it, and what `MovesObjects` calls free is within reach and in the picture."""
 
 
 class ShowsBackgrounds(Protocol):
