@@ -33,6 +33,13 @@ source = "s"
 adapter = "random"
 assets = ["primitive"]
 """
+
+
+def swept(*names: str) -> set[str]:
+    """The conditions of these perturbations at five severities."""
+    return {f"{name}-s{k}" for name in names for k in range(1, 6)}
+
+
 SETS = ("libero_spatial", "libero_object", "libero_goal", "libero_10")
 PLATE, PAIR = ("maniskill_put_on_plate",), ("maniskill_pair",)
 LATENCY = ("observation_delay", "frame_drop", "camera_loss", "action_delay", "action_drop")
@@ -81,6 +88,13 @@ SHIPPED = [
     ("libero-unseen", SETS, {f"{name}-s3" for name in ("motion_blur", "sensor_noise", "observation_delay",
                                                        "gripper_fault")}),
     ("libero-smoke", SETS, {"joint"}),
+    ("libero-camera", SETS, swept("camera_pose", "field_of_view") | {
+        "up", "roll", "farther", "shifted", "wrist", "both"}),
+    ("libero-light", SETS, swept("lighting", "lights_out") | {"warm", "cold"}),
+    ("libero-robot", SETS, swept("robot_pose", "base_shift")),
+    ("libero-physics", SETS, swept("friction", "mass", "gripper_weak", "joint_damping")),
+    ("libero-events", ("libero_spatial", "libero_object", "libero_10"),
+     swept("object_moved", "object_dropped", "camera_bumped")),
     ("libero-probe", SETS, {"rotation", "action_noise-0.1", "joint"}),
     ("libero-reading", ("libero_goal",), {"exchanged"}),
     ("libero-language", SETS, {"paraphrase", "empty_instruction", *(

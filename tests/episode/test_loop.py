@@ -562,6 +562,31 @@ def test_a_changed_look_is_on_record_apart_from_the_state() -> None:
     assert "look" not in pushed.changed
 
 
+class Dimmed(Painted):
+    """Paints the scene in mid-episode."""
+
+    @property
+    def from_start(self) -> bool:
+        return False
+
+    def scene(self, scene: Scene, rng: Draws) -> None:
+        return None
+
+    def may_move(self, step: int) -> bool:
+        return step == 2
+
+    def tick(self, scene: Scene, step: int, rng: Draws) -> None:
+        if step == 2:
+            super().scene(scene, rng)
+
+
+def test_a_look_that_changes_in_mid_episode_is_on_record_and_not_as_from_the_start() -> None:
+    clean, dimmed = play(scene(2), Still(batch=2), [spec(3), spec(3)], [{}, {"dimmed": Dimmed()}], replan=1,
+                         cameras=CAMERAS)
+    assert clean.changed == {} and list(dimmed.changed) == ["look"] and 0 < dimmed.changed["look"] < 1
+    assert dimmed.changed_first == () and dimmed.frame == clean.frame and dimmed.state == clean.state
+
+
 class Sneaky(Painted):
     """Paints the scene, and says that it changes actions."""
 

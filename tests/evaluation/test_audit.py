@@ -200,6 +200,14 @@ def test_a_look_must_show_in_the_first_picture_and_leave_the_state_alone() -> No
     assert both == []
 
 
+def test_a_look_that_changes_later_must_not_show_in_the_first_picture() -> None:
+    later = Promising(may=("look",), at_once=False)
+    assert problems(clean(3) + played(3, ["look"], first=()), later) == []
+    (found,) = problems(clean(3) + played(3, ["look"], first=(), frame={"top": "z"}), later)
+    assert "the first unperturbed picture is not the clean twin's" in found
+    assert "channel 'look': not changed at all" in problems(clean(3) + played(3), later)[0]
+
+
 def test_only_what_holds_in_every_episode_for_sure_is_always() -> None:
     def always(records: list[EpisodeRecord], promise: Promising) -> list[bool]:
         return [finding.always for finding in audit(records, conditions(promise), CAMERAS)]

@@ -12,18 +12,22 @@ import pytest
 from pydantic import ValidationError
 from scipy.stats import chisquare
 
+from vlabench.cards.conditions import Condition, Part
+from vlabench.errors import UnknownName
 from vlabench.perturbations.background import Background
 from vlabench.perturbations.base import Perturbation, find_perturbation
 from vlabench.perturbations.camera_pose import CameraPose
+from vlabench.perturbations.field_of_view import FieldOfView
 from vlabench.perturbations.lighting import Lighting
 from vlabench.perturbations.texture_overlay import TextureOverlay
 from vlabench.seeding import Draws
 from vlabench.simulators.base import Scene
-from vlabench.simulators.capabilities import Crop, LightSetup, Sun
+from vlabench.simulators.capabilities import Crop, LightSetup, Orbit, Sun
+from vlabench.simulators.libero.interface import SPACE
 
 LOOKS: Mapping[str, Mapping[str, Any]] = {
     "background": {"mix": 0.5}, "texture_overlay": {"mix": 0.5}, "lighting": {"factor": 3.0},
-    "camera_pose": {"yaw": -10.0}}
+    "camera_pose": {"yaw": -10.0}, "field_of_view": {"factor": 1.2}}
 BEFORE = LightSetup((0.3, 0.3, 0.3), (
     Sun((0, 0, -2), (2, 2, 2)), Sun((-1, 0, -1), (1, 0.5, 1)), Sun((1, 1, -1), (1, 1, 1))))
 MakeDraws = Callable[[int], Draws]
@@ -42,8 +46,11 @@ class Notebook:
     def set_lighting(self, lighting: LightSetup) -> None:
         self.told.append(lighting)
 
-    def orbit_camera(self, yaw: float, pitch: float) -> None:
-        self.told.append((yaw, pitch))
+    def orbit_camera(self, orbit: Orbit, camera: str = "") -> None:
+        self.told.append((orbit, camera))
+
+    def widen_view(self, factor: float, camera: str = "") -> None:
+        self.told.append((factor, camera))
 
     def held_out_backgrounds(self) -> Sequence[str]:
         return ["glass", "stone", "wood"]
@@ -72,7 +79,7 @@ def test_a_look_is_declared_drawn_once_and_repeatable(name: str, draws: MakeDraw
     assert made.channels(("top",)) == {"look"} and made.certain and made.from_start and made.group == "look"
     first, again = told(made, draws(0)), told(made, draws(0))
     assert first.told == again.told and len(first.told) == 1
-    if name != "camera_pose":
+    if name not in ("camera_pose", "field_of_view"):
         assert len({str(told(made, draws(index)).told) for index in range(12)}) > 1
 
 
@@ -124,6 +131,17 @@ def test_there_are_twenty_lightings_none_of_them_training_s() -> None:
     assert np.allclose(aside.sum(0), 0) and np.linalg.matrix_rank(aside) == 2
 
 
+def test_light_keeps_the_shares_of_its_colours_and_is_written_as_before_without(draws: MakeDraws) -> None:
+    assert Lighting.at(3).model_dump(mode="json") == {"factor": 2.0, "tilt": 45.0}
+    warm = Lighting(tint=(1.0, 0.8, 0.5))
+    (plain,), (seen,) = (told(each, draws(4)).told for each in (Lighting(), warm))
+    assert seen.ambient == pytest.approx(np.multiply(plain.ambient, [1, 0.8, 0.5]))
+    for old, new in zip(plain.suns, seen.suns, strict=True):
+        assert new.color == pytest.approx(np.multiply(old.color, [1, 0.8, 0.5])) and new.direction == old.direction
+    with pytest.raises(ValidationError):
+        Lighting(tint=(1.0, 0.0, 2.0))
+
+
 def test_each_of_the_lightings_is_drawn_alike_often(draws: MakeDraws) -> None:
     made = Lighting()
     seen = Counter(str(told(made, draws(index)).told[0]) for index in range(1000))
@@ -137,8 +155,30 @@ def test_a_scene_with_one_light_can_be_lit(draws: MakeDraws) -> None:
 
 
 @pytest.mark.parametrize(("kind", "parameters"), [
-    (CameraPose, {"yaw": 0.0}), (Lighting, {"factor": 1.0}), (Lighting, {"tilt": 0.0}), (Background, {"mix": 0.0}),
+    (CameraPose, {"yaw": 0.0}), (FieldOfView, {"factor": 1.0}), (Lighting, {"factor": 1.0}), (Lighting, {"tilt": 0.0}),
+    (Background, {"mix": 0.0}),
     (TextureOverlay, {"mix": 0.0}), (TextureOverlay, {"smallest": 0.0})])
 def test_what_would_change_nothing_is_refused(kind: type[Perturbation], parameters: Mapping[str, Any]) -> None:
     with pytest.raises(ValidationError):
         kind(**parameters)
+
+
+def test_what_camera_pose_was_before_it_could_roll_is_written_as_it_was() -> None:
+    """The digests of conditions, and so all records under them, depend on it."""
+    assert CameraPose.at(3).model_dump(mode="json") == {"yaw": 20.0, "pitch": 0.0}
+    assert Condition("c", "maniskill", (Part(perturbation="camera_pose", severity=3),)).digest == (
+        "81b6633157e898570ed2a7ee6f6161beebce591071fa884319c6b77e3dd71ec8")
+    rolled = CameraPose(yaw=0.0, roll=5.0, cameras=("wrist",))
+    assert rolled.model_dump(mode="json") == {"yaw": 0.0, "pitch": 0.0, "roll": 5.0, "cameras": ["wrist"]}
+    assert rolled.fresh() == rolled
+
+
+@pytest.mark.parametrize("kind", [CameraPose, FieldOfView])
+def test_cameras_are_chosen_by_name(kind: type[CameraPose] | type[FieldOfView], draws: MakeDraws) -> None:
+    assert [camera for _, camera in told(kind(), draws(0)).told] == [""]
+    both = kind(cameras=("top", "wrist"))
+    assert [camera for _, camera in told(both, draws(0)).told] == ["top", "wrist"]
+    both.check(("top", "wrist"), SPACE)
+    both.check((), SPACE)
+    with pytest.raises(UnknownName, match="unknown camera 'wrist' in the perturbation"):
+        both.check(("top",), SPACE)

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from scipy.stats import chisquare
+from scipy.stats import beta, chisquare, kstest
 
 from vlabench.perturbations.robot_pose import RobotPose, postures
 from vlabench.seeding import Draws
@@ -18,8 +18,12 @@ from vlabench.seeding import Draws
 class Arm:
     """Notes how its joints are turned."""
 
-    def __init__(self) -> None:
+    def __init__(self, joints: int = 6) -> None:
         self.turned: list[tuple[float, ...]] = []
+        self.joints = joints
+
+    def arm_joints(self) -> int:
+        return self.joints
 
     def turn_joints(self, by: Sequence[float]) -> None:
         self.turned.append(tuple(by))
@@ -60,3 +64,20 @@ def test_each_of_the_postures_is_as_likely(draws: Callable[[int], Draws]) -> Non
             postures(), arm.turned))
         assert chisquare([found[key] for key in should], [
             4000 * count / 14_374 for count in should.values()]).pvalue > 1e-4, pair
+
+
+def test_another_arm_begins_in_any_direction_of_its_joints_0_1_to_0_5_rad_away(draws: Callable[[int], Draws]) -> None:
+    arm = Arm(7)
+    for index in range(600):
+        RobotPose.at(3).scene(cast(Any, arm), draws(index))
+    ways = np.array(arm.turned)
+    assert np.linalg.norm(ways, axis=1) == pytest.approx(0.3)
+    # of directions all alike likely, the square of one part is distributed as Beta(1/2, (n - 1) / 2)
+    for joint in range(7):
+        assert kstest((ways[:, joint] / 0.3) ** 2, beta(0.5, 3).cdf).pvalue > 1e-4
+        assert abs((ways[:, joint] > 0).mean() - 0.5) < 0.1
+    arm.turned.clear()
+    for severity in range(1, 6):
+        RobotPose.at(severity).scene(cast(Any, arm), draws(0))
+        assert np.linalg.norm(arm.turned[-1]) == pytest.approx(severity / 10, abs=0.003)
+        np.testing.assert_allclose(np.cross(arm.turned[-1][:3], arm.turned[0][:3]), 0, atol=1e-12)

@@ -22,6 +22,9 @@ _T = TypeVar("_T", bound=np.generic)
 ASKED = "action/asked"
 """The entry among an episode's changes that says at which share of steps the policy asked for something new."""
 
+STEPWISE = ("action", ASKED, "scene", "look")
+"""Channels that are counted at steps; the others at looks."""
+
 
 @dataclass(frozen=True)
 class _Link:
@@ -147,17 +150,17 @@ class EpisodeChain:
         self._moved_at_start |= at_start
         self._count({"scene"}, first=at_start)
 
-    def look_changed(self) -> None:
-        """What the scene looks like changed under a scene hook, at the start and to the end."""
-        self._other_look = True
-        self._first.add("look")
+    def look_changed(self, *, at_start: bool) -> None:
+        """What the scene looks like changed under a scene hook, at the start and to the end, or under a tick."""
+        self._other_look |= at_start
+        self._count({"look"}, first=at_start)
 
     def changed(self) -> dict[str, float]:
-        """Channel → share of looks (of steps for `action` and `scene`) at which it was not what it would have been.
+        """Channel → share of looks, of steps for those that are STEPWISE, at which it was not what it would have been.
 
         ASKED → share of steps at which the policy asked for another action than at the step before.
         """
-        shares = {c: n / (self._steps if c in ("action", ASKED, "scene") else self._looks)
+        shares = {c: n / (self._steps if c in STEPWISE else self._looks)
                   for c, n in sorted(self._hits.items())}
         if self._moved_at_start:
             shares["scene"] = 1.0

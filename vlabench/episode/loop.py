@@ -128,13 +128,9 @@ class Attempt:
                 self.views = [self.scene.slot(b) for b in range(len(self.specs))]
             for slot in self.slots:
                 slot.begin(self.replan, self.cameras, self.scene.action_space)
-            before = self._looks(bool(self._touched))
             with self._moving(self._touched, self.scene.plain_digest() if self._touched else (), at_start=True):
                 for slot, view in zip(self.slots, self.views, strict=True):
                     slot.set_up(view)
-            for slot, old, new in zip(self.slots, before, self._looks(bool(self._touched)), strict=False):
-                if old != new:
-                    slot.look_changed()
             self.scene.settle()
 
     def look(self) -> Observation:
@@ -280,18 +276,20 @@ class Attempt:
         """The digests of now, which cost something."""
         return self.scene.state_digest() if wanted else ()
 
-    def _looks(self, wanted: bool) -> Sequence[str]:
-        """The digests of how copies look now."""
-        return self.scene.look_digest() if wanted else ()
-
     @contextmanager
     def _moving(self, copies: Sequence[int], before: Sequence[str], *, at_start: bool) -> Iterator[None]:
-        """Notes which of these copies are in another state afterwards than before; without any, no digest is made."""
+        """Notes which of these copies are in another state afterwards than before, and which look otherwise; without
+        any, no digest is made."""
+        looked = self.scene.look_digest() if copies else ()
         yield
-        after = self._states(bool(len(copies)))
+        if not copies:
+            return
+        after, looks = self._states(True), self.scene.look_digest()
         for b in copies:
             if before[b] != after[b]:
                 self.slots[b].scene_moved(at_start=at_start)
+            if looked and looked[b] != looks[b]:
+                self.slots[b].look_changed(at_start=at_start)
 
 
 def _merged(slots: Sequence[Observation], step: int) -> Observation:

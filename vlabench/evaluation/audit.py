@@ -136,13 +136,13 @@ def _judge_scene(name: str, says: Promise, records: Sequence[EpisodeRecord],
                  twins: Mapping[tuple[str, int, int], Mapping[str, str]]) -> list[Finding]:
     """By the first unperturbed pictures: those of the clean twin, if and only if the scene was left alone.
 
-    A changed look has to show there; that it left the physical state alone shows in the channels: `scene` is not among
-    them. A changed state need not show in pictures.
+    A look that changed at the start has to show there, one that changes later must not; that it left the physical state
+    alone shows in the channels: `scene` is not among them. A changed state need not show in pictures.
     And by the state's digest, where it shows what a perturbation does.
     """
     paired = [(record, twins[key]) for record in records if (key := (record.task, record.index, record.seed)) in twins]
     other = [record for record, twin in paired if record.frame != twin]
-    if not {"look", "scene"} & says.may:
+    if not {"look", "scene"} & says.may or ("scene" not in says.may and "look" not in says.first):
         if other:
             problem = "the first unperturbed picture is not the clean twin's, although no perturbation declares it"
             return [_finding(name, "scene", problem, other, records)]

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 
+from vlabench.errors import UnknownName
 from vlabench.perturbations.base import Perturbation
+from vlabench.seeding import Draws
+from vlabench.simulators.base import Scene
+from vlabench.types import ActionSpace
 
 
 class LookPerturbation(Perturbation):
@@ -22,3 +26,34 @@ class LookPerturbation(Perturbation):
 
     def realised(self) -> dict[str, Any]:
         return dict(self._drawn)
+
+
+class LookEvent(LookPerturbation):
+    """Changes what a scene looks like in mid-episode, from then on."""
+
+    step: int = Field(default=20, ge=1, le=1000, description="After so many control steps.")
+
+    @property
+    def from_start(self) -> bool:
+        return False
+
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
+        self._drawn.clear()
+
+    def may_move(self, step: int) -> bool:
+        return step == self.step
+
+    def tick(self, scene: Scene, step: int, rng: Draws) -> None:
+        if step == self.step:
+            self._drawn.update({"step": self.step, **self.happen(scene, rng)})
+
+    def happen(self, scene: Scene, rng: Draws) -> dict[str, Any]:
+        """The change itself; what was drawn for it, for the record."""
+        raise TypeError(f"{type(self).__name__} must say what happens")
+
+
+def check_cameras(name: str, asked: Sequence[str], there: Sequence[str]) -> None:
+    """Raises UnknownName for a camera that a perturbation is to change and the policy does not see, if it sees any."""
+    for camera in asked if there else ():
+        if camera not in there:
+            raise UnknownName("camera", camera, there, where=f"the perturbation {name}")

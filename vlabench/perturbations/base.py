@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 from typing_extensions import Self
 
 from vlabench import registry
@@ -41,6 +41,9 @@ class Perturbation(BaseModel):
     group: ClassVar[str] = "observation"
     """Family in listings and plots: observation, action, timing, sensor, fault, language, look, scene, …"""
 
+    later: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that came when there were records already: at their defaults they are left out of what is written of
+    it, and so of conditions' digests, which stay what they were."""
     in_state: ClassVar[bool] = False
     """Whether what it does to the scene shows in `Scene.state_digest`: then no picture is needed to see it."""
 
@@ -53,6 +56,12 @@ class Perturbation(BaseModel):
     def is_published(cls, severity: int) -> bool:
         """Whether a paper has this setting."""
         return severity == cls.paper or severity in cls.also_published
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields = type(self).model_fields
+        return {name: value for name, value in write(self).items()
+                if name not in self.later or getattr(self, name) != fields[name].default}
 
     def fresh(self) -> Self:
         """A copy that remembers nothing, for one slot of one episode."""

@@ -3,7 +3,7 @@
 PAIR-VLA's appendix B.2 varies an ambient, a key and two fill lights in 20 ways, and its text as read here lacks the
 numbers. The twenty here: each of the four lights `factor` times as bright or as dark, in all 16 combinations (0 to 15:
 ambient is the highest binary digit, then key and fills; 1 is brighter), and the key light leaning by `tilt` degrees to
-each of four sides, the brightness unchanged (16 to 19). Each episode draws one of them.
+each of four sides, the brightness unchanged (16 to 19). Each episode draws one of them. `tint` colours all lights, too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, cast
+from typing import Annotated, Any, ClassVar, cast
 
 from pydantic import Field
 
@@ -25,12 +25,14 @@ LIGHTS = 4
 LEANING = 4
 """Sides to which the key light leans."""
 NUMBER = 2**LIGHTS + LEANING
+Share = Annotated[float, Field(ge=0.1, le=1)]
 
 
 class Lighting(LookPerturbation):
     """One of twenty lightings."""
 
     needs = frozenset({SetsLighting})
+    later = frozenset({"tint"})
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"factor": 1.25, "tilt": 15.0},
         2: {"factor": 1.5, "tilt": 30.0},
@@ -44,11 +46,16 @@ class Lighting(LookPerturbation):
     tilt: float = Field(
         default=45.0, gt=0, lt=90, description="How far the key light leans to a side, in degrees.")
 
+    tint: tuple[Share, Share, Share] = Field(
+        default=(1.0, 1.0, 1.0), description="The shares of red, green and blue that all lights keep.")
+
     def scene(self, scene: Scene, rng: Draws) -> None:
         stage = cast(SetsLighting, scene)
         number = int(NUMBER * rng.episode().random())
-        stage.set_lighting(self.lit(stage.lighting(), number))
+        stage.set_lighting(tinted(self.lit(stage.lighting(), number), self.tint))
         self._drawn = {"lighting": number, "factor": self.factor, "tilt": self.tilt}
+        if self.tint != (1.0, 1.0, 1.0):
+            self._drawn["tint"] = list(self.tint)
 
     def lit(self, before: LightSetup, number: int) -> LightSetup:
         """The lighting of a number (0 to 19) instead of the one before. A light beyond the second fill is left alone.
@@ -58,15 +65,25 @@ class Lighting(LookPerturbation):
             return replace(before, suns=(self._leaning(key, number - 2**LIGHTS), *fills))
         factors = [self.factor if number >> digit & 1 else 1 / self.factor for digit in reversed(range(LIGHTS))]
         of_suns = [*factors[1:], *[1.0] * len(before.suns)]
-        return LightSetup(_times(before.ambient, factors[0]), tuple(
-            replace(sun, color=_times(sun.color, factor)) for sun, factor in zip(before.suns, of_suns, strict=False)))
+        return LightSetup(times(before.ambient, factors[0]), tuple(
+            replace(sun, color=times(sun.color, factor)) for sun, factor in zip(before.suns, of_suns, strict=False)))
 
     def _leaning(self, sun: Sun, side: int) -> Sun:
-        x, y, z = _times(sun.direction, math.cos(math.radians(self.tilt)) / math.hypot(*sun.direction))
+        x, y, z = times(sun.direction, math.cos(math.radians(self.tilt)) / math.hypot(*sun.direction))
         aside, azimuth = math.sin(math.radians(self.tilt)), 2 * math.pi * side / LEANING
         return replace(sun, direction=(x + aside * math.cos(azimuth), y + aside * math.sin(azimuth), z))
 
 
-def _times(triple: Triple, factor: float) -> Triple:
+def tinted(lighting: LightSetup, tint: Triple) -> LightSetup:
+    """Every light with these shares of its red, green and blue."""
+    def kept(color: Triple) -> Triple:
+        return (color[0] * tint[0], color[1] * tint[1], color[2] * tint[2])
+
+    return LightSetup(kept(lighting.ambient), tuple(
+        replace(sun, color=kept(sun.color)) for sun in lighting.suns))
+
+
+def times(triple: Triple, factor: float) -> Triple:
+    """So many times as bright, or as long."""
     first, second, third = triple
     return (first * factor, second * factor, third * factor)

@@ -54,8 +54,9 @@ class ObjectReposition(StartPerturbation):
             return
         view = cast(MovesObjects, scene)
         x, y = view.object_spot()
+        spots = cast(VariesStarts, scene).spots()
         # in RL4VLA's own arithmetic, in which some distances of 15 cm are a last bit more
-        far = [(a, b) for a, b in view.spots()
+        far = [(a, b) for a, b in spots
                if sqrt((a - x) * (a - x) + (b - y) * (b - y)) > FAR and view.is_free((a, b))]
         self._to = far[int(rng.episode().integers(len(far)))]
         view.move_object(self._to)

@@ -3,6 +3,9 @@
 As in RL4VLA's code (appendix A.4, `unseen robot init pose`): the first five joints are turned by 0, ±0.08 or ±0.15 rad,
 the last by 0, ±0.3 or ±0.6, where shoulder and elbow together turn by 0.25 at most: 14,375 postures. Training's own is
 one of them, which its code draws, too (1 episode in 14,375); here it is not drawn.
+
+Those are of an arm with six joints. One with another number, such as LIBERO's Panda with seven, begins 0.3 rad away, in
+any direction of the space of its joints alike likely; severities 1 to 5 are then 0.1 to 0.5 rad, as in LIBERO-plus.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
+import numpy as np
 from pydantic import Field, PrivateAttr
 
 from vlabench.perturbations._scene import ScenePerturbation
@@ -21,6 +25,10 @@ from vlabench.simulators.capabilities import PosesRobot
 
 ARM = (-0.15, -0.08, 0.0, 0.08, 0.15)
 WRIST = (-0.6, -0.3, 0.0, 0.3, 0.6)
+JOINTS = 6
+"""Of the arm that these are of."""
+AWAY = 0.3
+"""How far (rad) the joints of others begin from where they would, all together."""
 TOGETHER = 0.25
 """Of the second and the third joint (rad), which both lower the hand."""
 
@@ -33,14 +41,20 @@ class RobotPose(ScenePerturbation):
     paper: ClassVar[int | None] = 3
     needs: ClassVar[frozenset[type]] = frozenset({PosesRobot})
 
-    scale: float = Field(default=1.0, gt=0, le=2, description="Factor of the published angles.")
+    scale: float = Field(default=1.0, gt=0, le=2, description="Factor of the published angles, or of 0.3 rad.")
 
     _by: tuple[float, ...] = PrivateAttr(default=())
 
     def scene(self, scene: Scene, rng: Draws) -> None:
-        turned = postures()
-        self._by = tuple(self.scale * by for by in turned[int(rng.episode().integers(len(turned)))])
-        cast(PosesRobot, scene).turn_joints(self._by)
+        arm, draw = cast(PosesRobot, scene), rng.episode()
+        if arm.arm_joints() == JOINTS:
+            turned = postures()
+            by = turned[int(draw.integers(len(turned)))]
+        else:
+            way = draw.standard_normal(arm.arm_joints())
+            by = tuple((AWAY * way / np.linalg.norm(way)).tolist())
+        self._by = tuple(self.scale * each for each in by)
+        arm.turn_joints(self._by)
 
     def realised(self) -> dict[str, Any]:
         return {"joints": [round(by, 4) for by in self._by]}

@@ -40,6 +40,28 @@ class LightSetup:
 
 
 @dataclass(frozen=True)
+class Orbit:
+    """How a camera is moved: around the point that it looks at and turned with it, then by itself.
+
+    yaw: degrees counter-clockwise, seen from above. pitch: degrees up. distance: so many times as far from the point.
+    roll: degrees that it turns about its own axis, counter-clockwise as it sees itself from behind. shift: m to its own
+    right and up.
+    """
+
+    yaw: float = 0.0
+    pitch: float = 0.0
+    roll: float = 0.0
+    distance: float = 1.0
+    shift: Spot = (0.0, 0.0)
+
+    def then(self, other: Orbit) -> Orbit:
+        """Both."""
+        return Orbit(self.yaw + other.yaw, self.pitch + other.pitch, self.roll + other.roll,
+                     self.distance * other.distance,
+                     (self.shift[0] + other.shift[0], self.shift[1] + other.shift[1]))
+
+
+@dataclass(frozen=True)
 class Crop:
     """A part of a picture, in shares of its edges: `edge` of either, its corner at `left` and `top` of what is left."""
 
@@ -59,11 +81,23 @@ class SetsLighting(Protocol):
 
 
 class MovesCamera(Protocol):
-    """The camera that looks at the whole scene can be led around it."""
+    """Cameras can be led around what they look at."""
 
-    def orbit_camera(self, yaw: float, pitch: float) -> None:
-        """From where it is, around the middle of the workspace and turned with it: yaw degrees counter-clockwise, seen
-        from above, and pitch degrees up."""
+    def orbit_camera(self, orbit: Orbit, camera: str = "") -> None:
+        """From where it is. camera: by default the one that looks at the whole scene, whose middle it is led around.
+        """
+
+
+class SetsFieldOfView(Protocol):
+    """Cameras can have another lens."""
+
+    def widen_view(self, factor: float, camera: str = "") -> None:
+        """So many times as much, in either direction, fits into the picture. camera: as in `MovesCamera`."""
+
+
+class ChangesMidway(Protocol):
+    """What can be done to looks and objects before a scene settles can be done at any later moment, too: the next
+    picture shows it, and what `MovesObjects` calls free is within reach and in the picture."""
 
 
 class ShowsBackgrounds(Protocol):
@@ -99,15 +133,15 @@ class VariesStarts(Protocol):
     how many stand around; other_objects = mixed: every second one held out; positions = outer, object outer, movable.
     """
 
+    def spots(self) -> Sequence[Spot]:
+        """The grid that training's starts are drawn from."""
+
     def stands(self) -> Mapping[str, Any]:
         """What stands in this scene and where, for records, JSON-ready."""
 
 
 class MovesObjects(Protocol):
-    """The object that is asked for can be moved."""
-
-    def spots(self) -> Sequence[Spot]:
-        """The grid that training's starts are drawn from."""
+    """The object that is asked for can be moved. Raises UnsupportedError in a task that asks for none."""
 
     def object_spot(self) -> Spot:
         """Where it began."""
@@ -122,8 +156,34 @@ class MovesObjects(Protocol):
 class PosesRobot(Protocol):
     """The arm can begin in another posture; for before the scene settles."""
 
+    def arm_joints(self) -> int:
+        """How many joints it has, the gripper's aside."""
+
     def turn_joints(self, by: Sequence[float]) -> None:
         """Each of the arm's joints begins so much (rad) further than it would."""
+
+
+class ShiftsBase(Protocol):
+    """The robot can stand elsewhere; for before the scene settles."""
+
+    def shift_base(self, by: Spot) -> None:
+        """By so much (m) along the world's x and y, with all that it carries."""
+
+
+class SetsPhysics(Protocol):
+    """What things and the robot are made of can be changed; for before the scene settles."""
+
+    def scale_friction(self, factor: float) -> None:
+        """Between all that can touch."""
+
+    def scale_mass(self, factor: float) -> None:
+        """Of the things that can be carried."""
+
+    def scale_grip(self, factor: float) -> None:
+        """The force that the gripper closes with at most."""
+
+    def add_damping(self, damping: float) -> None:
+        """So much more (N·m·s/rad) in each of the arm's joints."""
 
 
 # how the present moment would look otherwise: drawn beside what `Scene.observe` shows; neither state nor looks change
@@ -166,7 +226,7 @@ class DrawsViewpoints(Protocol):
     """The moment can be seen from elsewhere."""
 
     def from_viewpoint(self, yaw: float, pitch: float) -> Pictures:
-        """From where `MovesCamera.orbit_camera` would lead the camera."""
+        """From where an `Orbit` would lead the camera."""
 
 
 class DrawsGhosts(Protocol):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from vlabench import cards
+from vlabench.episode.chain import ASKED
 from vlabench.evaluation import plan
 from vlabench.evaluation.plan import Plan, RunOptions
 from vlabench.evaluation.run import run
@@ -48,3 +49,26 @@ def test_two_workers_in_reverse_order_make_the_records_of_one(tmp_path: Path) ->
         assert record.frame == one[task, "clean", index, seed].frame  # the twins start from the same picture
         other = one[task, condition, 1 - index, seed]
         assert record.frame != other.frame and record.state != other.state
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("suite, changed", [
+    ("camera", {"look"}), ("light", {"look"}), ("robot", {"scene"}), ("physics", {"scene"}),
+    ("events", {"look", "scene", "action"})])
+def test_what_changes_in_the_world_passes_the_audit(suite: str, changed: set[str], tmp_path: Path) -> None:
+    """Episodes of one task, cut off; the run itself judges what reached the policy, the robot and the scene."""
+    policy, simulator = cards.load_policy("random"), find_simulator("libero")("primitive")
+    made = plan.make(cards.load_suite(f"libero-{suite}"), policy, simulator,
+                     RunOptions(episodes=2, tasks=("libero_spatial/0",)))
+    (task,) = {dataclasses.replace(task, step_limit=STEPS) for task in made.tasks}
+    todo = dataclasses.replace(made, tasks=(task,), specs=tuple(
+        dataclasses.replace(spec, task=task) for spec in made.specs))
+    store = Store(tmp_path, "random", "primitive")
+    summary = run(todo, policy, simulator, store, workers=1)
+    assert summary.errors == 0 and summary.played == 2 * len(made.conditions)
+    reading = store.read({task.task_set}, {name: each.digest for name, each in todo.conditions.items()})
+    for (_, condition, _, _), record in reading.records.items():
+        found = {channel for channel, share in record.changed.items() if share and channel != ASKED}
+        assert found <= changed, (condition, record.changed)
+        # the hand opens later than the episodes end here
+        assert bool(found) == (condition != "clean") or condition.startswith("object_dropped"), condition

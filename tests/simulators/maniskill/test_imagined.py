@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from vlabench.errors import RenderingError
+from vlabench.simulators.capabilities import Orbit
 from vlabench.simulators.maniskill import catalogue, poses, spots, starts
 from vlabench.simulators.maniskill.drawing import screen
 from vlabench.simulators.maniskill.drawing.vulkan import engine
@@ -114,7 +115,7 @@ def test_a_ghost_elsewhere_is_the_object_elsewhere(by: tuple[float, float], turn
 def test_a_viewpoint_is_that_of_a_camera_that_was_led_there(scene: PlateScene, episode: Episodes) -> None:
     spec = episode(6, 1)
     scene.place([spec, spec])
-    scene.slot(1).orbit_camera(-7.0, 3.0)  # type: ignore[attr-defined]
+    scene.slot(1).orbit_camera(Orbit(-7.0, 3.0))  # type: ignore[attr-defined]
     scene.settle()
     before, there = scene.observe().images["third_person"]
     view: Any = scene.slot(0)

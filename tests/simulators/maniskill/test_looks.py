@@ -16,7 +16,7 @@ from vlabench.cards.conditions import Condition, Part, named
 from vlabench.episode.chain import EpisodeChain
 from vlabench.errors import RenderingError
 from vlabench.perturbations.camera_pose import CameraPose
-from vlabench.simulators.capabilities import ShowsBackgrounds
+from vlabench.simulators.capabilities import Orbit, ShowsBackgrounds
 from vlabench.simulators.maniskill import catalogue, packs
 from vlabench.simulators.maniskill.drawing import screen
 from vlabench.simulators.maniskill.scene import PlateScene
@@ -150,14 +150,20 @@ def test_a_camera_that_was_led_around_looks_at_the_same_point_from_as_far(scene:
         return moved.inv().to_transformation_matrix() @ [*middle, 1]  # in the camera's frame
 
     for yaw, pitch in ((30.0, 0.0), (0.0, 10.0), (-20.0, -5.0)):
-        moved = orbited(pose, yaw, pitch)
+        moved = orbited(pose, Orbit(yaw, pitch))
         assert np.allclose(seen(moved), seen(pose), atol=1e-5)
         before, after = pose.p - middle, moved.p - middle
         turned = (math.atan2(after[1], after[0]) - math.atan2(before[1], before[0])) % (2 * math.pi)
         risen = math.asin(after[2] / np.linalg.norm(after)) - math.asin(before[2] / np.linalg.norm(before))
         assert turned == pytest.approx(math.radians(yaw) % (2 * math.pi), abs=1e-5)
         assert risen == pytest.approx(math.radians(pitch), abs=1e-5)
-    assert orbited(pose, 0.0, 0.0) is pose
+    assert orbited(pose, Orbit()) is pose
+    for far, roll, shift in ((1.4, 0.0, (0.0, 0.0)), (1.0, 20.0, (0.0, 0.0)), (1.0, 0.0, (0.05, -0.02))):
+        moved, around = orbited(pose, Orbit(10.0, 5.0, roll, far, shift)), orbited(pose, Orbit(10.0, 5.0))
+        assert any(shift) or np.allclose(moved.p - middle, far * (around.p - middle), atol=1e-5)
+        step = (around.inv() * moved).to_transformation_matrix()  # it looks along x, to its left is y
+        assert np.allclose(step[1:3, 3], [-shift[0], shift[1]], atol=1e-5) or far != 1
+        assert Rotation.from_matrix(step[:3, :3]).as_rotvec(degrees=True) == pytest.approx([-roll, 0, 0], abs=1e-3)
 
 
 def test_every_viewpoint_keeps_all_of_training_s_square_in_the_picture() -> None:

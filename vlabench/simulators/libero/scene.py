@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
@@ -17,9 +17,11 @@ from vlabench.simulators.capabilities import Masks, Pictures, Spot
 from vlabench.simulators.libero import gl, hf_libero, mjdata, packs, start_states
 from vlabench.simulators.libero.advisor import Advisor
 from vlabench.simulators.libero.arm import Arm
+from vlabench.simulators.libero.changes import Changes
 from vlabench.simulators.libero.coarse_robot import draw_cheaply
 from vlabench.simulators.libero.imagined import Bodies, Imagined
 from vlabench.simulators.libero.interface import CAMERAS, SPACE, axis_angle
+from vlabench.simulators.libero.looks import Looks
 from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome, Task
 
 SETTLE_STEPS = 10
@@ -32,7 +34,7 @@ was read after the 24th substep: what policies were trained on, and published re
 """
 
 
-class LiberoScene(Scene):
+class LiberoScene(Looks, Changes, Scene):
     """A task of LIBERO, one copy. Actions are 7-D OSC_POSE deltas in [−1, 1] at 20 Hz; gripper −1 opens, +1 closes."""
 
     action_space = SPACE
@@ -57,6 +59,8 @@ class LiberoScene(Scene):
         self._context: Any = self._make_context() if cameras else None
         self._world = Advisor(self.env)
         self._remember()
+        self._opened = {name: np.array(array) for name, array in self._constants().items()}
+        self._placed = np.array(self.data.qpos)
         self._step_count = 0
 
     # opening
@@ -103,6 +107,7 @@ class LiberoScene(Scene):
                            else (self._states[spec.index], self._fixtures[spec.index]))
         start_states.put_fixtures(self.env, fixtures)
         self.set_state(state)
+        self._placed = np.array(self.data.qpos)
         self._step_count = 0
 
     def settle(self) -> None:
@@ -131,11 +136,25 @@ class LiberoScene(Scene):
                            step=self._step_count, state=(self._world,) if self.privileged else None)
 
     def state_digest(self) -> tuple[str, ...]:
-        """Of time, qpos and qvel."""
+        """Of time, qpos and qvel, and of constants that are not as the scene was opened."""
         digest = hashlib.blake2b(digest_size=8)
         for part in (np.float64(self.data.time), self.data.qpos, self.data.qvel):
             digest.update(np.ascontiguousarray(part).tobytes())
+        for other in self._changed_constants(self._opened):
+            digest.update(other)
         return (digest.hexdigest(),)
+
+    def save(self) -> Any:
+        """A copy of the model's arrays that perturbations may change."""
+        return {name: np.array(array) for name, array in self._changeable().items()}
+
+    def restore(self, saved: Any) -> None:
+        """To the last bit."""
+        for name, array in self._changeable().items():
+            array[:] = saved[name]
+
+    def _changeable(self) -> Mapping[str, Any]:
+        return {**self._looks(), **self._constants()}
 
     def close(self) -> None:
         """Free the environment and the drawing context; a second call does nothing."""

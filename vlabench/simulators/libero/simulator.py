@@ -9,7 +9,19 @@ from pathlib import Path
 
 from vlabench.errors import MissingExtra, OptionError, UnknownName
 from vlabench.simulators.base import Scene, Simulator, Variant
-from vlabench.simulators.capabilities import DrawsGhosts, HidesObjects, ShowsMasks
+from vlabench.simulators.capabilities import (
+    ChangesMidway,
+    DrawsGhosts,
+    HidesObjects,
+    MovesCamera,
+    MovesObjects,
+    PosesRobot,
+    SetsFieldOfView,
+    SetsLighting,
+    SetsPhysics,
+    ShiftsBase,
+    ShowsMasks,
+)
 from vlabench.simulators.libero import gl, hf_libero, packs
 from vlabench.simulators.libero.interface import CAMERAS, SPACE
 from vlabench.types import Task
@@ -29,7 +41,9 @@ class Libero(Simulator):
     packs = packs.PACKS
     cameras = tuple(CAMERAS)
     action_space = SPACE
-    offers = frozenset({DrawsGhosts, HidesObjects, ShowsMasks})
+    offers = frozenset({
+        ChangesMidway, DrawsGhosts, HidesObjects, MovesCamera, MovesObjects, PosesRobot, SetsFieldOfView, SetsLighting,
+        SetsPhysics, ShiftsBase, ShowsMasks})
     expert = True
     posture = "joints"
     revision = 2

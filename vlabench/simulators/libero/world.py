@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -90,6 +89,7 @@ class World:
         """For `obstacles`: names left out → geoms, constants of the model."""
         robot = env.robots[0]
         self._site = robot.eef_site_id
+        self._base = self.model.body(robot.robot_model.root_body).id
         self._arm = robot._ref_joint_pos_indexes
         self._fingers = robot._ref_gripper_joint_pos_indexes
         self._grip = robot._ref_joint_gripper_actuator_indexes
@@ -158,10 +158,11 @@ class World:
         joints: Floats = self.data.qpos[self._arm].copy()
         return joints
 
-    @cached_property
+    @property
     def base(self) -> Floats:
         """Position [3] of the robot's base."""
-        return np.array(self.env.robots[0].base_pos)
+        place: Floats = self.data.xpos[self._base].copy()
+        return place
 
     @property
     def opening(self) -> float:

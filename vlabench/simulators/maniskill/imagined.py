@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from vlabench.simulators.capabilities import Spot
+from vlabench.simulators.capabilities import Orbit, Spot
 from vlabench.simulators.maniskill import catalogue, poses, spots, starts
 from vlabench.simulators.maniskill.drawing import screen
 from vlabench.simulators.maniskill.drawing.screen import Mask
@@ -56,7 +56,7 @@ class Imagined:
         camera = self._view.camera
         before = camera.pose
         try:
-            camera.pose = orbited(before, yaw, pitch)
+            camera.pose = orbited(before, Orbit(yaw, pitch))
             return self._view.picture()
         finally:
             camera.pose = before

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vlabench.simulators.capabilities import Crop, LightSetup, Sun
+from vlabench.simulators.capabilities import Crop, LightSetup, Orbit, Sun
 from vlabench.simulators.maniskill.drawing.camera import AMBIENT, DIRECTIONAL
 
 TRAINING_LIGHTING = LightSetup(AMBIENT, tuple(Sun(*light) for light in DIRECTIONAL))
@@ -25,19 +25,18 @@ class Cover:
 class Looks:
     """Of one world, as `View` shows it.
 
-    table: in the catalogue. other, mix: a table that is blended over it, and its share. yaw, pitch (degrees): how far
-    the camera has been led around the workspace.
+    table: in the catalogue. other, mix: a table that is blended over it, and its share. orbit: how far the camera has
+    been led around the workspace.
     """
 
     table: int
     other: int | None = None
     mix: float = 0.0
     lighting: LightSetup = TRAINING_LIGHTING
-    yaw: float = 0.0
-    pitch: float = 0.0
+    orbit: Orbit = Orbit()
     cover: Cover | None = None
 
     def digest(self) -> str:
         """All that it says, of the texture's crops the first."""
         cover = self.cover and (self.cover.texture, self.cover.mix, self.cover.whole, self.cover.crop(0))
-        return repr((self.table, self.other, self.mix, self.lighting, self.yaw, self.pitch, cover))
+        return repr((self.table, self.other, self.mix, self.lighting, self.orbit, cover))

@@ -59,13 +59,12 @@ class Planned:
             self._chain.set_up(Slot(self))
             self.instruction = self._chain.instruction
         if built is not None:
-            lights, yaw, pitch = built.looks.lighting, built.looks.yaw, built.looks.pitch
-            self.looks = dataclasses.replace(self.looks, lighting=lights, yaw=yaw, pitch=pitch)
+            self.looks = dataclasses.replace(self.looks, lighting=built.looks.lighting, orbit=built.looks.orbit)
 
     @property
     def build(self) -> Hashable:
         """What a scene is built with: one that was built with the same can play this episode."""
-        return (*(body.number for body in self.start.bodies), self.looks.lighting, self.looks.yaw, self.looks.pitch)
+        return (*(body.number for body in self.start.bodies), self.looks.lighting, self.looks.orbit)
 
     def put_object(self, spot: Spot, height: float) -> None:
         self.drop = spot, height
@@ -93,7 +92,7 @@ class Planned:
     def mount(self) -> Any:
         """Where on the robot's base the camera is, a `sapien.Pose`."""
         base = engine().Pose(*robot.BASE)
-        return base.inv() * orbited(mounted(base), self.looks.yaw, self.looks.pitch)
+        return base.inv() * orbited(mounted(base), self.looks.orbit)
 
 
 def _with_things(start: starts.Start, built: starts.Start) -> starts.Start:

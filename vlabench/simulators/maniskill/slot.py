@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from vlabench.simulators.base import Scene
-from vlabench.simulators.capabilities import Crop, LightSetup, Masks, Pictures
+from vlabench.simulators.capabilities import Crop, LightSetup, Masks, Orbit, Pictures
 from vlabench.simulators.maniskill import catalogue, spots, starts
 from vlabench.simulators.maniskill.imagined import Imagined
 from vlabench.simulators.maniskill.interface import CAMERAS, SPACE
@@ -86,6 +86,10 @@ class Slot(Scene):
         """It falls there, before things have settled from its own height, later from RL4VLA's, 13 cm."""
         self.world.put_object(spot, starts.DROP[2] if self.world.settled else self.world.start.object.height)
 
+    def arm_joints(self) -> int:
+        """A WidowX's six."""
+        return len(POSTURE) - 2
+
     def turn_joints(self, by: Sequence[float]) -> None:
         """Of six joints."""
         self.world.pose_robot([at + more for at, more in zip(POSTURE, (*by, 0.0, 0.0), strict=True)])
@@ -110,10 +114,9 @@ class Slot(Scene):
             raise ValueError(f"{len(lighting.suns)} suns: there are {len(self.world.looks.lighting.suns)}")
         self.world.looks.lighting = lighting
 
-    def orbit_camera(self, yaw: float, pitch: float) -> None:
+    def orbit_camera(self, orbit: Orbit, camera: str = "") -> None:
         """Around the middle of the things' square. A table is a picture, which stays."""
-        self.world.looks.yaw += yaw
-        self.world.looks.pitch += pitch
+        self.world.looks.orbit = self.world.looks.orbit.then(orbit)
 
     def held_out_backgrounds(self) -> Sequence[str]:
         """The five test tables."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from vlabench.simulators.capabilities import Orbit
 from vlabench.simulators.maniskill import spots, starts
 from vlabench.simulators.maniskill.drawing import screen
 from vlabench.simulators.maniskill.drawing.camera import Camera, Lights, light, mounted
@@ -27,7 +28,7 @@ class View:
     def __init__(self, world: World, pack: Pack, size: int) -> None:
         looks = world.looks
         self.lights = lit(world.scene, looks)
-        self.camera = Camera(world.scene, size, orbited(mounted(world.robot.body.pose), looks.yaw, looks.pitch))
+        self.camera = Camera(world.scene, size, orbited(mounted(world.robot.body.pose), looks.orbit))
         self.table = backdrop(looks, pack, self.camera.size)
         self.kept = frozenset(entity.per_scene_id for entity in (*(link.entity for link in world.robot.links.values()),
                                                                  *world.bodies))
@@ -64,16 +65,21 @@ def backdrop(looks: Looks, pack: Pack, size: tuple[int, int]) -> Image:
     return screen.blend(table, screen.background(pack.table(looks.other), size), looks.mix)
 
 
-def orbited(pose: Any, yaw: float, pitch: float) -> Any:
-    """A camera's `sapien.Pose`, led around the middle of the things' square on the table: degrees, as
-    `capabilities.MovesCamera` says."""
-    if not yaw and not pitch:
+def orbited(pose: Any, orbit: Orbit) -> Any:
+    """A camera's `sapien.Pose`, led around the middle of the things' square on the table."""
+    if orbit == Orbit():
         return pose
     pose_of = engine().Pose
     middle = pose_of([*spots.CENTER, TABLE_TOP])
     arm = np.asarray(pose.p) - middle.p
     level = math.atan2(arm[1], arm[0])  # the vertical plane in which the camera is
-    about_z, heading = (pose_of(q=starts.quaternion(angle)) for angle in (math.radians(yaw), level))
-    half = -math.radians(pitch) / 2
+    about_z, heading = (pose_of(q=starts.quaternion(angle)) for angle in (math.radians(orbit.yaw), level))
+    half = -math.radians(orbit.pitch) / 2
     up = pose_of(q=[math.cos(half), 0, math.sin(half), 0])
-    return middle * about_z * heading * up * heading.inv() * middle.inv() * pose
+    around = middle * about_z * heading * up * heading.inv() * middle.inv() * pose
+    if (orbit.roll, orbit.distance, orbit.shift) == (0.0, 1.0, (0.0, 0.0)):
+        return around
+    # along its x-axis it looks, to the left is y, up z
+    back, turned = (orbit.distance - 1) * (np.asarray(around.p) - middle.p), -math.radians(orbit.roll) / 2
+    away = pose_of(np.asarray(around.p) + back, around.q)
+    return away * pose_of([0.0, -orbit.shift[0], orbit.shift[1]], [math.cos(turned), math.sin(turned), 0.0, 0.0])

@@ -1,0 +1,160 @@
+"""What perturbations may change of a LIBERO scene's physics: the robot's start, things' places, MuJoCo's constants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from vlabench.errors import UnsupportedError
+from vlabench.simulators.capabilities import Spot
+from vlabench.simulators.libero.advisor import Advisor
+from vlabench.simulators.libero.interface import CAMERAS, WHOLE
+from vlabench.types import Floats
+
+ARRAYS = ("geom_friction", "body_mass", "body_inertia", "body_subtreemass", "body_invweight0", "dof_invweight0",
+          "dof_damping", "actuator_forcerange")
+"""Of MuJoCo's model, beside the place of the robot's base."""
+MARGIN = 0.01
+"""Between a thing that is moved and what stands around it (m)."""
+REACH = (0.4, 0.75)
+"""From the robot's base (m): in front of its foot, and not farther than the arm is long."""
+INSIDE = 0.85
+"""How far from a picture's middle, of its half edge, a thing may be that is moved."""
+FALL = 0.01
+"""How far (m) a thing falls that is put elsewhere."""
+
+
+class Changes:
+    """A part of `scene.LiberoScene`: the capabilities of its physics."""
+
+    env: Any
+    model: Any
+    data: Any
+    _sensed: Any
+    _world: Advisor
+    _arm: Any
+    _placed: Floats
+    """qpos as the episode was placed."""
+
+    def _sense(self) -> None:
+        raise NotImplementedError
+
+    # the robot
+
+    def arm_joints(self) -> int:
+        """A Panda's seven."""
+        return len(self.env.robots[0]._ref_joint_pos_indexes)
+
+    def turn_joints(self, by: Sequence[float]) -> None:
+        """From there the hand's target starts; no joint goes beyond its limits."""
+        joints = np.array(self.env.robots[0]._ref_joint_pos_indexes)
+        low, high = self.model.jnt_range[np.array(self.env.robots[0]._ref_joint_indexes)].T
+        self.data.qpos[joints] = np.clip(self.data.qpos[joints] + np.array(by), low, high)
+        self._begin_here()
+
+    def shift_base(self, by: Spot) -> None:
+        """The base with its stand, and all that it carries."""
+        self.model.body_pos[self._base, :2] += by
+        self._begin_here()
+
+    @property
+    def _base(self) -> int:
+        return int(self.model.body(self.env.robots[0].robot_model.root_body).id)
+
+    def _begin_here(self) -> None:
+        """As if the robot had begun the episode as it is now."""
+        import mujoco
+
+        mujoco.mj_forward(self.model, self.data)
+        controller = self._arm.controller
+        controller.update(force=True)
+        controller.reset_goal()
+        self._sense()
+
+    # things
+
+    def object_spot(self) -> Spot:
+        """In the world's frame."""
+        start = self._free_joint(self._movable())
+        x, y = self._placed[start : start + 2]
+        return (float(x), float(y))
+
+    def is_free(self, spot: Spot) -> bool:
+        """Within the arm's reach, well inside the picture, and a centimetre away from the boxes around all else."""
+        name = self._movable()
+        if not REACH[0] < np.linalg.norm(np.array(spot) - self.data.xpos[self._base, :2]) < REACH[1]:
+            return False
+        there = np.array([[*spot, float(self.env.workspace_offset[2])]])
+        if np.abs(self._world.seen_at(CAMERAS[WHOLE], there)).max() > INSIDE:
+            return False
+        others = self._world.obstacles(("", name))
+        halves = np.einsum("nij,nj->ni", np.abs(others.rotations), others.halves)
+        gaps = np.maximum(np.abs(np.array(spot) - others.centres[:, :2]) - halves[:, :2], 0.0)
+        own = float(np.linalg.norm(self._world.box(name).size[:2])) / 2
+        return bool((np.linalg.norm(gaps, axis=1) > own + MARGIN).all())
+
+    def move_object(self, spot: Spot) -> None:
+        """The first thing that the goal names and nothing is fixed to; it falls by a centimetre."""
+        import mujoco
+
+        name = self._movable()
+        start, body = self._free_joint(name), self.env.obj_body_id[name]
+        speed = int(self.model.jnt_dofadr[self.model.body_jntadr[body]])
+        pose = self._placed[start : start + 7].copy()
+        for data in (self._sensed, self.data):  # the former is what is seen next
+            data.qpos[start : start + 7], data.qvel[speed : speed + 6] = pose, 0.0
+            mujoco.mj_kinematics(self.model, data)
+        there = np.array([*spot, 0.0])
+        ground = max(self._world.obstacles((name,)).top(there, there, 1e-3), 0.0)  # floors are planes
+        pose[:3] = *spot, ground + pose[2] - self._world.extent(name).low[2] + FALL
+        for data in (self._sensed, self.data):
+            data.qpos[start : start + 7] = pose
+            mujoco.mj_kinematics(self.model, data)
+        mujoco.mj_forward(self.model, self.data)
+
+    def _movable(self) -> str:
+        """Raises UnsupportedError for a task that moves nothing."""
+        for _, *names in self._world.goals:
+            name = self._world.parent(names[0])
+            if name in self.env.objects_dict and name not in self.env.fixtures_dict:
+                return name
+        raise UnsupportedError(f"{self.env.parsed_problem['goal_state']}: nothing is carried in this task that could "
+                               f"be elsewhere")
+
+    def _free_joint(self, name: str) -> int:
+        """Its place in qpos."""
+        return int(self.model.jnt_qposadr[self.model.body_jntadr[self.env.obj_body_id[name]]])
+
+    # constants
+
+    def scale_friction(self, factor: float) -> None:
+        """Sliding, turning and rolling, of every shape: of a contact MuJoCo takes the larger of two."""
+        self.model.geom_friction[:] *= factor
+
+    def scale_mass(self, factor: float) -> None:
+        """Inertia too. Of what lies free, not of drawers and doors."""
+        bodies = np.flatnonzero(self._world.bodies(*(set(self.env.objects_dict) - set(self.env.fixtures_dict))))
+        for name in ("body_mass", "body_inertia", "body_subtreemass"):
+            getattr(self.model, name)[bodies] *= factor
+        self.model.body_invweight0[bodies] /= factor
+        self.model.dof_invweight0[np.isin(self.model.dof_bodyid, bodies)] /= factor
+
+    def scale_grip(self, factor: float) -> None:
+        """Robosuite's fingers press with 20 N at most."""
+        self.model.actuator_forcerange[self.env.robots[0]._ref_joint_gripper_actuator_indexes] *= factor
+
+    def add_damping(self, damping: float) -> None:
+        """The controller does not know of it."""
+        self.model.dof_damping[self.env.robots[0]._ref_joint_vel_indexes] += damping
+
+    def _constants(self) -> Mapping[str, Any]:
+        """Name → the model's own array, to read or to write into."""
+        return {**{name: getattr(self.model, name) for name in ARRAYS}, "base": self.model.body_pos[self._base]}
+
+    def _changed_constants(self, opened: Mapping[str, Floats]) -> Iterator[bytes]:
+        """Those that are not as the scene was opened."""
+        for name, array in self._constants().items():
+            if not np.array_equal(array, opened[name]):
+                yield name.encode() + np.ascontiguousarray(array).tobytes()
