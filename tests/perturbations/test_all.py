@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import time
 from collections.abc import Callable
@@ -24,8 +25,10 @@ from vlabench.types import Floats, Observation
 
 CAMERAS = ("agentview", "wrist")
 EVERY = registry.names("perturbation")
-NAMES = [name for name in EVERY if find_perturbation(name).group not in ("look", "scene")]
-"""Those of scenes are tested on scenes."""
+BARE = importlib.util.find_spec("albumentations") is None
+NAMES = [name for name in EVERY if find_perturbation(name).group not in ("look", "scene")
+         and not (name == "augment" and BARE)]
+"""Those of scenes are tested on scenes; `augment` where its library is."""
 IMAGES = [name for name in NAMES if issubclass(find_perturbation(name), ImagePerturbation)]
 GRADED = [name for name in IMAGES if name != "camera_loss"]
 DRAWN = [name for name in IMAGES if issubclass(find_perturbation(name), DrawnPerturbation)]
@@ -35,8 +38,14 @@ NEUTRAL: dict[str, dict[str, Any]] = {
     "motion_blur": {"length": 0.0}, "camera_loss": {"share": 0.0}, "action_noise": {"sigma": 0.0},
     "action_delay": {"delay": 0}, "action_drop": {"p": 0.0}, "gripper_fault": {"delay": 0},
     "observation_delay": {"delay": 0}, "frame_drop": {"p": 0.0}, "wrong_instruction": {"share": 0.0},
-    "instruction_template": {"share": 0.0},
+    "instruction_template": {"share": 0.0}, "fog": {"density": 0.0}, "glass_blur": {"sigma": 0.0, "reach": 0},
+    "zoom_blur": {"zoom": 1.0}, "gaussian_blur": {"sigma": 0.0}, "salt_pepper": {"p": 0.0}, "contrast": {"left": 1.0},
+    "exposure": {"more": 0.0}, "pixelation": {"share": 1.0}, "proprio_noise": {"sigma": 0.0},
+    "proprio_bias": {"sigma": 0.0}, **({} if BARE else {"augment": {"share": 0.0}}),
 }
+UNDRAWN = {"jpeg", "gaussian_blur", "zoom_blur", "contrast", "exposure", "pixelation", "action_delay",
+           "observation_delay", "gripper_fault", "camera_loss", "proprio_stuck"}
+"""At severity 5 these draw nothing."""
 Look = Callable[..., Observation]
 MakeDraws = Callable[[int], Draws]
 
@@ -91,8 +100,8 @@ def differences(played: Played, look: Look, replan: int = 4, **size: Any) -> dic
     return found
 
 
-def test_the_sixteen_are_there() -> None:
-    assert set(NAMES) >= {*NEUTRAL, "jpeg"}
+def test_they_are_there() -> None:
+    assert set(NAMES) >= {*NEUTRAL, "jpeg", "proprio_stuck"} and "augment" in EVERY
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -143,7 +152,7 @@ def test_repeatable(name: str, draws: MakeDraws, look: Look) -> None:
     assert play(used.fresh(), draws(0), look).same(first)
     np.random.seed(123)
     assert play(find_perturbation(name).at(5), draws(0), look).same(first)
-    if name not in {"jpeg", "action_delay", "observation_delay", "gripper_fault", "camera_loss"}:  # nothing drawn there
+    if name not in UNDRAWN:
         assert not other.same(first)
 
 

@@ -20,6 +20,10 @@ from vlabench.util.opencv import check_opencv
 
 REFERENCE = 224
 """Side in pixels of the picture that parameters in pixels are meant for."""
+LEVELS = 1 << 16
+"""Of `uniform_bits`."""
+NO_MAP = np.empty(0, np.uint16)
+"""cv2.remap wants a second map, for fractions of a pixel, even where there are none."""
 
 Units = npt.NDArray[np.float64]
 
@@ -32,6 +36,23 @@ def as_image(array: npt.NDArray[Any]) -> Image:
 def scaled(pixels: float, height: int, width: int) -> float:
     """A length given in pixels of a 224² picture, in pixels of this one (by its shorter side)."""
     return pixels * min(height, width) / REFERENCE
+
+
+def smoothed(image: Image, sigma: float) -> Image:
+    """A Gaussian blur of σ pixels, whose kernel ends at 4 σ; the edge is continued outwards. 0 is none."""
+    import cv2
+
+    if not sigma:
+        return image.copy()
+    taps = 2 * int(4 * sigma + 0.5) + 1
+    return as_image(cv2.GaussianBlur(image, (taps, taps), sigma, borderType=cv2.BORDER_REPLICATE))
+
+
+def uniform_bits(source: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.uint16]:
+    """Uniform in 0 … LEVELS − 1, straight from the generator's words: a tenth of the time of normal numbers."""
+    number = int(np.prod(shape))
+    words = source.bit_generator.random_raw(-(-number // 4))
+    return words.view(np.uint16)[:number].reshape(shape)
 
 
 class ImagePerturbation(Perturbation):
@@ -139,3 +160,29 @@ class DrawnPerturbation(ImagePerturbation):
             return {}
         latest: dict[str, Any] = drawn if self.independent else next(iter(drawn.values()))
         return latest if self.draw == "episode" else {"draw": "step", "latest": latest}
+
+
+class FieldPerturbation(DrawnPerturbation):
+    """Changes pictures by a field, numbers for every pixel, that is made once where looks or cameras share the draw."""
+
+    stream: ClassVar[tuple[str, ...]] = ()
+    """What else, beside camera and step, keys the field's numbers."""
+
+    _field: tuple[Any, npt.NDArray[Any] | None] = PrivateAttr(default=(None, None))
+
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
+        super().begin(rng, replan, cameras, space)
+        self._field = (None, None)
+
+    def field(self, image: Image, camera: str, step: int, rng: Draws) -> npt.NDArray[Any]:
+        """The field of a look."""
+        key = (image.shape, camera if self.independent else None, step if self.draw == "step" else None)
+        if self._field[0] != key or self._field[1] is None:
+            self._field = (key, self.make(image.shape, self.generator(rng, camera, step, *self.stream)))
+        field = self._field[1]
+        assert field is not None
+        return field
+
+    def make(self, shape: tuple[int, ...], source: np.random.Generator) -> npt.NDArray[Any]:
+        """The field for pictures [H, W, 3] from the numbers of a draw."""
+        raise TypeError(f"{type(self).__name__} must say what it draws")
