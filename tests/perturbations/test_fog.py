@@ -32,7 +32,7 @@ def grown(units: npt.NDArray[np.float64], side: int, decay: float) -> npt.NDArra
                 height[y, x] = mean + rough * (-rough + 2 * rough * next(numbers))
         step, rough = half, rough / decay
     assert next(numbers, None) is None
-    return (height - height.min()) / (height.max() - height.min())
+    return np.asarray((height - height.min()) / (height.max() - height.min()))
 
 
 @pytest.mark.parametrize("decay", [1.4, 2.0])
@@ -61,7 +61,7 @@ def test_clouds_scale_with_the_picture_and_are_held(picture: Image, draws: Calla
     large, small = seen(224, 0), seen(112, 0)
     assert np.abs(large.reshape(112, 2, 112, 2, 3).mean((1, 3)) - small).mean() < 3
     assert np.array_equal(large, seen(224, 7)) and not np.array_equal(large, seen(224, 7, draw="step"))
-    assert seen(224, 0).min() > 60 and seen(224, 0).max() <= 128  # its brightest level is kept
+    assert seen(224, 0).min() >= 21 and 100 < seen(224, 0).max() <= 128  # of its brightest level, 1 of 6 to all
 
 
 def test_severities_share_their_clouds(draws: Callable[[int], Draws]) -> None:

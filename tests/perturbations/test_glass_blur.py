@@ -47,10 +47,19 @@ def test_the_border_stays_and_all_else_is_replaced(reach: int, draws: Callable[[
     assert set(by[inner].ravel().tolist()) >= set(range(-reach, reach))
 
 
-def test_small_and_large_pictures_are_scattered_too(draws: Callable[[int], Draws]) -> None:
+@pytest.mark.parametrize("size", [224, 256])
+def test_a_higher_severity_scatters_further(size: int, draws: Callable[[int], Draws]) -> None:
+    distances = []
+    for severity in PUBLISHED:
+        places = GlassBlur.at(severity).make((size, size, 3), draws(0).episode()).astype(int)
+        distances.append(float(np.square(places - np.stack(np.meshgrid(*[np.arange(size)] * 2), axis=-1)).mean()))
+    assert distances == sorted(distances) and distances[4] > 4 * distances[0]
+
+
+def test_small_and_large_pictures_are_scattered_alike(draws: Callable[[int], Draws]) -> None:
     moved = []
     for size in (64, 128, 224, 448):
         places = GlassBlur.at(4).make((size, size, 3), draws(0).episode()).astype(int)
         by = places - np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1)
         moved.append(float(np.abs(by).mean()) / size)
-    assert max(moved) < 2.5 * min(moved)
+    assert max(moved) < 1.5 * min(moved)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -42,10 +43,11 @@ def test_onsets_are_uniform(draws: MakeDraws) -> None:
     assert chisquare(counts).pvalue > 0.01
 
 
-def test_a_higher_severity_is_stuck_earlier_in_every_episode(draws: MakeDraws, look: Callable[..., Observation]) -> None:
+def test_a_higher_severity_is_stuck_earlier_in_every_episode(draws: MakeDraws,
+                                                              look: Callable[..., Observation]) -> None:
     errors = []
     for severity in range(1, 6):
         told = [felt(ProprioStuck.at(severity), draws(index), look) for index in range(8)]
         errors.append([80 * 79 / 2 - sum(each) for each in told])
-    assert all(milder <= worse for a, b in zip(errors, errors[1:]) for milder, worse in zip(a, b, strict=True))
+    assert all(milder <= worse for a, b in itertools.pairwise(errors) for milder, worse in zip(a, b, strict=True))
     assert errors[4] == [80 * 79 / 2] * 8

@@ -35,7 +35,8 @@ def test_is_the_published_formula(severity: int, picture: Image, draws: Callable
     assert len(factors) == blur.copies and factors[-1] == pytest.approx(blur.zoom)
     wanted = sum((enlarged(image.astype(float), factor) for factor in factors.tolist()), image.astype(float))
     ours = blur.picture(image, "wrist", 0, draws(0))
-    assert np.abs(ours - wanted / (len(factors) + 1)).max() <= 1.5
+    off = np.abs(ours - wanted / (len(factors) + 1))
+    assert off.max() <= 2 and off.mean() < 0.3  # rounding is 0.25 of it; OpenCV maps the middles of pixels, not corners
 
 
 def test_the_middle_stays_and_the_border_is_smeared(picture: Image, draws: Callable[[int], Draws]) -> None:

@@ -5,6 +5,7 @@ Sizes in pixels are meant for pictures of 224 × 224, the input of most policies
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -39,13 +40,18 @@ def scaled(pixels: float, height: int, width: int) -> float:
 
 
 def smoothed(image: Image, sigma: float) -> Image:
-    """A Gaussian blur of σ pixels, whose kernel ends at 4 σ; the edge is continued outwards. 0 is none."""
+    """A Gaussian blur of σ pixels of a 224² picture, whose kernel ends at 3 σ; the edge goes on outwards. 0 is none,
+    and half a pixel of the picture itself the least, below which nothing would change.
+
+    cv2.GaussianBlur takes four times as long on wide kernels.
+    """
     import cv2
 
     if not sigma:
         return image.copy()
-    taps = 2 * int(4 * sigma + 0.5) + 1
-    return as_image(cv2.GaussianBlur(image, (taps, taps), sigma, borderType=cv2.BORDER_REPLICATE))
+    here = max(scaled(sigma, *image.shape[:2]), 0.5)
+    kernel = cv2.getGaussianKernel(2 * math.ceil(3 * here) + 1, here, cv2.CV_32F)
+    return as_image(cv2.sepFilter2D(image, -1, kernel, kernel, borderType=cv2.BORDER_REPLICATE))
 
 
 def uniform_bits(source: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.uint16]:

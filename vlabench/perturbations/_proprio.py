@@ -1,9 +1,9 @@
 """What the perturbations of proprioception share: their channel, and numbers in metres and radians.
 
 Both simulators' vectors hold nothing else: LIBERO's the hand's position (m) and axis-angle (rad) and the fingers (m),
-ManiSkill's six joints (rad) and the fingers (m). So a parameter is in the vector's own units, one number for both: 0.01 is
-1 cm of a position, 0.6° of an angle, and a quarter of the 4 cm that a finger of LIBERO's moves. Shares of a range would
-need ranges that neither simulator has published. What a simulator tells those with privileges stays as it is.
+ManiSkill's six joints (rad) and the fingers (m). So a parameter is in the vector's own units, one number for both: 0.01
+is 1 cm of a position, 0.6° of an angle, and a quarter of the 4 cm that a finger of LIBERO's moves. Shares of a range
+would need ranges that neither simulator has published. What a simulator tells those with privileges stays as it is.
 """
 
 from __future__ import annotations

@@ -1,18 +1,20 @@
 """augment: any transform of the library albumentations that makes a picture of a picture, by its name and parameters.
 
-`{ perturbation = "augment", transform = "RandomFog", parameters = { alpha_coef = 0.1 } }`: the parameters are those of the
-transform's own documentation, but for `p`: it is always applied. A severity mixes what it makes with the picture itself, a
-fifth of it to all; without one it is what it is. One draw an episode for all cameras, unless `draw` or `independent` say
-otherwise; its numbers come from the episode's stream alone. ImageNet-C's corruptions are perturbations of their own, by its
-formulas: those that have the same names in albumentations are others.
+`{ perturbation = "augment", transform = "RandomFog", parameters = { alpha_coef = 0.1 } }`: the parameters are those of
+the transform's own documentation, but for `p`: it is always applied. A severity mixes what it makes with the picture
+itself, a fifth of it to all; without one it is what it is. One draw an episode for all cameras, unless `draw` or
+`independent` say otherwise; its numbers come from the episode's stream alone. ImageNet-C's corruptions are
+perturbations of their own, by its formulas: those that have the same names in albumentations are others.
 
-Of a transform that moves things within the picture a run says so at its end: whether all that a task needs is still to be
-seen is judged by nobody.
+Of a transform that moves things within the picture a run says so at its end: whether all that a task needs is still to
+be seen is judged by nobody.
 """
 
 from __future__ import annotations
 
 import functools
+import importlib
+import inspect
 import json
 import os
 import random
@@ -21,7 +23,7 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, Field, PrivateAttr, ValidationError
+from pydantic import Field, PrivateAttr, ValidationError
 
 from vlabench.errors import MissingExtra, OptionError, UnknownName, UnsupportedError, words_of
 from vlabench.perturbations._image import REFERENCE, DrawnPerturbation, as_image
@@ -33,7 +35,7 @@ from vlabench.util.opencv import check_opencv
 NO_LOOK = "NO_ALBUMENTATIONS_UPDATE"
 """Set in the environment, it keeps albumentations from asking the network for its newest version."""
 OURS = {"p", "strict"}
-"""Parameters of every transform that are set here: always applied, and no unknown parameters."""
+"""Parameters of transforms that are set here: always applied, and values that do not fit are errors."""
 MOVING = {"geometric", "crops"}
 """Folders of albumentations whose transforms move things within the picture."""
 WHERE = "the perturbation Augment"
@@ -91,7 +93,8 @@ class Augment(DrawnPerturbation):
         return as_image(changed if self.share == 1 else cv2.addWeighted(changed, self.share, image, 1 - self.share, 0))
 
     def realised(self) -> dict[str, Any]:
-        return {"transform": self.transform, "share": self.share, **({} if self._made is None else {"moves": self.moves})}
+        known = {} if self._made is None else {"moves": self.moves}
+        return {"transform": self.transform, "share": self.share, **known}
 
 
 @functools.cache
@@ -99,20 +102,18 @@ def library() -> ModuleType:
     """albumentations, imported (a second, with torch three). Raises MissingExtra."""
     os.environ.setdefault(NO_LOOK, "1")
     try:
-        import albumentations
+        return importlib.import_module("albumentations")
     except ImportError as error:
-        raise MissingExtra(error.name or "albumentations", "augment", f"{WHERE}") from error
-    return albumentations
+        raise MissingExtra(error.name or "albumentations", "augment", WHERE) from error
 
 
 @functools.cache
 def transforms() -> Mapping[str, type[Any]]:
     """Those of single pictures, by name. Raises MissingExtra."""
     module = library()
-    return {name: kind for name, kind in vars(module).items() if isinstance(kind, type)
-            and issubclass(kind, (module.ImageOnlyTransform, module.DualTransform))
-            and not issubclass(kind, module.Transform3D) and "__init__" in vars(kind)
-            and not name.startswith(("Base", "_")) and kind not in (module.ImageOnlyTransform, module.DualTransform)}
+    kinds = (module.ImageOnlyTransform, module.DualTransform)
+    return {name: kind for name, kind in vars(module).items() if isinstance(kind, type) and issubclass(kind, kinds)
+            and kind not in kinds and not issubclass(kind, module.Transform3D) and not name.startswith(("Base", "_"))}
 
 
 def found(name: str) -> type[Any]:
@@ -125,17 +126,16 @@ def found(name: str) -> type[Any]:
 def made(name: str, parameters: Mapping[str, Any]) -> Any:
     """The transform with its parameters. Raises MissingExtra, UnknownName (transform, parameter), OptionError."""
     kind, where = found(name), f"{WHERE}: {name}"
-    schema: type[BaseModel] = kind.InitSchema
-    valid = schema.model_fields.keys() - OURS
+    valid = inspect.signature(kind).parameters.keys() - OURS
     for parameter in parameters:
         if parameter not in valid:
             raise UnknownName("parameter", parameter, valid, where=where)
     try:
-        return kind(**parameters, p=1.0, strict=True)
+        return kind(**parameters, p=1.0, **({"strict": True} if "InitSchema" in vars(kind) else {}))
     except Exception as error:  # of pydantic, of the transform's own checks, or of arguments that are missing
         cause = error.__cause__
         if isinstance(cause, ValidationError):
-            raise OptionError(one_line_each(cause, schema, where)) from None
+            raise OptionError(one_line_each(cause, kind.InitSchema, where)) from None
         raise OptionError(f"{where}: {words_of(error)}") from None
 
 
@@ -156,5 +156,5 @@ def try_out(name: str, parameters: str) -> None:
     except Exception as error:  # whatever it needs beside a picture
         raise UnsupportedError(f"{WHERE}: {name} makes no picture of a picture alone: {words_of(error)}") from None
     if np.shape(changed) != image.shape or changed.dtype != image.dtype:
-        raise UnsupportedError(f"{WHERE}: {name} makes {changed.dtype} {list(np.shape(changed))} of a picture {image.dtype} "
-                               f"{list(image.shape)}, not one like it")
+        raise UnsupportedError(f"{WHERE}: {name} makes {changed.dtype} {list(np.shape(changed))} of a picture "
+                               f"{image.dtype} {list(image.shape)}, not one like it")

@@ -1,7 +1,7 @@
 """contrast: every colour is drawn towards its mean over the picture, as in haze, backlight or a badly set camera.
 
-Nothing is drawn. Severities are ImageNet-C's (Hendrycks and Dietterich 2019): 0.4 to 0.05 of the contrast are left. Each
-colour channel has its own mean; `color_jitter` changes contrast around one mean of all, and up as well as down.
+Nothing is drawn. Severities are ImageNet-C's (Hendrycks and Dietterich 2019): 0.4 to 0.05 of the contrast are left.
+Each colour channel has its own mean; `color_jitter` changes contrast around one mean of all, and up as well as down.
 """
 
 from __future__ import annotations

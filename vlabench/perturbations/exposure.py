@@ -1,8 +1,8 @@
 """exposure: the picture is too bright, as of a camera that is exposed for too long; light parts run into white.
 
 Nothing is drawn. ImageNet-C's brightness (Hendrycks and Dietterich 2019): its share of full brightness, 0.1 to 0.5, is
-added to the value of hue, saturation and value, which stops at 1. Hue and saturation stay, so that a colour is multiplied
-as a whole, dark ones the most, and black becomes grey.
+added to the value of hue, saturation and value, which stops at 1. Hue and saturation stay, so that a colour is
+multiplied as a whole, dark ones the most, and black becomes grey.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """fog: bright clouds of random shape lie over the picture, which keeps its brightest level and loses contrast.
 
-ImageNet-C's (Hendrycks and Dietterich 2019): clouds in [0, 1] by the diamond-square algorithm, `density` times as bright as
-white, are added, and the sum is scaled back to the picture's brightest level. The clouds of a 224² picture, scaled to the
-picture; one draw an episode for all cameras. ImageNet-C has one draw a picture: `draw = "step"`.
+ImageNet-C's (Hendrycks and Dietterich 2019): clouds in [0, 1] by the diamond-square algorithm, `density` times as
+bright as white, are added, and the sum is scaled back to the picture's brightest level. The clouds of a 224² picture,
+scaled to the picture; one draw an episode for all cameras. ImageNet-C has one draw a picture: `draw = "step"`.
 """
 
 from __future__ import annotations
@@ -92,5 +92,5 @@ def plasma(units: npt.NDArray[np.float64], side: int, decay: float) -> npt.NDArr
         set_middles(corner, middle, middles + np.roll(middles, 1, axis=0) + corners + np.roll(corners, -1, axis=1))
         set_middles(middle, corner, middles + np.roll(middles, 1, axis=1) + along)
         step, roughness = step // 2, roughness / decay
-    heights -= heights.min()
-    return heights / heights.max()
+    above = heights - heights.min()
+    return np.asarray(above / above.max())

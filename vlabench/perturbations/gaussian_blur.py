@@ -1,7 +1,7 @@
 """gaussian_blur: the picture is smoothed by a Gaussian, as by a lens that is out of focus or fogged up.
 
-Nothing is drawn. Severities are ImageNet-C's (Hendrycks and Dietterich 2019; one of its four extra corruptions): σ of 1 to
-6 pixels of a 224² picture, scaled to the picture; the kernel ends at 4 σ, and the edge is continued outwards.
+Nothing is drawn. Severities are ImageNet-C's (Hendrycks and Dietterich 2019; one of its four extra corruptions): σ of 1
+to 6 pixels of a 224² picture, scaled to the picture; the kernel ends at 3 σ, and the edge is continued outwards.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from vlabench.perturbations._image import ImagePerturbation, scaled, smoothed
+from vlabench.perturbations._image import ImagePerturbation, smoothed
 from vlabench.seeding import Draws
 from vlabench.types import Image
 
@@ -33,7 +33,7 @@ class GaussianBlur(ImagePerturbation):
         return self.sigma == 0
 
     def picture(self, image: Image, camera: str, step: int, rng: Draws) -> Image:
-        return smoothed(image, scaled(self.sigma, *image.shape[:2]))
+        return smoothed(image, self.sigma)
 
     def realised(self) -> dict[str, Any]:
         return {"sigma": self.sigma}

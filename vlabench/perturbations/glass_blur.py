@@ -1,9 +1,10 @@
 """glass_blur: the picture as through frosted glass: pixels are exchanged for near ones between two slight blurs.
 
-ImageNet-C's (Hendrycks and Dietterich 2019): after a Gaussian blur every pixel, from the last to the first and some times
-over, becomes what stands at a random place at most `reach` pixels away, then; a second blur follows. As in its code a pixel
-is copied, not exchanged, and the outermost `reach` pixels stay. Pixels are those of a 224² picture, scaled to the picture.
-One draw an episode for all cameras, as of a pane before them; ImageNet-C has one draw a picture: `draw = "step"`.
+ImageNet-C's (Hendrycks and Dietterich 2019): after a Gaussian blur every pixel, from the last to the first and some
+times over, becomes what stands at a random place at most `reach` pixels away, then; a second blur follows. As in its
+code a pixel is copied, not exchanged, and the outermost `reach` pixels stay. Pixels are those of a 224² picture, scaled
+to the picture. One draw an episode for all cameras, as of a pane before them; ImageNet-C has one draw a picture: `draw
+= "step"`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from vlabench.perturbations._image import NO_MAP, REFERENCE, FieldPerturbation, as_image, scaled, smoothed
+from vlabench.perturbations._image import NO_MAP, FieldPerturbation, as_image, scaled, smoothed
 from vlabench.seeding import Draws
 from vlabench.types import Image
 
@@ -47,30 +48,32 @@ class GlassBlur(FieldPerturbation):
     def make(self, shape: tuple[int, ...], source: np.random.Generator) -> npt.NDArray[np.int16]:
         """Where each pixel comes from, int16 [H, W, 2], column and row."""
         height, width = shape[:2]
-        factor = min(height, width) / REFERENCE
+        factor = scaled(1, height, width)
+        edge = max(math.ceil(factor * self.reach), round(factor * (self.reach - 1)) + 1)
         places = np.arange(height * width)
         for _ in range(self.times if self.reach else 0):
             by = np.floor(self.reach * (2 * source.random((2, height, width)) - 1))  # −reach … reach − 1
-            rows, columns = np.floor(factor * by).astype(np.int64)
-            places = replaced(places, rows, columns, math.ceil(factor * self.reach))
-        return np.dstack([places.reshape(height, width) % width, places.reshape(height, width) // width]).astype(np.int16)
+            rows, columns = np.rint(factor * by).astype(np.int64)
+            places = replaced(places, rows, columns, edge)
+        row, column = np.divmod(places.reshape(height, width), width)
+        return np.dstack([column, row]).astype(np.int16)
 
     def picture(self, image: Image, camera: str, step: int, rng: Draws) -> Image:
         import cv2
 
-        sigma = scaled(self.sigma, *image.shape[:2])
-        mixed = cv2.remap(smoothed(image, sigma), self.field(image, camera, step, rng), NO_MAP, cv2.INTER_NEAREST)
-        return smoothed(as_image(mixed), sigma)
+        places = self.field(image, camera, step, rng)
+        mixed = cv2.remap(smoothed(image, self.sigma), places, NO_MAP, cv2.INTER_NEAREST)
+        return smoothed(as_image(mixed), self.sigma)
 
     def realised(self) -> dict[str, Any]:
         return {"sigma": self.sigma, "reach": self.reach, "times": self.times}
 
 
 def replaced(places: Places, rows: Places, columns: Places, edge: int) -> Places:
-    """What stands at each place [H · W] once all, from the last to the first, became what stood rows, columns [H, W] away.
+    """What stands at each place [H · W] once all, the last first, became what stood rows, columns [H, W] away.
 
-    edge: pixels at the border that stay. What is taken from a later place of the picture is what that has become by then,
-    so it is followed from place to place, until one whose own is still as before.
+    edge: pixels at the border that stay. What is taken from a later place of the picture is what that has become by
+    then, so it is followed from place to place, until one whose own is still as before.
     """
     height, width = rows.shape
     y, x = np.mgrid[:height, :width]

@@ -1,7 +1,7 @@
 """pixelation: the picture has fewer pixels, as of a cheaper camera or a narrow link, and is blown up to its old size.
 
-Nothing is drawn. Severities are ImageNet-C's (Hendrycks and Dietterich 2019): sides of 0.6 to 0.25 of the picture's; each of
-the few pixels is the mean of those that it stands for, and shows as a block.
+Nothing is drawn. Severities are ImageNet-C's (Hendrycks and Dietterich 2019): sides of 0.6 to 0.25 of the picture's;
+each of the few pixels is the mean of those that it stands for, and shows as a block.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import numpy as np
 from pydantic import Field
 
 from vlabench.perturbations._image import ImagePerturbation, as_image
@@ -38,7 +39,7 @@ class Pixelation(ImagePerturbation):
         height, width = image.shape[:2]
         small = max(1, int(width * self.share)), max(1, int(height * self.share))
         few = Pillow.fromarray(image).resize(small, Pillow.Resampling.BOX)
-        return as_image(few.resize((width, height), Pillow.Resampling.BOX))
+        return as_image(np.asarray(few.resize((width, height), Pillow.Resampling.BOX)))
 
     def realised(self) -> dict[str, Any]:
         return {"share": self.share}

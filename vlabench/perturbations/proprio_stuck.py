@@ -1,8 +1,8 @@
 """proprio_stuck: what the policy is told of the robot's own state stays at one moment's, while the robot moves on.
 
-From a step on that is uniform in 0 … `latest`, and to the end: the policy's first look from there on still tells the truth,
-which is then told again at every look. With `latest` = 0 that is how the robot began. No published benchmark has it; the
-severities are those of `camera_loss` with `pattern = "onset"`.
+From a step on that is uniform in 0 … `latest`, and to the end: the policy's first look from there on still tells the
+truth, which is then told again at every look. With `latest` = 0 that is how the robot began. No published benchmark has
+it; the severities are those of `camera_loss` with `pattern = "onset"`.
 """
 
 from __future__ import annotations

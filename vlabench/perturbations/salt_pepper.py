@@ -1,9 +1,9 @@
 """salt_pepper: single values of the picture turn black or white, as by faulty cells of a sensor or lost bits.
 
-ImageNet-C's impulse noise (Hendrycks and Dietterich 2019): shares of 0.03 to 0.27 of all values, half of them 0 and half
-255, each colour of a pixel for itself, so that specks are coloured. They are new at every look unless `draw` is `episode`,
-and the same for all cameras unless they are `independent`. Whole pixels (arXiv 2510.00037): `sensor_noise`, with `sigma = 0`
-and `salt_pepper`.
+ImageNet-C's impulse noise (Hendrycks and Dietterich 2019): shares of 0.03 to 0.27 of all values, half of them 0 and
+half 255, each colour of a pixel for itself, so that specks are coloured. They are new at every look unless `draw` is
+`episode`, and the same for all cameras unless they are `independent`. Whole pixels (arXiv 2510.00037): `sensor_noise`,
+with `sigma = 0` and `salt_pepper`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field
 
-from vlabench.perturbations._image import LEVELS, DrawnPerturbation, uniform_bits
+from vlabench.perturbations._image import LEVELS, DrawnPerturbation, as_image, uniform_bits
 from vlabench.seeding import Draws
 from vlabench.types import Image
 
@@ -38,10 +39,9 @@ class SaltPepper(DrawnPerturbation):
 
     def picture(self, image: Image, camera: str, step: int, rng: Draws) -> Image:
         bits = uniform_bits(self.generator(rng, camera, step), image.shape)
-        half, specked = round(self.p * LEVELS / 2), image.copy()
-        specked[bits < half] = 0
-        specked[bits >= LEVELS - half] = 255
-        return specked
+        half = round(self.p * LEVELS / 2)
+        pepper, salt = (bits < half).view(np.uint8), (bits >= LEVELS - half).view(np.uint8)  # 1 where it is so
+        return as_image(np.maximum(image * (1 - pepper), 255 * salt))
 
     def realised(self) -> dict[str, Any]:
         return {"p": self.p}
