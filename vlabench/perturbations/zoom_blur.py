@@ -43,7 +43,7 @@ class ZoomBlur(ImagePerturbation):
         height, width = image.shape[:2]
         sharp = image.astype(np.float32)
         total = 2 * sharp  # itself, and the copy that is enlarged by 1
-        room = np.empty((height + 3, width + 3, 3), np.float32)  # new arrays for all copies take thrice as long
+        room = np.empty((height + 3, width + 3, 3), np.float32)  # new arrays for all take thrice as long
         for factor in np.linspace(1, self.zoom, self.copies)[1:].tolist():
             (top, rows, down, tall), (left, columns, right, wide) = middle(height, factor), middle(width, factor)
             large = room[:tall, :wide]
@@ -56,8 +56,8 @@ class ZoomBlur(ImagePerturbation):
 
 
 def middle(side: int, factor: float) -> tuple[int, int, int, int]:
-    """Of a side's pixels: where the middle starts that is to be enlarged and how many it has; the same afterwards, where
-    it has as many as come nearest to `factor` times so many, and those in the middle are taken.
+    """Of a side: where the middle that is to be enlarged starts, and how many pixels it has; then, where the middle
+    that is taken starts, and how many pixels there are: as many as come nearest to `factor` times the former.
     """
     part = math.ceil(round(side / factor, 9))  # 224 / 1.12 is 200, however its last bit was rounded
     whole = round(part * factor)
