@@ -102,7 +102,6 @@ def test_what_moves_things_says_so() -> None:
     assert moving == {"HorizontalFlip", "Rotate", "RandomResizedCrop", "ElasticTransform"}
     assert Augment(transform="Rotate").caution == "Rotate moves things within the picture, perhaps out of it"
     assert Augment(transform="RandomFog").caution == ""
-    assert not Augment(transform="Rotate").certain and Augment(transform="Rotate").from_start
 
 
 @here

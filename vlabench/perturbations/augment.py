@@ -57,12 +57,12 @@ class Augment(DrawnPerturbation):
     _made: Any = PrivateAttr(default=None)
 
     @property
-    def neutral(self) -> bool:
-        return self.share == 0
+    def from_start(self) -> bool:
+        """No: a transform may draw what changes nothing, such as a turn by 0° or colours in their old order."""
+        return False
 
     @property
     def certain(self) -> bool:
-        """No: a transform may draw what changes nothing, such as a turn by 0°."""
         return False
 
     @property
