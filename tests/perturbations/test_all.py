@@ -157,6 +157,21 @@ def test_repeatable(name: str, draws: MakeDraws, look: Look) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_episodes_side_by_side_are_what_they_are_alone(name: str, draws: MakeDraws, look: Look) -> None:
+    copies = [(find_perturbation(name).at(3), draws(index)) for index in (0, 1)]
+    for copy, rng in copies:
+        copy.begin(rng, 1, CAMERAS, SPACE)
+    seen = [[copy.observation(look(step), step, rng) for copy, rng in copies] for step in range(6)]
+    for number, (copy, rng) in enumerate(copies):
+        alone = copy.fresh()
+        alone.begin(rng, 1, CAMERAS, SPACE)
+        for step, both in enumerate(seen):
+            obs = alone.observation(look(step), step, rng)
+            assert all(np.array_equal(obs.images[c], both[number].images[c]) for c in CAMERAS)
+            assert np.array_equal(obs.proprio, both[number].proprio) and obs.steps == both[number].steps
+
+
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("replan", [1, 4, 7])
 @pytest.mark.parametrize("severity", [1, 3, 5])
 def test_changes_what_it_says_and_nothing_else(
