@@ -181,8 +181,9 @@ def test_changes_what_it_says_and_nothing_else(
     channels = perturbation.channels(CAMERAS)
     assert channels
     ever, first = dict.fromkeys(channels, 0), dict.fromkeys(channels, 0)
+    steps = 16 if perturbation.certain and perturbation.from_start else 80
     for index in range(8):
-        played = play(perturbation.fresh(), draws(index), look, 80, replan)
+        played = play(perturbation.fresh(), draws(index), look, steps, replan)
         for channel, changed in differences(played, look, replan).items():
             assert channel in channels or not any(changed)
             if channel in channels:
@@ -286,5 +287,6 @@ def yardstick() -> float:
 def test_costs_less_than_a_power_of_the_picture(name: str) -> None:
     """`make bench` holds the target in milliseconds; beside the yardstick a slow or busy machine is forgiven."""
     perturbation = find_perturbation(name).at(5)
-    ratios = [frame_cost(perturbation, 256, looks=30) / len(CAMERAS) / yardstick() for _ in range(3)]
-    assert min(ratios) <= DEARER.get(name, 1.0)
+    limit = DEARER.get(name, 1.0)
+    ratios = (frame_cost(perturbation, 256, looks=15) / len(CAMERAS) / yardstick() for _ in range(4))
+    assert any(ratio <= limit for ratio in ratios)
