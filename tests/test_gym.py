@@ -184,12 +184,17 @@ def test_wrong_arguments(wrong: dict[str, Any], message: str) -> None:
 
 
 @pytest.mark.usefixtures("toy_plugin")
-def test_a_condition_that_needs_another_camera_is_refused_before_an_episode(tmp_path: Path) -> None:
+def test_a_condition_that_needs_another_camera_or_other_tasks_is_refused_before_an_episode(tmp_path: Path) -> None:
     suite = tmp_path / "lost.toml"
     suite.write_text('title = "t"\nsource = "s"\nsimulator = "toy"\ntask_sets = ["toy_points"]\nepisodes = 5\n'
                      '[conditions]\nlost = [{ perturbation = "camera_loss", cameras = ["side"] }]\n')
     with pytest.raises(UnknownName, match="unknown camera 'side'"):
         EpisodeEnv("toy_points/0", "lost", suite=str(suite), cameras=["top"])
+    suite.write_text(suite.read_text().replace('"camera_loss", cameras = ["side"]', '"paraphrase"'))
+    with pytest.raises(UnsupportedError, match=r"condition 'lost': the package has no paraphrase for toy_points/0 \("):
+        EpisodeEnv("toy_points/0", "lost", suite=str(suite))
+    with pytest.raises(UnsupportedError, match=r"condition 'lost': the package has no paraphrase for toy_points/0 \("):
+        preview(str(suite), tmp_path / "p.png", assets="plain", tasks=["toy_points/0"], size=16)
 
 
 def test_an_episode_that_never_ends_early_is_truncated_at_its_limit() -> None:

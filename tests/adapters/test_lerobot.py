@@ -16,6 +16,7 @@ from vlabench.adapters import lerobot
 from vlabench.adapters.lerobot import Lerobot
 from vlabench.errors import DataError, OptionError
 from vlabench.seeding import Draws
+from vlabench.simulators.libero.interface import SPACE
 from vlabench.types import Observation
 
 KEYS = ("observation.images.image", "observation.images.image2")
@@ -136,3 +137,13 @@ def test_without_weights_there_is_a_commit_of_a_repository() -> None:
         Lerobot()
     with pytest.raises(OptionError, match=r"(?s)options.revision = 'main': .*fix: the 40 .*/a/b/commits/main"):
         Lerobot(repo="a/b", revision="main")
+
+
+def test_a_robot_whose_actions_have_another_size_is_refused() -> None:
+    policy = Lerobot.__new__(Lerobot)
+    policy._size = lerobot._size(SimpleNamespace(shape=(6,)), "action")
+    with pytest.raises(OptionError, match="actions have 6 numbers, the robot's here 7: x, y, .*gripper\n  fix: a po"):
+        policy.configure(SPACE)
+    policy._size = 7
+    policy.configure(SPACE)
+    assert policy.space is SPACE

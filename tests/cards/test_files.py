@@ -89,6 +89,8 @@ SHIPPED = [
     ("libero-smoke", SETS, {"joint"}),
     ("libero-probe", SETS, {"rotation", "action_noise-0.1", "joint"}),
     ("libero-reading", ("libero_goal",), {"exchanged"}),
+    ("libero-language", SETS, {"paraphrase", "empty_instruction", *(
+        f"{name}-s{k}" for name in ("paraphrase", "typos", "distracting_sentence") for k in range(1, 6))}),
     ("libero-seeing", SETS, {"black", "black-agentview", "black-wrist"}),
     ("maniskill-ind", PLATE, set()),
     ("maniskill-observation", PLATE, OBSERVATION),
@@ -173,8 +175,10 @@ def test_a_shipped_policy_can_be_made_and_sent_to_a_worker(name: str) -> None:
     again = pickle.loads(pickle.dumps(card))
     assert again == card and again.digest == card.digest
     if card.train is not None and card.weights is None:  # its training is yet to be run, or a download
-        how = f"vlabench train --policy {name}" if card.training is not None else "hf download "
-        with pytest.raises(CardError, match=f"has no weights yet\n  fix: {how}"):
+        what = "no Python to live in yet, policies/lerobot/bin/python" if card.python else "no weights yet"
+        how = (f"vlabench train --policy {name}" if card.training is not None else
+               "python3 -m venv policies/lerobot " if card.python else "hf download ")
+        with pytest.raises(CardError, match=f"has {what}\n  fix: {how}"):
             card.make()
     else:
         assert hasattr(card.make(), "act")

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.factories import RUST, install
+from tests.factories import RUST, install, record
 from tests.places import ROOT
 from vlabench import __version__, cards, registry
 from vlabench.cli.app import app
-from vlabench.records.store import FORMAT
+from vlabench.records.store import FORMAT, Store
 from vlabench.simulators.libero import gl, hf_libero
 
 pytestmark = pytest.mark.usefixtures("toy_plugin")
@@ -336,6 +336,16 @@ def test_fewer_demonstrations_than_asked_for_are_no_success(short: dict[str, int
     done = CliRunner().invoke(app, ["demos", "--out", "d", "--tasks", "libero_goal/7", "--per-task", "2"])
     assert done.exit_code == status
     assert ("libero_goal/7: only 1 of 2 demonstrations" in done.stdout) == bool(short)
+
+
+def test_folders_are_merged_and_shards_named_as_they_are(here: Path) -> None:
+    check_refused(run(*TOY, "--shard", "/"), 2, "--shard '/': no shard: the first of eight is", "fix: --shard $SLURM_A")
+    check_refused(vlabench("merge"), 2, "results: no shards in it", "fix: vlabench merge FOLDER…")
+    for name, index in (("a", 0), ("b", 1)):
+        with Store(here / name, "random", "primitive").writer() as writer:
+            writer.append(record(index=index))
+    done = vlabench("merge", "a", "b", "--results", "c")
+    assert done.exit_code == 0 and "random on primitive: 2 records added, 0 there already\nrecords: c" in done.stdout
 
 
 @pytest.mark.parametrize(("args", "said"), [

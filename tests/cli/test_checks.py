@@ -73,6 +73,11 @@ def test_what_a_simulator_does_not_offer_is_told(tmp_path: Path, monkeypatch: py
     assert "perturbation 'toy_jolt' needs Gravity, which simulator Toy does not offer" in said
 
 
+def test_tasks_that_a_condition_is_not_for_are_told(tmp_path: Path) -> None:
+    said = wrong(tmp_path, SUITE + '[conditions]\na = [{perturbation = "paraphrase", kind = "order"}]\n')
+    assert "condition 'a': the package has no paraphrase of kind 'order' for toy_points/0 (" in said
+
+
 @pytest.mark.parametrize(("text", "parts"), [
     (POLICY + "noise = 1\n", ["unknown key 'noise'"]),
     (POLICY.replace("toy_seeker", "toy_seeer"), ["unknown adapter 'toy_seeer'"]),

@@ -69,7 +69,7 @@ def test_the_command_on_a_policys_page_plays_a_suite_that_fits(tmp_path: Path) -
     card.write_text(text.replace('["plain"]', '["primitive"]'))
     assert "run it no suite that is here fits it" in words(str(card))
     card.write_text(text + f'train = "make it"\nweights = {{ path = "w", sha256 = "{"0" * 64}" }}')
-    assert "run it its weights are not here: make it makes them" in words(str(card))
+    assert "run it it has no weights yet: make it" in words(str(card))
 
 
 def test_numbers_are_shown_without_noise(tmp_path: Path) -> None:

@@ -176,6 +176,18 @@ def test_what_the_simulator_does_not_offer_is_refused(tmp_path: Path, monkeypatc
     )
 
 
+def test_tasks_that_there_are_no_other_words_for_are_named_before_anything_is_played() -> None:
+    other = suite({"words": (NOISE, Part(perturbation="paraphrase", severity=4)), "turn": (TURN,)})
+    message = refused(UnsupportedError, lambda: plan.make(other, policy(), Toy("primitive"),
+                                                          RunOptions(tasks=("kitchen/[02]",))))
+    assert message.splitlines()[0] == ("condition 'words': the package has no paraphrase of kind 'order' for "
+                                       "kitchen/0 ('do it'), kitchen/2 ('do it')")
+    plan.make(other, policy(), Toy("primitive"), RunOptions(conditions=("turn",)))
+    template = suite({"words": (Part(perturbation="instruction_template"),)})
+    assert refused(UnsupportedError, lambda: plan.make(template, policy(), Toy("primitive"))).startswith(
+        "condition 'words': instruction 'do it' has no other phrasing")
+
+
 def test_cameras_and_packs_must_exist() -> None:
     side = policy(cameras=("agentview", "wirst"))
     assert refused(UnsupportedError, lambda: plan.make(suite(), side, Toy("primitive"))) == (

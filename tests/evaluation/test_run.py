@@ -34,9 +34,11 @@ from vlabench.episode.worker import Worker, _send
 from vlabench.errors import AuditError, OptionError, StoreError, UnknownName, WorkerError
 from vlabench.evaluation import plan
 from vlabench.evaluation.plan import Plan, RunOptions
-from vlabench.evaluation.run import RunSummary, evaluate, run
+from vlabench.evaluation.run import Evaluation, RunSummary, evaluate, run
 from vlabench.gate import play as gate
 from vlabench.gate.compare import Choice, compare
+from vlabench.records.merge import merge
+from vlabench.records.shards import Shard
 from vlabench.records.store import Store
 from vlabench.reports import plots, tables
 from vlabench.reports.tables.paired import Cell
@@ -725,3 +727,23 @@ def test_defaults_are_sane() -> None:
     assert 1 <= default_workers() <= (os.cpu_count() or 1)
     spec = planned().specs[0]
     assert default_time_limit(spec) == 300 + 5 * 20
+
+
+def test_shards_joined_are_the_run_of_one_machine(truth: Path, tmp_path: Path) -> None:
+    """As each has its pairs, each has its audit; and all of it is audited once it is joined."""
+    def played(shard: Shard | None = None) -> Evaluation:
+        return evaluate("toy-seeker", "toy", tmp_path, options=RunOptions(shard=shard), workers=1)
+
+    def table(results: Path) -> str:
+        return tables.rendered(tables.make([results], tables.Choice()), "md")
+
+    parts = [played(Shard(number, 3)) for number in (1, 2, 3)]
+    assert [part.summary.played for part in parts] == [12, 12, 12]
+    assert parts[1].folder == tmp_path / "shard-2-of-3" / "toy-seeker" / "plain"
+    with pytest.raises(StoreError, match="shards of a run that are not joined yet\n  fix: vlabench merge --results"):
+        load_results(tmp_path)
+    merge([], tmp_path)
+    assert records(tmp_path) == records(truth) and table(tmp_path) == table(truth)
+    whole = played().summary
+    assert (whole.played, whole.held, whole.exit_code) == (0, 36, 0)
+    assert [record.identity for record in whole.records] == [spec.identity for spec in planned().specs]

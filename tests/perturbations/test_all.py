@@ -38,13 +38,14 @@ NEUTRAL: dict[str, dict[str, Any]] = {
     "motion_blur": {"length": 0.0}, "camera_loss": {"share": 0.0}, "action_noise": {"sigma": 0.0},
     "action_delay": {"delay": 0}, "action_drop": {"p": 0.0}, "gripper_fault": {"delay": 0},
     "observation_delay": {"delay": 0}, "frame_drop": {"p": 0.0}, "wrong_instruction": {"share": 0.0},
-    "instruction_template": {"share": 0.0}, "fog": {"density": 0.0}, "glass_blur": {"sigma": 0.0, "reach": 0},
-    "zoom_blur": {"zoom": 1.0}, "gaussian_blur": {"sigma": 0.0}, "salt_pepper": {"p": 0.0}, "contrast": {"left": 1.0},
-    "exposure": {"more": 0.0}, "pixelation": {"share": 1.0}, "proprio_noise": {"sigma": 0.0},
-    "proprio_bias": {"sigma": 0.0}, **({} if BARE else {"augment": {"share": 0.0}}),
+    "instruction_template": {"share": 0.0}, "paraphrase": {"share": 0.0}, "empty_instruction": {"share": 0.0},
+    "fog": {"density": 0.0}, "glass_blur": {"sigma": 0.0, "reach": 0}, "zoom_blur": {"zoom": 1.0},
+    "gaussian_blur": {"sigma": 0.0}, "salt_pepper": {"p": 0.0}, "contrast": {"left": 1.0}, "exposure": {"more": 0.0},
+    "pixelation": {"share": 1.0}, "proprio_noise": {"sigma": 0.0}, "proprio_bias": {"sigma": 0.0},
+    **({} if BARE else {"augment": {"share": 0.0}}),
 }
 UNDRAWN = {"jpeg", "gaussian_blur", "zoom_blur", "contrast", "exposure", "pixelation", "action_delay",
-           "observation_delay", "gripper_fault", "camera_loss", "proprio_stuck"}
+           "observation_delay", "gripper_fault", "camera_loss", "proprio_stuck", "empty_instruction"}
 """At severity 5 these draw nothing."""
 Look = Callable[..., Observation]
 MakeDraws = Callable[[int], Draws]

@@ -47,7 +47,7 @@ def maniskill() -> Iterator[Figure]:
         yield Figure(9, f"ManiSkill, primitive: episodes/s on 2 cores, {looks}", steady, "/s", target, 1,
                      f"of 80 steps, {SIZE}², two workers once at work; {whole:.2f}/s with starting them")
     yield overhead(simulator.max_batch, 9)
-    yield overhead(1, 41)
+    yield overhead(1, 61)
     peak = memory_of_a_worker(POLICY, "maniskill", "primitive", TASK_SET) / 1e9
     yield Figure(9, "ManiSkill, primitive: peak memory of a worker", peak, "GB", 0.9, -1,
                  "after eight episodes side by side of each of two tasks")

@@ -51,10 +51,10 @@ def inspected(python: Path, needs: Sequence[str], libraries: Sequence[str], wher
         _, version, found = json.loads(said.splitlines()[-1])
         minor = tuple(version[:2])
     except (ValueError, IndexError, TypeError):
-        raise CardError(f"{where}: {path} is no Python: it answers {said[:100]!r}\n  fix: {_MAKE}") from None
+        raise CardError(f"{where}: {path} is no Python: it answers {said[:100]!r}\n  fix: {MAKE}") from None
     if minor < (3, 10):
         raise CardError(f"{where}: {path} is Python {'.'.join(map(str, version))}; 3.10 or newer is needed\n"
-                        f"  fix: {_MAKE}")
+                        f"  fix: {MAKE}")
     lacking = [name for name in (*HOST, *(["tomli"] if minor < (3, 11) else []), *needs) if name not in found]
     if lacking:
         raise CardError(f"{where}: the environment of {path} lacks {', '.join(lacking)}\n"
@@ -67,7 +67,7 @@ def inspected(python: Path, needs: Sequence[str], libraries: Sequence[str], wher
     return Elsewhere(str(path), {name: found[name].partition("+")[0] for name in libraries if name in found})
 
 
-_MAKE = "python3 -m venv DIR, and python = \"DIR/bin/python\" on the card"
+MAKE = "python3 -m venv DIR, and python = \"DIR/bin/python\" on the card"
 
 
 def _run(python: Path, code: str, arguments: Sequence[str], where: str) -> str:
@@ -76,10 +76,10 @@ def _run(python: Path, code: str, arguments: Sequence[str], where: str) -> str:
         done = subprocess.run([python, "-c", code, *arguments], capture_output=True, text=True, timeout=PATIENCE,
                               stdin=subprocess.DEVNULL, check=False)
     except OSError as error:
-        raise CardError(f"{where}: {python} cannot be run: {error.strerror or error}\n  fix: {_MAKE}") from None
+        raise CardError(f"{where}: {python} cannot be run: {error.strerror or error}\n  fix: {MAKE}") from None
     except subprocess.TimeoutExpired:
-        raise CardError(f"{where}: {python} says nothing for {PATIENCE:g} s\n  fix: {_MAKE}") from None
+        raise CardError(f"{where}: {python} says nothing for {PATIENCE:g} s\n  fix: {MAKE}") from None
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no word"])[-1]
-        raise CardError(f"{where}: {python} ends with exit status {done.returncode}: {last}\n  fix: {_MAKE}")
+        raise CardError(f"{where}: {python} ends with exit status {done.returncode}: {last}\n  fix: {MAKE}")
     return done.stdout

@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, PrivateAttr, ValidationError
 
 from vlabench import registry
 from vlabench.cards.conditions import CLEAN, Condition, digest_of
-from vlabench.cards.elsewhere import Elsewhere, inspected
+from vlabench.cards.elsewhere import MAKE, Elsewhere, inspected
 from vlabench.cards.files import find, read, unknown, validate
 from vlabench.cards.schema import PolicyFile, Weights, engine_of
 from vlabench.errors import CardError, OptionError, UnknownName
@@ -203,8 +203,12 @@ class PolicyCard(PolicyFile):
     def _elsewhere(self) -> Elsewhere:
         """The environment of its `python`. Raises CardError for one in which it cannot live."""
         assert self.python is not None
-        return inspected(self.path.parent / Path(self.python).expanduser(), self._adapter.needs,
-                         self._adapter.libraries, f"{shown(self.path)}: python")
+        return inspected(self._interpreter, self._adapter.needs, self._adapter.libraries,
+                         f"{shown(self.path)}: python")
+
+    @property
+    def _interpreter(self) -> Path:
+        return self.path.parent / Path(self.python or "").expanduser()
 
     def actor(self, host: bool | None = None) -> Actor:
         """Who acts in workers. host: whether it lives once for all of them; by default what `hosted` says.
@@ -248,12 +252,16 @@ class PolicyCard(PolicyFile):
         return {key: load_policy(name) if name else None for key, name in named.items()}
 
     @property
-    def ready(self) -> bool:
-        """Whether the weights that it needs are where the card says; if they are the right ones, only `check` knows."""
-        if self.weights is not None:
-            return (self.path.parent / self.weights.path).exists()
+    def absent(self) -> str:
+        """What it needs and is not where the card says, its Python or its weights: "has no weights yet"; "" if all is
+        there. Whether the weights are the right ones, only `check` knows.
+        """
+        if self.python and not self._interpreter.exists():
+            return f"has no Python to live in yet, {shown(self._interpreter)}"
         needed = inspect.signature(self._adapter).parameters.get("weights")
-        return needed is None or needed.default is not needed.empty
+        there = (needed is None or needed.default is not needed.empty if self.weights is None
+                 else (self.path.parent / self.weights.path).exists())
+        return "" if there else "has no weights yet"
 
     def _own_weights(self) -> Path | None:
         fix = f"\n  fix: {self.train}" if self.train else ""
@@ -264,8 +272,9 @@ class PolicyCard(PolicyFile):
                 raise CardError(f"{shown(self.path)}: weights: {self.adapter} takes none\n"
                                 f"  fix: add a parameter `weights: Path` to {self._adapter.__name__}.__init__")
             return path
-        if not self.ready:
-            raise CardError(f"{shown(self.path)}: policy {self.name!r} has no weights yet{fix}")
+        if self.absent:
+            fix = fix or (f"\n  fix: {MAKE}" if self.python else "")
+            raise CardError(f"{shown(self.path)}: policy {self.name!r} {self.absent}{fix}")
         return None
 
     def _checked_weights(self, weights: Weights, fix: str) -> Path:

@@ -20,6 +20,7 @@ from vlabench.simulators.base import find_simulator
 
 if TYPE_CHECKING:
     from vlabench.simulators.base import Simulator
+    from vlabench.types import Task
 
 
 def check(name: str, *, play: bool = True, suite: str | None = None,
@@ -74,8 +75,10 @@ def _on_its_simulator(suite: SuiteCard, findings: list[Finding]) -> None:
     simulator = suite.engine(suite.engine.packs[0])
     with _noted(findings):
         plan.check_success(suite, simulator)
+    tasks: tuple[Task, ...] = ()
     with _noted(findings):
-        plan.number_of_episodes(suite, plan.choose_tasks(suite, simulator), None)
+        tasks = plan.choose_tasks(suite, simulator)
+        plan.number_of_episodes(suite, tasks, None)
     for condition in suite.conditions.values():
         try:
             condition.perturbations  # noqa: B018  # what is wrong with them was said before
@@ -83,6 +86,7 @@ def _on_its_simulator(suite: SuiteCard, findings: list[Finding]) -> None:
             continue
         with _noted(findings):
             plan.check_offered(condition, simulator, suite.task_sets)
+            plan.check_tasks([condition], tasks)
 
 
 def _policy(name: str, play: bool, suite: str | None, against: str | None,

@@ -157,7 +157,7 @@ def _policy(card: PolicyCard) -> Group:
         "made": _made(card.made),
         "digest": "that of the policy which its server turns out to be" if card.served else card.digest[:8],
         "run it": (run_of([_called(card, "policies")], cards.suite_names()) or "no suite that is here fits it")
-        if card.ready else f"its weights are not here{f': {card.train} makes them' if card.train else ''}",
+        if not card.absent else f"it {card.absent}" + (f": {card.train}" if card.train else ""),
     }
     more = [fields.options(card.adapter_options, f"option of {card.adapter}")] if card.adapter_options.model_fields \
         else []
@@ -276,7 +276,7 @@ def _fits(policy: PolicyCard, suite: SuiteCard) -> bool:
         make(suite, policy, simulator)
     except MissingExtra:  # which tasks there are is not known here
         check_fit(policy, suite, suite.conditions.values(), simulator)
-    return policy.ready
+    return not policy.absent
 
 
 def _parts(condition: Condition) -> str:
@@ -288,8 +288,8 @@ def _parts(condition: Condition) -> str:
 
 
 def _values(values: Mapping[str, Any]) -> str:
-    """`degrees = 30.0, draw = "episode"`; an empty list, such as that of all cameras, goes without saying."""
-    return ", ".join(f"{key} = {fields.value(found)}" for key, found in values.items() if found != [])
+    """`degrees = 30.0, draw = "episode"`; an empty list, such as that of all cameras, or text goes without saying."""
+    return ", ".join(f"{key} = {fields.value(found)}" for key, found in values.items() if found not in ([], ""))
 
 
 def _tasks_by_key() -> dict[str, Task]:

@@ -1,4 +1,4 @@
-"""Verbs that play episodes: run, replay, preview."""
+"""Verbs that play episodes, and put together what was played: run, merge, replay, preview."""
 
 from __future__ import annotations
 
@@ -34,6 +34,9 @@ def run(
     name: Annotated[str | None, typer.Option(
         "--as", metavar="NAME", help="The policy that this server has, by the name of its records; needed with a card "
                                      "that names no server, such as openpi.")] = None,
+    shard: Annotated[str | None, typer.Option(
+        metavar="I/N", help="Play one of N parts of the run, from 1/N to N/N, on as many machines: its records go to "
+                            "shard-I-of-N in DIR, and vlabench merge joins them.")] = None,
     by_task: Annotated[bool, typer.Option("--by-task", help="A row for each task instead of each task set.")] = False,
     table: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table, too: .md, .tex or .csv.")] = None,
 ) -> None:
@@ -41,13 +44,15 @@ def run(
     from vlabench import cards
     from vlabench.evaluation.plan import RunOptions
     from vlabench.evaluation.run import evaluate
+    from vlabench.records.shards import Shard
     from vlabench.reports import tables
     from vlabench.reports.tables.terminal import to_rich
     from vlabench.util.messages import shown
     from vlabench.util.progress import progress
 
     kind = tables.check_target(table, None, "--table")
-    options = RunOptions(episodes, split(tasks, "--tasks"), split(conditions, "--conditions"), control, seed)
+    options = RunOptions(episodes, split(tasks, "--tasks"), split(conditions, "--conditions"), control, seed,
+                         None if shard is None else Shard.named(shard))
     done = evaluate(policy, suite, results, assets=assets, options=options, workers=workers, record=record,
                     time_limit=time_limit, host=host, url=url, name=name, progress=progress(console(stderr=True)))
     if done.records:
@@ -58,6 +63,25 @@ def run(
             tables.write_text(table, tables.rendered(sheet, kind), "--table")
     typer.echo(f"{done.summary}\nrecords: {shown(done.folder)}")
     raise typer.Exit(done.summary.exit_code)
+
+
+def merge(
+    folders: Annotated[list[Path] | None, typer.Argument(
+        metavar="[FOLDER…]", help="Results folders; by default the shards in DIR (shard-1-of-8, …).")] = None,
+    results: Annotated[Path, typer.Option(
+        "--results", metavar="DIR", help="Where all of their records go, beside what is there.")] = Path("results"),
+    partial: Annotated[bool, typer.Option(
+        "--partial", help="Even if shards, policies or conditions are missing.")] = False,
+) -> None:
+    """Join results folders, such as the shards of a run, into one; nothing is written if they do not fit together."""
+    from vlabench.records.merge import merge as join
+    from vlabench.util.messages import shown
+
+    done = join(folders or [], results, partial)
+    for note in done.notes:
+        typer.echo(f"note: {note}", err=True)
+    typer.echo(f"{done}\nrecords: {shown(results)}; the same `vlabench run` without --shard checks all of them, plays "
+               f"what is missing and shows the table")
 
 
 def preview(

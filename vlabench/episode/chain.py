@@ -95,9 +95,11 @@ class EpisodeChain:
         they are read-only here.
         """
         _check_finite(clean, "the simulator", step)
+        stale: set[str] = set()
+        if not self._links:
+            return clean.replace(instruction=(self.instruction,)), stale
         obs = clean.replace(images={c: _locked(v) for c, v in clean.images.items()}, proprio=_locked(clean.proprio),
                             instruction=(self.instruction,))
-        stale: set[str] = set()
         for link in self._links:
             before, obs = obs, link.perturbation.observation(obs, step, link.draws)
             if obs.steps[0] < before.steps[0]:
@@ -132,7 +134,7 @@ class EpisodeChain:
                 raise ValueError(f"perturbation {link.name!r} turned the action {asked} into {action}")
         if action is not asked and not np.array_equal(action, asked):
             self._count({"action"}, first=self._steps == 0)
-        if self._asked is not None and not np.array_equal(asked, self._asked):
+        if self._asked is not None and (asked != self._asked).any():
             self._count({ASKED}, first=False)
         self._asked = asked
         self._steps += 1
@@ -202,7 +204,7 @@ def _locked(array: npt.NDArray[_T]) -> npt.NDArray[_T]:
 
 def _same(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> bool:
     """Equal, or one and the same memory (a pass-through hook), with nan equal to nan."""
-    if a.ctypes.data == b.ctypes.data and a.strides == b.strides:
+    if a is b or (a.ctypes.data == b.ctypes.data and a.strides == b.strides):
         return True
     return bool(np.array_equal(a, b, equal_nan=a.dtype.kind == "f"))
 

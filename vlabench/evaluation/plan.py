@@ -12,6 +12,7 @@ from vlabench.cards.policy import PolicyCard
 from vlabench.cards.suite import SuiteCard
 from vlabench.episode.chain import variant_of
 from vlabench.errors import OptionError, UnknownName, UnsupportedError
+from vlabench.records.shards import Shard
 from vlabench.simulators.base import Simulator
 from vlabench.types import EpisodeRecord, EpisodeSpec, Identity, Success, Task
 from vlabench.util.messages import shown
@@ -26,7 +27,8 @@ class RunOptions:
 
     episodes: per task and condition; None leaves it to the suite. tasks: `libero_spatial/3`, `libero_spatial` or
     patterns such as `libero_*/0`; empty for all. conditions: names or patterns; empty for all. control: play `clean`
-    too, even where `conditions` does not name it. Raises OptionError for a text in place of several.
+    too, even where `conditions` does not name it. shard: play its part of all that alone. Raises OptionError for a text
+    in place of several.
     """
 
     episodes: int | None = None
@@ -34,6 +36,7 @@ class RunOptions:
     conditions: tuple[str, ...] = ()
     control: bool = True
     seed: int = 0
+    shard: Shard | None = None
 
     def __post_init__(self) -> None:
         for key, given in (("tasks", self.tasks), ("conditions", self.conditions)):
@@ -46,7 +49,8 @@ class RunOptions:
 class Plan:
     """All episodes that were asked for, by task, then condition, then index: a scene is opened once per task.
 
-    success: which one counts, where the suite says so. warnings: what the user should know but need not fix.
+    success: which one counts, where the suite says so. warnings: what the user should know but need not fix. shard: the
+    one whose episodes `specs` are, of a run in several.
     """
 
     tasks: tuple[Task, ...]
@@ -56,6 +60,7 @@ class Plan:
     specs: tuple[EpisodeSpec, ...]
     success: Success | None = None
     warnings: tuple[str, ...] = field(default=())
+    shard: Shard | None = None
 
     def todo(self, held: Collection[Identity]) -> tuple[EpisodeSpec, ...]:
         """The episodes whose identity is not among `held`, in order."""
@@ -78,14 +83,17 @@ def make(suite: SuiteCard, policy: PolicyCard, simulator: Simulator, options: Ru
     conditions = choose_conditions(suite, options)
     episodes = number_of_episodes(suite, tasks, options.episodes)
     check_fit(policy, suite, conditions.values(), simulator)
+    check_tasks(conditions.values(), tasks)
     specs = tuple(
         EpisodeSpec(task, name, index, options.seed)
         for task in tasks
         for name in conditions
         for index in range(episodes)
     )
+    if options.shard is not None:
+        specs = options.shard.part(specs)
     return Plan(tasks, conditions, episodes, options.seed, specs, suite.success,
-                _warnings(policy, conditions.values(), simulator))
+                _warnings(policy, conditions.values(), simulator), options.shard)
 
 
 def check_success(suite: SuiteCard, simulator: Simulator) -> None:
@@ -171,6 +179,16 @@ def check_offered(condition: Condition, simulator: Simulator, task_sets: Collect
             asking = [part.perturbation for part, made in zip(condition.parts, condition.perturbations, strict=True)
                       if made.scene_variant()]
             raise UnsupportedError(f"condition {condition.name!r}, {' and '.join(asking)}: {error}") from None
+
+
+def check_tasks(conditions: Collection[Condition], tasks: Sequence[Task]) -> None:
+    """Raises what a perturbation has against one of these tasks, such as that it has no other words for it."""
+    for condition in conditions:
+        for perturbation in condition.perturbations:
+            try:
+                perturbation.check_tasks(tasks)
+            except UnsupportedError as error:
+                raise UnsupportedError(f"condition {condition.name!r}: {error}") from None
 
 
 def _check_felt(policy: PolicyCard, conditions: Collection[Condition]) -> None:

@@ -25,7 +25,7 @@ from vlabench.cards.suite import SuiteCard
 from vlabench.episode.chain import variant_of
 from vlabench.episode.loop import play
 from vlabench.errors import OptionError, StoreError, UnknownName, near
-from vlabench.evaluation.plan import RunOptions, check_offered, choose_conditions, choose_tasks
+from vlabench.evaluation.plan import RunOptions, check_offered, check_tasks, choose_conditions, choose_tasks
 from vlabench.seeding import Draws
 from vlabench.simulators.base import Scene, Simulator
 from vlabench.types import Decision, EpisodeSpec, Floats, Image, Observation, Task
@@ -115,6 +115,7 @@ def _cells(suite: SuiteCard, simulator: Simulator, tasks: Sequence[Task], condit
     ordered = sorted(chosen.values(), key=lambda condition: condition.name != CLEAN)
     for condition in ordered:
         check_offered(condition, simulator, {task.task_set for task in tasks})
+        check_tasks([condition], tasks)
         for perturbation in condition.perturbations:
             perturbation.check(simulator.cameras, simulator.action_space)
     for task in tasks:

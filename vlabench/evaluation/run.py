@@ -24,7 +24,7 @@ from vlabench.evaluation import plan
 from vlabench.evaluation.audit import ENOUGH, audit, check, unjudged
 from vlabench.evaluation.meeting import recognise
 from vlabench.evaluation.plan import Plan, RunOptions
-from vlabench.records import provenance
+from vlabench.records import provenance, shards
 from vlabench.records.store import Reading, Store, Writer
 from vlabench.records.waits import Waits, note
 from vlabench.simulators.base import Simulator
@@ -134,6 +134,8 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
         recognise(policy, writer, store.folder)
         todo = plan.todo(_recorded(plan, reading, store) if record else reading.held)
         book = _Book(plan, policy, store, writer, versions, reading, progress)
+        if plan.shard:
+            shards.note(writer, plan.shard, policy.digest, len(todo))
         interrupted, gone = False, ""
         if todo:
             began = provenance.facts(versions)
@@ -150,6 +152,8 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
                 progress.stop()
                 if waits := Waits.of(book.waits):
                     note(writer, began["started"], policy.digest, waits)
+            if plan.shard:
+                shards.note(writer, plan.shard, policy.digest, len(todo) - book.played)
     if not interrupted and not gone:
         check(audit(book.records.values(), plan.conditions, policy.cameras))
         for sentence in unjudged(book.records.values(), plan.conditions, policy.cameras):
@@ -212,6 +216,11 @@ class _Book:
         self._new: dict[str, list[EpisodeRecord]] = {}
         self._written: set[Identity] = set()
         self.waits: list[float] = []
+
+    @property
+    def played(self) -> int:
+        """Episodes, so far."""
+        return len(self._written)
 
     def enter(self, result: Result) -> None:
         """Put a result on record. Raises StoreError, and AuditError for a condition that plainly does not work."""
@@ -298,8 +307,9 @@ def evaluate(policy_name: str, suite_name: str, results: str | Path, *, assets: 
     """Play what is missing of a suite with a policy and read the records of all of it.
 
     assets: by default the first pack on the policy's card. url, name: where the policy's server is, and what the policy
-    is called, as in `cards.served`. The other options are those of `run`. What the user should know goes to
-    `progress.note`. Raises what cards, plan and run raise: a VlabenchError for whatever a user can fix.
+    is called, as in `cards.served`. A shard has a folder of its own in `results`. The other options are those of `run`.
+    What the user should know goes to `progress.note`. Raises what cards, plan and run raise: a VlabenchError for
+    whatever a user can fix.
     """
     progress = progress or Progress()
     suite, policy = cards.load_suite(suite_name), cards.load_policy(policy_name)
@@ -309,7 +319,8 @@ def evaluate(policy_name: str, suite_name: str, results: str | Path, *, assets: 
     for warning in planned.warnings:
         progress.note(f"note: {warning}")
     policy = introduced(policy, engine.action_space, url, name, lambda text: progress.note(f"note: {text}"))
-    store = Store(Path(results), policy.name, engine.assets)
+    shard = planned.shard
+    store = Store(Path(results) / shard.folder if shard else Path(results), policy.name, engine.assets)
     summary = run(planned, policy, engine, store, workers=workers, record=record, time_limit=time_limit, host=host,
                   progress=progress)
     return Evaluation(summary, store.folder, policy, planned.success)

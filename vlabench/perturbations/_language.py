@@ -10,7 +10,7 @@ from pydantic import Field, PrivateAttr
 
 from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import Draws
-from vlabench.types import ActionSpace
+from vlabench.types import ActionSpace, Task
 
 
 class ToldOtherwise(Perturbation):
@@ -27,7 +27,7 @@ class ToldOtherwise(Perturbation):
 
     @abstractmethod
     def others(self, text: str) -> Sequence[str]:
-        """What may be said instead of an instruction."""
+        """What may be said instead of an instruction. Raises UnsupportedError where that is nothing."""
 
     @property
     def from_start(self) -> bool:
@@ -40,6 +40,10 @@ class ToldOtherwise(Perturbation):
 
     def channels(self, cameras: Sequence[str]) -> frozenset[str]:
         return frozenset({"instruction"})
+
+    def check_tasks(self, tasks: Sequence[Task]) -> None:
+        for task in tasks:
+            self.others(task.instruction)
 
     def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
         self._told = ""

@@ -11,7 +11,7 @@ from typing_extensions import Self
 from vlabench import registry
 from vlabench.seeding import Draws
 from vlabench.simulators.base import Scene
-from vlabench.types import ActionSpace, Floats, Observation
+from vlabench.types import ActionSpace, Floats, Observation, Task
 
 
 class Perturbation(BaseModel):
@@ -82,6 +82,9 @@ class Perturbation(BaseModel):
 
     def check(self, cameras: Sequence[str], space: ActionSpace) -> None:
         """Raise a VlabenchError that says what this machine or the robot lacks, before an episode is begun."""
+
+    def check_tasks(self, tasks: Sequence[Task]) -> None:
+        """Raise a VlabenchError that names those of the tasks that it cannot be used in, before an episode is begun."""
 
     def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
         """A new episode; `replan` actions are executed between two looks. Draw here what is held.

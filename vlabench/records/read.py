@@ -19,6 +19,7 @@ from vlabench.cards.lineage import held
 from vlabench.cards.suite import SuiteCard
 from vlabench.episode.chain import ASKED
 from vlabench.errors import OptionError, StoreError, UnknownName, VlabenchError
+from vlabench.records import shards
 from vlabench.records.store import RUNS, Reading, Store, content_of, listed
 from vlabench.records.waits import of_all
 from vlabench.simulators.base import find_simulator
@@ -65,20 +66,21 @@ def each_file(
     tasks: Sequence[str] = (),
     policies: Sequence[str] = (),
     assets: str | None = None,
+    every: bool = False,
 ) -> tuple[list[str], dict[PolicyOnAssets, Origin]]:
     """Give `keep` the records of one version of each policy below `places`, a file at a time; what was left out, one
     sentence each, and where they lie, owner by owner.
 
     conditions: name → digest; by default whatever is there, each as it was played last. tasks, policies: patterns of
-    names; by default all. The version of a policy is that of its last record. Raises StoreError for a folder without
-    records or that cannot be read, UnknownName for a pattern that fits no policy, OptionError for a policy that is in
-    two folders.
+    names; by default all. every: conditions that the suites here mean otherwise, too. The version of a policy is that
+    of its last record. Raises StoreError for a folder without records or that cannot be read, UnknownName for a pattern
+    that fits no policy, OptionError for a policy that is in two folders.
     """
     notes: list[str] = []
     origins: dict[PolicyOnAssets, Origin] = {}
     with uncollected():
         for owner, folder in sorted(owners(places, policies, assets).items()):
-            warnings, origins[owner] = _read(owner, folder, conditions, tasks, keep)
+            warnings, origins[owner] = _read(owner, folder, conditions, tasks, keep, every)
             notes += [f"{owner}: {warning}" for warning in warnings]
     return notes, origins
 
@@ -121,13 +123,17 @@ def _owners(place: Path) -> Iterator[tuple[PolicyOnAssets, Path]]:
         if folders:
             yield from sorted((PolicyOnAssets(folder.parent.name, folder.name), folder) for folder in folders)
             return
+    if shards.folders(place):
+        raise StoreError(f"{shown(place)} holds shards of a run that are not joined yet\n"
+                         f"  fix: vlabench merge --results {shown(place)}")
     why = "holds no records" if place.is_dir() else "is no folder"
     raise StoreError(f"{shown(place)} {why}\n"
                      f"  fix: vlabench run --policy P --suite S --results DIR, and name that folder")
 
 
 def _read(
-    owner: PolicyOnAssets, folder: Path, conditions: Mapping[str, str] | None, tasks: Sequence[str], keep: Keep
+    owner: PolicyOnAssets, folder: Path, conditions: Mapping[str, str] | None, tasks: Sequence[str], keep: Keep,
+    every: bool,
 ) -> tuple[list[str], Origin]:
     files = sorted(file for file in folder.glob("*/*.jsonl") if conditions is None
                    or file.stem in conditions and _may_fit(file.parent.name, tasks))
@@ -142,7 +148,7 @@ def _read(
                                if homes[file.parent.name] == home)) if conditions is None else dict(conditions)
              for home in homes.values()}
     old = {home: superseded(digests, [task_set for task_set in task_sets if homes[task_set] == home])
-           if conditions is None else [] for home, digests in meant.items()}
+           if conditions is None and not every else [] for home, digests in meant.items()}
     store, whole = Store(folder.parent.parent, owner.policy, owner.assets), Reading()
     holds: dict[str, frozenset[str]] = {}
     versions: dict[str, set[str]] = {}

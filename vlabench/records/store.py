@@ -118,7 +118,7 @@ class Store:
         """The one writer of this folder. Raises StoreError if another process is writing, or nothing can be written."""
         with contextlib.ExitStack() as stack:
             try:
-                with _explained(self.folder / LOCK, WRITING):
+                with explained(self.folder / LOCK, WRITING):
                     stack.enter_context(locked(self.folder))
             except InUse as owner:
                 raise StoreError(
@@ -135,19 +135,31 @@ class Writer:
         self._store = store
         self._mended: set[Path] = set()
 
+    @property
+    def folder(self) -> Path:
+        """Of the task sets."""
+        return self._store.folder
+
     def append(self, record: EpisodeRecord) -> None:
         """Put a record on the disk, durably. Raises StoreError; what was recorded before stays whole."""
-        task_set = record.task.rpartition("/")[0]
-        line = {"format": FORMAT, **dataclasses.asdict(record)}
-        self._append(self._store.path(task_set, record.condition), line)
+        self.extend([record])
+
+    def extend(self, records: Iterable[EpisodeRecord]) -> None:
+        """Put records on the disk, durably; those of a file all together or not at all. Raises StoreError."""
+        files: dict[Path, list[Mapping[str, Any]]] = {}
+        for record in records:
+            path = self._store.path(record.task.rpartition("/")[0], record.condition)
+            files.setdefault(path, []).append({"format": FORMAT, **dataclasses.asdict(record)})
+        for path, contents in files.items():
+            self._append(path, contents)
 
     def note_run(self, facts: Mapping[str, Any]) -> None:
         """Add a line about this invocation to `runs.jsonl`. Raises StoreError."""
-        self._append(self._store.folder / RUNS, {"format": FORMAT, **facts})
+        self._append(self.folder / RUNS, [{"format": FORMAT, **facts}])
 
-    def _append(self, path: Path, content: Mapping[str, Any]) -> None:
-        line = (json.dumps(content, default=_plain) + "\n").encode()
-        with _explained(path, WRITING):
+    def _append(self, path: Path, contents: Iterable[Mapping[str, Any]]) -> None:
+        lines = "".join(json.dumps(content, default=_plain) + "\n" for content in contents).encode()
+        with explained(path, WRITING):
             path.parent.mkdir(parents=True, exist_ok=True)
             fresh = not path.exists()
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
@@ -155,7 +167,7 @@ class Writer:
                 if path not in self._mended:
                     _mend_tail(handle)
                 self._mended.discard(path)
-                _write_whole(handle, line)
+                _write_whole(handle, lines)
                 self._mended.add(path)
             finally:
                 os.close(handle)
@@ -169,11 +181,11 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(quoted[:NAMED]) + (f" and {len(quoted) - NAMED} more" if len(quoted) > NAMED else "")
 
 
-def _write_whole(handle: int, line: bytes) -> None:
-    """All of `line` and then fsync, or nothing: what a full disk took of it is cut off again."""
+def _write_whole(handle: int, lines: bytes) -> None:
+    """All of `lines` and then fsync, or nothing: what a full disk took of it is cut off again."""
     before = os.fstat(handle).st_size
     try:
-        rest = memoryview(line)
+        rest = memoryview(lines)
         while rest:
             rest = rest[os.write(handle, rest) :]
         os.fsync(handle)
@@ -243,7 +255,7 @@ def content_of(path: Path) -> bytes:
     """What is in a file beside records. Raises FileNotFoundError, and StoreError for one that cannot be read: also a
     pipe, which would be waited for.
     """
-    with _explained(path, READING):
+    with explained(path, READING):
         try:
             return parsing.content_of(path, MAX_FILE)
         except parsing.Unreadable as error:
@@ -284,7 +296,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _explained(path: Path, doing: str) -> Iterator[None]:
+def explained(path: Path, doing: str) -> Iterator[None]:
     """Turn an OSError inside into a StoreError; `doing` is WRITING or READING, where there need not be any file."""
     try:
         yield

@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pytest
 
 from tests.simulators.libero.conftest import NULL, episode, pushes, robosuite_environment, settled
-from vlabench.simulators.libero.scene import LiberoScene, axis_angle
+from vlabench.simulators.libero.interface import axis_angle
+from vlabench.simulators.libero.scene import LiberoScene
 from vlabench.simulators.libero.simulator import Libero
 from vlabench.types import Image, Observation
 

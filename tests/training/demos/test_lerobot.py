@@ -66,7 +66,10 @@ def test_it_is_made_once_and_again_when_it_changes(written: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize(("change", "told"), [
-    ({"codebase_version": "v2.1"}, r"version v2.1; what is read here is v3.0\n  fix: python -m lerobot.datasets.v30"),
+    ({"codebase_version": "v2.1"}, r"version v2.1; what is read here is v3.0\n  fix: .*lerobot.scripts.convert_data\S+ "
+                                   r"--repo-id set --push-to-hub false --root /\S+/set\n.* 0.4: .* --root /\S+[^t]$"),
+    ({"codebase_version": "v2.0"}, "version v2.0; what is read here is v3.0\n  fix: .*; LeRobot 0.3 converts v2.0 to"),
+    ({"codebase_version": "v4.0"}, "version v4.0; what is read here is v3.0\n  fix: .*, which LeRobot writes from 0.4"),
     ({"features": {}}, "no pictures of camera 'agentview': a key that ends in image or .*there are none"),
     ({"data_path": "data/{chunk_index}/{file_index}.parquet"}, "data/0/0.parquet: not read: .*fix: download"),
 ])

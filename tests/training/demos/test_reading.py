@@ -11,6 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from tests.training.demos.demo_files import TASK, demo, shelf, spoil, turn
 from vlabench.cards import find
@@ -173,16 +174,77 @@ def test_attributes_can_be_taken_from_libero_s_own_file(path: Path, tmp_path: Pa
     assert DemoData([path.parent], 16, "libero", 8).instructions == [TASK.instruction]
 
 
+def without_pauses(path: Path, made: Path) -> Path:
+    """A file as OpenVLA's script makes it of LIBERO's own."""
+    made.parent.mkdir()
+    with h5py.File(path) as own, h5py.File(made, "w") as file:
+        for name, group in own["data"].items():
+            for kept in ("actions", "states", "robot_states", *(f"obs/{each}" for each in group["obs"])):
+                file[f"data/{name}/{kept}"] = group[kept][()]
+    return made
+
+
+def robomimics(path: Path, made: Path, bddl: str) -> Path:
+    """A file as robomimic makes it of the states in LIBERO's own."""
+    made.parent.mkdir()
+    with h5py.File(path) as own, h5py.File(made, "w") as file:
+        for name, group in own["data"].items():
+            obs = group["obs"]
+            for kept, values in {
+                    "actions": group["actions"], "states": group["states"],
+                    "obs/agentview_image": obs["agentview_rgb"][()][:, ::-1],
+                    "obs/robot0_eye_in_hand_image": obs["eye_in_hand_rgb"][()][:, ::-1],
+                    "obs/robot0_eef_pos": obs["ee_pos"], "obs/robot0_joint_pos": obs["joint_states"],
+                    "obs/robot0_eef_quat": Rotation.from_rotvec(obs["ee_ori"][()]).as_quat(),
+                    "obs/robot0_gripper_qpos": obs["gripper_states"]}.items():
+                file[f"data/{name}/{kept}"] = values[()]
+                if kept.startswith("obs/"):
+                    file[f"data/{name}/next_{kept}"] = values[()]
+        file["mask/train"] = list(own["data"])
+        kwargs = {"bddl_file_name": bddl, "camera_names": ["agentview", "robot0_eye_in_hand"]}
+        file["data"].attrs.update({"total": 24, "env_args": json.dumps(
+            {"env_name": "Libero_Tabletop_Manipulation", "env_version": "1.4.1", "type": 1, "env_kwargs": kwargs})})
+    return made
+
+
+def test_files_that_robomimic_draws_anew_are_read_as_libero_s_own(path: Path, tmp_path: Path) -> None:
+    wanted = DemoData([path.parent], 16, "libero", 8)
+    made = robomimics(path, tmp_path / "robomimic" / "image.hdf5", f"/x/bddl_files/libero_goal/{TASK.name}.bddl")
+    found = DemoData([made.parent], 16, "libero", 8)
+    assert found.instructions == [TASK.instruction]
+    theirs, ours = found.batch(8, 0), wanted.batch(8, 0)
+    np.testing.assert_array_equal(theirs.actions, ours.actions)
+    np.testing.assert_allclose(theirs.proprio, ours.proprio, atol=1e-5)
+    for camera, pictures in ours.pictures.items():
+        np.testing.assert_array_equal(theirs.pictures[camera], pictures)
+    goals, own = (rewards.load([each.parent], [TASK.name], 16, "libero")[TASK.name] for each in (made, path))
+    assert [goal.pictures["wrist"].tolist() for goal in goals] == [goal.pictures["wrist"].tolist() for goal in own]
+
+
+def test_of_robomimic_s_files_those_are_refused_that_do_not_name_the_task_s_file(path: Path, tmp_path: Path) -> None:
+    made = robomimics(path, tmp_path / "robomimic" / path.name, "")
+    with pytest.raises(DataError, match="lacks the attribute problem_info and .*env_args name the task's file"):
+        DemoData([made.parent], 16, "libero", 8)
+
+
+def test_the_hand_s_position_and_turn_may_lie_in_one_array(path: Path) -> None:
+    wanted = DemoData([path.parent], 16, "libero", 8).batch(8, 0).proprio
+    with h5py.File(path, "a") as file:
+        for name in ("demo_0", "demo_1"):
+            del file[f"data/{name}/obs/ee_pos"], file[f"data/{name}/obs/ee_ori"]
+    np.testing.assert_array_equal(DemoData([path.parent], 16, "libero", 8).batch(8, 0).proprio, wanted)
+
+
+def test_files_without_pauses_of_libero_90_have_libero_s_words(path: Path, tmp_path: Path) -> None:
+    name = "LIVING_ROOM_SCENE2_pick_up_the_butter_and_put_it_in_the_basket_demo.hdf5"
+    made = without_pauses(path, tmp_path / "no_noops" / name)
+    assert DemoData([made.parent], 16, "libero", 8).instructions == ["pick up the butter and put it in the basket"]
+
+
 def test_files_made_again_without_pauses_are_known_by_their_names(path: Path, tmp_path: Path) -> None:
     """OpenVLA's script keeps the file's name and the pictures as they are, and writes no attributes."""
     wanted = DemoData([path.parent], 16, "libero", 8)
-    bare = tmp_path / "no_noops" / path.name
-    bare.parent.mkdir()
-    with h5py.File(path) as own, h5py.File(bare, "w") as file:
-        for name, group in own["data"].items():
-            for kept in ("actions", *(f"obs/{each}" for each in group["obs"])):
-                file[f"data/{name}/{kept}"] = group[kept][()]
-    found = DemoData([bare.parent], 16, "libero", 8)
+    found = DemoData([without_pauses(path, tmp_path / "no_noops" / path.name).parent], 16, "libero", 8)
     assert found.instructions == wanted.instructions == [TASK.instruction]
     for camera, pictures in wanted.batch(8, 0).pictures.items():
         np.testing.assert_array_equal(found.batch(8, 0).pictures[camera], pictures)

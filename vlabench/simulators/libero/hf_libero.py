@@ -124,15 +124,29 @@ def _write_config(assets: Path) -> None:
     os.environ["LIBERO_CONFIG_PATH"] = str(folder)
 
 
-def give_memory_back() -> None:
+def give_memory_back(keep_source: bool) -> None:
     """Let go of what compiling a scene leaves behind: objects in rings, and pages that malloc keeps, up to 0.5 GB.
 
-    MuJoCo's cache of decoded meshes stays: it makes the next scene open in half the time.
+    keep_source: or else of MuJoCo's own copy of the last description that it read, too, 0.4 GB with the official
+    textures, without which `Advisor.source` has nothing to write. Its cache of decoded meshes stays: it makes the next
+    scene open in half the time.
     """
     gc.collect()
+    library = None if keep_source else _mujoco()
+    if library is not None:
+        library.mj_freeLastXML()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:  # glibc's alone
         trim(0)
+
+
+@lru_cache
+def _mujoco() -> ctypes.CDLL | None:
+    """MuJoCo's library, some of whose functions its bindings leave out; None where it is not beside them."""
+    import mujoco
+
+    found = [path for path in Path(mujoco.__file__).parent.glob("*mujoco.*") if path.suffix != ".py"]
+    return ctypes.CDLL(str(found[0])) if found else None
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from vlabench.simulators.libero.advisor import Advisor
 from vlabench.simulators.libero.arm import Arm
 from vlabench.simulators.libero.coarse_robot import draw_cheaply
 from vlabench.simulators.libero.imagined import Bodies, Imagined
-from vlabench.simulators.libero.interface import CAMERAS, SPACE
+from vlabench.simulators.libero.interface import CAMERAS, SPACE, axis_angle
 from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome, Task
 
 SETTLE_STEPS = 10
@@ -44,10 +44,11 @@ class LiberoScene(Scene):
         self._states = hf_libero.init_states(task.task_set, task.name)
         with start_states.numpy_seeded(start_states.PUBLISHED_SEED):
             self._control = hf_libero.make_environment(task.task_set, task.name, packs.folder(pack))
+            hf_libero.give_memory_back(keep_source=False)  # before the same is compiled again
             self._fixtures = start_states.published_fixtures(self._control.env, len(self._states))
             self._control.seed(start_states.PUBLISHED_SEED)
             self._control.reset()
-        hf_libero.give_memory_back()
+        hf_libero.give_memory_back(keep_source=privileged)
         self.env = self._control.env
         self.sim = self.env.sim
         self.model, self.data = self.sim.model._model, self.sim.data._data
@@ -143,7 +144,7 @@ class LiberoScene(Scene):
                 self._context.gl_ctx.make_current()  # or what it frees would be another context's of the same number
             self._control.close()
             vars(self).clear()  # robosuite's objects refer to each other in rings
-            hf_libero.give_memory_back()
+            hf_libero.give_memory_back(keep_source=True)  # which may be another scene's by now
 
     # how the present moment would look otherwise
 
@@ -242,13 +243,3 @@ class LiberoScene(Scene):
         quat = transforms.convert_quat(data.body(robot.robot_model.eef_name).xquat, to="xyzw")
         gripper = data.qpos[robot._ref_gripper_joint_pos_indexes]
         return np.concatenate([position, axis_angle(quat), gripper]).astype(np.float32)
-
-
-def axis_angle(quat: Floats) -> Floats:
-    """Quaternion (x, y, z, w) → rotation vector, with OpenVLA's convention: w clipped to [−1, 1], angle in [0, 2π]."""
-    w = float(np.clip(quat[3], -1.0, 1.0))
-    sine = np.sqrt(1.0 - w * w)
-    if np.isclose(sine, 0.0):
-        return np.zeros(3)
-    result: Floats = np.asarray(quat[:3]) * 2.0 * np.arccos(w) / sine
-    return result

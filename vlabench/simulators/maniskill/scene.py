@@ -57,7 +57,8 @@ class PlateScene(Scene):
         """The third-person camera's picture; proprio float32 [B, 8]: six joints (rad), two fingers (m)."""
         images: dict[str, Image] = {}
         if self.cameras:
-            images[CAMERAS[0]] = np.stack([view.picture() for view in self._views])
+            pictures = [view.picture() for view in self._views]
+            images[CAMERAS[0]] = np.stack(pictures) if len(pictures) > 1 else pictures[0][None]
         return Observation.now(
             images=images, proprio=np.stack([world.robot.posture for world in self.worlds]),
             instruction=self.instructions(), step=self.worlds[0].steps,

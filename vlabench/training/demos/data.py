@@ -20,7 +20,7 @@ from vlabench.errors import DataError
 from vlabench.seeding import generator
 from vlabench.simulators.base import find_simulator
 from vlabench.training.demos import reading
-from vlabench.training.demos.layout import stored_as
+from vlabench.training.demos.layout import pictures_in, stored_as
 from vlabench.training.objectives import base as objectives
 from vlabench.types import Observation
 from vlabench.util.processes import die_with
@@ -162,7 +162,8 @@ class DemoData:
         if key not in self._open:
             if clip.file not in self._files:
                 self._files[clip.file] = h5py.File(self.files[clip.file], "r", rdcc_nbytes=0)
-            self._open[key] = self._files[clip.file][f"{clip.group}/obs/{name}"]
+            group = self._files[clip.file][clip.group]
+            self._open[key] = group[pictures_in(group, name)]
         return self._open[key]
 
     def _add(self, path: Path) -> None:

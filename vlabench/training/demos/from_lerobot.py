@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +39,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "wrist": ("image2", "wrist", "wrist_image", "camera2", "eye_in_hand")}
 """LIBERO's cameras → what the last part of their pictures' keys is in data sets of it; others go by their names."""
 STATES, ACTIONS, ACTORS = ("observation.state", "state"), ("action", "actions"), "vlabench.actors"
-UPDATE = "python -m lerobot.datasets.v30.convert_dataset_v21_to_v30 --repo-id REPO"
+CONVERTER = "convert_dataset_v21_to_v30"
 
 
 def converted(folder: Path, simulator: str) -> list[Path]:
@@ -86,10 +87,7 @@ class _DataSet:
     def of(cls, folder: Path, simulator: str) -> _DataSet:
         """Raises DataError for one of another version, or without what is needed here."""
         info = _info(folder)
-        version = str(info.get("codebase_version"))
-        if not version.startswith("v3."):
-            raise DataError(f"{shown(folder)}: a LeRobot data set of version {version}; what is read here is v3.0\n"
-                            f"  fix: {UPDATE}")
+        _check_version(folder, str(info.get("codebase_version")))
         features = info.get("features")
         if not isinstance(features, dict):
             raise DataError(f"{shown(folder / INFO)}: no table `features`")
@@ -214,6 +212,24 @@ def _info(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{shown(folder / INFO)}: not read: {words_of(error)}\n"
                         f"  fix: download the data set again") from None
+
+
+def _check_version(folder: Path, version: str) -> None:
+    """Raises DataError for a version that is not read here, with the way to one that is."""
+    if version.startswith("v3."):
+        return
+    here = folder.resolve()
+    fix = "a version of the data set in format v3.0, which LeRobot writes from 0.4 on"
+    if version == "v2.1":
+        told = f"--repo-id {shlex.quote(here.name)} --push-to-hub false --root"
+        fix = (f"LeRobot's converter, in its own environment; the old files stay in {here.name}_old\n"
+               f"       python -m lerobot.scripts.{CONVERTER} {told} {shlex.quote(str(here))}\n"
+               f"       with LeRobot 0.4: python -m lerobot.datasets.v30.{CONVERTER} {told} "
+               f"{shlex.quote(str(here.parent))}")
+    elif version.startswith(("v1.", "v2.")):
+        fix += "; LeRobot 0.3 converts v2.0 to v2.1 (lerobot.datasets.v21), later ones v2.1 to v3.0"
+    raise DataError(f"{shown(folder)}: a LeRobot data set of version {version}; what is read here is v3.0\n"
+                    f"  fix: {fix}")
 
 
 def _named(folder: Path, names: Sequence[str], features: Mapping[str, Any], what: str, whole: bool = False) -> str:

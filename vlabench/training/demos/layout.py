@@ -33,10 +33,14 @@ if TYPE_CHECKING:
 
 CAMERAS = {"agentview": "agentview_rgb", "wrist": "eye_in_hand_rgb"}
 """Our names of LIBERO's cameras → its names of their pictures."""
-PROPRIO = {"ee_pos": 3, "ee_ori": 3, "gripper_states": 2}
-"""What proprioception is made of in LIBERO's files, and its sizes."""
-TOLD = {"joints": "obs/joint_states"}
-"""What its world tells (`Advises.told`) → where LIBERO's files have it."""
+PROPRIO: Sequence[Mapping[str, int]] = (
+    {"ee_pos": 3, "ee_ori": 3, "gripper_states": 2}, {"ee_states": 6, "gripper_states": 2},
+    {"robot0_eef_pos": 3, "robot0_eef_quat": 4, "robot0_gripper_qpos": 2})
+"""What proprioception is made of in LIBERO's files, in one way or the other, and in robomimic's, and its sizes."""
+RENAMED = {"agentview_rgb": "agentview_image", "eye_in_hand_rgb": "robot0_eye_in_hand_image"}
+"""LIBERO's names of pictures → those of files that robomimic draws anew from LIBERO's states."""
+TOLD = {"joints": ("obs/joint_states", "obs/robot0_joint_pos")}
+"""What its world tells (`Advises.told`) → where LIBERO's files have it, or robomimic's."""
 VERSION = 1
 """Of what is ours in a file; raised when a reader of the old one would misunderstand it."""
 
@@ -48,7 +52,13 @@ def stored_as(cameras: Sequence[str]) -> dict[str, str]:
 
 def told_as(group: h5py.Group, name: str) -> str:
     """Where a demonstration has what the simulator told by this name."""
-    return TOLD[name] if name in TOLD and TOLD[name] in group else f"vlabench/{name}"
+    return next((place for place in TOLD.get(name, ()) if place in group), f"vlabench/{name}")
+
+
+def pictures_in(group: h5py.Group, name: str) -> str:
+    """Where a demonstration has the pictures that LIBERO's files call by this name."""
+    other = f"obs/{RENAMED.get(name, name)}"
+    return other if f"obs/{name}" not in group and other in group else f"obs/{name}"
 
 
 def file_name(task: Task) -> str:

@@ -3,9 +3,12 @@
 LIBERO's files carry the sentence of the task file. Evaluation gives the task's name in words, as published results do,
 and for 25 of the 40 tasks that is another sentence; so a task that is known by name gets evaluation's. Pictures are as
 OpenGL draws them, rows from the bottom up; `macros_image_convention` = "opencv" says that a file has them from the top
-down, and they are turned. What a file does not say of itself is not guessed: such a file is refused. Files without any
-attribute that are called as LIBERO's are those that OpenVLA's script makes of LIBERO's own, without the pauses
-(no-noops): with its pictures, as they are drawn.
+down, and they are turned. What a file does not say of itself is not guessed: such a file is refused. Two kinds say it
+by what they are. Files without any attribute that are called as LIBERO's are those that OpenVLA's script makes of
+LIBERO's own, without the pauses (no-noops): with its pictures, as they are drawn. Files with nothing but `env_args`,
+which names the task's file, are those that robomimic draws anew from LIBERO's states: from the top down, and the
+hand's turn as a quaternion. (In LIBERO's own files a frame is what its action led to, a step late; the other two begin
+with the state in which the first action was taken. All are read as they are.)
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ import numpy.typing as npt
 
 from vlabench.cards import find
 from vlabench.errors import DataError
+from vlabench.simulators.libero.interface import axis_angle
 from vlabench.training.demos import from_lerobot, layout
 from vlabench.types import ActionSpace
 from vlabench.util.messages import shown
@@ -36,12 +40,14 @@ Picture = npt.NDArray[np.uint8]
 CONVENTIONS = {"opengl": False, "opencv": True}
 """`macros_image_convention` → whether the first row of a picture is its top."""
 OWN_FILES = "LIBERO's own files (https://libero-project.github.io), or vlabench demos"
+SCENE = r"[A-Z][A-Z_]*_SCENE\d+_"
+"""How names of LIBERO-90's and LIBERO-10's tasks begin, which is no part of the instruction."""
 COPY = "import h5py; h5py.File('THIS', 'a')['data'].attrs.update(h5py.File('LIBERO', 'r')['data'].attrs)"
 """Gives a file the attributes of LIBERO's own file of the task."""
 OTHERS = {
     "*.h5": ("files that end in .h5", "give them the ending .hdf5 if they have LIBERO's layout"),
     "*.tfrecord*": ("an RLDS data set (TFRecord files)", OWN_FILES),
-    "*.parquet": ("a LeRobot data set (Parquet files)", OWN_FILES),
+    "*.parquet": ("a LeRobot data set (Parquet files) without its meta/info.json", "name the folder that holds `meta`"),
     ".zgroup": ("a Zarr archive", OWN_FILES),
     "*.zip": ("a packed archive", "unpack it"),
     "*.tar*": ("a packed archive", "unpack it"),
@@ -117,17 +123,7 @@ def _source(path: Path, file: h5py.File, simulator: str) -> Source:
     if not isinstance(data, h5py.Group):
         raise DataError(f"{shown(path)}: not LIBERO's layout of demonstrations: it has no group 'data'\n"
                         f"  fix: {OWN_FILES}")
-    names = (path.name.removesuffix(".hdf5").removesuffix("_demo"),
-             Path(_text(data.attrs.get("bddl_file_name", ""))).name.removesuffix(".bddl"))
-    bare = not len(data.attrs) and next((task for task in find.find_tasks(simulator) if task.name == names[0]), None)
-    lacking = [] if bare else [name for name in ("problem_info", "macros_image_convention") if name not in data.attrs]
-    if lacking:
-        raise DataError(
-            f"{shown(path)}: its group 'data' lacks the attribute {' and '.join(lacking)}: nothing says which task it "
-            f"is, or which way up its pictures are (of files without any, those made again without pauses, no-noops, "
-            f"are known that are called as LIBERO's own)\n"
-            f"  fix: take these attributes from LIBERO's own file of the task: python -c \"{COPY}\"")
-    convention = "opengl" if bare else _text(data.attrs["macros_image_convention"])
+    said, convention, names = _labels(path, data.attrs, simulator)
     if convention not in CONVENTIONS:
         raise DataError(f"{shown(path)}: macros_image_convention is {convention!r}; valid: {', '.join(CONVENTIONS)}")
     groups = {name: group for name, group in data.items()
@@ -135,9 +131,41 @@ def _source(path: Path, file: h5py.File, simulator: str) -> Source:
     if not groups:
         raise DataError(f"{shown(path)}: no demonstrations in it (data/demo_0, data/demo_1, …)\n"
                         f"  fix: remove it, or make it again with vlabench demos")
-    said = bare.instruction if bare else _said(path, data.attrs["problem_info"])
     return Source(path, names, said, CONVENTIONS[convention],
                   dict(sorted(groups.items(), key=lambda item: int(item[0][5:]))), simulator)
+
+
+def _labels(path: Path, attributes: Mapping[str, Any], simulator: str) -> tuple[str, str, tuple[str, ...]]:
+    """What a file says the task is, how its pictures lie, and what its task may be called. Raises DataError."""
+    called = path.name.removesuffix(".hdf5").removesuffix("_demo")
+    bddl = Path(_text(attributes.get("bddl_file_name", "")) or _environment(attributes)).name.removesuffix(".bddl")
+    lacking = [name for name in ("problem_info", "macros_image_convention") if name not in attributes]
+    if not lacking:
+        return _said(path, attributes["problem_info"]), _text(attributes["macros_image_convention"]), (called, bddl)
+    if not len(attributes) and (re.match(SCENE, called) or
+                                called in [task.name for task in find.find_tasks(simulator)]):
+        return _words(called), "opengl", (called,)
+    if len(lacking) == 2 and "env_args" in attributes and bddl:
+        return _words(bddl), "opencv", (bddl,)
+    raise DataError(
+        f"{shown(path)}: its group 'data' lacks the attribute {' and '.join(lacking)}: nothing says which task it "
+        f"is, or which way up its pictures are (of files without any, those made again without pauses, no-noops, "
+        f"are known that are called as LIBERO's own; of robomimic's, those whose env_args name the task's file)\n"
+        f"  fix: take these attributes from LIBERO's own file of the task: python -c \"{COPY}\"")
+
+
+def _environment(attributes: Mapping[str, Any]) -> str:
+    """The task's file, where robomimic's description of the environment names one."""
+    try:
+        told = strict_json(_text(attributes["env_args"]))
+        return str(told.get("bddl_file") or told["env_kwargs"]["bddl_file_name"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ""
+
+
+def _words(name: str) -> str:
+    """A task's name as LIBERO makes an instruction of it."""
+    return re.sub(SCENE, "", name).replace("_", " ").lower()
 
 
 def _text(attribute: Any) -> str:
@@ -190,12 +218,14 @@ def numbers(group: h5py.Group, name: str, shape: Sequence[int], length: int | No
 
 
 def proprio(group: h5py.Group, length: int) -> npt.NDArray[np.float32]:
-    """[T, P]; in one array, or in the parts of LIBERO's files. Raises DataError."""
+    """[T, P]; in one array, or in the parts of LIBERO's files or robomimic's. Raises DataError."""
     if "obs/proprio" in group:
         width = group["obs/proprio"].shape[-1]
         return numbers(group, "obs/proprio", (width,), length).astype(np.float32)
-    return np.concatenate([numbers(group, f"obs/{name}", (width,), length)
-                           for name, width in layout.PROPRIO.items()], axis=1).astype(np.float32)
+    parts = next((parts for parts in layout.PROPRIO if f"obs/{next(iter(parts))}" in group), layout.PROPRIO[0])
+    found = {name: numbers(group, f"obs/{name}", (width,), length) for name, width in parts.items()}
+    return np.concatenate([np.stack(list(map(axis_angle, part))) if name.endswith("_quat") else part
+                           for name, part in found.items()], axis=1).astype(np.float32)
 
 
 def actions(group: h5py.Group, space: ActionSpace) -> Floats:
@@ -221,7 +251,7 @@ def actions(group: h5py.Group, space: ActionSpace) -> Floats:
 
 def pictures(group: h5py.Group, name: str, length: int, size: int) -> h5py.Dataset:
     """A camera's pictures, uint8 [T, S, S, 3] as they are stored; unread. Raises DataError."""
-    name = f"obs/{name}"
+    name = layout.pictures_in(group, name)
     stored = _stored(group, name)
     if stored.dtype == np.uint8 and stored.shape == (length, size, size, 3):
         return stored
@@ -238,7 +268,7 @@ def pictures(group: h5py.Group, name: str, length: int, size: int) -> h5py.Datas
 
 def side(group: h5py.Group, name: str) -> int:
     """Pixels per side of a camera's pictures. Raises DataError."""
-    return int(_stored(group, f"obs/{name}").shape[1])
+    return int(_stored(group, layout.pictures_in(group, name)).shape[1])
 
 
 def picture(stored: h5py.Dataset, t: int, upright: bool) -> Picture:
