@@ -15,7 +15,7 @@ PYTEST ?=
 DEMO := --suite libero-joint --tasks 'libero_*/[0-1]' --episodes 2 --results .demo
 
 # Which of pyproject.toml's extras; ManiSkill's engine has no wheels for other processors under Linux.
-EXTRAS ?= libero,remote,$(if $(filter x86_64,$(shell uname -m)),maniskill$(COMMA))train,lerobot,video,dev
+EXTRAS ?= libero,augment,remote,$(if $(filter x86_64,$(shell uname -m)),maniskill$(COMMA))train,lerobot,video,dev
 COMMA := ,
 
 BIN := .venv/bin

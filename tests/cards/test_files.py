@@ -46,9 +46,13 @@ LATENCY = ("observation_delay", "frame_drop", "camera_loss", "action_delay", "ac
 GRIPPER = {f"gripper_{mode}" for mode in ("late", "stuck", "flipped")}
 OBSERVATION = {"shift", "rotation", "color_jitter", "occlusion", "erasing"}
 NOISE = {f"action_noise-{level}" for level in (0.1, 0.2, 0.3)}
+CORRUPTIONS = {"fog", "glass_blur", "zoom_blur", "gaussian_blur", "salt_pepper", "contrast", "exposure", "pixelation"}
+PROPRIOCEPTION = {"proprio_noise", "proprio_bias", "proprio_stuck"}
 EVERY = {f"{name}-s{k}" for name in registry.names("perturbation") for k in range(1, 6)
-         if not find_perturbation(name).needs and find_perturbation(name).group != "language"}
-"""Those of words show whether a policy reads, and those that need something of a scene are for scenes that have it."""
+         if not find_perturbation(name).needs and find_perturbation(name).group != "language"
+         and name not in {*CORRUPTIONS, *PROPRIOCEPTION, "augment"}}
+"""Those of words show whether a policy reads, those that need something of a scene are for scenes that have it, others
+have suites of their own, and `augment` is whatever a card makes of it."""
 VISION = {"table", "texture-weak", "texture-strong", "noise-weak", "noise-strong"}
 CLUTTER = {f"clutter-{count}" for count in (2, 4, 6, 8)}
 SIDES = {*(f"left-{angle}" for angle in (5, 10)), *(f"right-{angle}" for angle in range(5, 26, 5))}
@@ -84,6 +88,8 @@ SHIPPED = [
     ("libero-joint", SETS, {"joint"}),
     ("libero-transfer", ("libero_goal",), {"transfer"}),
     ("libero-severity", SETS, EVERY),
+    ("libero-corruptions", SETS, {f"{name}-s{k}" for name in CORRUPTIONS for k in range(1, 6)}),
+    ("libero-proprioception", SETS, {f"{name}-s{k}" for name in PROPRIOCEPTION for k in range(1, 6)}),
     ("libero-latency", SETS, GRIPPER | {f"{name}-s3" for name in LATENCY}),
     ("libero-unseen", SETS, {f"{name}-s3" for name in ("motion_blur", "sensor_noise", "observation_delay",
                                                        "gripper_fault")}),

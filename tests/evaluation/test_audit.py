@@ -138,6 +138,14 @@ def test_only_actions_and_only_uncertain_changes_of_them_are_excused() -> None:
     assert unjudged(played(9, ["action"], asked=0.0), conditions(LATE), CAMERAS) == []
 
 
+def test_what_no_audit_can_judge_is_told_of_the_conditions_that_were_played(monkeypatch: pytest.MonkeyPatch) -> None:
+    turn = Promising(may=(TOP,))
+    assert unjudged(played(1, [TOP]), conditions(turn), CAMERAS) == []
+    monkeypatch.setattr(Promising, "caution", "moves things")
+    assert unjudged(played(1, [TOP]), conditions(turn), CAMERAS) == ["condition 'c': moves things"]
+    assert unjudged(clean(1), conditions(turn), CAMERAS) == []
+
+
 def test_what_the_policy_does_not_receive_cannot_change() -> None:
     assert problems(played(9, frame={}), BOTH, cameras=()) == []
     assert len(problems(played(9, [TOP]), BOTH, cameras=("top",))) == 0

@@ -86,8 +86,9 @@ def audit(records: Iterable[EpisodeRecord], conditions: Mapping[str, Condition],
 
 def unjudged(records: Iterable[EpisodeRecord], conditions: Mapping[str, Condition],
              cameras: Sequence[str]) -> list[str]:
-    """A sentence for people if there are conditions whose change of actions could not show with this policy."""
-    names = []
+    """Sentences for people: if there are conditions whose change of actions could not show with this policy, and what
+    the perturbations of those played say of themselves (`caution`)."""
+    names, cautions = list[str](), list[str]()
     kept = [record for record in records if record.status != "error"]
     for name, condition in conditions.items():
         mine = [record for record in kept if record.condition == name]
@@ -95,10 +96,10 @@ def unjudged(records: Iterable[EpisodeRecord], conditions: Mapping[str, Conditio
         if mine and "action" in says.may - says.must and _monotonous(mine) and not any(
                 record.changed.get("action") for record in mine):
             names.append(name)
-    if not names:
-        return []
-    return [f"the policy asks for the same action at every step, so nothing can be said of what these conditions do to "
-            f"actions: {', '.join(names)}"]
+        cautions += [f"condition {name!r}: {kind.caution}" for kind in condition.perturbations if mine and kind.caution]
+    same = [f"the policy asks for the same action at every step, so nothing can be said of what these conditions do to "
+            f"actions: {', '.join(names)}"] if names else []
+    return [*same, *cautions]
 
 
 def check(findings: Collection[Finding]) -> None:

@@ -5,6 +5,7 @@ Sizes in pixels are meant for pictures of 224 × 224, the input of most policies
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -20,6 +21,10 @@ from vlabench.util.opencv import check_opencv
 
 REFERENCE = 224
 """Side in pixels of the picture that parameters in pixels are meant for."""
+LEVELS = 1 << 16
+"""Of `uniform_bits`."""
+NO_MAP = np.empty(0, np.uint16)
+"""cv2.remap wants a second map, for fractions of a pixel, even where there are none."""
 
 Units = npt.NDArray[np.float64]
 
@@ -32,6 +37,28 @@ def as_image(array: npt.NDArray[Any]) -> Image:
 def scaled(pixels: float, height: int, width: int) -> float:
     """A length given in pixels of a 224² picture, in pixels of this one (by its shorter side)."""
     return pixels * min(height, width) / REFERENCE
+
+
+def smoothed(image: Image, sigma: float) -> Image:
+    """A Gaussian blur of σ pixels of a 224² picture, whose kernel ends at 3 σ; the edge goes on outwards. 0 is none,
+    and half a pixel of the picture itself the least, below which nothing would change.
+
+    cv2.GaussianBlur takes four times as long on wide kernels.
+    """
+    import cv2
+
+    if not sigma:
+        return image.copy()
+    here = max(scaled(sigma, *image.shape[:2]), 0.5)
+    kernel = cv2.getGaussianKernel(2 * math.ceil(3 * here) + 1, here, cv2.CV_32F)
+    return as_image(cv2.sepFilter2D(image, -1, kernel, kernel, borderType=cv2.BORDER_REPLICATE))
+
+
+def uniform_bits(source: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.uint16]:
+    """Uniform in 0 … LEVELS − 1, straight from the generator's words: a tenth of the time of normal numbers."""
+    number = int(np.prod(shape))
+    words = source.bit_generator.random_raw(-(-number // 4))
+    return words.view(np.uint16)[:number].reshape(shape)
 
 
 class ImagePerturbation(Perturbation):
@@ -139,3 +166,29 @@ class DrawnPerturbation(ImagePerturbation):
             return {}
         latest: dict[str, Any] = drawn if self.independent else next(iter(drawn.values()))
         return latest if self.draw == "episode" else {"draw": "step", "latest": latest}
+
+
+class FieldPerturbation(DrawnPerturbation):
+    """Changes pictures by a field, numbers for every pixel, that is made once where looks or cameras share the draw."""
+
+    stream: ClassVar[tuple[str, ...]] = ()
+    """What else, beside camera and step, keys the field's numbers."""
+
+    _field: tuple[Any, npt.NDArray[Any] | None] = PrivateAttr(default=(None, None))
+
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
+        super().begin(rng, replan, cameras, space)
+        self._field = (None, None)
+
+    def field(self, image: Image, camera: str, step: int, rng: Draws) -> npt.NDArray[Any]:
+        """The field of a look."""
+        key = (image.shape, camera if self.independent else None, step if self.draw == "step" else None)
+        if self._field[0] != key or self._field[1] is None:
+            self._field = (key, self.make(image.shape, self.generator(rng, camera, step, *self.stream)))
+        field = self._field[1]
+        assert field is not None
+        return field
+
+    def make(self, shape: tuple[int, ...], source: np.random.Generator) -> npt.NDArray[Any]:
+        """The field for pictures [H, W, 3] from the numbers of a draw."""
+        raise TypeError(f"{type(self).__name__} must say what it draws")

@@ -84,6 +84,11 @@ class Perturbation(BaseModel):
         """Whether every episode must show the change (False where it happens with a probability per step)."""
         return True
 
+    @property
+    def caution(self) -> str:
+        """What no audit can judge and whoever reads the results must know, as the end of a sentence; "" if nothing."""
+        return ""
+
     def check(self, cameras: Sequence[str], space: ActionSpace) -> None:
         """Raise a VlabenchError that says what this machine or the robot lacks, before an episode is begun."""
 

@@ -17,11 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from vlabench.perturbations._image import DrawnPerturbation, Units, as_image, scaled
+from vlabench.perturbations._image import NO_MAP, DrawnPerturbation, Units, as_image, scaled
 from vlabench.types import Image
-
-NO_MAP = np.empty(0, np.uint16)
-"""cv2.remap wants a second map, for fractions of a pixel, even where there are none."""
 
 
 class MotionBlur(DrawnPerturbation):
