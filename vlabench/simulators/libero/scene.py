@@ -59,6 +59,7 @@ class LiberoScene(Looks, Changes, Scene):
         self._context: Any = self._make_context() if cameras else None
         self._world = Advisor(self.env)
         self._remember()
+        hf_libero.give_memory_back(keep_source=True)  # the context's, of pictures on their way to OpenGL
         self._opened = {name: np.array(array) for name, array in self._constants().items()}
         self._placed = np.array(self.data.qpos)
         self._step_count = 0
