@@ -1,6 +1,6 @@
 """Toys on which a term of the loss is to do what its paper says of it: PPO with and without, on the same episodes.
 
-    python -m tests.training.toys --seeds 40
+    python -m tests.training.toys --seeds 20
 
 An episode is one look and one number, in 256 bins, which is right within a tolerance; what is learned is judged by its
 most probable action. The learner, the objectives, PPO's credit and PAIR's views are the package's own.
@@ -14,18 +14,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vlabench.adapters.base import TrainablePolicy
-from vlabench.models.distributions import BINS, BinnedActions, to_bins
+from vlabench.models.distributions import BINS, BinnedActions
 from vlabench.seeding import generator
 from vlabench.simulators.capabilities import Masks, Pictures, Spot
 from vlabench.training.methods.ppo import Ppo, PpoOptions
 from vlabench.training.objectives._views import ALTERING, PRESERVING
+from vlabench.training.objectives.base import Batch, Forward
+from vlabench.training.objectives.cloning import Cloning, CloningOptions
 from vlabench.training.rl import rewards
 from vlabench.training.rl.contexts import Group
 from vlabench.training.rl.rollouts import Rollout
@@ -33,6 +35,7 @@ from vlabench.training.rl.updates import Updates
 from vlabench.training.rl.views import ViewOptions, Views
 from vlabench.types import ActionSpace, Decision, EpisodeSpec, Floats, Observation, Task
 
+Terms: TypeAlias = Mapping[str, Mapping[str, Any]]
 EPISODES = 64
 """Of an iteration."""
 SPACE = ActionSpace(("to",), (-1.0,), (1.0,), (1.0,), (0.0,), 10)
@@ -93,16 +96,24 @@ class Looks:
 
 
 class Toy(ABC):
-    """A task of one number. tolerance: how far from the right one is still a success. Options: of PPO's updates."""
+    """A task of one number, whose policy is taught by demonstrations first. inputs: of the network. tolerance: how far
+    from the right number is still a success. rate: of PPO's updates. lessons: of cloning, each of all demonstrations at
+    a rate, on targets of a deviation in bins.
+    """
 
     inputs: ClassVar[int]
     tolerance: ClassVar[float]
-    options: ClassVar[Mapping[str, Any]]
     iterations: ClassVar[int]
+    rate: ClassVar[float]
+    lessons: ClassVar[tuple[int, float, float]]
 
     @abstractmethod
     def read(self, obs: Observation) -> Floats:
         """What the network is given [N, inputs]."""
+
+    @abstractmethod
+    def taught(self, seed: int) -> Looks:
+        """Demonstrations, whose numbers need not be right."""
 
     @abstractmethod
     def looks(self, seed: int, iteration: int) -> Looks:
@@ -115,7 +126,18 @@ class Toy(ABC):
     def start(self, seed: int) -> Pupil:
         """The policy that a training starts from."""
         torch.manual_seed(seed)
-        return Pupil(self.inputs, self.read)
+        policy, demonstrated = Pupil(self.inputs, self.read), self.taught(seed)
+        count, rate, sigma = self.lessons
+        actions = torch.from_numpy(demonstrated.right).float()[:, None, None]
+        ones = torch.ones(len(actions), 1)
+        batch = Batch(demonstrated.obs, actions, ones.bool(), ones, float(len(ones)), float(len(ones)), SPACE)
+        optimizer = torch.optim.Adam(policy.module.parameters(), rate)
+        for _ in range(count):
+            optimizer.zero_grad()
+            term = Cloning(CloningOptions(sigma=sigma)).loss(batch, Forward(policy, batch.obs, actions)).term
+            term.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        return policy
 
     def played(self, policy: Pupil, looks: Looks, draws: np.random.Generator) -> list[Rollout]:
         """Drawn from the policy's bins."""
@@ -130,10 +152,11 @@ class Toy(ABC):
                                                     for view, pictures in looks.views.items()})
                 for n in range(len(done))]
 
-    def trained(self, seed: int, objectives: Mapping[str, Mapping[str, Any]]) -> Pupil:
-        """By PPO with these terms; the episodes are a seed's, whatever is learned."""
+    def trained(self, seed: int, objectives: Terms) -> Pupil:
+        """By PPO with these terms; the demonstrations and episodes are a seed's, whatever is learned."""
         policy = self.start(seed)
-        method = Ppo(PpoOptions(init="", task_sets=("toys",), objectives={**objectives}, **self.options))
+        method = Ppo(PpoOptions(init="", task_sets=("toys",), objectives={name: dict(each) for name, each in objectives.items()},
+                                learning_rate=self.rate, critic_learning_rate=0.02))
         learner = method.learner(policy, "cpu")
         course: Any = SimpleNamespace(learner=learner, reward=rewards.sparse, space=SPACE)
         for iteration in range(1, self.iterations + 1):
@@ -143,10 +166,15 @@ class Toy(ABC):
         return policy
 
     def judged(self, policy: Pupil) -> dict[str, float]:
-        """Success by the most probable action."""
+        """Success of the most probable action, by name of what is held out; and, `drawn`, of draws, on the first."""
+        found = {}
         with torch.no_grad():
-            return {name: float(np.mean(np.abs(policy.distribution(looks.obs).mode[:, 0, 0].numpy() - looks.right)
-                                        < self.tolerance)) for name, looks in self.held_out().items()}
+            for name, looks in self.held_out().items():
+                bins = policy.distribution(looks.obs)
+                found[name] = float(np.mean(np.abs(bins.mode[:, 0, 0].numpy() - looks.right) < self.tolerance))
+                near = np.abs(bins.centres.numpy() - looks.right[:, None]) < self.tolerance
+                found.setdefault("drawn", float((bins.log_probs[:, 0, 0].exp().numpy() * near).sum(1).mean()))
+        return found
 
 
 def _unseen(number: int, seen: Mapping[str, float]) -> None:
@@ -157,39 +185,33 @@ def _unseen(number: int, seen: Mapping[str, float]) -> None:
 
 
 class Reaching(Toy):
-    """Which way to go follows from where one is, by a curve; the policy has been taught by a few demonstrations, on
-    their bins alone, until it is sure of itself.
+    """How far to go follows from where one is, by a curve. The demonstrations are all off to the same side, by more
+    than the tolerance, and the policy is sure of them: by its draws it seldom learns what would be better.
     """
 
-    inputs, tolerance, iterations = 1, 0.08, 40
-    options: ClassVar[Mapping[str, Any]] = {"learning_rate": 3e-3, "critic_learning_rate": 0.02}
-    demonstrations, lessons = 12, 1000
+    inputs, tolerance, iterations, rate, lessons = 1, 0.08, 60, 3e-3, (400, 0.01, 0.0)
+    off, slip, demonstrations = 0.13, 0.04, 64
 
     def read(self, obs: Observation) -> Floats:
         return obs.proprio.astype(np.float64)
 
-    def start(self, seed: int) -> Pupil:
-        policy, taught = super().start(seed), self._at(generator("taught", seed).uniform(-1, 1, self.demonstrations))
-        bins = to_bins(torch.from_numpy(taught.right))
-        optimizer = torch.optim.Adam(policy.module.parameters(), 0.01)
-        for _ in range(self.lessons):
-            loss = nn.functional.cross_entropy(policy.distribution(taught.obs).logits[:, 0, 0], bins)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-        return policy
+    def taught(self, seed: int) -> Looks:
+        places = generator("taught", seed).uniform(-1, 1, self.demonstrations)
+        return self._at(places, np.full(len(places), self.off))
 
     def looks(self, seed: int, iteration: int) -> Looks:
-        return self._at(generator("places", seed, iteration).uniform(-1, 1, EPISODES))
+        places = generator("places", seed, iteration).uniform(-1, 1, EPISODES)
+        return self._at(places, np.zeros(EPISODES))
 
     def held_out(self) -> Mapping[str, Looks]:
-        beyond = np.linspace(1.0, 1.2, 101)
-        return {"as in training": self._at(np.linspace(-1, 1, 401)),
-                "further out": self._at(np.concatenate([-beyond, beyond]))}
+        """Executed inexactly, an action is another one by a random number."""
+        places = np.linspace(-1, 1, 401)
+        slips = self.slip * generator("slips").standard_normal(20 * len(places))
+        return {"exact": self._at(places, np.zeros(len(places))), "inexact": self._at(np.tile(places, 20), slips)}
 
-    def _at(self, places: Floats) -> Looks:
+    def _at(self, places: Floats, off: Floats) -> Looks:
         return Looks(Observation.now({}, places[:, None].astype(np.float32), ("go there",) * len(places), 0),
-                     0.8 * np.sin(2.5 * places), {})
+                     0.8 * np.sin(2.5 * places) + off, {})
 
 
 # PAIR
@@ -201,6 +223,8 @@ TRAINING = ("40", "100", "160", "220")
 """Greys of training's backgrounds, each of which is mostly seen where the target lies in one quarter."""
 HELD_OUT = ("10", "70", "130", "190", "250")
 TOGETHER = 0.9
+"""Share of the episodes in which it is; else any background is."""
+PLACES = COLUMNS - TARGET + 1
 CAMERA = "top"
 
 
@@ -227,7 +251,7 @@ class Table:
 
     def with_target_moved(self, by: Spot, turn: float) -> Pictures:
         picture = self.background(self.grey)[CAMERA]
-        picture[self._mask(int(np.clip(round(self.column + by[0]), 0, COLUMNS - TARGET)))] = RED
+        picture[self._mask(int(np.clip(round(self.column + by[0]), 0, PLACES - 1)))] = RED
         return {CAMERA: picture}
 
     def _mask(self, column: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -237,20 +261,22 @@ class Table:
 
 
 class Pointing(Toy):
-    """The number says where a small target lies. In training the background mostly says so, too."""
+    """The number says where a small target lies. In training and demonstrations the background mostly says so, too."""
 
-    inputs, tolerance, iterations = ROWS * COLUMNS * 3, 0.15, 40
-    options: ClassVar[Mapping[str, Any]] = {"learning_rate": 3e-3, "critic_learning_rate": 0.02}
+    inputs, tolerance, iterations, rate, lessons = ROWS * COLUMNS * 3, 0.15, 25, 0.01, (60, 0.003, 4.0)
     views = Views(ViewOptions(shift=3.0, turns=(0.0,)), (PRESERVING, ALTERING))
 
     def read(self, obs: Observation) -> Floats:
         pictures: Floats = obs.images[CAMERA].reshape(len(obs.proprio), -1) / 255.0 - 0.5
         return pictures
 
+    def taught(self, seed: int) -> Looks:
+        return self.looks(seed, 0)
+
     def looks(self, seed: int, iteration: int) -> Looks:
         draws = generator("tables", seed, iteration)
-        columns = draws.integers(COLUMNS - TARGET + 1, size=EPISODES)
-        quarters = np.where(draws.random(EPISODES) < TOGETHER, columns * len(TRAINING) // (COLUMNS - TARGET + 1),
+        columns = draws.integers(PLACES, size=EPISODES)
+        quarters = np.where(draws.random(EPISODES) < TOGETHER, columns * len(TRAINING) // PLACES,
                             draws.integers(len(TRAINING), size=EPISODES))
         tables = [Table(int(column), TRAINING[quarter]) for column, quarter in zip(columns, quarters, strict=True)]
         views = [self.views.of(table, table.seen(), EpisodeSpec(TASK, "clean", iteration * EPISODES + n, seed), 0)
@@ -259,42 +285,54 @@ class Pointing(Toy):
                                  for name in self.views.names})
 
     def held_out(self) -> Mapping[str, Looks]:
-        every = range(COLUMNS - TARGET + 1)
-        return {name: self._at([Table(column, grey) for column in every for grey in greys], {})
-                for name, greys in (("training's backgrounds, all mixed", TRAINING), ("others", HELD_OUT))}
+        return {name: self._at([Table(column, grey) for column in range(PLACES) for grey in greys], {})
+                for name, greys in (("mixed", TRAINING), ("unseen", HELD_OUT))}
 
     def _at(self, tables: Sequence[Table], views: Mapping[str, Pictures]) -> Looks:
         pictures = {CAMERA: np.stack([table.seen()[CAMERA] for table in tables])}
         obs = Observation.now(pictures, np.zeros((len(tables), 1), np.float32), ("go there",) * len(tables), 0)
-        middle = (COLUMNS - TARGET) / 2
-        return Looks(obs, np.array([0.9 * (table.column - middle) / middle for table in tables]), views)
+        return Looks(obs, np.array([0.9 * (2 * table.column / (PLACES - 1) - 1) for table in tables]), views)
+
+
+PAIR: Terms = {"pair_invariance": {}, "pair_sensitivity": {}}
+FAN: Terms = {"fan_ppo": {"sigma": 0.2}}
+COMPARED: Mapping[str, tuple[Toy, Mapping[str, Terms]]] = {
+    "Reaching": (Reaching(), {"`fan_ppo`, σ = 0.1": {"fan_ppo": {"sigma": 0.1}}, "`fan_ppo`, σ = 0.2": FAN,
+                              "`fan_ppo`, σ = 0.3": {"fan_ppo": {}}, "`entropy`, 0.3": {"entropy": {"weight": 0.3}}}),
+    "Pointing": (Pointing(), {"`pair_invariance`": {"pair_invariance": {}},
+                              "`pair_sensitivity`": {"pair_sensitivity": {}}, "both": PAIR})}
+"""Toys, and the terms that PPO is compared with and without."""
+
+
+def rates(toy: Toy, terms: Terms | None, seeds: int) -> dict[str, Floats]:
+    """By each name of `judged`, the success of every seed [seeds]; without terms, of the policies at the start."""
+    rows = [toy.judged(toy.start(seed) if terms is None else toy.trained(seed, terms)) for seed in range(seeds)]
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
 def main(seeds: int) -> None:
-    """Print the tables."""
-    pair = {"pair_invariance": {}, "pair_sensitivity": {}}
-    arms: dict[Toy, dict[str, dict[str, dict[str, float]]]] = {
-        Reaching(): {"": {}, "fan_ppo": {"fan_ppo": {}}, "fan_ppo, α = 0.1": {"fan_ppo": {"weight": 0.1}},
-                     "fan_ppo, σ = 0.1": {"fan_ppo": {"sigma": 0.1}},
-                     "entropy 0.03": {"entropy": {"weight": 0.03}}, "entropy 0.3": {"entropy": {"weight": 0.3}}},
-        Pointing(): {"": {}, **{name: {name: {}} for name in pair}, "both": pair}}
-    for toy, terms in arms.items():
-        print(type(toy).__name__)
-        base = np.zeros((seeds, 0))
-        for name, objectives in terms.items():
-            found = [list(toy.judged(toy.trained(seed, objectives)).values()) for seed in range(seeds)]
-            rates = np.array(found)
-            if not name:
-                base = rates
-                start = np.array([list(toy.judged(toy.start(seed)).values()) for seed in range(seeds)])
-                print("| start | ", start.mean(0).round(3), " |")
-            apart = rates - base
-            print(f"| {name or 'PPO'} |", rates.mean(0).round(3), "|", apart.mean(0).round(3), "±",
-                  (apart.std(0) / seeds**0.5).round(3), "| worst", apart.min(0).round(3), "| better in",
-                  (apart > 0).sum(0), "|", flush=True)
+    """Print a table of each toy."""
+    for title, (toy, arms) in COMPARED.items():
+        columns = list(toy.held_out())
+        names = [*columns, "drawn"]
+        print(f"**{title}**, {seeds} seeds\n")
+        print(f"| | {' | '.join(names)} | {' | '.join(f'more, {name}' for name in columns)} | better in |")
+        print("| --- |" + " --: |" * (len(names) + len(columns) + 1))
+        base: dict[str, Floats] = {}
+        for name, terms in {"start": None, "PPO": {}, **arms}.items():
+            found = rates(toy, terms, seeds)
+            base = base or (found if name == "PPO" else {})
+            told = [f"{100 * found[each].mean():.1f}" for each in names]
+            if base and name != "PPO":
+                more = {each: 100 * (found[each] - base[each]) for each in columns}
+                told += [f"{each.mean():+.1f} ± {each.std(ddof=1):.1f}" for each in more.values()]
+                told.append(", ".join(str(int((each > 0).sum())) for each in more.values()))
+            print(f"| {name} | " + " | ".join(told + [""] * (len(names) + len(columns) + 1 - len(told))) + " |",
+                  flush=True)
+        print()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=40, help="trainings of each kind")
+    parser.add_argument("--seeds", type=int, default=20, help="trainings of each kind")
     main(parser.parse_args().seeds)
