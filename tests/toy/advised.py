@@ -60,9 +60,9 @@ class Advised(TrainablePolicy):
     def distribution(self, obs: Observation, actions: Tensor | None = None,
                      embedding: Tensor | None = None) -> NormalActions:
         advice = self.embedding(obs) if embedding is None else embedding
-        hand = torch.arange(self.space.size) == self.space.gripper
+        hand = torch.tensor([number == self.space.gripper for number in range(self.space.size)])
         means = torch.where(hand, self.module.follows * advice, advice)
-        deviation = torch.where(hand, HAND, REACH) * torch.tensor(self.space.unit)
+        deviation = (REACH + (HAND - REACH) * hand) * torch.tensor(self.space.unit)
         return NormalActions(means[:, None], deviation)
 
     def value(self, obs: Observation, embedding: Tensor | None = None) -> Tensor:

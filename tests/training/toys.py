@@ -144,19 +144,19 @@ class Toy(ABC):
         with torch.no_grad():
             bins = policy.distribution(looks.obs)
             actions = bins.sample(draws.random((len(looks.right), 1, 1))).float()
-            told = [each.numpy()[:, None] for each in (actions, bins.log_prob(actions), bins.mean)]
-        done = np.abs(told[0][:, 0, 0, 0] - looks.right) < self.tolerance
-        return [Rollout(EpisodeSpec(TASK, "clean", n, 0), {c: p[n : n + 1] for c, p in looks.obs.images.items()},
-                        looks.obs.proprio[n : n + 1], "go there", *(each[n] for each in told), np.array([1]),
-                        bool(done[n]), {}, {}, {}, {view: {c: p[n : n + 1] for c, p in pictures.items()}
-                                                    for view, pictures in looks.views.items()})
+            drawn, log_probs, means = (each.numpy()[:, None] for each in (actions, bins.log_prob(actions), bins.mean))
+        done = np.abs(drawn[:, 0, 0, 0] - looks.right) < self.tolerance
+        return [Rollout(EpisodeSpec(TASK, "clean", n, 0), _row(looks.obs.images, n), looks.obs.proprio[n : n + 1],
+                        "go there", drawn[n], log_probs[n], means[n], np.array([1]), bool(done[n]), {}, {},
+                        views={view: _row(pictures, n) for view, pictures in looks.views.items()})
                 for n in range(len(done))]
 
     def trained(self, seed: int, objectives: Terms) -> Pupil:
         """By PPO with these terms; the demonstrations and episodes are a seed's, whatever is learned."""
         policy = self.start(seed)
-        method = Ppo(PpoOptions(init="", task_sets=("toys",), objectives={name: dict(each) for name, each in objectives.items()},
-                                learning_rate=self.rate, critic_learning_rate=0.02))
+        terms = {name: dict(each) for name, each in objectives.items()}
+        method = Ppo(PpoOptions(init="", task_sets=("toys",), objectives=terms, learning_rate=self.rate,
+                                critic_learning_rate=0.02))
         learner = method.learner(policy, "cpu")
         course: Any = SimpleNamespace(learner=learner, reward=rewards.sparse, space=SPACE)
         for iteration in range(1, self.iterations + 1):
@@ -175,6 +175,10 @@ class Toy(ABC):
                 near = np.abs(bins.centres.numpy() - looks.right[:, None]) < self.tolerance
                 found.setdefault("drawn", float((bins.log_probs[:, 0, 0].exp().numpy() * near).sum(1).mean()))
         return found
+
+
+def _row(pictures: Pictures, n: int) -> Pictures:
+    return {camera: of_all[n : n + 1] for camera, of_all in pictures.items()}
 
 
 def _unseen(number: int, seen: Mapping[str, float]) -> None:
