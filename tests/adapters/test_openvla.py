@@ -20,7 +20,7 @@ from vlabench.adapters.openvla import Head, Openvla
 from vlabench.adapters.wire import arrays
 from vlabench.cards import load_policy
 from vlabench.cards.policy import PolicyCard
-from vlabench.errors import CardError, DataError, DeviceError, OptionError
+from vlabench.errors import CardError, DataError, DeviceError, OptionError, UnknownName
 from vlabench.evaluation import against
 from vlabench.models import lora
 from vlabench.models.distributions import explored
@@ -256,7 +256,7 @@ def test_what_is_saved_acts_as_before(folder: Path, tmp_path: Path, head: Head) 
     policy = acting(folder, head=head, critic=True)
     with torch.no_grad():
         policy.module.projector.fc1.bias.add_(0.5)
-        policy.module.worth[2].bias.add_(0.25)  # type: ignore[index,operator]
+        policy.module.worth[2].bias.add_(0.25)  # type: ignore[index]
     policy.save(tmp_path, exact=True)
     again = acting(tmp_path, head=head, critic=True)
     assert np.array_equal(policy.act(look()).actions, again.act(look()).actions)
@@ -267,6 +267,26 @@ def test_what_is_saved_acts_as_before(folder: Path, tmp_path: Path, head: Head) 
         from safetensors import safe_open
         with safe_open(tmp_path / "model.safetensors", framework="pt") as file:
             assert set(file.keys()) == names
+
+
+def test_a_new_critic_is_rl4vla_s_three_layers_on_the_first_number_s_state_and_is_kept(
+        folder: Path, tmp_path: Path) -> None:
+    policy = acting(folder)
+    acted = policy.act(look()).actions
+    assert policy.critic is None
+    policy.renew_critic("h0")
+    assert policy.critic is not None and np.array_equal(policy.act(look()).actions, acted)
+    layers = [layer for layer in policy.critic.modules() if isinstance(layer, torch.nn.Linear)]
+    assert [layer.out_features for layer in layers] == [512, 128, 1]
+    states = policy.embedding(look()).view(len(acted), -1, policy.module.width)
+    assert torch.equal(policy.value(look()), policy.critic(states[:, 0]).squeeze(-1))
+    policy.save(tmp_path, exact=True)
+    again = acting(folder)
+    again.renew_critic("h0")
+    again.load(tmp_path)
+    assert torch.equal(policy.value(look()), again.value(look()))
+    with pytest.raises(UnknownName, match="unknown critic 'hn': valid: h0"):
+        policy.renew_critic("hn")
 
 
 # where it acts

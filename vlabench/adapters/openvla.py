@@ -11,7 +11,7 @@ from pydantic import Field
 
 from vlabench.adapters.base import ActionDistribution, TrainablePolicy
 from vlabench.adapters.wire.shaping import Look
-from vlabench.errors import DataError, MissingExtra, OptionError
+from vlabench.errors import DataError, MissingExtra, OptionError, UnknownName
 from vlabench.seeding import Draws
 from vlabench.types import ActionSpace, Decision, Floats, Image, Observation
 
@@ -31,6 +31,7 @@ class Openvla(TrainablePolicy):
 
     libraries = ("torch", "transformers", "tokenizers")
     heeds = ("cameras",)
+    critics = ("h0",)
     module: OpenVLA
 
     def __init__(
@@ -185,6 +186,13 @@ class Openvla(TrainablePolicy):
     def critic(self) -> torch.nn.Module | None:
         """The value head, if there is one."""
         return self.module.worth
+
+    def renew_critic(self, kind: str) -> None:
+        """Whether it had one or not; from now on it reads one in folders, too."""
+        if kind not in self.critics:
+            raise UnknownName("critic", kind, self.critics)
+        self._how = *self._how[:2], True
+        self.module.add_critic()
 
     def value(self, obs: Observation, embedding: torch.Tensor | None = None) -> torch.Tensor:
         """Expected return [B], by the state of the first number. Raises TypeError without a critic."""

@@ -1,8 +1,9 @@
-"""What a NanoVLA's critic reads of it, and the head that makes an expected return of that.
+"""What a network's critic reads of it, and the head that makes an expected return of that.
 
 RL4VLA (Liu et al. 2025, figure 4) compares a head on the hidden state of the first action of a chunk (`h0`), on that of
 the last (`hn`), on those of all of them, and a critic with a network of its own (`apart`). `embedding` is ours: what
-the action head reads, too, by a head of two layers.
+the action head reads, too, by a head of two layers. A NanoVLA has them all, OpenVLA `h0`: its numbers are given one
+after the other, and the state that gives the first knows none of them.
 """
 
 from __future__ import annotations
