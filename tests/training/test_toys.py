@@ -19,6 +19,7 @@ def test_fan_ppo_finds_sooner_what_is_near_to_what_a_policy_is_sure_of() -> None
     assert np.mean(fan["inexact"] - plain["inexact"]) > 0.015
 
 
+@pytest.mark.long
 def test_pair_keeps_a_policy_from_pointing_by_the_background() -> None:
     """Of 20 seeds it was better in all, by 21.6 points of success (a seed's deviation 8.7) and before backgrounds of no
     training by 17.0 (7.9): the mean of two is above 6 and 3 by two and a half deviations.

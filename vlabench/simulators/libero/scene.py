@@ -75,8 +75,8 @@ class LiberoScene(Looks, Changes, Scene):
             draw_cheaply(self.model)
         if not self.model.light_castshadow.any():
             self.model.vis.quality.shadowsize = 0  # 64 MB for a shadow map that nothing is drawn into
-        self.model.vis.global_.offwidth = max(self.image_size, self.model.vis.global_.offwidth)
-        self.model.vis.global_.offheight = max(self.image_size, self.model.vis.global_.offheight)
+        # no larger than it has to be, or it takes 11 MB; robosuite makes room for larger pictures
+        self.model.vis.global_.offwidth = self.model.vis.global_.offheight = self.image_size
         context = MjRenderContextOffscreen(self.sim, device_id=-1)
         context.vopt.geomgroup[:] = [0, 1, 1, 0, 0, 0]
         context.vopt.flags[mujoco.mjtVisFlag.mjVIS_CONVEXHULL] = self._cheap
