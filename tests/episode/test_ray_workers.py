@@ -18,9 +18,9 @@ import pytest
 
 from tests.conftest import PLUGIN
 from tests.places import ROOT
+from tests.toy.toy import Seeker, Toy
 from vlabench import cards
 from vlabench.adapters.base import Actor
-from vlabench.episode import ray_workers
 from vlabench.episode.ray_nodes import differences, source, teller
 from vlabench.episode.ray_workers import Cluster, cluster
 from vlabench.errors import CardError, MissingExtra, OptionError, WorkerError
@@ -87,14 +87,15 @@ def test_what_ray_says_of_a_cluster_that_does_not_fit_is_told(
 
 
 def test_a_policy_on_a_gpu_needs_a_cluster_with_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = SimpleNamespace(cluster_resources=lambda: {"CPU": 3.0})
-    monkeypatch.setitem(sys.modules, "ray", fake)
+    nodes = [{"NodeID": "a", "Alive": True, "Resources": {"CPU": 3.0}},
+             {"NodeID": "b", "Alive": False, "Resources": {"CPU": 9.0, "GPU": 9.0}}]
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(nodes=lambda: nodes))
     found = Cluster()
-    assert (found.room(), found.hosts(Actor(object))) == (3, 1)  # type: ignore[arg-type]
+    assert (found.room(), found.hosts(Actor(Seeker))) == (3, 1)
     with pytest.raises(WorkerError, match="no node of the cluster has one\n  fix: ray start"):
-        found.hosts(Actor(object, gpu=True))  # type: ignore[arg-type]
-    fake.cluster_resources = lambda: {"CPU": 3.0, "GPU": 4.0}
-    assert (found.hosts(Actor(object, gpu=True)), found.hosts(Actor(object))) == (4, 1)  # type: ignore[arg-type]
+        found.hosts(Actor(Seeker, gpu=True))
+    nodes.append({"NodeID": "c", "Alive": True, "Resources": {"CPU": 1.0, "GPU": 4.0}})
+    assert (found.room(), found.hosts(Actor(Seeker, gpu=True)), found.hosts(Actor(Seeker))) == (4, 4, 1)
 
 
 def facts() -> Mapping[str, str]:
@@ -157,7 +158,7 @@ class Watch(Progress):
     def note(self, text: str) -> None:
         self.notes.append(text)
 
-    def count(self, condition: str, record: EpisodeRecord) -> None:
+    def count(self, condition: str, *ended: Any) -> None:
         self.seen += 1
         if self.seen == self.after:
             self.deed()
@@ -190,6 +191,11 @@ def test_a_cluster_makes_the_records_of_one_machine_whatever_dies(
     playing(tmp_path / "here", None)
     truth = records(tmp_path / "here")
     with two_nodes(monkeypatch) as nodes:
+        with monkeypatch.context() as patch, pytest.raises(WorkerError, match=r"node [\d.]+: toy is 0.1 there and 0.0"):
+            patch.setattr(Toy, "versions", lambda self: {"toy": "0.0"})  # here, not on nodes
+            playing(tmp_path / "none", nodes.address)
+        assert not list(tmp_path.glob("none/**/clean.jsonl"))
+
         done = playing(tmp_path / "there", nodes.address)
         assert (done.summary.played, done.summary.errors) == (36, 0) and records(tmp_path / "there") == truth
         assert not keepers()
@@ -211,15 +217,3 @@ def test_a_cluster_makes_the_records_of_one_machine_whatever_dies(
         playing(tmp_path / "node", nodes.address)
         assert records(tmp_path / "node") == truth
     assert not keepers()
-
-
-@long
-@pytest.mark.filterwarnings("default")
-def test_a_node_without_the_policy_is_told_before_anything_is_played(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with two_nodes(monkeypatch) as nodes:
-        monkeypatch.setattr(ray_workers, "teller", lambda: lambda facts: {"python": "3.9", "vlabench": "none"})
-        monkeypatch.setattr(ray_workers, "differences", lambda here, there: ["python is 3.9 there"])
-        with pytest.raises(WorkerError, match="node [\\d.]+: python is 3.9 there"):
-            playing(tmp_path, nodes.address)
-    assert not list(tmp_path.rglob("clean.jsonl"))

@@ -12,7 +12,6 @@ import pickle
 import re
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
@@ -28,7 +27,6 @@ LOCAL = "ray"
 PATIENCE = 10.0
 """Seconds that a cluster, or an actor that lives, gets to answer."""
 _ROOM = 120.0  # seconds for Ray to find a node for the policy's process, and to start it
-_NEWS = 5.0  # seconds until a cluster knows that a node is lost, once its actors do not answer
 _STORE = 2**28  # bytes of the memory that a cluster of our own keeps answers in: nothing waits there for long
 _BESIDES = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 """Of an actor: a worker that asks for no GPU sees those that its node has, as it would without Ray (to draw with)."""
@@ -106,19 +104,24 @@ class Line(_Connection):
 class Remote:
     """A life somewhere in the cluster: see `child.Life`."""
 
-    def __init__(self, keeper: Any) -> None:
-        self._keeper, self._node = keeper, keeper.node.remote()
+    def __init__(self, keeper: Any, down: set[str]) -> None:
+        self._keeper, self._node, self._down = keeper, keeper.node.remote(), down
         ours, self._theirs = Pipe(duplex=False)
         self.connection: Connection[Any, Any] = Line(ours, keeper)
         self.dead = self.lost = False
+        self._error: Exception | None = None
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
         import ray
 
-        with contextlib.suppress(Exception):  # the keeper died, or the pool listens no more
+        try:
             while (word := ray.get(self._keeper.take.remote())) is not None:
                 self._theirs.send_bytes(word)
+        except OSError:
+            pass  # the pool listens no more
+        except Exception as error:  # of the keeper, or of a cluster that is shut down
+            self._error = error
         self.dead = True
         self._theirs.close()
 
@@ -139,59 +142,60 @@ class Remote:
 
         how, words = "was given no place by Ray (`ray status` says what is taken)", ""
         with contextlib.suppress(Exception):  # the cluster itself has gone
-            if ray.wait([self._node], timeout=0)[0]:
-                how, words = self._end(grace)
+            try:
+                if self._error is not None:
+                    raise self._error
+                if ray.wait([self._node], timeout=0)[0]:
+                    how, words = ray.get(self._keeper.end.remote(grace), timeout=grace + PATIENCE)
+            except ray.exceptions.GetTimeoutError:
+                how = "gave no answer and was stopped"
+            except ray.exceptions.RayError as error:
+                how = self._fate(error)
             ray.kill(self._keeper)
         self.connection.close()
         return how, words
 
-    def _end(self, grace: float) -> tuple[str, str]:
-        import ray
-
-        try:
-            how, words = ray.get(self._keeper.end.remote(grace), timeout=grace + PATIENCE)
-        except ray.exceptions.GetTimeoutError:
-            return "gave no answer and was stopped", ""
-        except ray.exceptions.RayError as error:
-            return self._fate(error), ""
-        return how, words
-
     def _fate(self, error: Exception) -> str:
-        """Why the keeper does not answer; sets `lost`."""
+        """How the keeper died; sets `lost`."""
         import ray
 
         try:
-            mine = ray.get(self._node)
-        except ray.exceptions.RayError as never:
-            return f"could not be started by Ray: {_first(never)}"
-        until = time.monotonic() + _NEWS
-        while not self.lost and time.monotonic() < until:
-            (node,) = (node for node in ray.nodes() if node["NodeID"] == mine)
-            self.lost = not node["Alive"]
-            time.sleep(0.0 if self.lost else 0.2)
+            node = ray.get(self._node)
+        except ray.exceptions.RayError:
+            return f"could not be started by Ray: {_first(error)}"
+        (found,) = (each for each in ray.nodes() if each["NodeID"] == node)
+        # Of an actor that alone has died, its node says so; Ray takes a while to believe that a node has.
+        self.lost = isinstance(error, ray.exceptions.ActorUnavailableError) or not found["Alive"]
         if self.lost:
-            return f"was lost with its node, {node['NodeManagerAddress']}"
-        short = "memory" in str(error).lower() and "SIGKILL" not in str(error)
-        return "was ended by Ray, its node being short of memory" if short else \
-            f"was lost with its Ray actor on {node['NodeManagerAddress']} (out of memory?)"
+            self._down.add(node)
+        return (f"was lost with its node, {found['NodeManagerAddress']}" if self.lost else
+                f"was lost with its Ray actor on {found['NodeManagerAddress']} (out of memory?)")
 
 
 class Cluster:
     """Where a pool's processes live: see `child.Machines`."""
 
-    def room(self) -> int:
-        """One worker a CPU."""
+    def __init__(self) -> None:
+        self._down: set[str] = set()
+
+    def _nodes(self) -> list[dict[str, Any]]:
+        """Those that live, also where Ray has not noticed yet that others do not."""
         import ray
 
-        return int(ray.cluster_resources().get("CPU", 0))
+        return [node for node in ray.nodes() if node["Alive"] and node["NodeID"] not in self._down]
+
+    def _count(self, resource: str) -> int:
+        return int(sum(node["Resources"].get(resource, 0) for node in self._nodes()))
+
+    def room(self) -> int:
+        """One worker a CPU."""
+        return self._count("CPU")
 
     def hosts(self, actor: Actor) -> int:
         """One a GPU, for a policy that computes on one."""
-        import ray
-
         if not actor.gpu:
             return 1
-        found = int(ray.cluster_resources().get("GPU", 0))
+        found = self._count("GPU")
         if not found:
             raise WorkerError("the policy computes on a GPU, and no node of the cluster has one\n"
                               "  fix: ray start --address=HEAD:6379 on a machine with a GPU, or device = \"cpu\" among "
@@ -205,7 +209,7 @@ class Cluster:
 
         kept = ray.remote(Keeper).options(num_cpus=cpus, num_gpus=gpus, max_concurrency=4,
                                           runtime_env={"env_vars": _BESIDES})
-        return Remote(kept.remote(module, kind, dict(environment), python))
+        return Remote(kept.remote(module, kind, dict(environment), python), self._down)
 
     def check(self, facts: Callable[[], Mapping[str, str]]) -> None:
         """Have every node tell `facts`, which is picklable, and compare with what they are here.
@@ -217,21 +221,26 @@ class Cluster:
 
         here = teller()(pickle.dumps(facts))
         asked = {}
-        for node in ray.nodes():
-            if node["Alive"] and node["Resources"].get("CPU", 0) + node["Resources"].get("GPU", 0):
+        for node in self._nodes():
+            if node["Resources"].get("CPU", 0) + node["Resources"].get("GPU", 0):
                 there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
                 asking = ray.remote(teller()).options(num_cpus=0, scheduling_strategy=there, max_retries=0,
                                                       runtime_env={"env_vars": _BESIDES})
                 asked[node["NodeManagerAddress"], node["NodeID"]] = asking.remote(pickle.dumps(facts))
         wrong = []
-        for (address, _), answer in asked.items():
+        for (address, node_id), answer in asked.items():
             try:
                 told = ray.get(answer)
+            except (ray.exceptions.TaskUnschedulableError, ray.exceptions.NodeDiedError):  # Ray did not know it yet
+                self._down.add(node_id)
+                continue
             except ray.exceptions.RayError as error:
                 told = {"error": f"it cannot run a task: {_first(error)}"}
             wrong += [f"node {address}: {text}" for text in differences(here, told)]
         if wrong:
             raise WorkerError("the cluster's nodes need what this machine has:\n" + "\n".join(wrong))
+        if not self.room():
+            raise WorkerError("no node of the cluster has a CPU for workers\n  fix: ray start --address=HEAD:6379 on one")
 
 
 @contextlib.contextmanager
