@@ -240,7 +240,8 @@ class Cluster:
         if wrong:
             raise WorkerError("the cluster's nodes need what this machine has:\n" + "\n".join(wrong))
         if not self.room():
-            raise WorkerError("no node of the cluster has a CPU for workers\n  fix: ray start --address=HEAD:6379 on one")
+            raise WorkerError("no node of the cluster has a CPU for workers\n"
+                              "  fix: ray start --address=HEAD:6379 on one")
 
 
 @contextlib.contextmanager
