@@ -292,7 +292,7 @@ def _unconnected(on: str, error: Exception) -> WorkerError:
         return WorkerError(f"--on {on}: the cluster is of another Ray or Python than this machine, which has Ray "
                            f"{ray.__version__} and Python {platform.python_version()}: {' '.join(text.split())}\n"
                            f"  fix: the same Python on all machines, and there pip install 'ray=={ray.__version__}'")
-    hint = ("\n  fix: RAY_AUTH_MODE=token before the command, if the cluster asks for a token (Ray's default where there "
+    hint = ("\n  fix: RAY_AUTH_MODE=token before the command, if the cluster asks for a token (Ray's default if there "
             "is one)" if on.startswith("ray://") and isinstance(error, ConnectionError) else "")
     return WorkerError(f"--on {on}: Ray cannot be used: {_first(error)}{hint}")
 
