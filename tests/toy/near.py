@@ -6,6 +6,7 @@ import time
 from multiprocessing.connection import Pipe
 from typing import Any, ClassVar
 
+from vlabench.episode.child import HERE, Machines
 from vlabench.episode.player import Ended, EpisodePlayer, Job, Ready, Renewal
 from vlabench.episode.worker import Worker
 
@@ -15,8 +16,8 @@ class Near(Worker):
 
     made: ClassVar[list[Near]] = []
 
-    def __init__(self, job: Job, time_limit: float, number: int = 0) -> None:
-        self.number = number
+    def __init__(self, job: Job, time_limit: float, number: int = 0, machines: Machines = HERE) -> None:
+        self.number, self.actor = number, job.actor
         self.ready, self.died, self.batch, self.key, self.renewal = True, False, (), None, None
         self.finished = self.failures = 0
         self.last_words = ""
@@ -32,6 +33,10 @@ class Near(Worker):
     @property
     def dead(self) -> bool:
         return self.died
+
+    @property
+    def lost(self) -> bool:
+        return False
 
     def kill(self, grace: float = 0.0) -> str:
         self.died = True

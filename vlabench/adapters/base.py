@@ -98,7 +98,7 @@ class Actor:
     cameras: those it looks at. image_size: pixels per side. replan: actions executed from one look to the next.
     privileged: it reads the simulator's state. hosted: it lives once, in a process that answers all workers; exact: its
     answers must not depend on what else it is asked at the same time. python: of another environment, in which that
-    process is; "" for this one.
+    process is; "" for this one. gpu: it computes on a GPU.
     """
 
     make: Callable[[], Policy]
@@ -109,6 +109,7 @@ class Actor:
     hosted: bool = False
     exact: bool = True
     python: str = ""
+    gpu: bool = False
 
 
 class ActionDistribution(Protocol):

@@ -195,9 +195,13 @@ class PolicyCard(PolicyFile):
         """Whether it lives once for all workers: because the card says so or names another Python, or because it
         computes on a GPU.
         """
+        return self.host or bool(self.python) or self.on_gpu
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether it computes on a GPU."""
         device = self.resolved_options.get("device")
-        on_gpu = isinstance(device, str) and device.partition(":")[0] not in ("", "cpu")
-        return self.host or bool(self.python) or on_gpu
+        return isinstance(device, str) and device.partition(":")[0] not in ("", "cpu")
 
     @cached_property
     def _elsewhere(self) -> Elsewhere:
@@ -233,7 +237,7 @@ class PolicyCard(PolicyFile):
             raise OptionError(f"policy {self.name!r} reads the simulator's state, which workers alone have: no host "
                               f"can hold it\n  fix: --no-host, and no `host` on its card")
         return Actor(self.make, self.cameras, self.image_size, self.replan, self.privileged, hosted, self.exact,
-                     python=self._elsewhere.python if self.python else "")
+                     python=self._elsewhere.python if self.python else "", gpu=self.on_gpu)
 
     def check(self) -> Path | None:
         """The file or folder of the weights, or None for a policy without; those of a policy that it builds on are

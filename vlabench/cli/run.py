@@ -29,6 +29,9 @@ def run(
     host: Annotated[bool | None, typer.Option(
         "--host/--no-host", help="One process holds the policy for all workers, instead of a copy in each; by default "
                                  "what its card says, and yes on a GPU.")] = None,
+    on: Annotated[str | None, typer.Option(
+        metavar="CLUSTER", help="Where workers live: ray, a Ray cluster of this machine alone; ray://HOST:10001, or "
+                                "HOST:6379 from a machine that is part of it, one that runs; by default here.")] = None,
     url: Annotated[str | None, typer.Option(
         metavar="URL", help="Where the policy's server is, if it has one; by default where its card says.")] = None,
     name: Annotated[str | None, typer.Option(
@@ -54,7 +57,8 @@ def run(
     options = RunOptions(episodes, split(tasks, "--tasks"), split(conditions, "--conditions"), control, seed,
                          None if shard is None else Shard.named(shard))
     done = evaluate(policy, suite, results, assets=assets, options=options, workers=workers, record=record,
-                    time_limit=time_limit, host=host, url=url, name=name, progress=progress(console(stderr=True)))
+                    time_limit=time_limit, host=host, on=on, url=url, name=name,
+                    progress=progress(console(stderr=True)))
     if done.records:
         sheet = tables.of_run(done.records, done.folder, suite, done.policy, done.counts, by_task,
                               cards.load_suite(suite).also)

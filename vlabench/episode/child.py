@@ -17,9 +17,11 @@ import tempfile
 import time
 from collections.abc import Mapping
 from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
+from vlabench.adapters.base import Actor
 from vlabench.episode.player import StartFailed, told
 from vlabench.util import kernels
 from vlabench.util.files import Scratch
@@ -38,28 +40,84 @@ _BOOT = ("import importlib, json, sys; sys.path[:{}] = json.loads(sys.argv[4]); 
          "importlib.import_module(sys.argv[1]).main(int(sys.argv[2]), int(sys.argv[3]))")
 
 
-class Child:
-    """The handle. module: the one whose `main(handle, parent)` is its life; kind: what its temporary files are called;
-    environment: what else its variables are. python: of another environment, which gets this package's own code and has
-    all else itself; "" for this one.
+Address = str | tuple[str, int]
+"""Of a socket: a path, or a machine's address and a port."""
 
-    connection: to it. last_words: the end of what it printed, once it is killed.
+
+class Life(Protocol):
+    """A process that was started, wherever it lives. connection: to it. lost: whether its machine went with it, which
+    is known once it was ended.
     """
 
-    def __init__(self, module: str, kind: str, environment: Mapping[str, str] = MappingProxyType({}),
-                 python: str = "") -> None:
-        self.last_words = ""
-        self._busy = False
-        self._took = 0.0
-        self._since = self.heard = time.monotonic()
-        self._log = tempfile.TemporaryFile()  # closed in kill()
+    connection: Connection[Any, Any]
+    lost: bool
+
+    @property
+    def dead(self) -> bool:
+        """Whether it has ended."""
+
+    def door(self, home: Path) -> Address:
+        """Where a socket of its can be reached. home: a folder of the pool's."""
+
+    def end(self, grace: float) -> tuple[str, str]:
+        """End it, and what it started, if it has not ended by itself in `grace` seconds: how it died, and the end of
+        what it printed.
+        """
+
+
+class Machines(Protocol):
+    """Where processes live."""
+
+    def room(self) -> int | None:
+        """How many workers they carry now; None for as many as were asked for."""
+
+    def hosts(self, actor: Actor) -> int:
+        """How many processes have the policy, if workers do not. Raises WorkerError if none can."""
+
+    def start(self, module: str, kind: str, environment: Mapping[str, str], python: str = "", cpus: int = 1,
+              gpus: int = 0) -> Life:
+        """Start a process: see `Child`. cpus, gpus: what it is to have to itself, where that is kept account of."""
+
+
+class Here:
+    """This machine."""
+
+    def room(self) -> None:
+        """As many as were asked for."""
+
+    def hosts(self, actor: Actor) -> int:
+        """One."""
+        return 1
+
+    def start(self, module: str, kind: str, environment: Mapping[str, str], python: str = "", cpus: int = 1,
+              gpus: int = 0) -> Life:
+        """A process of this one's."""
+        return Process(module, kind, environment, python)
+
+
+HERE = Here()
+
+
+class Process:
+    """A life on this machine."""
+
+    lost = False
+
+    @property
+    def pid(self) -> int:
+        """Its number on this machine."""
+        return self._process.pid
+
+    def __init__(self, module: str, kind: str, environment: Mapping[str, str], python: str = "") -> None:
+        self._log = tempfile.TemporaryFile()  # closed in end()
         self._folder = Scratch(kind)
+        self._words = ""
         path = sys.path if not python else [str(lone_package(self._folder.path))]
         boot = _BOOT.format(1 if python else "")  # the first is the current folder
         ours, theirs = Pipe()
         self.connection: Connection[Any, Any] = ours
         with theirs:
-            # Its own session: Ctrl-C reaches the pool alone, and `kill` reaches whatever the process started.
+            # Its own session: Ctrl-C reaches the pool alone, and `end` reaches whatever the process started.
             self._process = subprocess.Popen(
                 [python or sys.executable, "-c", boot, module, str(theirs.fileno()), str(os.getpid()),
                  json.dumps(path)],
@@ -67,6 +125,50 @@ class Child:
                 env={**os.environ, **kernels.environment(), **ENVIRONMENT, **environment,
                      "TMPDIR": str(self._folder.path)},
                 start_new_session=True)
+
+    @property
+    def dead(self) -> bool:
+        """Whether it has ended."""
+        return self._process.poll() is not None
+
+    def door(self, home: Path) -> Address:
+        """A socket in the folder."""
+        return str(home / "socket")
+
+    def end(self, grace: float) -> tuple[str, str]:
+        """See `Life`."""
+        try:
+            own = _death(self._process.wait(grace))
+        except subprocess.TimeoutExpired:
+            own = "gave no answer and was stopped"  # our signal, not that of a system short of memory
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self.connection.close()
+        self._process.wait()
+        if not self._log.closed:
+            self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - 4096))
+            self._words = "\n".join(self._log.read().decode(errors="replace").splitlines()[-LAST_LINES:])
+            self._log.close()
+        self._folder.cleanup()  # a process that was killed could not clear away its temporary files
+        return own, self._words
+
+
+class Child:
+    """The handle. module: the one whose `main(handle, parent)` is its life; kind: what its temporary files are called;
+    environment: what else its variables are. python: of another environment, which gets this package's own code and has
+    all else itself; "" for this one. machines, cpus, gpus: where it lives, and what it has there to itself.
+
+    connection: to it. last_words: the end of what it printed, once it is killed.
+    """
+
+    def __init__(self, module: str, kind: str, environment: Mapping[str, str] = MappingProxyType({}),
+                 python: str = "", machines: Machines = HERE, cpus: int = 1, gpus: int = 0) -> None:
+        self.last_words = ""
+        self._busy = False
+        self._took = 0.0
+        self._since = self.heard = time.monotonic()
+        self._life = machines.start(module, kind, environment, python, cpus, gpus)
+        self.connection = self._life.connection
 
     @property
     def elapsed(self) -> float:
@@ -86,7 +188,12 @@ class Child:
     @property
     def dead(self) -> bool:
         """Whether the process has ended."""
-        return self._process.poll() is not None
+        return self._life.dead
+
+    @property
+    def lost(self) -> bool:
+        """Whether its machine went with it; known once it is killed."""
+        return self._life.lost
 
     def send(self, message: object, time_limit: float) -> None:
         """Give it something to do; it may be silent for `time_limit` seconds until it has answered."""
@@ -110,20 +217,8 @@ class Child:
 
     def kill(self, grace: float = 0.0) -> str:
         """End it, and what it started, if it has not ended by itself in `grace` seconds; says how it died."""
-        try:
-            own = _death(self._process.wait(grace))
-        except subprocess.TimeoutExpired:
-            own = "gave no answer and was stopped"  # our signal, not that of a system short of memory
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self.connection.close()
-        self._process.wait()
-        if not self._log.closed:
-            self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - 4096))
-            self.last_words = "\n".join(self._log.read().decode(errors="replace").splitlines()[-LAST_LINES:])
-            self._log.close()
-        self._folder.cleanup()  # a process that was killed could not clear away its temporary files
-        return own
+        how, self.last_words = self._life.end(grace)
+        return how
 
 
 def _death(code: int) -> str:

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from vlabench.adapters.base import Actor, Policy
-from vlabench.episode.child import parent_of, unready
+from vlabench.episode.child import Address, parent_of, unready
 from vlabench.episode.player import Ready, StartFailed, load, told
+from vlabench.episode.proxy import at_once
 from vlabench.types import ActionSpace, Decision, Observation
 from vlabench.util import weights
 
@@ -40,7 +41,7 @@ class Post:
 
     actor: Actor
     space: ActionSpace
-    address: str
+    address: Address
     key: bytes
     read: Mapping[str, tuple[weights.Stamp, str]] = field(default_factory=dict)
 
@@ -59,8 +60,9 @@ def main(handle: int, parent: int) -> None:
             pool.send(unready(error))
             return
         try:
-            Path(post.address).unlink(missing_ok=True)  # of a host that died
-            with Listener(post.address, family="AF_UNIX", authkey=post.key, backlog=64) as door:
+            if isinstance(post.address, str):
+                Path(post.address).unlink(missing_ok=True)  # of a host that died
+            with Listener(post.address, authkey=post.key, backlog=64) as door:
                 desk = Desk(policy, apart=post.actor.exact and not policy.exact_in_batches)
                 arrivals, told_of = Pipe(duplex=False)
                 threading.Thread(target=_let_in, args=(door, desk.lines, told_of), daemon=True).start()
@@ -75,7 +77,7 @@ def _let_in(door: Listener, lines: list[Connection[Any, Any]], told_of: Connecti
     """Takes the calls of workers; says so through `told_of`, as the desk may be waiting for those that it knows."""
     while True:
         with contextlib.suppress(AuthenticationError, EOFError, OSError):
-            lines.append(door.accept())
+            lines.append(at_once(door.accept()))
             told_of.send(None)
 
 

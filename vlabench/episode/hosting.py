@@ -6,11 +6,12 @@ import secrets
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from vlabench.adapters.base import Actor
 from vlabench.episode import host
-from vlabench.episode.child import Child
+from vlabench.episode.child import HERE, Child, Machines
 from vlabench.episode.player import Ready, Renewal, StartFailed
 from vlabench.episode.proxy import Proxy
 from vlabench.errors import WorkerError
@@ -22,13 +23,17 @@ _LAST_BREATH = 2.0  # seconds for a host whose pipe has ended to end itself, so 
 
 
 class Host(Child):
-    """The handle on one such process. ready: it can be asked. renewal: the last one that it was given."""
+    """The handle on one such process. ready: it can be asked. renewal: the last one that it was given.
+    address: where workers ask it.
+    """
 
-    def __init__(self, post: host.Post, time_limit: float) -> None:
-        super().__init__(host.__name__, "policy", python=post.actor.python)
+    def __init__(self, post: host.Post, home: Path, machines: Machines, time_limit: float) -> None:
+        super().__init__(host.__name__, "policy", python=post.actor.python, machines=machines, cpus=0,
+                         gpus=int(post.actor.gpu))
         self.ready = False
         self.renewal: Renewal | None = None
-        self.send(post, time_limit)
+        self.address = self._life.door(home)
+        self.send(replace(post, address=self.address), time_limit)
 
     def renew(self, renewal: Renewal, time_limit: float) -> None:
         """Let the policy take new weights; it is not ready until it has."""
@@ -37,12 +42,12 @@ class Host(Child):
 
 
 class Hosting:
-    """Keeps a host for an actor. actor: who acts in workers in its stead. time_limit: seconds to start in, or to take
-    new weights.
+    """Keeps a host for an actor. actor: who acts in workers in its stead; another one, when another host of a machine
+    elsewhere has another address. time_limit: seconds to start in, or to take new weights.
     """
 
-    def __init__(self, actor: Actor, space: ActionSpace, time_limit: float) -> None:
-        self._home = Scratch("host")
+    def __init__(self, actor: Actor, space: ActionSpace, time_limit: float, machines: Machines = HERE) -> None:
+        self._home, self._machines = Scratch("host"), machines
         self._post = host.Post(actor, space, str(self._home.path / "socket"), secrets.token_bytes(32))
         self.actor = replace(actor, make=partial(Proxy, self._post.address, self._post.key))
         self._host: Host | None = None
@@ -64,7 +69,11 @@ class Hosting:
         Raises WorkerError if it cannot start, or cannot take new weights.
         """
         if self._host is None:
-            self._host = Host(replace(self._post, read=weights.known()), self._time_limit)
+            self._host = Host(replace(self._post, read=weights.known()), self._home.path, self._machines,
+                              self._time_limit)
+            if self._host.address != self._post.address:
+                self._post = replace(self._post, address=self._host.address)
+                self.actor = replace(self.actor, make=partial(Proxy, self._post.address, self._post.key))
         what = "take new weights" if self._host.renewal else "start"
         if self._host.connection.poll():
             answer = self._host.receive()

@@ -11,6 +11,7 @@ from types import TracebackType
 
 from typing_extensions import Self
 
+from vlabench.episode.child import HERE, Machines
 from vlabench.episode.hosting import Hosting
 from vlabench.episode.player import Alive, Batch, Ended, Failed, Finished, Job, Ready, Renewal, StartFailed
 from vlabench.episode.queue import TaskQueue
@@ -49,18 +50,20 @@ class WorkerPool:
     time_limit: seconds that a worker with this episode may be silent: it opens no scene, resets nothing and makes no
     look or step; of a batch the longest counts. So a hang is noticed as soon with many side by side as with one, and no
     batch is too large for it, whether its copies cost extra or not. option: of the command line, that sets them, if
-    one does. note: hears what a user should know at once. last_words: the end of what a worker printed that was let go
-    at the end; those of one that died were told before.
+    one does. machines: where workers live. note: hears what a user should know at once. last_words: the end of what a
+    worker printed that was let go at the end; those of one that died were told before.
     """
 
     def __init__(self, job: Job, specs: Sequence[EpisodeSpec], size: int, time_limit: Callable[[EpisodeSpec], float],
-                 note: Callable[[str], None], option: str = "") -> None:
+                 note: Callable[[str], None], option: str = "", machines: Machines = HERE) -> None:
         self._option, self.last_words = option, ""
         engine = job.engine()
         self._job, self._time_limit, self._note = job, time_limit, note
         self._size = min(size, engine.max_workers or size)
         self._renewal: Renewal | None = None
-        self._hosting = Hosting(job.actor, engine.action_space, START_LIMIT) if job.hosted else None
+        self._machines = machines
+        self._hosts = [Hosting(job.actor, engine.action_space, START_LIMIT, machines) for _ in range(
+            min(self._size, machines.hosts(job.actor)) if job.hosted else 0)]
         self._agenda = TaskQueue(specs, lambda spec: self._job.key(engine, spec), job.side_by_side(engine), self._size)
         self._workers: list[Worker] = []
         self._losses = self._doubts = 0
@@ -76,10 +79,9 @@ class WorkerPool:
         for hosting in self._hosts:
             hosting.cleanup()
 
-    @property
-    def _hosts(self) -> list[Hosting]:
-        """That of the policy, if it lives once."""
-        return [] if self._hosting is None else [self._hosting]
+    def _host_of(self, number: int) -> Hosting | None:
+        """Whom a worker asks, if the policy does not live in it."""
+        return self._hosts[number % len(self._hosts)] if self._hosts else None
 
     def rest(self, grace: float = _GRACE) -> None:
         """Let all workers go, so that others have their memory; `results` starts new ones. None may be playing."""
@@ -111,9 +113,9 @@ class WorkerPool:
         """
         while (len(self._agenda) and not self._gone) or any(worker.batch for worker in self._workers):
             self._replace_dead()
-            self._start()
             for hosting in self._hosts:
                 self._mind(hosting)
+            self._start()
             self._hand_out()
             ready = connection.wait([*(worker.connection for worker in self._workers),
                                      *(each for hosting in self._hosts for each in hosting.connections)], _POLL)
@@ -142,7 +144,7 @@ class WorkerPool:
             words = worker.last_words
             self._note(f"a worker with nothing to do {how}; another takes its place when there is work"
                        + (f"; its last words:\n{words}" if words else ""))
-        if dead:
+        if not all(worker.lost for worker in dead):
             self._count_loss(f"workers were lost; the last one {how} with nothing to do", words)
 
     def _mind(self, hosting: Hosting) -> None:
@@ -154,21 +156,35 @@ class WorkerPool:
     def _start(self) -> None:
         if self._gone:
             return
-        actor = self._hosting.actor if self._hosting else replace(self._job.actor, hosted=False)
-        job = replace(self._job, actor=actor)
         idle = sum(not worker.batch for worker in self._workers)
-        while len(self._workers) < self._size and idle < self._agenda.batches:
-            free = set(range(self._size)) - {worker.number for worker in self._workers}
-            self._workers.append(Worker(job, START_LIMIT, min(free)))
+        while len(self._workers) < self._size and idle < self._agenda.batches and self._has_room():
+            number = min(set(range(self._size)) - {worker.number for worker in self._workers})
+            hosting = self._host_of(number)
+            actor = hosting.actor if hosting else replace(self._job.actor, hosted=False)
+            self._workers.append(Worker(replace(self._job, actor=actor), START_LIMIT, number, self._machines))
             idle += 1
 
+    def _has_room(self) -> bool:
+        """Whether the machines carry another worker. Raises WorkerError if none is left that carries any."""
+        room = self._machines.room()
+        if room is None or len(self._workers) < room:
+            return True
+        if not self._workers:
+            raise WorkerError("no machine is left that has room for a worker; the same command plays on")
+        return False
+
     def _hand_out(self) -> None:
-        if self._gone or (self._hosting is not None and not self._hosting.ready):
+        if self._gone:
             return
-        for worker in self._workers:
-            if worker.ready and worker.renewal is not self._renewal and self._renewal is not None:
+        for worker in list(self._workers):
+            hosting = self._host_of(worker.number)
+            if not worker.ready or (hosting is not None and not hosting.ready):
+                continue
+            if hosting is not None and worker.idle and worker.actor is not hosting.actor:
+                self._stop(worker)  # it would ask where no host is any more
+            elif worker.renewal is not self._renewal and self._renewal is not None:
                 worker.renew(self._renewal, START_LIMIT)
-            elif worker.ready and not worker.batch:
+            elif not worker.batch:
                 others = {other.key for other in self._workers if other is not worker and other.key is not None}
                 found = self._agenda.next(worker.key, others)
                 if found is not None:
@@ -250,7 +266,7 @@ class WorkerPool:
             how = f"gave no answer within {worker.time_limit:g} s and was stopped"
             if self._option and batch:
                 how += f" (a slow policy needs more than {self._option} {worker.time_limit:g})"
-            for hosting in self._hosts:  # it may be what is waited for
+            if hosting := self._host_of(worker.number):  # it may be what is waited for
                 hosting.lose()
         elif error == "WrongEpisode":
             how = "answered for an episode that it had not been given and was stopped (does the policy fork?)"
@@ -262,7 +278,8 @@ class WorkerPool:
             return
         for spec in batch:
             yield Result(spec, Failed("worker", error, f"the worker {how}"), seconds / len(batch))
-        self._count_loss(f"workers were lost; the last one {how} ({where})", words)
+        if not worker.lost:  # one machine's end is the end of many, and the others carry fewer
+            self._count_loss(f"workers were lost; the last one {how} ({where})", words)
 
     def _stop(self, worker: Worker, grace: float = 0.0) -> str:
         self._workers.remove(worker)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
-from vlabench.episode.child import Child, parent_of, unready
+from vlabench.episode.child import HERE, Child, Machines, parent_of, unready
 from vlabench.episode.player import (
     Alive,
     Answer,
@@ -107,14 +107,14 @@ def _end_copies(own: int) -> None:
 class Worker(Child):
     """The pool's handle on one worker process.
 
-    number: among those that play side by side, from 0. ready: it answered Ready. renewal: the last one that it was
-    given. key: of the batch it last played, whose scene it has open. batch: the episodes in flight. finished: episodes
-    it brought to an end. failures: errors in a row since.
+    number: among those that play side by side, from 0. actor: who acts in it. ready: it answered Ready. renewal: the
+    last one that it was given. key: of the batch it last played, whose scene it has open. batch: the episodes in
+    flight. finished: episodes it brought to an end. failures: errors in a row since.
     """
 
-    def __init__(self, job: Job, time_limit: float, number: int = 0) -> None:
-        super().__init__(__name__, "worker", {WORKER: str(number)})
-        self.number = number
+    def __init__(self, job: Job, time_limit: float, number: int = 0, machines: Machines = HERE) -> None:
+        super().__init__(__name__, "worker", {WORKER: str(number)}, machines=machines)
+        self.number, self.actor = number, job.actor
         self.ready = False
         self.renewal: Renewal | None = None
         self.key: Hashable = None

@@ -22,6 +22,7 @@ from vlabench.episode.resources import default_time_limit, processes
 from vlabench.errors import AuditError, OptionError, ServerGone, StoreError
 from vlabench.evaluation import plan
 from vlabench.evaluation.audit import ENOUGH, audit, check, unjudged
+from vlabench.evaluation.machines import machines
 from vlabench.evaluation.meeting import recognise
 from vlabench.evaluation.plan import Plan, RunOptions
 from vlabench.records import provenance, shards
@@ -103,13 +104,14 @@ class RunSummary:
 
 def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, workers: int | None = None,
         record: bool = False, time_limit: float | None = None, host: bool | None = None,
-        progress: Progress | None = None) -> RunSummary:
+        on: str | None = None, progress: Progress | None = None) -> RunSummary:
     """Play what `store` does not hold of `plan`, append a record an episode, then audit all records of the plan.
 
     engine: the simulator that the plan is of, on the store's asset pack. workers: see `processes`. record: keep the
     policy's actions too, beside the records; what is on record without them is played again for them, and its record
     stays. time_limit: seconds after which a worker is stopped whose episodes get no further, by default
-    `default_time_limit`. host: as in `PolicyCard.actor`. What was left out of the records on hand is told by
+    `default_time_limit`. host: as in `PolicyCard.actor`. on: a Ray cluster, as in `ray_workers.cluster`; by default the
+    workers live on this machine. What was left out of the records on hand is told by
     `progress.note`.
 
     Ctrl-C stops the run cleanly, and so does a policy's server that does not come back, or as another model; the
@@ -117,7 +119,7 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
     written; WorkerError, when workers do not start or do not live; AuditError, when a condition did not do what it
     says. Whatever it raises, no worker is left and what was recorded stays.
     """
-    workers = processes(workers)
+    processes(workers)
     if time_limit is not None and not time_limit > 0:
         raise OptionError(f"--time-limit {time_limit:g}: must be above 0 seconds")
     actor = _actor(plan, policy, engine, host)
@@ -138,20 +140,21 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
             shards.note(writer, plan.shard, policy.digest, len(todo))
         interrupted, gone = False, ""
         if todo:
-            began = provenance.facts(versions)
-            writer.note_run({**began, "episodes": len(todo), "workers": workers})
-            progress.start(len(plan.specs), len(plan.specs) - len(todo), plan.success)
-            try:
-                _play(WorkerPool(job, todo, min(workers, len(todo)), (lambda _: time_limit) if time_limit else
-                                 default_time_limit, progress.note, "vlabench run --time-limit"), book)
-            except KeyboardInterrupt:
-                interrupted = True
-            except ServerGone as error:
-                gone = str(error)
-            finally:
-                progress.stop()
-                if waits := Waits.of(book.waits):
-                    note(writer, began["started"], policy.digest, waits)
+            with machines(on, workers, job, policy, host) as (where, size):
+                began = provenance.facts(versions)
+                writer.note_run({**began, "episodes": len(todo), "workers": size})
+                progress.start(len(plan.specs), len(plan.specs) - len(todo), plan.success)
+                try:
+                    _play(WorkerPool(job, todo, min(size, len(todo)), (lambda _: time_limit) if time_limit else
+                                     default_time_limit, progress.note, "vlabench run --time-limit", where), book)
+                except KeyboardInterrupt:
+                    interrupted = True
+                except ServerGone as error:
+                    gone = str(error)
+                finally:
+                    progress.stop()
+                    if waits := Waits.of(book.waits):
+                        note(writer, began["started"], policy.digest, waits)
             if plan.shard:
                 shards.note(writer, plan.shard, policy.digest, len(todo) - book.played)
     if not interrupted and not gone:
@@ -302,7 +305,7 @@ class Evaluation:
 
 def evaluate(policy_name: str, suite_name: str, results: str | Path, *, assets: str | None = None,
              options: RunOptions | None = None, workers: int | None = None, record: bool = False,
-             time_limit: float | None = None, host: bool | None = None, url: str | None = None,
+             time_limit: float | None = None, host: bool | None = None, on: str | None = None, url: str | None = None,
              name: str | None = None, progress: Progress | None = None) -> Evaluation:
     """Play what is missing of a suite with a policy and read the records of all of it.
 
@@ -322,5 +325,5 @@ def evaluate(policy_name: str, suite_name: str, results: str | Path, *, assets: 
     shard = planned.shard
     store = Store(Path(results) / shard.folder if shard else Path(results), policy.name, engine.assets)
     summary = run(planned, policy, engine, store, workers=workers, record=record, time_limit=time_limit, host=host,
-                  progress=progress)
+                  on=on, progress=progress)
     return Evaluation(summary, store.folder, policy, planned.success)

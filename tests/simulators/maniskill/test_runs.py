@@ -15,6 +15,7 @@ import pytest
 
 from tests.places import ROOT
 from vlabench import cards
+from vlabench.episode.child import Process
 from vlabench.episode.player import Batch
 from vlabench.episode.worker import Worker
 from vlabench.errors import RenderingError
@@ -116,7 +117,8 @@ def test_kills_leave_no_trace_in_the_records(
             super().give(*given)
             if not killed:
                 killed.append(self.batch)
-                os.kill(self._process.pid, signal.SIGKILL)
+                assert isinstance(self._life, Process)
+                os.kill(self._life.pid, signal.SIGKILL)
 
     monkeypatch.setattr("vlabench.episode.pool.Worker", Mortal)
     assert played(tmp_path, todo, workers=2) == unbroken
