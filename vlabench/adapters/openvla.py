@@ -30,6 +30,7 @@ class Openvla(TrainablePolicy):
     """A checkpoint in its published folder. It looks at the pictures of its card's cameras, in their order."""
 
     libraries = ("torch", "transformers", "tokenizers")
+    critics = ("h0",)
     heeds = ("cameras",)
     module: OpenVLA
 
@@ -182,9 +183,20 @@ class Openvla(TrainablePolicy):
         return {"embedding": self._states(obs, actions)[0].flatten(1).float()}
 
     @property
+    def action_head(self) -> torch.nn.Module | None:
+        """OFT's L1 head; of tokens, Llama's own last layer is one like the others."""
+        return self.module.action_head
+
+    @property
     def critic(self) -> torch.nn.Module | None:
         """The value head, if there is one."""
         return self.module.worth
+
+    def renew_critic(self, kind: str) -> None:
+        """`h0`: RL4VLA's value head, on the state of the first number."""
+        if kind not in self.critics:
+            super().renew_critic(kind)
+        self.module.add_critic()
 
     def value(self, obs: Observation, embedding: torch.Tensor | None = None) -> torch.Tensor:
         """Expected return [B], by the state of the first number. Raises TypeError without a critic."""
@@ -256,7 +268,8 @@ class Openvla(TrainablePolicy):
 
         shape = (len(states), self.chunk, self.module.size)
         if self.module.action_head is not None:
-            located = self.module.action_head(states.reshape(*shape[:2], -1))
+            known = states.reshape(*shape[:2], -1)
+            located = self.module.action_head(known.to(next(self.module.action_head.parameters()).dtype))
             return around(located.float(), self._scaled())
         return CommandedBins(merged(self.module.logits(states)).view(*shape, -1), scaling=self._scaled())
 

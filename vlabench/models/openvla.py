@@ -17,6 +17,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from vlabench.models import critics
 from vlabench.models.openvla_vision import Eyes, Sizes
 from vlabench.util import torchvision
 
@@ -127,15 +128,12 @@ class OpenVLA(nn.Module):
         self.language_model: Any = LlamaForCausalLM(llama)
         self.proprio_projector = ProprioProjector(proprio, width) if proprio else None
         self.action_head = ActionHead(width, size) if regressing else None
-        self.worth: nn.Sequential | None = None
+        self.worth: nn.Module | None = None
         self.frugal = False
 
     def add_critic(self) -> None:
-        """A value head that knows nothing yet: the first returns it tells are 0."""
-        last = nn.Linear(256, 1)
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
-        self.worth = nn.Sequential(nn.Linear(self.width, 256), nn.GELU(), last)
+        """RL4VLA's value head, which knows nothing yet: the first returns it tells are about 0."""
+        self.worth = critics.head("h0", 0, self.width, 1).to(self.device)
 
     @property
     def device(self) -> torch.device:
