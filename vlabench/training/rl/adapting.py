@@ -28,10 +28,13 @@ def adapted(policy: TrainablePolicy, options: Lora) -> LoraModel:
     """The policy's network with matrices to train, and its action head, where it has one of its own; the critic stays
     as it is. Raises MissingExtra.
 
-    The head is in float32, whatever the rest is: in bfloat16 a step of 5e-5 would leave most of its weights where they
-    were. So are the matrices.
+    All that is trained is in float32, whatever the rest is: in bfloat16 a step of 1e-4 leaves most weights where they
+    were.
     """
     made = lora.attach(policy.module, options.rank, options.alpha, policy.critic, policy.action_head)
+    for layer in lora.layers(made):
+        for matrix in lora.matrices(layer):
+            matrix.data = matrix.data.float()
     if policy.action_head is not None:
         policy.action_head.float().requires_grad_(True)
     return made
