@@ -256,7 +256,7 @@ def test_what_is_saved_acts_as_before(folder: Path, tmp_path: Path, head: Head) 
     policy = acting(folder, head=head, critic=True)
     with torch.no_grad():
         policy.module.projector.fc1.bias.add_(0.5)
-        policy.module.worth[2].bias.add_(0.25)  # type: ignore[index,operator]
+        policy.module.worth[2].bias.add_(0.25)  # type: ignore[index]
     policy.save(tmp_path, exact=True)
     again = acting(tmp_path, head=head, critic=True)
     assert np.array_equal(policy.act(look()).actions, again.act(look()).actions)

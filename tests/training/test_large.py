@@ -14,24 +14,27 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors import safe_open
 
 from tests.models import tiny_openvla as tiny
 from vlabench.adapters.openvla import Openvla
 from vlabench.cards import load_policy
 from vlabench.cards.policy import PolicyCard
-from vlabench.errors import DataError
+from vlabench.errors import CardError, DataError, UnknownName
 from vlabench.models import lora, openvla_folder
 from vlabench.seeding import stream
 from vlabench.simulators.libero.interface import SPACE
 from vlabench.simulators.maniskill.interface import SPACE as BRIDGE
 from vlabench.training import checkpoints
 from vlabench.training.methods._cloner import Cloner
-from vlabench.training.methods._sft_options import SftOptions
+from vlabench.training.methods._sft_options import Round, SftOptions
 from vlabench.training.methods.ppo import PpoOptions
 from vlabench.training.objectives._views import ALTERING, PRESERVING
 from vlabench.training.objectives.base import Batch
+from vlabench.training.rl.adapting import Lora
 from vlabench.training.rl.learner import Learner
+from vlabench.training.rl.options import ClippedOptions
 from vlabench.training.rl.rollouts import Rollout
 from vlabench.training.rl.samples import Samples
 from vlabench.training.train import method_of
@@ -68,8 +71,8 @@ def rollout(policy: Openvla, card: PolicyCard, number: int) -> Rollout:
     decided = [policy.act(obs.replace(steps=np.array([step]))) for step in range(LOOKS)]
     several = {camera: np.repeat(pictures, LOOKS, 0) for camera, pictures in obs.images.items()}
     turned = {camera: np.repeat(pictures, LOOKS, 0) for camera, pictures in other.images.items()}
-    told = {name: np.concatenate([each.extras[name] for each in decided]).astype(np.float32)
-            for name in ("log_probs", "means")}
+    told: dict[str, Any] = {name: np.concatenate([each.extras[name] for each in decided]).astype(np.float32)
+                            for name in ("log_probs", "means")}
     return Rollout(spec, several, np.repeat(obs.proprio, LOOKS, 0), tiny.INSTRUCTION,
                    np.concatenate([each.actions for each in decided]).astype(np.float32), **told,
                    executed=np.array([card.replan] * LOOKS), success=bool(number), realised={}, terms={},
@@ -137,12 +140,12 @@ def test_a_training_resumes_to_the_same_bits(name: str, folder: Path, tmp_path: 
     learner, samples = begun(card, folder)
     learner.update(samples, range(len(samples)))
     checkpoints.save(tmp_path / "state.pt", learner.state())
-    after = [learner.update(samples, [0, 1]) for _ in range(2)]
+    after = learner.update(samples, [0, 1])
     other, _ = begun(card, folder)
     state = checkpoints.load(tmp_path / "state.pt", "cpu")
     assert state is not None
     other.restore(state)
-    assert [other.update(samples, [0, 1]) for _ in range(2)] == after
+    assert other.update(samples, [0, 1]) == after
     for mine, theirs in zip(learner.parameters, other.parameters, strict=True):
         assert torch.equal(mine, theirs)
 
@@ -247,6 +250,23 @@ def test_a_head_that_is_trained_in_full_is_in_float32_beside_half_the_bits(folde
     layers = {layer for layer in lora.layers(learner._lora)}  # type: ignore[arg-type]
     inside = {id(part) for part in policy.module.action_head.modules()}  # type: ignore[union-attr]
     assert layers and not inside & {id(layer) for layer in layers}
+
+
+# what is refused
+
+def test_a_rate_for_a_head_needs_lora_and_a_head(folder: Path) -> None:
+    with pytest.raises(ValidationError, match="`head_learning_rate` is for an action head beside `lora`"):
+        ClippedOptions(head_learning_rate=1e-4)
+    policy = policy_of(load_policy("openvla-fan-ppo"), folder)
+    with pytest.raises(CardError, match="head_learning_rate: Openvla has no action head .*\n  fix: leave it out"):
+        Learner(policy, ClippedOptions(head_learning_rate=1e-4, lora=Lora()), "cpu")
+    with pytest.raises(UnknownName, match="critic"):
+        policy.renew_critic("apart")
+
+
+def test_cloning_with_lora_keeps_no_average() -> None:
+    with pytest.raises(ValidationError, match=r"is not that of what they do\s+fix: average = 0.0"):
+        SftOptions(task_sets=("x",), rounds=(Round(per_task=1, steps=1),), lora=Lora())
 
 
 # whole trainings

@@ -96,6 +96,8 @@ class Openvla(TrainablePolicy):
         """Take a published folder, or what `save` wrote. Raises DataError."""
         from vlabench.models import openvla_folder
 
+        for held in ("module", "_checkpoint"):  # a GPU need not have room for both
+            self.__dict__.pop(held, None)
         self._checkpoint = openvla_folder.read(folder, *self._how)
         self.module = self._checkpoint.network
         self.key, self._statistics = self._checkpoint.statistics_of(self.key)

@@ -39,6 +39,7 @@ def check(files: Iterable[Path], device: str, dtype: torch.dtype) -> None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return  # whoever reads them says what is wrong with them
     free, whole = torch.cuda.mem_get_info(device)
+    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # which torch has, and uses again
     if needed > free:
         raise DeviceError(
             f"{shown(paths[0].parent)}: its parameters take {needed / GIB:.1f} GiB in {str(dtype).split('.')[-1]}, and "
