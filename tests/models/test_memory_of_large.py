@@ -73,6 +73,7 @@ def test_what_is_kept_for_the_gradient_is_what_the_formula_says() -> None:
     assert states.requires_grad
 
 
+@pytest.mark.long
 def test_so_is_what_is_kept_where_layers_are_computed_again() -> None:
     made = network()
     made.save_memory()
