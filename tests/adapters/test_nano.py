@@ -150,7 +150,7 @@ def test_an_adapter_changes_the_weights_of_its_base(weights: Path, tmp_path: Pat
     card.write_text(f'title = "B"\nsource = "a test"\nadapter = "nano"\nassets = ["primitive"]\n'
                     f'weights = {{ path = "{weights}", sha256 = "{sha}" }}\n')
     network = checkpoint.load(weights)
-    adapted = lora.attach(network, 2, 2, without=network.worth)
+    adapted = lora.attach(network, 2, 2, network.worth)
     with torch.no_grad():
         network.get_parameter("bins.lora_B.default.weight").fill_(0.125)
     adapter = tmp_path / "adapter.safetensors"

@@ -220,7 +220,7 @@ ANY = ("cloning", "consistency", "jacobian", "kl_reference", "policy_gradient", 
 def test_two_updates_of_each_objective_change_the_adapters_alone(folder: Path, head: Head) -> None:
     torch.manual_seed(0)
     policy = acting(folder, head=head, decode="sample", critic=True)
-    adapted = lora.attach(policy.module, 4, 8, without=policy.critic)
+    adapted = lora.attach(policy.module, 4, 8, policy.critic)
     names = {name.split(".")[-1] for name in lora.targets(policy.module)}
     assert {"q_proj", "down_proj", "lm_head", "qkv", "fc3"} <= {*names, *(n.split(".")[-1] for n, _ in
                                                                          lora._adapters(adapted.model))}

@@ -48,7 +48,7 @@ def logits(made: NanoVLA) -> torch.Tensor:
 
 def changed(made: NanoVLA) -> LoraModel:
     """With adapters that do something: peft's start at zero."""
-    adapted = lora.attach(made, RANK, ALPHA, without=made.worth)
+    adapted = lora.attach(made, RANK, ALPHA, made.worth)
     with torch.no_grad():
         for name, parameter in made.named_parameters():
             if "lora_B" in name:
@@ -58,10 +58,10 @@ def changed(made: NanoVLA) -> LoraModel:
 
 def test_linear_layers_have_adapters_but_those_that_are_not_called() -> None:
     made = network()
-    found = lora.targets(made, without=made.worth)
+    found = lora.targets(made, made.worth)
     assert {"join", "mix.1", "locate", "embed", "steps", "bins", "eyes.wrist.coarse.0.film"} <= set(found)
     assert not [name for name in found if name.startswith(("reader", "worth")) or "conv" in name]
-    lora.attach(made, RANK, ALPHA, without=made.worth)
+    lora.attach(made, RANK, ALPHA, made.worth)
     trained = {name for name, parameter in made.named_parameters() if parameter.requires_grad}
     assert len(trained) == 2 * len(found) and all("lora_" in name for name in trained)
 
@@ -69,7 +69,7 @@ def test_linear_layers_have_adapters_but_those_that_are_not_called() -> None:
 def test_every_adapter_has_an_effect_and_a_new_one_none() -> None:
     """Each layer's adapter alone changes what the network says of the actions."""
     made, plain = network(), logits(network())
-    lora.attach(made, RANK, ALPHA, without=made.worth)
+    lora.attach(made, RANK, ALPHA, made.worth)
     assert torch.equal(logits(made), plain)
     for name, parameter in made.named_parameters():
         if "lora_B" in name:

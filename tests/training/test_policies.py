@@ -13,10 +13,14 @@ from vlabench import cards, registry
 from vlabench.cards.lineage import DEFAULTS, PARENTS, Seen, seen
 from vlabench.cards.noise import ACTION, NEUTRAL
 from vlabench.training.methods._online_options import OnlineOptions
+from vlabench.training.methods._sft_options import SftOptions
 from vlabench.training.methods.base import find_method
+from vlabench.training.methods.ppo import PpoOptions
+from vlabench.training.rl.adapting import Lora
 
 TRAINED = [name for name in cards.policy_names() if cards.load_policy(name).training]
-ONLINE = [name for name in TRAINED if name != "nano-sft"]
+LARGE = [name for name in TRAINED if name.startswith("openvla-")]
+ONLINE = [name for name in TRAINED if name not in ("nano-sft", *LARGE)]
 ABLATIONS = ROOT / "results" / "ablations"
 EXPLORING = ABLATIONS.with_name("exploring")
 SETS = {"libero_spatial", "libero_object", "libero_goal", "libero_10"}
@@ -32,6 +36,7 @@ def options(name: str) -> OnlineOptions:
 
 def test_there_are_the_paper_s_four_and_a_critic_s() -> None:
     assert {"nano-sft", "ript", "ript-noise", "robustvla", "robustvla-c", "ppo"} <= set(TRAINED)
+    assert LARGE == ["openvla-fan-ppo", "openvla-fan-sft", "openvla-pair", "openvla-robustvla"]
 
 
 @pytest.mark.parametrize("name", ONLINE)
@@ -44,6 +49,41 @@ def test_what_was_seen_in_training_follows_from_the_card(name: str) -> None:
     assert seen(card) == Seen(seen(card).names, frozenset(five | {ACTION})) and set(seen(card).names) == SETS | five | {
         ACTION}
     assert card.train == f"vlabench train --policy {name}" and card.adapter == cards.load_policy(made.init).adapter
+
+
+LOOKS = 80
+"""Of an episode on ManiSkill: one at each step."""
+
+
+@pytest.mark.parametrize(("name", "init", "sets", "looks", "minibatch"), [
+    ("openvla-fan-ppo", "openvla-rl4vla", {"maniskill_put_on_plate"}, 64 * LOOKS, 8 * 20),
+    ("openvla-pair", "openvla-rl4vla", {"maniskill_pair"}, 128 * LOOKS, 640),
+    ("openvla-robustvla", "openvla-oft", {"libero_spatial", *NEUTRAL, ACTION}, None, None)])
+def test_a_large_policy_s_card_has_its_paper_s_numbers(name: str, init: str, sets: set[str], looks: int | None,
+                                                       minibatch: int | None) -> None:
+    """FAN's table 13, PAIR's table 3, RobustVLA's table 6; where it acts is said as where it begins."""
+    card, made, start = cards.load_policy(name), options(name), cards.load_policy(init)
+    assert made.init == init and set(seen(card).names) == sets and card.weights is None
+    assert {key: value for key, value in card.options.items() if key != "decode"} == {
+        key: value for key, value in start.options.items() if key != "decode"}
+    assert card.host and not card.exact and card.options["device"] == "cuda"
+    assert made.lora == Lora(rank=32, alpha=16) and made.epochs == 1 and made.learning_rate == 1e-4
+    if isinstance(made, PpoOptions):
+        assert made.contexts * made.rollouts * LOOKS == looks and looks == made.updates * (minibatch or 0)
+        assert (made.critic, made.critic_learning_rate, made.gamma, made.lam) == ("h0", 3e-3, 0.99, 0.95)
+    else:
+        assert (made.iterations, made.updates, made.batch, made.head_learning_rate) == (12, 10, 2, 5e-5)
+        assert made.jacobian is not None and (made.jacobian.weight, made.smoothness) == (0.005, 0.0005)
+
+
+def test_so_has_the_cloned_one_s() -> None:
+    """FAN's table 4: 10 samples on each of four GPUs."""
+    training = cards.load_policy("openvla-fan-sft").training
+    assert training is not None
+    made = SftOptions.model_validate_json(json.dumps(training.options))
+    assert (made.batch, made.batch // made.accumulation, made.sigma, made.average) == (40, 10, 0.0, 0.0)
+    assert made.lora == Lora(rank=32, alpha=16) and made.objectives == {"fan_sft": {"weight": 0.05}}
+    assert [(plan.steps, plan.learning_rate, 16 * plan.per_task) for plan in made.rounds] == [(60_000, 5e-4, 16_000)]
 
 
 @pytest.mark.parametrize("method", registry.names("method"))

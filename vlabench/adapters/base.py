@@ -213,6 +213,13 @@ class TrainablePolicy(Policy):
         return {"embedding": self.embedding(obs)}
 
     @property
+    def action_head(self) -> torch.nn.Module | None:
+        """A part of the module that makes actions of the embedding and is trained in full where the rest is by LoRA;
+        None where LoRA is for all.
+        """
+        return None
+
+    @property
     def critic(self) -> torch.nn.Module | None:
         """The head of `value`, a part of the module that actions do not depend on; None for a policy without."""
         return None

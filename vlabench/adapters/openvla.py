@@ -11,7 +11,7 @@ from pydantic import Field
 
 from vlabench.adapters.base import ActionDistribution, TrainablePolicy
 from vlabench.adapters.wire.shaping import Look
-from vlabench.errors import DataError, MissingExtra, OptionError, UnknownName
+from vlabench.errors import DataError, MissingExtra, OptionError
 from vlabench.seeding import Draws
 from vlabench.types import ActionSpace, Decision, Floats, Image, Observation
 
@@ -30,8 +30,8 @@ class Openvla(TrainablePolicy):
     """A checkpoint in its published folder. It looks at the pictures of its card's cameras, in their order."""
 
     libraries = ("torch", "transformers", "tokenizers")
-    heeds = ("cameras",)
     critics = ("h0",)
+    heeds = ("cameras",)
     module: OpenVLA
 
     def __init__(
@@ -96,6 +96,8 @@ class Openvla(TrainablePolicy):
         """Take a published folder, or what `save` wrote. Raises DataError."""
         from vlabench.models import openvla_folder
 
+        for held in ("module", "_checkpoint"):  # a GPU need not have room for both
+            self.__dict__.pop(held, None)
         self._checkpoint = openvla_folder.read(folder, *self._how)
         self.module = self._checkpoint.network
         self.key, self._statistics = self._checkpoint.statistics_of(self.key)
@@ -183,14 +185,19 @@ class Openvla(TrainablePolicy):
         return {"embedding": self._states(obs, actions)[0].flatten(1).float()}
 
     @property
+    def action_head(self) -> torch.nn.Module | None:
+        """OFT's L1 head; of tokens, Llama's own last layer is one like the others."""
+        return self.module.action_head
+
+    @property
     def critic(self) -> torch.nn.Module | None:
         """The value head, if there is one."""
         return self.module.worth
 
     def renew_critic(self, kind: str) -> None:
-        """Whether it had one or not; from now on it reads one in folders, too."""
+        """`h0`: RL4VLA's value head, on the state of the first number; from now on it reads one in folders, too."""
         if kind not in self.critics:
-            raise UnknownName("critic", kind, self.critics)
+            super().renew_critic(kind)
         self._how = *self._how[:2], True
         self.module.add_critic()
 
@@ -264,7 +271,8 @@ class Openvla(TrainablePolicy):
 
         shape = (len(states), self.chunk, self.module.size)
         if self.module.action_head is not None:
-            located = self.module.action_head(states.reshape(*shape[:2], -1))
+            known = states.reshape(*shape[:2], -1)
+            located = self.module.action_head(known.to(next(self.module.action_head.parameters()).dtype))
             return around(located.float(), self._scaled())
         return CommandedBins(merged(self.module.logits(states)).view(*shape, -1), scaling=self._scaled())
 

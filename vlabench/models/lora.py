@@ -30,14 +30,15 @@ FAINT = 2.0**-11
 """Share of a product's largest singular value that half precision, in which the file is kept, cannot tell from 0."""
 
 
-def targets(network: nn.Module, without: nn.Module | None = None) -> list[str]:
+def targets(network: nn.Module, *without: nn.Module | None) -> list[str]:
     """The names of all linear layers but those inside `without` and inside torch's transformer layers.
 
     Those are not called as modules: attention, and the whole layer on its way without gradients, read their weights
     alone, and an adapter would silently do nothing there. Convolutions are no linear layers and stay as they are.
     """
     closed = [module for module in network.modules()
-              if isinstance(module, nn.TransformerEncoderLayer | nn.MultiheadAttention) or module is without]
+              if isinstance(module, nn.TransformerEncoderLayer | nn.MultiheadAttention)
+              or any(module is part for part in without)]
     inside = {id(part) for module in closed for part in module.modules()}
     return [name for name, module in network.named_modules()
             if isinstance(module, nn.Linear) and id(module) not in inside]
@@ -52,10 +53,13 @@ def library() -> ModuleType:
         raise MissingExtra(error.name or "peft", "train", "training with LoRA") from error
 
 
-def attach(network: nn.Module, rank: int, alpha: int, without: nn.Module | None = None) -> LoraModel:
-    """Put adapters into the network, in place, with nothing else left to train. Raises MissingExtra."""
+def attach(network: nn.Module, rank: int, alpha: int, *without: nn.Module | None) -> LoraModel:
+    """Put adapters into the network, in place but for parts of it, with nothing else left to train.
+
+    Raises MissingExtra.
+    """
     peft = library()
-    config = peft.LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets(network, without))
+    config = peft.LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets(network, *without))
     adapted: LoraModel = peft.LoraModel(network, config, ADAPTER)
     return adapted
 

@@ -132,7 +132,7 @@ class OpenVLA(nn.Module):
         self.frugal = False
 
     def add_critic(self) -> None:
-        """A value head that knows nothing yet, RL4VLA's of three layers."""
+        """RL4VLA's value head of three layers, which knows nothing yet: the first returns it tells are about 0."""
         self.worth = critics.head("h0", self.width, self.width, 1).to(self.device)
 
     @property

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vlabench.errors import DataError, DeviceError, near
+from vlabench.models import room
 from vlabench.models.openvla import LlamaConfig, LlamaRotaryEmbedding, OpenVLA
 from vlabench.models.openvla_vision import Sizes, idle
 from vlabench.util.messages import shown
@@ -161,6 +162,7 @@ def _tensors(folder: Path, device: str, dtype: torch.dtype) -> dict[str, Tensor]
     if lacking:
         raise DataError(f"{shown(folder)}: {', '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} missing, of "
                         f"{len(names)} files with its parameters\n{AGAIN}")
+    room.check([folder / name for name in names], device, dtype)
     found: dict[str, Tensor] = {}
     for name in names:
         found |= _safe(folder / name, device, dtype)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from vlabench.errors import DataError
 from vlabench.util.files import replacing
@@ -31,3 +32,20 @@ def load(path: Path, device: str) -> dict[str, Any] | None:
         raise DataError(f"{shown(path)}: not a checkpoint that can be read: {error}\n"
                         f"  fix: remove it, and train from the start, or use another --out") from error
     return state
+
+
+def learned(network: nn.Module) -> dict[str, Tensor]:
+    """Of a network's state what training changes: without the parameters that stay as they were read, billions of them
+    beside LoRA.
+    """
+    still = {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
+    return {name: tensor for name, tensor in network.state_dict().items() if name not in still}
+
+
+def take(network: nn.Module, state: dict[str, Tensor]) -> None:
+    """What `learned` gave, or a whole state. Raises DataError for another network's."""
+    found = network.load_state_dict(state, strict=False)
+    lacking = sorted(set(found.missing_keys) & set(learned(network)))
+    if lacking or found.unexpected_keys:
+        raise DataError(f"a checkpoint of another network: {(lacking or found.unexpected_keys)[0]} is only in one\n"
+                        f"  fix: train from the start, with another --out")

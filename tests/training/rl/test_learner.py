@@ -17,8 +17,9 @@ from vlabench.models import lora
 from vlabench.models.distributions import NormalActions
 from vlabench.training.objectives.jacobian import jacobian
 from vlabench.training.objectives.policy_gradient import clipped, gae, leave_one_out
+from vlabench.training.rl.adapting import Lora
 from vlabench.training.rl.learner import Learner
-from vlabench.training.rl.options import ClippedOptions, Lora
+from vlabench.training.rl.options import ClippedOptions
 from vlabench.training.rl.rollouts import Rollout
 from vlabench.training.rl.samples import Samples
 from vlabench.training.rl.updates import Updates

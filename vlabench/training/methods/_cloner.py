@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from vlabench.adapters.base import TrainablePolicy
-from vlabench.training import finite
+from vlabench.models.lora import merged
+from vlabench.training import checkpoints, finite
 from vlabench.training.objectives import base
 from vlabench.training.objectives.base import Batch, Forward, Objective
+from vlabench.training.rl.adapting import Lora, adapted
 
 Precision = Literal["auto", "float32", "bf16"]
 WARMUP = 200
@@ -22,33 +24,41 @@ FLOOR = 0.02
 
 
 class Cloner:
-    """step: so many updates it has made. The other numbers: as in `methods._sft_options.SftOptions`."""
+    """step: so many updates it has made. The other arguments: as in `methods._sft_options.SftOptions`."""
 
     def __init__(self, policy: TrainablePolicy, objectives: Mapping[str, Objective], device: str, *,
-                 weight_decay: float, average: float, max_grad_norm: float, precision: Precision) -> None:
-        self.policy, self.objectives, self.step = policy, objectives, 0
+                 weight_decay: float, average: float, max_grad_norm: float, precision: Precision,
+                 accumulation: int = 1, lora: Lora | None = None) -> None:
+        self.policy, self.objectives, self.step, self._parts = policy, objectives, 0, accumulation
         self._most, self._max_grad_norm = average, max_grad_norm
         self._kind = torch.device(device).type
         self._half = precision == "bf16" or (precision == "auto" and self._kind == "cuda")
         self._module = policy.module.to(device).train()
-        self._optimizer = torch.optim.AdamW(self._module.parameters(), lr=1.0, betas=(0.9, 0.95),
-                                            weight_decay=weight_decay, fused=True)
-        self._average = {name: tensor.clone() for name, tensor in self._module.state_dict().items()}
+        self._lora = adapted(policy, lora) if lora else None
+        self._learned = [parameter for parameter in self._module.parameters() if parameter.requires_grad]
+        self._optimizer = torch.optim.AdamW(self._learned, lr=1.0, betas=(0.9, 0.95), weight_decay=weight_decay,
+                                            fused=True)
+        self._average = {name: tensor.clone() for name, tensor in self._module.state_dict().items()} if average else {}
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint."""
-        return {"network": self._module.state_dict(), "average": self._average,
+        return {"network": checkpoints.learned(self._module), "average": self._average,
                 "optimizer": self._optimizer.state_dict(), "step": self.step}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from `state`."""
-        self._module.load_state_dict(state["network"])
+        checkpoints.take(self._module, state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
-        self._average, self.step = dict(state["average"]), int(state["step"])
+        self._average, self.step = dict(state["average"]) if self._most else {}, int(state["step"])
 
     def averaged(self) -> TrainablePolicy:
-        """The policy with the moving average of its weights; nothing is to be learned afterwards."""
-        self._module.load_state_dict(self._average)
+        """The policy with the moving average of its weights, or LoRA merged into them; nothing is to be learned
+        afterwards.
+        """
+        if self._average:
+            self._module.load_state_dict(self._average)
+        if self._lora is not None:
+            self.policy.module = merged(self._lora)
         return self.policy
 
     def update(self, batch: Batch, learning_rate: float) -> dict[str, Tensor]:
@@ -57,24 +67,35 @@ class Cloner:
         """
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
+        self._optimizer.zero_grad()
+        seen: dict[str, Tensor] = {}
+        size = math.ceil(len(batch) / self._parts)
+        for start in range(0, len(batch), size):
+            part = batch if self._parts == 1 else batch.rows(range(start, min(start + size, len(batch))))
+            for name, value in self._gradient(part).items():
+                seen[name] = seen[name] + value if name in seen else value
+        norm = torch.nn.utils.clip_grad_norm_(self._learned, self._max_grad_norm)
+        finite.check({"loss": seen["loss"], "gradient": norm})
+        self._optimizer.step()
+        self.step += 1
+        self._follow()
+        return {**seen, "gradient": norm}
+
+    def _gradient(self, batch: Batch) -> dict[str, Tensor]:
+        """Add a batch's to what there is; its part of the loss and of what else there is to see."""
         forward = Forward(self.policy, batch.obs, batch.actions, around=self._precision,
                           twice=any(objective.twice for objective in self.objectives.values()))
         terms, shown = base.summed(self.objectives, batch, forward)
         loss = base.total(terms)
-        self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self._module.parameters(), self._max_grad_norm)
-        finite.check({"loss": loss.detach(), "gradient": norm})
-        self._optimizer.step()
-        self.step += 1
-        self._follow()
-        parts = {name: term.detach() for name, term in terms.items()}
-        return {"loss": loss.detach(), **parts, **shown, "gradient": norm}
+        return {"loss": loss.detach(), **{name: term.detach() for name, term in terms.items()}, **shown}
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self._kind, torch.bfloat16, enabled=self._half)
 
     def _follow(self) -> None:
+        if not self._average:
+            return
         keep = min(self._most, self.step / (self.step + 10))
         with torch.no_grad():
             for name, tensor in self._module.state_dict().items():

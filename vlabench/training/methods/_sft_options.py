@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing_extensions import Self
 
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.cards.lineage import DEFAULTS
@@ -15,6 +16,7 @@ from vlabench.training.objectives import base
 from vlabench.training.objectives.base import Objective, SummedOptions
 from vlabench.training.objectives.cloning import Cloning, CloningOptions
 from vlabench.training.objectives.locating import Locating, LocatingOptions
+from vlabench.training.rl.adapting import Lora
 
 LOG = 50
 """Steps from one point of the curves to the next."""
@@ -63,6 +65,14 @@ class SftOptions(SummedOptions):
         description="Share of the control steps at which the hand is kicked away; above 0, starts are displaced, too.")
     batch: int = Field(
         default=64, ge=1, description="Samples of a training step.")
+    accumulation: int = Field(
+        default=1, ge=1,
+        description="Parts that a step's batch is computed in, one after the other, so that it takes less memory; the "
+                    "gradient is that of the whole.")
+    lora: Lora | None = Field(
+        default=None,
+        description="Train LoRA matrices alone, and in full an action head of layers of its own (OpenVLA-OFT's); "
+                    "without it all parameters are trained. `average` has to be 0 then.")
     sigma: float = Field(
         default=2.0, ge=0,
         description="Standard deviation of the soft targets around the expert's action, in bins; 0: its bin alone.")
@@ -76,7 +86,7 @@ class SftOptions(SummedOptions):
         default=0.01, ge=0, description="Weight decay of AdamW.")
     average: float = Field(
         default=0.999, ge=0, lt=1,
-        description="Decay per step of the weights' moving average, which is what acts and is shipped.")
+        description="Decay per step of the weights' moving average, which is what acts and is shipped; 0 for none.")
     max_grad_norm: float = Field(
         default=1.0, gt=0, description="Largest L2 norm of all gradients together; larger ones are scaled down to it.")
     precision: Precision = Field(
@@ -91,6 +101,14 @@ class SftOptions(SummedOptions):
         description="Episodes of each task, from sampled starts, to evaluate on after each round; 0 for none.")
     every: int = Field(
         default=10 * LOG, ge=LOG, multiple_of=LOG, description="Steps between two checkpoints.")
+
+    @model_validator(mode="after")
+    def _no_average_of_factors(self) -> Self:
+        """The product of two averages is not the average of the products, and those are as large as the network."""
+        if self.lora is not None and self.average:
+            raise ValueError("`lora` with a moving average: the average of LoRA's matrices is not that of what they do"
+                             "\n  fix: average = 0.0")
+        return self
 
     def own(self) -> Mapping[str, str]:
         """Where things are is a term where `points` and `pixels` are not both 0."""

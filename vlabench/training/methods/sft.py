@@ -173,7 +173,8 @@ class Sft(Method):
         policy.configure(data.space)
         self._fit(policy, data, place)
         return Cloner(policy, options.summed(policy), place.device, weight_decay=options.weight_decay,
-                      average=options.average, max_grad_norm=options.max_grad_norm, precision=options.precision)
+                      average=options.average, max_grad_norm=options.max_grad_norm, precision=options.precision,
+                      accumulation=options.accumulation, lora=options.lora)
 
     def _begun(self, place: TrainingContext, number: int, data: DemoData) -> TrainablePolicy:
         """The policy of the round before, that which `init` names, or one that knows nothing."""

@@ -6,7 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -49,6 +49,12 @@ class Batch:
 
     def __getitem__(self, name: str) -> Any:
         return self.extras[name]
+
+    def rows(self, chosen: range) -> Batch:
+        """Some samples, as a part of the same minibatch; extras of tensors alone."""
+        part = slice(chosen.start, chosen.stop)
+        return replace(self, obs=self.obs.rows(chosen), actions=self.actions[part], counted=self.counted[part],
+                       weights=self.weights[part], extras={name: each[part] for name, each in self.extras.items()})
 
     @property
     def arm(self) -> list[int]:

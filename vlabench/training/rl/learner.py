@@ -14,13 +14,15 @@ import torch
 from torch import Tensor
 
 from vlabench.adapters.base import ActionDistribution, TrainablePolicy
+from vlabench.errors import CardError
 from vlabench.models import lora
 from vlabench.models.distributions import explored
-from vlabench.training import finite
+from vlabench.training import checkpoints, finite
 from vlabench.training.objectives import base
 from vlabench.training.objectives.base import Batch, Forward
 from vlabench.training.objectives.consistency import Consistency
 from vlabench.training.objectives.policy_gradient import divergence
+from vlabench.training.rl.adapting import adapted
 from vlabench.training.rl.averaging import Averaging, replaced
 from vlabench.training.rl.consistency import Looks
 from vlabench.training.rl.options import LearnerOptions
@@ -33,6 +35,11 @@ WARMUP = 10
 """Updates over which the rate rises: Adam's first steps are as long as the rate in every parameter, however small its
 gradient, and the first alone would take a policy out of PPO's clip."""
 DIVERGENCE = "divergence"
+
+
+def _rising(update: int) -> float:
+    """The share of the rate at an update."""
+    return min(1.0, (update + 1) / WARMUP)
 
 
 class Learner:
@@ -59,40 +66,51 @@ class Learner:
         # updates move the policy three quarters to three times as far (results/robustvla.md).
         torch.backends.cudnn.allow_tf32 = False
         policy.module.to(device).train()
-        self._lora = (lora.attach(policy.module, options.lora.rank, options.lora.alpha, without=policy.critic)
-                      if options.lora else None)
-        head = list(policy.critic.parameters()) if policy.critic is not None else []
-        critic = head if any(objective.critic for objective in self.objectives.values()) else []
-        for parameter in head:
+        self._lora = adapted(policy, options.lora) if options.lora else None
+        worth = list(policy.critic.parameters()) if policy.critic is not None else []
+        critic = worth if any(objective.critic for objective in self.objectives.values()) else []
+        for parameter in worth:
             parameter.requires_grad_(bool(critic))
-        heads = {id(parameter) for parameter in critic}
-        body = [p for p in policy.module.parameters() if p.requires_grad and id(p) not in heads]
-        groups: list[dict[str, Any]] = [{"params": body, "lr": options.learning_rate}]
+        self._critic = {id(parameter) for parameter in critic}
+        body = [p for p in policy.module.parameters() if p.requires_grad and id(p) not in self._critic]
+        groups = self._groups(body)
         if critic:
             groups.append({"params": critic, "lr": critic_learning_rate})
         self.parameters = body + critic
-        self._critic = heads
         self._heads: set[int] = set()
         self._optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
-        rising = [lambda update: min(1.0, (update + 1) / WARMUP), lambda _: 1.0]  # the critic begins at its own rate
-        self._warmup = torch.optim.lr_scheduler.LambdaLR(self._optimizer, rising[: len(groups)])
+        actors = len(groups) - bool(critic)
+        rising = [_rising] * actors + [lambda _: 1.0] * bool(critic)  # the critic begins at its own rate
+        self._warmup = torch.optim.lr_scheduler.LambdaLR(self._optimizer, rising)
         self._averaging = Averaging(self.parameters, self._lora, options.average, options.weight_interpolation)
         kept = options.consistency or self.wants or self.compares or remembers
         self._start = [parameter.detach().clone() for parameter in self.parameters] if kept else []
         self._follower = torch.optim.AdamW(body, options.consistency.learning_rate if options.consistency else 0.0,
                                            weight_decay=options.weight_decay)
 
+    def _groups(self, body: Sequence[torch.nn.Parameter]) -> list[dict[str, Any]]:
+        """What acts, with its learning rate; a head beside LoRA has its own, if it is given one. Raises CardError."""
+        rate, head = self.options.head_learning_rate, self.policy.action_head
+        if rate is None:
+            return [{"params": list(body), "lr": self.options.learning_rate}]
+        if head is None:
+            raise CardError(f"training.options.head_learning_rate: {type(self.policy).__name__} has no action head "
+                            f"that is trained in full beside LoRA\n  fix: leave it out")
+        own = {id(parameter) for parameter in head.parameters()}
+        return [{"params": [p for p in body if id(p) not in own], "lr": self.options.learning_rate},
+                {"params": [p for p in body if id(p) in own], "lr": rate}]
+
     # what is kept
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint."""
-        return {"module": self.policy.module.state_dict(), "optimizer": self._optimizer.state_dict(),
+        return {"module": checkpoints.learned(self.policy.module), "optimizer": self._optimizer.state_dict(),
                 "warmup": self._warmup.state_dict(), "follower": self._follower.state_dict(),
                 "average": self._averaging.average}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from `state`."""
-        self.policy.module.load_state_dict(state["module"])
+        checkpoints.take(self.policy.module, state["module"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._warmup.load_state_dict(state["warmup"])
         self._follower.load_state_dict(state["follower"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from typing_extensions import Self
 
 from vlabench.models.distributions import Exploration
@@ -16,20 +16,10 @@ from vlabench.training.objectives.likelihood import Likelihood
 from vlabench.training.objectives.policy_gradient import PolicyGradient, PolicyGradientOptions
 from vlabench.training.objectives.smoothness import Smoothness, SmoothnessOptions
 from vlabench.training.objectives.value import Value
+from vlabench.training.rl.adapting import Lora
 from vlabench.training.rl.consistency import ConsistencyOptions
 from vlabench.training.rl.samples import OFFERED
 from vlabench.training.rl.views import ViewOptions
-
-
-class Lora(BaseModel):
-    """LoRA (Hu et al. 2022) on all linear layers that can have it (`models.lora`)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-    rank: int = Field(
-        default=32, ge=1, description="Rank of the matrices (RIPT-VLA and RL4VLA: 32).")
-    alpha: int = Field(
-        default=16, ge=1, description="Their product is scaled by alpha / rank (RIPT-VLA and RL4VLA: 16).")
 
 
 class LearnerOptions(SummedOptions):
@@ -44,6 +34,10 @@ class LearnerOptions(SummedOptions):
 
     learning_rate: float = Field(
         default=3e-5, gt=0, description="Learning rate of AdamW (published, for LoRA at 7 billion parameters: 1e-4).")
+    head_learning_rate: float | None = Field(
+        default=None, gt=0,
+        description="With `lora`: learning rate of an action head that is trained in full beside it, such as "
+                    "OpenVLA-OFT's (RobustVLA, table 6: 5e-5); by default `learning_rate`.")
     weight_decay: float = Field(
         default=1e-4, ge=0, description="Weight decay of AdamW.")
     max_grad_norm: float = Field(
@@ -87,7 +81,9 @@ class LearnerOptions(SummedOptions):
         default=ViewOptions(), description="How views of looks are drawn that `pair_invariance` and "
                                            "`pair_sensitivity` need.")
     lora: Lora | None = Field(
-        default=None, description="Train LoRA matrices alone; without it all parameters are trained.")
+        default=None,
+        description="Train LoRA matrices alone, and in full the critic and an action head of layers of its own "
+                    "(OpenVLA-OFT's); without it all parameters are trained.")
     average: float = Field(
         default=0.0, ge=0, lt=1,
         description="Decay per update of the parameters' moving average, which is what is tried and shipped, while "
@@ -104,6 +100,13 @@ class LearnerOptions(SummedOptions):
         if self.exploration_std is None:
             return "sample", self.temperature
         return "normal" if self.exploration_gripper == "normal" else "mixed", self.exploration_std
+
+    @model_validator(mode="after")
+    def _a_head_beside_lora(self) -> Self:
+        """Without LoRA there is one rate for all but the critic."""
+        if self.head_learning_rate is not None and self.lora is None:
+            raise ValueError("`head_learning_rate` is for an action head beside `lora`: add that, or leave it out")
+        return self
 
     @model_validator(mode="after")
     def _commands_beside_a_density(self) -> Self:

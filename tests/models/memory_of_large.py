@@ -1,0 +1,295 @@
+"""What a training of a large OpenVLA takes of a GPU, by its card and by the sizes of its network alone.
+
+    python -m tests.models.memory_of_large > results/seven-billion.md
+
+Parameters are counted on a network without memory (torch's device `meta`), what is kept for the gradient by formulas
+that tests/models/test_memory_of_large.py compares with what torch keeps of smaller networks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from tests.models.tiny_openvla import vit
+from vlabench.cards import load_policy
+from vlabench.models import lora
+from vlabench.models.openvla import LlamaConfig, OpenVLA
+from vlabench.models.openvla_vision import HEADS, Sizes, idle
+from vlabench.training.methods._sft_options import SftOptions
+from vlabench.training.train import method_of
+
+GIB = 2**30
+HALF, FULL = 2, 4
+"""Bytes of a number in bfloat16, as the network has them, and in float32, as what is trained has them."""
+ADAM = 2 * FULL
+"""Of a trained number, beside itself and its gradient."""
+PROMPT = 30
+"""Tokens of a prompt and its instruction, about."""
+EYES = (Sizes(1024, 4096, 23, 14, 16, 4, True, True), Sizes(1152, 4304, 26, 14, 16, 0, False, False))
+"""DINOv2 L/14 with registers and SigLIP so400m/14 without their last blocks, which compute nothing."""
+
+
+def idle_numbers() -> int:
+    """Of their last blocks, final norms and SigLIP's pooling head, which are read all the same."""
+    total = 0
+    for eye in EYES:
+        shapes = {name.removeprefix("eye."): shape for name, shape in vit("eye", eye.width, eye.hidden, eye.scaled)}
+        total += sum(math.prod(shapes[name]) for name in idle(shapes))
+    return total
+
+
+def seven_billion() -> LlamaConfig:
+    """Llama 2 7B's, with the 64 tokens that OpenVLA pads its vocabulary by."""
+    return LlamaConfig(vocab_size=32064, hidden_size=4096, intermediate_size=11008, num_hidden_layers=32,
+                       num_attention_heads=32, num_key_value_heads=32, pad_token_id=32000)
+
+
+@dataclass(frozen=True)
+class Network:
+    """Numbers of a network: all, of LoRA's matrices, of heads that are trained in full."""
+
+    weights: int
+    adapters: int
+    heads: int
+
+    @property
+    def trained(self) -> int:
+        """Of what is trained."""
+        return self.adapters + self.heads
+
+
+def count(module: nn.Module | None) -> int:
+    """Numbers of a network's parameters."""
+    return 0 if module is None else sum(parameter.numel() for parameter in module.parameters())
+
+
+def counted(llama: LlamaConfig, eyes: Sequence[Sizes], rank: int, regressing: bool, proprio: int,
+            critic: bool) -> Network:
+    """Of a network that is made without memory."""
+    with torch.device("meta"):
+        made = OpenVLA(llama, eyes, proprio=proprio, regressing=regressing)
+        if critic:
+            made.add_critic()
+    adapted: list[Any] = [made.get_submodule(name) for name in lora.targets(made, made.worth, made.action_head)]
+    factors = sum(rank * sum(layer.weight.shape) for layer in adapted)
+    return Network(count(made), factors, count(made.action_head) + count(made.worth))
+
+
+def llama_layer(llama: LlamaConfig, rank: int) -> int:
+    """Bytes that a layer with LoRA keeps of a token for the gradient.
+
+    In float32, as LoRA's matrices are: what its two norms square, and the inputs of its seven adapters, for each a copy
+    of its own. In bfloat16: queries, keys, values and what attention makes of them; gate, its SiLU, and what it is
+    multiplied by.
+    """
+    width, hidden = llama.hidden_size, llama.intermediate_size
+    squared, inputs = 2 * width * FULL, (6 * width + hidden) * FULL
+    between = 7 * rank * FULL
+    return squared + inputs + between + (4 * width + 3 * hidden) * HALF + llama.num_attention_heads * FULL
+
+
+def eye_block(eye: Sizes, rank: int) -> int:
+    """The same of a block of an eye: two norms and attention keep bfloat16, GELU too; four adapters float32."""
+    kept = (2 * eye.width + 4 * eye.width + eye.hidden) * HALF
+    return kept + (3 * eye.width + eye.hidden + 4 * rank) * FULL + HEADS * FULL
+
+
+@dataclass(frozen=True)
+class Activations:
+    """Bytes kept for the gradient of some samples. most: at any time of going back through layers that are computed
+    again.
+    """
+
+    plain: int
+    kept: int
+    most: int
+
+
+def activations(llama: LlamaConfig, eyes: Sequence[Sizes], rank: int, samples: int, pictures: int,
+                tokens: int) -> Activations:
+    """Of samples with so many pictures and tokens of Llama's each; heads are left out, which are hundredths of it."""
+    patches = samples * pictures * eyes[0].side ** 2
+    looked = sum(eye.blocks * eye_block(eye, rank) * samples * pictures * (
+        eye.side**2 + eye.registers + eye.classed) for eye in eyes)
+    seen = sum(eye.width for eye in eyes)
+    projected = patches * ((seen + 4 * seen + llama.hidden_size + 3 * rank) * FULL
+                           + (4 * seen + llama.hidden_size) * HALF)
+    layer = samples * tokens * llama_layer(llama, rank)
+    read = llama.num_hidden_layers * layer
+    inputs = samples * tokens * llama.num_hidden_layers * llama.hidden_size * HALF
+    shown = samples * pictures * 3 * len(eyes) * (eyes[0].side * eyes[0].patch) ** 2 * HALF
+    normed = samples * tokens * llama.hidden_size * (FULL + HALF)
+    kept = projected + inputs + shown + normed
+    return Activations(looked + projected + read + normed, kept, kept + max(layer, looked - inputs - normed))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a card's training takes; bytes but for tokens, samples (computed together) and views (with gradients)."""
+
+    name: str
+    network: Network
+    tokens: int
+    samples: int
+    views: int
+    activations: Activations
+
+    @property
+    def weights(self) -> int:
+        """Those that compute and those that do not."""
+        return (self.network.weights - self.network.heads + idle_numbers()) * HALF
+
+    @property
+    def learned(self) -> int:
+        """What is trained, its gradient and Adam's two numbers."""
+        return self.network.trained * (2 * FULL + ADAM)
+
+    def peak(self, checkpointing: bool) -> int:
+        """In an update."""
+        made = self.activations
+        return self.weights + self.learned + self.views * (made.most if checkpointing else made.plain)
+
+    @property
+    def saving(self) -> int:
+        """While weights are written for rollouts: the network and a copy that takes LoRA in."""
+        return 2 * self.weights + self.learned
+
+
+def planned(name: str) -> Plan:
+    """By a card."""
+    card = load_policy(name)
+    options: Any = method_of(card).options
+    l1 = card.options["head"] == "l1"
+    critic = getattr(options, "critic", None) is not None
+    rank, pictures = options.lora.rank, len(card.cameras)
+    samples = -(-options.batch // (options.accumulation if isinstance(options, SftOptions) else 1))
+    tokens = 256 * pictures + PROMPT + (1 + 8 * 7 + 1 if l1 else 6)
+    network = counted(seven_billion(), EYES, rank, l1, 8 * l1, critic)
+    views = 2 if "pair_sensitivity" in options.objectives else 1
+    return Plan(name, network, tokens, samples, views,
+                activations(seven_billion(), EYES, rank, samples, pictures, tokens))
+
+
+# the page
+
+CARDS = ("openvla-robustvla", "openvla-fan-sft", "openvla-fan-ppo", "openvla-pair")
+FLOPS = {"A100": 312e12, "H100": 989e12}
+"""Of bfloat16, dense, in a second: NVIDIA's data sheets."""
+LOOKS = {"openvla-robustvla": 24 * 8 * 28, "openvla-fan-sft": 40, "openvla-fan-ppo": 64 * 80, "openvla-pair": 128 * 80}
+"""That an iteration learns from, at most (libero_spatial: 220 steps, a look in 8), or a step of cloning."""
+HEADER = """# A policy of seven billion parameters: memory, time, and what saturates first
+
+    python -m tests.models.memory_of_large > results/seven-billion.md
+
+No GPU of that size was at hand: **nothing on this page was measured on one**. Every figure is *computed* from a card
+and the network's sizes, *measured* on the CPUs of this project's other pages, or *published*, with its source.
+
+## Memory, computed
+
+Parameters are counted on the network itself, without memory; with those that compute nothing they are the {whole:,}
+of the published checkpoint (its index: 15,082,474,368 bytes). What is kept for the gradient is by formulas that agree
+to 5 % with what torch keeps of small networks in the same arithmetic (`tests/models/test_memory_of_large.py`). GiB of a
+GPU's memory.
+"""
+PLAN = """
+- *Without checkpointing* is what `checkpointing = false` on the card would take. With it the most is kept while the
+  eyes, which are computed again as a whole, are gone back through.
+- *Writing* is the peak between updates: before rollouts LoRA is merged into a copy of the network. The file that the
+  host reads is in float32, {file:.0f} GiB on the disk for each of two iterations, and once in the machine's memory.
+- *Host*: another process with the network alone, at rollouts; on a GPU of its own (`options.device = "cuda:1"`) or
+  beside the learner. A training's own checkpoint holds what is trained and its two moments, {state:.1f} GiB.
+- So one GPU of 80 GB holds learner and host together under every card, one of 48 GB the learner alone, one of 24 GB the
+  host. CUDA's own, and what torch's allocator leaves unused, come on top and were not measured.
+
+## Time of updates, computed
+
+A pass through LoRA's layers takes 2 operations a parameter and token forward, 2 again where layers are computed again,
+and 2 back, as weights have no gradient; PAIR's preserving view is one more forward. At *all* of what the data sheet
+promises, which nobody reaches (a third to a half is common), an iteration's updates, or one step of cloning, take at
+least:
+
+{times}
+
+Published, whole trainings: RL4VLA's PPO 42 hours on one A100 (its section 4.2), RobustVLA about 24 hours on one A100
+(appendix A.5), PAIR about a day on eight H100 (appendix A.2).
+
+## 10,000 episodes on 8 GPUs and 256 cores, on paper
+
+Cores: *measured* here, one core of an AMD EPYC, official pack of LIBERO 31.5 control steps/s with a look in 8, 4.0 with
+one at each ([bench.md](bench.md), row 1); ManiSkill's primitive pack 3.15 episodes/s of 80 looks on two cores (row 9;
+[maniskill-speed.md](maniskill-speed.md)). Two workers were 2.03 times one (row 4); that 256 are 256 times one is
+*assumed*, and wants 0.5 TB of memory (1.91 GB a worker on LIBERO's official pack, row 5, measured). Answers:
+*published*, one look at a time: OFT 2.7/s on an H100, OpenVLA 6/s on an RTX 4090
+([policies/README.md](../policies/README.md) has both sources). The ceiling is *computed*: an H100 at all of its 989
+TFLOPS and 3.35 TB/s of memory (NVIDIA's data sheet), 32 looks in a batch.
+
+{plan}
+
+**The GPUs saturate first** as long as each answers a look at a time: a dozen cores or fewer keep all eight busy, and
+256 are idle for more than nine tenths. To spend the cores: batches, which a host makes of what waits (`host = true`;
+0.92 of the policy's own batches on a toy, bench.md, row 16, measured), and so several workers a GPU more than the
+cores' arithmetic asks for. At the ceiling it turns around on LIBERO's official pack: there **the cores saturate
+first**, by drawing, where OpenVLA looks at each step, and chunks of 8 need nearly all of them. ManiSkill never comes
+near. A run has one host; eight GPUs are eight runs, `--shard 1/8` to `8/8`, each with its `CUDA_VISIBLE_DEVICES`, and
+`vlabench merge`.
+"""
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """In Markdown."""
+    lines = [head, ["---", *["--:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def operations(plan: Plan, times: int) -> float:
+    """Of a look: times passes of 2 operations a parameter and token; eyes and what reads words are counted alike."""
+    return 2.0 * times * plan.network.weights * plan.tokens
+
+
+def saturation(oft: Plan, spoken: Plan) -> str:
+    """What the plan on paper comes to."""
+    single, ceiling, batch = {"oft": 2.7, "openvla": 6.0}, {}, 32
+    ceiling["oft"] = FLOPS["H100"] / operations(oft, 1)
+    ceiling["openvla"] = batch / (batch * operations(spoken, 1) / FLOPS["H100"] + 6 * spoken.weights / 3.35e12)
+    rows = []
+    for what, kind, looks, core in (("LIBERO, OFT, 114 steps, a look in 8", "oft", 114 / 8, 31.5 / 8),
+                                    ("LIBERO, OpenVLA, 114 steps, a look at each", "openvla", 114.0, 4.0),
+                                    ("ManiSkill, OpenVLA, 80 steps, a look at each", "openvla", 80.0, 3.15 / 2 * 80)):
+        for name, each in (("published", single[kind]), ("ceiling, computed", ceiling[kind])):
+            gpus, cores = 8 * each, 256 * core
+            first = "GPUs" if gpus < cores else "cores"
+            rows.append([what, name, f"{gpus:.0f}", f"{cores:.0f}", first, f"{math.ceil(gpus / core)}",
+                         f"{10_000 * looks / min(gpus, cores) / 3600:.2f}"])
+    return table(["task, policy, steps of an episode (the expert's)", "answers", "looks/s, 8 GPUs",
+                  "looks/s, 256 cores", "saturates", "cores that 8 GPUs need", "hours"], rows)
+
+
+def page() -> str:
+    """results/seven-billion.md."""
+    plans = [planned(name) for name in CARDS]
+    rows = [[plan.name, f"{plan.samples} × {plan.tokens}{' × 2 views' if plan.views == 2 else ''}",
+             f"{plan.weights / GIB:.1f}", f"{plan.network.trained / 1e6:.0f} M", f"{plan.learned / GIB:.2f}",
+             f"{plan.views * plan.activations.plain / GIB:.1f}", f"{plan.views * plan.activations.most / GIB:.1f}",
+             f"{plan.peak(False) / GIB:.1f}", f"**{plan.peak(True) / GIB:.1f}**", f"{plan.saving / GIB:.1f}",
+             f"{plan.weights / GIB:.1f}"] for plan in plans]
+    memory = table(["card", "samples × tokens at once", "weights", "trained", "with gradients and Adam",
+                    "kept, without checkpointing", "kept, with", "update, without", "update, with", "writing", "host"],
+                   rows)
+    times = table(["card", "looks", *(f"s on an {name}" for name in FLOPS)], [
+        [plan.name, f"{LOOKS[plan.name]:,}",
+         *(f"{LOOKS[plan.name] * operations(plan, 4 * plan.views - 1) / rate:.1f}" for rate in FLOPS.values())]
+        for plan in plans])
+    whole = counted(seven_billion(), EYES, 32, False, 0, False).weights + idle_numbers()
+    rest = PLAN.format(file=whole * FULL / GIB, state=plans[0].network.trained * 3 * FULL / GIB, times=times,
+                       plan=saturation(plans[0], plans[2]))
+    return HEADER.format(whole=whole) + "\n" + memory + "\n" + rest
+
+
+if __name__ == "__main__":
+    print(page(), end="")
