@@ -293,7 +293,8 @@ def test_a_new_critic_is_rl4vla_s_three_layers_on_the_first_number_s_state_and_i
 
 @pytest.mark.slow
 @pytest.mark.parametrize("simulator, suite, options", [
-    ("libero", "libero-smoke", {"head": "l1", "unnorm_key": KEY, "pictures": 2, "crop": 0.9}),
+    pytest.param("libero", "libero-smoke", {"head": "l1", "unnorm_key": KEY, "pictures": 2, "crop": 0.9},
+                 marks=pytest.mark.long),
     ("maniskill", "maniskill-smoke", {"unnorm_key": "bridge_orig", "recorded": False, "decode": "sample"})])
 def test_it_acts_in_both_simulators_on_the_tasks_of_their_smoke_suites(
         folder: Path, simulator: str, suite: str, options: dict[str, Any]) -> None:

@@ -44,7 +44,7 @@ def kept(name: str, draws: Callable[[int], Draws]) -> list[float]:
     return [float(kind.apply(WHITE, each).mean()) / 255 for each in units]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_too_many_held_draws_of_colour_are_unreadable_for_the_published_success(
     tmp_path: Path,
 ) -> None:

@@ -49,6 +49,7 @@ def env(pack: str) -> Iterator[Any]:
     made.close()
 
 
+@pytest.mark.long
 def test_without_a_gpu_one_copy_is_drawn_without_a_warning_and_many_are_refused(pack: str) -> None:
     from vlabench.simulators.maniskill import base_env
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -38,8 +39,9 @@ class Changes:
     _placed: Floats
     """qpos as the episode was placed."""
 
+    @abstractmethod
     def _sense(self) -> None:
-        raise NotImplementedError
+        """Keep what cameras and sensors read now."""
 
     # the robot
 
