@@ -74,6 +74,12 @@ def test_no_more_actions_are_executed_than_the_policy_gives(stepwise: bool, told
         lerobot._check_replan(of, stepwise, 9)
 
 
+@pytest.mark.parametrize(("kind", "shape"), [("smolvla", (50, 32)), ("pi0", (50, 32)), ("xvla", ()), ("act", ())])
+def test_noise_is_given_to_those_alone_that_draw_by_it(kind: str, shape: tuple[int, ...]) -> None:
+    """X-VLA has sizes and a parameter of that name, too, and draws by itself."""
+    assert lerobot._noise(SimpleNamespace(type=kind, chunk_size=50, max_action_dim=32)) == shape
+
+
 class Remembering:
     """As LeRobot's policies that keep observations: the action is how many it has seen, their sum, and a draw."""
 

@@ -84,11 +84,21 @@ def card_of(folder: Path, home: Path, cameras: str) -> PolicyCard:
     ("tokenizer.json", "the tokenizer, tokenizer.json, is missing"),
     ("config.json", "config.json is missing"),
     ("preprocessor_config.json", "preprocessor_config.json is missing"),
-    ("action_head--150000_checkpoint.pt", "no action_head--…_checkpoint.pt")])
+    ("action_head--150000_checkpoint.pt", "no action_head--…_checkpoint.pt"),
+    ("proprio_projector--150000_checkpoint.pt", "no proprio_projector--…_checkpoint.pt\n.*options.proprio = false")])
 def test_a_folder_that_lacks_a_file_says_which(folder: Path, tmp_path: Path, lacking: str, told: str) -> None:
     with pytest.raises(DataError, match=told) as error:
         acting(without(folder, tmp_path / "copy", lacking), head="l1")
     assert "fix: " in str(error.value)
+
+
+def test_a_checkpoint_trained_without_proprioception_acts_without(folder: Path, tmp_path: Path) -> None:
+    bare = without(folder, tmp_path / "copy", "proprio_projector--150000_checkpoint.pt")
+    policy = acting(bare, head="l1", proprio=False)
+    seen = look()
+    moved = seen.replace(proprio=seen.proprio + 1)
+    assert np.array_equal(policy.act(seen).actions, policy.act(moved).actions)
+    assert not np.array_equal(acting(folder, head="l1").act(seen).actions, policy.act(seen).actions)
 
 
 def test_a_pickle_is_not_read_where_safetensors_should_be(folder: Path, tmp_path: Path) -> None:

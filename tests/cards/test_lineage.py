@@ -53,6 +53,8 @@ def test_what_a_card_names_has_a_name_here(home: Path) -> None:
      ("shift", "rotation", "action_noise")),
     ("rloo", "noise = { observation = 1.0, action = 0.1, clean = 1.0 }", ()),
     ("rloo", "noise = { curriculum = {} }", (*FIVE, "action_noise")),
+    ("ppo", "views = { preserving = { background = 1.0, viewpoint = 0.5 } }", ("camera_pose",)),
+    ("ppo", "views = { preserving = { background = 1.0 } }", ()),
     ("rloo", "noise = { curriculum = { observation_step = 0.0, action_range = [0.0, 0.0] } }", ()),
     ("mine", "noise = { loud = true }", ()),
 ])  # fmt: skip

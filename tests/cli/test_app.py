@@ -318,6 +318,7 @@ def test_assets_are_built_where_one_says(here: Path) -> None:
     check_refused(vlabench("assets", "build", "toy"), 2, "unknown generated pack 'toy'")
 
 
+@pytest.mark.long
 def test_show_explains_every_name_there_is() -> None:
     for name in [*cards.suite_names(), *cards.policy_names(), *registry.names("perturbation"), "toy_points/1"]:
         shown = vlabench("show", name)

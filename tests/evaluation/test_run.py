@@ -133,7 +133,7 @@ def test_four_workers_and_another_order_make_the_same_records(truth: Path, tmp_p
     assert records(tmp_path) == records(truth)
 
 
-@pytest.fixture(params=[2, 7])
+@pytest.fixture(params=[2, pytest.param(7, marks=pytest.mark.long)])
 def side_by_side(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """So many episodes are played side by side, of any task, here and in workers."""
     monkeypatch.setenv("TOY_BATCH", str(request.param))

@@ -175,6 +175,7 @@ def test_tasks_like_these_are_judged_once_when_all_is_played() -> None:
     assert broken.interrupted and broken.exit_code == 130 and broken.findings[0].pairs == 20
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_errors_stay_below_alpha_however_often_it_looks() -> None:
     """A loss of exactly the margin, until it is decided or 20 rounds are over."""

@@ -53,7 +53,7 @@ def test_a_checkpoint_that_is_too_large_is_refused_before_any_of_it_is_read(tmp_
     monkeypatch.setattr(openvla_folder, "safe_open", None)
     free(monkeypatch, 4 * 2**20)
     with pytest.raises(DeviceError, match="tiny: its parameters take .* bfloat16, and cuda has"):
-        openvla_folder.read(folder, "cuda", False, False)
+        openvla_folder.read(folder, "cuda", False, False, False)
     (folder / "model-00001-of-00003.safetensors").unlink()
     with pytest.raises(DataError, match="is missing"):
-        openvla_folder.read(folder, "cuda", False, False)
+        openvla_folder.read(folder, "cuda", False, False, False)

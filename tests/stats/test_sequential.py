@@ -85,6 +85,7 @@ def test_false_alarms_stay_below_alpha_whenever_one_looks(margin: float, discord
     assert 0 < regression <= 0.05 and 0 < no_regression <= 0.05
 
 
+@pytest.mark.long
 def test_rounds_over_tasks_that_differ_are_as_good_as_random_order() -> None:
     """4,000 comparisons: in rounds over 5 tasks with differences that average to −0.05, looks at the ends of rounds."""
     differences = np.array([-0.4, -0.2, 0.0, 0.1, 0.25])
@@ -103,6 +104,7 @@ def test_the_confidence_sequence_holds_at_all_looks_at_once() -> None:
     assert missed.any(axis=1).mean() <= 0.05
 
 
+@pytest.mark.long
 def test_it_decides_with_about_as_many_pairs_as_a_fixed_plan() -> None:
     """Equal policies, 10 % discordant, margin 5 points: a fixed plan with 90 % power needs 343 pairs (normal law)."""
     first, second, ties = streams(np.full(1500, 0.05), np.full(1500, 0.05), 200, seed=4)

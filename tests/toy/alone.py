@@ -17,7 +17,7 @@ class Alone:
     last_words = ""
 
     def __init__(self, job: Job, specs: Sequence[EpisodeSpec], size: int, time_limit: object, note: object,
-                 option: str = "") -> None:
+                 option: str = "", machines: object = None) -> None:
         self.stage, self.specs = EpisodePlayer(job), list(specs)
 
     def __enter__(self) -> Self:

@@ -8,7 +8,6 @@ Python of an environment of its own (`python`), where the policy then lives.
 from __future__ import annotations
 
 import copy
-import inspect
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +25,9 @@ from vlabench.types import ActionSpace, Decision, Floats, Observation
 ENVIRONMENT = ("python3 -m venv lerobot && lerobot/bin/pip install 'lerobot[smolvla]' pydantic\n"
                "       and on the card: python = \"lerobot/bin/python\"")
 PROCESSORS = ("policy_preprocessor.json", "policy_postprocessor.json")
+NOISED = ("smolvla", "pi0", "pi05")
+"""Types whose `predict_action_chunk` hands `noise` on to what draws. Its parameters do not tell: π0's takes any
+keyword, and X-VLA's has one by that name that it does not use."""
 MEMORY = ("_queues", "_action_queue", "temporal_ensembler", "_prev_mean")
 """Where LeRobot's policies keep what they remember of an episode."""
 
@@ -74,7 +76,7 @@ class Lerobot(Policy):
         self._size = _size(config.action_feature, "action")
         self._policy, self._before, self._after = _loaded(folder, config)
         self._stepwise = _remembers(self._policy)
-        self._noise = _noise(self._policy, config)
+        self._noise = _noise(config)
         self._together = not exact and bool(self._noise) and not self._stepwise
         _check_replan(config, self._stepwise, replan)
 
@@ -287,11 +289,9 @@ def _remembers(policy: Any) -> bool:
     return any(key != "action" for key in queues) or getattr(policy, "temporal_ensembler", None) is not None
 
 
-def _noise(policy: Any, config: Any) -> tuple[int, ...]:
+def _noise(config: Any) -> tuple[int, ...]:
     """[chunk, D] of what it takes as `noise`; () for a policy that draws by itself, or not at all."""
-    taken = inspect.signature(policy.predict_action_chunk).parameters
-    sizes = tuple(getattr(config, name, None) for name in ("chunk_size", "max_action_dim"))
-    return sizes if "noise" in taken and all(isinstance(size, int) for size in sizes) else ()  # type: ignore[return-value]
+    return (config.chunk_size, config.max_action_dim) if config.type in NOISED else ()
 
 
 def _check_replan(config: Any, stepwise: bool, replan: int) -> None:

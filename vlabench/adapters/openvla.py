@@ -60,6 +60,8 @@ class Openvla(TrainablePolicy):
                         "mean, or `mixed`: so, but the gripper by its two commands' probability.")] = "mode",
         temperature: Annotated[float, Field(
             gt=0, description="Temperature of `sample`; standard deviation of `normal` and `mixed`.")] = 1.0,
+        proprio: Annotated[bool, Field(
+            description="Whether the L1 head is given proprioception; false for a checkpoint trained without.")] = True,
         device: Annotated[str, Field(
             description="Device of torch that it computes on, such as `cuda`: there in bfloat16, on a `cpu` in "
                         "float32.")] = "cpu",
@@ -85,7 +87,7 @@ class Openvla(TrainablePolicy):
         if cameras is not None:
             self._fits(cameras)
         self.recorded, self.crop, self.chunk = recorded, crop, 1 if head == "tokens" else chunk
-        self._how = device, head == "l1", critic
+        self._how = device, head == "l1", head == "l1" and proprio, critic
         self.key, self._checkpointing = unnorm_key, checkpointing
         self._draws: dict[int, Draws] = {}
         self._scaling: Scaling | None = None
@@ -198,7 +200,7 @@ class Openvla(TrainablePolicy):
         """`h0`: RL4VLA's value head, on the state of the first number; from now on it reads one in folders, too."""
         if kind not in self.critics:
             super().renew_critic(kind)
-        self._how = *self._how[:2], True
+        self._how = *self._how[:3], True
         self.module.add_critic()
 
     def value(self, obs: Observation, embedding: torch.Tensor | None = None) -> torch.Tensor:

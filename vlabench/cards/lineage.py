@@ -2,8 +2,9 @@
 
 Read off the cards alone, without loading a method or its libraries. Of a training's options these say what was seen,
 whatever the method: `task_sets`; `noise`, a number for the standard deviation of noise on demonstrated actions, or the
-table of `cards.noise.Noise`; and `init`, `base` or `learner`, the policy that a training goes on from. Those
-three are heeded among an adapter's options, too: there `base` is what a LoRA adapter changes.
+table of `cards.noise.Noise`; `views` of PAIR's from elsewhere; and `init`, `base` or `learner`, the policy that a
+training goes on from. The last three are heeded among an adapter's options, too: there `base` is what a LoRA adapter
+changes.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from vlabench.util.messages import one_line_each, shown
 
 PARENTS = ("init", "base", "learner")
 """Options that name the policy which a card's goes on from."""
+ELSEWHERE: Mapping[str, str] = {"viewpoint": "camera_pose"}
+"""Kind of view that preserves the task → the perturbation that shows the like; the other kinds show training's own."""
 DEFAULTS: Mapping[str, Mapping[str, Any]] = {"sft": {"noise": 0.1}}
 """Method → what the options read here are where a card leaves them out, unless that is nothing."""
 
@@ -144,9 +147,16 @@ def trained_by(card: PolicyCard, training: Training) -> list[str]:
     options = {**DEFAULTS.get(training.method, {}), **training.options}
     task_sets, noise = options.get("task_sets"), options.get("noise")
     names = [name for name in task_sets if isinstance(name, str)] if isinstance(task_sets, list) else []
+    names += _viewed(options.get("views"))
     if isinstance(noise, Mapping):
         return names + _drawn(card, training.method, noise)
     return names + [ACTION] * (isinstance(noise, (int, float)) and noise > 0)
+
+
+def _viewed(views: Any) -> list[str]:
+    """The perturbations that PAIR's views show."""
+    kinds = views.get("preserving") if isinstance(views, Mapping) else None
+    return [ELSEWHERE[kind] for kind in ELSEWHERE if isinstance(kinds, Mapping) and kinds.get(kind)]
 
 
 def _drawn(card: PolicyCard, method: str, noise: Mapping[str, Any]) -> list[str]:

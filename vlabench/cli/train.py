@@ -46,7 +46,8 @@ def demos(
     chosen = find_tasks(experts(), split(task_set, "--task-set"), split(tasks, "--tasks"))
     if format == "lerobot":
         to_lerobot.arrow()  # before anything is played
-    files = out if format == "libero" else out / ".hdf5"
+        to_lerobot.check_place(out)
+    files = out if format == "libero" else out / to_lerobot.SOURCE
     done = collect(chosen, per_task, files, recipe, workers=workers, progress=progress(console(stderr=True)))
     rate = done.frames / max(done.seconds, 1e-9)
     typer.echo(f"{counted(done.tries, 'episode')} in {done.seconds:.1f} s, "

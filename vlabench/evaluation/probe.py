@@ -54,8 +54,9 @@ class Trace:
     state: the digest of the final state. looks: int64 [L], their control steps. asked, executed: float64 [S, D], the
     actions as the policy chose them and as they reached the robot. embedding, twin: float32 [L, E], of the look and of
     its clean twin. mean, twin_mean: float32 [L, T, D], the mean actions of the policy's distribution at both, T up to
-    its card's `replan`. shares: float16 [L, D, 256], of the look's first action the probability of each of 256 bins
-    over [−1, 1] units. The latter five are None for a policy that has no embedding; shares also in older files.
+    its card's `replan`. shares: float16 [L, D, K], of the look's first action the probability of each of K bins
+    over [−1, 1] units, 256 or as many as the policy has. The latter five are None for a policy that has no embedding;
+    shares also in older files.
     """
 
     task: str

@@ -17,11 +17,12 @@ POINTS = 4
 
 
 def shares(acts: ActionDistribution, unit: Tensor) -> Tensor:
-    """Probabilities [B, T, D, 256] of the 256 equal bins over [−1, 1] units, of each number of an action by itself.
+    """Probabilities [B, T, D, K] of the K equal bins over [−1, 1] units, of each number of an action by itself.
 
-    unit: [D], the action that is 1 in a bin; `BinnedActions` have their own. A normal density is integrated over each
-    bin, its tails belong to the outermost ones; a gripper's two commands have the bins that they are in. Any other
-    distribution is integrated numerically by its `log_prob`, and what it has outside of [−1, 1] is left out.
+    unit: [D], the action that is 1 in a bin; `BinnedActions` have their own, and as many bins as they have; others 256.
+    A normal density is integrated over each bin, its tails belong to the outermost ones; a gripper's two commands have
+    the bins that they are in. Any other distribution is integrated numerically by its `log_prob`, and what it has
+    outside of [−1, 1] is left out.
     """
     if isinstance(acts, BinnedActions):
         return acts.log_probs.exp()

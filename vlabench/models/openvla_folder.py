@@ -25,6 +25,8 @@ INDEX, WHOLE = "model.safetensors.index.json", "model.safetensors"
 CONFIG, STATISTICS, PICTURES, WORDS = ("config.json", "dataset_statistics.json", "preprocessor_config.json",
                                        "tokenizer.json")
 HEAD, STATE = "action_head", "proprio_projector"
+WITHOUT = {HEAD: 'options.head = "tokens" or "parallel"', STATE: "options.proprio = false"}
+"""Part → what a card says where there is none."""
 CRITIC = "value_head.safetensors"
 """Ours: of the value head."""
 EYES = ("vision_backbone.featurizer.", "vision_backbone.fused_featurizer.")
@@ -66,9 +68,9 @@ class Checkpoint:
         return key, self.statistics[key]
 
 
-def read(folder: Path, device: str, regressing: bool, critic: bool) -> Checkpoint:
-    """The network of a folder on a device, in float32 on a CPU and else in bfloat16. regressing: with OFT's L1 head
-    and, where it has one, its projector of proprioception. Raises DataError, DeviceError.
+def read(folder: Path, device: str, regressing: bool, feeling: bool, critic: bool) -> Checkpoint:
+    """The network of a folder on a device, in float32 on a CPU and else in bfloat16. regressing, feeling: with OFT's L1
+    head and its projector of proprioception. Raises DataError, DeviceError.
     """
     try:
         torch.zeros(1, device=device)
@@ -84,11 +86,13 @@ def read(folder: Path, device: str, regressing: bool, critic: bool) -> Checkpoin
     dtype = torch.float32 if torch.device(device).type == "cpu" else torch.bfloat16
     state = _tensors(folder, device, dtype)
     head = _pickled(folder, HEAD, dtype) if regressing else None
-    felt = _pickled(folder, STATE, dtype) if regressing and any(folder.glob(f"{STATE}--*")) else None
+    felt = _pickled(folder, STATE, dtype) if feeling else None
     try:
         eyes = [{name.removeprefix(eye): value for name, value in state.items() if name.startswith(eye)}
                 for eye in EYES]
         sizes = [Sizes.told_by({name: tuple(value.shape) for name, value in eye.items()}) for eye in eyes if eye]
+        if not eyes[0]:
+            raise KeyError(f"{EYES[0]}…")
         rest = {eye + name for eye, found in zip(EYES, eyes, strict=True) for name in idle(found)}
         llama = LlamaConfig(**{key: value for key, value in config["text_config"].items() if "dtype" not in key})
         llama._attn_implementation = "sdpa"
@@ -188,7 +192,7 @@ def _pickled(folder: Path, part: str, dtype: torch.dtype) -> dict[str, Tensor]:
         why = f"{len(found)} files {part}--…_checkpoint.pt: {', '.join(path.name for path in found)}" if found else (
             f"no {part}--…_checkpoint.pt")
         raise DataError(f"{shown(folder)}: {why}\n  fix: " + ("leave one of them there" if found else
-                        "download it, or options.head = \"tokens\" or \"parallel\" for a checkpoint without"))
+                        f"download it, or {WITHOUT[part]} for a checkpoint without"))
     try:
         state = torch.load(found[0], map_location="cpu", weights_only=True)
         return {str(name).removeprefix("module."): value.to(dtype) for name, value in state.items()}

@@ -79,6 +79,22 @@ def test_the_surface_is_the_product_of_two_numbers_and_holds_all_of_it(both: lis
     assert figure.subfigs[0].get_suptitle() == "hall/0, clean, episode 0, step 2"
 
 
+def test_policies_of_other_numbers_of_bins_share_their_units() -> None:
+    """OpenVLA has 255: its middle one is at 0, of 256 none is."""
+    shares = np.zeros((2, 2, 255))
+    shares[..., 127] = 1.0
+    drawn = policy([probe([look(0.5, condition="clean", index=0)], policy="ours"),
+                    probe([trace(shares=shares, condition="clean", index=0)], policy="openvla")], State())
+    figure: Any = drawn.figure
+    lines = [line for axes in figure.findobj(match=lambda artist: hasattr(artist, "get_lines"))
+             if not hasattr(axes, "get_zlim") for line in axes.get_lines()]
+    ours, theirs = (next(line for line in lines if str(line.get_label()).startswith(name))
+                    for name in ("ours", "openvla"))
+    peaks = [float(np.asarray(line.get_xdata())[np.argmax(line.get_ydata())]) for line in (ours, theirs)]
+    assert peaks == pytest.approx([(140 + 0.5) / 128 - 1, 0.0])
+    assert drawn.method["bins"] == "255 or 256"
+
+
 def test_the_state_is_chosen(both: list[Probe]) -> None:
     titles = {state: policy(both, state).figure.subfigs[0].get_suptitle() for state in (
         State(index=1), State(tasks=("hall",)), State(dimensions=("2", "1")))}

@@ -28,6 +28,7 @@ def _triangles(scene: LiberoScene) -> int:
                and model.body(model.geom_bodyid[geom]).name.startswith(("robot0", "gripper0", "mount0")))
 
 
+@pytest.mark.long
 def test_the_robot_is_coarse_but_none_of_its_parts_vanishes(opened: Callable[..., LiberoScene]) -> None:
     bare, coarse = opened("primitive", *TASK), opened("primitive", *TASK, ("agentview",))
     assert _triangles(coarse) < 0.25 * _triangles(bare)

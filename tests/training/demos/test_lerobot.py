@@ -114,3 +114,15 @@ def test_demos_are_collected_as_a_data_set(tmp_path: Path, monkeypatch: pytest.M
     theirs, ours = (DemoData([folder], 16, "libero", 8) for folder in (out, out / ".hdf5"))
     assert theirs.frames == ours.frames > 20 and theirs.instructions == ours.instructions
     np.testing.assert_array_equal(theirs.batch(8, 0).pictures["wrist"], ours.batch(8, 0).pictures["wrist"])
+
+
+def test_a_folder_with_data_of_its_own_is_left_alone(tmp_path: Path) -> None:
+    """Before anything is played; that of an earlier command is written anew."""
+    pytest.importorskip("pyarrow", reason="of the extra lerobot")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mine.csv").write_text("1")
+    done = CliRunner().invoke(app, ["demos", "--format", "lerobot", "--out", str(tmp_path)])
+    assert done.exit_code == 4 and "has data of its own" in done.output
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["mine.csv"]
+    (tmp_path / ".hdf5").mkdir()
+    to_lerobot.check_place(tmp_path)

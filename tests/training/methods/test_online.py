@@ -217,6 +217,7 @@ def apart(card: PolicyCard, first: PolicyCard) -> float:
     return float(np.square(clean.mean.detach().numpy()[:, 0] - [rollout.means[0, 0] for rollout in rollouts]).mean())
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("alone")
 def test_consistency_learns_from_rollouts_that_all_end_alike(card: Card, start: PolicyCard, tmp_path: Path) -> None:
     """No reward tells them apart, so no context is kept; the perturbed policy comes to do what it does undisturbed."""
@@ -355,6 +356,7 @@ def test_ppo_credits_each_look_by_gae(card: Card, tmp_path: Path, monkeypatch: p
     assert np.allclose(batch["returns"].numpy(), returns, atol=1e-5)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("alone")
 def test_adapters_are_trained_alone_and_shipped_merged(card: Card, tmp_path: Path) -> None:
     if find_spec("peft") is None:

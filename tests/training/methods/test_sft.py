@@ -111,6 +111,7 @@ def lamps(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_a_tiny_network_learns_and_its_loss_falls_below_a_bound(shown: Path, tmp_path: Path) -> None:
     """Uniform guessing costs ln 256 = 5.55, knowing only that labels are within half of the range ln 128 = 4.85."""
     card = write(tmp_path, TINY.replace("STEPS", "300"))
@@ -158,10 +159,10 @@ from pathlib import Path
 from vlabench.training import train as run
 from vlabench.training.methods._cloner import Cloner
 
-def update(self, *given, before=Cloner.update):
+def update(self, *given, before=Cloner.update, **more):
     if self.step == 5:
         os.kill(os.getpid(), int(sys.argv[4]))
-    return before(self, *given)
+    return before(self, *given, **more)
 
 Cloner.update = update
 run.train(sys.argv[1], Path(sys.argv[2]), data=[Path(sys.argv[3])], device="cpu")
@@ -175,9 +176,9 @@ def test_a_training_whose_process_alone_is_killed_goes_on_at_once(card: Path, sh
     whole = training.train(str(card), tmp_path / "whole", data=[shown], device="cpu")
     root, update, began, steps = ROOT, Cloner.update, 0.0, list[float]()
 
-    def timed(self: Cloner, *given: Any) -> Any:
+    def timed(self: Cloner, *given: Any, **more: Any) -> Any:
         steps.append(time.monotonic() - began)
-        return update(self, *given)
+        return update(self, *given, **more)
 
     monkeypatch.setattr(Cloner, "update", timed)
     for by in (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP):

@@ -181,6 +181,9 @@ def test_cloning_sums_what_shapes_its_bins(card: Card, tmp_path: Path) -> None:
     series = trained(path, tmp_path / "out", data=[lamps(tmp_path / "lamps")])
     (kl,), (term,) = series["fan_sft kl"][1], series["fan_sft"][1]
     assert term == pytest.approx(0.05 * kl, rel=1e-4) and series["label_smoothing"][1][0] > 0
+    shares = {name: values[0] for name, (_, values) in series.items() if name.startswith("share ")}
+    assert shares.keys() == {"share action", "share fan_sft", "share label_smoothing"}
+    assert sum(shares.values()) == pytest.approx(1) and 0 < shares["share fan_sft"] < shares["share action"]
 
 
 @pytest.mark.usefixtures("alone")

@@ -202,3 +202,11 @@ def test_units_of_another_robot_change_nothing() -> None:
         return FanPpo(FanPpoOptions()).loss(batch, forward).term.item()
 
     assert term(BinnedActions(logits)) == term(BinnedActions(logits, torch.tensor([0.02])))
+
+
+def test_targets_are_where_the_policy_is() -> None:
+    """On a device that holds no numbers, which takes none of another but single ones, like a GPU."""
+    log_probs, middles = torch.empty(2, 7, 256, device="meta"), centres("meta")
+    for sigma in (0.3, torch.empty(2, 7, device="meta")):
+        assert near.gaussian(log_probs, middles, sigma).device.type == "meta"
+    assert near.smoothed(log_probs, middles, 0.1).device.type == "meta"

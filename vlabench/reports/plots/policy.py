@@ -1,7 +1,8 @@
 """The figure of what a policy finds probable at one state (FAN's figure 1), and how large its neighbourhood is.
 
 The neighbourhood of near-equivalent actions is told as the probability within some bins of the most probable one, of
-256 over the range of an action's number: a peak in one bin has it all within 1, an even spread almost nothing.
+256 (OpenVLA has 255) over the range of an action's number: a peak in one bin has it all within 1, an even spread almost
+nothing.
 """
 
 from __future__ import annotations
@@ -38,6 +39,10 @@ MESH = 64
 """Cells of a surface along either axis at most; of wider ones several bins are a cell together."""
 ROOM, LEAST = 3, 12
 """Bins that a range has beyond that on either side, and those around the mode that it has at least."""
+
+
+Part = tuple[float, float]
+"""Of [−1, 1] units: where it begins and ends, in shares of their length."""
 
 
 @dataclass(frozen=True)
@@ -96,13 +101,14 @@ def policy(probes: Sequence[Probe], state: State) -> Drawn:
         trace = traces[0]
         said = f"{trace.task}, {trace.condition}, episode {trace.index}, step {trace.looks[number]}"
         figure = _figure(probes, at, names, pair, said)
+        bins = " or ".join(map(str, sorted({shares.shape[-1] for shares in at})))
         footnote(figure, [
-            f"Probabilities of the 256 bins over [−1, 1] units that an action's numbers have, of the first action "
-            f"after the look. Above: of pairs of bins in {names[pair[0]]} and {names[pair[1]]}, drawn independently, "
-            f"in %, of a few together where a range is wide; each policy to its own height. Within n: the probability "
-            f"of at most n bins from the mode, at this look, a mean over the arm's numbers. Ranges hold "
-            f"{100 * SHOWN:g} % of every policy's probability."])
-    method = {"bins": 256, "range": "[−1, 1] units", "action": "the first after a look", "task": trace.task,
+            f"Probabilities of the {bins} equal bins over [−1, 1] units that an action's numbers have, of the first "
+            f"action after the look. Above: of pairs of bins in {names[pair[0]]} and {names[pair[1]]}, drawn "
+            f"independently, in %, of a few together where a range is wide; each policy to its own height. Within n: "
+            f"the probability of at most n bins from the mode, at this look, a mean over the arm's numbers. Ranges "
+            f"hold {100 * SHOWN:g} % of every policy's probability."])
+    method = {"bins": bins, "range": "[−1, 1] units", "action": "the first after a look", "task": trace.task,
               "condition": trace.condition, "index": trace.index, "step": int(trace.looks[number]),
               "within": "mean over the arm's numbers, looks of an episode, episodes"}
     return Drawn(figure, rows, method)
@@ -198,9 +204,10 @@ def _figure(probes: Sequence[Probe], at: Sequence[Floats], names: Sequence[str],
         axes.set_ylabel(names[pair[1]], labelpad=-2)
     grid = below.subplots(1, len(names), squeeze=False)[0]
     for d, (name, axes) in enumerate(zip(names, grid, strict=True)):
-        first, last = _range([shares[d] for shares in at])
+        part = _range([shares[d] for shares in at])
         for number, (probe, shares) in enumerate(zip(probes, at, strict=True)):
-            axes.plot(_units(np.arange(first, last)), 100 * shares[d, first:last], color=look(number).color,
+            first, last = _bins(part, bins := shares.shape[-1])
+            axes.plot(_units(np.arange(first, last), bins), 100 * shares[d, first:last], color=look(number).color,
                       linestyle=look(number).dashes, linewidth=1.2, label=label(probe))
         axes.set(title=name, ylim=(0, None))
         axes.tick_params(labelsize=7.5)
@@ -213,7 +220,7 @@ def _figure(probes: Sequence[Probe], at: Sequence[Floats], names: Sequence[str],
     return figure
 
 
-def _surface(axes: Any, one: Floats, other: Floats, across: tuple[int, int], along: tuple[int, int]) -> None:
+def _surface(axes: Any, one: Floats, other: Floats, across: Part, along: Part) -> None:
     """The probability of pairs of bins within two ranges, in %."""
     x, left = _cells(one, across)
     y, right = _cells(other, along)
@@ -226,27 +233,32 @@ def _surface(axes: Any, one: Floats, other: Floats, across: tuple[int, int], alo
     axes.view_init(elev=28, azim=-58)
 
 
-def _cells(shares: Floats, within_range: tuple[int, int]) -> tuple[Floats, Floats]:
-    """Middles, in units, and probabilities of at most MESH cells that a range of bins is cut into."""
-    first, last = within_range
+def _cells(shares: Floats, part: Part) -> tuple[Floats, Floats]:
+    """Middles, in units, and probabilities of at most MESH cells that a part of the bins is cut into."""
+    first, last = _bins(part, len(shares))
     bins = math.ceil((last - first) / MESH)
     last = min(len(shares), first + bins * math.ceil((last - first) / bins))
     starts = np.arange(first, last, bins)
-    return _units(starts + (bins - 1) / 2), np.add.reduceat(shares[:last], starts)
+    return _units(starts + (bins - 1) / 2, len(shares)), np.add.reduceat(shares[:last], starts)
 
 
-def _range(all_shares: Sequence[Floats]) -> tuple[int, int]:
-    """The bins, from the first to before the last, that hold SHOWN of each, and some beside."""
+def _range(all_shares: Sequence[Floats]) -> Part:
+    """Where the bins are that hold SHOWN of each, and some beside: there may be more of one than of another."""
     firsts, lasts = [], []
     for shares in all_shares:
         below = np.cumsum(shares)
         mode, tail = int(shares.argmax()), (1 - SHOWN) / 2
-        firsts.append(min(int(np.searchsorted(below, tail)) - ROOM, mode - LEAST))
-        lasts.append(max(int(np.searchsorted(below, 1 - tail)) + ROOM, mode + LEAST))
-    return max(0, min(firsts)), min(len(all_shares[0]), max(lasts) + 1)
+        firsts.append(min(int(np.searchsorted(below, tail)) - ROOM, mode - LEAST) / len(shares))
+        lasts.append((max(int(np.searchsorted(below, 1 - tail)) + ROOM, mode + LEAST) + 1) / len(shares))
+    return max(0.0, min(firsts)), min(1.0, max(lasts))
 
 
-def _units(bins: npt.NDArray[Any]) -> Floats:
-    """The middles of bins."""
-    found: Floats = (bins + 0.5) / 128 - 1.0
+def _bins(part: Part, bins: int) -> tuple[int, int]:
+    """The first of a part of so many, and the one after its last."""
+    return round(part[0] * bins), round(part[1] * bins)
+
+
+def _units(places: npt.NDArray[Any], bins: int) -> Floats:
+    """The middles of bins, of so many."""
+    found: Floats = (places + 0.5) * (2 / bins) - 1.0
     return found

@@ -40,6 +40,8 @@ FILE = 100 * 2**20
 PATHS = {"data": "data/chunk-{:03d}/file-{:03d}.parquet",
          "video": "videos/{}/chunk-{:03d}/file-{:03d}.mp4"}
 QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
+SOURCE = ".hdf5"
+"""Where, in the folder of a set, the HDF5 is kept that it was made of."""
 COUNTS = ("timestamp", "frame_index", "episode_index", "index", "task_index")
 
 
@@ -73,6 +75,14 @@ def write(files: Sequence[Path], out: Path, simulator: str) -> int:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return len(book.episodes)
+
+
+def check_place(out: Path) -> None:
+    """Raises DataError for a folder with `data` or `meta` that are of no set that was written here: they would go."""
+    found = [name for name in ("data", "meta", "videos") if (out / name).exists()]
+    if found and not (out / SOURCE).is_dir():
+        raise DataError(f"{shown(out)}: has {' and '.join(found)} of its own, which a data set would replace\n"
+                        f"  fix: --out NEW, a folder for it alone")
 
 
 def arrow() -> Any:

@@ -24,7 +24,9 @@ FLOOR = 0.02
 
 
 class Cloner:
-    """step: so many updates it has made. The other arguments: as in `methods._sft_options.SftOptions`."""
+    """step: so many updates it has made. shares: `objectives.base.shares` at the last that was asked for them, if there
+    are several terms. The other arguments: as in `methods._sft_options.SftOptions`.
+    """
 
     def __init__(self, policy: TrainablePolicy, objectives: Mapping[str, Objective], device: str, *,
                  weight_decay: float, average: float, max_grad_norm: float, precision: Precision,
@@ -38,6 +40,7 @@ class Cloner:
         self._learned = [parameter for parameter in self._module.parameters() if parameter.requires_grad]
         self._optimizer = torch.optim.AdamW(self._learned, lr=1.0, betas=(0.9, 0.95), weight_decay=weight_decay,
                                             fused=True)
+        self.shares: dict[str, float] = {}
         self._average = {name: tensor.clone() for name, tensor in self._module.state_dict().items()} if average else {}
 
     def state(self) -> dict[str, Any]:
@@ -61,9 +64,9 @@ class Cloner:
             self.policy.module = merged(self._lora)
         return self.policy
 
-    def update(self, batch: Batch, learning_rate: float) -> dict[str, Tensor]:
-        """One step down the gradient; the loss and what else there is to see. Raises NotFinite instead of making a step
-        that is not.
+    def update(self, batch: Batch, learning_rate: float, weigh: bool = False) -> dict[str, Tensor]:
+        """One step down the gradient; the loss and what else there is to see. weigh: find `shares`, on the first part
+        of the batch. Raises NotFinite instead of making a step that is not.
         """
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
@@ -72,7 +75,7 @@ class Cloner:
         size = math.ceil(len(batch) / self._parts)
         for start in range(0, len(batch), size):
             part = batch if self._parts == 1 else batch.rows(range(start, min(start + size, len(batch))))
-            for name, value in self._gradient(part).items():
+            for name, value in self._gradient(part, weigh and not start).items():
                 seen[name] = seen[name] + value if name in seen else value
         norm = torch.nn.utils.clip_grad_norm_(self._learned, self._max_grad_norm)
         finite.check({"loss": seen["loss"], "gradient": norm})
@@ -81,11 +84,13 @@ class Cloner:
         self._follow()
         return {**seen, "gradient": norm}
 
-    def _gradient(self, batch: Batch) -> dict[str, Tensor]:
+    def _gradient(self, batch: Batch, weigh: bool) -> dict[str, Tensor]:
         """Add a batch's to what there is; its part of the loss and of what else there is to see."""
         forward = Forward(self.policy, batch.obs, batch.actions, around=self._precision,
                           twice=any(objective.twice for objective in self.objectives.values()))
         terms, shown = base.summed(self.objectives, batch, forward)
+        if weigh and len(terms) > 1:
+            self.shares = base.shares(terms, self._learned)
         loss = base.total(terms)
         loss.backward()  # type: ignore[no-untyped-call]
         return {"loss": loss.detach(), **{name: term.detach() for name, term in terms.items()}, **shown}

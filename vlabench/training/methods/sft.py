@@ -146,11 +146,13 @@ class Sft(Method):
                 names = partial(data.names, options.batch, place.seed + number, learner.step)
                 with finite.ending(f"round {number}, step {learner.step + 1} of {plan.steps}", names):
                     rate = plan.learning_rate * schedule(learner.step, plan.steps)
-                    values = learner.update(samples(data, batch, place.device), rate)
+                    following = learner.step + 1
+                    values = learner.update(samples(data, batch, place.device), rate,
+                                            weigh=following % LOG == 0 or following == plan.steps)
                 sums = {name: sums.get(name, 0.0) + float(value) for name, value in values.items()}
                 if learner.step % LOG == 0 or learner.step == plan.steps:
                     means = _means(sums, learner.step - since)
-                    place.curves.add(before + learner.step, means)
+                    place.curves.add(before + learner.step, {**means, **learner.shares})
                     place.display.step(learner.step, means)
                     sums, since = {}, learner.step
                     if learner.step % options.every == 0 or learner.step == plan.steps:

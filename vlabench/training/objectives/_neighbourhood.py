@@ -43,7 +43,8 @@ def gaussian(log_probs: Tensor, middles: Tensor, sigma: float | Tensor) -> Tenso
 
     As seen from a policy's probabilities the density differs by a constant, and has the same gradient.
     """
-    off = (middles - modes(log_probs, middles).unsqueeze(-1)) / torch.as_tensor(sigma).unsqueeze(-1)
+    width = torch.as_tensor(sigma, dtype=middles.dtype, device=middles.device).unsqueeze(-1)
+    off = (middles - modes(log_probs, middles).unsqueeze(-1)) / width
     return torch.log_softmax(-0.5 * off.square(), dim=-1)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -283,6 +283,16 @@ def total(terms: Mapping[str, Tensor]) -> Tensor:
     """Their sum, one after the other: a term of weight 0 changes no bit of it, wherever it stands."""
     first, *others = terms.values()
     return sum(others, first)
+
+
+def shares(terms: Mapping[str, Tensor], parameters: Sequence[Tensor]) -> dict[str, float]:
+    """`share <term>`: the norm of each term's gradient, as a share of all their norms; the graph stays."""
+    norms = {}
+    for name, term in terms.items():
+        parts = torch.autograd.grad(term, parameters, retain_graph=True, allow_unused=True)
+        norms[name] = float(sum(part.square().sum() for part in parts if part is not None)) ** 0.5
+    everything = sum(norms.values()) or 1.0
+    return {f"share {name}": norm / everything for name, norm in norms.items()}
 
 
 @contextmanager

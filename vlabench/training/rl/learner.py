@@ -297,14 +297,9 @@ class Learner:
         return float(loss.detach())
 
     def shares(self, samples: Samples, rows: Sequence[int]) -> dict[str, float]:
-        """`share <term>`: the norm of each term's gradient, as a share of all their norms, on one batch of samples."""
+        """`objectives.base.shares` of the terms, on one batch of samples."""
         terms, _ = self.terms(samples.credited(rows, self.scored).batch(rows[: self.options.batch], self.device))
-        norms = {}
-        for name, term in terms.items():
-            parts = torch.autograd.grad(term, self.parameters, retain_graph=True, allow_unused=True)
-            norms[name] = float(sum(part.square().sum() for part in parts if part is not None)) ** 0.5
-        everything = sum(norms.values()) or 1.0
-        return {f"share {name}": norm / everything for name, norm in norms.items()}
+        return base.shares(terms, self.parameters)
 
     def values(self, samples: Samples) -> list[Floats64]:
         """The critic's expectation at every look, for each rollout."""

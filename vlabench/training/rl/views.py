@@ -58,8 +58,8 @@ class ViewOptions(BaseModel):
         description="Kinds of views that preserve the task, and their shares: each look draws one. `background`: "
                     "robot, target and receptacle before another background, nothing else (the paper's equation 5); "
                     "`bare`: before their own, nothing else; `distractors`: other things stand around; `texture`: all "
-                    "that is there before another background; `viewpoint`: seen from elsewhere (the paper's 5.5; the "
-                    "card's `trained_on` has to name `camera_pose` then).")
+                    "that is there before another background; `viewpoint`: seen from elsewhere (the paper's 5.5; as "
+                    "training under `camera_pose`, tables say).")
     shift: float = Field(
         default=0.03, ge=0,
         description="Standard deviation (m) of the target's shift along the table's x and y in views that alter the "

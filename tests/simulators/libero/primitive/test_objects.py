@@ -212,6 +212,7 @@ def pictures(pack: Path, kind: str) -> npt.NDArray[np.uint8]:
     return shots[:, ::-1]
 
 
+@pytest.mark.long
 def test_no_two_kinds_look_the_same(pack: Path) -> None:
     seen = {kind: pictures(pack, kind) for kind in KINDS}
     for one, other in itertools.combinations(KINDS, 2):
