@@ -1,6 +1,6 @@
 # One word a job; every job sets up what it needs first (again in no time).
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-official test-peers check bench
+.PHONY: help setup demo test test-long test-official test-peers check bench
 SHELL := /bin/bash
 
 # The first Python that will do. Another: make PYTHON=/usr/bin/python3.12 setup
@@ -41,6 +41,9 @@ demo: .venv/.installed ## a real run, 2 minutes once set up: libero-joint, small
 
 test: .venv/.installed ## the tests but those of minutes (-m long), file by file on two cores
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m 'not official and not long and not peers' $(PYTEST)
+
+test-long: .venv/.installed ## those of minutes, on generated assets
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m 'long and not official and not peers' $(PYTEST)
 
 test-official: .venv/.official ## the tests on LIBERO's own assets, once it has downloaded these (0.36 GB, on disk 0.65)
 	@$(BIN)/python -c 'from vlabench.simulators.libero import packs; print(packs.official(), packs.digest("official"))'
