@@ -106,6 +106,7 @@ def test_the_file_changes_its_base_and_no_other(tmp_path: Path) -> None:
             lora.apply(path, network(), "a" * 64)
 
 
+@pytest.mark.long
 def test_a_torchvision_that_does_not_load_does_not_take_peft_along(tmp_path: Path) -> None:
     """One for CUDA beside a torch without it: its import fails in the middle, with a RuntimeError."""
     (tmp_path / "torchvision").mkdir()

@@ -98,6 +98,7 @@ def test_a_rollout_can_be_played_again_from_what_was_kept(start: PolicyCard) -> 
     assert own.shape == (20, 7) and not np.allclose(others, own, atol=1e-3)
 
 
+@pytest.mark.long
 def test_one_iteration_with_noise_regularisers_and_the_dense_reward(start: PolicyCard, tmp_path: Path) -> None:
     demos, out = tmp_path / "demos", tmp_path / "out"
     shelf(demos, TASK, [demo(length=24, size=SIZE)])

@@ -125,7 +125,7 @@ def test_one_task_of_each_simple_skill(task_set: str, number: int, limit: int) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [
-    pytest.param(number, marks=() if number < 3 else pytest.mark.long) for number in range(10)])
+    pytest.param(number, marks=() if number < 1 else pytest.mark.long) for number in range(10)])
 def test_the_long_tasks(number: int) -> None:
     assert solve("libero_10", number) <= 520
 

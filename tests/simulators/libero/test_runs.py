@@ -38,6 +38,7 @@ def played(results: Path, todo: Plan, workers: int) -> dict[tuple[str, str, int,
     return {k: dataclasses.replace(r, seconds=0.0, finished="") for k, r in reading.records.items()}
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_two_workers_in_reverse_order_make_the_records_of_one(tmp_path: Path) -> None:
     todo = short()

@@ -35,7 +35,8 @@ def openvla_axis_angle(quat: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]
     return np.asarray(quat2axisangle(quat.copy()))
 
 
-@pytest.mark.parametrize(("task_set", "number"), [("libero_spatial", 0), ("libero_10", 9)])
+@pytest.mark.parametrize(("task_set", "number"), [
+    ("libero_spatial", 0), pytest.param("libero_10", 9, marks=pytest.mark.long)])
 def test_reset_steps_and_readings_equal_robosuite_bit_for_bit(pack: str, opened: Open, task_set: str,
                                                               number: int) -> None:
     scene = opened(pack, task_set, number)
@@ -114,7 +115,8 @@ def test_rendering_seldom_shows_the_same_as_rendering_always(pack: str, opened: 
 
 
 @pytest.mark.official
-@pytest.mark.parametrize(("task_set", "number", "size"), [("libero_spatial", 0, 128), ("libero_object", 4, 224)])
+@pytest.mark.parametrize(("task_set", "number", "size"), [
+    ("libero_spatial", 0, 128), pytest.param("libero_object", 4, 224, marks=pytest.mark.long)])
 def test_official_pictures_are_hf_liberos(opened: Open, task_set: str, number: int, size: int) -> None:
     scene = opened("official", task_set, number, CAMERAS, size)
     env = robosuite_environment("official", task_set, number, pictures=size)

@@ -101,6 +101,7 @@ def test_a_folder_holds_one_recipe(shelf: Path) -> None:
     assert stream(EpisodeSpec(TASK, "clean", 0, 0, True), "start").key[-1] == "sampled/start"
 
 
+@pytest.mark.long
 def test_ctrl_c_keeps_what_is_there_and_the_same_command_goes_on_to_the_same_demonstrations(
         shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put, calls = collecting._Shelf.put, []

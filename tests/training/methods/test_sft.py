@@ -169,6 +169,7 @@ run.train(sys.argv[1], Path(sys.argv[2]), data=[Path(sys.argv[3])], device="cpu"
 """
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_training_whose_process_alone_is_killed_goes_on_at_once(card: Path, shown: Path, tmp_path: Path,
                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
