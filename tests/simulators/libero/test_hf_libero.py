@@ -154,7 +154,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-@pytest.mark.parametrize("closed", [True, pytest.param(False, marks=pytest.mark.long)], ids=["standard input closed", "an empty standard input"])
+@pytest.mark.parametrize("closed", [
+    pytest.param(True, id="standard input closed"),
+    pytest.param(False, id="an empty standard input", marks=pytest.mark.long)])
 def test_the_first_import_asks_nothing_and_leaves_the_home_folder_alone(
         tmp_path: Path, cache: Path, closed: bool) -> None:
     home = tmp_path / "home"
