@@ -1,4 +1,4 @@
-"""What perturbations of the instruction share: a share of the episodes is told something else, held for the episode."""
+"""What perturbations of the instruction share: what is said is held for the episode and put on record."""
 
 from __future__ import annotations
 
@@ -13,17 +13,39 @@ from vlabench.seeding import Draws
 from vlabench.types import ActionSpace, Task
 
 
-class ToldOtherwise(Perturbation):
+class Told(Perturbation):
+    """Something else is said than the instruction."""
+
+    group: ClassVar[str] = "language"
+
+    _told: str = PrivateAttr(default="")
+
+    @abstractmethod
+    def told(self, text: str, rng: Draws) -> str:
+        """What is said instead of an instruction."""
+
+    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
+        return frozenset({"instruction"})
+
+    def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
+        self._told = ""
+
+    def instruction(self, text: str, rng: Draws) -> str:
+        self._told = self.told(text, rng)
+        return self._told
+
+    def realised(self) -> dict[str, Any]:
+        return {"instruction": self._told}
+
+
+class ToldOtherwise(Told):
     """Another instruction, each of `others` equally likely, in a share of the episodes."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"share": 0.2}, 2: {"share": 0.4}, 3: {"share": 0.6}, 4: {"share": 0.8}, 5: {"share": 1.0}}
-    group: ClassVar[str] = "language"
 
     share: float = Field(
         default=1.0, ge=0, le=1, description="Share of the episodes that get another instruction than their own.")
-
-    _told: str = PrivateAttr(default="")
 
     @abstractmethod
     def others(self, text: str) -> Sequence[str]:
@@ -38,21 +60,11 @@ class ToldOtherwise(Perturbation):
     def certain(self) -> bool:
         return self.share == 1
 
-    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
-        return frozenset({"instruction"})
-
     def check_tasks(self, tasks: Sequence[Task]) -> None:
         for task in tasks:
             self.others(task.instruction)
 
-    def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
-        self._told = ""
-
-    def instruction(self, text: str, rng: Draws) -> str:
+    def told(self, text: str, rng: Draws) -> str:
         unit, others = rng.episode(), self.others(text)
         otherwise = unit.random() < self.share
-        self._told = others[int(unit.integers(len(others)))] if otherwise else text
-        return self._told
-
-    def realised(self) -> dict[str, Any]:
-        return {"instruction": self._told}
+        return others[int(unit.integers(len(others)))] if otherwise else text

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
-from vlabench.perturbations.base import Perturbation
+from vlabench.perturbations._language import Told
 from vlabench.seeding import Draws
-from vlabench.types import ActionSpace
 
 SENTENCES = (
     "the weather is lovely today", "it has been raining since the morning", "the train was late again",
@@ -26,35 +25,22 @@ SENTENCES = (
 )
 
 
-class DistractingSentence(Perturbation):
+class DistractingSentence(Told):
     """Sentences before or after the instruction."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {count: {"count": count} for count in range(1, 6)}
-    group: ClassVar[str] = "language"
 
     count: int = Field(
         default=1, ge=1, le=len(SENTENCES), description="How many sentences are said beside the instruction.")
     where: Literal["before", "after", "either"] = Field(
         default="either", description="Whether they come before or after the instruction; `either`: drawn for each.")
 
-    _told: str = PrivateAttr(default="")
-
-    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
-        return frozenset({"instruction"})
-
-    def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
-        self._told = ""
-
-    def instruction(self, text: str, rng: Draws) -> str:
+    def told(self, text: str, rng: Draws) -> str:
         drawn = [SENTENCES[number] for number in rng.episode().permutation(len(SENTENCES))[:self.count]]
         ahead = rng.episode("ahead").random(len(SENTENCES)) < {"before": 1.0, "after": 0.0, "either": 0.5}[self.where]
         before = [sentence for sentence, first in zip(drawn, ahead, strict=False) if first]
         after = [sentence for sentence, first in zip(drawn, ahead, strict=False) if not first]
-        self._told = _joined([*before, *filter(None, [text]), *after])
-        return self._told
-
-    def realised(self) -> dict[str, Any]:
-        return {"instruction": self._told}
+        return _joined([*before, *filter(None, [text]), *after])
 
 
 def _joined(sentences: Sequence[str]) -> str:

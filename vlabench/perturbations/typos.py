@@ -9,15 +9,14 @@ more.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
-from vlabench.perturbations.base import Perturbation
+from vlabench.perturbations._language import Told
 from vlabench.seeding import Draws
-from vlabench.types import ActionSpace
 
 WORD = re.compile(r"[A-Za-z]{4,}")
 BESIDE = {
@@ -30,12 +29,11 @@ MISREAD = frozenset({"back"})
 """What would be read as another word of an instruction: black with its l left out."""
 
 
-class Typos(Perturbation):
+class Typos(Told):
     """Mistyped words."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"share": 0.2}, 2: {"share": 0.4}, 3: {"share": 0.6}, 4: {"share": 1.0}, 5: {"share": 1.0, "each": 2}}
-    group: ClassVar[str] = "language"
 
     share: float = Field(
         default=0.6, gt=0, le=1, description="Share of the words of four letters and more that are mistyped, at least "
@@ -43,15 +41,7 @@ class Typos(Perturbation):
     each: int = Field(
         default=1, ge=1, le=2, description="How many typos such a word has.")
 
-    _told: str = PrivateAttr(default="")
-
-    def channels(self, cameras: Sequence[str]) -> frozenset[str]:
-        return frozenset({"instruction"})
-
-    def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
-        self._told = ""
-
-    def instruction(self, text: str, rng: Draws) -> str:
+    def told(self, text: str, rng: Draws) -> str:
         words = list(WORD.finditer(text))
         order = rng.episode().permutation(len(words))
         chosen = set(order[:max(1, round(self.share * len(words)))].tolist())
@@ -59,11 +49,7 @@ class Typos(Perturbation):
         for number, word in enumerate(words):
             typed = _mistyped(word[0], self.each, rng.episode("word", number)) if number in chosen else word[0]
             told, end = told + text[end:word.start()] + typed, word.end()
-        self._told = told + text[end:]
-        return self._told
-
-    def realised(self) -> dict[str, Any]:
-        return {"instruction": self._told}
+        return told + text[end:]
 
 
 def _mistyped(word: str, typos: int, unit: np.random.Generator) -> str:
