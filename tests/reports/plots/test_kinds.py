@@ -240,7 +240,7 @@ def test_iterations_join_what_a_training_kept(training: Path) -> None:
     """A line through the policies of one training, in the order of their numbers; others are level lines."""
     figure = drawn("iterations", plots.load([training]))
     assert [axes.get_title(loc="left") for axes in figure.axes] == [
-        f"{name}\nript: 12, 12, –, –" for name in ("clean", "shift")]
+        "clean\nript: 12, 12, –, –", "shift\nript: 12, 12, 12, 12, 12"]
     assert lines(figure.axes[1], "ript") == [([4, 8, 12], [25, 50, 75])]
     levels = {name: [y for _, ys in lines(figure.axes[0], name) for y in ys] for name in ("start", "lone-3")}
     assert levels == {"start": [0, 0], "lone-3": [100, 100]}
@@ -253,8 +253,8 @@ def test_iterations_draw_the_mean_of_the_perturbed_conditions_too(tmp_path: Path
         for condition, said in zip(("clean", "near", "far"), each, strict=True)
         for record in episodes("kitchen/0", condition, said, policy=policy)])]))
     assert [axes.get_title(loc="left") for axes in figure.axes] == [
-        "clean\nript: 4, 4, 4, 4", "far\nript: –, –, –, –", "near\nript: 8, 8, 8, 8",
-        "mean of perturbed\nript: 8, 8, –, –"]
+        "clean\nript: 4, 4, 4, 4", "far\nript: –, –, –, –, –", "near\nript: 8, 8, 8, 8, 8",
+        "mean of perturbed\nript: 8, 8, 8, 8, 8"]
     assert lines(figure.axes[3], "ript") == [([4, 8], [25, 75])]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,12 @@ from vlabench.cards import load_policy
 from vlabench.errors import CardError
 from vlabench.training import train as training
 from vlabench.training.curves import Curves
+from vlabench.training.methods.grpo import Grpo, GrpoOptions
+from vlabench.training.rl.contexts import Group
 from vlabench.training.rl.learner import Learner
 from vlabench.training.rl.rollouts import Rollout
 from vlabench.training.rl.samples import Samples
+from vlabench.types import EpisodeSpec, Task
 
 Card = Callable[..., str]
 
@@ -76,6 +80,26 @@ def test_an_iteration_whose_rollouts_all_end_alike_teaches_nothing(method: str, 
     training.train(path, tmp_path / "out", device="cpu", workers=1)
     series = Curves(tmp_path / "out").series()
     assert series["contexts kept"][1] == [2, 2] and "policy" not in series
+
+
+@pytest.mark.parametrize(("how", "rewards", "kept"), [
+    ("outcome", [[0, 1], [0, 0, 1]], False), ("outcome", [[0, 1], [0, 0, 0]], True),
+    ("whole", [[0, 1], [0, 0, 1]], True), ("whole", [[0, 0, 1], [0, 0, 1]], False), ("whole", [[0, 0], [0, 0]], False),
+    ("process", [[0.2, 0.5, 0.3], [0.5, 0.2, 0.3]], True), ("process", [[0.2, 0.8], [0.2, 0.8]], False),
+    ("process", [[0.2, 0.8], [0.8, 0.2]], True), ("process", [[0.5, 0.5]], False)])
+def test_a_start_is_left_out_where_no_look_is_worth_more_in_one_rollout_than_in_another(
+        how: str, rewards: list[list[float]], kept: bool) -> None:
+    """Two successes of unequal length earn the same and teach, all the same, to be quick."""
+    none = np.zeros((0, 1), np.float32)
+    each = [Rollout(EpisodeSpec(Task("switch", "switches", 0, "lamp_0", "push", 9), "clean", 0), {}, none, "",
+                    np.zeros((len(own), 1, 1), np.float32), none, none, np.ones(len(own), np.int64), True, {}, {})
+            for own in rewards]
+    method = Grpo(GrpoOptions(init="nano-sft", task_sets=("libero_goal",), group="start", rollouts=2, advantages=how,
+                              reward="staged"))
+    earned = {id(rollout): np.array(own, dtype=float) for rollout, own in zip(each, rewards, strict=True)}
+    course = SimpleNamespace(reward=lambda rollout: earned[id(rollout)])
+    group = Group(0, tuple(each), tuple(map(float, map(sum, rewards))))
+    assert method.keep(course, group) == kept
 
 
 @pytest.mark.parametrize(("method", "options", "told"), [

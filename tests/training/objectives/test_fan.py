@@ -9,7 +9,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 from torch import Tensor
 
-from tests.training.objectives.told import MIDDLES, Told, batch_of, gradient, loss, single, states, three
+from tests.training.objectives.told import MIDDLES, Told, batch_of, gradient, loss, single, states
 from vlabench.errors import CardError
 from vlabench.models.distributions import BinnedActions, NormalActions, centres
 from vlabench.training.objectives import _neighbourhood as near
@@ -20,7 +20,6 @@ from vlabench.training.objectives.fan_ppo import FanPpo, FanPpoOptions
 from vlabench.training.objectives.fan_sft import FanSft, FanSftOptions
 from vlabench.training.objectives.policy_gradient import PolicyGradient, PolicyGradientOptions
 
-__all__ = ["three"]
 ONE_HOT = Cloning(CloningOptions(sigma=0.0))
 
 
@@ -32,7 +31,6 @@ def close(found: Tensor, expected: object) -> bool:
     return torch.allclose(found.detach(), torch.as_tensor(expected, dtype=found.dtype), atol=1.5e-6)
 
 
-@pytest.mark.usefixtures("three")
 @pytest.mark.parametrize(("weight", "whole", "slope"), [
     (0.05, 1.205062, [0.199202, 0.495913, -0.695115]), (1.0, 1.225765, [0.184043, 0.418253, -0.602296])])
 def test_fan_sft_by_hand(weight: float, whole: float, slope: list[float]) -> None:
@@ -47,7 +45,6 @@ def test_fan_sft_by_hand(weight: float, whole: float, slope: list[float]) -> Non
     assert close(both.flatten(), slope)
 
 
-@pytest.mark.usefixtures("three")
 def test_fan_sft_s_floor_by_hand() -> None:
     policy, batch = single([0.01, 0.98, 0.01]), batch_of(states(0), torch.tensor([[[1]]]))
     term = loss(fan_sft(0.05), policy, batch)
@@ -55,7 +52,6 @@ def test_fan_sft_s_floor_by_hand() -> None:
     assert close(loss(ONE_HOT, policy, batch).term + term.term, 0.028585)
 
 
-@pytest.mark.usefixtures("three")
 def test_fan_ppo_by_hand() -> None:
     """Three samples, whose clipped surrogates are 1.2, −0.8 and 0.6."""
     policy, sigma = single([0.2, 0.5, 0.3], [0.1, 0.3, 0.6], [0.1, 0.2, 0.7]), 0.3
@@ -74,7 +70,6 @@ def test_fan_ppo_by_hand() -> None:
         assert close(found.exp().flatten(), target) and close(near.divergence(log_probs, found), [[kl]])
 
 
-@pytest.mark.usefixtures("three")
 @pytest.mark.parametrize("objective", [fan_sft(1.0), FanPpo(FanPpoOptions()), FanKernel(FanKernelOptions())])
 def test_no_gradient_passes_through_the_target(objective: Objective) -> None:
     """By the logits it is Σ p (log p/q − KL) with q held: p (log p/q − KL) for each bin."""
@@ -89,7 +84,6 @@ def test_no_gradient_passes_through_the_target(objective: Objective) -> None:
     assert close(gradient(objective, policy, batch).flatten(), p * (ratio - (p * ratio).sum()))
 
 
-@pytest.mark.usefixtures("three")
 def test_numbers_are_summed_as_the_policy_s_probability_is_and_the_gripper_is_left_out() -> None:
     """Two steps of three numbers, the last the gripper's; of the second sample's chunk one action counts."""
     one, other, hand = [0.2, 0.5, 0.3], [0.1, 0.2, 0.7], [0.9, 0.05, 0.05]

@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.objectives.told import batch_of, gradient, loss, single, states, three
+from tests.training.objectives.told import batch_of, gradient, loss, single, states
 from vlabench.training.objectives import base
 from vlabench.training.objectives.likelihood import Likelihood
 from vlabench.training.objectives.policy_gradient import reward_weights
 
-__all__ = ["three"]
-pytestmark = pytest.mark.usefixtures("three")
 PLAIN = Likelihood(base.Options())
 BINS, SCORES = [0, 2, 1, 2, 2], [1.0, 0.5, 0.0, 0.25, 1.0]
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.training.objectives.told import Told, batch_of, gradient, loss, single, states, three
+from tests.training.objectives.told import Told, batch_of, gradient, loss, single, states
 from vlabench.models.distributions import NormalActions
 from vlabench.training.objectives._views import ALTERING, PRESERVING
 from vlabench.training.objectives.base import Batch
 from vlabench.training.objectives.pair_invariance import PairInvariance, PairInvarianceOptions
 from vlabench.training.objectives.pair_sensitivity import PairSensitivity, PairSensitivityOptions
 
-__all__ = ["three"]
 SEEN, PLUS, MINUS, FAR = range(4)
 INVARIANCE = PairInvariance(PairInvarianceOptions(weight=1.0))
 SENSITIVITY = PairSensitivity(PairSensitivityOptions(weight=0.2, clip=0.8))
-
-pytestmark = pytest.mark.usefixtures("three")
 
 
 @pytest.fixture

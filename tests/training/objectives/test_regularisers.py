@@ -7,17 +7,14 @@ import math
 import pytest
 import torch
 
-from tests.training.objectives.told import Told, batch_of, gradient, loss, single, states, three
+from tests.training.objectives.told import Told, batch_of, gradient, loss, single, states
 from vlabench.models.distributions import BinnedActions
 from vlabench.training.objectives.cloning import Cloning, CloningOptions
 from vlabench.training.objectives.entropy import Entropy, EntropyOptions
 from vlabench.training.objectives.kl_reference import KlReference, KlReferenceOptions
 from vlabench.training.objectives.label_smoothing import LabelSmoothing, LabelSmoothingOptions
 
-__all__ = ["three"]
 P, Q = [0.2, 0.5, 0.3], [0.6, 0.3, 0.1]
-
-pytestmark = pytest.mark.usefixtures("three")
 
 
 def test_entropy_is_an_action_s_and_what_does_not_count_is_left_out() -> None:

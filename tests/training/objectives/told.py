@@ -6,24 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 from torch import Tensor
 
 from vlabench.adapters.base import TrainablePolicy
-from vlabench.models import distributions
 from vlabench.models.distributions import BinnedActions
 from vlabench.training.objectives.base import Batch, Forward, Loss, Objective
 from vlabench.types import ActionSpace, Decision, Observation
 
 MIDDLES = torch.tensor([-2 / 3, 0.0, 2 / 3])
-
-
-@pytest.fixture
-def three(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three bins instead of 256."""
-    monkeypatch.setattr(distributions, "BINS", 3)
-    monkeypatch.setattr(distributions, "WIDTH", 2 / 3)
 
 
 class Told(TrainablePolicy):

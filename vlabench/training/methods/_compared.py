@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
+from vlabench.training.methods._course import TrainingRun
 from vlabench.training.methods._online import Online
 from vlabench.training.methods._online_options import OnlineOptions
 from vlabench.training.rl.contexts import Group
@@ -20,7 +21,7 @@ class ComparedOptions(OnlineOptions):
     group: Literal["iteration", "start"] = Field(
         default="iteration",
         description="Whom a rollout is compared with: all of the `iteration`, or those of its own context, which begin "
-                    "at the same `start` and are left out where all end alike (RL4VLA's \"(s)\").")
+                    "at the same `start` and are left out where all are worth the same (RL4VLA's \"(s)\").")
 
     @model_validator(mode="after")
     def _somebody_to_be_compared_with(self) -> Self:
@@ -39,7 +40,7 @@ class Compared(Online):
 
     options: ComparedOptions
 
-    def keep(self, group: Group) -> bool:
+    def keep(self, course: TrainingRun, group: Group) -> bool:
         """All where all are compared; else a context whose rollouts differ."""
         return self.options.group == "iteration" or group.informative
 

@@ -54,7 +54,7 @@ class Online(Method):
     # what a method decides
 
     @abstractmethod
-    def keep(self, group: Group) -> bool:
+    def keep(self, course: TrainingRun, group: Group) -> bool:
         """Whether there is something to learn from the rollouts of a context."""
 
     @abstractmethod
@@ -196,7 +196,7 @@ class Online(Method):
             return collector.play(specs, EpisodesShown(place.display, f"iteration {iteration}: rollouts"))
 
         return gather(candidates, options.contexts, play, lambda rollout: float(course.reward(rollout).sum()),
-                      self.keep)
+                      partial(self.keep, course))
 
     def _try(self, course: TrainingRun, number: int) -> dict[str, float]:
         """Success by task set of the policy as it would be shipped; a trial that fails costs no more than itself."""

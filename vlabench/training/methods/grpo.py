@@ -51,6 +51,15 @@ class Grpo(Compared):
     Options: ClassVar[type[BaseModel]] = GrpoOptions
     options: GrpoOptions
 
+    def keep(self, course: TrainingRun, group: Group) -> bool:
+        """All where all are compared; else a context whose rollouts differ in their advantages, which by `process` and
+        as a `whole` they do, too, when the sums of their rewards are alike and one was paid earlier.
+        """
+        if self.options.group == "iteration":
+            return True
+        first, *others = every = self._advantages(course, group.rollouts, group.scores)
+        return any(each.any() for each in every) and any(not np.array_equal(first, other) for other in others)
+
     def credit(self, course: TrainingRun, groups: Sequence[Group]) -> Samples | None:
         """Advantages within each group; every action has the same weight."""
         rollouts: list[Rollout] = []

@@ -63,7 +63,7 @@ class Ppo(Online):
     Options: ClassVar[type[BaseModel]] = PpoOptions
     options: PpoOptions
 
-    def keep(self, group: Group) -> bool:
+    def keep(self, course: TrainingRun, group: Group) -> bool:
         """Every rollout teaches something: the critic says what was to be expected."""
         return True
 

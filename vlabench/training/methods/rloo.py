@@ -34,7 +34,7 @@ class Rloo(Online):
     Options: ClassVar[type[BaseModel]] = RlooOptions
     options: RlooOptions
 
-    def keep(self, group: Group) -> bool:
+    def keep(self, course: TrainingRun, group: Group) -> bool:
         """Dynamic sampling: rollouts that all succeed, or all fail, have no advantage over each other."""
         return group.informative
 

@@ -36,7 +36,7 @@ class Rwr(Online):
     Options: ClassVar[type[BaseModel]] = RwrOptions
     options: RwrOptions
 
-    def keep(self, group: Group) -> bool:
+    def keep(self, course: TrainingRun, group: Group) -> bool:
         """All: they are weighed against each other."""
         return True
 
