@@ -279,24 +279,39 @@ def test_what_is_saved_acts_as_before(folder: Path, tmp_path: Path, head: Head) 
             assert set(file.keys()) == names
 
 
-def test_a_new_critic_is_rl4vla_s_three_layers_on_the_first_number_s_state_and_is_kept(
-        folder: Path, tmp_path: Path) -> None:
-    policy = acting(folder)
+@pytest.mark.parametrize(("kind", "head"), [("h0", "tokens"), ("hn", "tokens"), ("all", "l1")])
+def test_a_new_critic_is_rl4vla_s_three_layers_on_numbers_states_and_is_kept(
+        kind: str, head: Head, folder: Path, tmp_path: Path) -> None:
+    policy = acting(folder, head=head)
     acted = policy.act(look()).actions
     assert policy.critic is None
-    policy.renew_critic("h0")
+    policy.renew_critic(kind)
     assert policy.critic is not None and np.array_equal(policy.act(look()).actions, acted)
     layers = [layer for layer in policy.critic.modules() if isinstance(layer, torch.nn.Linear)]
     assert [layer.out_features for layer in layers] == [512, 128, 1]
     states = policy.embedding(look()).view(len(acted), -1, policy.module.width)
-    assert torch.equal(policy.value(look()), policy.critic(states[:, 0]).squeeze(-1))
+    read = {"h0": states[:, 0], "hn": states[:, -1], "all": states.flatten(1)}[kind]
+    assert torch.equal(policy.value(look()), policy.critic(read).squeeze(-1))
     policy.save(tmp_path, exact=True)
-    again = acting(folder)
+    again = acting(folder, head=head)
     again.renew_critic("h0")
     again.load(tmp_path)
     assert torch.equal(policy.value(look()), again.value(look()))
-    with pytest.raises(UnknownName, match="unknown critic 'hn': valid: h0"):
-        policy.renew_critic("hn")
+    with pytest.raises(UnknownName, match="unknown critic 'apart': valid: all, h0, hn"):
+        policy.renew_critic("apart")
+
+
+def test_the_critic_that_reads_the_last_number_s_state_knows_the_numbers_before(folder: Path) -> None:
+    policy = acting(folder)
+    seen, acted = look(), policy.act(look()).actions
+    other = torch.as_tensor(acted).clone()  # as_tensor shares memory
+    other[..., 0] = torch.where(other[..., 0] > 0, -1.0, 1.0)
+    for kind, knows in (("h0", False), ("hn", True)):
+        policy.renew_critic(kind)
+        with torch.no_grad():
+            one, two = (policy.value(seen, policy.encode(seen, each)["embedding"])
+                        for each in (torch.as_tensor(acted), other))
+        assert torch.equal(one, two) != knows
 
 
 # where it acts

@@ -75,7 +75,7 @@ def counted(llama: LlamaConfig, eyes: Sequence[Sizes], rank: int, regressing: bo
     with torch.device("meta"):
         made = OpenVLA(llama, eyes, proprio=proprio, regressing=regressing)
         if critic:
-            made.add_critic()
+            made.add_critic("h0", 1)
     adapted: list[Any] = [made.get_submodule(name) for name in lora.targets(made, made.worth, made.action_head)]
     factors = sum(rank * sum(layer.weight.shape) for layer in adapted)
     return Network(count(made), factors, count(made.action_head) + count(made.worth))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import numpy as np
 from pydantic import Field
@@ -18,6 +18,7 @@ from vlabench.types import ActionSpace, Decision, Floats, Image, Observation
 if TYPE_CHECKING:
     import torch
 
+    from vlabench.models import critics
     from vlabench.models.openvla import OpenVLA
     from vlabench.models.openvla_actions import Scaling
 
@@ -30,7 +31,7 @@ class Openvla(TrainablePolicy):
     """A checkpoint in its published folder. It looks at the pictures of its card's cameras, in their order."""
 
     libraries = ("torch", "transformers", "tokenizers")
-    critics = ("h0",)
+    critics = ("h0", "hn", "all")
     heeds = ("cameras",)
     module: OpenVLA
 
@@ -197,17 +198,22 @@ class Openvla(TrainablePolicy):
         return self.module.worth
 
     def renew_critic(self, kind: str) -> None:
-        """`h0`: RL4VLA's value head, on the state of the first number; from now on it reads one in folders, too."""
+        """RL4VLA's value head, on the state of the first number of a chunk (`h0`), of the last (`hn`) or of `all`; from
+        now on it reads one in folders, too.
+        """
         if kind not in self.critics:
             super().renew_critic(kind)
         self._how = *self._how[:3], True
-        self.module.add_critic()
+        self.module.add_critic(cast("critics.Kind", kind), self.chunk * self.module.size)
 
     def value(self, obs: Observation, embedding: torch.Tensor | None = None) -> torch.Tensor:
-        """Expected return [B], by the state of the first number. Raises TypeError without a critic."""
+        """Expected return [B]. All states but the first depend on the numbers before: those of the actions that
+        `encode` was told, if its embedding is given, else the most probable. Raises TypeError without a critic.
+        """
         if self.module.worth is None:
             return super().value(obs, embedding)
-        return self.module.value((self.embedding(obs) if embedding is None else embedding)[:, :self.module.width])
+        states = self.embedding(obs) if embedding is None else embedding
+        return self.module.value(states.view(len(states), -1, self.module.width))
 
     # what the network is asked
 

@@ -2,8 +2,8 @@
 
 RL4VLA (Liu et al. 2025, figure 4) compares a head on the hidden state of the first action of a chunk (`h0`), on that of
 the last (`hn`), on those of all of them, and a critic with a network of its own (`apart`). `embedding` is ours: what
-the action head reads, too, by a head of two layers. A NanoVLA has them all, OpenVLA `h0`: its numbers are given one
-after the other, and the state that gives the first knows none of them.
+the action head reads, too, by a head of two layers. A NanoVLA has them all; OpenVLA those on hidden states, of its
+numbers: it gives them one after the other, and the state that gives the first alone knows none of them.
 """
 
 from __future__ import annotations

@@ -129,11 +129,14 @@ class OpenVLA(nn.Module):
         self.proprio_projector = ProprioProjector(proprio, width) if proprio else None
         self.action_head = ActionHead(width, size) if regressing else None
         self.worth: nn.Module | None = None
+        self.reads: critics.Kind = "h0"
         self.frugal = False
 
-    def add_critic(self) -> None:
-        """RL4VLA's value head of three layers, which knows nothing yet: the first returns it tells are about 0."""
-        self.worth = critics.head("h0", self.width, self.width, 1).to(self.device)
+    def add_critic(self, kind: critics.Kind, numbers: int) -> None:
+        """RL4VLA's value head of three layers, which knows nothing yet: the first returns it tells are about 0.
+        numbers: of a chunk, whose states it reads.
+        """
+        self.worth, self.reads = critics.head(kind, self.width, self.width, numbers).to(self.device), kind
 
     @property
     def device(self) -> torch.device:
@@ -227,9 +230,9 @@ class OpenVLA(nn.Module):
         return spoken[..., LAST:ACTIONS].flip(-1).float()
 
     def value(self, states: Tensor) -> Tensor:
-        """Expected return [B], of the state [B, width] at the first number."""
+        """Expected return [B], of the states [B, numbers, width] that give a chunk's numbers."""
         assert self.worth is not None
-        worth: Tensor = self.worth(states.float()).squeeze(-1)
+        worth: Tensor = self.worth(critics.read(self.reads, states.float())).squeeze(-1)
         return worth
 
     def _embedded(self, ids: Tensor) -> Tensor:

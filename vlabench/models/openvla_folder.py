@@ -70,7 +70,8 @@ class Checkpoint:
 
 def read(folder: Path, device: str, regressing: bool, feeling: bool, critic: bool) -> Checkpoint:
     """The network of a folder on a device, in float32 on a CPU and else in bfloat16. regressing, feeling: with OFT's L1
-    head and its projector of proprioception. Raises DataError, DeviceError.
+    head and its projector of proprioception. critic: with the folder's value head, or a new one that reads the state of
+    the first number. Raises DataError, DeviceError.
     """
     try:
         torch.zeros(1, device=device)
@@ -111,13 +112,22 @@ def read(folder: Path, device: str, regressing: bool, feeling: bool, critic: boo
         raise DataError(f"{shown(folder)}: no checkpoint of OpenVLA's: {type(error).__name__}: {first}") from error
     network.language_model.model.rotary_emb = LlamaRotaryEmbedding(llama)  # computed, and so in no file
     if critic:
-        network.add_critic()
-        assert network.worth is not None
-        if (folder / CRITIC).is_file():
-            network.worth.load_state_dict(_safe(folder / CRITIC, "cpu", torch.float32))
+        _add_critic(network, folder / CRITIC)
     statistics = _json(folder / STATISTICS) if (folder / STATISTICS).exists() else config.get("norm_stats") or {}
     return Checkpoint(folder, network.to(device).eval(), {name: state[name] for name in sorted(rest)}, statistics,
                       means, deviations, _tokenizer(folder / WORDS))
+
+
+def _add_critic(network: OpenVLA, path: Path) -> None:
+    if not path.is_file():
+        network.add_critic("h0", 1)
+        return
+    with safe_open(path, framework="pt") as file:
+        kind = (file.metadata() or {}).get("reads", "h0")
+        seen = file.get_slice("0.weight").get_shape()[1]
+    network.add_critic(kind, seen // network.width)
+    assert network.worth is not None
+    network.worth.load_state_dict(_safe(path, "cpu", torch.float32))
 
 
 def write(checkpoint: Checkpoint, network: OpenVLA, folder: Path, exact: bool) -> None:
@@ -134,7 +144,7 @@ def write(checkpoint: Checkpoint, network: OpenVLA, folder: Path, exact: bool) -
             torch.save(found, folder / f"{part}--0_checkpoint.pt")
     critic = {name.partition(".")[2]: state.pop(name).float() for name in sorted(state) if name.startswith("worth.")}
     if critic:
-        save_file(critic, folder / CRITIC)
+        save_file(critic, folder / CRITIC, metadata={"reads": network.reads})
     save_file(state, folder / WHOLE, metadata={"format": "pt"})
 
 

@@ -77,6 +77,7 @@ def method_of(card: PolicyCard) -> Method:
     except ValidationError as error:
         raise CardError(one_line_each(error, kind.Options, f"{shown(card.path)}: training.options")) from None
     _check_decoding(card, options)
+    _check_views(card, options)
     return kind(options)
 
 
@@ -84,12 +85,27 @@ def _check_decoding(card: PolicyCard, options: BaseModel) -> None:
     """Raises CardError where the policy is to act by something else than the bins that an objective shapes."""
     from vlabench.training.objectives.base import SummedOptions, made
 
-    if card.options.get("decode") == "normal" and isinstance(options, SummedOptions):
+    decode = card.options.get("decode")
+    if decode in ("normal", "mixed") and isinstance(options, SummedOptions):
         shaping = [repr(name) for name, objective in made(options.objectives).items() if objective.shapes]
         if shaping:
-            raise CardError(f'{shown(card.path)}: options.decode = "normal" draws actions from a normal distribution '
+            raise CardError(f'{shown(card.path)}: options.decode = "{decode}" draws actions from a normal distribution '
                             f"around the mean, and objective {', '.join(shaping)} shapes the bins\n"
                             f'  fix: decode = "mode" or "sample", or leave the objective out')
+
+
+def _check_views(card: PolicyCard, options: BaseModel) -> None:
+    """Raises CardError where views are described that no objective looks at."""
+    from vlabench.training.objectives.base import made
+    from vlabench.training.rl.options import LearnerOptions
+    from vlabench.training.rl.views import unseen
+
+    if isinstance(options, LearnerOptions):
+        idle = unseen(options.views, made(options.objectives))
+        if idle:
+            raise CardError(f"{shown(card.path)}: training.options.views: no objective looks at what {', '.join(idle)} "
+                            f"describes\n  fix: leave it out, or objectives = {{ pair_invariance = {{}}, "
+                            f"pair_sensitivity = {{}} }}")
 
 
 def _trained(method: Method, place: TrainingContext) -> Trained:

@@ -258,6 +258,27 @@ def test_iterations_draw_the_mean_of_the_perturbed_conditions_too(tmp_path: Path
     assert lines(figure.axes[3], "ript") == [([4, 8], [25, 75])]
 
 
+def test_seeds_are_no_iterations(tmp_path: Path) -> None:
+    names = ("hero-seed-1", "hero-seed-2", "ript-4", "ript-8")
+    figure = drawn("iterations", plots.load([write_records(tmp_path, [
+        record for name in names for record in episodes("kitchen/0", "clean", "ssff", policy=name)])]))
+    assert figure.axes[0].get_title(loc="left") == "clean\nript: –, –, –, –"
+
+
+def test_iterations_of_two_packs_are_two_lines(tmp_path: Path) -> None:
+    figure = drawn("iterations", plots.load([write_records(tmp_path, [
+        record for pack in ("official", "primitive") for name, letters in (("ript-4", "sfff"), ("ript-8", "ssff"))
+        for record in episodes("kitchen/0", "clean", letters, policy=name, assets=pack)])]))
+    assert all(lines(figure.axes[0], f"ript ({pack})") == [([4, 8], [25, 50])] for pack in ("official", "primitive"))
+
+
+def test_iterations_have_something_in_common(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="no condition and task set in common\n  fix: --policies"):
+        drawn("iterations", plots.load([write_records(tmp_path, [
+            *episodes("kitchen/0", "clean", "ss", policy="ript-4"),
+            *episodes("garage/0", "clean", "ss", policy="ript-8")])]))
+
+
 def test_iterations_need_two_policies_of_a_training(results: Path) -> None:
     with pytest.raises(OptionError, match="keeps one after every evaluation"):
         drawn("iterations", plots.load([results]))

@@ -16,6 +16,7 @@ from vlabench.types import Image
 Open = Callable[..., LiberoScene]
 CAMERAS = ("agentview", "wrist")
 BOWL = ("libero_spatial", 0)
+PUSH = ("libero_goal", 5)  # the plate to the front of the stove, a region of the table
 MIDDLE = ("libero_goal", 0)  # open the middle drawer of the cabinet
 
 
@@ -48,6 +49,13 @@ def test_masks_are_what_stays_when_the_others_are_taken_away(pack: str, opened: 
         assert same[~things[camera]].all() if pack == "primitive" else same[~things[camera]].mean() > 0.8
         assert not same[things[camera]].mean() > 0.1
     assert things["agentview"].mean() > task["agentview"].mean() + 0.005
+
+
+def test_a_goal_s_region_of_the_table_is_not_the_room(opened: Open) -> None:
+    """Of `push the plate to the front of the stove` the plate is what the task is about, not the table."""
+    scene = begun(opened, "primitive", PUSH)
+    for camera, found in scene.masks(False).items():
+        assert (found <= scene.masks(True)[camera]).all() and found.mean() < 0.5
 
 
 def test_a_ghost_where_the_thing_is_is_the_thing(pack: str, opened: Open) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -94,10 +95,11 @@ def test_a_start_is_left_out_where_no_look_is_worth_more_in_one_rollout_than_in_
     each = [Rollout(EpisodeSpec(Task("switch", "switches", 0, "lamp_0", "push", 9), "clean", 0), {}, none, "",
                     np.zeros((len(own), 1, 1), np.float32), none, none, np.ones(len(own), np.int64), True, {}, {})
             for own in rewards]
-    method = Grpo(GrpoOptions(init="nano-sft", task_sets=("libero_goal",), group="start", rollouts=2, advantages=how,
-                              reward="staged"))
+    method = Grpo(GrpoOptions.model_validate_json(json.dumps({
+        "init": "nano-sft", "task_sets": ["libero_goal"], "group": "start", "rollouts": 2, "advantages": how,
+        "reward": "staged"})))
     earned = {id(rollout): np.array(own, dtype=float) for rollout, own in zip(each, rewards, strict=True)}
-    course = SimpleNamespace(reward=lambda rollout: earned[id(rollout)])
+    course: Any = SimpleNamespace(reward=lambda rollout: earned[id(rollout)])
     group = Group(0, tuple(each), tuple(map(float, map(sum, rewards))))
     assert method.keep(course, group) == kept
 

@@ -120,9 +120,20 @@ def test_a_policy_that_does_not_act_by_its_bins_is_not_shaped(method: str, card:
     path = Path(card(method, **({"rounds": ROUND} if method == "sft" else SHORT),
                      objectives={"fan_sft": {}, "broad": {}, "fan_kernel": {}}))
     training.method_of(load_policy(str(path)))
-    path.write_text(f'{path.read_text()}\n[options]\ndecode = "normal"\n')
-    with pytest.raises(CardError, match="options.decode = \"normal\" .* 'fan_sft', 'fan_kernel' shapes .*\n  fix: dec"):
-        training.method_of(load_policy(str(path)))
+    plain = path.read_text()
+    for decode in ("normal", "mixed"):
+        path.write_text(f'{plain}\n[options]\ndecode = "{decode}"\n')
+        with pytest.raises(CardError, match=f"decode = \"{decode}\" .* 'fan_sft', 'fan_kernel' shapes .*\n  fix: dec"):
+            training.method_of(load_policy(str(path)))
+
+
+@pytest.mark.parametrize(("objectives", "views", "idle"), [
+    ({}, {"preserving": {"viewpoint": 1.0}}, "preserving"), ({"pair_sensitivity": {}}, {"yaw": 5.0}, "yaw"),
+    ({"pair_invariance": {}}, {"shift": 0.02, "turns": [0.0]}, "shift, turns")])
+def test_views_that_no_objective_looks_at_are_refused(objectives: Any, views: Any, idle: str, card: Card) -> None:
+    """They would count as what the policy has seen."""
+    with pytest.raises(CardError, match=f"training.options.views: no objective looks at what {idle} describes\n  fix"):
+        training.method_of(load_policy(card("rloo", **SHORT, objectives=objectives, views=views)))
 
 
 @pytest.mark.parametrize(("name", "options", "told"), [

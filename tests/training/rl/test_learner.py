@@ -264,3 +264,11 @@ def test_the_jacobian_is_that_computed_elsewhere() -> None:
     density = NormalActions(means.unsqueeze(1), 0.1).log_prob(torch.tensor([[[0.25, -0.3]]])).sum((1, 2))
     assert density.item() == pytest.approx(0.642293, abs=1e-5)
     assert jacobian(density, moved, 100.0)[1].item() == pytest.approx(78.5, rel=1e-4)
+    drawn = means.detach() + 0.1 * torch.randn(20000, 2, generator=torch.Generator().manual_seed(0))
+    beside = torch.zeros(20000, 2, requires_grad=True)
+    around = torch.tensor([[0.2, -0.1]]) + beside @ torch.tensor([[0.5, 0.1], [0.0, -0.4]]).T
+    densities = NormalActions(around.unsqueeze(1), 0.1).log_prob(drawn.unsqueeze(1)).sum((1, 2))
+    assert jacobian(densities, beside, 1e6)[1].mean().item() == pytest.approx(42.0, rel=0.03)  # tr JJᵀ / σ²
+    two = torch.zeros(2, 1, requires_grad=True)
+    each, _ = jacobian(two.squeeze(1) * torch.tensor([0.5, 3.0]).sqrt(), two, 1.0)
+    assert each.mean().item() == pytest.approx(0.75)  # clamped, then averaged

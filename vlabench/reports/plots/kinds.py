@@ -171,7 +171,9 @@ def radar(data: Data) -> Figure:
 def iterations(data: Data) -> Figure:
     """Success over a training's iterations: a line through the policies that it kept, a panel for each condition and
     one for the mean of the perturbed ones; above each, when it first reached THRESHOLDS."""
-    trainings = {name: each for (name, _), each in kept(data.sides).items()}
+    found = kept(data.sides)
+    several = len({pack for _, pack in found}) > 1
+    trainings = {f"{name} ({pack})" if several else name: each for (name, pack), each in found.items()}
     if not trainings:
         raise OptionError("no training is on record by two policies that it kept, as robustvla-4 and robustvla-8\n"
                           "  fix: vlabench train --policy P --out DIR keeps one after every evaluation (`eval_every`), "
@@ -180,6 +182,9 @@ def iterations(data: Data) -> Figure:
     still = [side for side in data.sides if side not in used]
     names = [name for name in data.conditions if all((name, each) in side.outcomes
                                                      for side in used for each in data.task_sets)]
+    if not (names and data.task_sets):
+        raise OptionError("the policies that trainings kept have no condition and task set in common\n"
+                          "  fix: --policies, --suite or --assets to draw those that do; or play what is missing")
     perturbed = [name for name in names if name != CLEAN]
     shown = {name: [name] for name in names} | ({MEAN: perturbed} if len(perturbed) > 1 else {})
     figure, grid = panels(len(shown), 2.7, 2.3 + 0.15 * len(trainings), across=3, sharex=True)

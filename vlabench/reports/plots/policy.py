@@ -105,7 +105,8 @@ def policy(probes: Sequence[Probe], state: State) -> Drawn:
         footnote(figure, [
             f"Probabilities of the {bins} equal bins over [−1, 1] units that an action's numbers have, of the first "
             f"action after the look. Above: of pairs of bins in {names[pair[0]]} and {names[pair[1]]}, drawn "
-            f"independently, in %, of a few together where a range is wide; each policy to its own height. Within n: "
+            f"independently (where a policy gives its numbers one by one: each after the most probable before it), in "
+            f"%, of a few together where a range is wide; each policy to its own height. Within n: "
             f"the probability of at most n bins from the mode, at this look, a mean over the arm's numbers. Ranges "
             f"hold {100 * SHOWN:g} % of every policy's probability."])
     method = {"bins": bins, "range": "[−1, 1] units", "action": "the first after a look", "task": trace.task,

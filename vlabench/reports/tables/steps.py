@@ -17,7 +17,8 @@ NONE = "no training is on record by two policies or more that it kept, as robust
 FIX = ("vlabench train --policy P --out DIR keeps one after every evaluation (`eval_every`), vlabench run --policy "
        "DIR/P-4.toml --suite {} plays it")
 HOW = ("Measured steps are a training's iterations, looked at where it kept a policy whose episodes are on record: the "
-       "first of these that succeeds as often in them. –: none does.")
+       "first of these that succeeds as often in them. –: none does. FAN's tables 15 and 17 count every iteration's "
+       "rollouts instead, which a training's own curves.csv has as `success`.")
 
 
 def steps_sheet(paper: Paper, table: PublishedTable, cut: Sequence[Side], notes: Sequence[str], published: bool,

@@ -10,8 +10,8 @@ from vlabench.reports.tables.outcomes import Side
 from vlabench.reports.tables.paired import Cell
 from vlabench.reports.tables.sheet import MEASURED, Line
 
-KEPT = re.compile(r"(.+)-(\d+)")
-"""`robustvla-8`: the policy that a training kept after its eighth iteration."""
+KEPT = re.compile(r"(.+)(?<!-seed)-(\d+)")
+"""`robustvla-8`: the policy that a training kept after its eighth iteration; `robustvla-seed-1` is another training."""
 Fill = Callable[[Sequence[Side]], list[Cell | str | None]]
 """The cells of a line about some sides."""
 
@@ -37,7 +37,8 @@ def kept(cut: Sequence[Side]) -> dict[tuple[str, str], dict[int, Side]]:
     """(name, pack) → iteration → the policy that a training kept after it, of trainings with two or more."""
     found: dict[tuple[str, str], dict[int, Side]] = {}
     for side in cut:
-        if match := KEPT.fullmatch(side.owner.policy):
+        # a card that says how it was trained is of a training's end
+        if side.recipe is None and (match := KEPT.fullmatch(side.owner.policy)):
             found.setdefault((match[1], side.owner.assets), {})[int(match[2])] = side
     return {name: dict(sorted(each.items())) for name, each in found.items() if len(each) > 1}
 

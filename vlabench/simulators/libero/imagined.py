@@ -71,7 +71,8 @@ class Imagined:
         return {camera: self._draw(camera, self._data) for camera in self._cameras}
 
     def _named(self) -> list[str]:
-        return [self._world.parent(name) for _, *names in self._world.goals for name in names]
+        """Not the room, whose regions may be a goal, too."""
+        return [own for _, *names in self._world.goals for name in names if (own := self._world.parent(name))]
 
     def _target(self) -> str:
         goals = self._world.goals

@@ -302,11 +302,12 @@ class Learner:
         return base.shares(terms, self.parameters)
 
     def values(self, samples: Samples) -> list[Floats64]:
-        """The critic's expectation at every look, for each rollout."""
+        """The critic's expectation at every look, for each rollout, where it reads that on the way of what was done."""
         found: list[float] = []
         with torch.no_grad():
             for start in range(0, len(samples), self.options.batch):
                 batch = samples.batch(range(start, min(start + self.options.batch, len(samples))), self.device)
-                found += cast("list[float]", self.policy.value(batch.obs).double().tolist())
+                embedding = self.policy.encode(batch.obs, batch.actions)["embedding"]
+                found += cast("list[float]", self.policy.value(batch.obs, embedding).double().tolist())
         ends = np.cumsum([len(rollout) for rollout in samples.rollouts])
         return np.split(np.array(found), ends[:-1])

@@ -107,6 +107,13 @@ class Views:
         return scene.with_target_moved((x, y), self.options.turns[int(rng.integers(len(self.options.turns)))])
 
 
+def unseen(options: ViewOptions, objectives: Mapping[str, Objective]) -> list[str]:
+    """The options that were given though no objective looks at what they describe."""
+    needs = {need for objective in objectives.values() for need in objective.needs}
+    seen = {"preserving": PRESERVING, "yaw": PRESERVING, "shift": ALTERING, "turns": ALTERING}
+    return [name for name in seen if name in options.model_fields_set and seen[name] not in needs]
+
+
 def wanted(options: ViewOptions, objectives: Mapping[str, Objective], kind: type[Simulator],
            noise: Noise | None) -> Views | None:
     """The views that objectives need, if they need any, on a kind of simulator.
