@@ -72,6 +72,10 @@ def refused(kind: type[Exception], load: object, name: str) -> list[str]:
 SEMANTIC = {"unseen_object", "unseen_receptacle", "instruction", "multi_object_ind", "multi_object_ood",
             "distractor_receptacle", "multi_receptacle", "both_receptacles_named"}
 EXECUTION = {"position", "robot_pose", "object_reposition"}
+SCENE = {"empty_instruction", *(f"{name}-s3" for name in (
+    "camera_pose", "field_of_view", "lighting", "lights_out", "texture", "object_color", "robot_color", "robot_pose",
+    "base_shift", "friction", "mass", "gripper_weak", "joint_damping", "object_moved", "object_dropped",
+    "camera_bumped", "human_hand", "paraphrase", "typos", "distracting_sentence", *PROPRIOCEPTION, *CORRUPTIONS))}
 SHIPPED = [
     ("libero-clean", SETS, set()),
     ("libero-shift", SETS, {"shift"}),
@@ -100,7 +104,10 @@ SHIPPED = [
     ("libero-robot", SETS, swept("robot_pose", "base_shift")),
     ("libero-physics", SETS, swept("friction", "mass", "gripper_weak", "joint_damping")),
     ("libero-events", ("libero_spatial", "libero_object", "libero_10"),
-     swept("object_moved", "object_dropped", "camera_bumped")),
+     swept("object_moved", "object_dropped", "camera_bumped", "human_hand")),
+    ("libero-looks", SETS, swept("texture", "object_color", "robot_color") | {
+        f"texture-{part}" for part in ("table", "floor", "walls", "objects")}),
+    ("libero-scene", ("libero_spatial", "libero_object", "libero_10"), SCENE),
     ("libero-probe", SETS, {"rotation", "action_noise-0.1", "joint"}),
     ("libero-reading", ("libero_goal",), {"exchanged"}),
     ("libero-language", SETS, {"paraphrase", "empty_instruction", *(

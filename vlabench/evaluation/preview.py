@@ -1,8 +1,9 @@
 """`vlabench preview`: one picture of what a policy would see, tasks in rows, conditions in columns.
 
 Each cell is a real episode: the scene opened, reset and perturbed by the loop itself, and the observation that a
-policy receives at its first look. Below it are the parameters as drawn in that episode. Of several suites it is a
-sheet of small cells, every condition once, with what the policy is told below where that is not the task's own.
+policy receives at its first look, or after what happens in mid-episode. Below it are the parameters as drawn in that
+episode. Of several suites it is a sheet of small cells, every condition once, with what the policy is told below where
+that is not the task's own.
 """
 
 from __future__ import annotations
@@ -132,28 +133,29 @@ def _cells(suite: SuiteCard, simulator: Simulator, tasks: Sequence[Task], condit
 def first_look(scene: Scene, task: Task, condition: Condition, index: int, seed: int, shown: Sequence[str],
                cameras: Sequence[str]) -> Cell:
     """The cell of one episode, on an open scene that observes `cameras`; of these, `shown` are in the picture."""
-    eye = _Eye(scene.null_action)
-    short = dataclasses.replace(task, step_limit=1)  # the loop ends after the look and one step
-    (played,) = play(scene, eye, [EpisodeSpec(short, condition.name, index, seed)], [named(condition)], replan=1,
-                     cameras=cameras)
+    after = max((each.shows_after for each in condition.perturbations), default=0)
+    eye = _Eye(np.repeat(scene.null_action[None], max(after, 1), axis=0))
+    short = dataclasses.replace(task, step_limit=after + 1)  # the loop ends one step after the look
+    (played,) = play(scene, eye, [EpisodeSpec(short, condition.name, index, seed)], [named(condition)],
+                     replan=max(after, 1), cameras=cameras)
     assert eye.seen is not None
     picture = np.concatenate([eye.seen.images[camera][0] for camera in shown], axis=1)
     return Cell(task, condition.name, picture, played.instruction, played.realised)
 
 
 class _Eye(Policy):
-    """Keeps what it sees first, and does nothing."""
+    """Keeps what it saw last, and does nothing for so many actions [T, D]."""
 
-    def __init__(self, null_action: Floats) -> None:
+    def __init__(self, nothing: Floats) -> None:
         self.seen: Observation | None = None
-        self._null = null_action
+        self._nothing = nothing
 
     def reset(self, slots: Sequence[int], draws: Sequence[Draws]) -> None:
         self.seen = None
 
     def act(self, obs: Observation) -> Decision:
-        self.seen = self.seen or obs
-        return Decision(self._null[None, None])
+        self.seen = obs
+        return Decision(self._nothing[None])
 
 
 def described(realised: Mapping[str, Any], letters: int) -> list[str]:

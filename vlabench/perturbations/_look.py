@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 
 from pydantic import Field, PrivateAttr
 
-from vlabench.errors import UnknownName
+from vlabench.errors import UnknownName, UnsupportedError
 from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import Draws
 from vlabench.simulators.base import Scene
+from vlabench.simulators.capabilities import PaintsSurfaces
 from vlabench.types import ActionSpace
 
 
@@ -37,6 +38,10 @@ class LookEvent(LookPerturbation):
     def from_start(self) -> bool:
         return False
 
+    @property
+    def shows_after(self) -> int:
+        return self.step
+
     def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
         self._drawn.clear()
 
@@ -57,3 +62,12 @@ def check_cameras(name: str, asked: Sequence[str], there: Sequence[str]) -> None
     for camera in asked if there else ():
         if camera not in there:
             raise UnknownName("camera", camera, there, where=f"the perturbation {name}")
+
+
+def surfaces_of(stage: PaintsSurfaces, name: str, parts: Sequence[str]) -> list[str]:
+    """The surfaces of these parts, each once. Raises UnsupportedError where a perturbation would find none."""
+    there = stage.surfaces()
+    found = dict.fromkeys(surface for part in parts for surface in there.get(part, ()))
+    if not found:
+        raise UnsupportedError(f"{name}: this scene has no {' and no '.join(parts)}; it has {', '.join(there)}")
+    return list(found)

@@ -80,6 +80,11 @@ class Perturbation(BaseModel):
         return True
 
     @property
+    def shows_after(self) -> int:
+        """The control steps after which a picture shows it best: 0, the first look, but for what happens later."""
+        return 0
+
+    @property
     def certain(self) -> bool:
         """Whether every episode must show the change (False where it happens with a probability per step)."""
         return True

@@ -43,6 +43,10 @@ class ObjectMoved(ScenePerturbation):
     def from_start(self) -> bool:
         return False
 
+    @property
+    def shows_after(self) -> int:
+        return self.step
+
     def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
         self._by = None
 

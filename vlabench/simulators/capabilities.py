@@ -70,6 +70,20 @@ class Crop:
     top: float
 
 
+@dataclass(frozen=True)
+class Reach:
+    """How a human hand reaches in front of the camera that looks at the whole scene.
+
+    tip: where in its picture the fingertips are, from left to right and top to bottom; [−1, 1] is inside. angle:
+    degrees counter-clockwise from the right that they point to there. near: its distance from the camera, as a share of
+    how far away what the camera looks at is, in (0, 1).
+    """
+
+    tip: Spot
+    angle: float
+    near: float
+
+
 class SetsLighting(Protocol):
     """The light can be changed."""
 
@@ -121,6 +135,28 @@ class CoversWithTexture(Protocol):
 
         crop: control step → the part of the texture that covers the picture then.
         """
+
+
+class PaintsSurfaces(Protocol):
+    """Robot, things and the room around them can have other colours and patterns."""
+
+    def surfaces(self) -> Mapping[str, Sequence[str]]:
+        """Part ("table", "floor", "walls", "objects", "robot") → the names of its surfaces, one a thing; where there is
+        no table, what things stand on is one."""
+
+    def color_surface(self, name: str, color: Triple, mix: float) -> None:
+        """Its colours, this share, in (0, 1], of the way to one color (red, green, blue in [0, 1])."""
+
+    def cover_surface(self, name: str, pattern: Image, mix: float) -> None:
+        """A square pattern uint8 [S, S, 3] instead of its own picture: this share, in (0, 1], of it, the rest is the
+        surface's mean colour. Not for the robot."""
+
+
+class ShowsHands(Protocol):
+    """A human hand can come into view, which nothing touches and light reaches."""
+
+    def show_hand(self, reach: Reach | None) -> None:
+        """Here, or nowhere; the next picture shows it."""
 
 
 # what stands where, and how the robot begins

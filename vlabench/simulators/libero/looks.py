@@ -1,4 +1,4 @@
-"""What perturbations may change of a LIBERO scene's looks: where cameras stand, their lenses, the lights.
+"""What perturbations may change of a LIBERO scene's looks: where cameras stand, their lenses, the lights; a hand.
 
 All of it is in MuJoCo's model, in the arrays that are named here; no physics reads them.
 """
@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import math
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from vlabench.simulators.capabilities import LightSetup, Orbit, Sun, Triple
+from vlabench.simulators.capabilities import LightSetup, Orbit, Reach, Sun, Triple
+from vlabench.simulators.libero import hand
 from vlabench.simulators.libero.interface import CAMERAS, WHOLE
 from vlabench.types import Floats
 
@@ -44,6 +46,8 @@ class Looks:
     model: Any
     data: Any
     _sensed: Any
+    _hand: tuple[hand.Shape, ...]
+    """In the picture now."""
 
     # cameras
 
@@ -128,6 +132,15 @@ class Looks:
         self.model.light_pos[light] = middle - new / np.linalg.norm(new) * far
         self.model.light_dir[light] = _between(old, new) @ self.model.light_dir[light]
 
+    # a hand
+
+    def show_hand(self, reach: Reach | None) -> None:
+        """As large as an adult's; other cameras may see it, too."""
+        ident = self.model.camera(CAMERAS[WHOLE]).id
+        place, turn = self.data.cam_xpos[ident], self.data.cam_xmat[ident].reshape(3, 3)
+        far = (place[2] - float(self.env.workspace_offset[2])) / turn[2, 2]
+        self._hand = () if reach is None else hand.shapes(reach, place, turn, far, float(self.model.cam_fovy[ident]))
+
     # what it comes to
 
     def _show(self) -> None:
@@ -138,11 +151,17 @@ class Looks:
             mujoco.mj_camlight(self.model, data)
 
     def look_digest(self) -> tuple[str, ...]:
-        """Of cameras and lights."""
+        """Of cameras, lights and surfaces, and of a hand where there is one."""
         digest = hashlib.blake2b(digest_size=8)
-        for array in self._looks().values():
+        for array in {**self._looks(), **self._surface_looks()}.values():
             digest.update(np.ascontiguousarray(array).tobytes())
+        for shape in self._hand:
+            digest.update(shape.place.tobytes() + shape.turn.tobytes())
         return (digest.hexdigest(),)
+
+    @abstractmethod
+    def _surface_looks(self) -> Mapping[str, Any]:
+        """As `_looks`."""
 
     def _looks(self) -> Mapping[str, Any]:
         """Name → the model's own array, to read or to write into."""

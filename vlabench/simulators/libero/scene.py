@@ -14,7 +14,7 @@ import numpy.typing as npt
 from vlabench.seeding import stream
 from vlabench.simulators.base import Scene
 from vlabench.simulators.capabilities import Masks, Pictures, Spot
-from vlabench.simulators.libero import gl, hf_libero, mjdata, packs, start_states
+from vlabench.simulators.libero import gl, hand, hf_libero, mjdata, packs, start_states, surfaces
 from vlabench.simulators.libero.advisor import Advisor
 from vlabench.simulators.libero.arm import Arm
 from vlabench.simulators.libero.changes import Changes
@@ -22,6 +22,7 @@ from vlabench.simulators.libero.coarse_robot import draw_cheaply
 from vlabench.simulators.libero.imagined import Bodies, Imagined
 from vlabench.simulators.libero.interface import CAMERAS, SPACE, axis_angle
 from vlabench.simulators.libero.looks import Looks
+from vlabench.simulators.libero.surfaces import Surfaces
 from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome, Task
 
 SETTLE_STEPS = 10
@@ -34,7 +35,7 @@ was read after the 24th substep: what policies were trained on, and published re
 """
 
 
-class LiberoScene(Looks, Changes, Scene):
+class LiberoScene(Surfaces, Looks, Changes, Scene):
     """A task of LIBERO, one copy. Actions are 7-D OSC_POSE deltas in [−1, 1] at 20 Hz; gripper −1 opens, +1 closes."""
 
     action_space = SPACE
@@ -46,6 +47,7 @@ class LiberoScene(Looks, Changes, Scene):
         self._states = hf_libero.init_states(task.task_set, task.name)
         with start_states.numpy_seeded(start_states.PUBLISHED_SEED):
             self._control = hf_libero.make_environment(task.task_set, task.name, packs.folder(pack))
+            surfaces.make_room(self._control.env)
             hf_libero.give_memory_back(keep_source=False)  # before the same is compiled again
             self._fixtures = start_states.published_fixtures(self._control.env, len(self._states))
             self._control.seed(start_states.PUBLISHED_SEED)
@@ -56,6 +58,9 @@ class LiberoScene(Looks, Changes, Scene):
         self.model, self.data = self.sim.model._model, self.sim.data._data
         self._copy = mjdata.copier()
         self._substeps = int(self.env.control_timestep / self.env.model_timestep)
+        if self._cheap:
+            draw_cheaply(self.model)
+        self._hand, self._covered = (), set()
         self._context: Any = self._make_context() if cameras else None
         self._world = Advisor(self.env)
         self._remember()
@@ -67,12 +72,10 @@ class LiberoScene(Looks, Changes, Scene):
     # opening
 
     def _make_context(self) -> Any:
-        """robosuite's own off-screen context; with the drawing of the pack that is made to be cheap."""
+        """robosuite's own off-screen context."""
         import mujoco
         from robosuite.utils.binding_utils import MjRenderContextOffscreen
 
-        if self._cheap:
-            draw_cheaply(self.model)
         if not self.model.light_castshadow.any():
             self.model.vis.quality.shadowsize = 0  # 64 MB for a shadow map that nothing is drawn into
         # no larger than it has to be, or it takes 11 MB; robosuite makes room for larger pictures
@@ -153,9 +156,11 @@ class LiberoScene(Looks, Changes, Scene):
         """To the last bit."""
         for name, array in self._changeable().items():
             array[:] = saved[name]
+        self._uncover()
+        self._hand = ()
 
     def _changeable(self) -> Mapping[str, Any]:
-        return {**self._looks(), **self._constants()}
+        return {**self._looks(), **self._surface_looks(), **self._constants()}
 
     def close(self) -> None:
         """Free the environment and the drawing context; a second call does nothing."""
@@ -225,6 +230,8 @@ class LiberoScene(Looks, Changes, Scene):
         self._context.data = SimpleNamespace(_data=data)
         self._context.gl_ctx.make_current()
         self._context.render(size, size, self.model.camera(CAMERAS[camera]).id, segmentation=segments)
+        if self._hand:
+            hand.draw(self._hand, self._context, size, segments)
         self.model.site_rgba[:] = site_rgba
         pixels: Image = self._context.read_pixels(size, size)
         return np.ascontiguousarray(pixels[::-1, ::-1])

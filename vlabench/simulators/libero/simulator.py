@@ -15,11 +15,13 @@ from vlabench.simulators.capabilities import (
     HidesObjects,
     MovesCamera,
     MovesObjects,
+    PaintsSurfaces,
     PosesRobot,
     SetsFieldOfView,
     SetsLighting,
     SetsPhysics,
     ShiftsBase,
+    ShowsHands,
     ShowsMasks,
 )
 from vlabench.simulators.libero import gl, hf_libero, packs
@@ -42,8 +44,8 @@ class Libero(Simulator):
     cameras = tuple(CAMERAS)
     action_space = SPACE
     offers = frozenset({
-        ChangesMidway, DrawsGhosts, HidesObjects, MovesCamera, MovesObjects, PosesRobot, SetsFieldOfView, SetsLighting,
-        SetsPhysics, ShiftsBase, ShowsMasks})
+        ChangesMidway, DrawsGhosts, HidesObjects, MovesCamera, MovesObjects, PaintsSurfaces, PosesRobot,
+        SetsFieldOfView, SetsLighting, SetsPhysics, ShiftsBase, ShowsHands, ShowsMasks})
     expert = True
     posture = "joints"
     revision = 2
