@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from tests.models import tiny_openvla as tiny
 from vlabench.adapters.openvla import Head, Openvla
@@ -299,6 +300,14 @@ def test_a_new_critic_is_rl4vla_s_three_layers_on_numbers_states_and_is_kept(
     assert torch.equal(policy.value(look()), again.value(look()))
     with pytest.raises(UnknownName, match="unknown critic 'apart': valid: all, h0, hn"):
         policy.renew_critic("apart")
+
+
+def test_a_value_head_of_another_network_is_refused(folder: Path, tmp_path: Path) -> None:
+    policy = acting(folder, critic=True)
+    policy.save(tmp_path, exact=True)
+    save_file({"0.weight": torch.zeros(512, policy.module.width - 1)}, tmp_path / "value_head.safetensors")
+    with pytest.raises(DataError, match="value_head.safetensors: no value head of this network's.*\n  fix: download"):
+        acting(tmp_path, critic=True)
 
 
 def test_the_critic_that_reads_the_last_number_s_state_knows_the_numbers_before(folder: Path) -> None:

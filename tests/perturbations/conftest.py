@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.speed.perturbations import scene_picture
+from vlabench.perturbations.base import Perturbation
 from vlabench.seeding import Draws
+from vlabench.simulators.libero.interface import SPACE
 from vlabench.types import Image, Observation
 
 CAMERAS = ("agentview", "wrist")
+
+
+def ticked(made: Perturbation, stage: Any, notes: list[Any], rng: Draws, last: int = 39) -> list[Any]:
+    """What a perturbation does in mid-episode, at whichever of `last` steps, to a stage that keeps notes of it."""
+    made.begin(rng, 1, ("top",), SPACE)
+    for step in range(1, last + 1):
+        before = len(notes)
+        made.tick(stage, step, rng)
+        assert (len(notes) > before) == made.may_move(step)
+    return notes
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare, kstest, uniform
 
+from tests.perturbations.conftest import ticked
 from vlabench.errors import UnsupportedError
 from vlabench.perturbations.base import Perturbation
 from vlabench.perturbations.base_shift import BaseShift
@@ -53,15 +54,10 @@ class Stage:
     scale_friction = scale_mass = scale_grip = add_damping = note
 
 
-def ticked(made: Perturbation, rng: Draws, **stage: Any) -> list[Any]:
+def happened(made: Perturbation, rng: Draws, **stage: Any) -> list[Any]:
     """What an event does, at whichever step it happens."""
     noted = Stage(**stage)
-    made.begin(rng, 1, ("top",), SPACE)
-    for step in range(1, 40):
-        before = len(noted.told)
-        made.tick(cast(Any, noted), step, rng)
-        assert (len(noted.told) > before) == made.may_move(step)
-    return noted.told
+    return ticked(made, noted, noted.told, rng)
 
 
 @pytest.mark.parametrize("kind", [LightsOut, CameraBumped, ObjectMoved])
@@ -70,29 +66,29 @@ def test_an_event_happens_once_at_its_step_and_an_episode_that_ends_before_says_
 ) -> None:
     made = kind(step=7)
     assert not made.from_start and made.certain and not any(map(made.may_move, (6, 8)))
-    assert len(ticked(made, draws(0))) == 1 and made.realised()["step"] == 7
+    assert len(happened(made, draws(0))) == 1 and made.realised()["step"] == 7
     drawn = made.realised()
     made.begin(draws(1), 1, ("top",), SPACE)
     assert made.realised() in ({}, {"step": 7})
     assert made.channels(("top",)) == ({"scene"} if kind is ObjectMoved else {"look"})
-    assert ticked(kind(step=7), draws(0)) == ticked(made, draws(0)) and made.realised() == drawn
+    assert happened(kind(step=7), draws(0)) == happened(made, draws(0)) and made.realised() == drawn
 
 
 def test_the_same_share_of_every_light_stays(draws: MakeDraws) -> None:
     for severity, share in enumerate((0.6, 0.4, 0.25, 0.15, 0.1), 1):
-        (dark,) = ticked(LightsOut.at(severity), draws(0))
+        (dark,) = happened(LightsOut.at(severity), draws(0))
         assert dark.ambient == pytest.approx(np.multiply(LIT.ambient, share))
         for old, new in zip(LIT.suns, dark.suns, strict=True):
             assert new.color == pytest.approx(np.multiply(old.color, share)) and new.direction == old.direction
 
 
 def test_a_bump_goes_any_way_as_far_as_it_says(draws: MakeDraws) -> None:
-    orbits = [orbit for index in range(500) for orbit in ticked(CameraBumped.at(3), draws(index))]
+    orbits = [orbit for index in range(500) for orbit in happened(CameraBumped.at(3), draws(index))]
     ways = np.array([(orbit.yaw, orbit.pitch, orbit.roll) for orbit in orbits])
     assert np.linalg.norm(ways, axis=1) == pytest.approx(10)
     for axis in range(3):  # Archimedes: on a sphere every height is alike likely
         assert kstest(ways[:, axis], uniform(-10, 20).cdf).pvalue > 1e-4
-    mild, severe = (ticked(CameraBumped.at(severity), draws(0))[0] for severity in (1, 5))
+    mild, severe = (happened(CameraBumped.at(severity), draws(0))[0] for severity in (1, 5))
     assert [severe.yaw, severe.pitch, severe.roll] == pytest.approx([20 / 3 * part for part in (
         mild.yaw, mild.pitch, mild.roll)])
     assert severe == Orbit(severe.yaw, severe.pitch, severe.roll)
@@ -101,7 +97,7 @@ def test_a_bump_goes_any_way_as_far_as_it_says(draws: MakeDraws) -> None:
 def test_an_object_is_moved_in_any_free_direction(draws: MakeDraws) -> None:
     turns = []
     for index in range(400):
-        ((x, y),) = ticked(ObjectMoved.at(3), draws(index), plate=(0.6, -0.5))
+        ((x, y),) = happened(ObjectMoved.at(3), draws(index), plate=(0.6, -0.5))
         assert math.dist((x, y), (0.5, -0.5)) == pytest.approx(0.1)
         turns.append(round(math.atan2(y + 0.5, x - 0.5) / (math.pi / 8)) % 16)
     free = [turn for turn in range(16) if math.dist(
@@ -112,11 +108,11 @@ def test_an_object_is_moved_in_any_free_direction(draws: MakeDraws) -> None:
 
 def test_where_there_is_no_room_it_goes_farther_and_where_there_is_none_at_all_it_says_so(draws: MakeDraws) -> None:
     made = ObjectMoved(distance=0.03)
-    ticked(made, draws(0), plate=(0.5, -0.5))
+    happened(made, draws(0), plate=(0.5, -0.5))
     assert made.realised()["distance"] in (0.05, 0.06)  # in steps of 1 from 3, but for a last bit
     with pytest.raises(UnsupportedError, match="no free spot around the object"):
-        ticked(made, draws(0), reach=0.02)
-    apart = [math.dist(ticked(ObjectMoved.at(severity), draws(3))[0], (0.5, -0.5)) for severity in range(1, 6)]
+        happened(made, draws(0), reach=0.02)
+    apart = [math.dist(happened(ObjectMoved.at(severity), draws(3))[0], (0.5, -0.5)) for severity in range(1, 6)]
     assert apart == pytest.approx([0.03, 0.06, 0.1, 0.14, 0.18])
 
 

@@ -12,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 from scipy.stats import chisquare, kstest, uniform
 
+from tests.perturbations.conftest import ticked
 from vlabench.errors import UnsupportedError
 from vlabench.perturbations import _patterns
 from vlabench.perturbations.base import Perturbation
@@ -132,12 +133,7 @@ def test_parts_that_are_not_there_and_parts_that_there_are_not(draws: MakeDraws)
 def shown(made: HumanHand, rng: Draws) -> list[Reach | None]:
     """What is shown after each of 80 steps, from the first to the last that there is a tick."""
     stage = Paint()
-    made.begin(rng, 1, ("top",), SPACE)
-    for step in range(1, 81):
-        before = len(stage.hands)
-        made.tick(cast(Any, stage), step, rng)
-        assert (len(stage.hands) > before) == made.may_move(step)
-    return stage.hands
+    return ticked(made, stage, stage.hands, rng, 80)
 
 
 def test_a_hand_comes_in_from_a_side_and_goes_where_it_came_from(draws: MakeDraws) -> None:

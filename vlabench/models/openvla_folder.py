@@ -119,15 +119,20 @@ def read(folder: Path, device: str, regressing: bool, feeling: bool, critic: boo
 
 
 def _add_critic(network: OpenVLA, path: Path) -> None:
+    """The one that a file holds, or a new one. Raises DataError."""
     if not path.is_file():
         network.add_critic("h0", 1)
         return
+    state = _safe(path, "cpu", torch.float32)
     with safe_open(path, framework="pt") as file:
-        kind = (file.metadata() or {}).get("reads", "h0")
-        seen = file.get_slice("0.weight").get_shape()[1]
-    network.add_critic(kind, seen // network.width)
-    assert network.worth is not None
-    network.worth.load_state_dict(_safe(path, "cpu", torch.float32))
+        kind = (file.metadata() or {}).get("reads", "h0")  # earlier ones do not say
+    try:
+        network.add_critic(kind, state["0.weight"].shape[1] // network.width)
+        assert network.worth is not None
+        network.worth.load_state_dict(state)
+    except (KeyError, RuntimeError) as error:
+        raise DataError(f"{shown(path)}: no value head of this network's: "
+                        f"{' '.join(str(error).split())[:200]}\n{AGAIN}") from error
 
 
 def write(checkpoint: Checkpoint, network: OpenVLA, folder: Path, exact: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -38,38 +38,37 @@ def looked(scene: LiberoScene, index: int, name: str, severity: int) -> Image:
     return picture
 
 
+@pytest.fixture(params=TASKS, ids=lambda task: "-".join(map(str, task)))
+def large(opened: Callable[..., LiberoScene], pack: str, request: pytest.FixtureRequest) -> Iterator[LiberoScene]:
+    """A scene whose pictures are as large as policies of seven billion parameters have them; afterwards as it was."""
+    scene = opened(pack, *request.param, CAMERAS, 224)
+    yield scene
+    scene.renew()
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("task_set, number", TASKS)
-def test_no_light_is_too_little_or_too_much(
-    opened: Callable[..., LiberoScene], pack: str, task_set: str, number: int
-) -> None:
-    scene = opened(pack, task_set, number, CAMERAS, 224)
+def test_no_light_is_too_little_or_too_much(large: LiberoScene, pack: str) -> None:
     for severity in range(1, 6):
         for name, episodes in (("lights_out", 1), ("lighting", 6)):
             for index in range(episodes):
-                mean = float((looked(scene, index, name, severity) @ LUMA).mean()) / 255
-                print(f"{pack} {task_set}/{number} {name} s{severity} {index}: {mean:.3f}")
+                mean = float((looked(large, index, name, severity) @ LUMA).mean()) / 255
+                print(f"{pack} {large.task.key} {name} s{severity} {index}: {mean:.3f}")
                 assert 0.03 <= mean <= 0.97, (name, severity, index)
-    scene.renew()
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("task_set, number", TASKS)
-def test_what_the_goal_names_is_wide_enough_to_see(
-    opened: Callable[..., LiberoScene], pack: str, task_set: str, number: int
-) -> None:
+def test_what_the_goal_names_is_wide_enough_to_see(large: LiberoScene, pack: str) -> None:
     """12 px at 224, each thing alone, in the camera that is changed."""
-    scene = opened(pack, task_set, number, CAMERAS, 224)
-    names = {scene._world.parent(name) for _, *named_ in scene._world.goals for name in named_} - {""}
+    world = large._world
+    names = {world.parent(name) for _, *named_ in world.goals for name in named_} - {""}
     seen = []
     for severity in (1, 2, 3):
         for name in ("camera_pose", "field_of_view", "camera_bumped"):
-            looked(scene, 0, name, severity)
-            shown = scene._bodies_seen("agentview")
+            looked(large, 0, name, severity)
+            shown = large._bodies_seen("agentview")
             for each in sorted(names):
-                own = np.flatnonzero(scene._world.bodies(each))
+                own = np.flatnonzero(world.bodies(each))
                 wide = int(np.isin(shown, own).any(axis=0).sum())
-                print(f"{pack} {task_set}/{number} {name} s{severity} {each}: {wide} px")
+                print(f"{pack} {large.task.key} {name} s{severity} {each}: {wide} px")
                 seen.append(wide >= 12)
-    scene.renew()
     assert np.mean(seen) >= 0.95

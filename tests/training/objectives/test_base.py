@@ -195,6 +195,11 @@ def test_cloning_sums_what_shapes_its_bins(card: Card, tmp_path: Path) -> None:
     shares = {name: values[0] for name, (_, values) in series.items() if name.startswith("share ")}
     assert shares.keys() == {"share action", "share fan_sft", "share label_smoothing"}
     assert sum(shares.values()) == pytest.approx(1) and 0 < shares["share fan_sft"] < shares["share action"]
+    off = {"fan_sft": {"weight": 0.0}, "label_smoothing": {"epsilon": 0.0}}
+    weights = [training.train(card("sft", **options, sigma=0.0, objectives=objectives), tmp_path / f"{number}",
+                              device="cpu", workers=1, data=[tmp_path / "lamps"]).sha256
+               for number, objectives in enumerate(({}, off, {"fan_sft": {"weight": 0.05}}))]
+    assert weights[0] == weights[1] != weights[2]  # a weight of 0 is the baseline, to the bit
 
 
 @pytest.mark.usefixtures("alone")
