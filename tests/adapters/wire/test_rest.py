@@ -88,6 +88,9 @@ def bare(reply: bytes, pause: float = 0.0, piece: bytes = b"1\r\na\r\n") -> Iter
                             for _ in range(4096 if pause >= 0 else 0):
                                 caller.sendall(b"10000\r\n" + b"a" * 2**16 + b"\r\n" if not pause else piece)
                                 time.sleep(pause)
+                            caller.shutdown(socket.SHUT_WR)
+                            while caller.recv(2**16):  # what is left unread when it closes would reset the connection
+                                pass
                     except OSError:
                         continue
 
