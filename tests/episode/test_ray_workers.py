@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 import pickle
@@ -16,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import PLUGIN
-from tests.places import ROOT
+from tests.nodes import keepers, two_nodes
 from tests.toy.toy import Seeker, Toy
 from vlabench import cards
 from vlabench.adapters.base import Actor
@@ -129,23 +127,6 @@ def test_what_differs_is_told_with_what_mends_it(there: Mapping[str, str], told:
 # with Ray, a cluster of two nodes on this machine
 
 long = pytest.mark.long
-SMALL = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
-
-
-@contextlib.contextmanager
-def two_nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    pytest.importorskip("ray")
-    from ray.cluster_utils import Cluster as Nodes
-
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (ROOT, PLUGIN))))
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    monkeypatch.setenv("TOY_MISCHIEF", '{"slow": 0.02}')
-    found = Nodes(initialize_head=True, head_node_args=SMALL)
-    try:
-        found.add_node(**SMALL)
-        yield found
-    finally:
-        found.shutdown()
 
 
 class Watch(Progress):
@@ -173,15 +154,6 @@ def records(results: Path) -> dict[Any, EpisodeRecord]:
     store = Store(results, "toy-seeker", "plain")
     reading = store.read(["toy_points"], conditions, cards.load_policy("toy-seeker").digest)
     return {k: dataclasses.replace(r, seconds=0.0, finished="") for k, r in reading.records.items()}
-
-
-def keepers() -> list[int]:
-    """The processes of actors."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            found += [int(path.parent.name)] if path.read_bytes().startswith(b"ray::Keeper") else []
-    return found
 
 
 @long

@@ -1,4 +1,5 @@
-"""Toys on which a term of the loss is to do what its paper says of it: PPO with and without, on the same episodes.
+"""Toys on which a term of the loss is to do what its paper says of it: PPO or cloning with and without, from the same
+episodes.
 
     python -m tests.training.toys --seeds 20
 
@@ -13,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -25,6 +26,7 @@ from vlabench.models.distributions import BINS, BinnedActions
 from vlabench.seeding import generator
 from vlabench.simulators.capabilities import Masks, Pictures, Spot
 from vlabench.training.methods.ppo import Ppo, PpoOptions
+from vlabench.training.objectives import base
 from vlabench.training.objectives._views import ALTERING, PRESERVING
 from vlabench.training.objectives.base import Batch, Forward
 from vlabench.training.objectives.cloning import Cloning, CloningOptions
@@ -106,6 +108,8 @@ class Toy(ABC):
     iterations: ClassVar[int]
     rate: ClassVar[float]
     lessons: ClassVar[tuple[int, float, float]]
+    without: ClassVar[str] = "PPO"
+    """What it is called that is trained without terms."""
 
     @abstractmethod
     def read(self, obs: Observation) -> Floats:
@@ -123,19 +127,20 @@ class Toy(ABC):
     def held_out(self) -> Mapping[str, Looks]:
         """What a policy is judged by, by name."""
 
-    def start(self, seed: int) -> Pupil:
-        """The policy that a training starts from."""
+    def start(self, seed: int, objectives: Terms = MappingProxyType({})) -> Pupil:
+        """The policy that a training starts from, cloned with these terms beside cloning's."""
         torch.manual_seed(seed)
         policy, demonstrated = Pupil(self.inputs, self.read), self.taught(seed)
         count, rate, sigma = self.lessons
         actions = torch.from_numpy(demonstrated.right).float()[:, None, None]
         ones = torch.ones(len(actions), 1)
         batch = Batch(demonstrated.obs, actions, ones.bool(), ones, float(len(ones)), float(len(ones)), SPACE)
+        terms = {"action": Cloning(CloningOptions(sigma=sigma)), **base.made(objectives)}
         optimizer = torch.optim.Adam(policy.module.parameters(), rate)
         for _ in range(count):
             optimizer.zero_grad()
-            term = Cloning(CloningOptions(sigma=sigma)).loss(batch, Forward(policy, batch.obs, actions)).term
-            term.backward()  # type: ignore[no-untyped-call]
+            found, _ = base.summed(terms, batch, Forward(policy, batch.obs, actions))
+            base.total(found).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         return policy
 
@@ -216,6 +221,23 @@ class Reaching(Toy):
     def _at(self, places: Floats, off: Floats) -> Looks:
         return Looks(Observation.now({}, places[:, None].astype(np.float32), ("go there",) * len(places), 0),
                      0.8 * np.sin(2.5 * places) + off, {})
+
+
+class Copying(Reaching):
+    """The same curve from demonstrations that are off at random, by half the tolerance, and cloning alone: they are too
+    few to tell their errors from the curve.
+    """
+
+    without = "SFT"
+    noise = 0.04
+
+    def taught(self, seed: int) -> Looks:
+        draws = generator("taught", seed)
+        places = draws.uniform(-1, 1, self.demonstrations)
+        return self._at(places, self.noise * draws.standard_normal(len(places)))
+
+    def trained(self, seed: int, objectives: Terms) -> Pupil:
+        return self.start(seed, objectives)
 
 
 # PAIR
@@ -300,12 +322,18 @@ class Pointing(Toy):
 
 PAIR: Terms = {"pair_invariance": {}, "pair_sensitivity": {}}
 FAN: Terms = {"fan_ppo": {"sigma": 0.2}}
+FAN_SFT: Terms = {"fan_sft": {"weight": 0.2}}
 COMPARED: Mapping[str, tuple[Toy, Mapping[str, Terms]]] = {
     "Reaching": (Reaching(), {"`fan_ppo`, σ = 0.1": {"fan_ppo": {"sigma": 0.1}}, "`fan_ppo`, σ = 0.2": FAN,
-                              "`fan_ppo`, σ = 0.3": {"fan_ppo": {}}, "`entropy`, 0.3": {"entropy": {"weight": 0.3}}}),
+                              "`fan_ppo`, σ = 0.3": {"fan_ppo": {}},
+                              "`fan_kernel`, κ = 0.2": {"fan_kernel": {"kappa": 0.2}},
+                              "`entropy`, 0.3": {"entropy": {"weight": 0.3}}}),
+    "Copying": (Copying(), {"`fan_sft`, α = 0.05": {"fan_sft": {}}, "`fan_sft`, α = 0.2": FAN_SFT,
+                            "`fan_sft`, α = 1": {"fan_sft": {"weight": 1.0}},
+                            "`label_smoothing`, 0.05": {"label_smoothing": {}}}),
     "Pointing": (Pointing(), {"`pair_invariance`": {"pair_invariance": {}},
                               "`pair_sensitivity`": {"pair_sensitivity": {}}, "both": PAIR})}
-"""Toys, and the terms that PPO is compared with and without."""
+"""Toys, and the terms that PPO or cloning is compared with and without."""
 
 
 def rates(toy: Toy, terms: Terms | None, seeds: int) -> dict[str, Floats]:
@@ -322,13 +350,14 @@ def main(seeds: int) -> None:
         print(f"**{title}**, {seeds} seeds\n")
         print(f"| | {' | '.join(names)} | {' | '.join(f'more, {name}' for name in columns)} | better in |")
         print("| --- |" + " --: |" * (len(names) + len(columns) + 1))
-        base: dict[str, Floats] = {}
-        for name, terms in {"start": None, "PPO": {}, **arms}.items():
+        plain: dict[str, Floats] = {}
+        start: Mapping[str, Terms | None] = {"start": None} if toy.without == "PPO" else {}
+        for name, terms in {**start, toy.without: {}, **arms}.items():
             found = rates(toy, terms, seeds)
-            base = base or (found if name == "PPO" else {})
+            plain = plain or (found if name == toy.without else {})
             told = [f"{100 * found[each].mean():.1f}" for each in names]
-            if base and name != "PPO":
-                more = {each: 100 * (found[each] - base[each]) for each in columns}
+            if plain and name != toy.without:
+                more = {each: 100 * (found[each] - plain[each]) for each in columns}
                 told += [f"{each.mean():+.1f} ± {each.std(ddof=1):.1f}" for each in more.values()]
                 told.append(", ".join(str(int((each > 0).sum())) for each in more.values()))
             print(f"| {name} | " + " | ".join(told + [""] * (len(names) + len(columns) + 1 - len(told))) + " |",

@@ -44,6 +44,10 @@ Assets = Annotated[str | None, typer.Option(
     "--assets", metavar="PACK", help="primitive or official; by default the first on the policy's card.")]
 AnyAssets = Annotated[str | None, typer.Option(
     "--assets", metavar="PACK", help="primitive or official; by default the simulator's first.")]
+Cluster = Annotated[str | None, typer.Option(
+    "--on", metavar="CLUSTER",
+    help="Where workers live: ray, a Ray cluster of this machine alone; ray://HOST:10001, or HOST:6379 from a machine "
+         "that is part of it, one that runs; by default here.")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of every random draw.")]
 TasksAs = Annotated[Question, typer.Option(
     "--tasks-as", help="fixed: about these very tasks; sample: about tasks like these, of which they are a sample.")]

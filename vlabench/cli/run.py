@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from vlabench.cli.options import AnyAssets, Assets, Cameras, Conditions, Results, Seed, Suite, Tasks, console, split
+from vlabench.cli.options import (
+    AnyAssets,
+    Assets,
+    Cameras,
+    Cluster,
+    Conditions,
+    Results,
+    Seed,
+    Suite,
+    Tasks,
+    console,
+    split,
+)
 from vlabench.util.text import counted
 
 
@@ -29,9 +41,7 @@ def run(
     host: Annotated[bool | None, typer.Option(
         "--host/--no-host", help="One process holds the policy for all workers, instead of a copy in each; by default "
                                  "what its card says, and yes on a GPU.")] = None,
-    on: Annotated[str | None, typer.Option(
-        metavar="CLUSTER", help="Where workers live: ray, a Ray cluster of this machine alone; ray://HOST:10001, or "
-                                "HOST:6379 from a machine that is part of it, one that runs; by default here.")] = None,
+    on: Cluster = None,
     url: Annotated[str | None, typer.Option(
         metavar="URL", help="Where the policy's server is, if it has one; by default where its card says.")] = None,
     name: Annotated[str | None, typer.Option(

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from vlabench.cli.options import AnyAssets, Seed, Tasks, console, split
+from vlabench.cli.options import AnyAssets, Cluster, Seed, Tasks, console, split
 from vlabench.util.text import counted
 
 Format = Literal["libero", "lerobot"]
@@ -69,6 +69,7 @@ def train(
         "--data", metavar="DIR", help="Demonstrations instead of the first that it would collect; repeatable.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, …")] = "auto",
     workers: Annotated[int | None, typer.Option(help="Processes that play episodes; by default one per core.")] = None,
+    on: Cluster = None,
     seed: Seed = 0,
 ) -> None:
     """Make a policy's weights as its card says; a run that was ended goes on with the same command."""
@@ -80,10 +81,14 @@ def train(
 
     folder = out or Path(".training") / Path(policy).stem
     try:
-        done = make(policy, folder, data=data or (), device=device, workers=workers, seed=seed,
+        done = make(policy, folder, data=data or (), device=device, workers=workers, on=on, seed=seed,
                     display=display(console(stderr=True)))
     except KeyboardInterrupt:
         typer.echo("interrupted; the same command goes on", err=True)
         raise typer.Exit(130) from None
+    from vlabench.training.team import team
+
+    if not team().first:
+        return
     typer.echo(f"{shown(done.weights)}: sha256 {done.sha256}, trained in {done.seconds / 60:.1f} min\n"
                f"{run_of([shown(done.card)], ['libero-smoke', *cards.suite_names()])}")

@@ -21,7 +21,7 @@ import numpy as np
 
 from vlabench.adapters.base import Actor, Policy
 from vlabench.episode.child import Address, parent_of, unready
-from vlabench.episode.player import Ready, StartFailed, load, told
+from vlabench.episode.player import Ready, Renewal, StartFailed, load, told
 from vlabench.episode.proxy import at_once
 from vlabench.types import ActionSpace, Decision, Observation
 from vlabench.util import weights
@@ -81,9 +81,9 @@ def _let_in(door: Listener, lines: list[Connection[Any, Any]], told_of: Connecti
             told_of.send(None)
 
 
-def _renewed(policy: Policy, folder: Path) -> Ready | StartFailed:
+def _renewed(policy: Policy, renewal: Renewal) -> Ready | StartFailed:
     try:
-        load(policy, folder)
+        load(policy, renewal.weights)
     except (Exception, SystemExit) as error:
         return unready(error)
     return Ready()
@@ -106,7 +106,7 @@ class Desk:
         self._looks: list[Look] = []
         self._answered = self._failures = 0
 
-    def serve(self, pool: Connection[Any, Any], arrivals: Connection[Any, Any]) -> Path | None:
+    def serve(self, pool: Connection[Any, Any], arrivals: Connection[Any, Any]) -> Renewal | None:
         """Answer workers until the pool has something to say: new weights. None when it has gone."""
         since = 0.0
         while True:
@@ -125,10 +125,10 @@ class Desk:
                 self._answer(looks)
 
     @staticmethod
-    def _word(pool: Connection[Any, Any]) -> Path | None:
+    def _word(pool: Connection[Any, Any]) -> Renewal | None:
         with contextlib.suppress(EOFError, OSError):
-            folder: Path = pool.recv()
-            return folder
+            renewal: Renewal = pool.recv()
+            return renewal
         return None
 
     def _hear(self, line: Connection[Any, Any]) -> None:

@@ -38,7 +38,7 @@ class Host(Child):
     def renew(self, renewal: Renewal, time_limit: float) -> None:
         """Let the policy take new weights; it is not ready until it has."""
         self.ready, self.renewal = False, renewal
-        self.send(renewal.weights, time_limit)
+        self.send(renewal, time_limit)
 
 
 class Hosting:

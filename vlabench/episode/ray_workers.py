@@ -13,14 +13,18 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlabench.adapters.base import Actor
 from vlabench.episode.child import Address, Process
+from vlabench.episode.player import Renewal
 from vlabench.episode.ray_nodes import differences, teller
+from vlabench.episode.ray_parcels import Parcel, Stamp, stamp, unpacked
 from vlabench.errors import MissingExtra, OptionError, WorkerError, words_of
+from vlabench.util.files import Scratch
 
 LOCAL = "ray"
 """What `--on` calls a cluster of this machine alone, which is started for the run and ends with it."""
@@ -43,6 +47,7 @@ class Keeper:
     def __init__(self, module: str, kind: str, environment: Mapping[str, str], python: str) -> None:
         self._process = Process(module, kind, environment, python)
         self._line = self._process.connection
+        self._folders: list[Scratch] = []
 
     def node(self) -> str:
         """The id of the node that it is on."""
@@ -65,6 +70,18 @@ class Keeper:
         with contextlib.suppress(OSError):
             self._line.send_bytes(message)
 
+    def sees(self, folder: Path, known: Stamp) -> bool:
+        """Whether the folder is on a disk of this node's, too."""
+        return stamp(folder) == known
+
+    def renew(self, message: bytes, content: bytes) -> None:
+        """To the process, weights that this node does not see. Those before them may still be read."""
+        here = Scratch("weights")
+        self._folders.append(here)
+        for older in self._folders[:-2]:
+            older.cleanup()
+        self.give(pickle.dumps(replace(pickle.loads(message), weights=unpacked(content, here.path))))
+
     def take(self) -> bytes | None:
         """What the process says next, or None if it ended instead."""
         with contextlib.suppress(EOFError, OSError):
@@ -78,20 +95,35 @@ class Keeper:
 
     def end(self, grace: float) -> tuple[str, str]:
         """As `Process.end`."""
-        return self._process.end(grace)
+        found = self._process.end(grace)
+        for folder in self._folders:
+            folder.cleanup()
+        return found
 
 
 class Line(_Connection):
     """What the pool has in place of a pipe: it sends to a keeper, and reads from a pipe what the keeper has taken."""
 
-    def __init__(self, ours: Connection[Any, Any], keeper: Any) -> None:
+    def __init__(self, ours: Connection[Any, Any], keeper: Any, parcel: Parcel) -> None:
         super().__init__(os.dup(ours.fileno()))
-        self._keeper = keeper
+        self._keeper, self._parcel = keeper, parcel
         ours.close()
 
     def send(self, message: Any) -> None:
         """Pickled here, and not by Ray, which would take it apart."""
-        self._keeper.give.remote(pickle.dumps(message))
+        if isinstance(message, Renewal) and not self._seen(message.weights):
+            self._keeper.renew.remote(pickle.dumps(message), self._parcel.of(message.weights))
+        else:
+            self._keeper.give.remote(pickle.dumps(message))
+
+    def _seen(self, folder: Path) -> bool:
+        import ray
+
+        try:
+            found: bool = ray.get(self._keeper.sees.remote(folder, stamp(folder)), timeout=PATIENCE)
+        except ray.exceptions.RayError:
+            return True  # a keeper that has gone is heard of when it is listened to
+        return found
 
     def close(self) -> None:
         """Nothing more is sent, and nothing is heard."""
@@ -104,10 +136,10 @@ class Line(_Connection):
 class Remote:
     """A life somewhere in the cluster: see `child.Life`."""
 
-    def __init__(self, keeper: Any, down: set[str]) -> None:
+    def __init__(self, keeper: Any, down: set[str], parcel: Parcel) -> None:
         self._keeper, self._node, self._down = keeper, keeper.node.remote(), down
         ours, self._theirs = Pipe(duplex=False)
-        self.connection: Connection[Any, Any] = Line(ours, keeper)
+        self.connection: Connection[Any, Any] = Line(ours, keeper, parcel)
         self.dead = self.lost = False
         self._error: Exception | None = None
         threading.Thread(target=self._listen, daemon=True).start()
@@ -177,6 +209,7 @@ class Cluster:
 
     def __init__(self) -> None:
         self._down: set[str] = set()
+        self._parcel = Parcel()
 
     def _nodes(self) -> list[dict[str, Any]]:
         """Those that live, also where Ray has not noticed yet that others do not."""
@@ -209,7 +242,7 @@ class Cluster:
 
         kept = ray.remote(Keeper).options(num_cpus=cpus, num_gpus=gpus, max_concurrency=4,
                                           runtime_env={"env_vars": _BESIDES})
-        return Remote(kept.remote(module, kind, dict(environment), python), self._down)
+        return Remote(kept.remote(module, kind, dict(environment), python), self._down, self._parcel)
 
     def check(self, facts: Callable[[], Mapping[str, str]]) -> None:
         """Have every node tell `facts`, which is picklable, and compare with what they are here.

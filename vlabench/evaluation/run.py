@@ -15,6 +15,7 @@ from vlabench.cards import lineage
 from vlabench.cards.conditions import named
 from vlabench.cards.policy import PolicyCard
 from vlabench.cards.served import introduced
+from vlabench.episode.machines import machines
 from vlabench.episode.player import Finished, Job
 from vlabench.episode.pool import Result, WorkerPool
 from vlabench.episode.recording import ActionRecorder, Recording, recording_path
@@ -22,7 +23,6 @@ from vlabench.episode.resources import default_time_limit, processes
 from vlabench.errors import AuditError, OptionError, ServerGone, StoreError
 from vlabench.evaluation import plan
 from vlabench.evaluation.audit import ENOUGH, audit, check, unjudged
-from vlabench.evaluation.machines import machines
 from vlabench.evaluation.meeting import recognise
 from vlabench.evaluation.plan import Plan, RunOptions
 from vlabench.records import provenance, shards

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,10 +46,11 @@ class Trained:
 
 
 def train(policy: str, out: Path, *, data: Sequence[Path] = (), device: str = "auto", workers: int | None = None,
-          seed: int = 0, display: Display | None = None) -> Trained:
+          on: str | None = None, seed: int = 0, display: Display | None = None) -> Trained:
     """Make a policy's weights as its card says, in `out`; a folder that a killed run left is where it goes on.
 
-    data: folders of demonstrations to use in place of collecting the first ones. device: of torch, or auto.
+    data: folders of demonstrations to use in place of collecting the first ones. device: of torch, or auto. on: a Ray
+    cluster that plays the rollouts, as in `ray_workers.cluster`; learning and trials stay on this machine.
 
     Raises UnknownName, CardError, OptionError, MissingExtra; DataError for data or a folder that do not fit, or where
     another process trains; DivergedError if the loss is not finite, and the last checkpoint stays; DeviceError if the
@@ -57,13 +58,25 @@ def train(policy: str, out: Path, *, data: Sequence[Path] = (), device: str = "a
     """
     card = load_policy(policy)
     method = method_of(card)
-    chosen, pool = choose_device(device), processes(workers)
+    chosen = choose_device(device)
+    processes(workers)
+    if on is not None and not method.rollouts:
+        assert card.training is not None
+        raise OptionError(f"--on {on}: method {card.training.method!r}, of policy {card.name!r}, plays no rollouts for "
+                          f"a cluster\n  fix: leave it out")
     from vlabench.training.curves import Curves
     from vlabench.training.methods.base import TrainingContext
+    from vlabench.training.team import join
 
-    place = TrainingContext(out, card, chosen, pool, seed, Curves(out), display or Display(), tuple(data))
-    with held(out):
-        return _trained(method, place)
+    team = join(chosen)
+    place = TrainingContext(out, card, chosen, workers, seed, Curves(out), display or Display(), tuple(data), on)
+    if team.first:
+        with held(out):
+            done = _trained(method, place)
+    else:
+        with team.folder(out) as folder:
+            method.train(replace(place, folder=folder, curves=Curves(folder), display=Display()))
+    return team.share(lambda: done)
 
 
 def method_of(card: PolicyCard) -> Method:
@@ -109,10 +122,13 @@ def _check_views(card: PolicyCard, options: BaseModel) -> None:
 
 
 def _trained(method: Method, place: TrainingContext) -> Trained:
+    from vlabench.training.team import team
+
     facts = _Facts(place.folder, place.card, place.seed, [str(path) for path in place.data])
     began = place.display.clock()
     try:
-        made = method.train(place)
+        with team().folder(place.folder):
+            made = method.train(place)
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
             raise

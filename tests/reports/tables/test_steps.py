@@ -31,6 +31,17 @@ def test_the_first_policy_that_reaches_a_rate_says_the_steps(tmp_path: Path) -> 
         ["20", "20", "20", "20", "40"], ["–"] * 5, ["26", "35", "46", "82", "186"], ["17", "24", "38", "60", "151"]]
 
 
+def test_table_16_judges_what_a_training_kept_by_unseen_objects(tmp_path: Path) -> None:
+    """Clean episodes, which all succeed, do not count in it."""
+    results = write_records(tmp_path, [
+        each for name, letters in KEPT.items()
+        for each in played(name, "maniskill-unseen", {"clean": "sssss", "unseen_object_table": letters})])
+    beside = make([results], Choice("fan-16", published=True))
+    assert [head.name for head in beside.columns] == ["55 %", "60 %", "65 %", "70 %", "75 %"]
+    assert [line.cells for line in beside.lines] == [
+        ["20"] * 5, ["–"] * 5, ["109", "149", "209", "279", "339"], ["29", "59", "109", "129", "179"]]
+
+
 def test_without_a_training_the_paper_s_rows_stand_alone_or_it_says_so(tmp_path: Path) -> None:
     results = write_records(tmp_path, played("hero-4", "maniskill-ind", {"clean": "ss"}))
     with pytest.raises(OptionError) as caught:

@@ -15,6 +15,7 @@ from vlabench.training import checkpoints, finite
 from vlabench.training.objectives import base
 from vlabench.training.objectives.base import Batch, Forward, Objective
 from vlabench.training.rl.adapting import Lora, adapted
+from vlabench.training.team import team
 
 Precision = Literal["auto", "float32", "bf16"]
 WARMUP = 200
@@ -72,11 +73,14 @@ class Cloner:
             group["lr"] = learning_rate
         self._optimizer.zero_grad()
         seen: dict[str, Tensor] = {}
-        size = math.ceil(len(batch) / self._parts)
-        for start in range(0, len(batch), size):
-            part = batch if self._parts == 1 else batch.rows(range(start, min(start + size, len(batch))))
+        own = team().part(range(len(batch)))
+        size = math.ceil(len(own) / self._parts)
+        for start in range(0, len(own), size):
+            part = batch.rows(own[start : start + size])
             for name, value in self._gradient(part, weigh and not start).items():
                 seen[name] = seen[name] + value if name in seen else value
+        seen = dict(team().sums(seen))
+        team().sum_gradients(self._learned)
         norm = torch.nn.utils.clip_grad_norm_(self._learned, self._max_grad_norm)
         finite.check({"loss": seen["loss"], "gradient": norm})
         self._optimizer.step()

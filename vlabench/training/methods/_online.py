@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -37,6 +38,7 @@ from vlabench.training.rl.samples import Samples
 from vlabench.training.rl.trial import trial
 from vlabench.training.rl.updates import Updates
 from vlabench.training.shipping import card_of, emptied, ship
+from vlabench.training.team import team
 from vlabench.types import EpisodeSpec, won
 from vlabench.util.files import write_data
 from vlabench.util.messages import shown
@@ -50,6 +52,7 @@ class Online(Method):
 
     Options: ClassVar[type[BaseModel]] = OnlineOptions
     options: OnlineOptions
+    rollouts = True
 
     # what a method decides
 
@@ -76,21 +79,23 @@ class Online(Method):
         course = opened(self.options, place, self.learner)
         stand = self._restored(course)
         place.curves.cut(stand.iteration)
-        with self._collector(course) as collector:
+        # of several processes the first alone plays
+        with self._collector(course) if team().first else nullcontext() as collector:
             while stand.iteration < self.options.iterations:
                 stand = self._iteration(course, collector, stand)
-                checkpoints.save(place.folder / STATE, {"init": course.start.digest, "stand": asdict(stand),
-                                                        **course.learner.state()})
+                if team().first:
+                    checkpoints.save(place.folder / STATE, {"init": course.start.digest, "stand": asdict(stand),
+                                                            **course.learner.state()})
                 place.curves.draw()
         course.memory.clear()
         for folder in place.folder.glob(f"{SAMPLER}-*"):
             shutil.rmtree(folder, ignore_errors=True)
-        return self._shipped(course, place.card.name)
+        return self._shipped(course, place.card.name) if team().first else place.folder
 
-    def _iteration(self, course: TrainingRun, collector: Collector, stand: TrainingState) -> TrainingState:
+    def _iteration(self, course: TrainingRun, collector: Collector | None, stand: TrainingState) -> TrainingState:
         place, number = course.place, stand.iteration + 1
         began = place.display.clock()
-        gathered = self._rollouts(course, collector, stand)
+        gathered = team().share(lambda: self._rollouts(course, collector, stand))
         played = place.display.clock()
         values = {"success": gathered.success, "contexts tried": float(gathered.tried),
                   "contexts kept": float(len(gathered.kept))}
@@ -104,7 +109,7 @@ class Online(Method):
             raise
         place.display.note(_pace(number, len(gathered.outcomes), played - began, place.display.clock() - played))
         last = number == self.options.iterations
-        if self.options.eval_episodes and (last or number % self.options.eval_every == 0):
+        if collector and self.options.eval_episodes and (last or number % self.options.eval_every == 0):
             collector.rest()  # its workers' memory is the trial's now
             values |= self._try(course, number)
         place.curves.add(number, values)
@@ -179,10 +184,12 @@ class Online(Method):
                                              "options": {**start.options, **own, **sampling}})
         return Collector(sampler, course.where.name, course.where.assets, [], course.place.workers,
                          course.place.display.note, options.consistency is not None or course.learner.pairs,
-                         views.wanted(options.views, course.learner.objectives, course.where.kind, options.noise))
+                         views.wanted(options.views, course.learner.objectives, course.where.kind, options.noise),
+                         course.place.on)
 
-    def _rollouts(self, course: TrainingRun, collector: Collector, stand: TrainingState) -> Gathered:
+    def _rollouts(self, course: TrainingRun, collector: Collector | None, stand: TrainingState) -> Gathered:
         """Play contexts with the policy as it is now."""
+        assert collector is not None
         options, place, iteration = self.options, course.place, stand.iteration + 1
         numbers = range(stand.context, stand.context + options.attempts * options.contexts)
         candidates = [course.schedule.context(number, options.rollouts, options.noise, stand.level)

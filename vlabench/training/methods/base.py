@@ -20,17 +20,19 @@ class TrainingContext:
     """Where and with what a training runs.
 
     folder: checkpoints, curves and collected data, all that a resumed run needs. data: folders of demonstrations to use
-    instead of collecting some. device: of torch. workers: processes that play episodes.
+    instead of collecting some. device: of torch. workers, on: what plays
+    episodes, as in `machines`.
     """
 
     folder: Path
     card: PolicyCard
     device: str
-    workers: int
+    workers: int | None
     seed: int
     curves: Curves
     display: Display
     data: tuple[Path, ...] = ()
+    on: str | None = None
 
 
 class Method(ABC):
@@ -41,6 +43,8 @@ class Method(ABC):
     """
 
     Options: ClassVar[type[BaseModel]]
+    rollouts: ClassVar[bool] = False
+    """Whether it learns from episodes that its policy plays, which a cluster can play."""
 
     def __init__(self, options: BaseModel) -> None:
         self.options = options

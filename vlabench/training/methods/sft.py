@@ -6,7 +6,7 @@ those of earlier rounds, and trains on all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +28,7 @@ from vlabench.training.methods._sft_options import LOG, Round, SftOptions
 from vlabench.training.methods.base import Method, TrainingContext
 from vlabench.training.rl.trial import trial
 from vlabench.training.shipping import card_of, ship, shipped
+from vlabench.training.team import DEMOS, team
 from vlabench.training.where import Where, where
 from vlabench.types import won
 from vlabench.util.messages import shown
@@ -52,13 +53,14 @@ class Sft(Method):
         for number, plan in enumerate(self.options.rounds):
             folder = _folder(place, number)
             final = shipped(folder, WEIGHTS) or ship(self._round(place, number, plan, done).save, folder, WEIGHTS)
-            self._try(place, number, done + plan.steps)
+            if team().first:
+                self._try(place, number, done + plan.steps)
             done += plan.steps
         return final
 
     def data(self, place: TrainingContext) -> str:
         """The number of demonstrations and frames, and where they come from."""
-        data = self._data(place, len(self.options.rounds) - 1)
+        data = self._data(place, self._demonstrations(place, len(self.options.rounds) - 1))
         demos = sum(map(len, data.clips))
         starts = "sampled start states"
         if place.data:
@@ -69,9 +71,9 @@ class Sft(Method):
 
     # demonstrations
 
-    def _data(self, place: TrainingContext, number: int) -> DemoData:
+    def _data(self, place: TrainingContext, folders: Sequence[Path]) -> DemoData:
         """All that a round trains on."""
-        return DemoData(self._demonstrations(place, number), place.card.image_size, self._where(place).name,
+        return DemoData(folders, place.card.image_size, self._where(place).name,
                         cameras=place.card.cameras)
 
     def _demonstrations(self, place: TrainingContext, number: int) -> list[Path]:
@@ -90,7 +92,7 @@ class Sft(Method):
             card = self._card(place, number - 1)
             write_policy(card)
             recipe = with_learner(recipe, str(card.path), plan.mix)
-        out = _folder(place, number) / "demos"
+        out = _folder(place, number) / DEMOS
         tasks = find.find_tasks(here.name, options.task_sets, plan.tasks)
         done = collect(tasks, plan.per_task, out, recipe, workers=place.workers,
                        progress=EpisodesShown(place.display, f"round {number}: demonstrations"))
@@ -131,7 +133,8 @@ class Sft(Method):
     # training
 
     def _round(self, place: TrainingContext, number: int, plan: Round, before: int) -> TrainablePolicy:
-        options, data = self.options, self._data(place, number)
+        options = self.options
+        data = self._data(place, team().share(lambda: self._demonstrations(place, number)))
         path = _folder(place, number) / STATE
         saved = checkpoints.load(path, place.device)
         learner = self._learner(place, number, data)

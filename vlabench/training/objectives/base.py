@@ -52,6 +52,8 @@ class Batch:
 
     def rows(self, chosen: range) -> Batch:
         """Some samples, as a part of the same minibatch; extras of tensors alone."""
+        if len(chosen) == len(self):
+            return self
         part = slice(chosen.start, chosen.stop)
         return replace(self, obs=self.obs.rows(chosen), actions=self.actions[part], counted=self.counted[part],
                        weights=self.weights[part], extras={name: each[part] for name, each in self.extras.items()})

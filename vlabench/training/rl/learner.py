@@ -27,6 +27,7 @@ from vlabench.training.rl.averaging import Averaging, replaced
 from vlabench.training.rl.consistency import Looks
 from vlabench.training.rl.options import LearnerOptions
 from vlabench.training.rl.samples import FIRST, TWIN, WANTED, Samples
+from vlabench.training.team import team
 from vlabench.types import Observation
 
 Floats32 = npt.NDArray[np.float32]
@@ -170,12 +171,15 @@ class Learner:
         total: dict[str, float] = {}
         shared = parts if self.options.normalise == "iteration" else 0
         self._optimizer.zero_grad()
-        for start in range(0, len(rows), self.options.batch):
-            batch = samples.batch(rows[start : start + self.options.batch], self.device, rows, shared)
+        own = team().part(rows)
+        for start in range(0, len(own), self.options.batch):
+            batch = samples.batch(own[start : start + self.options.batch], self.device, rows, shared)
             terms, shown = self.terms(batch, critic_alone)
             base.total(terms).backward()  # type: ignore[no-untyped-call]
             for name, part in {**terms, **shown}.items():
                 total[name] = total.get(name, 0.0) + float(part.detach())
+        total = dict(team().sums(total))
+        team().sum_gradients(self.parameters)
         if critic_alone:  # which may read what actions depend on, too
             for parameter in self.parameters[: len(self.parameters) - len(self._critic)]:
                 parameter.grad = None
@@ -287,14 +291,17 @@ class Learner:
         counted = torch.ones(actions.shape[:2], dtype=torch.bool, device=self.device)
         batch = Batch(looks.obs, actions, counted, counted.float(), counted.sum(), len(actions),
                       extras={"wanted": wanted})
+        batch = batch.rows(team().part(range(len(batch))))
         loss = self._consistency.loss(batch, self._forward(batch)).term
         self._follower.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         followers = self._follower.param_groups[0]["params"]  # not the critic's
-        finite.check({"consistency": loss.detach(), **self._clipped(followers)})
+        team().sum_gradients(followers)
+        distance = float(team().sums({"consistency": loss.detach()})["consistency"])
+        finite.check({"consistency": distance, **self._clipped(followers)})
         self._follower.step()
         self._averaging.step()
-        return float(loss.detach())
+        return distance
 
     def shares(self, samples: Samples, rows: Sequence[int]) -> dict[str, float]:
         """`objectives.base.shares` of the terms, on one batch of samples."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing_extensions import Self
 from vlabench.adapters.base import Policy
 from vlabench.cards.policy import PolicyCard
 from vlabench.episode.listening import Bools, EpisodeCollector
+from vlabench.episode.machines import machines
 from vlabench.episode.played import Played
 from vlabench.episode.player import Finished, Job, Renewal
 from vlabench.episode.pool import WorkerPool
@@ -151,23 +153,29 @@ class Collector:
     """Workers that play assignments with one policy, whose weights may change from time to time; a context manager, at
     whose end no worker is left.
 
-    candidates: all that `play` may be asked for, until `renew`. card: of a policy that samples. paired: whether
-    pictures are kept without perturbations, too. views: other views that are kept. Raises WorkerError if workers cannot
-    start or die again and again; a single episode that fails, or takes its worker along, costs no more than itself.
+    candidates: all that `play` may be asked for, until `renew`. card: of a policy that samples. workers, on: as in
+    `machines`. paired: whether pictures are kept without perturbations, too. views: other views that are kept. Raises
+    WorkerError if workers cannot start or die again and again; a single episode that fails, or takes its worker along,
+    costs no more than itself.
     """
 
-    def __init__(self, card: PolicyCard, simulator: str, assets: str, candidates: Sequence[Assignment], workers: int,
-                 note: Callable[[str], None], paired: bool = False, views: Views | None = None) -> None:
-        self._note = note
-        job = Job(simulator, assets, card.actor(), _chains(candidates), Collecting(paired, views))
-        self._pool = WorkerPool(job, [], workers, default_time_limit, note)
+    def __init__(self, card: PolicyCard, simulator: str, assets: str, candidates: Sequence[Assignment],
+                 workers: int | None, note: Callable[[str], None], paired: bool = False, views: Views | None = None,
+                 on: str | None = None) -> None:
+        self._card, self._workers, self._note, self._on = card, workers, note, on
+        self._job = Job(simulator, assets, card.actor(), _chains(candidates), Collecting(paired, views))
 
     def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            where, size = stack.enter_context(machines(self._on, self._workers, self._job, self._card))
+            self._pool = stack.enter_context(WorkerPool(self._job, [], size, default_time_limit, self._note,
+                                                        machines=where))
+            self._ends = stack.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
-        self._pool.__exit__(kind, error, trace)
+        self._ends.__exit__(kind, error, trace)
 
     def renew(self, candidates: Sequence[Assignment], weights: Path) -> None:
         """Other candidates, and the weights to play them with: a folder of `TrainablePolicy.save`, which is to stay as

@@ -1,20 +1,39 @@
-"""Where a run's workers live: on this machine, or on a cluster whose nodes have what they need."""
+"""Where workers live: on this machine, or on a cluster whose nodes have what they need."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import Protocol
 
-from vlabench.cards.policy import PolicyCard
+from vlabench.adapters.base import Actor
 from vlabench.episode import ray_workers
 from vlabench.episode.child import HERE, Machines
 from vlabench.episode.player import Job
 from vlabench.episode.resources import processes
 
 
+class Card(Protocol):
+    """What is asked of a policy's card."""
+
+    @property
+    def cameras(self) -> Sequence[str]:
+        """That it sees."""
+
+    @property
+    def digest(self) -> str:
+        """Of what it does."""
+
+    def versions(self) -> Mapping[str, str]:
+        """Of what it computes with."""
+
+    def actor(self, host: bool | None = None) -> Actor:
+        """What plays it."""
+
+
 @contextlib.contextmanager
-def machines(on: str | None, workers: int | None, job: Job, policy: PolicyCard, host: bool | None) -> Iterator[
+def machines(on: str | None, workers: int | None, job: Job, policy: Card, host: bool | None = None) -> Iterator[
         tuple[Machines, int]]:
     """The machines, and for how many workers. on: a cluster (`ray_workers.cluster`), every node of which is checked;
     None for this machine alone. workers: by default, all that they carry. host: as in `PolicyCard.actor`.
@@ -30,7 +49,7 @@ def machines(on: str | None, workers: int | None, job: Job, policy: PolicyCard, 
         yield found, min(workers or room, room)
 
 
-def facts(job: Job, policy: PolicyCard, host: bool | None) -> Mapping[str, str]:
+def facts(job: Job, policy: Card, host: bool | None) -> Mapping[str, str]:
     """What decides how this machine plays a job: versions, assets, arithmetic, the policy with its code and weights.
 
     Raises VlabenchError for what is missing.

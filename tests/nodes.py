@@ -1,0 +1,44 @@
+"""A Ray cluster of two nodes on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import PLUGIN
+from tests.places import ROOT, TESTS
+
+FOUND = (ROOT, PLUGIN, TESTS / "toy" / "learning")
+"""Where its workers find this package and the toys."""
+SMALL = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
+
+
+@contextlib.contextmanager
+def two_nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The cluster, while the context lasts."""
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster as Nodes
+
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (*FOUND, os.environ.get("PYTHONPATH", "")))))
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("TOY_MISCHIEF", '{"slow": 0.02}')
+    found = Nodes(initialize_head=True, head_node_args=SMALL)
+    try:
+        found.add_node(**SMALL)
+        yield found
+    finally:
+        found.shutdown()
+
+
+def keepers() -> list[int]:
+    """The processes of actors."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found += [int(path.parent.name)] if path.read_bytes().startswith(b"ray::Keeper") else []
+    return found

@@ -1,0 +1,81 @@
+"""A training in two processes is that of one: the same gradients but for the order of sums, files once, words once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from tests.places import ROOT, TESTS
+from tests.training.methods.test_online import CONSISTENT, PPO
+from vlabench.errors import DeviceError, OptionError
+from vlabench.training import team
+from vlabench.training.curves import Curves
+
+Card = Callable[..., str]
+SHORT: dict[str, Any] = {"contexts": 4, "iterations": 2, "updates": 2, "learning_rate": 0.01}
+HEADS: dict[str, Any] = {"max_head_grad_norm": 0.5, "normalise": "iteration"}
+
+
+def train(path: str, out: Path, processes: int) -> subprocess.CompletedProcess[str]:
+    """As a user would: `accelerate launch`, which asks for GPUs, stands on this for processors."""
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)] * (processes > 1)
+    found = (ROOT, TESTS / "toy" / "learning", os.environ.get("PYTHONPATH", ""))
+    done = subprocess.run(
+        [sys.executable, *launch, "-m", "vlabench", "train", "--policy", path, "--out", str(out), "--device", "cpu",
+         "--workers", "1"], check=False, capture_output=True, text=True, cwd=out.parent,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, found)), "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("method", "options"), [("rloo", {**CONSISTENT, **SHORT, "rollouts": 4}),
+                                                 ("ppo", {**PPO, **SHORT, "contexts": 16, **HEADS})])
+def test_two_processes_learn_what_one_does(method: str, options: dict[str, Any], card: Card, tmp_path: Path) -> None:
+    """With consistency, its memory, the critic's and the head's own clipping; the second run goes on with a third
+    iteration, from files that one process has written.
+    """
+    one, two = tmp_path / "one", tmp_path / "two"
+    told = train(card(method, **options), one, 1).stdout
+    assert train(card(method, **options), two, 2).stdout.replace("two", "one").split()[:1] == told.split()[:1]
+    first, second = (load_file(next(folder.glob("pushes*.safetensors"))) for folder in (one, two))
+    begun = load_file(tmp_path / "start.safetensors")
+    for name, tensor in first.items():
+        assert np.allclose(second[name], tensor, atol=2e-6), name
+    assert any(not np.allclose(begun[name], tensor, atol=1e-3) for name, tensor in first.items() if name in begun)
+    seen = [{name: values for name, (_, values) in Curves(folder).series().items()} for folder in (one, two)]
+    assert seen[0].keys() == seen[1].keys()
+    for name, values in seen[0].items():
+        assert np.allclose(seen[1][name], values, rtol=1e-3, atol=1e-5), name
+    assert {path.name for path in one.iterdir()} == {path.name for path in two.iterdir()}
+    assert len(json.loads((two / "training.json").read_text())["runs"]) == 1
+
+
+class Second(team.Team):
+    """Of three, without the others."""
+
+    def __init__(self) -> None:
+        self.rank, self.size = 1, 3
+
+
+def test_a_minibatch_is_dealt_out_whole_and_refused_where_some_would_get_nothing() -> None:
+    assert list(Second().part(range(7))) == [2, 3] and Second().part([5, 6, 7]) == [6]
+    with pytest.raises(OptionError, match="a minibatch of 2 for 3 processes\n  fix: .* --num_processes 2"):
+        Second().part(range(2))
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "64")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "64")
+    with pytest.raises(DeviceError, match=r"64 processes for \d+ GPUs?\n  fix: accelerate launch --num_processes"):
+        team.join("cuda")
+    assert team.team() is team.ALONE

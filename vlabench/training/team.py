@@ -1,0 +1,157 @@
+"""Several processes that train one policy, each on a GPU of its own: `accelerate launch -m vlabench train …`.
+
+All do the same, on the same seeds. The first plays, collects, writes and talks; the others are given what it has found,
+and have a folder of their own that nobody sees. Of every minibatch each computes a part of the gradient.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from vlabench.errors import DeviceError, MissingExtra, OptionError
+from vlabench.util.files import LOCK, Scratch
+
+Found = TypeVar("Found")
+Rows = TypeVar("Rows", range, Sequence[int])
+DEMOS = "demos"
+"""Folders of demonstrations, which the others read where they are."""
+PATIENCE = timedelta(days=1)
+"""That the others wait for the first, which may play or collect for hours."""
+
+
+class Alone:
+    """One process: nothing is shared or summed."""
+
+    rank, size = 0, 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this process plays, writes and talks."""
+        return self.rank == 0
+
+    def share(self, find: Callable[[], Found]) -> Found:
+        """What the first process finds, in all of them."""
+        return find()
+
+    def part(self, rows: Rows) -> Rows:
+        """This process's share of a minibatch's samples."""
+        return rows
+
+    def sum_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
+        """From those of all processes' parts to those of the minibatch."""
+
+    def sums(self, seen: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The same for what there is to see, numbers or tensors of one number."""
+        return seen
+
+    @contextlib.contextmanager
+    def folder(self, out: Path) -> Iterator[Path]:
+        """Where this process reads and writes."""
+        yield out
+
+
+ALONE = Alone()
+
+
+class Team(Alone):
+    """One process of several."""
+
+    def __init__(self, device: str) -> None:
+        try:
+            from accelerate import PartialState
+        except ImportError:
+            raise MissingExtra("accelerate", "train", "a training in several processes") from None
+        here, gpus = int(os.environ.get("LOCAL_WORLD_SIZE", "1")), torch.cuda.device_count()
+        if device != "cpu" and here > gpus:
+            raise DeviceError(f"{here} processes for {gpus} GPUs\n  fix: accelerate launch --num_processes {gpus}")
+        self._state = PartialState(cpu=device == "cpu", timeout=PATIENCE)
+        self.rank, self.size = self._state.process_index, self._state.num_processes
+
+    def share(self, find: Callable[[], Found]) -> Found:
+        """Where the first fails, the others end without a word."""
+        from accelerate.utils import broadcast_object_list
+
+        box: list[Any] = [None, False]
+        try:
+            if self.first:
+                box = [find(), True]
+        finally:
+            broadcast_object_list(box)
+        if not box[1]:
+            raise SystemExit(1)
+        found: Found = box[0]
+        return found
+
+    def part(self, rows: Rows) -> Rows:
+        """One after the other. Raises OptionError if there are too few."""
+        if len(rows) < self.size:
+            raise OptionError(f"a minibatch of {len(rows)} for {self.size} processes\n"
+                              f"  fix: accelerate launch --num_processes {len(rows)}, or fewer `updates` in the card's "
+                              f"training.options")
+        return rows[len(rows) * self.rank // self.size : len(rows) * (self.rank + 1) // self.size]
+
+    def sum_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
+        """Those that no part depends on have none, as with one process: an optimizer leaves them as they are."""
+        from accelerate.utils import reduce
+
+        known = torch.tensor([float(parameter.grad is not None) for parameter in parameters],
+                             device=parameters[0].device)
+        for parameter, there in zip(parameters, reduce(known, "sum").tolist(), strict=True):
+            if there:
+                own = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+                parameter.grad = reduce(own, "sum")
+
+    def sums(self, seen: Mapping[str, Any]) -> Mapping[str, Any]:
+        """In the order of the processes, so that all have the same."""
+        from accelerate.utils import gather_object
+
+        total: dict[str, Any] = {}
+        for each in gather_object([{name: float(value) for name, value in seen.items()}]):
+            for name, value in each.items():
+                total[name] = total.get(name, 0.0) + value
+        return {name: torch.tensor(value) for name, value in total.items()} if _tensors(seen) else total
+
+    @contextlib.contextmanager
+    def folder(self, out: Path) -> Iterator[Path]:
+        """The others begin with what is there, and write elsewhere: whatever a training rewrites it puts in the place
+        of what there was.
+        """
+        self._state.wait_for_everyone()
+        with contextlib.ExitStack() as stack:
+            if not self.first:
+                scratch = Scratch("training")
+                stack.callback(scratch.cleanup)
+                shutil.copytree(out.resolve(), scratch.path, copy_function=os.symlink, dirs_exist_ok=True,
+                                ignore=shutil.ignore_patterns(LOCK, DEMOS))
+            self._state.wait_for_everyone()
+            yield out if self.first else scratch.path
+
+
+def _tensors(seen: Mapping[str, Any]) -> bool:
+    return any(isinstance(value, Tensor) for value in seen.values())
+
+
+_joined: list[Alone] = []
+
+
+def join(device: str) -> Alone:
+    """Meet the processes that train together, if whoever started this one says in the environment that there are
+    others. Raises MissingExtra, DeviceError.
+    """
+    if not _joined and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        _joined.append(Team(device))
+    return team()
+
+
+def team() -> Alone:
+    """The processes that train together; this one alone, if it has joined none."""
+    return _joined[0] if _joined else ALONE
