@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+Content = Mapping[str, bytes]
+"""Of files, by their names in the folder."""
 Stamp = tuple[tuple[str, int, int], ...]
 """Name, size and time of every file of a folder: two that are alike are one, on a disk that machines share."""
 
@@ -18,24 +19,23 @@ def stamp(folder: Path) -> Stamp:
                  for path, found in ((path, path.stat()) for path in files))
 
 
-def packed(folder: Path) -> bytes:
-    """A folder's content."""
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w") as archive:
-        archive.add(folder, arcname=".")
-    return content.getvalue()
+def packed(folder: Path) -> Content:
+    """What a folder holds."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def unpacked(content: bytes, folder: Path) -> Path:
+def unpacked(content: Content, folder: Path) -> Path:
     """`folder`, with this content."""
-    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-        archive.extractall(folder, filter="data")
+    for name, data in content.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
     return folder
 
 
 @dataclass
 class Parcel:
-    """The folder that was packed last: all workers are given the same."""
+    """The folder that was packed last, as all workers are given the same. content: in Ray's store."""
 
     folder: Path = Path()
     content: object = None

@@ -13,18 +13,17 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlabench.adapters.base import Actor
-from vlabench.episode.child import Address, Process
+from vlabench.episode.child import Address
 from vlabench.episode.player import Renewal
+from vlabench.episode.ray_keeper import Keeper
 from vlabench.episode.ray_nodes import differences, teller
-from vlabench.episode.ray_parcels import Parcel, Stamp, stamp, unpacked
+from vlabench.episode.ray_parcels import Parcel, stamp
 from vlabench.errors import MissingExtra, OptionError, WorkerError, words_of
-from vlabench.util.files import Scratch
 
 LOCAL = "ray"
 """What `--on` calls a cluster of this machine alone, which is started for the run and ends with it."""
@@ -39,66 +38,6 @@ if TYPE_CHECKING:
     _Connection = Connection[Any, Any]
 else:
     _Connection = Connection
-
-
-class Keeper:
-    """The actor."""
-
-    def __init__(self, module: str, kind: str, environment: Mapping[str, str], python: str) -> None:
-        self._process = Process(module, kind, environment, python)
-        self._line = self._process.connection
-        self._folders: list[Scratch] = []
-
-    def node(self) -> str:
-        """The id of the node that it is on."""
-        import ray
-
-        found: str = ray.get_runtime_context().get_node_id()
-        return found
-
-    def door(self) -> Address:
-        """This node's address in the cluster, and a port that is free."""
-        import ray
-
-        address = ray.util.get_node_ip_address()
-        with socket.socket() as trial:
-            trial.bind((address, 0))
-            return address, trial.getsockname()[1]
-
-    def give(self, message: bytes) -> None:
-        """To the process; one that has ended says so to who takes."""
-        with contextlib.suppress(OSError):
-            self._line.send_bytes(message)
-
-    def sees(self, folder: Path, known: Stamp) -> bool:
-        """Whether the folder is on a disk of this node's, too."""
-        return stamp(folder) == known
-
-    def renew(self, message: bytes, content: bytes) -> None:
-        """To the process, weights that this node does not see. Those before them may still be read."""
-        here = Scratch("weights")
-        self._folders.append(here)
-        for older in self._folders[:-2]:
-            older.cleanup()
-        self.give(pickle.dumps(replace(pickle.loads(message), weights=unpacked(content, here.path))))
-
-    def take(self) -> bytes | None:
-        """What the process says next, or None if it ended instead."""
-        with contextlib.suppress(EOFError, OSError):
-            return self._line.recv_bytes()
-        return None
-
-    def close(self) -> None:
-        """Nothing more is given. Not by closing the line, which the thread that takes would keep open."""
-        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._line.fileno())) as end:
-            end.shutdown(socket.SHUT_WR)
-
-    def end(self, grace: float) -> tuple[str, str]:
-        """As `Process.end`."""
-        found = self._process.end(grace)
-        for folder in self._folders:
-            folder.cleanup()
-        return found
 
 
 class Line(_Connection):
@@ -121,8 +60,8 @@ class Line(_Connection):
 
         try:
             found: bool = ray.get(self._keeper.sees.remote(folder, stamp(folder)), timeout=PATIENCE)
-        except ray.exceptions.RayError:
-            return True  # a keeper that has gone is heard of when it is listened to
+        except ray.exceptions.RayError:  # that a keeper has gone is heard of when it is listened to
+            return False
         return found
 
     def close(self) -> None:
