@@ -120,6 +120,8 @@ SHIPPED = [
     ("maniskill-smoke", PLATE, {"joint"}),
     ("maniskill-vision", PLATE, VISION),
     ("maniskill-severity", PLATE, CHANGED_SCENES),
+    ("maniskill-physics", PLATE, swept("friction", "mass", "gripper_weak", "joint_damping")),
+    ("maniskill-camera", PLATE, swept("camera_pose", "field_of_view")),
     ("pair-texture", PAIR, {"table"}),
     ("pair-lighting", PAIR, {"lighting"}),
     ("pair-viewpoint", PAIR, SIDES),

@@ -26,7 +26,7 @@ class Looks:
     """Of one world, as `View` shows it.
 
     table: in the catalogue. other, mix: a table that is blended over it, and its share. orbit: how far the camera has
-    been led around the workspace.
+    been led around the workspace. zoom: of its lens.
     """
 
     table: int
@@ -34,9 +34,11 @@ class Looks:
     mix: float = 0.0
     lighting: LightSetup = TRAINING_LIGHTING
     orbit: Orbit = Orbit()
+    zoom: float = 1.0
     cover: Cover | None = None
 
     def digest(self) -> str:
         """All that it says, of the texture's crops the first."""
         cover = self.cover and (self.cover.texture, self.cover.mix, self.cover.whole, self.cover.crop(0))
-        return repr((self.table, self.other, self.mix, self.lighting, self.orbit, cover))
+        lens = () if self.zoom == 1 else (self.zoom,)
+        return repr((self.table, self.other, self.mix, self.lighting, self.orbit, cover, *lens))

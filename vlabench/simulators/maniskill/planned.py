@@ -8,11 +8,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from vlabench.errors import UnsupportedError
 from vlabench.simulators.base import Scene, Variant
 from vlabench.simulators.maniskill import robot, starts
 from vlabench.simulators.maniskill.drawing.camera import mounted
 from vlabench.simulators.maniskill.drawing.vulkan import engine
 from vlabench.simulators.maniskill.looks import Looks
+from vlabench.simulators.maniskill.matter import Matter
 from vlabench.simulators.maniskill.slot import Slot
 from vlabench.simulators.maniskill.spots import Spot
 from vlabench.simulators.maniskill.view import orbited
@@ -45,11 +47,15 @@ class Planned:
 
     def __init__(self, spec: EpisodeSpec, variant: Variant, chains: Chains | None,
                  built: Planned | None = None) -> None:
-        """built: the episode that the scene was built for, whose things, lights and camera this one has to take."""
+        """built: the episode that the scene was built for, whose things, lights and camera this one has to take.
+
+        Raises UnsupportedError for a condition that changes what is the same in all of this environment's copies.
+        """
         start = starts.draw(spec, variant)
         self.start = start if built is None else _with_things(start, built.start)
         self.looks = Looks(self.start.table)
         self.posture: Sequence[float] = robot.POSTURE
+        self.matter = Matter()
         self.settled = False
         self.drop: tuple[Spot, float] | None = None
         self.instruction = self.start.instruction
@@ -58,6 +64,9 @@ class Planned:
             self._chain.instruction = self.instruction
             self._chain.set_up(Slot(self))
             self.instruction = self._chain.instruction
+        if self.matter != Matter() or self.looks.zoom != 1:
+            raise UnsupportedError("in ManiSkill's own environment friction, masses, forces and lenses are as they are"
+                                   "\n  fix: vlabench run plays this condition")
         if built is not None:
             self.looks = dataclasses.replace(self.looks, lighting=built.looks.lighting, orbit=built.looks.orbit)
 

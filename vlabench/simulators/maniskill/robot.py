@@ -73,6 +73,15 @@ class Robot:
             joint.set_drive_target(at)
         self.aimed = self._hand_at_base()
 
+    def stiffen(self, grip: float, damping: float) -> None:
+        """Fingers that press with this share of what they would, and so much more (N·m·s/rad) in the arm's joints.
+
+        What a finger presses with is its drive's stiffness times how far it is from its target, a spring of 24 N at
+        most: its limit of 60 N is never reached, and all of the drive is scaled.
+        """
+        if (grip, damping) != (1.0, 0.0):
+            _drive(self.joints, self._arm, self._fingers, grip, damping)
+
     def aim(self, action: Floats) -> None:
         """The drives' targets for the control step that follows, from an action [7].
 
@@ -166,13 +175,15 @@ def _undrawn(description: Path, folder: Path) -> str:
     return str(copy)
 
 
-def _drive(joints: Sequence[Any], arm: Sequence[int], fingers: Sequence[int]) -> None:
+def _drive(joints: Sequence[Any], arm: Sequence[int], fingers: Sequence[int], grip: float = 1.0,
+           damping: float = 0.0) -> None:
     for at, joint in enumerate(arm):
-        joints[joint].set_drive_properties(STIFFNESS[at], DAMPING[at], force_limit=FORCE_LIMIT[at], mode="force")
+        joints[joint].set_drive_properties(STIFFNESS[at], DAMPING[at] + damping, force_limit=FORCE_LIMIT[at],
+                                           mode="force")
         joints[joint].set_friction(0.0)
     for joint in fingers:
-        joints[joint].set_drive_properties(FINGER_STIFFNESS, FINGER_DAMPING, force_limit=FINGER_FORCE_LIMIT,
-                                           mode="force")
+        joints[joint].set_drive_properties(grip * FINGER_STIFFNESS, grip * FINGER_DAMPING,
+                                           force_limit=grip * FINGER_FORCE_LIMIT, mode="force")
         joints[joint].set_friction(0.0)
 
 

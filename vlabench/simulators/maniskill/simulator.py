@@ -18,7 +18,9 @@ from vlabench.simulators.capabilities import (
     MovesCamera,
     MovesObjects,
     PosesRobot,
+    SetsFieldOfView,
     SetsLighting,
+    SetsPhysics,
     ShowsBackgrounds,
     ShowsMasks,
     VariesStarts,
@@ -43,8 +45,8 @@ class Maniskill(Simulator):
     cameras = CAMERAS
     action_space = SPACE
     offers = frozenset({CoversWithTexture, DrawsBackgrounds, DrawsDistractors, DrawsGhosts, DrawsViewpoints,
-                        HidesObjects, MovesCamera, MovesObjects, PosesRobot, SetsLighting, ShowsBackgrounds,
-                        ShowsMasks, VariesStarts})
+                        HidesObjects, MovesCamera, MovesObjects, PosesRobot, SetsFieldOfView, SetsLighting,
+                        SetsPhysics, ShowsBackgrounds, ShowsMasks, VariesStarts})
     expert = True
     posture = "joints"
     earnings = "earned"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ from vlabench.simulators.maniskill import catalogue, spots, starts
 from vlabench.simulators.maniskill.imagined import Imagined
 from vlabench.simulators.maniskill.interface import CAMERAS, SPACE
 from vlabench.simulators.maniskill.looks import Cover, Looks
+from vlabench.simulators.maniskill.matter import Matter
 from vlabench.simulators.maniskill.robot import POSTURE
 from vlabench.simulators.maniskill.spots import Spot
 from vlabench.types import EpisodeSpec, Floats, Observation, Outcome
@@ -24,6 +26,7 @@ class Placed(Protocol):
 
     start: starts.Start
     looks: Looks
+    matter: Matter
     settled: bool
 
     def put_object(self, spot: Spot, height: float) -> None:
@@ -94,6 +97,27 @@ class Slot(Scene):
         """Of six joints."""
         self.world.pose_robot([at + more for at, more in zip(POSTURE, (*by, 0.0, 0.0), strict=True)])
 
+    # what they are made of
+
+    def scale_friction(self, factor: float) -> None:
+        """Of every shape: of a contact PhysX takes the mean of two."""
+        self._alter(friction=self.world.matter.friction * factor)
+
+    def scale_mass(self, factor: float) -> None:
+        """Inertia too; of all that lies on the table."""
+        self._alter(mass=self.world.matter.mass * factor)
+
+    def scale_grip(self, factor: float) -> None:
+        """As `Robot.stiffen`."""
+        self._alter(grip=self.world.matter.grip * factor)
+
+    def add_damping(self, damping: float) -> None:
+        """To the drives, which have 150 to 330 N·m·s/rad."""
+        self._alter(damping=self.world.matter.damping + damping)
+
+    def _alter(self, **parts: float) -> None:
+        self.world.matter = dataclasses.replace(self.world.matter, **parts)
+
     def save(self) -> Any:
         """Nothing outlives an episode."""
         return None
@@ -117,6 +141,10 @@ class Slot(Scene):
     def orbit_camera(self, orbit: Orbit, camera: str = "") -> None:
         """Around the middle of the things' square. A table is a picture, which stays."""
         self.world.looks.orbit = self.world.looks.orbit.then(orbit)
+
+    def widen_view(self, factor: float, camera: str = "") -> None:
+        """About the published principal point. A table is a picture, which stays."""
+        self.world.looks.zoom /= factor
 
     def held_out_backgrounds(self) -> Sequence[str]:
         """The five test tables."""

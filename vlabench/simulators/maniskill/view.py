@@ -29,6 +29,8 @@ class View:
         looks = world.looks
         self.lights = lit(world.scene, looks)
         self.camera = Camera(world.scene, size, orbited(mounted(world.robot.body.pose), looks.orbit))
+        if looks.zoom != 1:
+            self.camera.zoom = looks.zoom
         self.table = backdrop(looks, pack, self.camera.size)
         self.kept = frozenset(entity.per_scene_id for entity in (*(link.entity for link in world.robot.links.values()),
                                                                  *world.bodies))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from vlabench.simulators.maniskill import goal, shapes
 from vlabench.simulators.maniskill.drawing.vulkan import engine
 from vlabench.simulators.maniskill.interface import CONTROL_HZ, PHYSICS_HZ
 from vlabench.simulators.maniskill.looks import Looks
+from vlabench.simulators.maniskill.matter import Matter
 from vlabench.simulators.maniskill.packs import Pack
 from vlabench.simulators.maniskill.robot import POSTURE, Robot
 from vlabench.simulators.maniskill.spots import Spot
@@ -48,6 +50,7 @@ class World:
                        for body in start.bodies]
         self.object, self.receptacle = self.bodies[0], self.bodies[1]
         self.posture: Sequence[float] = POSTURE
+        self.matter = Matter()
         self.settled = False
         self.steps = 0
         self._pairs = self._touching()
@@ -55,8 +58,10 @@ class World:
 
     def settle(self) -> None:
         """Let things fall and rest, then bring the robot."""
-        self.advance(SETTLE)
         parts = [dynamics(body) for body in self.bodies]
+        ground = self.table.find_component_by_type(engine().physx.PhysxRigidStaticComponent)
+        self.matter.give(self.robot, parts, ground)
+        self.advance(SETTLE)
         speed = sum(float(np.linalg.norm(part.linear_velocity)) for part in parts)
         turning = sum(float(np.linalg.norm(part.angular_velocity)) for part in parts)
         if speed > RESTLESS[0] or turning > RESTLESS[1]:
@@ -107,8 +112,10 @@ class World:
                 for first, second, sign in ((one, other, 1.0), (other, one, -1.0))}
 
     def digest(self) -> str:
-        """Of the robot's and every body's state, its mass and its friction."""
+        """Of the robot's and every body's state, its mass and its friction, and of matter that is not as published."""
         parts = self.robot.state()
+        if self.matter != Matter():
+            parts.append(np.array(dataclasses.astuple(self.matter)))
         for entity in self.bodies:
             body = dynamics(entity)
             parts += [entity.pose.p, entity.pose.q, body.linear_velocity, body.angular_velocity, np.array([body.mass])]
