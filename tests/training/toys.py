@@ -358,7 +358,7 @@ def main(seeds: int) -> None:
             told = [f"{100 * found[each].mean():.1f}" for each in names]
             if plain and name != toy.without:
                 more = {each: 100 * (found[each] - plain[each]) for each in columns}
-                told += [f"{each.mean():+.1f} ± {each.std(ddof=1):.1f}" for each in more.values()]
+                told += [f"{each.mean():+.1f} ± {each.std(ddof=1):.1f}".replace("-", "−") for each in more.values()]
                 told.append(", ".join(str(int((each > 0).sum())) for each in more.values()))
             print(f"| {name} | " + " | ".join(told + [""] * (len(names) + len(columns) + 1 - len(told))) + " |",
                   flush=True)
