@@ -108,6 +108,7 @@ SHIPPED = [
     ("libero-looks", SETS, swept("texture", "object_color", "robot_color") | {
         f"texture-{part}" for part in ("table", "floor", "walls", "objects")}),
     ("libero-scene", ("libero_spatial", "libero_object", "libero_10"), SCENE),
+    ("libero-layout", ("libero_object",), swept("object_pose", "receptacle_shift")),
     ("libero-probe", SETS, {"rotation", "action_noise-0.1", "joint"}),
     ("libero-reading", ("libero_goal",), {"exchanged"}),
     ("libero-language", SETS, {"paraphrase", "empty_instruction", *(
