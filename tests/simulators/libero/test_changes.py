@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -15,10 +16,13 @@ from vlabench import cards
 from vlabench.cards.conditions import Condition, Part, named
 from vlabench.episode.chain import EpisodeChain
 from vlabench.errors import UnsupportedError
+from vlabench.evaluation.plan import choose_tasks
+from vlabench.perturbations.receptacle_shift import ReceptacleShift
 from vlabench.simulators.capabilities import LightSetup, Orbit, Sun
 from vlabench.simulators.libero.changes import STRETCH
 from vlabench.simulators.libero.expert.grasps import SHAPES, Rim
 from vlabench.simulators.libero.scene import LiberoScene
+from vlabench.simulators.libero.simulator import Libero
 from vlabench.types import Floats, Image
 
 CAMERAS = ("agentview", "wrist")
@@ -334,6 +338,22 @@ def test_unshifted_a_receptacle_always_fits(scene: LiberoScene) -> None:
     assert not scene.receptacle_fits(tuple(near))
     assert all(begun(scene, CLEAN, index=index, settle=False) and scene.receptacle_fits((0.0, 0.0))
                for index in range(0, 50, 7))
+
+
+@pytest.mark.long
+def test_the_plate_grid_has_the_places_where_all_plates_fit(opened: Callable[..., LiberoScene]) -> None:
+    """Each start state of the suite in each of its conditions; each place that it leaves out has one that does not."""
+    suite = cards.load_suite("libero-plate-grid")
+    tasks = choose_tasks(suite, Libero("primitive"))
+    fits = dict.fromkeys(itertools.product((-0.1, -0.05, 0.0, 0.05, 0.1), repeat=2), True)
+    for task in tasks:
+        scene = opened("primitive", "libero_spatial", task.number, (), 96)
+        for index in range(suite.episodes):
+            begun(scene, CLEAN, index, settle=False)
+            fits = {by: fit and scene.receptacle_fits(by) for by, fit in fits.items()}
+    asked = {made.offset for condition in suite.conditions.values() for made in condition.perturbations
+             if isinstance(made, ReceptacleShift)}
+    assert len(tasks) == 6 and {by for by, fit in fits.items() if fit} == asked | {(0.0, 0.0)}
 
 
 def test_how_far_a_hand_comes_that_points_down(scene: LiberoScene) -> None:
