@@ -60,9 +60,9 @@ def grid(data: Data) -> Figure:
         raise OptionError("at which places conditions stand is said by a suite\n  fix: --suite libero-plate-grid")
     found = grid_of(data.suite)
     if found is None:
-        raise OptionError(f"suite {data.suite.name!r} has no grid of places: conditions that differ in one parameter of "
-                          f"two numbers, in both of them\n  fix: --suite libero-plate-grid, or another kind: vlabench "
-                          f"plot parameter draws success over one number")
+        raise OptionError(f"suite {data.suite.name!r} has no grid of places: conditions that differ in both numbers of "
+                          f"one parameter\n  fix: --suite libero-plate-grid, or another kind: vlabench plot parameter "
+                          f"draws success over one number")
     width = 0.9 + 0.45 * len(found.offsets)
     figure, axes_of_all = panels(len(data.sides), width, width, across=4)
     image: Any = None
@@ -82,7 +82,8 @@ def grid(data: Data) -> Figure:
     figure.colorbar(image, ax=axes_of_all, label="success, %", shrink=0.7, pad=0.02)
     hatched = ["Hatched: the suite leaves it out, as its source says."] * bool(found.left_out)
     footnote(figure, [f"{found.perturbation} by {found.parameter}, clean in the middle; over "
-                      f"{', '.join(data.task_sets)}. Dashed: equal success.", *hatched, "White: not played.",
+                      f"{', '.join(data.task_sets)}. Dashed: equal success, at "
+                      f"{', '.join(map(str, LEVELS))} %.", *hatched, "White: not played.",
                       data.caption])
     return figure
 
@@ -123,17 +124,14 @@ def _contours(axes: Axes, values: npt.NDArray[np.float64]) -> None:
     known = values[~np.isnan(values)]
     levels = [level for level in LEVELS if known.size and known.min() < level < known.max()]
     if levels:
-        rim = [withStroke(linewidth=2.2, foreground="white")]
         lines = axes.contour(np.ma.masked_invalid(values), levels=levels, colors=INK, linewidths=1.1,
                              linestyles="dashed")
-        lines.set_path_effects(rim)
-        for label in axes.clabel(lines, fontsize=7, fmt="%d %%"):
-            label.set_path_effects(rim)
+        lines.set_path_effects([withStroke(linewidth=2.2, foreground="white")])
 
 
 def _write_in(axes: Axes, values: npt.NDArray[np.float64]) -> None:
-    """Below the middles, where contours bend."""
+    """In the corners: contours bend in the middles."""
     for (row, column), value in np.ndenumerate(values):
         if not math.isnan(value):
-            axes.text(column, row - 0.34, f"{value:.0f}", ha="center", va="center", fontsize=7.5,
+            axes.text(column - 0.43, row - 0.41, f"{value:.0f}", ha="left", va="bottom", fontsize=7.5,
                       color="white" if value < 55 else "black")
