@@ -53,6 +53,8 @@ EVERY = {f"{name}-s{k}" for name in registry.names("perturbation") for k in rang
          and name not in {*CORRUPTIONS, *PROPRIOCEPTION, "augment"}}
 """Those of words show whether a policy reads, those that need something of a scene are for scenes that have it, others
 have suites of their own, and `augment` is whatever a card makes of it."""
+PLATES = {f"plate_{x:.2f}_{y:.2f}" for x in (-0.1, -0.05, 0.0, 0.05) for y in (-0.05, 0.0, 0.05, 0.1)} - {
+    "plate_0.00_0.00", "plate_0.05_0.10"}
 VISION = {"table", "texture-weak", "texture-strong", "noise-weak", "noise-strong"}
 CLUTTER = {f"clutter-{count}" for count in (2, 4, 6, 8)}
 SIDES = {*(f"left-{angle}" for angle in (5, 10)), *(f"right-{angle}" for angle in range(5, 26, 5))}
@@ -108,6 +110,8 @@ SHIPPED = [
     ("libero-looks", SETS, swept("texture", "object_color", "robot_color") | {
         f"texture-{part}" for part in ("table", "floor", "walls", "objects")}),
     ("libero-scene", ("libero_spatial", "libero_object", "libero_10"), SCENE),
+    ("libero-layout", ("libero_object",), swept("object_pose", "receptacle_shift")),
+    ("libero-plate-grid", ("libero_spatial",), PLATES),
     ("libero-probe", SETS, {"rotation", "action_noise-0.1", "joint"}),
     ("libero-reading", ("libero_goal",), {"exchanged"}),
     ("libero-language", SETS, {"paraphrase", "empty_instruction", *(

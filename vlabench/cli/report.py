@@ -84,8 +84,8 @@ def table(
 
 def plot(
     kind: Annotated[str, typer.Argument(
-        help="bars, severity, parameter, drops, tasks, radar, time or iterations; of episodes, strips or trajectories; "
-             "of probes, tsne, actions or policy.")],
+        help="bars, severity, parameter, grid, drops, tasks, radar, time or iterations; of episodes, strips or "
+             "trajectories; of probes, tsne, actions or policy.")],
     results: Annotated[list[Path] | None, typer.Argument(
         metavar="RESULTS…", help=f"{PLACES} For tsne, actions and policy: files of `vlabench probe`.")] = None,
     out: Annotated[Path, typer.Option(
@@ -109,10 +109,10 @@ def plot(
     dimensions: Annotated[list[str] | None, typer.Option(
         "--dimensions", metavar="A,B", help="Of the surface (policy); by default the first two.")] = None,
 ) -> None:
-    """Draw success: bars by setting, curves over severity or a parameter, a forest plot of paired drops, a heat map by
-    task, a radar, times to success, or what a training kept over its iterations; strips of what several policies saw,
-    from one start, or the ways that their hands took; of probes, embeddings or actions, clean and perturbed, or what a
-    policy finds probable at one state."""
+    """Draw success: bars by setting, curves over severity or a parameter, a heat map of places, a forest plot of paired
+    drops, a heat map by task, a radar, times to success, or what a training kept over its iterations; strips of what
+    several policies saw, from one start, or the ways that their hands took; of probes, embeddings or actions, clean and
+    perturbed, or what a policy finds probable at one state."""
     from vlabench.reports import plots
     from vlabench.reports.plots import policy, probes
 

@@ -189,6 +189,26 @@ class MovesObjects(Protocol):
         """Put it there, turned as at its start and at rest; it may fall there."""
 
 
+class KnowsGoals(Protocol):
+    """It is known where the object that is asked for is to come to; and what `MovesObjects` calls free is within reach
+    and in the picture."""
+
+    def is_goal(self, spot: Spot) -> bool:
+        """Whether the object would be there already if it stood on the table at this spot."""
+
+
+class MovesReceptacle(Protocol):
+    """What the object is to be put on or into can be moved; for before the scene settles. Raises UnsupportedError in a
+    task that has none, or one that is fixed."""
+
+    def receptacle_fits(self, by: Spot) -> bool:
+        """Whether it could stand so far (m) along x and y from its place: within reach, in the picture and in nothing.
+        By (0, 0) it always can."""
+
+    def shift_receptacle(self, by: Spot) -> None:
+        """Put it there, turned as at its start and at rest."""
+
+
 class PosesRobot(Protocol):
     """The arm can begin in another posture; for before the scene settles."""
 

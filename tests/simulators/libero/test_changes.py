@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -15,14 +16,20 @@ from vlabench import cards
 from vlabench.cards.conditions import Condition, Part, named
 from vlabench.episode.chain import EpisodeChain
 from vlabench.errors import UnsupportedError
+from vlabench.evaluation.plan import choose_tasks
+from vlabench.perturbations.receptacle_shift import ReceptacleShift
 from vlabench.simulators.capabilities import LightSetup, Orbit, Sun
+from vlabench.simulators.libero.changes import STRETCH
+from vlabench.simulators.libero.expert.grasps import SHAPES, Rim
 from vlabench.simulators.libero.scene import LiberoScene
+from vlabench.simulators.libero.simulator import Libero
 from vlabench.types import Floats, Image
 
 CAMERAS = ("agentview", "wrist")
 LOOKS = ("camera_pose", "field_of_view", "lighting", "texture", "object_color", "robot_color")
-STATES = ("robot_pose", "base_shift", "friction", "mass", "gripper_weak", "joint_damping")
-CONSTANTS = STATES[2:]
+LAYOUT = ("object_pose", "receptacle_shift")
+STATES = (*LAYOUT, "robot_pose", "base_shift", "friction", "mass", "gripper_weak", "joint_damping")
+CONSTANTS = STATES[4:]
 EVENTS = ("lights_out", "camera_bumped", "human_hand", "object_moved")
 Clean = tuple[dict[str, Image], tuple[str, ...], tuple[str, ...]]
 CLEAN = Condition("clean", "libero")
@@ -81,14 +88,15 @@ def clean(scene: LiberoScene) -> Clean:
 
 
 @pytest.mark.parametrize("name", [*LOOKS, *STATES])
-def test_it_arrives_alone_and_the_next_episode_knows_nothing_of_it(scene: LiberoScene, 
-                                                                       clean: Clean, name: str) -> None:
+def test_it_arrives_alone_and_the_next_episode_knows_nothing_of_it(scene: LiberoScene, clean: Clean,
+                                                                   name: str) -> None:
     seen, state, look = clean
     begun(scene, asked(name))
     assert (scene.look_digest() != look) == (name in LOOKS)
     assert (scene.state_digest() != state) == (name in STATES)
     other = (pictures(scene)["agentview"] != seen["agentview"]).any(-1).mean()
-    assert other < 0.03 if name in CONSTANTS else other > 0.05  # what settles with another mass does so by another hair
+    least = 0.005 if name in LAYOUT else 0.05  # constants: what settles with another mass does so by another hair
+    assert other < 0.03 if name in CONSTANTS else other > least
     begun(scene, CLEAN)
     assert scene.state_digest() == state and scene.look_digest() == look and same(pictures(scene), seen)
 
@@ -293,13 +301,108 @@ def test_the_object_lies_where_it_was_moved_to(scene: LiberoScene) -> None:
         np.testing.assert_allclose(scene._world.pose(name).pos, place, atol=0.002)
 
 
+@pytest.mark.parametrize("severity", [1, 3, 5])
+def test_the_layout_settles_before_the_first_look(scene: LiberoScene, severity: int) -> None:
+    begun(scene, CLEAN)
+    things = ("akita_black_bowl_1", "plate_1", "akita_black_bowl_2", "cookies_1")
+    before = {name: scene._world.pose(name).pos for name in things}
+    for kind, own in zip(LAYOUT, things[:2], strict=True):
+        chain = begun(scene, asked(kind, severity), index=0)
+        by = chain.realised()[kind]["by"]
+        for name in things:
+            away = scene._world.pose(name).pos - before[name]
+            np.testing.assert_allclose(away[:2], by if name == own else [0, 0], atol=0.008, err_msg=name)
+            assert abs(away[2]) < 0.01
+        assert np.abs(scene.data.qvel).max() < 0.1 and not scene.env._check_success()
+
+
+def test_a_receptacle_does_not_fit_where_something_stands_or_the_arm_does_not_reach(scene: LiberoScene) -> None:
+    begun(scene, CLEAN, settle=False)
+    state = scene.state_digest()
+    plate, bowl, base = scene._world.pose("plate_1").pos, scene._world.pose("akita_black_bowl_2").pos, scene._world.base
+    assert not scene.receptacle_fits(tuple((bowl - plate)[:2]))
+    assert not scene.receptacle_fits((base[0] + 0.9 - plate[0], 0.0))
+    assert not scene.receptacle_fits((base[0] + 0.2 - plate[0], 0.0))
+    assert scene.state_digest() == state
+
+
+def test_unshifted_a_receptacle_always_fits(scene: LiberoScene) -> None:
+    """Also where a bowl stands in its rim, as in episode 5, and then not deeper in the bowl."""
+    begun(scene, CLEAN, index=5, settle=False)
+    plate, bowl = (scene._world.pose(name).pos for name in ("plate_1", "akita_black_bowl_1"))
+    near = 0.01 * (bowl - plate)[:2] / np.linalg.norm((bowl - plate)[:2])
+    met = [{str(scene._world._owners[scene.model.geom_bodyid[geom]]) for geom in pair}
+           for pair in scene._world.contacts()]
+    assert {"plate_1", "akita_black_bowl_1"} in met
+    assert scene.receptacle_fits((0.0, 0.0)) and scene.receptacle_fits(tuple(-near))
+    assert not scene.receptacle_fits(tuple(near))
+    assert all(begun(scene, CLEAN, index=index, settle=False) and scene.receptacle_fits((0.0, 0.0))
+               for index in range(0, 50, 7))
+
+
+@pytest.mark.long
+def test_the_plate_grid_has_the_places_where_all_plates_fit(opened: Callable[..., LiberoScene]) -> None:
+    """Each start state of the suite in each of its conditions; each place that it leaves out has one that does not."""
+    suite = cards.load_suite("libero-plate-grid")
+    tasks = choose_tasks(suite, Libero("primitive"))
+    fits = dict.fromkeys(itertools.product((-0.1, -0.05, 0.0, 0.05, 0.1), repeat=2), True)
+    for task in tasks:
+        scene = opened("primitive", "libero_spatial", task.number, (), 96)
+        for index in range(suite.episodes):
+            begun(scene, CLEAN, index, settle=False)
+            fits = {by: fit and scene.receptacle_fits(by) for by, fit in fits.items()}
+    asked = {made.offset for condition in suite.conditions.values() for made in condition.perturbations
+             if isinstance(made, ReceptacleShift)}
+    assert len(tasks) == 6 and {by for by, fit in fits.items() if fit} == asked | {(0.0, 0.0)}
+
+
+def test_how_far_a_hand_comes_that_points_down(scene: LiberoScene) -> None:
+    """By MuJoCo's kinematics, with the elbow at its limit."""
+    import mujoco
+
+    robot, there = scene.env.robots[0], mujoco.MjData(scene.model)
+    limits = scene.model.jnt_range[np.array(robot._ref_joint_indexes)]
+    farthest = 0.0
+    for shoulder in np.linspace(0.8, 1.4, 121):
+        # a Panda's hand points down where its wrist makes up for shoulder and elbow
+        there.qpos[robot._ref_joint_pos_indexes] = [0, shoulder, 0, limits[3, 1], 0, shoulder - limits[3, 1],
+                                                    np.pi / 4]
+        mujoco.mj_kinematics(scene.model, there)
+        np.testing.assert_allclose(there.site_xmat[robot.eef_site_id].reshape(3, 3)[:, 2], [0, 0, -1], atol=1e-6)
+        at = there.site_xpos[robot.eef_site_id]
+        if at[2] > scene.env.workspace_offset[2]:
+            farthest = float(at[0] - scene._world.base[0])
+    assert farthest == pytest.approx(0.79, abs=0.005)
+    bowl = SHAPES["akita_black_bowl"]
+    assert isinstance(bowl, Rim) and farthest + bowl.radius == pytest.approx(STRETCH[1], abs=0.005)
+
+
+def test_where_the_table_is_marked_as_the_goal(scene: LiberoScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun(scene, CLEAN, settle=False)
+    region = next(name for name in scene.env.object_sites_dict if not scene._world.parent(name))
+    (x, y), half = scene._world.pose(region).pos[:2], scene._world.site_size(region)[:2]
+    inside = [(x + a * half[0], y + b * half[1]) for a, b in ((0, 0), (0.9, 0.9), (-0.9, 0.5))]
+    outside = [(x + a * half[0], y + b * half[1]) for a, b in ((1.1, 0), (0, -1.1), (3, 3))]
+    free = [scene.is_free(spot) for spot in inside + outside]
+    assert not any(map(scene.is_goal, inside + outside))  # it is a plate
+    monkeypatch.setattr(scene._world, "goals", [("on", "akita_black_bowl_1", region)])
+    assert all(map(scene.is_goal, inside)) and not any(map(scene.is_goal, outside))
+    assert free == [scene.is_free(spot) for spot in inside + outside]  # for kinds that may put it there
+
+
+def test_what_is_fixed_is_not_shifted(scene: LiberoScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scene._world, "goals", [("on", "akita_black_bowl_1", "wooden_cabinet_1_top_side")])
+    with pytest.raises(UnsupportedError, match="what the object is put on or into is fixed"):
+        scene.receptacle_fits((0.0, 0.0))
+
+
 def test_a_task_that_moves_nothing_has_no_object(scene: LiberoScene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scene._world, "goals", [("open", "wooden_cabinet_1_middle_region")])
     with pytest.raises(UnsupportedError, match="nothing is carried in this task"):
         scene.object_spot()
 
 
-@pytest.mark.parametrize("suite", ["camera", "light", "looks", "robot", "physics", "events"])
+@pytest.mark.parametrize("suite", ["camera", "light", "looks", "robot", "physics", "events", "layout"])
 def test_the_suites_have_five_severities_of_each_kind(suite: str) -> None:
     card = cards.load_suite(f"libero-{suite}")
     for name in card.sweep:

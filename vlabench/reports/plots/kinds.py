@@ -14,6 +14,7 @@ from vlabench.cards.conditions import CLEAN, SEVERITIES
 from vlabench.errors import OptionError, UnknownName
 from vlabench.reports.plots.bars import bars
 from vlabench.reports.plots.data import Data
+from vlabench.reports.plots.grid import grid
 from vlabench.reports.plots.panels import curve, legend, outer_labels, panels
 from vlabench.reports.plots.parameter import parameter
 from vlabench.reports.plots.style import INK, SOFT, canvas, footnote, look, styled
@@ -212,8 +213,8 @@ def iterations(data: Data) -> Figure:
 
 
 KINDS: Mapping[str, Callable[[Data], Figure]] = {
-    "bars": bars, "severity": severity, "parameter": parameter, "drops": drops, "tasks": tasks, "radar": radar,
-    "time": time, "iterations": iterations,
+    "bars": bars, "severity": severity, "parameter": parameter, "grid": grid, "drops": drops, "tasks": tasks,
+    "radar": radar, "time": time, "iterations": iterations,
 }  # fmt: skip
 """Name → function, as `vlabench plot` knows them."""
 

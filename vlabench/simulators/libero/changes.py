@@ -21,6 +21,9 @@ MARGIN = 0.01
 """Between a thing that is moved and what stands around it (m)."""
 REACH = (0.4, 0.75)
 """From the robot's base (m): in front of its foot, and not farther than the arm is long."""
+STRETCH = (REACH[0], 0.84)
+"""The same for the middle of what things are put on or into. A hand that points straight down comes to 0.79 m at the
+table's height, where robosuite's Panda has its elbow at the limit; bowls hang 5 cm beyond it by their near rim."""
 INSIDE = 0.85
 """How far from a picture's middle, of its half edge, a thing may be that is moved."""
 FALL = 0.01
@@ -86,10 +89,7 @@ class Changes:
     def is_free(self, spot: Spot) -> bool:
         """Within the arm's reach, well inside the picture, and a centimetre away from the boxes around all else."""
         name = self._movable()
-        if not REACH[0] < np.linalg.norm(np.array(spot) - self.data.xpos[self._base, :2]) < REACH[1]:
-            return False
-        there = np.array([[*spot, float(self.env.workspace_offset[2])]])
-        if np.abs(self._world.seen_at(CAMERAS[WHOLE], there)).max() > INSIDE:
+        if not self._in_view(spot, REACH, INSIDE):
             return False
         others = self._world.obstacles(("", name))
         halves = np.einsum("nij,nj->ni", np.abs(others.rotations), others.halves)
@@ -115,6 +115,69 @@ class Changes:
             data.qpos[start : start + 7] = pose
             mujoco.mj_kinematics(self.model, data)
         mujoco.mj_forward(self.model, self.data)
+
+    def _in_view(self, spot: Spot, reach: tuple[float, float], inside: float) -> bool:
+        """Within reach of the robot's base, and of the picture."""
+        there = np.array([[*spot, float(self.env.workspace_offset[2])]])
+        return bool(reach[0] < np.linalg.norm(np.array(spot) - self.data.xpos[self._base, :2]) < reach[1]
+                    and np.abs(self._world.seen_at(CAMERAS[WHOLE], there)).max() <= inside)
+
+    def is_goal(self, spot: Spot) -> bool:
+        """Where a region is marked on the table or floor that the object is to come into."""
+        name = self._movable()
+        for _, *names in self._world.goals:
+            if names[0] == name and self._world.is_region(names[-1]) and not self._world.parent(names[-1]):
+                region, size = self._world.pose(names[-1]), self._world.site_size(names[-1])
+                if (np.abs(region.rot[:2, :2].T @ (np.array(spot) - region.pos[:2])) <= size[:2]).all():
+                    return True
+        return False
+
+    def receptacle_fits(self, by: Spot) -> bool:
+        """Its middle is where an outstretched arm comes to, and it is nowhere deeper in other things than at its place:
+        in some published start states, whose things have yet to fall apart, a plate and a bowl overlap by millimetres.
+        """
+        name = self._receptacle()
+        x, y = self._world.pose(name).pos[:2]
+        if not any(by):
+            return True
+        return (self._in_view((x + by[0], y + by[1]), STRETCH, 1.0)
+                and self._overlap(name, by) <= self._overlap(name, (0.0, 0.0)))
+
+    def _overlap(self, name: str, by: Spot) -> float:
+        """How deep (m), so far from its place, a thing is in anything but the room."""
+        import mujoco
+
+        there, start = mujoco.MjData(self.model), self._free_joint(name)
+        there.qpos[:] = self.data.qpos
+        there.qpos[start : start + 2] += by
+        mujoco.mj_kinematics(self.model, there)
+        mujoco.mj_comPos(self.model, there)
+        mujoco.mj_collision(self.model, there)
+        pairs = self.model.geom_bodyid[there.contact.geom[: there.ncon]]
+        own, free = self._world.bodies(name)[pairs], self._world.bodies(name, "")[pairs]
+        met = there.contact.dist[: there.ncon][own.any(axis=1) & ~free.all(axis=1)]
+        return float(-met.min(initial=0.0))
+
+    def shift_receptacle(self, by: Spot) -> None:
+        """It stays as high as it was, and settles from there."""
+        import mujoco
+
+        name = self._receptacle()
+        start, body = self._free_joint(name), self.env.obj_body_id[name]
+        speed = int(self.model.jnt_dofadr[self.model.body_jntadr[body]])
+        self.data.qpos[start : start + 2] += by
+        self.data.qvel[speed : speed + 6] = 0.0
+        mujoco.mj_forward(self.model, self.data)
+        self._sense()
+
+    def _receptacle(self) -> str:
+        """What the first thing is to come onto or into. Raises UnsupportedError where that does not stand free."""
+        movable = self._movable()
+        for _, *names in self._world.goals:
+            name = self._world.parent(names[-1])
+            if names[0] == movable != name and name in self.env.objects_dict and name not in self.env.fixtures_dict:
+                return name
+        raise UnsupportedError(f"{self.env.parsed_problem['goal_state']}: what the object is put on or into is fixed")
 
     def _movable(self) -> str:
         """Raises UnsupportedError for a task that moves nothing."""

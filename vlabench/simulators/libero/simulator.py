@@ -13,8 +13,10 @@ from vlabench.simulators.capabilities import (
     ChangesMidway,
     DrawsGhosts,
     HidesObjects,
+    KnowsGoals,
     MovesCamera,
     MovesObjects,
+    MovesReceptacle,
     PaintsSurfaces,
     PosesRobot,
     SetsFieldOfView,
@@ -44,8 +46,8 @@ class Libero(Simulator):
     cameras = tuple(CAMERAS)
     action_space = SPACE
     offers = frozenset({
-        ChangesMidway, DrawsGhosts, HidesObjects, MovesCamera, MovesObjects, PaintsSurfaces, PosesRobot,
-        SetsFieldOfView, SetsLighting, SetsPhysics, ShiftsBase, ShowsHands, ShowsMasks})
+        ChangesMidway, DrawsGhosts, HidesObjects, KnowsGoals, MovesCamera, MovesObjects, MovesReceptacle,
+        PaintsSurfaces, PosesRobot, SetsFieldOfView, SetsLighting, SetsPhysics, ShiftsBase, ShowsHands, ShowsMasks})
     expert = True
     posture = "joints"
     revision = 2
