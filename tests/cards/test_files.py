@@ -101,6 +101,7 @@ SHIPPED = [
     ("libero-camera", SETS, swept("camera_pose", "field_of_view") | {
         "up", "roll", "farther", "shifted", "wrist", "both"}),
     ("libero-light", SETS, swept("lighting", "lights_out") | {"warm", "cold"}),
+    ("libero-clutter", SETS, swept("distractors")),
     ("libero-robot", SETS, swept("robot_pose", "base_shift")),
     ("libero-physics", SETS, swept("friction", "mass", "gripper_weak", "joint_damping")),
     ("libero-events", ("libero_spatial", "libero_object", "libero_10"),
