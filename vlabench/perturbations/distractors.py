@@ -10,6 +10,7 @@ In LIBERO, in the same numbers, they are things of the pack that the task does n
 names, the same in all episodes of a task, fewer among more. They stand anywhere on the table or the floor where the
 camera sees them, but not under the arm, within 4 cm of what the goal names (5 cm of where its drawers and doors come),
 2 cm of other things or 1 cm of one another, nor before what the goal names; what would not lie still is drawn anew.
+Where a table is full, down to a third of the last two gaps is left, never less of the goal's.
 """
 
 from __future__ import annotations

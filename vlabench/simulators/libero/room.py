@@ -16,8 +16,10 @@ ROOM = ((-0.45, 0.3), (-0.5, 0.5))
 APART = {"goal": 0.04, "swept": 0.05, "things": 0.02, "clutter": 0.01}
 """Horizontal gaps (m) to what the goal names, where fingers go; to where its drawers and doors come; to other things;
 and to one another."""
+NEEDED = ("goal", "swept")
+"""Of these nothing is given up, wherever there is room or not: the goal stays within reach."""
 GAPS = (1.0, 0.6, 0.3)
-"""Where there is no room, these shares of the gaps are left."""
+"""Where there is no room, these shares of the other gaps are left."""
 BESIDE = 0.1
 """How far (m) beyond that the ground is felt for."""
 HIDDEN = 0.35
@@ -54,9 +56,11 @@ class Room:
         self._low = np.concatenate([lows[:, :2] for _, (lows, _) in parts])
         self._high = np.concatenate([highs[:, :2] for _, (_, highs) in parts])
         self._apart = np.concatenate([np.full(len(lows), APART[why]) for why, (lows, _) in parts])
+        self._needed = np.concatenate([np.full(len(lows), why in NEEDED) for why, (lows, _) in parts])
 
     def first(self, lows: Floats, highs: Floats, share: float) -> int | None:
-        """The first of these boxes [n, 3] where a thing can stand, which takes it, with this share of the gaps."""
+        """The first of these boxes [n, 3] where a thing can stand, which takes it, with this share of the gaps that
+        are not needed."""
         good = self._on_ground(lows, highs)
         good[good] = self._seen(lows[good], highs[good])
         good[good] = self._clear(lows[good], highs[good], share)
@@ -74,7 +78,8 @@ class Room:
         """Whether all else is as far away as it should be [n]."""
         taken = np.array(self._taken).reshape(-1, 2, 3)
         low, high = np.vstack([self._low, taken[:, 0, :2]]), np.vstack([self._high, taken[:, 1, :2]])
-        apart = share * np.append(self._apart, np.full(len(taken), APART["clutter"]))
+        apart = np.append(np.where(self._needed, self._apart, share * self._apart),
+                          np.full(len(taken), share * APART["clutter"]))
         gaps = np.maximum(np.maximum(low - highs[:, None, :2], lows[:, None, :2] - high), 0.0)
         clear: npt.NDArray[np.bool_] = (np.hypot(gaps[..., 0], gaps[..., 1]) > apart).all(axis=1)
         return clear
