@@ -128,9 +128,9 @@ class Standing:
 class Clutter:
     """The things added to a scene: maps states of the smaller model into the larger, draws spots, says what stands."""
 
-    def __init__(self, world: World, added: Sequence[str]) -> None:
+    def __init__(self, world: World, added: Sequence[str], task: str) -> None:
         self._world, self._model, self._data, self._env = world, world.model, world.data, world.env
-        self.kinds, self.names = tuple(added), tuple(f"{kind}_1" for kind in added)
+        self._task, self.kinds, self.names = task, tuple(added), tuple(f"{kind}_1" for kind in added)
         joints = [self._model.body_jntadr[self._env.obj_body_id[name]] for name in self.names]
         self._qpos = [int(self._model.jnt_qposadr[joint]) for joint in joints]
         speeds = [int(self._model.jnt_dofadr[joint]) for joint in joints]
@@ -191,7 +191,8 @@ class Clutter:
                 return Standing(kind, float(turns[found]),
                                 np.array([*places[found], *np.roll(turned[found].as_quat(), 1)]))
             self._redrawn += DRAWN
-        raise UnsupportedError(f"no room for {number + 1} more things around what the task needs")
+        raise UnsupportedError(f"{self._task}: there is no room for the {kind}, number {number + 1} of {len(self.kinds)} "
+                               f"things, around what the task needs\n  fix: fewer, or another episode")
 
     def lies(self) -> bool:
         """Whether they rest where they were put, touch nothing but the ground, and the goal is not reached; else the

@@ -13,11 +13,11 @@ from vlabench.types import Floats
 
 ROOM = ((-0.45, 0.3), (-0.5, 0.5))
 """Where they are drawn: x and y (m) from the middle of the workspace, of which the camera sees a part."""
-APART = {"goal": 0.04, "swept": 0.05, "things": 0.02, "clutter": 0.01}
-"""Horizontal gaps (m) to what the goal names, where fingers go; to where its drawers and doors come; to other things;
-and to one another."""
-NEEDED = ("goal", "swept")
-"""Of these nothing is given up, wherever there is room or not: the goal stays within reach."""
+APART = {"goal": 0.04, "way": 0.04, "swept": 0.05, "things": 0.02, "clutter": 0.01}
+"""Horizontal gaps (m) to what the goal names, where fingers go; to its way over the table, should it be pushed; to
+where its drawers and doors come; to other things; and to one another."""
+NEEDED = ("goal", "way", "swept")
+"""Of these nothing is given up, whether there is room or not: the goal stays within reach."""
 GAPS = (1.0, 0.6, 0.3)
 """Where there is no room, these shares of the other gaps are left."""
 BESIDE = 0.1
@@ -33,7 +33,7 @@ CELL = 0.02
 ABOVE = 1.0
 """From where it is felt for, downwards (m)."""
 STOPS = 7
-"""Of a drawer or door, between its ends."""
+"""Of a drawer or door, between its ends; of a thing on its way."""
 
 
 class Room:
@@ -51,7 +51,8 @@ class Room:
         named = {world.parent(name) for _, *names in world.goals for name in names} - {""}
         rest = set(world.env.obj_body_id) - named - set(without)
         self._named = _aligned(world.geom_boxes(world.solids(*named)))
-        parts = (("goal", self._named), ("goal", self._regions()), ("swept", self._swept()),
+        parts = (("goal", self._named), ("goal", self._regions()), ("way", self._ways()),
+                 ("swept", self._swept()),
                  ("things", _aligned(world.geom_boxes(world.solids(*rest)))))
         self._low = np.concatenate([lows[:, :2] for _, (lows, _) in parts])
         self._high = np.concatenate([highs[:, :2] for _, (_, highs) in parts])
@@ -106,12 +107,12 @@ class Room:
 
     def _on_ground(self, lows: Floats, highs: Floats) -> npt.NDArray[np.bool_]:
         """Whether there is nothing else below, nor above, such as the arm [n]."""
-        first = np.clip(np.floor((lows[:, :2] - self._corner) / CELL).astype(int), 0, None)
-        last = np.minimum(np.ceil((highs[:, :2] - self._corner) / CELL).astype(int),
-                          np.array(self._uneven.shape) - 1)
-        (x0, y0), (x1, y1), sums = first.T, last.T, self._uneven
-        even: npt.NDArray[np.bool_] = sums[x1, y1] - sums[x0, y1] - sums[x1, y0] + sums[x0, y0] == 0
-        return even
+        most, sums = np.array(self._uneven.shape) - 1, self._uneven
+        first = np.floor((lows[:, :2] - self._corner) / CELL - 0.5).astype(int)  # to the middles on either side of it
+        last = np.ceil((highs[:, :2] - self._corner) / CELL + 0.5).astype(int)
+        felt: npt.NDArray[np.bool_] = ((first >= 0) & (last <= most)).all(axis=1)
+        (x0, y0), (x1, y1) = np.clip(first, 0, most).T, np.clip(last, 0, most).T
+        return felt & (sums[x1, y1] - sums[x0, y1] - sums[x1, y0] + sums[x0, y0] == 0)
 
     # the picture
 
@@ -143,6 +144,19 @@ class Room:
                   for name in found]
         return (np.array([place - half for place, half in places]).reshape(-1, 3),
                 np.array([place + half for place, half in places]).reshape(-1, 3))
+
+    def _ways(self) -> tuple[Floats, Floats]:
+        """Where things come on a straight way to the regions of the table where they should be."""
+        lows, highs = [np.zeros((0, 3))], [np.zeros((0, 3))]
+        for _, name, *places in self._world.goals:
+            for place in places:
+                if self._world.is_region(place) and not self._world.parent(place):
+                    low, high = _aligned(self._world.geom_boxes(self._world.solids(name)))
+                    way = self._world.pose(place).pos - self._world.pose(name).pos
+                    stops = np.linspace(0.0, 1.0, STOPS)[:, None] * way
+                    lows.append(low.min(axis=0) + stops)
+                    highs.append(high.max(axis=0) + stops)
+        return np.concatenate(lows), np.concatenate(highs)
 
     def _swept(self) -> tuple[Floats, Floats]:
         """Where drawers, doors and knobs of what the goal names come on their way from one end to the other."""

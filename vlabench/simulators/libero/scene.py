@@ -66,7 +66,7 @@ class LiberoScene(Surfaces, Looks, Changes, Scene):
         self._hand, self._covered = (), set()
         self._context: Any = self._make_context() if cameras else None
         self._world = Advisor(self.env)
-        self._clutter = clutter.Clutter(self._world, others) if others else None
+        self._clutter = clutter.Clutter(self._world, others, task.key) if others else None
         self._remember()
         hf_libero.give_memory_back(keep_source=True)  # the context's, of pictures on their way to OpenGL
         self._opened = {name: np.array(array) for name, array in self._constants().items()}
@@ -137,7 +137,7 @@ class LiberoScene(Surfaces, Looks, Changes, Scene):
             self._forget()
             if lies:
                 return drawn
-        raise UnsupportedError(f"{self.task}: what stands around does not lie still")
+        raise UnsupportedError(f"{self.task.key}: what stands around does not lie still, {clutter.ANEW} times drawn")
 
     def settle(self) -> None:
         """The null actions before the first observation."""

@@ -216,9 +216,9 @@ class World:
         return float(self.data.qpos[joint.qposadr[0]]), pose, self.data.xaxis[joint.id].copy()
 
     def joints_of(self, name: str) -> list[str]:
-        """The joints behind a goal's argument: a region's own (its drawer), or an object's."""
+        """The joints behind a goal's argument: a region's own (its drawer), or an object's; the table's have none."""
         source = self.env.object_sites_dict[name] if self.is_region(name) else self.env.get_object(name)
-        return list(source.joints)
+        return list(source.joints or ())
 
     def geoms_moved_by(self, joint: str) -> Any:
         """The solid geoms of the body that a joint moves."""
