@@ -135,7 +135,8 @@ def test_fingers_find_room_around_what_the_goal_names(pair: Pair) -> None:
         around = {name: cKDTree(ground_covered(scene, name)) for name in names(scene)}
         for goal in ("akita_black_bowl_1", "plate_1"):
             points = ground_covered(scene, goal)
-            assert min(tree.query(points)[0].min() for tree in around.values()) > 0.035  # 4 cm, but they settle a little
+            # 4 cm, but they settle a little
+            assert min(tree.query(points)[0].min() for tree in around.values()) > 0.035
         assert all(tree.query(other.data)[0].min() > 0.002 for name, tree in around.items()
                    for another, other in around.items() if another != name)
 

@@ -36,7 +36,8 @@ def free(scene: LiberoScene, share: float = 1.0) -> Floats:
     for middle in middles[:, None]:
         good.append(made.first(middle - HALF, middle + HALF, share) is not None)
         made.leave(0)
-    return spots[good]
+    found: Floats = spots[good]
+    return found
 
 
 def away(scene: LiberoScene, spots: Floats, geoms: Floats) -> float:

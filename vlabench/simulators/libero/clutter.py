@@ -180,7 +180,7 @@ class Clutter:
         rng = self._draws.episode(kind, self._times[number])
         self._times[number] += 1
         for gaps in GAPS:
-            spots = self._room.middle + rng.uniform(*np.transpose(ROOM), (DRAWN, 2))
+            spots = self._room.middle + rng.uniform([low for low, _ in ROOM], [high for _, high in ROOM], (DRAWN, 2))
             turns = rng.uniform(-180.0, 180.0, DRAWN)
             turned = Rotation.from_euler("z", turns[:, None], degrees=True) * self._upright[number]
             middles, halves = turned.apply(own.centre), np.abs(turned.as_matrix()) @ own.size / 2
@@ -191,8 +191,8 @@ class Clutter:
                 return Standing(kind, float(turns[found]),
                                 np.array([*places[found], *np.roll(turned[found].as_quat(), 1)]))
             self._redrawn += DRAWN
-        raise UnsupportedError(f"{self._task}: there is no room for the {kind}, number {number + 1} of {len(self.kinds)} "
-                               f"things, around what the task needs\n  fix: fewer, or another episode")
+        raise UnsupportedError(f"{self._task}: there is no room for the {kind}, number {number + 1} of "
+                               f"{len(self.kinds)} things around what the task needs\n  fix: fewer, or another episode")
 
     def lies(self) -> bool:
         """Whether they rest where they were put, touch nothing but the ground, and the goal is not reached; else the

@@ -110,9 +110,10 @@ class Room:
         most, sums = np.array(self._uneven.shape) - 1, self._uneven
         first = np.floor((lows[:, :2] - self._corner) / CELL - 0.5).astype(int)  # to the middles on either side of it
         last = np.ceil((highs[:, :2] - self._corner) / CELL + 0.5).astype(int)
-        felt: npt.NDArray[np.bool_] = ((first >= 0) & (last <= most)).all(axis=1)
+        felt = ((first >= 0) & (last <= most)).all(axis=1)
         (x0, y0), (x1, y1) = np.clip(first, 0, most).T, np.clip(last, 0, most).T
-        return felt & (sums[x1, y1] - sums[x0, y1] - sums[x1, y0] + sums[x0, y0] == 0)
+        even: npt.NDArray[np.bool_] = felt & (sums[x1, y1] - sums[x0, y1] - sums[x1, y0] + sums[x0, y0] == 0)
+        return even
 
     # the picture
 
