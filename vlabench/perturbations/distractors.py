@@ -8,9 +8,10 @@ object's box, where fingers go, 2 cm around the receptacle's and 1 cm around one
 
 In LIBERO, in the same numbers, they are things of the pack that the task does not use and that look like nothing it
 names, the same in all episodes of a task, fewer among more. They stand anywhere on the table or the floor where the
-camera sees them, but not under the arm, within 4 cm of what the goal names (5 cm of where its drawers and doors come),
-2 cm of other things or 1 cm of one another, nor before what the goal names; what would not lie still is drawn anew.
-Where a table is full, down to a third of the last two gaps is left, never less of the goal's.
+camera sees them, but not under the arm, within 4 cm of what the goal names or of its straight way over the table (5 cm
+of where its drawers and doors come), 2 cm of other things or 1 cm of one another, nor before what the goal names; what
+would not lie still is drawn anew. Where a table is full, down to 0.3 of the last two gaps is left, never less of the
+goal's.
 """
 
 from __future__ import annotations

@@ -215,12 +215,12 @@ class Clutter:
 
     def _touched(self) -> set[int]:
         """Those that touch the robot, another thing, or one of those before them."""
-        found = set()
+        found: set[int] = set()
         for pair in self._world.contacts():
-            owners = {self._world.owner(geom) for geom in pair}
-            if len(owners) == 2 and "" not in owners:
-                found |= {max(self.names.index(name) for name in owners & set(self.names))} if owners & set(
-                    self.names) else set()
+            owners = {self._world.owner(geom) for geom in pair} - {""}
+            mine = owners & set(self.names)
+            if mine and len(owners) == 2:
+                found.add(max(self.names.index(name) for name in mine))
         return found
 
     def stands(self) -> dict[str, Any]:
