@@ -75,8 +75,8 @@ SEMANTIC = {"unseen_object", "unseen_receptacle", "instruction", "multi_object_i
             "distractor_receptacle", "multi_receptacle", "both_receptacles_named"}
 EXECUTION = {"position", "robot_pose", "object_reposition"}
 SCENE = {"empty_instruction", *(f"{name}-s3" for name in (
-    "camera_pose", "field_of_view", "lighting", "lights_out", "texture", "object_color", "robot_color", "robot_pose",
-    "base_shift", "friction", "mass", "gripper_weak", "joint_damping", "object_moved", "object_dropped",
+    "camera_pose", "field_of_view", "lighting", "lights_out", "texture", "object_color", "robot_color", "distractors",
+    "robot_pose", "base_shift", "friction", "mass", "gripper_weak", "joint_damping", "object_moved", "object_dropped",
     "camera_bumped", "human_hand", "paraphrase", "typos", "distracting_sentence", *PROPRIOCEPTION, *CORRUPTIONS))}
 SHIPPED = [
     ("libero-clean", SETS, set()),
@@ -103,6 +103,7 @@ SHIPPED = [
     ("libero-camera", SETS, swept("camera_pose", "field_of_view") | {
         "up", "roll", "farther", "shifted", "wrist", "both"}),
     ("libero-light", SETS, swept("lighting", "lights_out") | {"warm", "cold"}),
+    ("libero-clutter", SETS, swept("distractors")),
     ("libero-robot", SETS, swept("robot_pose", "base_shift")),
     ("libero-physics", SETS, swept("friction", "mass", "gripper_weak", "joint_damping")),
     ("libero-events", ("libero_spatial", "libero_object", "libero_10"),

@@ -162,6 +162,14 @@ class ShowsHands(Protocol):
 # what stands where, and how the robot begins
 
 
+class AddsDistractors(Protocol):
+    """Scenes can be opened with things that nothing is to be done with: by a variant, others = n; other_objects =
+    mixed: every second one is held out, where there are such. What stands where is drawn in `Scene.place`."""
+
+    def stands(self) -> Mapping[str, Any]:
+        """What stands in this scene and where, for records, JSON-ready."""
+
+
 class VariesStarts(Protocol):
     """Scenes can be opened with other things, more of them, or at other spots: by a variant, whose names these are.
 

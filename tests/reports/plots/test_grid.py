@@ -13,6 +13,7 @@ from tests.reports.plots.conftest import played
 from vlabench import cards
 from vlabench.cards.conditions import CLEAN
 from vlabench.errors import OptionError
+from vlabench.perturbations.receptacle_shift import ReceptacleShift
 from vlabench.reports import plots
 from vlabench.reports.plots.grid import grid_of
 
@@ -61,8 +62,9 @@ def test_what_the_suite_leaves_out_is_hatched_and_what_was_not_played_is_white(t
 def test_contours_run_where_success_is_equal(tmp_path: Path) -> None:
     """Success that falls along x alone, from 100 % by 25 a column: 80 % is crossed a fifth of the way behind 75 %'s
     column, and so on, by linear interpolation."""
-    places = {name: LETTERS[4 - round((made.offset[0] + 0.1) / 0.05)] for name, condition in
-              cards.load_suite(SUITE).conditions.items() for made in condition.perturbations}
+    places = {name: LETTERS[4 - round((made.offset[0] + 0.1) / 0.05)]
+              for name, condition in cards.load_suite(SUITE).conditions.items() for made in condition.perturbations
+              if isinstance(made, ReceptacleShift) and made.offset}
     axes, _ = drawn(plots.load([suited(tmp_path, {"hero": {**places, CLEAN: "ssff"}})], SUITE)).axes
     (lines,) = (each for each in axes.collections if hasattr(each, "levels"))
     assert list(lines.levels) == [40, 60, 80]

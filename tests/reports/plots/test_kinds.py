@@ -166,6 +166,9 @@ def test_every_kind_is_written_as_the_same_svg_twice_and_as_a_picture(kind: str,
     if kind == "parameter":  # only a suite says of what
         clutter = played(tmp_path / "r", "pair-clutter", {"hero": {"clutter-2": "sf", "clutter-8": "ff"}})
         data = plots.load([clutter], "pair-clutter")
+    elif kind == "grid":  # and where
+        places = played(tmp_path / "r", "libero-plate-grid", {"hero": {"plate_0.05_0.05": "sf"}}, (1, 3))
+        data = plots.load([places], "libero-plate-grid")
     else:
         data = plots.load([training if kind == "iterations" else results], conditions=["shift*", "jpeg*"])
     first, again = drawn(kind, data), drawn(kind, data)

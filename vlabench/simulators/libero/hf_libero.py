@@ -167,8 +167,10 @@ def _without_log_file() -> Iterator[None]:
 _configured = False
 
 
-def make_environment(task_set: str, name: str, assets: Path) -> Any:
+def make_environment(task_set: str, name: str, assets: Path, file: Path | None = None) -> Any:
     """hf-libero's environment of a task without cameras, on the given assets folder (`ControlEnv`).
+
+    file: instead of the task's own, one like it.
 
     The caller has chosen the GL backend before (`gl.activate`). Raises MissingExtra.
     """
@@ -187,5 +189,5 @@ def make_environment(task_set: str, name: str, assets: Path) -> Any:
         except ImportError as error:
             raise MissingExtra(error.name or "libero", "libero", "the LIBERO simulator") from error
         libero._assets_path_cache = str(assets)
-        return ControlEnv(bddl_file_name=str(bddl_file(task_set, name)), use_camera_obs=False,
+        return ControlEnv(bddl_file_name=str(file or bddl_file(task_set, name)), use_camera_obs=False,
                           has_offscreen_renderer=False, has_renderer=False)

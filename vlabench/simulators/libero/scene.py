@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vlabench.seeding import stream
+from vlabench.errors import UnsupportedError
+from vlabench.seeding import Draws, stream
 from vlabench.simulators.base import Scene
 from vlabench.simulators.capabilities import Masks, Pictures, Spot
-from vlabench.simulators.libero import gl, hand, hf_libero, mjdata, packs, start_states, surfaces
+from vlabench.simulators.libero import clutter, gl, hand, hf_libero, mjdata, packs, start_states, surfaces
 from vlabench.simulators.libero.advisor import Advisor
 from vlabench.simulators.libero.arm import Arm
 from vlabench.simulators.libero.changes import Changes
@@ -40,13 +41,15 @@ class LiberoScene(Surfaces, Looks, Changes, Scene):
 
     action_space = SPACE
 
-    def __init__(self, task: Task, pack: str, cameras: Sequence[str], image_size: int, privileged: bool) -> None:
+    def __init__(self, task: Task, pack: str, cameras: Sequence[str], image_size: int, privileged: bool,
+                 others: Sequence[str] = ()) -> None:
+        """others: kinds of things that stand around, too (`clutter.chosen`)."""
         gl.activate()
         self.task, self.cameras, self.image_size, self.privileged = task, tuple(cameras), image_size, privileged
         self._cheap = pack == "primitive"
         self._states = hf_libero.init_states(task.task_set, task.name)
         with start_states.numpy_seeded(start_states.PUBLISHED_SEED):
-            self._control = hf_libero.make_environment(task.task_set, task.name, packs.folder(pack))
+            self._control = clutter.environment(task, packs.folder(pack), others)
             surfaces.make_room(self._control.env)
             hf_libero.give_memory_back(keep_source=False)  # before the same is compiled again
             self._fixtures = start_states.published_fixtures(self._control.env, len(self._states))
@@ -63,6 +66,7 @@ class LiberoScene(Surfaces, Looks, Changes, Scene):
         self._hand, self._covered = (), set()
         self._context: Any = self._make_context() if cameras else None
         self._world = Advisor(self.env)
+        self._clutter = clutter.Clutter(self._world, others, task.key) if others else None
         self._remember()
         hf_libero.give_memory_back(keep_source=True)  # the context's, of pictures on their way to OpenGL
         self._opened = {name: np.array(array) for name, array in self._constants().items()}
@@ -104,15 +108,36 @@ class LiberoScene(Surfaces, Looks, Changes, Scene):
         LIBERO's own placement samplers put things.
         """
         (spec,) = episodes
-        self._copy(self.data, self.model, self._fresh)
-        self._arm.reset()
-        self.model.site_rgba[:] = self._fresh_site_rgba
+        self._forget()
         state, fixtures = (start_states.sample(self.env, stream(spec, "start")) if spec.sampled
                            else (self._states[spec.index], self._fixtures[spec.index]))
         start_states.put_fixtures(self.env, fixtures)
+        if self._clutter is not None:
+            state = self._strewn(self._clutter, self._clutter.widened(state), stream(spec, "distractors"))
         self.set_state(state)
         self._placed = np.array(self.data.qpos)
         self._step_count = 0
+
+    def _forget(self) -> None:
+        """All but fixtures and state is as after a full reset."""
+        self._copy(self.data, self.model, self._fresh)
+        self._arm.reset()
+        self.model.site_rgba[:] = self._fresh_site_rgba
+
+    def _strewn(self, around: clutter.Clutter, state: npt.NDArray[np.float64], draws: Draws) -> npt.NDArray[np.float64]:
+        """The state with what stands around, drawn until it lies still, as it is tried out here; nothing is left of
+        that."""
+        self.set_state(state)
+        around.begin(draws)
+        for _ in range(clutter.ANEW):
+            drawn = around.drawn(state)
+            self.set_state(drawn)
+            self.settle()
+            lies = around.lies()
+            self._forget()
+            if lies:
+                return drawn
+        raise UnsupportedError(f"{self.task.key}: what stands around does not lie still, {clutter.ANEW} times drawn")
 
     def settle(self) -> None:
         """The null actions before the first observation."""
@@ -141,12 +166,23 @@ class LiberoScene(Surfaces, Looks, Changes, Scene):
 
     def state_digest(self) -> tuple[str, ...]:
         """Of time, qpos and qvel, and of constants that are not as the scene was opened."""
+        return self._digest(self.data.qpos, self.data.qvel)
+
+    def _digest(self, qpos: Floats, qvel: Floats) -> tuple[str, ...]:
         digest = hashlib.blake2b(digest_size=8)
-        for part in (np.float64(self.data.time), self.data.qpos, self.data.qvel):
+        for part in (np.float64(self.data.time), qpos, qvel):
             digest.update(np.ascontiguousarray(part).tobytes())
         for other in self._changed_constants(self._opened):
             digest.update(other)
         return (digest.hexdigest(),)
+
+    def plain_digest(self) -> tuple[str, ...]:
+        """Of the smaller model's joints."""
+        return self.state_digest() if self._clutter is None else self._digest(*self._clutter.plain())
+
+    def stands(self) -> Mapping[str, Any]:
+        """What stands around, beside the task's own things."""
+        return {} if self._clutter is None else self._clutter.stands()
 
     def save(self) -> Any:
         """A copy of the model's arrays that perturbations may change."""

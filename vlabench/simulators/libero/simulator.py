@@ -10,6 +10,7 @@ from pathlib import Path
 from vlabench.errors import MissingExtra, OptionError, UnknownName
 from vlabench.simulators.base import Scene, Simulator, Variant
 from vlabench.simulators.capabilities import (
+    AddsDistractors,
     ChangesMidway,
     DrawsGhosts,
     HidesObjects,
@@ -26,7 +27,7 @@ from vlabench.simulators.capabilities import (
     ShowsHands,
     ShowsMasks,
 )
-from vlabench.simulators.libero import gl, hf_libero, packs
+from vlabench.simulators.libero import clutter, gl, hf_libero, packs
 from vlabench.simulators.libero.interface import CAMERAS, SPACE
 from vlabench.types import Task
 from vlabench.util import kernels
@@ -46,8 +47,9 @@ class Libero(Simulator):
     cameras = tuple(CAMERAS)
     action_space = SPACE
     offers = frozenset({
-        ChangesMidway, DrawsGhosts, HidesObjects, KnowsGoals, MovesCamera, MovesObjects, MovesReceptacle,
-        PaintsSurfaces, PosesRobot, SetsFieldOfView, SetsLighting, SetsPhysics, ShiftsBase, ShowsHands, ShowsMasks})
+        AddsDistractors, ChangesMidway, DrawsGhosts, HidesObjects, KnowsGoals, MovesCamera, MovesObjects,
+        MovesReceptacle, PaintsSurfaces, PosesRobot, SetsFieldOfView, SetsLighting, SetsPhysics, ShiftsBase, ShowsHands,
+        ShowsMasks})
     expert = True
     posture = "joints"
     revision = 2
@@ -71,14 +73,20 @@ class Libero(Simulator):
 
     def open(self, task: Task, batch: int = 1, cameras: Sequence[str] = (), image_size: int = 256,
              privileged: bool = False, variant: Variant = ()) -> Scene:
-        """A scene of one copy: MuJoCo on a CPU scales by processes, not by batches. There are no variants yet."""
+        """A scene of one copy: MuJoCo on a CPU scales by processes, not by batches. Variants: of `AddsDistractors`."""
         from vlabench.simulators.libero.scene import LiberoScene
 
-        if variant:
-            raise OptionError(f"LIBERO's scenes have no variants, such as {variant[0][0]} = {variant[0][1]!r}")
+        count = _others(variant)
+        others = clutter.chosen(task.task_set, task.name, count) if count else ()
         if batch != 1:
             raise OptionError(f"LIBERO scenes hold one copy, not {batch}; use --workers for more")
-        return LiberoScene(task, self.assets, cameras, image_size, privileged)
+        return LiberoScene(task, self.assets, cameras, image_size, privileged, others)
+
+    def check_variant(self, task_set: str, variant: Variant) -> None:
+        """Whether every task of the set leaves so many kinds of things."""
+        count = _others(variant)
+        for name in hf_libero.task_names(task_set) if count else ():
+            clutter.chosen(task_set, name, count)
 
     @classmethod
     def diagnose(cls) -> list[Check]:
@@ -127,3 +135,16 @@ class Libero(Simulator):
         packages = ("hf-libero", "robosuite", "mujoco", "numpy", "scipy")
         return {**{name: importlib.metadata.version(name) for name in packages}, "opencv": cv2.__version__,
                 "arithmetic": kernels.chosen(), "assets": packs.digest(self.assets)}
+
+
+def _others(variant: Variant) -> int:
+    """How many things a variant wants to stand around. None is held out of a training: `other_objects` changes nothing.
+
+    Raises OptionError.
+    """
+    asked = dict(variant)
+    count = asked.pop("others", 0)
+    if asked.pop("other_objects", "mixed") != "mixed" or asked or not isinstance(count, int) or count < 0:
+        said = ", ".join(f"{name} = {value!r}" for name, value in variant)
+        raise OptionError(f"LIBERO's scenes have no variant {said}; there are others = 1, 2, …; other_objects = mixed")
+    return count

@@ -120,6 +120,14 @@ class World:
         found: Any = np.isin(self._owners, np.array(names, dtype=object))
         return found
 
+    def owner(self, geom: int) -> str:
+        """The object that a geom belongs to, "robot", or "" for the room."""
+        return str(self._owner[geom])
+
+    def solids(self, *names: str) -> Any:
+        """The geoms of these that can touch."""
+        return self._solid[np.isin(self._owner[self._solid], np.array(names, dtype=object))]
+
     def _named_geoms(self, gripper: Any, side: str) -> frozenset[int]:
         return frozenset(self.model.geom(name).id for name in gripper.important_geoms[side])
 
@@ -208,9 +216,9 @@ class World:
         return float(self.data.qpos[joint.qposadr[0]]), pose, self.data.xaxis[joint.id].copy()
 
     def joints_of(self, name: str) -> list[str]:
-        """The joints behind a goal's argument: a region's own (its drawer), or an object's."""
+        """The joints behind a goal's argument: a region's own (its drawer), or an object's; the table's have none."""
         source = self.env.object_sites_dict[name] if self.is_region(name) else self.env.get_object(name)
-        return list(source.joints)
+        return list(source.joints or ())
 
     def geoms_moved_by(self, joint: str) -> Any:
         """The solid geoms of the body that a joint moves."""
@@ -219,11 +227,12 @@ class World:
 
     # shapes
 
-    def geom_boxes(self, geoms: Any) -> Boxes:
-        """The boxes around geoms, turned as the geoms are."""
-        rot = self.data.geom_xmat[geoms].reshape(-1, 3, 3)
+    def geom_boxes(self, geoms: Any, data: Any = None) -> Boxes:
+        """The boxes around geoms, turned as the geoms are; now, or in other data of MuJoCo's."""
+        at = self.data if data is None else data
+        rot = at.geom_xmat[geoms].reshape(-1, 3, 3)
         local, half = self.model.geom_aabb[geoms, :3], self.model.geom_aabb[geoms, 3:]
-        return Boxes(self.data.geom_xpos[geoms] + np.einsum("nij,nj->ni", rot, local), rot, half)
+        return Boxes(at.geom_xpos[geoms] + np.einsum("nij,nj->ni", rot, local), rot, half)
 
     def box(self, name: str) -> Box:
         """The box around an object's collision geoms in its body frame: a constant of the model, whatever the state."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from vlabench.errors import OptionError, UnknownName
 from vlabench.simulators.base import Scene, Simulator, Variant
 from vlabench.simulators.capabilities import (
+    AddsDistractors,
     CoversWithTexture,
     DrawsBackgrounds,
     DrawsDistractors,
@@ -44,9 +45,9 @@ class Maniskill(Simulator):
     packs = packs.PACKS
     cameras = CAMERAS
     action_space = SPACE
-    offers = frozenset({CoversWithTexture, DrawsBackgrounds, DrawsDistractors, DrawsGhosts, DrawsViewpoints,
-                        HidesObjects, MovesCamera, MovesObjects, PosesRobot, SetsFieldOfView, SetsLighting,
-                        SetsPhysics, ShowsBackgrounds, ShowsMasks, VariesStarts})
+    offers = frozenset({AddsDistractors, CoversWithTexture, DrawsBackgrounds, DrawsDistractors, DrawsGhosts,
+                        DrawsViewpoints, HidesObjects, MovesCamera, MovesObjects, PosesRobot, SetsFieldOfView,
+                        SetsLighting, SetsPhysics, ShowsBackgrounds, ShowsMasks, VariesStarts})
     expert = True
     posture = "joints"
     earnings = "earned"
