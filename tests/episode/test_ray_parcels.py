@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from vlabench.episode.ray_parcels import packed, stamp, unpacked
+from vlabench.episode.ray_parcels import files, stamp, unpack
 
 
 def folder(path: Path, content: bytes, time: int) -> Path:
@@ -18,8 +18,9 @@ def folder(path: Path, content: bytes, time: int) -> Path:
 
 def test_what_is_unpacked_is_what_was_packed(tmp_path: Path) -> None:
     sent = folder(tmp_path / "sent", b"numbers", 1)
-    (tmp_path / "there").mkdir()
-    there = unpacked(packed(sent), tmp_path / "there")
+    there = tmp_path / "there"
+    for name, path in files(sent):
+        unpack(name, path.read_bytes(), there)
     assert {path.relative_to(there).as_posix(): path.read_bytes() for path in there.rglob("*") if path.is_file()} == {
         "body.safetensors": b"numbers", "head/config.json": b"numbers"}
 

@@ -16,6 +16,7 @@ from safetensors.numpy import load_file
 
 from tests.places import ROOT, TESTS
 from tests.training.methods.test_online import CONSISTENT, PPO
+from tests.training.methods.test_sft import lamps
 from vlabench.errors import DeviceError, OptionError
 from vlabench.training import team
 from vlabench.training.curves import Curves
@@ -25,13 +26,13 @@ SHORT: dict[str, Any] = {"contexts": 4, "iterations": 2, "updates": 2, "learning
 HEADS: dict[str, Any] = {"max_head_grad_norm": 0.5, "normalise": "iteration"}
 
 
-def train(path: str, out: Path, processes: int) -> subprocess.CompletedProcess[str]:
+def train(path: str, out: Path, processes: int, *more: str) -> subprocess.CompletedProcess[str]:
     """As a user would: `accelerate launch`, which asks for GPUs, stands on this for processors."""
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)] * (processes > 1)
     found = (ROOT, TESTS / "toy" / "learning", os.environ.get("PYTHONPATH", ""))
     done = subprocess.run(
         [sys.executable, *launch, "-m", "vlabench", "train", "--policy", path, "--out", str(out), "--device", "cpu",
-         "--workers", "1"], check=False, capture_output=True, text=True, cwd=out.parent,
+         "--workers", "1", *more], check=False, capture_output=True, text=True, cwd=out.parent,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, found)), "OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr
     return done
@@ -41,9 +42,7 @@ def train(path: str, out: Path, processes: int) -> subprocess.CompletedProcess[s
 @pytest.mark.parametrize(("method", "options"), [("rloo", {**CONSISTENT, **SHORT, "rollouts": 4}),
                                                  ("ppo", {**PPO, **SHORT, "contexts": 16, **HEADS})])
 def test_two_processes_learn_what_one_does(method: str, options: dict[str, Any], card: Card, tmp_path: Path) -> None:
-    """With consistency, its memory, the critic's and the head's own clipping; the second run goes on with a third
-    iteration, from files that one process has written.
-    """
+    """With consistency, its memory, the critic's and the head's own clipping."""
     one, two = tmp_path / "one", tmp_path / "two"
     told = train(card(method, **options), one, 1).stdout
     assert train(card(method, **options), two, 2).stdout.replace("two", "one").split()[:1] == told.split()[:1]
@@ -60,17 +59,41 @@ def test_two_processes_learn_what_one_does(method: str, options: dict[str, Any],
     assert len(json.loads((two / "training.json").read_text())["runs"]) == 1
 
 
-class Second(team.Team):
-    """Of three, without the others."""
+@pytest.mark.long
+def test_two_processes_clone_what_one_does(card: Card, tmp_path: Path) -> None:
+    """In two rounds; the second goes on from what the first process has shipped of the first."""
+    data = lamps(tmp_path / "lamps")
+    rounds = [{"per_task": 1, "steps": 20}, {"per_task": 2, "steps": 20}]
+    path = card("sft", rounds=rounds, init=str(tmp_path / "start.toml"), batch=15, eval_episodes=2, every=50)
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder, processes in ((one, 1), (two, 2)):
+        train(path, folder, processes, "--data", str(data))
+    first, second = (load_file(folder / "pushes.safetensors") for folder in (one, two))
+    for name, tensor in first.items():
+        assert np.allclose(second[name], tensor, atol=2e-6), name
+    assert {path.name for path in one.iterdir()} == {path.name for path in two.iterdir()}
 
-    def __init__(self) -> None:
-        self.rank, self.size = 1, 3
+
+class Of(team.Team):
+    """One of several, without the others."""
+
+    def __init__(self, rank: int, size: int) -> None:
+        self.rank, self.size = rank, size
 
 
-def test_a_minibatch_is_dealt_out_whole_and_refused_where_some_would_get_nothing() -> None:
-    assert list(Second().part(range(7))) == [2, 3] and Second().part([5, 6, 7]) == [6]
-    with pytest.raises(OptionError, match="a minibatch of 2 for 3 processes\n  fix: .* --num_processes 2"):
-        Second().part(range(2))
+@pytest.mark.parametrize("count", range(1, 9))
+def test_a_minibatch_is_dealt_out_whole(count: int) -> None:
+    """To each of three a part; who would get none computes the first sample, which then counts nothing."""
+    dealt = [Of(rank, 3).part(range(count)) for rank in range(3)]
+    assert [row for rows, share in dealt for row in rows if share] == list(range(count))
+    assert all(rows for rows, _ in dealt) and all(share == 1 or rows == range(1) for rows, share in dealt)
+
+
+def test_of_several_processes_none_is_told_which_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    with pytest.raises(OptionError, match="--device cuda:1: of several processes each has a GPU of its own"):
+        team.join("cuda:1")
 
 
 def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

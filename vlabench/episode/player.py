@@ -79,10 +79,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Renewal:
-    """From now on: chains as in Job, and weights, a folder that `TrainablePolicy.load` takes."""
+    """From now on: chains as in Job, and weights, a folder that `TrainablePolicy.load` takes; None where a host has
+    been given them.
+    """
 
     chains: Mapping[str, Mapping[str, Perturbation]]
-    weights: Path
+    weights: Path | None
 
 
 @dataclass(frozen=True)
@@ -210,8 +212,9 @@ class EpisodePlayer:
         return self._scene
 
 
-def load(policy: Policy, weights: Path) -> None:
+def load(policy: Policy, weights: Path | None) -> None:
     """Let a policy take new weights. Raises TypeError for one that cannot."""
+    assert weights is not None
     if not isinstance(policy, TrainablePolicy):
         raise TypeError(f"{type(policy).__name__} is no policy that takes new weights")
     policy.load(weights)

@@ -9,9 +9,11 @@ import socket
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from vlabench.episode.child import Address, Process
-from vlabench.episode.ray_parcels import Content, Stamp, stamp, unpacked
+from vlabench.episode.player import StartFailed
+from vlabench.episode.ray_parcels import Stamp, stamp, unpack
 from vlabench.util.files import Scratch
 
 
@@ -22,6 +24,7 @@ class Keeper:
         self._process = Process(module, kind, environment, python)
         self._line = self._process.connection
         self._folders: list[Scratch] = []
+        self._failed: bytes | None = None
 
     def node(self) -> str:
         """The id of the node that it is on."""
@@ -48,19 +51,30 @@ class Keeper:
         """Whether the folder is on a disk of this node's, too."""
         return stamp(folder) == known
 
-    def renew(self, message: bytes, content: Content) -> None:
-        """To the process, weights that this node does not see. Those before them may still be read."""
+    def renew(self, message: bytes, content: Mapping[str, Any]) -> None:
+        """To the process, weights that this node does not see, from Ray's store. Those before them may still be read.
+        """
+        import ray
+
         here = Scratch("weights")
         self._folders.append(here)
         for older in self._folders[:-2]:
             older.cleanup()
-        self.give(pickle.dumps(replace(pickle.loads(message), weights=unpacked(content, here.path))))
+        try:
+            for name, file in content.items():
+                unpack(name, ray.get(file), here.path)
+        except (OSError, ray.exceptions.RayError) as error:
+            self._failed = pickle.dumps(StartFailed(f"{type(error).__name__}: {error}"))
+            self.close()
+        else:
+            self.give(pickle.dumps(replace(pickle.loads(message), weights=here.path)))
 
     def take(self) -> bytes | None:
         """What the process says next, or None if it ended instead."""
         with contextlib.suppress(EOFError, OSError):
             return self._line.recv_bytes()
-        return None
+        failed, self._failed = self._failed, None
+        return failed
 
     def close(self) -> None:
         """Nothing more is given. Not by closing the line, which the thread that takes would keep open."""

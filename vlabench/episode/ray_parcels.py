@@ -2,48 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-Content = Mapping[str, bytes]
-"""Of files, by their names in the folder."""
+from vlabench.errors import WorkerError, words_of
+
 Stamp = tuple[tuple[str, int, int], ...]
 """Name, size and time of every file of a folder: two that are alike are one, on a disk that machines share."""
 
 
 def stamp(folder: Path) -> Stamp:
     """Of a folder; empty if there is none."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return tuple((path.relative_to(folder).as_posix(), found.st_size, found.st_mtime_ns)
-                 for path, found in ((path, path.stat()) for path in files))
+    return tuple((name, found.st_size, found.st_mtime_ns)
+                 for name, found in sorted((name, path.stat()) for name, path in files(folder)))
 
 
-def packed(folder: Path) -> Content:
-    """What a folder holds."""
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+def files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Name in the folder, and path."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            yield path.relative_to(folder).as_posix(), path
 
 
-def unpacked(content: Content, folder: Path) -> Path:
-    """`folder`, with this content."""
-    for name, data in content.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    return folder
+def unpack(name: str, content: bytes, folder: Path) -> None:
+    """A file of the folder."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
 
 
 @dataclass
 class Parcel:
-    """The folder that was packed last, as all workers are given the same. content: in Ray's store."""
+    """The folder that was packed last, as all workers are given the same; its files in Ray's store, one by one."""
 
     folder: Path = Path()
-    content: object = None
+    content: Mapping[str, Any] = field(default_factory=dict)
 
-    def of(self, folder: Path) -> object:
-        """The content of a folder, in Ray's store."""
+    def of(self, folder: Path) -> Mapping[str, Any]:
+        """References to a folder's files, by name. Raises WorkerError if the store does not take them."""
         import ray
 
         if folder != self.folder:
-            self.folder, self.content = folder, ray.put(packed(folder))
+            try:
+                self.content = {name: ray.put(path.read_bytes()) for name, path in files(folder)}
+            except (OSError, ray.exceptions.RayError) as error:
+                raise WorkerError(f"new weights cannot be brought to the cluster's nodes: {words_of(error)}\n"
+                                  f"  fix: train in a folder (--out) on a disk that all nodes see") from None
+            self.folder = folder
         return self.content

@@ -13,6 +13,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,10 +51,13 @@ class Line(_Connection):
 
     def send(self, message: Any) -> None:
         """Pickled here, and not by Ray, which would take it apart."""
-        if isinstance(message, Renewal) and not self._seen(message.weights):
-            self._keeper.renew.remote(pickle.dumps(message), self._parcel.of(message.weights))
-        else:
-            self._keeper.give.remote(pickle.dumps(message))
+        if isinstance(message, Renewal) and message.weights is not None:
+            folder = message.weights.absolute()
+            message = replace(message, weights=folder)
+            if not self._seen(folder):
+                self._keeper.renew.remote(pickle.dumps(message), self._parcel.of(folder))
+                return
+        self._keeper.give.remote(pickle.dumps(message))
 
     def _seen(self, folder: Path) -> bool:
         import ray

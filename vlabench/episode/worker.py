@@ -135,7 +135,7 @@ class Worker(Child):
     def renew(self, renewal: Renewal, time_limit: float) -> None:
         """Tell it by what to play from now on; it is not ready until it has answered."""
         self.ready, self.renewal = False, renewal
-        self.send(renewal, time_limit)
+        self.send(replace(renewal, weights=None) if self.actor.hosted else renewal, time_limit)
 
     def take(self) -> Answer | None:
         """The answer or word that has arrived, or None if the worker died instead."""

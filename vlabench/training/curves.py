@@ -77,8 +77,8 @@ class Curves:
             axis.set_title(name, fontsize=9)
             axis.tick_params(labelsize=7)
             axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        with self._writing():
-            figure.savefig(self.picture, dpi=120)
+        with self._writing(), replacing(self.picture) as partial:
+            figure.savefig(partial, dpi=120, format="png")
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

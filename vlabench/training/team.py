@@ -42,9 +42,9 @@ class Alone:
         """What the first process finds, in all of them."""
         return find()
 
-    def part(self, rows: Rows) -> Rows:
-        """This process's share of a minibatch's samples."""
-        return rows
+    def part(self, rows: Rows) -> tuple[Rows, float]:
+        """This process's part of a minibatch's samples, and 1; the first of all, and 0, where there are too few."""
+        return rows, 1.0
 
     def sum_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
         """From those of all processes' parts to those of the minibatch."""
@@ -73,31 +73,30 @@ class Team(Alone):
         here, gpus = int(os.environ.get("LOCAL_WORLD_SIZE", "1")), torch.cuda.device_count()
         if device != "cpu" and here > gpus:
             raise DeviceError(f"{here} processes for {gpus} GPUs\n  fix: accelerate launch --num_processes {gpus}")
+        if torch.device(device).index is not None:
+            raise OptionError(f"--device {device}: of several processes each has a GPU of its own\n"
+                              f"  fix: --device cuda")
         self._state = PartialState(cpu=device == "cpu", timeout=PATIENCE)
+        self._line = torch.distributed.new_group(backend="gloo", timeout=PATIENCE)  # for what is no GPU's business
         self.rank, self.size = self._state.process_index, self._state.num_processes
 
     def share(self, find: Callable[[], Found]) -> Found:
         """Where the first fails, the others end without a word."""
-        from accelerate.utils import broadcast_object_list
-
         box: list[Any] = [None, False]
         try:
             if self.first:
                 box = [find(), True]
         finally:
-            broadcast_object_list(box)
+            torch.distributed.broadcast_object_list(box, group=self._line)
         if not box[1]:
             raise SystemExit(1)
         found: Found = box[0]
         return found
 
-    def part(self, rows: Rows) -> Rows:
-        """One after the other. Raises OptionError if there are too few."""
-        if len(rows) < self.size:
-            raise OptionError(f"a minibatch of {len(rows)} for {self.size} processes\n"
-                              f"  fix: accelerate launch --num_processes {len(rows)}, or fewer `updates` in the card's "
-                              f"training.options")
-        return rows[len(rows) * self.rank // self.size : len(rows) * (self.rank + 1) // self.size]
+    def part(self, rows: Rows) -> tuple[Rows, float]:
+        """One after the other. All have to compute something, or some would know less of the network than others."""
+        own = rows[len(rows) * self.rank // self.size : len(rows) * (self.rank + 1) // self.size]
+        return (own, 1.0) if own else (rows[:1], 0.0)
 
     def sum_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
         """Those that no part depends on have none, as with one process: an optimizer leaves them as they are."""
@@ -112,10 +111,10 @@ class Team(Alone):
 
     def sums(self, seen: Mapping[str, Any]) -> Mapping[str, Any]:
         """In the order of the processes, so that all have the same."""
-        from accelerate.utils import gather_object
-
         total: dict[str, Any] = {}
-        for each in gather_object([{name: float(value) for name, value in seen.items()}]):
+        every: list[Any] = [None] * self.size
+        torch.distributed.all_gather_object(every, {name: float(value) for name, value in seen.items()}, self._line)
+        for each in every:
             for name, value in each.items():
                 total[name] = total.get(name, 0.0) + value
         return {name: torch.tensor(value) for name, value in total.items()} if _tensors(seen) else total

@@ -73,11 +73,11 @@ class Cloner:
             group["lr"] = learning_rate
         self._optimizer.zero_grad()
         seen: dict[str, Tensor] = {}
-        own = team().part(range(len(batch)))
+        own, share = team().part(range(len(batch)))
         size = math.ceil(len(own) / self._parts)
         for start in range(0, len(own), size):
             part = batch.rows(own[start : start + size])
-            for name, value in self._gradient(part, weigh and not start).items():
+            for name, value in self._gradient(part, share, weigh and start == own.start).items():
                 seen[name] = seen[name] + value if name in seen else value
         seen = dict(team().sums(seen))
         team().sum_gradients(self._learned)
@@ -88,16 +88,17 @@ class Cloner:
         self._follow()
         return {**seen, "gradient": norm}
 
-    def _gradient(self, batch: Batch, weigh: bool) -> dict[str, Tensor]:
-        """Add a batch's to what there is; its part of the loss and of what else there is to see."""
+    def _gradient(self, batch: Batch, share: float, weigh: bool) -> dict[str, Tensor]:
+        """Add a batch's to what there is; its part of the loss and of what else there is to see. share: 1, or 0."""
         forward = Forward(self.policy, batch.obs, batch.actions, around=self._precision,
                           twice=any(objective.twice for objective in self.objectives.values()))
         terms, shown = base.summed(self.objectives, batch, forward)
         if weigh and len(terms) > 1:
             self.shares = base.shares(terms, self._learned)
-        loss = base.total(terms)
+        loss = share * base.total(terms)
         loss.backward()  # type: ignore[no-untyped-call]
-        return {"loss": loss.detach(), **{name: term.detach() for name, term in terms.items()}, **shown}
+        return {"loss": loss.detach(), **{name: share * term.detach() for name, term in terms.items()},
+                **{name: share * each for name, each in shown.items()}}
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self._kind, torch.bfloat16, enabled=self._half)

@@ -20,6 +20,7 @@ from vlabench.training.rl.contexts import Schedule
 from vlabench.training.rl.curriculum import Level
 from vlabench.training.rl.learner import Learner
 from vlabench.training.rl.rollouts import Rollout
+from vlabench.training.team import team
 from vlabench.training.where import Where, where
 from vlabench.types import ActionSpace, Task
 from vlabench.util.messages import shown
@@ -79,7 +80,7 @@ def opened(options: OnlineOptions, place: TrainingContext,
     short = [replace(task, step_limit=math.ceil(options.horizon * task.step_limit)) for task in tasks]
     return TrainingRun(place, here, start, learner(policy, place.device), tasks,
                        Schedule(short, place.seed, options.per_task), _reward(options, place, here, tasks),
-                       Memory(place.folder, (options.consistency or ConsistencyOptions()).memory))
+                       Memory(place.folder, (options.consistency or ConsistencyOptions()).memory, team().first))
 
 
 def _reward(options: OnlineOptions, place: TrainingContext, here: Where,

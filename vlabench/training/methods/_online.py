@@ -78,6 +78,7 @@ class Online(Method):
         """All iterations; the weights of the last."""
         course = opened(self.options, place, self.learner)
         stand = self._restored(course)
+        course.memory.restore(stand.iteration)
         place.curves.cut(stand.iteration)
         # of several processes the first alone plays
         with self._collector(course) if team().first else nullcontext() as collector:
@@ -213,7 +214,8 @@ class Online(Method):
         write_policy(card)
         try:
             played = trial(card, course.where.name, course.where.assets, course.tasks, options.eval_episodes,
-                           workers=place.workers, progress=EpisodesShown(place.display, f"iteration {number}: trial"))
+                           workers=None if place.on else place.workers,
+                           progress=EpisodesShown(place.display, f"iteration {number}: trial"))
         except WorkerError as error:
             place.display.note(f"iteration {number}: no trial: {error}")
             return {}

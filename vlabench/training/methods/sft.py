@@ -51,12 +51,21 @@ class Sft(Method):
                               f"  fix: one round, with --data DIR")
         done, final = 0, place.folder
         for number, plan in enumerate(self.options.rounds):
-            folder = _folder(place, number)
-            final = shipped(folder, WEIGHTS) or ship(self._round(place, number, plan, done).save, folder, WEIGHTS)
+            final = self._shipped(place, number) or self._taught(place, number, plan, done)
             if team().first:
                 self._try(place, number, done + plan.steps)
             done += plan.steps
         return final
+
+    @staticmethod
+    def _shipped(place: TrainingContext, number: int) -> Path | None:
+        """Where a round's weights are, whichever process asks."""
+        return team().share(lambda: shipped(_folder(place, number), WEIGHTS))
+
+    def _taught(self, place: TrainingContext, number: int, plan: Round, before: int) -> Path:
+        """A round; where its weights are."""
+        made = self._round(place, number, plan, before)
+        return team().share(lambda: ship(made.save, _folder(place, number), WEIGHTS))
 
     def data(self, place: TrainingContext) -> str:
         """The number of demonstrations and frames, and where they come from."""
@@ -159,7 +168,8 @@ class Sft(Method):
                     place.display.step(learner.step, means)
                     sums, since = {}, learner.step
                     if learner.step % options.every == 0 or learner.step == plan.steps:
-                        checkpoints.save(path, learner.state())
+                        if team().first:
+                            checkpoints.save(path, learner.state())
                         place.curves.draw()
         except DivergedError:
             if learner.step > since:
@@ -183,7 +193,8 @@ class Sft(Method):
 
     def _begun(self, place: TrainingContext, number: int, data: DemoData) -> TrainablePolicy:
         """The policy of the round before, that which `init` names, or one that knows nothing."""
-        card = self._card(place, number - 1) if number else self._init(place)
+        before = self._shipped(place, number - 1) if number else None
+        card = card_of(place.card, before, "learner") if before else self._init(place)
         if card is not None:
             return cast("TrainablePolicy", card.make())
         kind = cast("type[TrainablePolicy]", place.card.kind)

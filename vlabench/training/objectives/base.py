@@ -32,7 +32,7 @@ class Batch:
     the state they are asked for. weights: float [N, T], of each, 0 where it does not count. weight: of all actions of
     the minibatch that this is a part of, and count: its samples; a term is divided by them, so that the parts add up.
     space: what the D numbers mean to the simulator, if it is known. extras: what else there is, by the names that
-    objectives need: tensors, other observations of the same samples, distributions.
+    objectives need: tensors, other observations of the same samples, distributions. whole: the minibatch, of `rows`.
     """
 
     obs: Observation
@@ -43,6 +43,7 @@ class Batch:
     count: float
     space: ActionSpace | None = None
     extras: Mapping[str, Any] = field(default_factory=dict)
+    whole: Batch | None = None
 
     def __len__(self) -> int:
         return len(self.actions)
@@ -56,7 +57,8 @@ class Batch:
             return self
         part = slice(chosen.start, chosen.stop)
         return replace(self, obs=self.obs.rows(chosen), actions=self.actions[part], counted=self.counted[part],
-                       weights=self.weights[part], extras={name: each[part] for name, each in self.extras.items()})
+                       weights=self.weights[part], extras={name: each[part] for name, each in self.extras.items()},
+                       whole=self.whole or self)
 
     @property
     def arm(self) -> list[int]:

@@ -43,36 +43,42 @@ class Locating(Objective):
 
     def loss(self, batch: Batch, forward: Forward) -> Loss:
         """Shown beside it: both terms, unweighted, and distances in centimetres (`thing_cm` …)."""
-        points, distances = point_loss(forward.encoded["points"], batch["points"])
+        everything = batch.whole or batch
+        points, distances = point_loss(forward.encoded["points"], batch["points"], everything["points"])
         maps = [(number, forward.encoded[MAPS + camera]) for number, camera in enumerate(batch.obs.images)
                 if MAPS + camera in forward.encoded]
-        pixels = torch.stack([pixel_loss(log_maps, batch["pixels"][:, number]) for number, log_maps in maps]).mean()
+        pixels = torch.stack([pixel_loss(log_maps, batch["pixels"][:, number], everything["pixels"][:, number])
+                              for number, log_maps in maps]).mean()
         shown = {"points": points, "pixels": pixels,
                  **dict(zip(("thing_cm", "place_cm", "waypoint_cm"), 100 * distances, strict=True))}
         return Loss(self.options.points * points + self.options.pixels * pixels, shown)
 
 
-def point_loss(found: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """Smooth L1 of points [N, K, 3] in units of POINT_SCALE, over the known ones, and mean distances [K] (m)."""
+def point_loss(found: Tensor, wanted: Tensor, everything: Tensor) -> tuple[Tensor, Tensor]:
+    """Smooth L1 of points [N, K, 3] in units of POINT_SCALE, over the known ones, and mean distances [K] (m): a part's
+    of the minibatch's means, whose wanted points are `everything`.
+    """
     known = torch.isfinite(wanted)
     target = torch.where(known, wanted, found.detach())
     each = functional.smooth_l1_loss(found / POINT_SCALE, target / POINT_SCALE, reduction="none")
     rows = known.all(-1)
-    distances = ((found - target).norm(dim=-1) * rows).sum(0) / rows.sum(0).clamp(min=1)
-    return (each * known).sum() / known.sum().clamp(min=1), distances
+    there = torch.isfinite(everything)
+    distances = ((found - target).norm(dim=-1) * rows).sum(0) / there.all(-1).sum(0).clamp(min=1)
+    return (each * known).sum() / there.sum().clamp(min=1), distances
 
 
-def pixel_loss(log_maps: Tensor, wanted: Tensor) -> Tensor:
-    """Kullback–Leibler divergence of blobs around points [N, K, 2] from softmax maps [N, K, cells²].
+def pixel_loss(log_maps: Tensor, wanted: Tensor, everything: Tensor) -> Tensor:
+    """Kullback–Leibler divergence of blobs around points [N, K, 2] from softmax maps [N, K, cells²]; of a minibatch's
+    mean as `point_loss`.
 
     Points outside the picture, and unknown ones (NaN), do not count.
     """
     cells = round(log_maps.shape[-1] ** 0.5)
     axis = (torch.arange(cells, device=log_maps.device) + 0.5) * (2.0 / cells) - 1.0
-    inside = ((wanted.abs() < 1.0) & torch.isfinite(wanted)).all(-1)
+    inside, all_inside = (((each.abs() < 1.0) & torch.isfinite(each)).all(-1) for each in (wanted, everything))
     centre = torch.where(inside.unsqueeze(-1), wanted, torch.zeros_like(wanted)).unsqueeze(-1)
     columns, rows = torch.softmax(-0.5 * ((axis - centre) / (BLUR * 2.0 / cells)).square(), dim=-1).unbind(-2)
     blob = (rows.unsqueeze(-1) * columns.unsqueeze(-2)).flatten(-2)
     divergence = (torch.special.xlogy(blob, blob) - blob * log_maps).sum(-1)
-    mean: Tensor = (divergence * inside).sum() / inside.sum().clamp(min=1)
+    mean: Tensor = (divergence * inside).sum() / all_inside.sum().clamp(min=1)
     return mean

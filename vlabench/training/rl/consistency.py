@@ -75,10 +75,13 @@ class Looks:
 
 
 class Memory:
-    """The looks of iterations, in memory and, so that a training that was killed finds them again, in its folder."""
+    """The looks of iterations, in memory and, so that a training that was killed finds them again, in its folder.
 
-    def __init__(self, folder: Path, limit: int) -> None:
-        self._folder, self._limit = folder, limit
+    writes: whether this process keeps the folder's files; of several that train together one does.
+    """
+
+    def __init__(self, folder: Path, limit: int, writes: bool = True) -> None:
+        self._folder, self._limit, self._writes = folder, limit, writes
         self._blocks: dict[int, Looks] = {}
 
     def __len__(self) -> int:
@@ -86,18 +89,22 @@ class Memory:
 
     def add(self, iteration: int, looks: Looks) -> None:
         """What an iteration (from 1) has looked at, after all those before it. Raises DataError."""
-        self._restore(iteration)
+        if self._writes:
+            self._write(iteration, looks)
+        self._blocks[iteration] = looks
+        for oldest in sorted(self._blocks)[:-1]:
+            if len(self) > self._limit:
+                del self._blocks[oldest]
+                if self._writes:
+                    self._path(oldest).unlink(missing_ok=True)
+
+    def _write(self, iteration: int, looks: Looks) -> None:
         arrays: dict[str, Any] = {IMAGES + camera: pictures for camera, pictures in looks.obs.images.items()}
         arrays |= {"proprio": looks.obs.proprio, "instruction": np.array(looks.obs.instruction),
                    "actions": looks.actions, "wanted": looks.wanted}
         content = io.BytesIO()
         np.savez_compressed(content, **arrays)
         write_data(self._path(iteration), content.getvalue())
-        self._blocks[iteration] = looks
-        for oldest in sorted(self._blocks)[:-1]:
-            if len(self) > self._limit:
-                del self._blocks[oldest]
-                self._path(oldest).unlink(missing_ok=True)
 
     def some(self, count: int, *key: str | int) -> Looks:
         """`count` different looks at most, drawn for `key`."""
@@ -121,10 +128,10 @@ class Memory:
         for path in self._folder.glob(self._path("*").name):
             path.unlink()
 
-    def _restore(self, iteration: int) -> None:
-        """Read what the iterations before this one have left, where this process has not seen them."""
-        for number in range(1, iteration):
-            if number not in self._blocks and self._path(number).exists():
+    def restore(self, iteration: int) -> None:
+        """Read what the iterations up to this one have left. Raises DataError."""
+        for number in range(1, iteration + 1):
+            if self._path(number).exists():
                 self._blocks[number] = _read(self._path(number))
 
     def _path(self, iteration: int | str) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -41,6 +41,12 @@ DIVERGENCE = "divergence"
 def _rising(update: int) -> float:
     """The share of the rate at an update."""
     return min(1.0, (update + 1) / WARMUP)
+
+
+def _shared(share: float, terms: Mapping[str, Tensor], shown: Mapping[str, Tensor]) -> tuple[
+        dict[str, Tensor], dict[str, Tensor]]:
+    """What counts of `Learner.terms` where `Alone.part` says how much does."""
+    return {name: share * term for name, term in terms.items()}, {name: share * each for name, each in shown.items()}
 
 
 class Learner:
@@ -171,10 +177,10 @@ class Learner:
         total: dict[str, float] = {}
         shared = parts if self.options.normalise == "iteration" else 0
         self._optimizer.zero_grad()
-        own = team().part(rows)
+        own, share = team().part(rows)
         for start in range(0, len(own), self.options.batch):
             batch = samples.batch(own[start : start + self.options.batch], self.device, rows, shared)
-            terms, shown = self.terms(batch, critic_alone)
+            terms, shown = _shared(share, *self.terms(batch, critic_alone))
             base.total(terms).backward()  # type: ignore[no-untyped-call]
             for name, part in {**terms, **shown}.items():
                 total[name] = total.get(name, 0.0) + float(part.detach())
@@ -291,8 +297,9 @@ class Learner:
         counted = torch.ones(actions.shape[:2], dtype=torch.bool, device=self.device)
         batch = Batch(looks.obs, actions, counted, counted.float(), counted.sum(), len(actions),
                       extras={"wanted": wanted})
-        batch = batch.rows(team().part(range(len(batch))))
-        loss = self._consistency.loss(batch, self._forward(batch)).term
+        own, share = team().part(range(len(batch)))
+        batch = batch.rows(own)
+        loss = share * self._consistency.loss(batch, self._forward(batch)).term
         self._follower.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         followers = self._follower.param_groups[0]["params"]  # not the critic's
