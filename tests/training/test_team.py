@@ -63,7 +63,8 @@ def test_two_processes_learn_what_one_does(method: str, options: dict[str, Any],
 def test_two_processes_clone_what_one_does(card: Card, tmp_path: Path) -> None:
     """Fifteen samples a step, which two do not share evenly."""
     data = lamps(tmp_path / "lamps")
-    path = card("sft", rounds=[{"per_task": 1, "steps": 20}], init=str(tmp_path / "start.toml"), batch=15, eval_episodes=2, every=50)
+    path = card("sft", rounds=[{"per_task": 1, "steps": 20}], init=str(tmp_path / "start.toml"), batch=15,
+                eval_episodes=2, every=50)
     one, two = tmp_path / "one", tmp_path / "two"
     for folder, processes in ((one, 1), (two, 2)):
         train(path, folder, processes, "--data", str(data))

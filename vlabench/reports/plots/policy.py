@@ -182,7 +182,7 @@ def _near(probe: Probe, names: Sequence[str]) -> list[Near]:
     for condition, traces in by_condition(probe).items():
         shares = [_shares(trace) for trace in traces]
         sizes = np.array([[within(each, bins).mean(0) for bins in WITHIN] for each in shares])  # [N, WITHIN, D]
-        low, high = interval(traces, sizes[:, 0, arm].mean(-1))
+        low, high = interval(traces, sizes[:, 0, arm].mean(-1), most=1.0)
         one, two, four = sizes[..., arm].mean((0, 2)).tolist()
         found.append(Near(probe.facts.policy, condition, len(traces), sum(map(len, shares)), one, two, four, low, high,
                           {name: sizes[:, :, d].mean(0).tolist() for d, name in enumerate(names)}))

@@ -228,8 +228,9 @@ def _answer(trace: Trace) -> float:
     return float(np.concatenate([each[:count] for each, count in zip(away, done, strict=True)]).mean())
 
 
-def interval(traces: Sequence[Trace], scores: Floats) -> tuple[float, float] | tuple[None, None]:
-    """95 % about the mean of a score of each trace, which is no less than 0: Student's t over the tasks' means."""
+def interval(traces: Sequence[Trace], scores: Floats,
+             most: float = math.inf) -> tuple[float, float] | tuple[None, None]:
+    """95 % about the mean of a score of each trace, in [0, `most`]: Student's t over the tasks' means."""
     from scipy.stats import t
 
     means = Tasks([trace.task for trace in traces]).means(scores)
@@ -238,7 +239,7 @@ def interval(traces: Sequence[Trace], scores: Floats) -> tuple[float, float] | t
     if len(means) < 2 or not means.any():
         return None, None
     half = t.isf((1 - LEVEL) / 2, len(means) - 1) * means.std(ddof=1) / math.sqrt(len(means))
-    return max(0.0, float(scores.mean() - half)), float(scores.mean() + half)
+    return max(0.0, float(scores.mean() - half)), min(most, float(scores.mean() + half))
 
 
 def _among_clean(traces: Sequence[Trace]) -> tuple[float | None, float | None]:

@@ -86,7 +86,7 @@ def chosen(data: Data, choice: Choice, episodes: int) -> list[EpisodeSpec]:
              if task in tasks and choice.index in (None, index)]
     found = [spec for spec in found if all(_path(data, side, spec).is_file() for side in data.sides)]
     if not found:
-        whose = " and of ".join(side.owner.policy for side in data.sides)
+        whose = " and of ".join(f"{side.owner.policy} on {side.owner.assets}" for side in data.sides)
         raise OptionError(f"no recording of {whose} fits, under {', '.join(names) or ', '.join(choice.conditions)}\n"
                           f"  fix: vlabench run --policy P --suite S --record, of each policy")
     place = {name: number for number, name in enumerate(names)}

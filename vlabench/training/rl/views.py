@@ -69,7 +69,8 @@ class ViewOptions(BaseModel):
         description="Turns of the target (degrees) in views that alter the task, each equally likely.")
     yaw: float = Field(
         default=10.0, gt=0, le=90,
-        description="Degrees to either side, at most, that views of the kind `viewpoint` are seen from; uniform.")
+        description="Degrees to either side, at most, that views of the kind `viewpoint` are seen from; uniform (in "
+                    "the paper at fixed increments).")
 
     @model_validator(mode="after")
     def _something_to_draw(self) -> Self:
