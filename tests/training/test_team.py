@@ -17,8 +17,9 @@ from safetensors.numpy import load_file
 from tests.places import ROOT, TESTS
 from tests.training.methods.test_online import CONSISTENT, PPO
 from tests.training.methods.test_sft import lamps
-from vlabench.errors import DeviceError, OptionError
+from vlabench.errors import DeviceError, OptionError, UnknownName
 from vlabench.training import team
+from vlabench.training import train as training
 from vlabench.training.curves import Curves
 
 Card = Callable[..., str]
@@ -102,3 +103,13 @@ def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(DeviceError, match=r"64 processes for \d+ GPUs?\n  fix: accelerate launch --num_processes"):
         team.join("cuda")
     assert team.team() is team.ALONE
+
+
+def test_the_first_process_alone_says_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "LAST_WORDS", 0.0)
+    with pytest.raises(UnknownName, match="nobody"):
+        training.train("nobody", tmp_path / "out")
+    monkeypatch.setenv("RANK", "1")
+    with pytest.raises(SystemExit) as ended:
+        training.train("nobody", tmp_path / "out")
+    assert ended.value.code == 1

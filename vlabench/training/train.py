@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Sequence
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +19,7 @@ from vlabench.cards import load_policy, write_policy
 from vlabench.cards.policy import PolicyCard
 from vlabench.cards.schema import COMMAND, Made, Weights
 from vlabench.episode.resources import processes
-from vlabench.errors import CardError, DataError, DeviceError, MissingExtra, OptionError
+from vlabench.errors import CardError, DataError, DeviceError, MissingExtra, OptionError, VlabenchError
 from vlabench.records import provenance
 from vlabench.training.display import Display
 from vlabench.training.methods.base import find_method
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from vlabench.training.methods.base import Method, TrainingContext
 
 FACTS = "training.json"
+LAST_WORDS = 10.0
+"""Seconds that others leave the first process to say what is wrong."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,12 @@ def train(policy: str, out: Path, *, data: Sequence[Path] = (), device: str = "a
     another process trains; DivergedError if the loss is not finite, and the last checkpoint stays; DeviceError if the
     device is absent or its memory is too small; KeyboardInterrupt when a user ends it.
     """
-    card = load_policy(policy)
+    with _one_voice():
+        return _train(load_policy(policy), out, data, device, workers, on, seed, display or Display())
+
+
+def _train(card: PolicyCard, out: Path, data: Sequence[Path], device: str, workers: int | None, on: str | None,
+           seed: int, display: Display) -> Trained:
     method = method_of(card)
     chosen = choose_device(device)
     processes(workers)
@@ -69,12 +79,12 @@ def train(policy: str, out: Path, *, data: Sequence[Path] = (), device: str = "a
     from vlabench.training.team import join
 
     team = join(chosen)
-    place = TrainingContext(out, card, chosen, workers, seed, Curves(out), display or Display(), tuple(data), on)
+    place = TrainingContext(out, card, chosen, workers, seed, Curves(out), display, tuple(data), on)
     if team.first:
         with held(out):
             done = _trained(method, place)
     else:
-        with team.folder(out) as folder:
+        with team.folder(out) as folder, _memory_told(chosen):
             method.train(replace(place, folder=folder, curves=Curves(folder), display=Display()))
     return team.share(lambda: done)
 
@@ -127,16 +137,35 @@ def _trained(method: Method, place: TrainingContext) -> Trained:
     facts = _Facts(place.folder, place.card, place.seed, [str(path) for path in place.data])
     began = place.display.clock()
     try:
-        with team().folder(place.folder):
+        with team().folder(place.folder), _memory_told(place.device):
             made = method.train(place)
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
-            raise
-        raise DeviceError(f"out of memory on {place.device}: {str(error).splitlines()[0]}\n"
-                          f"  fix: a smaller `batch` in the card's training.options, or another --device") from error
     finally:
         facts.spent(place.display.clock() - began)
     return _finish(place.folder, place.card, made, facts, method.data(place))
+
+
+@contextmanager
+def _one_voice() -> Iterator[None]:
+    """Of several processes the first alone says what is wrong; whoever started them ends the others then."""
+    try:
+        yield
+    except VlabenchError:
+        if os.environ.get("RANK", "0") == "0":
+            raise
+        time.sleep(LAST_WORDS)
+        raise SystemExit(1) from None
+
+
+@contextmanager
+def _memory_told(device: str) -> Iterator[None]:
+    """Raises DeviceError where a device's memory is full."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
+            raise
+        raise DeviceError(f"out of memory on {device}: {str(error).splitlines()[0]}\n"
+                          f"  fix: a smaller `batch` in the card's training.options, or another --device") from error
 
 
 def choose_device(name: str) -> str:
