@@ -295,11 +295,13 @@ class PolicyCard(PolicyFile):
 
 
 def load_policy(name: str, *, foreign: bool = False) -> PolicyCard:
-    """The policy of a name or of a path that ends in `.toml`. foreign: the path is nobody's choice here, but lay in a
-    file or a folder that may be a stranger's. Raises UnknownName, CardError.
+    """The policy of a name or of a path that ends in `.toml`; its own path is absolute, as other machines may read it.
+
+    foreign: the path is nobody's choice here, but lay in a file or a folder that may be a stranger's. Raises
+    UnknownName, CardError.
     """
     path = find("policies", name)
-    card = validate(PolicyCard, path, {"name": path.stem, "path": str(path)})
+    card = validate(PolicyCard, path, {"name": path.stem, "path": str(path.absolute())})
     if ":" in card.adapter:
         _check_class(card, "it lies in a submission, of which nothing is run" if _submitted(path)
                      else "it is not the card that was given by its path" if foreign or not name.endswith(".toml")
