@@ -62,7 +62,7 @@ def test_the_figure_has_a_space_for_each_policy_with_its_spread(tmp_path: Path) 
 
 def test_without_recordings_it_says_how_to_have_some(tmp_path: Path) -> None:
     data = plots.load([played(tmp_path, "maniskill-ind", {"hero": {"clean": "sf"}})], "maniskill-ind")
-    with pytest.raises(OptionError, match="no recording of hero fits, under clean\n  fix: vlabench run .* --record"):
+    with pytest.raises(OptionError, match="no recording of hero on primitive fits, under clean\n  fix: .* --record"):
         plots.trajectories(data, plots.Choice(), 4, lambda text: None)
     with pytest.raises(OptionError, match="--episodes 0: must be in 1 … 200"):
         plots.trajectories(data, plots.Choice(), 0, lambda text: None)

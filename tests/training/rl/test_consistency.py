@@ -116,9 +116,11 @@ def test_another_process_finds_what_was_kept_and_an_end_leaves_nothing(tmp_path:
     for iteration in (1, 2, 3):
         first.add(iteration, kept(100 * iteration))
     second = Memory(tmp_path, 100)  # was killed in the third, which it plays again
+    second.restore(2)
     second.add(3, kept(700))
     found = second.some(64, "a")
     expected, values = Memory(tmp_path, 100), (looks(100), looks(200), looks(700))
+    expected.restore(3)
     expected.add(4, kept(900, 1))
     assert sorted(found.obs.instruction) == sorted(text for each in values for text in each.instruction)
     assert np.array_equal(found.wanted[:, 0, 0], 10 * found.obs.proprio[:, 0]) and len(expected) == 3 * ROWS + 1
@@ -132,4 +134,13 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     for content in (path.read_bytes()[:-400], b"", b"no archive"):
         path.write_bytes(content)
         with pytest.raises(DataError, match=r"looks-1.npz: looks of this training that cannot be read: .*\n  fix: "):
-            Memory(tmp_path, 100).add(2, kept(100))
+            Memory(tmp_path, 100).restore(1)
+
+
+def test_of_several_processes_one_writes(tmp_path: Path) -> None:
+    reads, writes = Memory(tmp_path, 100, writes=False), Memory(tmp_path, 100)
+    reads.add(1, kept())
+    assert not list(tmp_path.iterdir())
+    writes.add(1, kept())
+    reads.add(2, kept(100))
+    assert [path.name for path in tmp_path.iterdir()] == ["looks-1.npz"] and len(reads) == 2 * ROWS
