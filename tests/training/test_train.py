@@ -12,7 +12,7 @@ from vlabench.cards import load_policy
 from vlabench.cli.app import app
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_card_of_one_demonstration_is_trained_in_the_default_folder(tmp_path: Path,
                                                                       monkeypatch: pytest.MonkeyPatch) -> None:
     rounds = '[{ tasks = ["libero_goal/0"], per_task = 1, steps = 50 }]'

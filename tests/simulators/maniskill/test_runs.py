@@ -97,7 +97,7 @@ def test_workers_order_and_batches_leave_no_trace_in_the_records(
         assert set(record.changed) >= {"action"} if moved else "action" not in record.changed
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_kills_leave_no_trace_in_the_records(
         unbroken: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """kill -9: of a run with two workers in its midst, then of a worker while the rest is played."""

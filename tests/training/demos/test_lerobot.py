@@ -103,7 +103,7 @@ def test_without_pyarrow_nothing_is_collected_or_read(tmp_path: Path, monkeypatc
     assert not (tmp_path / "set").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_demos_are_collected_as_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pyarrow", reason="of the extra lerobot")
     out = tmp_path / "set"

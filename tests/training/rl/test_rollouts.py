@@ -193,6 +193,7 @@ def test_conditions_that_mean_two_things_are_refused(start: PolicyCard) -> None:
         Collector(sampling(start), "switch", "plain", both, 1, print)
 
 
+@pytest.mark.long
 def test_a_worker_that_dies_costs_its_episode_and_no_more(start: PolicyCard, monkeypatch: pytest.MonkeyPatch) -> None:
     """In worker processes; and what they bring home is what this process would have."""
     monkeypatch.setenv("SWITCH_MISCHIEF", "[1]")
