@@ -296,9 +296,7 @@ class PolicyCard(PolicyFile):
 
 def load_policy(name: str, *, foreign: bool = False) -> PolicyCard:
     """The policy of a name or of a path that ends in `.toml`; its own path is absolute, as other machines may read it.
-
-    foreign: the path is nobody's choice here, but lay in a file or a folder that may be a stranger's. Raises
-    UnknownName, CardError.
+    foreign: the path is nobody's choice, but lay in what may be a stranger's. Raises UnknownName, CardError.
     """
     path = find("policies", name)
     card = validate(PolicyCard, path, {"name": path.stem, "path": str(path.absolute())})
