@@ -298,8 +298,34 @@ def test_a_new_critic_is_rl4vla_s_three_layers_on_numbers_states_and_is_kept(
     again.renew_critic("h0")
     again.load(tmp_path)
     assert torch.equal(policy.value(look()), again.value(look()))
-    with pytest.raises(UnknownName, match="unknown critic 'apart': valid: all, h0, hn"):
-        policy.renew_critic("apart")
+    with pytest.raises(UnknownName, match="unknown critic 'embedding': valid: all, apart, h0, hn"):
+        policy.renew_critic("embedding")
+
+
+@pytest.mark.parametrize("head", ["tokens", "l1"])
+def test_a_critic_apart_reads_the_first_number_s_state_of_a_copy_and_is_kept(head: Head, folder: Path,
+                                                                             tmp_path: Path) -> None:
+    policy = acting(folder, head=head)
+    acted, other = policy.act(look()).actions, policy.embedding(look())
+    states = other.view(len(acted), -1, policy.module.width)[:, 0].detach()
+    policy.renew_critic("apart")
+    assert policy.critic is not None and policy.value_head is not None
+    value = policy.value(look(), 0 * other)
+    assert torch.allclose(value, policy.value_head(states).squeeze(-1), atol=1e-6)
+    with torch.no_grad():
+        policy.module.projector.fc1.bias.add_(0.5)
+    assert torch.equal(policy.value(look()), value) and not torch.equal(policy.embedding(look()), other)
+    value.sum().backward()  # type: ignore[no-untyped-call]
+    inside = {id(parameter) for parameter in policy.critic.parameters()}
+    reached = {id(parameter) for parameter in policy.module.parameters() if parameter.grad is not None}
+    assert reached <= inside and len(reached) > 60
+    with torch.no_grad():
+        policy.module.judge.projector.fc1.bias.add_(0.5)
+    assert not torch.equal(policy.value(look()), value)
+    policy.save(tmp_path, exact=True)
+    again = acting(tmp_path, head=head, critic=True)
+    assert torch.equal(again.value(look()), policy.value(look()))
+    assert np.array_equal(again.act(look()).actions, policy.act(look()).actions)
 
 
 def test_a_value_head_of_another_network_is_refused(folder: Path, tmp_path: Path) -> None:

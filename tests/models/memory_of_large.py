@@ -18,7 +18,7 @@ from torch import nn
 
 from tests.models.tiny_openvla import vit
 from vlabench.cards import load_policy
-from vlabench.models import lora
+from vlabench.models import critics, lora
 from vlabench.models.openvla import LlamaConfig, OpenVLA
 from vlabench.models.openvla_vision import HEADS, Sizes, idle
 from vlabench.training.methods._sft_options import SftOptions
@@ -70,15 +70,15 @@ def count(module: nn.Module | None) -> int:
 
 
 def counted(llama: LlamaConfig, eyes: Sequence[Sizes], rank: int, regressing: bool, proprio: int,
-            critic: bool) -> Network:
+            critic: critics.Kind | None) -> Network:
     """Of a network that is made without memory."""
     with torch.device("meta"):
         made = OpenVLA(llama, eyes, proprio=proprio, regressing=regressing)
-        if critic:
-            made.add_critic("h0", 1)
-    adapted: list[Any] = [made.get_submodule(name) for name in lora.targets(made, made.worth, made.action_head)]
+        if critic is not None:
+            made.add_critic(critic, 1)
+    adapted: list[Any] = [made.get_submodule(name) for name in lora.targets(made, made.judge.worth, made.action_head)]
     factors = sum(rank * sum(layer.weight.shape) for layer in adapted)
-    return Network(count(made), factors, count(made.action_head) + count(made.worth))
+    return Network(count(made), factors, count(made.action_head) + count(made.judge.worth))
 
 
 def llama_layer(llama: LlamaConfig, rank: int) -> int:
@@ -131,7 +131,9 @@ def activations(llama: LlamaConfig, eyes: Sequence[Sizes], rank: int, samples: i
 
 @dataclass(frozen=True)
 class Plan:
-    """What a card's training takes; bytes but for tokens, samples (computed together) and views (with gradients)."""
+    """What a card's training takes; bytes but for tokens, samples (computed together) and views (with gradients, by the
+    critic's own network, too).
+    """
 
     name: str
     network: Network
@@ -161,17 +163,17 @@ class Plan:
         return 2 * self.weights + self.learned
 
 
-def planned(name: str) -> Plan:
-    """By a card."""
+def planned(name: str, critic: critics.Kind = "h0") -> Plan:
+    """By a card; where its method has one, with this critic."""
     card = load_policy(name)
     options: Any = method_of(card).options
     l1 = card.options["head"] == "l1"
-    critic = getattr(options, "critic", None) is not None
+    judged = getattr(options, "critic", None) is not None
     rank, pictures = options.lora.rank, len(card.cameras)
     samples = -(-options.batch // (options.accumulation if isinstance(options, SftOptions) else 1))
     tokens = 256 * pictures + PROMPT + (1 + 8 * 7 + 1 if l1 else 6)
-    network = counted(seven_billion(), EYES, rank, l1, 8 * l1, critic)
-    views = 2 if "pair_sensitivity" in options.objectives else 1
+    network = counted(seven_billion(), EYES, rank, l1, 8 * l1, critic if judged else None)
+    views = (2 if "pair_sensitivity" in options.objectives else 1) + (judged and critic == "apart")
     return Plan(name, network, tokens, samples, views,
                 activations(seven_billion(), EYES, rank, samples, pictures, tokens))
 
@@ -204,6 +206,9 @@ PLAN = """
   host reads is in float32, {file:.0f} GiB on the disk for each of two iterations, and once in the machine's memory.
 - *Host*: another process with the network alone, at rollouts; on a GPU of its own (`options.device = "cuda:1"`) or
   beside the learner. A training's own checkpoint holds what is trained and its two moments, {state:.1f} GiB.
+- The critic reads what the policy does. One with a network of its own (`critic = "apart"`) takes `openvla-fan-ppo`'s
+  update from {shared[0]:.1f} to {apart[0]:.1f} without checkpointing, and from {shared[1]:.1f} to {apart[1]:.1f} with.
+  Published, in GB: from 44.4 to 81.3 (RL4VLA, figure 4).
 - So one GPU of 80 GB holds learner and host together under every card, one of 48 GB the learner alone, one of 24 GB the
   host. CUDA's own, and what torch's allocator leaves unused, come on top and were not measured.
 
@@ -285,9 +290,11 @@ def page() -> str:
         [plan.name, f"{LOOKS[plan.name]:,}",
          *(f"{LOOKS[plan.name] * operations(plan, 4 * plan.views - 1) / rate:.1f}" for rate in FLOPS.values())]
         for plan in plans])
-    whole = counted(seven_billion(), EYES, 32, False, 0, False).weights + idle_numbers()
-    rest = PLAN.format(file=whole * FULL / GIB, state=plans[0].network.trained * 3 * FULL / GIB, times=times,
-                       plan=saturation(plans[0], plans[2]))
+    whole = counted(seven_billion(), EYES, 32, False, 0, None).weights + idle_numbers()
+    shared, apart = ([plan.peak(checkpointing) / GIB for checkpointing in (False, True)]
+                     for plan in (plans[2], planned("openvla-fan-ppo", "apart")))
+    rest = PLAN.format(shared=shared, apart=apart, file=whole * FULL / GIB, times=times,
+                       state=plans[0].network.trained * 3 * FULL / GIB, plan=saturation(plans[0], plans[2]))
     return HEADER.format(whole=whole) + "\n" + memory + "\n" + rest
 
 

@@ -95,9 +95,16 @@ def test_so_is_what_is_kept_where_layers_are_computed_again() -> None:
 def test_parameters_and_adapters_are_counted_exactly() -> None:
     made = network()
     trained = sum(parameter.numel() for parameter in made.parameters() if parameter.requires_grad)
-    formula = told.counted(LlamaConfig(**LLAMA), EYES, RANK, False, 0, False)
+    formula = told.counted(LlamaConfig(**LLAMA), EYES, RANK, False, 0, None)
     assert (formula.weights, formula.adapters, formula.heads) == (
         sum(parameter.numel() for parameter in made.parameters()) - trained, trained, 0)
+
+
+def test_a_critic_apart_is_counted_as_the_network_again_without_its_last_layer() -> None:
+    shape, last = LlamaConfig(**LLAMA), LLAMA["vocab_size"] * LLAMA["hidden_size"]
+    one, two = (told.counted(shape, EYES, RANK, False, 0, kind) for kind in ("h0", "apart"))
+    assert two.weights - two.heads == 2 * (one.weights - one.heads) - last and two.heads == one.heads
+    assert two.adapters == 2 * one.adapters - RANK * (LLAMA["vocab_size"] + LLAMA["hidden_size"])
 
 
 def test_the_page_is_what_cards_and_formulas_say() -> None:
@@ -106,5 +113,5 @@ def test_the_page_is_what_cards_and_formulas_say() -> None:
 
 def test_the_published_checkpoint_has_as_many_numbers() -> None:
     """The index of openvla/openvla-7b names 15,082,474,368 bytes in bfloat16."""
-    formula = told.counted(told.seven_billion(), told.EYES, 32, False, 0, False)
+    formula = told.counted(told.seven_billion(), told.EYES, 32, False, 0, None)
     assert 2 * (formula.weights + told.idle_numbers()) == 15_082_474_368

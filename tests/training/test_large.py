@@ -151,6 +151,33 @@ def test_a_training_resumes_to_the_same_bits(name: str, folder: Path, tmp_path: 
         assert torch.equal(mine, theirs)
 
 
+def test_a_critic_apart_has_lora_of_its_own_and_learns_beside_the_policy(folder: Path, tmp_path: Path) -> None:
+    """While it warms up it learns alone; what either is shipped with was merged where it belongs."""
+    card = load_policy("openvla-fan-ppo")
+    told = {**card.training.options, "critic": "apart"}  # type: ignore[union-attr]
+    card = card.model_copy(update={"training": card.training.model_copy(update={"options": told})})  # type: ignore[union-attr]
+    learner, samples = begun(card, folder)
+    policy: Any = learner.policy
+    learned = {key for key, value in policy.module.named_parameters() if value.requires_grad}
+    own = {key for key in learned if key.startswith("worth.")}
+    assert {key.removeprefix("worth.") for key in own if not key.startswith("worth.worth.")} == {
+        key for key in learned - own if ".lm_head." not in key}
+    before = {key: value.detach().clone() for key, value in policy.module.named_parameters()}
+    acted = actions(policy, card)
+    for alone, moved in ((True, own), (False, learned)):
+        for _ in range(2):
+            learner.update(samples, range(len(samples)), critic_alone=alone)
+        changed = {key for key, value in policy.module.named_parameters() if not torch.equal(value, before[key])}
+        assert changed == moved
+        assert np.array_equal(actions(policy, card), acted) == alone
+    with torch.no_grad():
+        value, plain = policy.value(look(card)), actions(policy, card)
+    learner.save(tmp_path, exact=True)
+    again = policy_of(card, tmp_path, critic=True)
+    assert torch.allclose(again.value(look(card)), value, atol=2e-5)
+    assert np.allclose(actions(again, card), plain, atol=2e-5)
+
+
 def cloner(folder: Path, parts: int) -> Cloner:
     """FAN-SFT's card's."""
     card = load_policy("openvla-fan-sft")
@@ -256,7 +283,7 @@ def test_a_rate_for_a_head_needs_lora_and_a_head(folder: Path) -> None:
     with pytest.raises(CardError, match="head_learning_rate: Openvla has no action head .*\n  fix: leave it out"):
         Learner(policy, ClippedOptions(head_learning_rate=1e-4, lora=Lora()), "cpu")
     with pytest.raises(UnknownName, match="critic"):
-        policy.renew_critic("apart")
+        policy.renew_critic("embedding")
 
 
 def test_cloning_with_lora_keeps_no_average() -> None:
@@ -317,7 +344,7 @@ def test_two_iterations_of_each_in_its_simulator_and_a_kill_between_them(name: s
     from vlabench.training.methods.rloo import Rloo
 
     pytest.importorskip({"libero": "mujoco", "maniskill": "sapien"}[str(load_policy(name).simulator)])
-    monkeypatch.setattr(Rloo, "keep", lambda self, group: True)  # so that there are updates: all of them fail
+    monkeypatch.setattr(Rloo, "keep", lambda self, course, group: True)  # so that there are updates: all of them fail
     path = written(name)
     whole = training.train(str(path), tmp_path / "whole", device="cpu", workers=1)
     curves = Curves(tmp_path / "whole").series()

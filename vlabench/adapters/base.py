@@ -224,6 +224,13 @@ class TrainablePolicy(Policy):
         """The head of `value`, a part of the module that actions do not depend on; None for a policy without."""
         return None
 
+    @property
+    def value_head(self) -> torch.nn.Module | None:
+        """What of the critic is trained in full where the rest is by LoRA: all of it, unless it has a network of its
+        own that is so large as to need LoRA, too.
+        """
+        return self.critic
+
     def value(self, obs: Observation, embedding: torch.Tensor | None = None) -> torch.Tensor:
         """Expected return [B]; `embedding` as in `distribution`. Raises TypeError for a policy without a critic."""
         raise TypeError(f"{type(self).__name__} has no critic, which alone could tell a value")

@@ -31,7 +31,7 @@ class Openvla(TrainablePolicy):
     """A checkpoint in its published folder. It looks at the pictures of its card's cameras, in their order."""
 
     libraries = ("torch", "transformers", "tokenizers")
-    critics = ("h0", "hn", "all")
+    critics = ("h0", "hn", "all", "apart")
     heeds = ("cameras",)
     module: OpenVLA
 
@@ -194,12 +194,17 @@ class Openvla(TrainablePolicy):
 
     @property
     def critic(self) -> torch.nn.Module | None:
-        """The value head, if there is one."""
+        """The value head or the network that is the critic's own, if there is one."""
         return self.module.worth
 
+    @property
+    def value_head(self) -> torch.nn.Module | None:
+        """The head alone."""
+        return self.module.judge.worth
+
     def renew_critic(self, kind: str) -> None:
-        """RL4VLA's value head, on the state of the first number of a chunk (`h0`), of the last (`hn`) or of `all`; from
-        now on it reads one in folders, too.
+        """RL4VLA's value head, on the state of the first number of a chunk (`h0`), of the last (`hn`), of `all`, or of
+        the first in a network of its own (`apart`); from now on it reads one in folders, too.
         """
         if kind not in self.critics:
             super().renew_critic(kind)
@@ -208,10 +213,13 @@ class Openvla(TrainablePolicy):
 
     def value(self, obs: Observation, embedding: torch.Tensor | None = None) -> torch.Tensor:
         """Expected return [B]. All states but the first depend on the numbers before: those of the actions that
-        `encode` was told, if its embedding is given, else the most probable. Raises TypeError without a critic.
+        `encode` was told, if its embedding is given, else the most probable. A critic with a network of its own has no
+        use for the policy's embedding. Raises TypeError without a critic.
         """
         if self.module.worth is None:
             return super().value(obs, embedding)
+        if self.module.judge is not self.module:
+            return self.module.judge.value(self._judged(obs))
         states = self.embedding(obs) if embedding is None else embedding
         return self.module.value(states.view(len(states), -1, self.module.width))
 
@@ -229,6 +237,16 @@ class Openvla(TrainablePolicy):
         tokens, states = self.module.spoken(seen, prompts, lambda logits, number: self._chosen(
             logits, None if uniform is None else uniform[:, 0, number]))
         return states, tokens
+
+    def _judged(self, obs: Observation) -> torch.Tensor:
+        """The states [B, …, width] of the critic's own network, that of the first number first."""
+        import torch
+
+        judge, prompts = self.module.judge, [self._prompt(text) for text in obs.instruction]
+        seen = judge.look(self._pictures(obs), self._proprio(obs))
+        if self.head != "tokens":
+            return judge.parallel(seen, prompts, self.chunk)
+        return judge.forced(seen, prompts, torch.zeros((len(prompts), 1), dtype=torch.long, device=judge.device))
 
     def _chosen(self, logits: torch.Tensor, uniform: Floats | None) -> torch.Tensor:
         """One number's tokens [B] of logits [B, 256]: the most probable, or drawn."""

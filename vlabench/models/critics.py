@@ -1,9 +1,10 @@
 """What a network's critic reads of it, and the head that makes an expected return of that.
 
-RL4VLA (Liu et al. 2025, figure 4) compares a head on the hidden state of the first action of a chunk (`h0`), on that of
-the last (`hn`), on those of all of them, and a critic with a network of its own (`apart`). `embedding` is ours: what
-the action head reads, too, by a head of two layers. A NanoVLA has them all; OpenVLA those on hidden states, of its
-numbers: it gives them one after the other, and the state that gives the first alone knows none of them.
+RL4VLA (Liu et al. 2025, figure 4) compares a head on the hidden state of the first action of a chunk (`h0`), on that
+of the last (`hn`), on those of all of them, and a critic with a network of its own (`apart`), which begins as a copy of
+the policy's and reads `h0`. `embedding` is ours: what the action head reads, too, by a head of two layers. A NanoVLA
+has them all; OpenVLA has RL4VLA's, on the states of its numbers: it gives them one after the other, and the state that
+gives the first alone knows none of them.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ number is the state of the place before it.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -134,9 +135,24 @@ class OpenVLA(nn.Module):
 
     def add_critic(self, kind: critics.Kind, numbers: int) -> None:
         """RL4VLA's value head of three layers, which knows nothing yet: the first returns it tells are about 0.
-        numbers: of a chunk, whose states it reads.
+        numbers: of a chunk, whose states it reads. One `apart` reads them of a copy of the network, which takes as much
+        memory again.
         """
-        self.worth, self.reads = critics.head(kind, self.width, self.width, numbers).to(self.device), kind
+        self.worth, self.reads = None, kind
+        self.worth = (self._copied() if kind == "apart" else
+                      critics.head(kind, self.width, self.width, numbers).to(self.device))
+
+    def _copied(self) -> OpenVLA:
+        """This network without what acts, and with a critic of its own."""
+        apart = copy.deepcopy(self)
+        apart.action_head = apart.language_model.lm_head = None
+        apart.add_critic("h0", 1)
+        return apart
+
+    @property
+    def judge(self) -> OpenVLA:
+        """The network whose states are the critic's: this one, or the one that it has apart."""
+        return self.worth if isinstance(self.worth, OpenVLA) else self
 
     @property
     def device(self) -> torch.device:
@@ -230,7 +246,9 @@ class OpenVLA(nn.Module):
         return spoken[..., LAST:ACTIONS].flip(-1).float()
 
     def value(self, states: Tensor) -> Tensor:
-        """Expected return [B], of the states [B, numbers, width] that give a chunk's numbers."""
+        """Expected return [B], of the states [B, numbers, width] that give a chunk's numbers. Only a judge can be
+        asked.
+        """
         assert self.worth is not None
         worth: Tensor = self.worth(critics.read(self.reads, states.float())).squeeze(-1)
         return worth

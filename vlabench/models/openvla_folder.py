@@ -127,7 +127,7 @@ def _add_critic(network: OpenVLA, path: Path) -> None:
     with safe_open(path, framework="pt") as file:
         kind = (file.metadata() or {}).get("reads", "h0")  # earlier ones do not say
     try:
-        network.add_critic(kind, state["0.weight"].shape[1] // network.width)
+        network.add_critic(kind, 0 if kind == "apart" else state["0.weight"].shape[1] // network.width)
         assert network.worth is not None
         network.worth.load_state_dict(state)
     except (KeyError, RuntimeError) as error:
@@ -147,7 +147,9 @@ def write(checkpoint: Checkpoint, network: OpenVLA, folder: Path, exact: bool) -
         found = {name.partition(".")[2]: state.pop(name) for name in sorted(state) if name.startswith(f"{part}.")}
         if found:
             torch.save(found, folder / f"{part}--0_checkpoint.pt")
-    critic = {name.partition(".")[2]: state.pop(name).float() for name in sorted(state) if name.startswith("worth.")}
+    critic = {name.partition(".")[2]: state.pop(name) for name in sorted(state) if name.startswith("worth.")}
+    head = "worth." if network.reads == "apart" else ""
+    critic = {name: value.float() if name.startswith(head) else value for name, value in critic.items()}
     if critic:
         save_file(critic, folder / CRITIC, metadata={"reads": network.reads})
     save_file(state, folder / WHOLE, metadata={"format": "pt"})

@@ -43,8 +43,8 @@ class PpoOptions(SpreadOptions, ClippedOptions):
         default=None,
         description="If given, a critic that begins anew and of this kind: `h0`, `hn` and `all` read the hidden state "
                     "of the first action of a chunk, of its last, or all of them, by a head of three layers (RL4VLA, "
-                    "figure 4); of nano's, `apart` has a network of its own, and `embedding` reads what the action "
-                    "head does. By default the policy's own.")
+                    "figure 4), `apart` the first in a network of its own, which takes as much memory again; nano's "
+                    "`embedding` reads what the action head does. By default the policy's own.")
     critic_learning_rate: float = Field(
         default=1e-3, gt=0,
         description="Learning rate of the critic, a head that has just been added (published: 3e-3).")

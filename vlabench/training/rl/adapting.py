@@ -25,13 +25,13 @@ class Lora(BaseModel):
 
 
 def adapted(policy: TrainablePolicy, options: Lora) -> LoraModel:
-    """The policy's network with matrices to train, and its action head, where it has one of its own; the critic stays
-    as it is. Raises MissingExtra.
+    """The policy's network with matrices to train, and its action head, where it has one of its own; the value head
+    stays as it is. Raises MissingExtra.
 
     All that is trained is in float32, whatever the rest is: in bfloat16 a step of 1e-4 leaves most weights where they
     were.
     """
-    made = lora.attach(policy.module, options.rank, options.alpha, policy.critic, policy.action_head)
+    made = lora.attach(policy.module, options.rank, options.alpha, policy.value_head, policy.action_head)
     for layer in lora.layers(made):
         for matrix in lora.matrices(layer):
             matrix.data = matrix.data.float()

@@ -74,10 +74,7 @@ class Learner:
         torch.backends.cudnn.allow_tf32 = False
         policy.module.to(device).train()
         self._lora = adapted(policy, options.lora) if options.lora else None
-        worth = list(policy.critic.parameters()) if policy.critic is not None else []
-        critic = worth if any(objective.critic for objective in self.objectives.values()) else []
-        for parameter in worth:
-            parameter.requires_grad_(bool(critic))
+        critic = self._worth(any(objective.critic for objective in self.objectives.values()))
         self._critic = {id(parameter) for parameter in critic}
         body = [p for p in policy.module.parameters() if p.requires_grad and id(p) not in self._critic]
         groups = self._groups(body)
@@ -94,6 +91,17 @@ class Learner:
         self._start = [parameter.detach().clone() for parameter in self.parameters] if kept else []
         self._follower = torch.optim.AdamW(body, options.consistency.learning_rate if options.consistency else 0.0,
                                            weight_decay=options.weight_decay)
+
+    def _worth(self, learning: bool) -> list[torch.nn.Parameter]:
+        """What is trained of the critic: if it learns, all but what stays as it is beneath LoRA."""
+        critic, head = self.policy.critic, self.policy.value_head
+        if critic is None or head is None:
+            return []
+        if not learning:
+            critic.requires_grad_(False)
+            return []
+        (head if self._lora else critic).requires_grad_(True)
+        return [parameter for parameter in critic.parameters() if parameter.requires_grad]
 
     def _groups(self, body: Sequence[torch.nn.Parameter]) -> list[dict[str, Any]]:
         """What acts, with its learning rate; a head beside LoRA has its own, if it is given one. Raises CardError."""
