@@ -110,3 +110,18 @@ def test_one_iteration_with_noise_regularisers_and_the_dense_reward(start: Polic
     before, after = (checkpoint.load(path) for path in (tmp_path / "start.safetensors", out / "tiny.safetensors"))
     assert not torch.equal(before.bins.weight, after.bins.weight)
     assert (out / "curves.png").stat().st_size > 5000
+
+
+@pytest.mark.long
+def test_pair_trains_on_views_of_liberos_scenes(tmp_path: Path) -> None:
+    """Masks, hidden objects and ghosts are drawn by the workers while the episodes go on, for a policy that sees."""
+    asked = [line for line in TRAINING.splitlines()
+             if not line.startswith(("reward", "noise", "jacobian", "smoothness", "consistency"))]
+    asked += ["objectives = { pair_invariance = {}, pair_sensitivity = {} }", "views = { preserving = { bare = 1.0 } }"]
+    head, options = HEAD.replace(f"= {SIZE}", "= 128"), "\n".join(asked).replace("goal/7", "goal/8")
+    (tmp_path / "tiny.toml").write_text(head + options.replace("START", "nano-sft"))
+    training.train(str(tmp_path / "tiny.toml"), tmp_path / "out", device="cpu", workers=1)
+    series = Curves(tmp_path / "out").series()
+    assert all(np.isfinite(values).all() for _, values in series.values())
+    for name in ("pair_invariance", "pair_sensitivity"):
+        assert min(series[f"{name} kl"][1]) > 1e-3 and min(series[f"share {name}"][1]) > 1e-3
