@@ -47,6 +47,7 @@ def test_what_a_card_names_has_a_name_here(home: Path) -> None:
     ("sft", 'task_sets = ["libero_goal"]', ("libero_goal", "action_noise")),
     ("sft", 'task_sets = ["libero_goal", "libero_10"]\nnoise = 0.0', ("libero_goal", "libero_10")),
     ("rloo", 'task_sets = ["libero_goal"]', ("libero_goal",)),
+    ("sft", 'augment = { observation = 1.0, kinds = ["erasing"] }', ("erasing", "action_noise")),
     ("rloo", "noise = { observation = 1.0 }", FIVE),
     ("ppo", "noise = { action = 0.1 }", ("action_noise",)),
     ("rloo", 'noise = { observation = 0.5, action = 0.1, kinds = ["rotation", "shift"] }',

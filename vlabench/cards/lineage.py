@@ -2,9 +2,9 @@
 
 Read off the cards alone, without loading a method or its libraries. Of a training's options these say what was seen,
 whatever the method: `task_sets`; `noise`, a number for the standard deviation of noise on demonstrated actions, or the
-table of `cards.noise.Noise`; `views` of PAIR's from elsewhere; and `init`, `base` or `learner`, the policy that a
-training goes on from. The last three are heeded among an adapter's options, too: there `base` is what a LoRA adapter
-changes.
+table of `cards.noise.Noise`; `augment`, such a table of what demonstrations' pictures get; `views` of PAIR's from
+elsewhere; and `init`, `base` or `learner`, the policy that a training goes on from. The last three are heeded among an
+adapter's options, too: there `base` is what a LoRA adapter changes.
 """
 
 from __future__ import annotations
@@ -148,8 +148,9 @@ def trained_by(card: PolicyCard, training: Training) -> list[str]:
     task_sets, noise = options.get("task_sets"), options.get("noise")
     names = [name for name in task_sets if isinstance(name, str)] if isinstance(task_sets, list) else []
     names += _viewed(options.get("views"))
-    if isinstance(noise, Mapping):
-        return names + _drawn(card, training.method, noise)
+    for option, told in (("augment", options.get("augment")), ("noise", noise)):
+        if isinstance(told, Mapping):
+            names += _drawn(card, training.method, option, told)
     return names + [ACTION] * (isinstance(noise, (int, float)) and noise > 0)
 
 
@@ -159,14 +160,16 @@ def _viewed(views: Any) -> list[str]:
     return [ELSEWHERE[kind] for kind in ELSEWHERE if isinstance(kinds, Mapping) and kinds.get(kind)]
 
 
-def _drawn(card: PolicyCard, method: str, noise: Mapping[str, Any]) -> list[str]:
-    """The perturbations that rollouts draw; of a plug-in's method, if its table is like those of the methods here."""
+def _drawn(card: PolicyCard, method: str, option: str, noise: Mapping[str, Any]) -> list[str]:
+    """The perturbations that rollouts or demonstrations draw; of a plug-in's method, if its table is like those of the
+    methods here.
+    """
     try:
         return list(Noise.model_validate_json(json.dumps(noise, default=str)).drawn)
     except ValidationError as error:
         if method not in registry.names("method") or not registry.target("method", method).startswith("vlabench."):
             return []
-        raise CardError(one_line_each(error, Noise, f"{shown(card.path)}: training.options.noise")) from None
+        raise CardError(one_line_each(error, Noise, f"{shown(card.path)}: training.options.{option}")) from None
 
 
 def _parents(card: PolicyCard) -> Iterator[str]:

@@ -31,7 +31,7 @@ class Cloner:
 
     def __init__(self, policy: TrainablePolicy, objectives: Mapping[str, Objective], device: str, *,
                  weight_decay: float, average: float, max_grad_norm: float, precision: Precision,
-                 accumulation: int = 1, lora: Lora | None = None) -> None:
+                 accumulation: int = 1, lora: Lora | None = None, weight_interpolation: float = 1.0) -> None:
         self.policy, self.objectives, self.step, self._parts = policy, objectives, 0, accumulation
         self._most, self._max_grad_norm = average, max_grad_norm
         self._kind = torch.device(device).type
@@ -42,7 +42,11 @@ class Cloner:
         self._optimizer = torch.optim.AdamW(self._learned, lr=1.0, betas=(0.9, 0.95), weight_decay=weight_decay,
                                             fused=True)
         self.shares: dict[str, float] = {}
-        self._average = {name: tensor.clone() for name, tensor in self._module.state_dict().items()} if average else {}
+        self._average = self._copied() if average else {}
+        self._share, self._start = weight_interpolation, self._copied() if weight_interpolation < 1 else {}
+
+    def _copied(self) -> dict[str, Tensor]:
+        return {name: tensor.clone() for name, tensor in self._module.state_dict().items()}
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint."""
@@ -56,11 +60,15 @@ class Cloner:
         self._average, self.step = dict(state["average"]) if self._most else {}, int(state["step"])
 
     def averaged(self) -> TrainablePolicy:
-        """The policy with the moving average of its weights, or LoRA merged into them; nothing is to be learned
-        afterwards.
+        """The policy with the moving average of its weights, or what lies on the way there, or LoRA merged into them;
+        nothing is to be learned afterwards.
         """
         if self._average:
             self._module.load_state_dict(self._average)
+        if self._start:
+            self._module.load_state_dict({
+                name: start.lerp(tensor, self._share) if tensor.is_floating_point() else tensor
+                for (name, tensor), start in zip(self._copied().items(), self._start.values(), strict=True)})
         if self._lora is not None:
             self.policy.module = merged(self._lora)
         return self.policy

@@ -10,6 +10,8 @@ from typing_extensions import Self
 
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.cards.lineage import DEFAULTS
+from vlabench.cards.noise import Noise
+from vlabench.errors import CardError
 from vlabench.training.demos.data import OFFERED
 from vlabench.training.methods._cloner import Precision
 from vlabench.training.objectives import base
@@ -17,6 +19,7 @@ from vlabench.training.objectives.base import Objective, SummedOptions
 from vlabench.training.objectives.cloning import Cloning, CloningOptions
 from vlabench.training.objectives.locating import Locating, LocatingOptions
 from vlabench.training.rl.adapting import Lora
+from vlabench.training.rl.samples import WANTED
 
 LOG = 50
 """Steps from one point of the curves to the next."""
@@ -44,7 +47,7 @@ class Round(BaseModel):
 class SftOptions(SummedOptions):
     """What to start from, which demonstrations to collect, and how to clone them."""
 
-    offers = OFFERED
+    offers = OFFERED | {WANTED}
     critics = True
 
     task_sets: tuple[str, ...] = Field(
@@ -63,6 +66,9 @@ class SftOptions(SummedOptions):
     kicks: float = Field(
         default=0.005,
         description="Share of the control steps at which the hand is kicked away; above 0, starts are displaced, too.")
+    augment: Noise | None = Field(
+        default=None,
+        description="Perturbations of the demonstrations' pictures, drawn for each sample anew.")
     batch: int = Field(
         default=64, ge=1, description="Samples of a training step.")
     accumulation: int = Field(
@@ -73,6 +79,10 @@ class SftOptions(SummedOptions):
         default=None,
         description="Train LoRA matrices alone, and in full an action head of layers of its own (OpenVLA-OFT's); "
                     "without it all parameters are trained. `average` has to be 0 then.")
+    cloning: float = Field(
+        default=1.0, ge=0,
+        description="Weight of the expert's actions; 0: the policy learns from `objectives` alone, as `consistency` "
+                    "with what the policy that a round begins with does for the pictures without `augment`.")
     sigma: float = Field(
         default=2.0, ge=0,
         description="Standard deviation of the soft targets around the expert's action, in bins; 0: its bin alone.")
@@ -87,6 +97,10 @@ class SftOptions(SummedOptions):
     average: float = Field(
         default=0.999, ge=0, lt=1,
         description="Decay per step of the weights' moving average, which is what acts and is shipped; 0 for none.")
+    weight_interpolation: float = Field(
+        default=1.0, gt=0, le=1,
+        description="What is shipped lies at this share of the way from the weights that a round begins with; below 1 "
+                    "a policy keeps more of what it could do (Wortsman et al. 2022).")
     max_grad_norm: float = Field(
         default=1.0, gt=0, description="Largest L2 norm of all gradients together; larger ones are scaled down to it.")
     precision: Precision = Field(
@@ -105,22 +119,39 @@ class SftOptions(SummedOptions):
     @model_validator(mode="after")
     def _no_average_of_factors(self) -> Self:
         """The product of two averages is not the average of the products, and those are as large as the network."""
-        if self.lora is not None and self.average:
-            raise ValueError("`lora` with a moving average: the average of LoRA's matrices is not that of what they do"
-                             "\n  fix: average = 0.0")
+        if self.lora is not None and (self.average or self.weight_interpolation < 1):
+            raise ValueError("`lora` with a moving average or `weight_interpolation`: the average of LoRA's matrices "
+                             "is not that of what they do\n  fix: average = 0.0, and weight_interpolation = 1.0")
+        return self
+
+    @model_validator(mode="after")
+    def _pictures_alone(self) -> Self:
+        """What else noise can be belongs to rollouts."""
+        if self.augment is not None and (self.augment.action or self.augment.curriculum):
+            raise ValueError("`augment` with `action` or `curriculum`: it is of pictures alone, and stays"
+                             "\n  fix: leave them out; `noise` is that on demonstrated actions")
         return self
 
     def own(self) -> Mapping[str, str]:
         """Where things are is a term where `points` and `pixels` are not both 0."""
         locating = self._locating.points or self._locating.pixels
-        return {"action": "the expert's actions", **({"locating": "`points` and `pixels`"} if locating else {})}
+        return {**({"action": "the expert's actions"} if self.cloning else {}),
+                **({"locating": "`points` and `pixels`"} if locating else {})}
 
     def summed(self, policy: TrainablePolicy) -> dict[str, Objective]:
         """The terms of the loss, by name. Raises CardError for one that the policy cannot give."""
-        terms: dict[str, Objective] = {"action": Cloning(CloningOptions(sigma=self.sigma))}
+        terms: dict[str, Objective] = {}
+        if self.cloning:
+            terms["action"] = Cloning(CloningOptions(sigma=self.sigma, weight=self.cloning))
         if "locating" in self.own() and (self.points or self.pixels or Locating.reads <= policy.auxiliary):
             terms["locating"] = Locating(self._locating)
+            if self.augment is not None and self._locating.pixels and {"shift", "rotation"} & {*self.augment.kinds}:
+                raise CardError("training.options.augment: shift and rotation move what `pixels` says where it is\n"
+                                "  fix: pixels = 0.0, or augment.kinds without these")
         terms |= base.made(self.objectives)
+        if not terms:
+            raise CardError("training.options: cloning = 0 and no objective: there is nothing to learn\n"
+                            "  fix: objectives = { consistency = {} }, or another one")
         base.check(terms, policy)
         return terms
 

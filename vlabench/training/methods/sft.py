@@ -23,9 +23,11 @@ from vlabench.training import checkpoints, finite
 from vlabench.training.demos.collect import Recipe, collect, with_learner
 from vlabench.training.demos.data import DemoData, batches, samples
 from vlabench.training.display import EpisodesShown
+from vlabench.training.methods._augmented import Augmented
 from vlabench.training.methods._cloner import Cloner, schedule
 from vlabench.training.methods._sft_options import LOG, Round, SftOptions
 from vlabench.training.methods.base import Method, TrainingContext
+from vlabench.training.rl.samples import WANTED
 from vlabench.training.rl.trial import trial
 from vlabench.training.shipping import card_of, ship, shipped
 from vlabench.training.team import DEMOS, team
@@ -147,6 +149,7 @@ class Sft(Method):
         path = _folder(place, number) / STATE
         saved = checkpoints.load(path, place.device)
         learner = self._learner(place, number, data)
+        seen_as = self._augmented(place, number, data, learner)
         if saved is not None:
             learner.restore(saved)
         place.curves.cut(before + learner.step)
@@ -159,7 +162,8 @@ class Sft(Method):
                 with finite.ending(f"round {number}, step {learner.step + 1} of {plan.steps}", names):
                     rate = plan.learning_rate * schedule(learner.step, plan.steps)
                     following = learner.step + 1
-                    values = learner.update(samples(data, batch, place.device), rate,
+                    shown_to = seen_as(samples(data, batch, place.device), learner.step)
+                    values = learner.update(shown_to, rate,
                                             weigh=following % LOG == 0 or following == plan.steps)
                 sums = {name: sums.get(name, 0.0) + float(value) for name, value in values.items()}
                 if learner.step % LOG == 0 or learner.step == plan.steps:
@@ -189,7 +193,17 @@ class Sft(Method):
         self._fit(policy, data, place)
         return Cloner(policy, options.summed(policy), place.device, weight_decay=options.weight_decay,
                       average=options.average, max_grad_norm=options.max_grad_norm, precision=options.precision,
-                      accumulation=options.accumulation, lora=options.lora)
+                      accumulation=options.accumulation, lora=options.lora,
+                      weight_interpolation=options.weight_interpolation)
+
+    def _augmented(self, place: TrainingContext, number: int, data: DemoData, learner: Cloner) -> Augmented:
+        """How the round's batches are shown."""
+        first = None
+        if any(WANTED in objective.needs for objective in learner.objectives.values()):
+            first = self._begun(place, number, data)
+            first.configure(data.space)
+            first.module.to(place.device).requires_grad_(False)
+        return Augmented(self.options.augment, first, data.space, place.seed + number)
 
     def _begun(self, place: TrainingContext, number: int, data: DemoData) -> TrainablePolicy:
         """The policy of the round before, that which `init` names, or one that knows nothing."""
