@@ -238,6 +238,19 @@ def test_consistency_learns_from_rollouts_that_all_end_alike(card: Card, start: 
 
 
 @pytest.mark.usefixtures("alone")
+def test_consistency_where_pictures_are_clean_finds_nothing_to_change_in_the_first_policy(
+        card: Card, tmp_path: Path) -> None:
+    """No reward moves it, as no rollout succeeds; its distance to itself is that below which distances are squared."""
+    hopeless = {**RLOO, "iterations": 1, "horizon": 0.1, "noise": {"observation": 1.0, "clean": 0.0, "most": 5}}
+    found = {}
+    for perturbed in (True, False):
+        out = tmp_path / str(perturbed)
+        trained(card("rloo", **hopeless, consistency={"updates": 2, "perturbed": perturbed}), out)
+        found[perturbed] = Curves(out).series()["consistency"][1][0] - SOFT
+    assert abs(found[False]) < 1e-6 < found[True]
+
+
+@pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("share", [1.0, 0.25])
 def test_the_moving_average_is_shipped_and_the_parameters_themselves_play(
         share: float, card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

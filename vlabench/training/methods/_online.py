@@ -164,7 +164,9 @@ class Online(Method):
             for update in range(options.consistency.updates):
                 key = ("consistency", place.seed, number, update)
                 looks = course.memory.some(options.batch, *key)
-                seen = redrawn(looks.obs, options.noise, level, course.space, *key)
+                seen = looks.obs
+                if options.consistency.perturbed:
+                    seen = redrawn(seen, options.noise, level, course.space, *key)
                 where = f"iteration {number}, update {update + 1} towards consistency"
                 with finite.ending(where, partial(list, seen.instruction)):
                     distances.append(course.learner.follow(replace(looks, obs=seen)))

@@ -41,6 +41,10 @@ class ConsistencyOptions(BaseModel):
         default=250, ge=1, description="Updates of an iteration, after those from rewards.")
     learning_rate: float = Field(
         default=1e-4, gt=0, description="Learning rate of AdamW, which these updates have for themselves.")
+    perturbed: bool = Field(
+        default=True,
+        description="Whether the looks are perturbed; without it the updates hold the policy to the first one where "
+                    "pictures are clean, and nothing more.")
     memory: int = Field(
         default=50_000, ge=1,
         description="Most looks that are kept, those of the oldest iterations going first; 0.1 MB each with two "
