@@ -127,6 +127,7 @@ SHIPPED = [
     ("maniskill-severity", PLATE, CHANGED_SCENES),
     ("maniskill-physics", PLATE, swept("friction", "mass", "gripper_weak", "joint_damping")),
     ("maniskill-camera", PLATE, swept("camera_pose", "field_of_view")),
+    ("maniskill-events", PLATE, {"object_dropped", *swept("object_moved", "camera_bumped", "lights_out")}),
     ("pair-texture", PAIR, {"table"}),
     ("pair-lighting", PAIR, {"lighting"}),
     ("pair-viewpoint", PAIR, SIDES),

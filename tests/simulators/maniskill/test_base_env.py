@@ -20,7 +20,7 @@ from vlabench.cards.conditions import named
 from vlabench.cards.find import find_condition
 from vlabench.episode.chain import variant_of
 from vlabench.episode.loop import Attempt
-from vlabench.errors import AssetsError, OptionError, RenderingError
+from vlabench.errors import AssetsError, OptionError, RenderingError, UnsupportedError
 from vlabench.gym import condition_arguments
 from vlabench.simulators.maniskill import packs, robot, starts
 from vlabench.simulators.maniskill.drawing import vulkan
@@ -275,6 +275,16 @@ def test_an_object_jumps_in_mid_episode_as_in_a_run(env: Any, pack: str, episode
         path.append(np.array(world.object.pose.p))
         assert inner.bodies[0].pose.p[0].numpy() == pytest.approx(path[-1], abs=1e-3)
     assert np.linalg.norm(path[5] - path[4]) > 0.15 and path[5][2] == pytest.approx(1.0)
+    inner.set_condition()
+
+
+def test_lights_that_go_out_in_mid_episode_are_refused_where_they_stay(env: Any, pack: str) -> None:
+    inner = env.unwrapped
+    inner.set_condition(**condition_arguments("lights_out-s1", "maniskill-events"))
+    env.reset(options={"number": 2, "index": 4})
+    with pytest.raises(UnsupportedError, match="lights and camera stay as an episode begins\n  fix: vlabench run"):
+        for _ in range(20):
+            env.step(NULL)
     inner.set_condition()
 
 

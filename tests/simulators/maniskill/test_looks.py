@@ -16,11 +16,13 @@ from vlabench.cards.conditions import Condition, Part, named
 from vlabench.episode.chain import EpisodeChain
 from vlabench.errors import RenderingError
 from vlabench.perturbations.camera_pose import CameraPose
-from vlabench.simulators.capabilities import Orbit, ShowsBackgrounds
+from vlabench.simulators.capabilities import LightSetup, Orbit, ShowsBackgrounds, Sun
 from vlabench.simulators.maniskill import catalogue, packs
 from vlabench.simulators.maniskill.drawing import screen
+from vlabench.simulators.maniskill.looks import TRAINING_LIGHTING
 from vlabench.simulators.maniskill.scene import PlateScene
 from vlabench.simulators.maniskill.simulator import Maniskill
+from vlabench.simulators.maniskill.slot import Slot
 from vlabench.simulators.maniskill.view import orbited
 from vlabench.types import EpisodeSpec, Image
 
@@ -98,6 +100,63 @@ def test_the_next_episode_looks_as_if_nothing_had_been(name: str, scene: PlateSc
     assert not (pictures(scene)[0] == before).all()
     begun(scene, episode(2, 0), CLEAN)
     assert (pictures(scene)[0] == before).all()
+
+
+def test_what_changes_in_mid_episode_looks_as_if_it_had_been_so_from_the_start(
+        scene: PlateScene, episode: Episodes) -> None:
+    spec, still = episode(4, 1), np.stack([scene.null_action] * 4)
+    dim = LightSetup((0.1, 0.1, 0.1), tuple(Sun(sun.direction, (0.3, 0.2, 0.1)) for sun in TRAINING_LIGHTING.suns))
+
+    def change(b: int) -> None:
+        slot = scene.slot(b)
+        assert isinstance(slot, Slot)
+        if b == 1:
+            slot.set_lighting(dim)
+        if b == 2:
+            slot.orbit_camera(Orbit(yaw=8.0, roll=3.0))
+        if b == 3:
+            slot.widen_view(1.2)
+
+    shown = []
+    for late in (False, True):
+        scene.place([spec] * 4)
+        if not late:
+            list(map(change, range(4)))
+        scene.settle()
+        if late:
+            first = pictures(scene)
+            assert all((each == first[0]).all() for each in first)
+        scene.step(still)
+        if late:
+            list(map(change, range(4)))
+        shown.append(pictures(scene))
+    for early, later in zip(*shown, strict=True):
+        assert (early == later).all()
+    assert all((each != shown[0][0]).any() for each in shown[0][1:])
+    begun(scene, spec, CLEAN)
+    assert (pictures(scene)[0] == first[0]).all()
+
+
+def test_the_lights_go_out_at_their_step_and_the_camera_is_bumped(scene: PlateScene, episode: Episodes) -> None:
+    spec = episode(3, 2)
+    asked = (CLEAN, condition("lights_out", step=2), condition("camera_bumped", step=2))
+    scene.place([spec] * 3)
+    chains = [EpisodeChain(spec, named(each), scene.cameras) for each in asked]
+    for b, chain in enumerate(chains):
+        chain.begin(1, scene.cameras, scene.action_space)
+        chain.set_up(scene.slot(b))
+    scene.settle()
+    for step in range(1, 4):
+        scene.step(np.stack([scene.null_action] * 3))
+        for b, chain in enumerate(chains):
+            chain.tick(scene.slot(b), step)
+        clean, dark, askew = (each.astype(float) for each in pictures(scene))
+        if step < 2:
+            assert (clean == dark).all() and (clean == askew).all()
+            continue
+        where = things(scene, 0)
+        assert dark[where].mean() < 0.7 * clean[where].mean() and (dark == clean)[~where].all()
+        assert (askew != clean).any()
 
 
 @pytest.mark.parametrize("name", ["background", "texture_overlay", "lighting", "camera_pose"])

@@ -36,7 +36,7 @@ class Imagined:
     def mask(self, others: bool) -> Mask:
         """bool [size, size]: where robot, object and receptacle are seen, or with `others` anything but the table."""
         kept = self._view.kept - (set() if others else {body.per_scene_id for body in self._world.bodies[2:]})
-        return screen.mask(self._view.camera.shoot()[1], kept)
+        return screen.mask(self._view.shoot()[1], kept)
 
     def empty(self) -> Image:
         """The table alone."""

@@ -10,6 +10,7 @@ from vlabench.errors import OptionError, UnknownName
 from vlabench.simulators.base import Scene, Simulator, Variant
 from vlabench.simulators.capabilities import (
     AddsDistractors,
+    ChangesMidway,
     CoversWithTexture,
     DrawsBackgrounds,
     DrawsDistractors,
@@ -45,9 +46,9 @@ class Maniskill(Simulator):
     packs = packs.PACKS
     cameras = CAMERAS
     action_space = SPACE
-    offers = frozenset({AddsDistractors, CoversWithTexture, DrawsBackgrounds, DrawsDistractors, DrawsGhosts,
-                        DrawsViewpoints, HidesObjects, MovesCamera, MovesObjects, PosesRobot, SetsFieldOfView,
-                        SetsLighting, SetsPhysics, ShowsBackgrounds, ShowsMasks, VariesStarts})
+    offers = frozenset({AddsDistractors, ChangesMidway, CoversWithTexture, DrawsBackgrounds, DrawsDistractors,
+                        DrawsGhosts, DrawsViewpoints, HidesObjects, MovesCamera, MovesObjects, PosesRobot,
+                        SetsFieldOfView, SetsLighting, SetsPhysics, ShowsBackgrounds, ShowsMasks, VariesStarts})
     expert = True
     posture = "joints"
     earnings = "earned"

@@ -55,6 +55,12 @@ def broad() -> tuple[Spot, ...]:
                  for a, b in itertools.product(range(far), range(wide)))
 
 
+def is_broad(spot: Spot) -> bool:
+    """Whether it is in the rectangle of these spots."""
+    (x, y), (nearest, _), (farthest, _) = spot, broad()[0], broad()[-1]
+    return farthest <= x <= nearest and abs(y - CENTER[1]) <= abs(broad()[0][1] - CENTER[1])
+
+
 def apart(a: Spot, b: Spot) -> float:
     """The distance of two spots (m).
 

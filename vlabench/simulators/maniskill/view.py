@@ -11,7 +11,7 @@ import numpy as np
 from vlabench.simulators.capabilities import Orbit
 from vlabench.simulators.maniskill import spots, starts
 from vlabench.simulators.maniskill.drawing import screen
-from vlabench.simulators.maniskill.drawing.camera import Camera, Lights, light, mounted
+from vlabench.simulators.maniskill.drawing.camera import Camera, Ids, Lights, light, mounted
 from vlabench.simulators.maniskill.drawing.vulkan import engine
 from vlabench.simulators.maniskill.looks import Cover, Looks
 from vlabench.simulators.maniskill.packs import Pack
@@ -27,10 +27,12 @@ class View:
 
     def __init__(self, world: World, pack: Pack, size: int) -> None:
         looks = world.looks
+        self._mount = mounted(world.robot.body.pose)
         self.lights = lit(world.scene, looks)
-        self.camera = Camera(world.scene, size, orbited(mounted(world.robot.body.pose), looks.orbit))
+        self.camera = Camera(world.scene, size, orbited(self._mount, looks.orbit))
         if looks.zoom != 1:
             self.camera.zoom = looks.zoom
+        self._heeded = looks.lighting, looks.orbit, looks.zoom
         self.table = backdrop(looks, pack, self.camera.size)
         self.kept = frozenset(entity.per_scene_id for entity in (*(link.entity for link in world.robot.links.values()),
                                                                  *world.bodies))
@@ -38,13 +40,23 @@ class View:
 
     def picture(self, also: Sequence[Any] = ()) -> Image:
         """uint8 [size, size, 3]. also: entities that are seen beside robot and things."""
-        colors, ids = self.camera.shoot()
+        colors, ids = self.shoot()
         cover = self._world.looks.cover
         if cover and not cover.whole:
             colors = self._covered(colors, cover)
         kept = self.kept.union(entity.per_scene_id for entity in also)
         shown = screen.green_screen(colors, ids, kept, self.table)
         return self._covered(shown, cover) if cover and cover.whole else shown
+
+    def shoot(self) -> tuple[Image, Ids]:
+        """What `Camera.shoot` gives, by the light and from where its looks say now."""
+        looks = self._world.looks
+        if (looks.lighting, looks.orbit, looks.zoom) != self._heeded:
+            self.lights.ambient = looks.lighting.ambient
+            self.lights.directional = [(sun.direction, sun.color) for sun in looks.lighting.suns]
+            self.camera.pose, self.camera.zoom = orbited(self._mount, looks.orbit), looks.zoom
+            self._heeded = looks.lighting, looks.orbit, looks.zoom
+        return self.camera.shoot()
 
     def _covered(self, colors: Image, cover: Cover) -> Image:
         """A picture under the part of the texture that is due now."""
