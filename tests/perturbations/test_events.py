@@ -112,6 +112,9 @@ def test_where_there_is_no_room_it_goes_farther_and_where_there_is_none_at_all_i
     assert made.realised()["distance"] in (0.05, 0.06)  # in steps of 1 from 3, but for a last bit
     with pytest.raises(UnsupportedError, match="no free spot around the object"):
         happened(made, draws(0), reach=0.02)
+    small = ObjectMoved.at(5)
+    happened(small, draws(0), reach=0.105)
+    assert small.realised()["distance"] == 0.1
     apart = [math.dist(happened(ObjectMoved.at(severity), draws(3))[0], (0.5, -0.5)) for severity in range(1, 6)]
     assert apart == pytest.approx([0.03, 0.06, 0.1, 0.14, 0.18])
 

@@ -3,7 +3,7 @@
 As in LIBERO-PRO (at step 5, by 17 and 6 cm) and RL4VLA (`object_reposition`, to any free spot of its grid), for any
 scene that knows what is free and within reach. The direction is one of 16, the first in the episode's order in which
 `distance` leads to a free spot; where none does, the nearest free spot beyond it is taken, as for a bowl that stands on
-something.
+something, and where there is none either, as in a small square, the farthest free one, 3 cm away at least.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class ObjectMoved(ScenePerturbation):
         5: {"distance": 0.18}}
     needs: ClassVar[frozenset[type]] = frozenset({MovesObjects, ChangesMidway})
 
-    distance: float = Field(default=0.1, ge=0.01, le=0.25, description="How far (m) from where it began, or farther.")
+    distance: float = Field(default=0.1, ge=0.01, le=0.25, description="How far (m) from where it began, or farther, or "
+                                                                       "as far as there is room.")
     step: int = Field(default=5, ge=1, le=1000, description="After so many control steps.")
 
     _by: Spot | None = PrivateAttr(default=None)
@@ -59,11 +60,12 @@ class ObjectMoved(ScenePerturbation):
         view = cast(MovesObjects, scene)
         x, y = view.object_spot()
         turns = [2 * pi * k / DIRECTIONS for k in rng.episode().permutation(DIRECTIONS)]
-        ways = (((self.distance + further / 100) * cos(turn), (self.distance + further / 100) * sin(turn))
-                for further in range(BEYOND + 1) for turn in turns)
+        lengths = (*(self.distance + further / 100 for further in range(BEYOND + 1)),
+                   *(self.distance - nearer / 100 for nearer in range(1, round(100 * self.distance) - 2)))
+        ways = ((length * cos(turn), length * sin(turn)) for length in lengths for turn in turns)
         self._by = next((by for by in ways if view.is_free((x + by[0], y + by[1]))), None)
         if self._by is None:
-            raise UnsupportedError(f"object_moved: from {self.distance} m on there is no free spot around the object")
+            raise UnsupportedError("object_moved: there is no free spot around the object")
         view.move_object((x + self._by[0], y + self._by[1]))
 
     def realised(self) -> dict[str, Any]:

@@ -29,15 +29,12 @@ def test_the_grid_is_rl4vla_s_and_the_border_around_it() -> None:
     assert rounded(spots.broad()) > wider and max(x for x, _ in spots.broad()) == pytest.approx(-0.055)
 
 
-def test_in_mid_episode_an_object_goes_where_clutter_may_stand_and_always_as_far_as_it_is_to() -> None:
-    assert all(map(spots.is_broad, (*spots.broad(), *spots.grid(), *spots.outer())))
-    for x, y in itertools.product((-0.3249, -0.0551), (-0.1649, 0.1649)):
-        assert spots.is_broad((x, y))
-        assert not spots.is_broad((x + math.copysign(0.001, x + 0.19), y))
-        assert not spots.is_broad((x, y + math.copysign(0.001, y)))
-    turns = np.arange(16) * math.pi / 8
-    for x, y in spots.grid():  # `object_moved` at its fifth severity, in one of its directions
-        assert any(spots.is_broad((x + 0.18 * math.cos(turn), y + 0.18 * math.sin(turn))) for turn in turns)
+def test_the_border_and_what_is_within_it_are_inside() -> None:
+    assert all(map(spots.is_inside, (*spots.grid(), *spots.outer()))) and not all(map(spots.is_inside, spots.broad()))
+    for x, y in itertools.product((-0.265, -0.055), (-0.105, 0.105)):
+        assert spots.is_inside((x, y))
+        assert not spots.is_inside((x + math.copysign(0.001, x + 0.16), y))
+        assert not spots.is_inside((x, y + math.copysign(0.001, y)))
 
 
 def test_there_are_as_many_pairs_and_triples_as_published() -> None:

@@ -82,8 +82,8 @@ class Slot(Scene):
         return self.world.start.object.spot
 
     def is_free(self, spot: Spot) -> bool:
-        """As pairs are: more than 7 cm away; once things have settled, where clutter may stand."""
-        return self.world.start.is_free(spot) and (not self.world.settled or spots.is_broad(spot))
+        """As pairs are: more than 7 cm away; once things have settled, within the border around training's square."""
+        return self.world.start.is_free(spot) and (not self.world.settled or spots.is_inside(spot))
 
     def move_object(self, spot: Spot) -> None:
         """It falls there, before things have settled from its own height, later from RL4VLA's, 13 cm."""

@@ -45,6 +45,12 @@ def outer() -> tuple[Spot, ...]:
     return tuple((x + CENTER[0], y + CENTER[1]) for x, y in itertools.product(steps, steps) if x in edge or y in edge)
 
 
+def is_inside(spot: Spot) -> bool:
+    """Whether it is on that border or within."""
+    edge = HALF_EDGE + 2 * HALF_EDGE / (GRID - 1)
+    return all(abs(axis - middle) <= edge + 1e-9 for axis, middle in zip(spot, CENTER, strict=True))
+
+
 @functools.lru_cache
 def broad() -> tuple[Spot, ...]:
     """The 120 spots of clutter: the border's rows and two more on either side, and away from the robot."""
@@ -53,12 +59,6 @@ def broad() -> tuple[Spot, ...]:
     nearest = CENTER[0] + HALF_EDGE + step
     return tuple((nearest - a * step, CENTER[1] + (b - (wide - 1) / 2) * step)
                  for a, b in itertools.product(range(far), range(wide)))
-
-
-def is_broad(spot: Spot) -> bool:
-    """Whether it is in the rectangle of these spots."""
-    (x, y), (nearest, _), (farthest, _) = spot, broad()[0], broad()[-1]
-    return farthest <= x <= nearest and abs(y - CENTER[1]) <= abs(broad()[0][1] - CENTER[1])
 
 
 def apart(a: Spot, b: Spot) -> float:
