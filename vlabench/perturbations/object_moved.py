@@ -34,8 +34,8 @@ class ObjectMoved(ScenePerturbation):
         5: {"distance": 0.18}}
     needs: ClassVar[frozenset[type]] = frozenset({MovesObjects, ChangesMidway})
 
-    distance: float = Field(default=0.1, ge=0.01, le=0.25, description="How far (m) from where it began, or farther, or "
-                                                                       "as far as there is room.")
+    distance: float = Field(default=0.1, ge=0.01, le=0.25,
+                            description="How far (m) from where it began, or farther, or as far as there is room.")
     step: int = Field(default=5, ge=1, le=1000, description="After so many control steps.")
 
     _by: Spot | None = PrivateAttr(default=None)
