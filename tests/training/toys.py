@@ -334,6 +334,8 @@ COMPARED: Mapping[str, tuple[Toy, Mapping[str, Terms]]] = {
     "Pointing": (Pointing(), {"`pair_invariance`": {"pair_invariance": {}},
                               "`pair_sensitivity`": {"pair_sensitivity": {}}, "both": PAIR})}
 """Toys, and the terms that PPO or cloning is compared with and without."""
+BESIDE = {"both": "`pair_invariance`"}
+"""Terms that are compared with others of them, too."""
 
 
 def rates(toy: Toy, terms: Terms | None, seeds: int) -> dict[str, Floats]:
@@ -351,18 +353,29 @@ def main(seeds: int) -> None:
         print(f"| | {' | '.join(names)} | {' | '.join(f'more, {name}' for name in columns)} | better in |")
         print("| --- |" + " --: |" * (len(names) + len(columns) + 1))
         plain: dict[str, Floats] = {}
+        every: dict[str, dict[str, Floats]] = {}
         start: Mapping[str, Terms | None] = {"start": None} if toy.without == "PPO" else {}
         for name, terms in {**start, toy.without: {}, **arms}.items():
-            found = rates(toy, terms, seeds)
+            every[name] = found = rates(toy, terms, seeds)
             plain = plain or (found if name == toy.without else {})
             told = [f"{100 * found[each].mean():.1f}" for each in names]
             if plain and name != toy.without:
-                more = {each: 100 * (found[each] - plain[each]) for each in columns}
-                told += [f"{each.mean():+.1f} ± {each.std(ddof=1):.1f}".replace("-", "−") for each in more.values()]
-                told.append(", ".join(str(int((each > 0).sum())) for each in more.values()))
+                told += _more(found, plain, columns)
             print(f"| {name} | " + " | ".join(told + [""] * (len(names) + len(columns) + 1 - len(told))) + " |",
                   flush=True)
+        for name, other in BESIDE.items():
+            if name in every:
+                *more, seeds_above = _more(every[name], every[other], columns)
+                told = [f"{column} {each}" for column, each in zip(columns, more, strict=True)]
+                print(f"\n{name} above {other}: {', '.join(told)}; in {seeds_above} of {seeds} seeds")
         print()
+
+
+def _more(found: Mapping[str, Floats], other: Mapping[str, Floats], columns: Sequence[str]) -> list[str]:
+    """By how many points seeds are above those of another training, for each column, and in how many they are."""
+    more = [100 * (found[each] - other[each]) for each in columns]
+    return [*(f"{each.mean():+.1f} ± {each.std(ddof=1):.1f}".replace("-", "−") for each in more),
+            ", ".join(str(int((each > 0).sum())) for each in more)]
 
 
 if __name__ == "__main__":
