@@ -27,8 +27,8 @@ SIZE = 256
 KEYS = {"agentview": "agentview_image", "wrist": "robot0_eye_in_hand_image"}
 SOME = {"libero_10/3": 2}
 """Task → episodes, for every run of the tests: a drawer whose initializer grows with each reset."""
-MANY = {key: 10 for key in ("libero_spatial/0", "libero_spatial/4", "libero_object/3", "libero_object/9", "libero_goal/0",
-                            "libero_goal/5", "libero_goal/8", "libero_10/3", "libero_10/9")}
+MANY = {key: 10 for key in ("libero_spatial/0", "libero_spatial/4", "libero_object/3", "libero_object/9",
+                            "libero_goal/0", "libero_goal/5", "libero_goal/8", "libero_10/3", "libero_10/9")}
 """90 episodes of nine tasks, in minutes; goal/5 pushes a plate."""
 
 
