@@ -90,14 +90,14 @@ def test_a_lanczos_kernel_keeps_what_is_even() -> None:
 
 
 def test_the_prompt_has_the_published_tokens(one: Openvla, expected: Expected) -> None:
-    assert one._prompt(tiny.INSTRUCTION) == [*expected["openvla/ids"].tolist(), 29871]
-    assert one._prompt(tiny.INSTRUCTION)[:2] == [1, 29871]
+    assert one._inputs.prompt(tiny.INSTRUCTION) == [*expected["openvla/ids"].tolist(), 29871]
+    assert one._inputs.prompt(tiny.INSTRUCTION)[:2] == [1, 29871]
 
 
 def test_eyes_projector_states_logits_and_tokens_are_those_of_the_released_code(
         one: Openvla, expected: Expected, crops: np.ndarray[Any, Any]) -> None:
     with torch.inference_mode():
-        pixels = one._pictures(look(0, pictures=crops))
+        pixels = one._inputs.pictures(look(0, pictures=crops))
         features = one.module.vision_backbone(pixels)
         assert close(features[0, ::16], expected["openvla/features"])
         assert close(one.module.projector(features)[0, ::16], expected["openvla/projected"])

@@ -13,7 +13,7 @@ from vlabench.adapters.base import ActionDistribution, TrainablePolicy
 from vlabench.adapters.wire.shaping import Look
 from vlabench.errors import DataError, MissingExtra, OptionError
 from vlabench.seeding import Draws
-from vlabench.types import ActionSpace, Decision, Floats, Image, Observation
+from vlabench.types import ActionSpace, Decision, Floats, Observation
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 Head = Literal["tokens", "parallel", "l1"]
 Decoding = Literal["mode", "mean", "sample", "normal", "mixed"]
-PROMPT = "In: What action should the robot take to {}?\nOut:"
 
 
 class Openvla(TrainablePolicy):
@@ -87,7 +86,7 @@ class Openvla(TrainablePolicy):
         self.decode, self.temperature, self.pictures = decode, temperature, pictures
         if cameras is not None:
             self._fits(cameras)
-        self.recorded, self.crop, self.chunk = recorded, crop, 1 if head == "tokens" else chunk
+        self._pictures, self.chunk = (recorded, crop), 1 if head == "tokens" else chunk
         self._how = device, head == "l1", head == "l1" and proprio, critic
         self.key, self._checkpointing = unnorm_key, checkpointing
         self._draws: dict[int, Draws] = {}
@@ -98,12 +97,14 @@ class Openvla(TrainablePolicy):
     def load(self, folder: Path) -> None:
         """Take a published folder, or what `save` wrote. Raises DataError."""
         from vlabench.models import openvla_folder
+        from vlabench.models.openvla_inputs import Inputs
 
-        for held in ("module", "_checkpoint"):  # a GPU need not have room for both
+        for held in ("module", "_checkpoint", "_inputs"):  # a GPU need not have room for both
             self.__dict__.pop(held, None)
         self._checkpoint = openvla_folder.read(folder, *self._how)
         self.module = self._checkpoint.network
         self.key, self._statistics = self._checkpoint.statistics_of(self.key)
+        self._inputs = Inputs(self._checkpoint, self.key, self._statistics, *self._pictures)
         if self.module.proprio_projector is not None and "proprio" not in self._statistics:
             raise DataError(f"{folder}: takes proprioception, of which {self.key!r} has no statistics\n"
                             f"  fix: another options.unnorm_key")
@@ -137,7 +138,7 @@ class Openvla(TrainablePolicy):
         """
         pictures = [picture[0] for picture in obs.images.values()]
         if self.head == "tokens":
-            return Look({"image": self._shaped(pictures[0])}, {}, obs.instruction[0])
+            return Look({"image": self._inputs.shaped(pictures[0])}, {}, obs.instruction[0])
         keys = ("full_image", *(f"wrist_image_{number}" for number in range(1, len(pictures))))
         state = {} if self.module.proprio_projector is None else {"state": obs.proprio[0]}
         return Look(dict(zip(keys, pictures, strict=True)), state, obs.instruction[0])
@@ -228,8 +229,8 @@ class Openvla(TrainablePolicy):
     def _states(self, obs: Observation, actions: torch.Tensor | None = None,
                 uniform: Floats | None = None) -> tuple[torch.Tensor, torch.Tensor | None]:
         """(states [B, T · D, width] of the numbers' places; the tokens [B, D] that were chosen on the way, if any)."""
-        seen = self.module.look(self._pictures(obs), self._proprio(obs))
-        prompts = [self._prompt(text) for text in obs.instruction]
+        self._fits(tuple(obs.images))
+        seen, prompts = self._inputs.looked(self.module, obs)
         if self.head != "tokens":
             return self.module.parallel(seen, prompts, self.chunk), None
         if actions is not None:
@@ -242,8 +243,8 @@ class Openvla(TrainablePolicy):
         """The states [B, …, width] of the critic's own network, that of the first number first."""
         import torch
 
-        judge, prompts = self.module.judge, [self._prompt(text) for text in obs.instruction]
-        seen = judge.look(self._pictures(obs), self._proprio(obs))
+        judge = self.module.judge
+        seen, prompts = self._inputs.looked(judge, obs)
         if self.head != "tokens":
             return judge.parallel(seen, prompts, self.chunk)
         return judge.forced(seen, prompts, torch.zeros((len(prompts), 1), dtype=torch.long, device=judge.device))
@@ -311,46 +312,3 @@ class Openvla(TrainablePolicy):
     def _scaled(self) -> Scaling:
         assert self._scaling is not None, "configure comes first"
         return self._scaling
-
-    # what the network is shown
-
-    def _pictures(self, obs: Observation) -> torch.Tensor:
-        """float32 [B, n · 6, S, S]."""
-        import torch
-
-        from vlabench.models import openvla_pictures as shaped
-
-        self._fits(tuple(obs.images))
-        known = self._checkpoint
-        rows = [np.concatenate([shaped.normalised(self._shaped(pictures[row]), known.means, known.deviations)
-                                for pictures in obs.images.values()]) for row in range(len(obs.proprio))]
-        return torch.from_numpy(np.stack(rows))
-
-    def _shaped(self, picture: Image) -> Image:
-        """[H, W, 3] → [S, S, 3]."""
-        from vlabench.models import openvla_pictures as shaped
-
-        size = self._checkpoint.size
-        picture = shaped.recorded(picture, size) if self.recorded else shaped.squashed(picture, size)
-        return shaped.cropped(picture, self.crop) if self.crop < 1 else picture
-
-    def _proprio(self, obs: Observation) -> torch.Tensor | None:
-        """float32 [B, P] in [−1, 1], where the network takes it. Raises DataError for another P."""
-        import torch
-
-        if self.module.proprio_projector is None:
-            return None
-        told = self._statistics["proprio"]
-        low, high = np.array(told["q01"]), np.array(told["q99"])
-        if obs.proprio.shape[1] != len(low):
-            raise DataError(f"proprioception of {obs.proprio.shape[1]} numbers, and {self.key!r} has {len(low)}")
-        scaled = np.where(told.get("mask", [True] * len(low)), 2 * (obs.proprio - low) / (high - low + 1e-8) - 1,
-                          obs.proprio)
-        return torch.from_numpy(scaled.clip(-1, 1).astype(np.float32))
-
-    def _prompt(self, instruction: str) -> list[int]:
-        """Tokens, BOS first and a blank last."""
-        from vlabench.models import openvla
-
-        ids: list[int] = self._checkpoint.tokenizer.encode(PROMPT.format(instruction.lower())).ids
-        return ids if ids[-1] == openvla.BLANK else [*ids, openvla.BLANK]
