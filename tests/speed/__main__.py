@@ -23,6 +23,7 @@ from tests.speed.measured import Figure, table, write
 from tests.speed.perturbations import CAMERAS, frame_cost
 from tests.speed.playing import alternately, campaign, memory_of_a_worker, paired, processor_seconds, seconds
 from tests.speed.report import report_seconds
+from tests.speed.scenes import scene_changes
 from tests.speed.submissions import crowd
 from tests.speed.tables import table_seconds
 from vlabench import cards, registry
@@ -89,6 +90,7 @@ def measure() -> Iterator[Figure]:
 
     yield from learning()
     yield from maniskill()
+    yield from scene_changes()
     yield from hosting()
 
 

@@ -8,21 +8,17 @@ A policy that costs nothing looks at every step of 80, at 256², on the primitiv
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import os
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.speed.playing import processor_seconds
+from tests.speed.playing import episode_seconds
 from vlabench import cards
-from vlabench.cards.conditions import CLEAN, Condition, named
-from vlabench.episode.chain import variant_of
+from vlabench.cards.conditions import CLEAN, Condition
 from vlabench.episode.child import ENVIRONMENT
-from vlabench.episode.loop import play
 from vlabench.simulators.base import find_simulator
-from vlabench.types import EpisodeSpec
 from vlabench.util.text import counted
 
 POLICY, SIZE = "maniskill-still", 256
@@ -35,24 +31,8 @@ EVERY = 5
 
 
 def cost(condition: Condition, task_set: str, episodes: int) -> float:
-    """Seconds of the processor for an episode, the median of several one after another; what is loaded once apart."""
-    simulator = find_simulator("maniskill")("primitive")
-    policy = cards.load_policy(POLICY).make()
-    policy.configure(simulator.action_space)
-    task, chain = simulator.tasks(task_set)[0], named(condition)
-    scene = simulator.open(task, 1, simulator.cameras, SIZE, variant=variant_of(chain))
-
-    def episode(index: int, steps: int) -> float:
-        spec = EpisodeSpec(dataclasses.replace(task, step_limit=steps), condition.name, index)
-        return processor_seconds(lambda: play(scene, policy, [spec], [chain], replan=1, cameras=simulator.cameras,
-                                              success="end"))
-
-    found = []
-    for index in range(episodes):
-        episode(index, 1)
-        found.append(episode(index, task.step_limit))
-    scene.close()
-    return statistics.median(found)
+    """`playing.episode_seconds` of a task set's first task."""
+    return episode_seconds(find_simulator("maniskill")("primitive"), POLICY, condition, task_set, SIZE, 1, episodes)
 
 
 def measured(episodes: int) -> Mapping[tuple[str, str], tuple[float, float, float]]:

@@ -13,12 +13,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from vlabench import cards
+from vlabench.cards.conditions import Condition, named
 from vlabench.cards.policy import PolicyCard
+from vlabench.episode.chain import variant_of
 from vlabench.episode.child import ENVIRONMENT
+from vlabench.episode.loop import play
 from vlabench.episode.player import EpisodePlayer, Finished, Job
 from vlabench.evaluation import plan
 from vlabench.evaluation import run as runner
 from vlabench.records.store import Store
+from vlabench.simulators.base import Simulator
 from vlabench.types import Ended, EpisodeSpec, Task
 from vlabench.util.progress import Progress
 
@@ -37,6 +41,29 @@ def processor_seconds(run: Callable[[], object]) -> float:
     start = time.process_time()
     run()
     return time.process_time() - start
+
+
+def episode_seconds(simulator: Simulator, policy: str, condition: Condition, task_set: str, size: int, replan: int,
+                    episodes: int, steps: int | None = None) -> float:
+    """Of the processor for an episode of a task set's first task under a condition, the median of several one after
+    another; what is loaded once apart. size: of pictures. steps: where it is cut off, by default the task's limit.
+    """
+    player = cards.load_policy(policy).make()
+    player.configure(simulator.action_space)
+    task, chain = simulator.tasks(task_set)[0], named(condition)
+    scene = simulator.open(task, 1, simulator.cameras, size, variant=variant_of(chain))
+
+    def episode(index: int, limit: int) -> float:
+        spec = EpisodeSpec(dataclasses.replace(task, step_limit=limit), condition.name, index)
+        return processor_seconds(lambda: play(scene, player, [spec], [chain], replan=replan, cameras=simulator.cameras,
+                                              success=simulator.success))
+
+    found = []
+    for index in range(episodes):
+        episode(index, 1)
+        found.append(episode(index, steps or task.step_limit))
+    scene.close()
+    return statistics.median(found)
 
 
 def alternately(repetitions: int, *sides: Callable[[], float]) -> list[float]:
