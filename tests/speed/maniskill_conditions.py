@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.speed.playing import episode_seconds
+from tests.speed.playing import episodes_under
 from vlabench import cards
 from vlabench.cards.conditions import CLEAN, Condition
 from vlabench.episode.child import ENVIRONMENT
@@ -31,8 +31,10 @@ EVERY = 5
 
 
 def cost(condition: Condition, task_set: str, episodes: int) -> float:
-    """`playing.episode_seconds` of a task set's first task."""
-    return episode_seconds(find_simulator("maniskill")("primitive"), POLICY, condition, task_set, SIZE, 1, episodes)
+    """Seconds of the processor for an episode, the median of several one after another."""
+    simulator = find_simulator("maniskill")("primitive")
+    with episodes_under(simulator, POLICY, condition, task_set, SIZE, 1) as took:
+        return statistics.median(map(took, range(episodes)))
 
 
 def measured(episodes: int) -> Mapping[tuple[str, str], tuple[float, float, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import statistics
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from vlabench import cards
@@ -43,10 +44,11 @@ def processor_seconds(run: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def episode_seconds(simulator: Simulator, policy: str, condition: Condition, task_set: str, size: int, replan: int,
-                    episodes: int, steps: int | None = None) -> float:
-    """Of the processor for an episode of a task set's first task under a condition, the median of several one after
-    another; what is loaded once apart. size: of pictures. steps: where it is cut off, by default the task's limit.
+@contextlib.contextmanager
+def episodes_under(simulator: Simulator, policy: str, condition: Condition, task_set: str, size: int, replan: int,
+                   steps: int | None = None) -> Iterator[Callable[[int], float]]:
+    """Seconds of the processor for an episode, by its number, of a task set's first task under a condition; what is
+    loaded once apart. size: of pictures. steps: where it is cut off, by default the task's limit.
     """
     player = cards.load_policy(policy).make()
     player.configure(simulator.action_space)
@@ -58,12 +60,14 @@ def episode_seconds(simulator: Simulator, policy: str, condition: Condition, tas
         return processor_seconds(lambda: play(scene, player, [spec], [chain], replan=replan, cameras=simulator.cameras,
                                               success=simulator.success))
 
-    found = []
-    for index in range(episodes):
+    def took(index: int) -> float:
         episode(index, 1)
-        found.append(episode(index, steps or task.step_limit))
-    scene.close()
-    return statistics.median(found)
+        return episode(index, steps or task.step_limit)
+
+    try:
+        yield took
+    finally:
+        scene.close()
 
 
 def alternately(repetitions: int, *sides: Callable[[], float]) -> list[float]:
