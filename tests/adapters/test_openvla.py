@@ -324,6 +324,7 @@ def test_a_critic_apart_reads_the_first_number_s_state_of_a_copy_and_is_kept(hea
     assert not torch.equal(policy.value(look()), value)
     policy.save(tmp_path, exact=True)
     again = acting(tmp_path, head=head, critic=True)
+    assert again.module.frugal and again.module.judge.frugal and again.module.judge is not again.module
     assert torch.equal(again.value(look()), policy.value(look()))
     assert np.array_equal(again.act(look()).actions, policy.act(look()).actions)
 

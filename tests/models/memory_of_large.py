@@ -207,8 +207,9 @@ PLAN = """
 - *Host*: another process with the network alone, at rollouts; on a GPU of its own (`options.device = "cuda:1"`) or
   beside the learner. A training's own checkpoint holds what is trained and its two moments, {state:.1f} GiB.
 - The critic reads what the policy does. One with a network of its own (`critic = "apart"`) takes `openvla-fan-ppo`'s
-  update from {shared[0]:.1f} to {apart[0]:.1f} without checkpointing, and from {shared[1]:.1f} to {apart[1]:.1f} with.
-  Published, in GB: from 44.4 to 81.3 (RL4VLA, figure 4).
+  update from {shared[0]:.1f} to {apart[0]:.1f} without checkpointing, and from {shared[1]:.1f} to {apart[1]:.1f} with,
+  writing from {shared[2]:.1f} to {apart[2]:.1f}, and the file, of which the host reads the policy alone, from
+  {shared[3]:.0f} to {apart[3]:.0f}. Published, in GB: from 44.4 to 81.3 (RL4VLA, figure 4).
 - So one GPU of 80 GB holds learner and host together under every card, one of 48 GB the learner alone, one of 24 GB the
   host. CUDA's own, and what torch's allocator leaves unused, come on top and were not measured.
 
@@ -291,7 +292,7 @@ def page() -> str:
          *(f"{LOOKS[plan.name] * operations(plan, 4 * plan.views - 1) / rate:.1f}" for rate in FLOPS.values())]
         for plan in plans])
     whole = counted(seven_billion(), EYES, 32, False, 0, None).weights + idle_numbers()
-    shared, apart = ([plan.peak(checkpointing) / GIB for checkpointing in (False, True)]
+    shared, apart = ([size / GIB for size in (plan.peak(False), plan.peak(True), plan.saving, 2 * plan.weights)]
                      for plan in (plans[2], planned("openvla-fan-ppo", "apart")))
     rest = PLAN.format(shared=shared, apart=apart, file=whole * FULL / GIB, times=times,
                        state=plans[0].network.trained * 3 * FULL / GIB, plan=saturation(plans[0], plans[2]))

@@ -29,7 +29,7 @@ def scene_changes() -> Iterator[Figure]:
 
     found: dict[str, float] = {}
     with opened(CLEAN) as clean:
-        for name in suite.conditions.keys() - {CLEAN}:
+        for name in (each for each in suite.conditions if each != CLEAN):
             with opened(name) as perturbed:
                 found[name] = statistics.median(perturbed(index) / clean(index) for index in range(PAIRS))
     ratios = dict(sorted(found.items(), key=lambda each: -each[1]))

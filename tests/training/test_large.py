@@ -158,6 +158,10 @@ def test_a_critic_apart_has_lora_of_its_own_and_learns_beside_the_policy(folder:
     card = card.model_copy(update={"training": card.training.model_copy(update={"options": told})})  # type: ignore[union-attr]
     learner, samples = begun(card, folder)
     policy: Any = learner.policy
+    rates = {group["lr"] / share: {id(each) for each in group["params"]} for group, share in zip(
+        learner._optimizer.param_groups, (0.1, 1.0, 1.0), strict=True)}  # the policy's rises
+    own_head = {id(parameter) for parameter in policy.value_head.parameters()}
+    assert rates.keys() == {1e-4, 3e-3} and rates[3e-3] == own_head
     learned = {key for key, value in policy.module.named_parameters() if value.requires_grad}
     own = {key for key in learned if key.startswith("worth.")}
     assert {key.removeprefix("worth.") for key in own if not key.startswith("worth.worth.")} == {

@@ -44,11 +44,10 @@ def test_pair_keeps_a_policy_from_pointing_by_the_background() -> None:
 
 @pytest.mark.long
 def test_both_of_pair_s_terms_do_more_than_invariance_and_that_more_than_sensitivity() -> None:
-    """The order of the paper's table 2. Of 20 seeds the means were 21.6, 16.8 and 1.0 points above PPO's; what both add
-    to invariance is less than a seed's deviation, and is asked for within one point: that sensitivity does anything is
-    not shown here.
+    """The order of the paper's table 2. Of 20 seeds the means were 21.2, 16.1 and 0.7 points above PPO's; with the same
+    seed both were above invariance by 5.2 (a seed's deviation 6.0): the mean of twelve is above 0 by three deviations.
     """
     toy, arms = COMPARED["Pointing"]
-    both, invariance, sensitivity = (np.mean(rates(toy, terms, 12)["mixed"]) for terms in (
+    both, invariance, sensitivity = (rates(toy, terms, 12)["mixed"] for terms in (
         PAIR, arms["`pair_invariance`"], arms["`pair_sensitivity`"]))
-    assert both > invariance - 0.01 and invariance > sensitivity + 0.07
+    assert np.mean(both - invariance) > 0 and np.mean(invariance - sensitivity) > 0.07

@@ -170,6 +170,8 @@ class OpenVLA(nn.Module):
         llama = self.language_model  # of transformers 5, whose older name warns, or 4
         enable = getattr(llama, "activation_checkpointing_enable", None) or llama.gradient_checkpointing_enable
         enable({"use_reentrant": False})
+        if self.judge is not self:
+            self.judge.save_memory()
 
     def look(self, pictures: Tensor, proprio: Tensor | None = None) -> Tensor:
         """The embeddings of what is seen and felt [B, N, width]."""

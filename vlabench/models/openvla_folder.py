@@ -123,14 +123,18 @@ def _add_critic(network: OpenVLA, path: Path) -> None:
     if not path.is_file():
         network.add_critic("h0", 1)
         return
-    state = _safe(path, "cpu", torch.float32)
-    with safe_open(path, framework="pt") as file:
-        kind = (file.metadata() or {}).get("reads", "h0")  # earlier ones do not say
     try:
+        with safe_open(path, framework="pt") as file:
+            kind = (file.metadata() or {}).get("reads", "h0")  # earlier ones do not say
+            state = {name: file.get_tensor(name) for name in file.keys()}
         network.add_critic(kind, 0 if kind == "apart" else state["0.weight"].shape[1] // network.width)
         assert network.worth is not None
         network.worth.load_state_dict(state)
-    except (KeyError, RuntimeError) as error:
+    except torch.OutOfMemoryError as error:
+        raise DeviceError(f"{shown(path)}: no memory left for the critic's own network, which is as large as the "
+                          f"policy's: {' '.join(str(error).split())[:160]}\n"
+                          f"  fix: critic = \"h0\" in training.options, which reads the policy's") from None
+    except (KeyError, RuntimeError, OSError, SafetensorError) as error:
         raise DataError(f"{shown(path)}: no value head of this network's: "
                         f"{' '.join(str(error).split())[:200]}\n{AGAIN}") from error
 

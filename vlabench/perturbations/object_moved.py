@@ -26,6 +26,10 @@ BEYOND = 25
 """So many steps of a centimetre farther than asked a free spot is looked for."""
 
 
+LEAST = 0.03
+"""How far (m) it goes at least, where there is less room than asked for."""
+
+
 class ObjectMoved(ScenePerturbation):
     """The object jumps aside."""
 
@@ -61,7 +65,7 @@ class ObjectMoved(ScenePerturbation):
         x, y = view.object_spot()
         turns = [2 * pi * k / DIRECTIONS for k in rng.episode().permutation(DIRECTIONS)]
         lengths = (*(self.distance + further / 100 for further in range(BEYOND + 1)),
-                   *(self.distance - nearer / 100 for nearer in range(1, round(100 * self.distance) - 2)))
+                   *(length for nearer in range(1, BEYOND) if (length := self.distance - nearer / 100) > LEAST - 1e-9))
         ways = ((length * cos(turn), length * sin(turn)) for length in lengths for turn in turns)
         self._by = next((by for by in ways if view.is_free((x + by[0], y + by[1]))), None)
         if self._by is None:

@@ -137,6 +137,32 @@ def test_what_changes_in_mid_episode_looks_as_if_it_had_been_so_from_the_start(
     assert (pictures(scene)[0] == first[0]).all()
 
 
+def test_a_table_that_changes_in_mid_episode_is_seen(scene: PlateScene, episode: Episodes) -> None:
+    begun(scene, episode(4, 1), CLEAN, condition("background", mix=0.5))
+    clean, changed = pictures(scene)
+    slot = scene.slot(0)
+    assert isinstance(slot, Slot)
+    slot.show_background(slot.held_out_backgrounds()[0], 0.5)
+    late, where = pictures(scene)[0], ~things(scene, 0)
+    assert (late != clean)[where].any() and (late == clean)[~where].all()
+    other = scene.worlds[1].looks.other
+    slot.show_background(slot.held_out_backgrounds()[catalogue.TEST_TABLES.index(other or 0)], 0.5)
+    assert (pictures(scene)[0] == changed).all()
+
+
+def test_a_view_from_elsewhere_is_from_where_the_camera_was_bumped_to_and_back_it_goes(
+        scene: PlateScene, episode: Episodes) -> None:
+    begun(scene, episode(4, 1), CLEAN, CLEAN)
+    first, second = (scene.slot(b) for b in range(2))
+    assert isinstance(first, Slot) and isinstance(second, Slot)
+    first.orbit_camera(Orbit(yaw=8.0))
+    seen = first.from_viewpoint(6.0, 0.0)["third_person"]
+    bumped = pictures(scene)[0]
+    second.orbit_camera(Orbit(yaw=8.0))
+    assert (pictures(scene)[1] == bumped).all() and (seen != bumped).any()
+    assert (second.from_viewpoint(6.0, 0.0)["third_person"] == seen).all()
+
+
 def test_the_lights_go_out_at_their_step_and_the_camera_is_bumped(scene: PlateScene, episode: Episodes) -> None:
     spec = episode(3, 2)
     asked = (CLEAN, condition("lights_out", step=2), condition("camera_bumped", step=2))

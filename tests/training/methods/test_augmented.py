@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from vlabench.models.nano import NanoVLA
 from vlabench.simulators.libero.interface import SPACE
 from vlabench.training import train as training
 from vlabench.training.curves import Curves
+from vlabench.training.methods import sft
 from vlabench.training.methods._augmented import Augmented
 from vlabench.training.methods._sft_options import SftOptions
 from vlabench.training.objectives.base import Batch
@@ -126,12 +128,24 @@ def test_consistency_alone_moves_a_policy_and_what_is_shipped_lies_on_the_way_th
         assert torch.allclose(value, 0.75 * start[name] + 0.25 * whole[name], rtol=2e-3, atol=1e-4), name
 
 
-def test_what_cannot_be_is_said(folder: Path) -> None:
+@pytest.mark.parametrize(("options", "says"), [
+    ({"augment": Noise(observation=1.0, action=0.1)}, "`augment` with `action`, `draw` or .*\n  fix: leave them out"),
+    ({"augment": Noise(observation=0.5, curriculum=Curriculum())}, "`augment` with `action`, `draw` or `curriculum`"),
+    ({"augment": Noise(observation=0.5, draw="context")}, "`augment` with `action`, `draw` or `curriculum`"),
+    ({"augment": Noise()}, "`augment` perturbs nothing: .*\n  fix: augment = "),
+    ({"augment": Noise(observation=1.0, clean=1.0)}, "`augment` perturbs nothing"),
+    ({"cloning": 0.0, "points": 0.0, "pixels": 0.0}, "there is nothing to learn\n  fix: objectives = "),
+    ({"objectives": {"consistency": {}}}, "`consistency` without `init`: .*\n  fix: init = "),
+    ({"weight_interpolation": 0.5}, "`weight_interpolation` without `init`")])
+def test_what_cannot_be_is_said(options: dict[str, Any], says: str) -> None:
     given = {"task_sets": ("x",), "rounds": ({"per_task": 1, "steps": 1},)}
-    for noise in (Noise(action=0.1), Noise(observation=0.5, curriculum=Curriculum())):
-        with pytest.raises(ValidationError, match="`augment` with `action` or `curriculum`.*\n  fix: leave them out"):
-            SftOptions(**given, augment=noise)  # type: ignore[arg-type]
+    with pytest.raises(ValidationError, match=says):
+        SftOptions(**given, **options)  # type: ignore[arg-type]
+
+
+def test_what_the_policy_cannot_have_is_said_before_demonstrations_are_collected(
+        folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sft, "collect", lambda *_, **__: pytest.fail("collected"))
+    (folder / "moved.toml").write_text(HEAD + TRAINING + "augment = { observation = 1.0 }\n")
     with pytest.raises(CardError, match="shift and rotation move what `pixels` says .*\n  fix: pixels = 0.0"):
-        trained(folder, "moved", "augment = { observation = 1.0 }\n")
-    with pytest.raises(CardError, match="there is nothing to learn\n  fix: objectives = "):
-        trained(folder, "none", "cloning = 0.0\npoints = 0.0\npixels = 0.0\n")
+        training.train(str(folder / "moved.toml"), folder / "moved", device="cpu")

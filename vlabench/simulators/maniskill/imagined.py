@@ -40,6 +40,7 @@ class Imagined:
 
     def empty(self) -> Image:
         """The table alone."""
+        self._view.heed()
         return self._view.table.copy()
 
     def tables(self) -> list[int]:
@@ -53,6 +54,7 @@ class Imagined:
 
     def from_viewpoint(self, yaw: float, pitch: float) -> Image:
         """The table, a picture, stays."""
+        self._view.heed()
         camera = self._view.camera
         before = camera.pose
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,17 +26,17 @@ class View:
     """
 
     def __init__(self, world: World, pack: Pack, size: int) -> None:
+        self._world, self._pack = world, pack
         looks = world.looks
         self._mount = mounted(world.robot.body.pose)
         self.lights = lit(world.scene, looks)
         self.camera = Camera(world.scene, size, orbited(self._mount, looks.orbit))
         if looks.zoom != 1:
             self.camera.zoom = looks.zoom
-        self._heeded = looks.lighting, looks.orbit, looks.zoom
         self.table = backdrop(looks, pack, self.camera.size)
+        self._heeded = _shown(looks)
         self.kept = frozenset(entity.per_scene_id for entity in (*(link.entity for link in world.robot.links.values()),
                                                                  *world.bodies))
-        self._world, self._pack = world, pack
 
     def picture(self, also: Sequence[Any] = ()) -> Image:
         """uint8 [size, size, 3]. also: entities that are seen beside robot and things."""
@@ -49,14 +49,20 @@ class View:
         return self._covered(shown, cover) if cover and cover.whole else shown
 
     def shoot(self) -> tuple[Image, Ids]:
-        """What `Camera.shoot` gives, by the light and from where its looks say now."""
-        looks = self._world.looks
-        if (looks.lighting, looks.orbit, looks.zoom) != self._heeded:
-            self.lights.ambient = looks.lighting.ambient
-            self.lights.directional = [(sun.direction, sun.color) for sun in looks.lighting.suns]
-            self.camera.pose, self.camera.zoom = orbited(self._mount, looks.orbit), looks.zoom
-            self._heeded = looks.lighting, looks.orbit, looks.zoom
+        """What `Camera.shoot` gives, as its looks say now."""
+        self.heed()
         return self.camera.shoot()
+
+    def heed(self) -> None:
+        """Let light, camera and table be as its looks say now, if they say something else than before."""
+        looks = self._world.looks
+        if _shown(looks) == self._heeded:
+            return
+        self.lights.ambient = looks.lighting.ambient
+        self.lights.directional = [(sun.direction, sun.color) for sun in looks.lighting.suns]
+        self.camera.pose, self.camera.zoom = orbited(self._mount, looks.orbit), looks.zoom
+        self.table = backdrop(looks, self._pack, self.camera.size)
+        self._heeded = _shown(looks)
 
     def _covered(self, colors: Image, cover: Cover) -> Image:
         """A picture under the part of the texture that is due now."""
@@ -64,6 +70,11 @@ class View:
         texture = screen.cropped(screen.background(self._pack.texture(cover.texture), screen.FULL), crop.edge,
                                  crop.left, crop.top, self.camera.size)
         return screen.blend(colors, texture, cover.mix)
+
+
+def _shown(looks: Looks) -> Hashable:
+    """What pictures are taken by, beside the cover, which is laid over them."""
+    return looks.lighting, looks.orbit, looks.zoom, looks.table, looks.other, looks.mix
 
 
 def lit(scene: Any, looks: Looks) -> Lights:

@@ -155,7 +155,7 @@ class Online(Method):
     def _agree(self, course: TrainingRun, gathered: Gathered, level: Level, number: int) -> float:
         """An iteration's updates towards consistency; the mean distance."""
         options, place = self.options, course.place
-        assert options.consistency is not None and options.noise is not None
+        assert options.consistency is not None
         looked, drawn = clean(gathered.played), np.concatenate([rollout.actions for rollout in gathered.played])
         course.memory.add(number, Looks(looked, drawn, course.learner.origin(looked, drawn)))
         distances: list[float] = []
@@ -165,7 +165,7 @@ class Online(Method):
                 key = ("consistency", place.seed, number, update)
                 looks = course.memory.some(options.batch, *key)
                 seen = looks.obs
-                if options.consistency.perturbed:
+                if options.consistency.perturbed and options.noise is not None:
                     seen = redrawn(seen, options.noise, level, course.space, *key)
                 where = f"iteration {number}, update {update + 1} towards consistency"
                 with finite.ending(where, partial(list, seen.instruction)):

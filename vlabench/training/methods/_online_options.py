@@ -72,7 +72,8 @@ class OnlineOptions(LearnerOptions):
     @model_validator(mode="after")
     def _something_to_be_consistent_with(self) -> Self:
         """Without noise the perturbed picture is the clean one, and consistency would teach nothing."""
-        if self.consistency is not None and not (self.noise and (self.noise.observation or self.noise.curriculum)):
+        noisy = self.noise and (self.noise.observation or self.noise.curriculum)
+        if self.consistency is not None and self.consistency.perturbed and not noisy:
             raise ValueError("`consistency` needs `noise` in observations to draw its perturbations from: add it to "
                              "the options, for instance noise = { observation = 1.0 }, or leave consistency out")
         return self

@@ -127,9 +127,28 @@ class SftOptions(SummedOptions):
     @model_validator(mode="after")
     def _pictures_alone(self) -> Self:
         """What else noise can be belongs to rollouts."""
-        if self.augment is not None and (self.augment.action or self.augment.curriculum):
-            raise ValueError("`augment` with `action` or `curriculum`: it is of pictures alone, and stays"
-                             "\n  fix: leave them out; `noise` is that on demonstrated actions")
+        told = self.augment
+        if told is None:
+            return self
+        if told.action or told.curriculum or "draw" in told.model_fields_set:
+            raise ValueError("`augment` with `action`, `draw` or `curriculum`: it is of pictures alone, drawn for "
+                             "each, and stays\n  fix: leave them out; `noise` is that on demonstrated actions")
+        if not told.observation or told.clean == 1:
+            raise ValueError("`augment` perturbs nothing: observation = 0 or clean = 1"
+                             "\n  fix: augment = { observation = 1.0 }, the published settings")
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_learn(self) -> Self:
+        """What follows from the options alone: demonstrations take hours."""
+        if not self.cloning and not self.objectives and self.points == 0 and self.pixels == 0:
+            raise ValueError("cloning = 0 and no objective: there is nothing to learn"
+                             "\n  fix: objectives = { consistency = {} }, or another one")
+        for name, asks in (("consistency", "consistency" in self.objectives),
+                           ("weight_interpolation", self.weight_interpolation < 1)):
+            if asks and self.init is None:
+                raise ValueError(f"`{name}` without `init`: a policy that knows nothing is nothing to hold on to"
+                                 f"\n  fix: init = \"nano-sft\", or another policy to go on from")
         return self
 
     def own(self) -> Mapping[str, str]:
@@ -150,8 +169,8 @@ class SftOptions(SummedOptions):
                                 "  fix: pixels = 0.0, or augment.kinds without these")
         terms |= base.made(self.objectives)
         if not terms:
-            raise CardError("training.options: cloning = 0 and no objective: there is nothing to learn\n"
-                            "  fix: objectives = { consistency = {} }, or another one")
+            raise CardError("training.options: cloning = 0 and no objective, and there are no points to learn: there is "
+                            "nothing to learn\n  fix: objectives = { consistency = {} }, or another one")
         base.check(terms, policy)
         return terms
 

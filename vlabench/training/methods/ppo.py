@@ -47,7 +47,8 @@ class PpoOptions(SpreadOptions, ClippedOptions):
                     "`embedding` reads what the action head does. By default the policy's own.")
     critic_learning_rate: float = Field(
         default=1e-3, gt=0,
-        description="Learning rate of the critic, a head that has just been added (published: 3e-3).")
+        description="Learning rate of the critic, a head that has just been added (published: 3e-3); of one that has a "
+                    "network of its own under `lora`, that of its head: LoRA has `learning_rate` there, too.")
     warmup: int = Field(
         default=1, ge=0,
         description="First iterations, in which the critic alone learns: its first guesses would harm a good policy.")

@@ -51,6 +51,9 @@ class Sft(Method):
         if not here.kind.expert and (len(self.options.rounds) > 1 or not place.data):
             raise OptionError(f"there is no expert of {here.name!r} to collect demonstrations from\n"
                               f"  fix: one round, with --data DIR")
+        start = self._init(place)
+        if start is not None and not place.data and not _folder(place, 0).exists():  # collecting takes hours
+            self.options.summed(cast("TrainablePolicy", start.make()))
         done, final = 0, place.folder
         for number, plan in enumerate(self.options.rounds):
             final = self._shipped(place, number) or self._taught(place, number, plan, done)

@@ -2,7 +2,8 @@
 
 Added to cloning's cross entropy C is ε/(1 − ε) · U, U the mean over the bins of −log π: together, up to the factor
 1/(1 − ε), they are (1 − ε) C + ε U, the cross entropy with smoothed targets. Averaged over an action's numbers, as
-cloning is. What FAN is compared with (Niu et al. 2026, table 12), there with sigma = 0 in the options of sft.
+cloning is; but for OpenVLA's gripper, where C is of the two commands and U of the bins that give them. What FAN is
+compared with (Niu et al. 2026, table 12), there with sigma = 0 in the options of sft.
 """
 
 from __future__ import annotations

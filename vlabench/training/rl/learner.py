@@ -77,14 +77,12 @@ class Learner:
         critic = self._worth(any(objective.critic for objective in self.objectives.values()))
         self._critic = {id(parameter) for parameter in critic}
         body = [p for p in policy.module.parameters() if p.requires_grad and id(p) not in self._critic]
-        groups = self._groups(body)
-        if critic:
-            groups.append({"params": critic, "lr": critic_learning_rate})
+        acts, judges = self._groups(body), self._critics(critic, critic_learning_rate)
+        groups = [*acts, *judges]
+        rising = [_rising] * len(acts) + [lambda _: 1.0] * len(judges)  # the critic begins at its own rate
         self.parameters = body + critic
         self._heads: set[int] = set()
         self._optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
-        actors = len(groups) - bool(critic)
-        rising = [_rising] * actors + [lambda _: 1.0] * bool(critic)  # the critic begins at its own rate
         self._warmup = torch.optim.lr_scheduler.LambdaLR(self._optimizer, rising)
         self._averaging = Averaging(self.parameters, self._lora, options.average, options.weight_interpolation)
         kept = options.consistency or self.wants or self.compares or remembers
@@ -102,6 +100,14 @@ class Learner:
             return []
         (head if self._lora else critic).requires_grad_(True)
         return [parameter for parameter in critic.parameters() if parameter.requires_grad]
+
+    def _critics(self, critic: Sequence[torch.nn.Parameter], rate: float) -> list[dict[str, Any]]:
+        """What judges, with its learning rate; LoRA has one, wherever it is."""
+        whole = self.policy.value_head if self._lora else self.policy.critic
+        head = {id(parameter) for parameter in whole.parameters()} if whole is not None else set()
+        parts = ((self.options.learning_rate, [p for p in critic if id(p) not in head]),
+                 (rate, [p for p in critic if id(p) in head]))
+        return [{"params": part, "lr": each} for each, part in parts if part]
 
     def _groups(self, body: Sequence[torch.nn.Parameter]) -> list[dict[str, Any]]:
         """What acts, with its learning rate; a head beside LoRA has its own, if it is given one. Raises CardError."""

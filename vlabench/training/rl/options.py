@@ -82,7 +82,7 @@ class LearnerOptions(SummedOptions):
                                            "`pair_sensitivity` need.")
     lora: Lora | None = Field(
         default=None,
-        description="Train LoRA matrices alone, and in full the critic and an action head of layers of its own "
+        description="Train LoRA matrices alone, and in full the value head and an action head of layers of its own "
                     "(OpenVLA-OFT's); without it all parameters are trained.")
     average: float = Field(
         default=0.0, ge=0, lt=1,
