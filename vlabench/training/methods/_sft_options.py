@@ -169,8 +169,8 @@ class SftOptions(SummedOptions):
                                 "  fix: pixels = 0.0, or augment.kinds without these")
         terms |= base.made(self.objectives)
         if not terms:
-            raise CardError("training.options: cloning = 0 and no objective, and there are no points to learn: there is "
-                            "nothing to learn\n  fix: objectives = { consistency = {} }, or another one")
+            raise CardError("training.options: cloning = 0, no objective and no points: there is nothing to learn\n"
+                            "  fix: objectives = { consistency = {} }, or another one")
         base.check(terms, policy)
         return terms
 
