@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+import socket
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +20,49 @@ FOUND = (ROOT, PLUGIN, TESTS / "toy" / "learning")
 SMALL = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
 
 
+PATIENCE = 300.0
+"""Seconds that a node may take to start, where Ray gives it 30: the machine may be busy."""
+
+
 @contextlib.contextmanager
-def two_nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The cluster, while the context lasts."""
+def two_nodes(monkeypatch: pytest.MonkeyPatch, client: int | None = None) -> Iterator[Any]:
+    """The cluster, while the context lasts. client: the port of its server for clients."""
     pytest.importorskip("ray")
+    from ray._private import services
     from ray.cluster_utils import Cluster as Nodes
 
+    monkeypatch.setattr(services, "get_node", _patient(services.get_node))
+    monkeypatch.setenv("RAY_enable_worker_prestart", "0")  # workers that wait for nothing
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (*FOUND, os.environ.get("PYTHONPATH", "")))))
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.setenv("TOY_MISCHIEF", '{"slow": 0.02}')
-    found = Nodes(initialize_head=True, head_node_args=SMALL)
+    found = Nodes(initialize_head=True, head_node_args={**SMALL, "ray_client_server_port": client})
     try:
         found.add_node(**SMALL)
         yield found
     finally:
         found.shutdown()
+
+
+def _patient(get: Callable[..., Any]) -> Callable[..., Any]:
+    def patient(*of: Any) -> Any:
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return get(*of)
+            except RuntimeError:  # Ray knows no such node yet
+                if time.monotonic() > until:
+                    raise
+                time.sleep(1)
+
+    return patient
+
+
+def free_port() -> int:
+    """Where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
 
 
 def keepers() -> list[int]:

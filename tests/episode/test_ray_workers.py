@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.nodes import keepers, two_nodes
+from tests.nodes import free_port, keepers, two_nodes
 from tests.toy.toy import Seeker, Toy
 from vlabench import cards
 from vlabench.adapters.base import Actor
@@ -188,4 +188,27 @@ def test_a_cluster_makes_the_records_of_one_machine_whatever_dies(
         assert len(kept) == 36 - done.summary.errors and kept.items() <= truth.items()
         playing(tmp_path / "node", nodes.address)
         assert records(tmp_path / "node") == truth
+    assert not keepers()
+
+
+@long
+@pytest.mark.filterwarnings("default")
+def test_so_does_one_that_is_reached_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By Ray's client: the policy in workers, in a process of its own, and with an actor that dies."""
+    playing(tmp_path / "here", None)
+    truth = records(tmp_path / "here")
+    port = free_port()
+    with two_nodes(monkeypatch, port):
+        on = f"ray://127.0.0.1:{port}"
+        done = playing(tmp_path / "there", on)
+        assert (done.summary.played, done.summary.errors) == (36, 0) and records(tmp_path / "there") == truth
+        assert not keepers()
+
+        playing(tmp_path / "hosted", on, host=True)
+        assert records(tmp_path / "hosted") == truth
+
+        killed = Watch(6, lambda: os.kill(keepers()[0], signal.SIGKILL))
+        done = playing(tmp_path / "actor", on, killed)
+        assert (done.summary.played, done.summary.errors) == (36, 1) and len(done.summary.causes) == 1, killed.notes
+        assert "was lost with its Ray actor on" in done.summary.causes[0][0]
     assert not keepers()
