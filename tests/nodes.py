@@ -32,16 +32,23 @@ def two_nodes(monkeypatch: pytest.MonkeyPatch, client: int | None = None) -> Ite
     from ray.cluster_utils import Cluster as Nodes
 
     monkeypatch.setattr(services, "get_node", _patient(services.get_node))
-    monkeypatch.setenv("RAY_enable_worker_prestart", "0")  # workers that wait for nothing
+    for name, value in EASY.items():
+        monkeypatch.setenv(f"RAY_{name}", value)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (*FOUND, os.environ.get("PYTHONPATH", "")))))
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.setenv("TOY_MISCHIEF", '{"slow": 0.02}')
-    found = Nodes(initialize_head=True, head_node_args={**SMALL, "ray_client_server_port": client})
+    found = Nodes(initialize_head=True, head_node_args={**small(), "ray_client_server_port": client})
     try:
-        found.add_node(**SMALL)
+        found.add_node(**small())
         yield found
     finally:
         found.shutdown()
+
+
+def small() -> dict[str, Any]:
+    """A node of one CPU. Where its ports are known it does not wait for those who will listen there."""
+    return {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False,
+            **{name: free_port() for name in PORTS}}
 
 
 def _patient(get: Callable[..., Any]) -> Callable[..., Any]:
