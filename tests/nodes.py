@@ -17,11 +17,12 @@ from tests.places import ROOT, TESTS
 
 FOUND = (ROOT, PLUGIN, TESTS / "toy" / "learning")
 """Where its workers find this package and the toys."""
-SMALL = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
-
-
-PATIENCE = 300.0
+PORTS = ("metrics_agent_port", "metrics_export_port", "runtime_env_agent_port", "dashboard_agent_listen_port")
+PATIENCE = 300
 """Seconds that a node may take to start, where Ray gives it 30: the machine may be busy."""
+EASY = {"enable_worker_prestart": "0", "prestart_worker_first_driver": "0",  # which nobody would use
+        "agent_register_timeout_ms": str(1000 * PATIENCE), "worker_register_timeout_seconds": str(PATIENCE),
+        "raylet_start_wait_time_s": str(PATIENCE)}
 
 
 @contextlib.contextmanager
