@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,20 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port
+
+
+def from_outside(nodes: Any, client: int) -> str:
+    """The address for Ray's clients, once they are served."""
+    address = nodes.head_node.node_ip_address
+    until = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection((address, client), 1).close()
+            return f"ray://{address}:{client}"
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
 
 
 def keepers() -> list[int]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.nodes import free_port, keepers, two_nodes
+from tests.nodes import free_port, from_outside, keepers, two_nodes
 from tests.toy.toy import Seeker, Toy
 from vlabench import cards
 from vlabench.adapters.base import Actor
@@ -198,8 +198,8 @@ def test_so_does_one_that_is_reached_from_outside(tmp_path: Path, monkeypatch: p
     playing(tmp_path / "here", None)
     truth = records(tmp_path / "here")
     port = free_port()
-    with two_nodes(monkeypatch, port):
-        on = f"ray://127.0.0.1:{port}"
+    with two_nodes(monkeypatch, port) as nodes:
+        on = from_outside(nodes, port)
         done = playing(tmp_path / "there", on)
         assert (done.summary.played, done.summary.errors) == (36, 0) and records(tmp_path / "there") == truth
         assert not keepers()
