@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pickle
+import re
 import signal
 import socket
 import sys
@@ -22,6 +23,7 @@ from vlabench.adapters.base import Actor
 from vlabench.episode.ray_nodes import differences, source, teller
 from vlabench.episode.ray_workers import Cluster, cluster
 from vlabench.errors import CardError, MissingExtra, OptionError, WorkerError
+from vlabench.evaluation.plan import RunOptions
 from vlabench.evaluation.run import Evaluation, evaluate
 from vlabench.records.store import Store
 from vlabench.types import EpisodeRecord
@@ -212,3 +214,26 @@ def test_so_does_one_that_is_reached_from_outside(tmp_path: Path, monkeypatch: p
         assert (done.summary.played, done.summary.errors) == (36, 1) and len(done.summary.causes) == 1, killed.notes
         assert "was lost with its Ray actor on" in done.summary.causes[0][0]
     assert not keepers()
+
+
+@long
+@pytest.mark.filterwarnings("default")
+def test_an_episode_that_takes_too_much_memory_is_an_error_and_the_others_are_played(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray's own monitor kills its actor. The memory that it may take is far more than what else comes and goes here."""
+    pytest.importorskip("ray")
+    from ray._private.utils import get_system_memory, get_used_memory
+
+    free = get_system_memory() - get_used_memory()
+    if free < 8 * 2**30:
+        pytest.skip("too little memory is free here to waste 5 GiB")
+    monkeypatch.setenv("TOY_MISCHIEF", '{"0/1": "hoard"}')
+    monkeypatch.setenv("RAY_memory_usage_threshold", f"{1 - (free - 2.5 * 2**30) / get_system_memory():.4f}")
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "50")
+    watch = Watch()
+    done = evaluate("toy-seeker", "toy", tmp_path, workers=1, on="ray", progress=watch,
+                    options=RunOptions(tasks=("toy_points/0",), conditions=("clean",)))
+    assert (done.summary.played, done.summary.errors) == (4, 1), watch.notes
+    ((cause, _),) = done.summary.causes
+    assert re.match(r"worker: WorkerDied: the worker was killed by Ray, as little memory was left on [\d.]+ ", cause)
+    assert [record.index for record in records(tmp_path).values() if record.status == "error"] == [1]

@@ -139,6 +139,9 @@ class Remote:
         except ray.exceptions.RayError:
             return f"could not be started by Ray: {_first(error)}"
         (found,) = (each for each in ray.nodes() if each["NodeID"] == node)
+        if isinstance(error, ray.exceptions.OutOfMemoryError):
+            return (f"was killed by Ray, as little memory was left on {found['NodeManagerAddress']} (fewer workers "
+                    f"need less: --workers N, or there ray start --num-cpus N)")
         # Of an actor that alone has died, its node says so; Ray takes a while to believe that a node has.
         self.lost = isinstance(error, ray.exceptions.ActorUnavailableError) or not found["Alive"]
         if self.lost:
