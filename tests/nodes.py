@@ -26,15 +26,20 @@ def two_nodes(monkeypatch: pytest.MonkeyPatch, client: int | None = None) -> Ite
     pytest.importorskip("ray")
     from ray.cluster_utils import Cluster as Nodes
 
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (*FOUND, os.environ.get("PYTHONPATH", "")))))
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    monkeypatch.setenv("TOY_MISCHIEF", '{"slow": 0.02}')
+    toys(monkeypatch)
     found = Nodes(initialize_head=True, head_node_args={**SMALL, "ray_client_server_port": client})
     try:
         found.add_node(**SMALL)
         yield found
     finally:
         found.shutdown()
+
+
+def toys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nodes that start from now on have them."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (*FOUND, os.environ.get("PYTHONPATH", "")))))
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("TOY_MISCHIEF", '{"slow": 0.02}')
 
 
 def free_port() -> int:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.nodes import free_port, from_outside, keepers, two_nodes
+from tests.nodes import free_port, from_outside, keepers, toys, two_nodes
 from tests.toy.toy import Seeker, Toy
 from vlabench import cards
 from vlabench.adapters.base import Actor
@@ -227,6 +227,7 @@ def test_an_episode_that_takes_too_much_memory_is_an_error_and_the_others_are_pl
     free = get_system_memory() - get_used_memory()
     if free < 8 * 2**30:
         pytest.skip("too little memory is free here to waste 5 GiB")
+    toys(monkeypatch)
     monkeypatch.setenv("TOY_MISCHIEF", '{"0/1": "hoard"}')
     monkeypatch.setenv("RAY_memory_usage_threshold", f"{1 - (free - 2.5 * 2**30) / get_system_memory():.4f}")
     monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "50")
