@@ -122,6 +122,18 @@ def test_two_processes_that_are_killed_go_on_to_the_same_weights(card: Card, tmp
 
 
 @pytest.mark.long
+def test_so_do_two_whose_rollouts_a_cluster_plays(card: Card, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    path = card("rloo", **{**CONSISTENT, **SHORT, "rollouts": 4})
+    one, two = tmp_path / "one", tmp_path / "two"
+    train(path, one, 1)
+    train(path, two, 2, "--on", "ray")
+    first, second = (load_file(next(folder.glob("pushes*.safetensors"))) for folder in (one, two))
+    for name, tensor in first.items():
+        assert np.allclose(second[name], tensor, atol=2e-6), name
+
+
+@pytest.mark.long
 def test_what_is_wrong_is_said_once_and_leaves_nobody_joined(card: Card, tmp_path: Path) -> None:
     done = train(card("rloo", **SHORT), tmp_path / "out", 2, "--data", str(tmp_path), status=1)
     assert done.stderr.count("learns from what it plays") == 1
