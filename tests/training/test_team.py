@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -144,6 +146,7 @@ class Of(team.Team):
 
     def __init__(self, rank: int, size: int) -> None:
         self.rank, self.size = rank, size
+        self._failed = False
 
 
 @pytest.mark.parametrize("count", range(1, 9))
@@ -152,6 +155,25 @@ def test_a_minibatch_is_dealt_out_whole(count: int) -> None:
     dealt = [Of(rank, 3).part(range(count)) for rank in range(3)]
     assert [row for rows, share in dealt for row in rows if share] == list(range(count))
     assert all(rows for rows, _ in dealt) and all(share == 1 or rows == range(1) for rows, share in dealt)
+
+
+@pytest.mark.parametrize(("backend", "failed", "ended"), [("nccl", False, ["destroyed"]), ("nccl", True, ["aborted"]),
+                                                          ("gloo", True, ["destroyed"])])
+def test_on_gpus_who_fails_does_not_wait_for_the_others(backend: str, failed: bool, ended: list[str],
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where NCCL would, for ever, as it does before it is destroyed."""
+    seen: list[str] = []
+    world = SimpleNamespace(abort=lambda: seen.append("aborted"))
+    for name, fake in {"group": SimpleNamespace(WORLD=world), "get_backend": lambda: backend,
+                       "is_initialized": lambda: True,
+                       "destroy_process_group": lambda: seen.append("destroyed")}.items():
+        monkeypatch.setattr(f"torch.distributed.{name}", fake)
+    one = Of(0, 2)
+    with contextlib.suppress(KeyboardInterrupt), one.together():
+        if failed:
+            raise KeyboardInterrupt
+    one._leave()
+    assert seen == ended
 
 
 def test_of_several_processes_none_is_told_which_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
