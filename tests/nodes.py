@@ -39,6 +39,7 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nodes that start from now on have them."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (*FOUND, os.environ.get("PYTHONPATH", "")))))
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # else a token is left in the user's home
     monkeypatch.setenv("TOY_MISCHIEF", '{"slow": 0.02}')
 
 
