@@ -71,7 +71,7 @@ def misbehave(kind: Any) -> None:
     elif kind == "fork":
         os.fork()
     elif kind == "hoard":
-        hoard = []
+        hoard: list[Floats] = []
         while len(hoard) < HOARD:
             hoard.append(np.ones(2**28 // 8))
             time.sleep(0.05)
