@@ -317,7 +317,7 @@ def test_two_iterations_of_each_in_its_simulator_and_a_kill_between_them(name: s
     from vlabench.training.methods.rloo import Rloo
 
     pytest.importorskip({"libero": "mujoco", "maniskill": "sapien"}[str(load_policy(name).simulator)])
-    monkeypatch.setattr(Rloo, "keep", lambda *given: True)  # so that there are updates: all of them fail
+    monkeypatch.setattr(Rloo, "keep", lambda self, course, group: True)  # so that there are updates: all of them fail
     path = written(name)
     whole = training.train(str(path), tmp_path / "whole", device="cpu", workers=1)
     curves = Curves(tmp_path / "whole").series()
@@ -363,7 +363,7 @@ def test_a_host_on_a_cluster_plays_what_one_here_does(written: Any, tmp_path: Pa
     pytest.importorskip("mujoco")
     toys(monkeypatch)
     monkeypatch.setitem(SHRUNK, "openvla-robustvla", {**SHRUNK["openvla-robustvla"], "iterations": 1})
-    monkeypatch.setattr(Rloo, "keep", lambda *given: True)  # all of them fail
+    monkeypatch.setattr(Rloo, "keep", lambda self, course, group: True)  # all of them fail
     path = written("openvla-robustvla")
     here = training.train(str(path), tmp_path / "here", device="cpu", workers=1)
     started: list[str] = []
