@@ -154,7 +154,7 @@ class Team(Alone):
     def _leave(self) -> None:
         """What NCCL still has to do it would wait for, and so for ever where another process never begins it."""
         world = torch.distributed.group.WORLD
-        if self._failed and world is not None and torch.distributed.get_backend() == "nccl" and hasattr(world, "abort"):
+        if self._failed and world is not None and "nccl" in torch.distributed.get_backend() and hasattr(world, "abort"):
             world.abort()
         elif torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
