@@ -20,8 +20,10 @@ from tests.nodes import free_port, from_outside, keepers, toys, two_nodes
 from tests.toy.toy import Seeker, Toy
 from vlabench import cards
 from vlabench.adapters.base import Actor
+from vlabench.episode import ray_workers
 from vlabench.episode.ray_nodes import differences, source, teller
-from vlabench.episode.ray_workers import Cluster, cluster
+from vlabench.episode.ray_parcels import Parcel
+from vlabench.episode.ray_workers import Cluster, Remote, cluster
 from vlabench.errors import CardError, MissingExtra, OptionError, WorkerError
 from vlabench.evaluation.plan import RunOptions
 from vlabench.evaluation.run import Evaluation, evaluate
@@ -96,6 +98,62 @@ def test_a_policy_on_a_gpu_needs_a_cluster_with_one(monkeypatch: pytest.MonkeyPa
         found.hosts(Actor(Seeker, gpu=True))
     nodes.append({"NodeID": "c", "Alive": True, "Resources": {"CPU": 1.0, "GPU": 4.0}})
     assert (found.room(), found.hosts(Actor(Seeker, gpu=True)), found.hosts(Actor(Seeker))) == (4, 4, 1)
+
+
+class RayError(Exception):
+    """Ray's own."""
+
+
+class ActorUnavailableError(RayError):
+    """The actor may have died, or its node."""
+
+
+class ActorDiedError(RayError):
+    """The actor has."""
+
+
+class OutOfMemoryError(RayError):
+    """Ray has killed it."""
+
+
+class Grave:
+    """A keeper that is asked which node it was on: at first it tells, then it is gone."""
+
+    def __init__(self, *said: type[RayError]) -> None:
+        self.said = ["a", *said]
+        self.node = self
+        self.exceptions = SimpleNamespace(
+            RayError=RayError, ActorUnavailableError=ActorUnavailableError, OutOfMemoryError=OutOfMemoryError,
+            GetTimeoutError=TimeoutError)
+
+    def remote(self) -> Any:
+        return self.said.pop(0) if len(self.said) > 1 else self.said[0]
+
+    def get(self, said: Any, timeout: float = 0.0) -> Any:
+        if said != "a":
+            raise said()
+        return said
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return [{"NodeID": "a", "NodeManagerAddress": "10.0.0.7", "Alive": True}]
+
+
+@pytest.mark.parametrize(("said", "told", "lost"), [
+    ((ActorUnavailableError, ActorDiedError), "was lost with its Ray actor on 10.0.0.7", False),
+    ((ActorUnavailableError, OutOfMemoryError), "was killed by Ray, as little memory was left on 10.0.0.7", False),
+    ((OutOfMemoryError,), "was killed by Ray, as little memory was left on 10.0.0.7", False),
+    ((ActorUnavailableError,), "was lost with its node, 10.0.0.7", True)])
+def test_a_node_that_is_slow_to_say_who_died_is_not_taken_for_lost(
+        said: tuple[type[RayError], ...], told: str, lost: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_workers, "_DOUBT", 0.4)
+    monkeypatch.setattr(Remote, "_listen", lambda self: None)
+    keeper, down = Grave(*said), set[str]()
+    monkeypatch.setitem(sys.modules, "ray", keeper)
+    life = Remote(keeper, down, Parcel())
+    assert life._fate(keeper.remote()()).startswith(told)
+    assert life.lost == lost and down == ({"a"} if lost else set())
+    life.connection.close()
+    life._theirs.close()
 
 
 def facts() -> Mapping[str, str]:
