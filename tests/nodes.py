@@ -53,7 +53,7 @@ def free_port() -> int:
 def from_outside(nodes: Any, client: int) -> str:
     """The address for Ray's clients, once they are served."""
     address = nodes.head_node.node_ip_address
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while True:
         try:
             socket.create_connection((address, client), 1).close()
