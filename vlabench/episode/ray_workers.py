@@ -90,8 +90,10 @@ class Remote:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
-        try:  # by futures: who waits in `ray.get` takes a thread of the server of Ray's clients, which has a hundred
-            while (word := self._keeper.take.remote().future().result()) is not None:
+        import ray
+
+        try:
+            while (word := ray.get(self._keeper.take.remote())) is not None:
                 self._theirs.send_bytes(word)
         except OSError:
             pass  # the pool listens no more
