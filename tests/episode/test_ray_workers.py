@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pickle
+import re
 import signal
 import socket
 import sys
@@ -15,13 +16,16 @@ from typing import Any
 
 import pytest
 
-from tests.nodes import keepers, two_nodes
+from tests.nodes import free_port, from_outside, keepers, toys, two_nodes
 from tests.toy.toy import Seeker, Toy
 from vlabench import cards
 from vlabench.adapters.base import Actor
+from vlabench.episode import ray_workers
 from vlabench.episode.ray_nodes import differences, source, teller
-from vlabench.episode.ray_workers import Cluster, cluster
+from vlabench.episode.ray_parcels import Parcel
+from vlabench.episode.ray_workers import Cluster, Remote, cluster
 from vlabench.errors import CardError, MissingExtra, OptionError, WorkerError
+from vlabench.evaluation.plan import RunOptions
 from vlabench.evaluation.run import Evaluation, evaluate
 from vlabench.records.store import Store
 from vlabench.types import EpisodeRecord
@@ -94,6 +98,62 @@ def test_a_policy_on_a_gpu_needs_a_cluster_with_one(monkeypatch: pytest.MonkeyPa
         found.hosts(Actor(Seeker, gpu=True))
     nodes.append({"NodeID": "c", "Alive": True, "Resources": {"CPU": 1.0, "GPU": 4.0}})
     assert (found.room(), found.hosts(Actor(Seeker, gpu=True)), found.hosts(Actor(Seeker))) == (4, 4, 1)
+
+
+class RayError(Exception):
+    """Ray's own."""
+
+
+class ActorUnavailableError(RayError):
+    """The actor may have died, or its node."""
+
+
+class ActorDiedError(RayError):
+    """The actor has."""
+
+
+class OutOfMemoryError(RayError):
+    """Ray has killed it."""
+
+
+class Grave:
+    """A keeper that is asked which node it was on: at first it tells, then it is gone."""
+
+    def __init__(self, *said: type[RayError]) -> None:
+        self.said = ["a", *said]
+        self.node = self
+        self.exceptions = SimpleNamespace(
+            RayError=RayError, ActorUnavailableError=ActorUnavailableError, OutOfMemoryError=OutOfMemoryError,
+            GetTimeoutError=TimeoutError)
+
+    def remote(self) -> Any:
+        return self.said.pop(0) if len(self.said) > 1 else self.said[0]
+
+    def get(self, said: Any, timeout: float = 0.0) -> Any:
+        if said != "a":
+            raise said()
+        return said
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return [{"NodeID": "a", "NodeManagerAddress": "10.0.0.7", "Alive": True}]
+
+
+@pytest.mark.parametrize(("said", "told", "lost"), [
+    ((ActorUnavailableError, ActorDiedError), "was lost with its Ray actor on 10.0.0.7", False),
+    ((ActorUnavailableError, OutOfMemoryError), "was killed by Ray, as little memory was left on 10.0.0.7", False),
+    ((OutOfMemoryError,), "was killed by Ray, as little memory was left on 10.0.0.7", False),
+    ((ActorUnavailableError,), "was lost with its node, 10.0.0.7", True)])
+def test_a_node_that_is_slow_to_say_who_died_is_not_taken_for_lost(
+        said: tuple[type[RayError], ...], told: str, lost: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_workers, "_DOUBT", 0.4)
+    monkeypatch.setattr(Remote, "_listen", lambda self: None)
+    keeper, down = Grave(*said), set[str]()
+    monkeypatch.setitem(sys.modules, "ray", keeper)
+    life = Remote(keeper, down, Parcel())
+    assert life._fate(keeper.remote()()).startswith(told)
+    assert life.lost == lost and down == ({"a"} if lost else set())
+    life.connection.close()
+    life._theirs.close()
 
 
 def facts() -> Mapping[str, str]:
@@ -189,3 +249,50 @@ def test_a_cluster_makes_the_records_of_one_machine_whatever_dies(
         playing(tmp_path / "node", nodes.address)
         assert records(tmp_path / "node") == truth
     assert not keepers()
+
+
+@long
+@pytest.mark.filterwarnings("default")
+def test_so_does_one_that_is_reached_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By Ray's client: the policy in workers, in a process of its own, and with an actor that dies."""
+    playing(tmp_path / "here", None)
+    truth = records(tmp_path / "here")
+    port = free_port()
+    with two_nodes(monkeypatch, port) as nodes:
+        on = from_outside(nodes, port)
+        done = playing(tmp_path / "there", on)
+        assert (done.summary.played, done.summary.errors) == (36, 0) and records(tmp_path / "there") == truth
+        assert not keepers()
+
+        playing(tmp_path / "hosted", on, host=True)
+        assert records(tmp_path / "hosted") == truth
+
+        killed = Watch(6, lambda: os.kill(keepers()[0], signal.SIGKILL))
+        done = playing(tmp_path / "actor", on, killed)
+        assert (done.summary.played, done.summary.errors) == (36, 1) and len(done.summary.causes) == 1, killed.notes
+        assert "was lost with its Ray actor on" in done.summary.causes[0][0]
+    assert not keepers()
+
+
+@long
+@pytest.mark.filterwarnings("default")
+def test_an_episode_that_takes_too_much_memory_is_an_error_and_the_others_are_played(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray's own monitor kills its actor. The memory that it may take is far more than what else comes and goes here."""
+    pytest.importorskip("ray")
+    from ray._private.utils import get_system_memory, get_used_memory
+
+    free = get_system_memory() - get_used_memory()
+    if free < 8 * 2**30:
+        pytest.skip("too little memory is free here to waste 5 GiB")
+    toys(monkeypatch)
+    monkeypatch.setenv("TOY_MISCHIEF", '{"0/1": "hoard"}')
+    monkeypatch.setenv("RAY_memory_usage_threshold", f"{1 - (free - 2.5 * 2**30) / get_system_memory():.4f}")
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "50")
+    watch = Watch()
+    done = evaluate("toy-seeker", "toy", tmp_path, workers=1, on="ray", progress=watch,
+                    options=RunOptions(tasks=("toy_points/0",), conditions=("clean",)))
+    assert (done.summary.played, done.summary.errors) == (4, 1), watch.notes
+    ((cause, _),) = done.summary.causes
+    assert re.match(r"worker: WorkerDied: the worker was killed by Ray, as little memory was left on [\d.]+ ", cause)
+    assert [record.index for record in records(tmp_path).values() if record.status == "error"] == [1]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tests.speed.clusters import clusters
 from tests.speed.hosting import hosting
 from tests.speed.maniskill import maniskill
 from tests.speed.measured import Figure, table, write
@@ -92,6 +93,7 @@ def measure() -> Iterator[Figure]:
     yield from maniskill()
     yield from scene_changes()
     yield from hosting()
+    yield from clusters()
 
 
 def official_is_missing() -> str:

@@ -101,9 +101,11 @@ class Watch(Progress):
         self.ends.append(time.perf_counter())
 
 
-def campaign(policy: PolicyCard, suite_name: str, tasks: Sequence[str], episodes: int,
-             workers: int) -> tuple[float, float]:
-    """Episodes per second on the primitive pack: once all workers have finished one, and from the start."""
+def campaign(policy: PolicyCard, suite_name: str, tasks: Sequence[str], episodes: int, workers: int,
+             on: str | None = None) -> tuple[float, float]:
+    """Episodes per second on the primitive pack: once all workers have finished one, and from the start. on: a Ray
+    cluster, as in `run`.
+    """
     suite = cards.load_suite(suite_name)
     engine = suite.engine("primitive")
     planned = plan.make(suite, policy, engine, plan.RunOptions(episodes, tuple(tasks)))
@@ -111,7 +113,7 @@ def campaign(policy: PolicyCard, suite_name: str, tasks: Sequence[str], episodes
     with tempfile.TemporaryDirectory(prefix="vlabench-bench-") as folder:
         begin = time.perf_counter()
         runner.run(planned, policy, engine, Store(Path(folder), policy.name, "primitive"), workers=workers,
-                   progress=watch)
+                   on=on, progress=watch)
     steady = (len(watch.ends) - workers) / (watch.ends[-1] - watch.ends[workers - 1])
     return steady, len(watch.ends) / (watch.ends[-1] - begin)
 

@@ -3,8 +3,8 @@
 The environment variable TOY_MISCHIEF holds JSON that says what goes wrong: "<task number>/<index>" → one of `reset`,
 `observe`, `act`, `step` (raise there), `nan` (an action that is none), `numb` (proprioception that is none), `quit`
 (sys.exit in the policy), `mute` (an exception without words), `spoil` (the policy fails from then on), `segfault`,
-`exit`, `hang`, `fork`; and "open/<task number>", "construct" → `raise`, `exit` or `hang`. "pause" → seconds that every
-reset takes, "slow" → every step.
+`exit`, `hang`, `fork`, `hoard` (memory, until something stops it); and "open/<task number>", "construct" → `raise`,
+`exit` or `hang`. "pause" → seconds that every reset takes, "slow" → every step.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ NEAR = 0.08
 STEP_LIMIT = 20
 STARTS = 50
 MISCHIEF = "TOY_MISCHIEF"
+HOARD = 20
+"""Quarters of a GiB, at most."""
 SPACE = ActionSpace(("right", "down", "nothing"), (-1.0,) * 3, (1.0,) * 3, (1.0,) * 3, (0.0, 0.0, -1.0), 10)
 EVERY: Mapping[int, Mapping[str, Any]] = {severity: {} for severity in range(1, 6)}
 
@@ -68,6 +70,12 @@ def misbehave(kind: Any) -> None:
         time.sleep(3600)
     elif kind == "fork":
         os.fork()
+    elif kind == "hoard":
+        hoard: list[Floats] = []
+        while len(hoard) < HOARD:
+            hoard.append(np.ones(2**28 // 8))
+            time.sleep(0.05)
+        raise MemoryError("nothing stopped it")
     elif kind == "raise":
         raise RuntimeError("mischief")
 

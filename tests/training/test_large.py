@@ -377,3 +377,34 @@ def test_two_iterations_of_each_in_its_simulator_and_a_kill_between_them(name: s
     policy.reset([0], [stream(EpisodeSpec(Task("x", "x", 0, "x", "x", 1), "clean", 0), "policy")])
     assert np.isfinite(policy.act(look(shipped)).actions).all()
     assert json.loads((whole.weights / "config.json").read_text()) == tiny.config()
+
+
+@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.filterwarnings("default")  # of Ray's own
+def test_a_host_on_a_cluster_plays_what_one_here_does(written: Any, tmp_path: Path,
+                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    """One iteration, whose rollouts a host plays that Ray started, with the weights that it was given."""
+    from tests.nodes import keepers, toys
+    from vlabench.episode import ray_workers
+    from vlabench.training import train as training
+    from vlabench.training.methods.rloo import Rloo
+
+    pytest.importorskip("ray")
+    pytest.importorskip("mujoco")
+    toys(monkeypatch)
+    monkeypatch.setitem(SHRUNK, "openvla-robustvla", {**SHRUNK["openvla-robustvla"], "iterations": 1})
+    monkeypatch.setattr(Rloo, "keep", lambda self, course, group: True)  # all of them fail
+    path = written("openvla-robustvla")
+    here = training.train(str(path), tmp_path / "here", device="cpu", workers=1)
+    started: list[str] = []
+    start = ray_workers.Cluster.start
+
+    def watched(self: ray_workers.Cluster, module: str, kind: str, *given: Any, **named: Any) -> ray_workers.Remote:
+        started.append(kind)
+        return start(self, module, kind, *given, **named)
+
+    monkeypatch.setattr(ray_workers.Cluster, "start", watched)
+    there = training.train(str(path), tmp_path / "there", device="cpu", workers=1, on="ray")
+    assert there.sha256 == here.sha256 and sorted(started) == ["policy", "worker"]
+    assert not keepers()

@@ -12,6 +12,7 @@ import pickle
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from multiprocessing.connection import Connection, Pipe
@@ -31,6 +32,7 @@ LOCAL = "ray"
 PATIENCE = 10.0
 """Seconds that a cluster, or an actor that lives, gets to answer."""
 _ROOM = 120.0  # seconds for Ray to find a node for the policy's process, and to start it
+_DOUBT = 5.0  # seconds that a node gets to say that an actor alone has died, which a busy one is slow to
 _STORE = 2**28  # bytes of the memory that a cluster of our own keeps answers in: nothing waits there for long
 _BESIDES = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 """Of an actor: a worker that asks for no GPU sees those that its node has, as it would without Ray (to draw with)."""
@@ -138,13 +140,33 @@ class Remote:
             node = ray.get(self._node)
         except ray.exceptions.RayError:
             return f"could not be started by Ray: {_first(error)}"
+        error = self._certain(error, node)
         (found,) = (each for each in ray.nodes() if each["NodeID"] == node)
+        if isinstance(error, ray.exceptions.OutOfMemoryError):
+            return (f"was killed by Ray, as little memory was left on {found['NodeManagerAddress']} (fewer workers "
+                    f"need less: --workers N, or there ray start --num-cpus N)")
         # Of an actor that alone has died, its node says so; Ray takes a while to believe that a node has.
         self.lost = isinstance(error, ray.exceptions.ActorUnavailableError) or not found["Alive"]
         if self.lost:
             self._down.add(node)
         return (f"was lost with its node, {found['NodeManagerAddress']}" if self.lost else
                 f"was lost with its Ray actor on {found['NodeManagerAddress']} (out of memory?)")
+
+    def _certain(self, error: Exception, node: str) -> Exception:
+        """What the keeper is asked once more has the same fate, of which more may be known by then."""
+        import ray
+
+        until = time.monotonic() + _DOUBT
+        while (isinstance(error, ray.exceptions.ActorUnavailableError) and node not in self._down
+               and time.monotonic() < until):
+            time.sleep(0.1)
+            try:
+                ray.get(self._keeper.node.remote(), timeout=_DOUBT)
+            except ray.exceptions.GetTimeoutError:
+                break
+            except ray.exceptions.RayError as again:
+                error = again
+        return error
 
 
 class Cluster:

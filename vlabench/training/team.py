@@ -6,6 +6,7 @@ and have a folder of their own that nobody sees. Of every minibatch each compute
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import shutil
@@ -58,6 +59,11 @@ class Alone:
         """Where this process reads and writes."""
         yield out
 
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """What all do; one that fails in it waits for the others no more."""
+        yield
+
 
 ALONE = Alone()
 
@@ -79,6 +85,8 @@ class Team(Alone):
         self._state = PartialState(cpu=device == "cpu", timeout=PATIENCE)
         self._line = torch.distributed.new_group(backend="gloo", timeout=PATIENCE)  # for what is no GPU's business
         self.rank, self.size = self._state.process_index, self._state.num_processes
+        self._failed = False
+        atexit.register(self._leave)  # not before: who has left cannot meet the others again
 
     def share(self, find: Callable[[], Found]) -> Found:
         """Where the first fails, the others end without a word."""
@@ -133,6 +141,23 @@ class Team(Alone):
                                 ignore=shutil.ignore_patterns(LOCK, DEMOS))
             self._state.wait_for_everyone()
             yield out if self.first else scratch.path
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Whatever it fails with, Ctrl-C as well."""
+        try:
+            yield
+        except BaseException:
+            self._failed = True
+            raise
+
+    def _leave(self) -> None:
+        """What NCCL still has to do it would wait for, and so for ever where another process never begins it."""
+        world = torch.distributed.group.WORLD
+        if self._failed and world is not None and "nccl" in torch.distributed.get_backend() and hasattr(world, "abort"):
+            world.abort()
+        elif torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
 
 
 def _tensors(seen: Mapping[str, Any]) -> bool:

@@ -80,13 +80,14 @@ def _train(card: PolicyCard, out: Path, data: Sequence[Path], device: str, worke
 
     team = join(chosen)
     place = TrainingContext(out, card, chosen, workers, seed, Curves(out), display, tuple(data), on)
-    if team.first:
-        with held(out):
-            done = _trained(method, place)
-    else:
-        with team.folder(out) as folder, _memory_told(chosen):
-            method.train(replace(place, folder=folder, curves=Curves(folder), display=Display()))
-    return team.share(lambda: done)
+    with team.together():
+        if team.first:
+            with held(out):
+                done = _trained(method, place)
+        else:
+            with team.folder(out) as folder, _memory_told(chosen):
+                method.train(replace(place, folder=folder, curves=Curves(folder), display=Display()))
+        return team.share(lambda: done)
 
 
 def method_of(card: PolicyCard) -> Method:

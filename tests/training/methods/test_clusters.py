@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.nodes import keepers, two_nodes
+from tests.nodes import free_port, from_outside, keepers, two_nodes
 from tests.training.methods.test_online import RLOO, trained
 from tests.training.methods.test_sft import TINY
 from vlabench.episode import ray_parcels, ray_workers
@@ -32,10 +32,11 @@ def test_a_method_without_rollouts_needs_no_cluster(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("default")
 def test_a_cluster_s_rollouts_teach_what_one_machine_s_do(card: Card, tmp_path: Path,
                                                          monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once by a disk that the nodes see, once as if they saw none of this machine's."""
+    """By a disk that the nodes see, and as if they saw none of this machine's; then so from outside of the cluster."""
     path = card("rloo", **SHORT)
     truth = trained(path, tmp_path / "here").sha256
-    with two_nodes(monkeypatch) as nodes:
+    port = free_port()
+    with two_nodes(monkeypatch, port) as nodes:
         assert training.train(path, tmp_path / "there", device="cpu", on=nodes.address).sha256 == truth
         asked: list[Path] = []
         packed = ray_parcels.Parcel.of
@@ -53,4 +54,6 @@ def test_a_cluster_s_rollouts_teach_what_one_machine_s_do(card: Card, tmp_path: 
         monkeypatch.setattr(ray_workers, "stamp", strange)  # here, not on nodes
         assert training.train(path, tmp_path / "sent", device="cpu", on=nodes.address).sha256 == truth
         assert {folder.name for folder in asked} == {"sampler-1", "sampler-2"}
+        on = from_outside(nodes, port)
+        assert training.train(path, tmp_path / "outside", device="cpu", on=on).sha256 == truth
     assert not keepers()
