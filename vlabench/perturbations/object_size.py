@@ -2,10 +2,11 @@
 
 COLOSSEUM (`MO_size`, `RO_size`) and LIBERO-PRO scale objects by 0.5 to 1.5; the severities here, no further than what
 grippers and receptacles take, are vlabench's own. Each episode draws whether its object is `factor` times as large or
-as many times smaller. Where it would then be too wide for the fingers, or not come to rest as its clean twin does, such
-as in a bowl beside it or on a rim that it slides off, the other of the two is taken, and where neither does, less and
-less of a change. It begins at its clean twin's x, y and turn. Of one material, its mass goes with the factor's cube:
-half as much, or twice, at severity 5. Severities share the draw. Where a task carries two objects, it is the first.
+as many times smaller. Where it would then be too wide for the fingers, too large for what is to be closed behind it, or
+not come to rest as its clean twin does, such as in a bowl beside it or on a rim that it slides off or sinks into, the
+other of the two is taken, and where neither does, less and less of a change. It begins at its clean twin's x, y and
+turn. Of one material, its mass goes with the factor's cube: half as much, or twice, at severity 5. Severities share the
+draw. Where a task carries two objects, it is the first.
 """
 
 from __future__ import annotations

@@ -31,7 +31,9 @@ STEPS = (10, 20)
 """Null actions after which a trial is compared with the clean twin's: those before the first look, and half a second's
 more."""
 SPEED = 0.1
-"""So much faster or slower (m/s) things may be then."""
+"""So much faster (m/s) things may be then."""
+SINKS = 0.01
+"""So much lower (m) than without their lowest points may be, such as a bowl's that stands in another's rim."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +47,19 @@ class Measure:
 
 @dataclass(frozen=True)
 class Stir:
-    """Of n things since their start: how far they went along x and y (m), cosines of how far they turned, speeds (m/s).
+    """Of n things since their start: how far they went along x and y (m), cosines of how far they turned, speeds (m/s);
+    and their lowest points' heights (m).
     """
 
     away: Floats
     turned: Floats
     speeds: Floats
+    lows: Floats
 
     def calm(self, twin: Stir) -> bool:
         """Whether none lies less well than without the change."""
         return bool((self.away < twin.away + STIRS).all() and (self.speeds < twin.speeds + SPEED).all()
-                    and (self.turned > np.minimum(twin.turned, TILTS)).all())
+                    and (self.turned > np.minimum(twin.turned, TILTS)).all() and (self.lows > twin.lows - SINKS).all())
 
 
 class Sizes(Changes):
@@ -70,8 +74,10 @@ class Sizes(Changes):
 
     def size_fits(self, factor: float) -> bool:
         """Everything comes to rest where it stands as well as without, by a trial of either, of which nothing is left;
-        and where fingers go around the object, it is no wider than they open."""
-        if not fingers_fit(self._world, self._movable(), factor):
+        fingers go around the object where they are to; and it is no larger if it is to be shut in, where as it is there
+        is little room."""
+        name = self._movable()
+        if not fingers_fit(self._world, name, factor) or (factor > 1 and self._shut_in(name)):
             return False
         return all(map(Stir.calm, self._tried(factor), self._tried(1.0)))
 
@@ -80,6 +86,12 @@ class Sizes(Changes):
         self._enlarge(factor)
         self._hand_over_shapes()
         self._sense()
+
+    def _shut_in(self, name: str) -> bool:
+        """Whether the goal closes a drawer or a door behind it."""
+        world = self._world
+        places = {world.parent(names[1]) for verb, *names in world.goals if verb == "in" and names[0] == name}
+        return any(verb == "close" and world.parent(names[0]) in places for verb, *names in world.goals)
 
     def _enlarge(self, factor: float) -> None:
         import mujoco
@@ -118,20 +130,21 @@ class Sizes(Changes):
         return found
 
     @cached_property
-    def _free(self) -> list[int]:
-        """The bodies of what lies free."""
-        return [int(self.env.obj_body_id[name]) for name in set(self.env.objects_dict) - set(self.env.fixtures_dict)]
+    def _free(self) -> tuple[str, ...]:
+        """What lies free."""
+        return tuple(sorted(set(self.env.objects_dict) - set(self.env.fixtures_dict)))
 
     def _poses(self) -> tuple[Floats, Floats]:
         """Of these: positions [n, 3] (m), quaternions [n, 4]."""
-        return self.data.xpos[self._free], self.data.xquat[self._free]
+        bodies = [self.env.obj_body_id[name] for name in self._free]
+        return self.data.xpos[bodies], self.data.xquat[bodies]
 
     def _stir(self, start: tuple[Floats, Floats]) -> Stir:
         places, turns = self._poses()
-        first = self.model.body_dofadr[self._free]
+        first = self.model.body_dofadr[[self.env.obj_body_id[name] for name in self._free]]
         speeds = self.data.qvel[first[:, None] + np.arange(3)]
         return Stir(np.linalg.norm((places - start[0])[:, :2], axis=1), 2 * (turns * start[1]).sum(axis=1) ** 2 - 1,
-                    np.linalg.norm(speeds, axis=1))
+                    np.linalg.norm(speeds, axis=1), np.array([self._world.extent(name).low[2] for name in self._free]))
 
     def _unscale(self) -> None:
         """The model's arrays have been put back as they were."""

@@ -12,6 +12,8 @@ from vlabench.types import Floats
 
 WIDEST = 0.074
 """An object wider than this (m) does not fit between fingers that open to 0.08 m."""
+ROOMY = 0.067
+"""An object of this width (m) leaves 6.5 mm on either side, about as near as the hand comes to where it is to be."""
 TIP = 0.009
 """How far the fingertips reach beyond the grip site (m)."""
 
@@ -26,8 +28,9 @@ class Rim:
     handle: float | None = None
 
     def scaled(self, scale: float) -> Rim:
-        """Of a thing so many times as large; the fingers reach as deep."""
-        return replace(self, radius=scale * self.radius, centre=(scale * self.centre[0], scale * self.centre[1]))
+        """Of a thing so many times as large; the fingers reach no deeper."""
+        return replace(self, radius=scale * self.radius, centre=(scale * self.centre[0], scale * self.centre[1]),
+                       depth=self.depth * min(scale, 1.0))
 
 
 @dataclass(frozen=True)
@@ -73,11 +76,11 @@ def _shape(world: World, name: str) -> Rim | Point | None:
 
 
 def fingers_fit(world: World, name: str, factor: float) -> bool:
-    """Whether an object as it lies now, so many times as large, can be taken hold of as far as its width goes."""
+    """Whether an object as it lies now, so many times as large, leaves fingers that go around it some room."""
     if world.kind(name) in SHAPES:
         return True
     upward = int(np.argmax(np.abs(world.pose(name).rot[2])))
-    return bool(factor * np.delete(world.box(name).size, upward).min() < WIDEST)
+    return bool(factor * np.delete(world.box(name).size, upward).min() < ROOMY)
 
 
 def _rim(world: World, name: str, pose: Pose, shape: Rim) -> list[Pose]:
