@@ -195,7 +195,8 @@ def test_a_task_that_carries_nothing_is_told_so(scene: LiberoScene, monkeypatch:
 
 @pytest.mark.parametrize("field, worse", [("away", 0.03), ("speeds", 0.2), ("turned", -0.1), ("lows", -0.02)])
 def test_one_of_several_that_lies_less_well_is_enough(field: str, worse: float) -> None:
-    twin = Stir(away=np.array([0.0, 0.01]), turned=np.array([1.0, 0.99]), speeds=np.zeros(2), lows=np.array([0.9, 0.95]))
+    twin = Stir(away=np.array([0.0, 0.01]), turned=np.array([1.0, 0.99]), speeds=np.zeros(2),
+                lows=np.array([0.9, 0.95]))
     stirred = replace(twin, **{field: getattr(twin, field) + [0.0, worse]})
     assert twin.calm(twin) and twin.calm(stirred) and stirred.calm(stirred) and not stirred.calm(twin)
     slightly = replace(twin, **{field: getattr(twin, field) + [worse / 25, 0.0]})

@@ -59,7 +59,7 @@ class Stir:
     def calm(self, twin: Stir) -> bool:
         """Whether none lies less well than without the change."""
         return bool((self.away < twin.away + STIRS).all() and (self.speeds < twin.speeds + SPEED).all()
-                    and (self.turned > np.minimum(twin.turned, TILTS)).all() and (self.lows > twin.lows - SINKS).all())
+                    and (self.turned >= np.minimum(twin.turned, TILTS)).all() and (self.lows > twin.lows - SINKS).all())
 
 
 class Sizes(Changes):
