@@ -19,6 +19,8 @@ from vlabench.cli.checks import check
 from vlabench.cli.explain import explain
 from vlabench.errors import CardError, PluginError, UnknownName
 from vlabench.perturbations.base import find_perturbation
+from vlabench.simulators.capabilities import KnowsGoals, MovesObjects, MovesReceptacle, ScalesObjects
+from vlabench.simulators.libero.simulator import Libero
 
 SUITE = """
 title = "t"
@@ -48,11 +50,13 @@ OBSERVATION = {"shift", "rotation", "color_jitter", "occlusion", "erasing"}
 NOISE = {f"action_noise-{level}" for level in (0.1, 0.2, 0.3)}
 CORRUPTIONS = {"fog", "glass_blur", "zoom_blur", "gaussian_blur", "salt_pepper", "contrast", "exposure", "pixelation"}
 PROPRIOCEPTION = {"proprio_noise", "proprio_bias", "proprio_stuck"}
+CARRIED = {KnowsGoals, MovesObjects, MovesReceptacle, ScalesObjects}
+CONTROLS = {"empty_instruction", "wrong_instruction", "instruction_template"}
 EVERY = {f"{name}-s{k}" for name in registry.names("perturbation") for k in range(1, 6)
-         if not find_perturbation(name).needs and find_perturbation(name).group != "language"
-         and name not in {*CORRUPTIONS, *PROPRIOCEPTION, "augment"}}
-"""Those of words show whether a policy reads, those that need something of a scene are for scenes that have it, others
-have suites of their own, and `augment` is whatever a card makes of it."""
+         if find_perturbation(name).needs <= Libero.offers - CARRIED
+         and name not in {*CORRUPTIONS, *CONTROLS, "both_receptacles_named", "augment"}}
+"""Two tasks carry nothing that could be done something to; corruptions have a suite of their own, controls are no
+degrees of anything, a second receptacle is ManiSkill's, and `augment` is whatever a card makes of it."""
 PLATES = {f"plate_{x:.2f}_{y:.2f}" for x in (-0.1, -0.05, 0.0, 0.05) for y in (-0.05, 0.0, 0.05, 0.1)} - {
     "plate_0.00_0.00", "plate_0.05_0.10"}
 VISION = {"table", "texture-weak", "texture-strong", "noise-weak", "noise-strong"}
@@ -76,8 +80,9 @@ SEMANTIC = {"unseen_object", "unseen_receptacle", "instruction", "multi_object_i
 EXECUTION = {"position", "robot_pose", "object_reposition"}
 SCENE = {"empty_instruction", *(f"{name}-s3" for name in (
     "camera_pose", "field_of_view", "lighting", "lights_out", "texture", "object_color", "robot_color", "distractors",
-    "robot_pose", "base_shift", "friction", "mass", "gripper_weak", "joint_damping", "object_moved", "object_dropped",
-    "camera_bumped", "human_hand", "paraphrase", "typos", "distracting_sentence", *PROPRIOCEPTION, *CORRUPTIONS))}
+    "object_size", "robot_pose", "base_shift", "friction", "mass", "gripper_weak", "joint_damping", "object_moved",
+    "object_dropped", "camera_bumped", "human_hand", "paraphrase", "typos", "distracting_sentence",
+    *PROPRIOCEPTION, *CORRUPTIONS))}
 SHIPPED = [
     ("libero-clean", SETS, set()),
     ("libero-shift", SETS, {"shift"}),
@@ -111,7 +116,7 @@ SHIPPED = [
     ("libero-looks", SETS, swept("texture", "object_color", "robot_color") | {
         f"texture-{part}" for part in ("table", "floor", "walls", "objects")}),
     ("libero-scene", ("libero_spatial", "libero_object", "libero_10"), SCENE),
-    ("libero-layout", ("libero_object",), swept("object_pose", "receptacle_shift")),
+    ("libero-layout", ("libero_object",), swept("object_pose", "receptacle_shift", "object_size")),
     ("libero-plate-grid", ("libero_spatial",), PLATES),
     ("libero-probe", SETS, {"rotation", "action_noise-0.1", "joint"}),
     ("libero-reading", ("libero_goal",), {"exchanged"}),

@@ -217,6 +217,18 @@ class MovesReceptacle(Protocol):
         """Put it there, turned as at its start and at rest."""
 
 
+class ScalesObjects(Protocol):
+    """The object that is asked for can have another size; for before the scene settles. Raises UnsupportedError in a
+    task that asks for none."""
+
+    def size_fits(self, factor: float) -> bool:
+        """Whether, so many times as large, it would come to rest where it does now, and fit between the fingers."""
+
+    def scale_object(self, factor: float) -> None:
+        """Make it so, with the mass of as much more or less of what it is made of; what it stands on stays below it.
+        """
+
+
 class PosesRobot(Protocol):
     """The arm can begin in another posture; for before the scene settles."""
 

@@ -64,6 +64,29 @@ def test_severity_curves_go_through_the_rates(results: Path) -> None:
     assert {round(y, 6) for x, y in band if x == 3} == {round(low, 6), round(high, 6)}
 
 
+def test_a_panel_is_over_the_task_sets_that_have_all_of_its_severities(tmp_path: Path) -> None:
+    """As of perturbations that a suite plays in one task set alone: the clean rate is of that one, too."""
+    records = [record for k in range(1, 6) for record in (
+        *episodes("kitchen/0", f"shift-s{k}", "sf"), *episodes("garage/0", f"shift-s{k}", "ff"),
+        *episodes("garage/0", f"size-s{k}", "sf" if k < 3 else "ff"))]
+    records += [*episodes("kitchen/0", "clean", "ff"), *episodes("garage/0", "clean", "ss")]
+    records += episodes("kitchen/0", "size-s2", "ss")
+    figure = drawn("severity", plots.load([write_records(tmp_path, records)]))
+    shown = {axes.get_title(loc="left"): axes.get_lines()[0].get_ydata().tolist() for axes in figure.axes}
+    assert shown == {"shift": [50, *[25] * 5], "size": [100, 50, 50, 0, 0, 0]}
+    said = figure.get_supxlabel().replace("\n", " ")
+    assert "Over garage alone: size." in said and "alone: shift" not in said
+
+
+def test_many_panels_make_no_tower(tmp_path: Path) -> None:
+    """As many as libero-severity has kinds, and those of libero-layout and libero-events beside them."""
+    records = [record for number in range(43) for k in (1, 5)
+               for record in episodes("kitchen/0", f"kind{number}-s{k}", "sf")]
+    figure = drawn("severity", plots.load([write_records(tmp_path, [*records, *episodes("kitchen/0", "clean", "ss")])]))
+    width, height = figure.get_size_inches()
+    assert len(figure.axes) == 43 and 0.7 < height / width < 1.1
+
+
 def test_the_forest_has_a_row_for_each_condition_the_hardest_first(results: Path) -> None:
     figure = drawn("drops", plots.load([results], conditions=["shift-*"]))
     (axes,) = figure.axes

@@ -15,7 +15,7 @@ from vlabench.errors import OptionError, UnknownName
 from vlabench.reports.plots.bars import bars
 from vlabench.reports.plots.data import Data
 from vlabench.reports.plots.grid import grid
-from vlabench.reports.plots.panels import curve, legend, outer_labels, panels
+from vlabench.reports.plots.panels import ACROSS, curve, legend, outer_labels, panels
 from vlabench.reports.plots.parameter import parameter
 from vlabench.reports.plots.style import INK, SOFT, canvas, footnote, look, styled
 from vlabench.reports.plots.times import time
@@ -51,26 +51,43 @@ def draw(kind: str, data: Data) -> Figure:
 
 
 def severity(data: Data) -> Figure:
-    """Success over severity, a panel for each perturbation, a line for each policy."""
+    """Success over severity, a panel for each perturbation, a line for each policy; each panel over the task sets on
+    which all of its severities were played."""
     curved = [side for side in data.sides if sweeps(side)]
     names = list(dict.fromkeys(name for side in curved for name in sweeps(side)))
     if not names:
         raise OptionError("no perturbation is on record at two or more severities\n"
                           "  fix: vlabench run --policy P --suite libero-severity")
     task_sets = swept(curved)
-    figure, grid = panels(len(names), 1.95, 1.75, sharex=True)
+    over = {name: _swept_whole(name, curved, task_sets) for name in names}
+    figure, grid = panels(len(names), 1.95, 1.75, max(ACROSS, math.ceil(math.sqrt(len(names)))), sharex=True)
     for axes, name in zip(grid, names, strict=True):
         for number, side in enumerate(curved):
-            cells = {0: rate(side, [(CLEAN, each) for each in task_sets])}
-            cells |= {k: rate(side, [(f"{name}-s{k}", each) for each in task_sets]) for k in SEVERITIES}
+            cells = {0: rate(side, [(CLEAN, each) for each in over[name]])}
+            cells |= {k: rate(side, [(f"{name}-s{k}", each) for each in over[name]]) for k in SEVERITIES}
             curve(axes, {k: cell for k, cell in cells.items() if cell}, number, data.label(side))
         axes.set(title=name, xlim=(-0.2, SEVERITIES[-1] + 0.2), ylim=(0, 100), xticks=[0, *SEVERITIES],
                  yticks=range(0, 101, 25))
         axes.set_xticklabels(["clean", *map(str, SEVERITIES)])
     outer_labels(grid, "severity", "success, %")
     legend(figure, grid[0])
-    footnote(figure, [f"Success rates over {', '.join(task_sets)}; bands: {data.intervals}.", data.caption])
+    fewer: dict[tuple[str, ...], list[str]] = {}
+    for name in names:
+        if over[name] != task_sets:
+            fewer.setdefault(tuple(over[name]), []).append(name)
+    footnote(figure, [f"Success rates over {', '.join(task_sets)}; bands: {data.intervals}.",
+                      *(f"Over {', '.join(sets)} alone: {', '.join(each)}." for sets, each in fewer.items()),
+                      data.caption])
     return figure
+
+
+def _swept_whole(name: str, sides: Sequence[Side], task_sets: Sequence[str]) -> list[str]:
+    """Those of the task sets on which all policies that have played a perturbation have played the same severities;
+    all of them where there is none."""
+    having = [side for side in sides if name in sweeps(side)]
+    found = [each for each in task_sets if all((f"{name}-s{k}", each) in side.outcomes
+                                               for side in having for k in sweeps(side)[name])]
+    return found or list(task_sets)
 
 
 def drops(data: Data) -> Figure:

@@ -38,9 +38,8 @@ class Arm:
         self.law = self._laws[0]
         self.controller.update = self._update
         # `new_update` too: after a reset it is False, so the first goal is set from the pose before the init state
-        self._fresh = {name: copy.copy(value) for name, value in vars(self.controller).items()
-                       if isinstance(value, (np.ndarray, bool))}
-        self._fresh_grip = self.law["grip"] = np.array(self.gripper.current_action)
+        self.law["grip"] = np.array(self.gripper.current_action)
+        self._fresh = self.save()
 
     def _constants(self, robot: Any) -> Any:
         """A LAW with all that never changes."""
@@ -56,9 +55,18 @@ class Arm:
 
     def reset(self) -> None:
         """Forget everything since this object was made, which must be right after robosuite's own reset."""
-        for name, value in self._fresh.items():
+        self.restore(self._fresh)
+
+    def save(self) -> Any:
+        """What it remembers from one control step to the next."""
+        return {name: copy.copy(value) for name, value in vars(self.controller).items()
+                if isinstance(value, (np.ndarray, bool))}, self.law["grip"].copy()
+
+    def restore(self, saved: Any) -> None:
+        """Remember what `save` kept."""
+        remembered, self.law["grip"] = saved
+        for name, value in remembered.items():
             setattr(self.controller, name, copy.copy(value))
-        self.law["grip"] = self._fresh_grip
 
     def aim(self, action: Floats) -> None:
         """A new action [7], once a control step, after `mj_step1`."""

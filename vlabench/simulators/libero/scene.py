@@ -18,11 +18,11 @@ from vlabench.simulators.capabilities import Masks, Pictures, Spot
 from vlabench.simulators.libero import clutter, gl, hand, hf_libero, mjdata, packs, start_states, surfaces
 from vlabench.simulators.libero.advisor import Advisor
 from vlabench.simulators.libero.arm import Arm
-from vlabench.simulators.libero.changes import Changes
 from vlabench.simulators.libero.coarse_robot import draw_cheaply
 from vlabench.simulators.libero.imagined import Bodies, Imagined
 from vlabench.simulators.libero.interface import CAMERAS, SPACE, axis_angle
 from vlabench.simulators.libero.looks import Looks
+from vlabench.simulators.libero.sizes import Sizes
 from vlabench.simulators.libero.surfaces import Surfaces
 from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome, Task
 
@@ -36,7 +36,7 @@ was read after the 24th substep: what policies were trained on, and published re
 """
 
 
-class LiberoScene(Surfaces, Looks, Changes, Scene):
+class LiberoScene(Surfaces, Looks, Sizes, Scene):
     """A task of LIBERO, one copy. Actions are 7-D OSC_POSE deltas in [−1, 1] at 20 Hz; gripper −1 opens, +1 closes."""
 
     action_space = SPACE
@@ -193,6 +193,7 @@ class LiberoScene(Surfaces, Looks, Changes, Scene):
         for name, array in self._changeable().items():
             array[:] = saved[name]
         self._uncover()
+        self._unscale()
         self._hand = ()
 
     def _changeable(self) -> Mapping[str, Any]:

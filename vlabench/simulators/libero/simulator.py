@@ -20,6 +20,7 @@ from vlabench.simulators.capabilities import (
     MovesReceptacle,
     PaintsSurfaces,
     PosesRobot,
+    ScalesObjects,
     SetsFieldOfView,
     SetsLighting,
     SetsPhysics,
@@ -48,8 +49,8 @@ class Libero(Simulator):
     action_space = SPACE
     offers = frozenset({
         AddsDistractors, ChangesMidway, DrawsGhosts, HidesObjects, KnowsGoals, MovesCamera, MovesObjects,
-        MovesReceptacle, PaintsSurfaces, PosesRobot, SetsFieldOfView, SetsLighting, SetsPhysics, ShiftsBase, ShowsHands,
-        ShowsMasks})
+        MovesReceptacle, PaintsSurfaces, PosesRobot, ScalesObjects, SetsFieldOfView, SetsLighting, SetsPhysics,
+        ShiftsBase, ShowsHands, ShowsMasks})
     expert = True
     posture = "joints"
     revision = 2

@@ -85,6 +85,8 @@ class World:
         self.model, self.data = env.sim.model._model, env.sim.data._data
         self.goals: list[Goal] = [tuple(goal) for goal in env.parsed_problem["goal_state"]]
         self.boxes: dict[str, Box] = {}
+        self.scales: dict[str, float] = {}
+        """Object → so many times as large as it was made, of those that are."""
         self._others: dict[tuple[str, ...], Any] = {}
         """For `obstacles`: names left out → geoms, constants of the model."""
         robot = env.robots[0]
@@ -234,8 +236,18 @@ class World:
         local, half = self.model.geom_aabb[geoms, :3], self.model.geom_aabb[geoms, 3:]
         return Boxes(at.geom_xpos[geoms] + np.einsum("nij,nj->ni", rot, local), rot, half)
 
+    def scale(self, name: str, factor: float) -> None:
+        """An object's shapes are about to be so many times as large as they are."""
+        self.box(name)  # of the shapes that it was made with
+        self.scales[name] = self.scales.get(name, 1.0) * factor
+
     def box(self, name: str) -> Box:
-        """The box around an object's collision geoms in its body frame: a constant of the model, whatever the state."""
+        """The box around an object's collision geoms in its body frame, whatever the state."""
+        made, scale = self._box(name), self.scales.get(name)
+        return made if scale is None else Box(scale * made.low, scale * made.high)
+
+    def _box(self, name: str) -> Box:
+        """As it was made: a constant of the model."""
         if name not in self.boxes:
             geoms = self._solid[self._owner[self._solid] == name]
             rest, body = self._rest, self.env.obj_body_id[name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from vlabench.types import Floats
 
 WIDEST = 0.074
 """An object wider than this (m) does not fit between fingers that open to 0.08 m."""
+ROOMY = 0.067
+"""An object of this width (m) leaves 6.5 mm on either side, about as near as the hand comes to where it is to be."""
 TIP = 0.009
 """How far the fingertips reach beyond the grip site (m)."""
 
@@ -25,6 +27,11 @@ class Rim:
     depth: float = 0.022
     handle: float | None = None
 
+    def scaled(self, scale: float) -> Rim:
+        """Of a thing so many times as large; the fingers reach no deeper."""
+        return replace(self, radius=scale * self.radius, centre=(scale * self.centre[0], scale * self.centre[1]),
+                       depth=self.depth * min(scale, 1.0))
+
 
 @dataclass(frozen=True)
 class Point:
@@ -32,6 +39,11 @@ class Point:
 
     at: tuple[float, float, float]
     opening: tuple[float, float, float]
+
+    def scaled(self, scale: float) -> Point:
+        """Of a thing so many times as large."""
+        x, y, z = self.at
+        return replace(self, at=(scale * x, scale * y, scale * z))
 
 
 SHAPES: dict[str, Rim | Point] = {
@@ -47,7 +59,7 @@ SHAPES: dict[str, Rim | Point] = {
 
 def candidates(world: World, name: str) -> list[Pose]:
     """All ways to take hold of an object as it lies now."""
-    pose, shape = world.pose(name), SHAPES.get(world.kind(name))
+    pose, shape = world.pose(name), _shape(world, name)
     upright = pose.rot[2, 2] > 0.85
     if isinstance(shape, Rim) and upright:
         return _rim(world, name, pose, shape)
@@ -56,6 +68,19 @@ def candidates(world: World, name: str) -> list[Pose]:
         at = pose.pos + pose.rot @ np.array(shape.at)
         return [Pose(at, frame(DOWN, sign * opening)) for sign in (1.0, -1.0)]
     return _box(world, name, pose)
+
+
+def _shape(world: World, name: str) -> Rim | Point | None:
+    shape, scale = SHAPES.get(world.kind(name)), world.scales.get(name)
+    return shape.scaled(scale) if shape and scale else shape
+
+
+def fingers_fit(world: World, name: str, factor: float) -> bool:
+    """Whether an object as it lies now, so many times as large, leaves fingers that go around it some room."""
+    if world.kind(name) in SHAPES:
+        return True
+    upward = int(np.argmax(np.abs(world.pose(name).rot[2])))
+    return bool(factor * np.delete(world.box(name).size, upward).min() < ROOMY)
 
 
 def _rim(world: World, name: str, pose: Pose, shape: Rim) -> list[Pose]:
