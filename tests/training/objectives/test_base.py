@@ -99,7 +99,6 @@ def test_what_cannot_be_summed_is_refused_before_the_first_step(card: Card, tmp_
     ("rloo", {"objectives": {"value": {}}}, "needs returns in a batch, .*\n  fix: leave it out, or method = 'ppo'$"),
     ("sft", {"rounds": ROUND, "objectives": {"value": {}}}, "needs returns in a batch.* points, wanted\n.* 'ppo'$"),
     ("rloo", {"objectives": {"judged": {}}}, "'judged' trains a critic, which this method has no rate for\n.*'ppo'"),
-    ("sft", {"rounds": ROUND, "objectives": {"consistency": {}}}, "`consistency` without `init`.*\n  fix: init = "),
     ("sft", {"rounds": ROUND, "objectives": {"twinned": {}}}, "needs clean twin in a batch.*\n.* " + ONLINE),
     ("sft", {"rounds": ROUND, "objectives": {"kl_reference": {}}}, "needs first in a batch.*\n.* " + ONLINE),
     ("sft", {"rounds": ROUND, "objectives": {"pair_invariance": {}}}, "needs task-preserving .*\n.* " + ONLINE),
