@@ -72,6 +72,7 @@ def start(tmp_path: Path) -> PolicyCard:
     return load_policy(str(tmp_path / "start.toml"))
 
 
+@pytest.mark.long
 def test_a_rollout_can_be_played_again_from_what_was_kept(start: PolicyCard) -> None:
     """Its actions, with the noise they got, lead another scene through the same joints and pictures."""
     short = replace(TASK, step_limit=20)
