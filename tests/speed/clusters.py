@@ -1,6 +1,6 @@
 """What a Ray cluster's actors take from the workers behind them, for the benchmark.
 
-    python -m tests.speed.clusters --episodes 20 --pairs 3
+    python -m tests.speed.clusters --episodes 30 --pairs 3
 
 measures that alone.
 """
@@ -20,7 +20,7 @@ from vlabench.errors import MissingExtra
 
 POLICY, SUITE, TASKS = "still", "libero-clean", ("libero_spatial/0", "libero_spatial/1")
 WORKERS = 2
-EPISODES, PAIRS = 20, 3
+EPISODES, PAIRS = 30, 3
 """Of each task in a run, and runs on each side."""
 WHAT, BAR = "two workers through Ray against the local pool: episodes/s", 0.9
 

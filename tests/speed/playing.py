@@ -24,9 +24,11 @@ from vlabench.evaluation import plan
 from vlabench.evaluation import run as runner
 from vlabench.records.store import Store
 from vlabench.simulators.base import Simulator
-from vlabench.types import Ended, EpisodeSpec, Task
+from vlabench.types import Ended, EpisodeRecord, EpisodeSpec, Task, TaskKey
 from vlabench.util.progress import Progress
 
+TOGETHER = 0.05
+"""Seconds between the ends of episodes that were played side by side, at most."""
 _MEMORY = "from tests.speed.playing import peak_memory; print(peak_memory(*{arguments!r}))"
 
 
@@ -90,21 +92,36 @@ def paired(pairs: int, ours: Callable[[], float], theirs: Callable[[], float]) -
 
 
 class Watch(Progress):
-    """Notes when episodes end."""
+    """Notes when which task's episodes end; those that were played side by side end together."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.ends: list[float] = []
+        self.ends: list[tuple[float, TaskKey]] = []
 
     def count(self, condition: str, episode: Ended | None) -> None:
         super().count(condition, episode)
-        self.ends.append(time.perf_counter())
+        assert isinstance(episode, EpisodeRecord), "an episode ended in an error"
+        now = time.perf_counter()
+        if self.ends and now - self.ends[-1][0] < TOGETHER:
+            now = self.ends[-1][0]
+        self.ends.append((now, episode.task))
+
+    def steady(self, workers: int) -> float:
+        """Episodes a second while so many tasks are played, by a worker each: since that many have had an episode,
+        until fewer have any left.
+        """
+        of_task: dict[TaskKey, list[float]] = {}
+        for when, task in self.ends:
+            of_task.setdefault(task, []).append(when)
+        begin = sorted(ends[0] for ends in of_task.values())[workers - 1]
+        end = sorted(ends[-1] for ends in of_task.values())[-workers]
+        return sum(begin < when <= end for when, _ in self.ends) / (end - begin)
 
 
 def campaign(policy: PolicyCard, suite_name: str, tasks: Sequence[str], episodes: int, workers: int,
              on: str | None = None) -> tuple[float, float]:
-    """Episodes per second on the primitive pack: once all workers have finished one, and from the start. on: a Ray
-    cluster, as in `run`.
+    """Episodes per second on the primitive pack: once every worker is at work (`Watch.steady`), and from the start.
+    tasks: at least as many as workers. on: a Ray cluster, as in `run`.
     """
     suite = cards.load_suite(suite_name)
     engine = suite.engine("primitive")
@@ -114,8 +131,7 @@ def campaign(policy: PolicyCard, suite_name: str, tasks: Sequence[str], episodes
         begin = time.perf_counter()
         runner.run(planned, policy, engine, Store(Path(folder), policy.name, "primitive"), workers=workers,
                    on=on, progress=watch)
-    steady = (len(watch.ends) - workers) / (watch.ends[-1] - watch.ends[workers - 1])
-    return steady, len(watch.ends) / (watch.ends[-1] - begin)
+    return watch.steady(workers), len(watch.ends) / (watch.ends[-1][0] - begin)
 
 
 def memory_of_a_worker(policy: str, simulator: str, pack: str, task_set: str) -> int:
