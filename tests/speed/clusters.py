@@ -36,11 +36,11 @@ def clusters(episodes: int = EPISODES, pairs: int = PAIRS) -> Iterator[Figure]:
     except MissingExtra:
         yield Figure(31, WHAT, None, "×", BAR, 1, "Ray is not installed: pip install 'vlabench[ray]'")
         return
-    ratios = [there[0] / here[0] for there, here in found]
+    ratios = sorted(there[0] / here[0] for there, here in found)
     rates = [statistics.median(rate for rate, _ in side) for side in zip(*found, strict=True)]
     whole = [statistics.median(rate for _, rate in side) for side in zip(*found, strict=True)]
     yield Figure(31, WHAT, statistics.median(ratios), "×", BAR, 1,
-                 f"of {pairs} pairs, in either order, the middle one ({', '.join(f'{ratio:.3f}' for ratio in sorted(ratios))}); "
+                 f"of {pairs} pairs, in either order, the middle one ({', '.join(map('{:.3f}'.format, ratios))}); "
                  f"{rates[0]:.2f} against {rates[1]:.2f}/s once at work, {whole[0]:.2f} against {whole[1]:.2f}/s with "
                  f"starting them, {len(TASKS) * episodes} episodes of 220 steps")
 
