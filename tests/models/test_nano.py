@@ -73,6 +73,20 @@ def test_every_input_matters(part: str) -> None:
     assert (before - after)[0].abs().max().item() > 1e-3
 
 
+def test_without_proprioception_nothing_else_changes(tmp_path: Path) -> None:
+    """What was felt does not matter, the layer that reads it is narrower, and the file says so."""
+    torch.manual_seed(0)
+    blind, feeling = NanoVLA(CONFIG.model_copy(update={"proprio": False})), NanoVLA(CONFIG)
+    narrower = [name for name, tensor in feeling.state_dict().items() if tensor.shape != blind.state_dict()[name].shape]
+    assert narrower == ["join.weight"] and feeling.join.in_features - blind.join.in_features == 8
+    one, other = inputs(blind), inputs(blind, seed=2)
+    felt = Inputs(one.pictures, other.proprio, one.tokens)
+    assert torch.equal(blind.trunk(one).embedding, blind.trunk(felt).embedding)
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(checkpoint.to_bytes(blind))
+    assert not checkpoint.load(path).config.proprio and "proprio\":" not in CONFIG.as_file()
+
+
 def test_the_action_head_reads_the_embedding_alone() -> None:
     made = network()
     embedding = made.trunk(inputs(made)).embedding.detach().requires_grad_()

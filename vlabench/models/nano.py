@@ -26,6 +26,8 @@ _WORD = re.compile(r"[a-z0-9]+|[^\sa-z0-9]")
 _OWN = ("bins", "worth")
 """What a network and the one of its critic do not share."""
 
+_UNSAID = {"critic": "embedding", "proprio": True}
+
 NAMED = 3
 """Points with a meaning, in pictures and relative to the hand: the thing to work on, its place, the next waypoint."""
 
@@ -47,6 +49,8 @@ class NanoConfig(BaseModel):
         description="Mean of each number of proprioception in the training data.")
     proprio_std: tuple[float, ...] = Field(
         description="Standard deviation of each number of proprioception in the training data.")
+    proprio: bool = Field(
+        default=True, description="Whether it is told proprioception; without, it knows the arm from pictures alone.")
     words: tuple[str, ...] = Field(
         default=(), description="Vocabulary of the instructions.")
     text_width: int = Field(
@@ -71,7 +75,7 @@ class NanoConfig(BaseModel):
 
     def as_file(self) -> str:
         """JSON, without what files did not say before there was a choice."""
-        return self.model_dump_json(exclude={"critic"} if self.critic == "embedding" else None)
+        return self.model_dump_json(exclude={name for name, usual in _UNSAID.items() if getattr(self, name) == usual})
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ class NanoVLA(nn.Module):
             for camera in config.cameras})
         seen = sum(config.points * (2 + config.features) for _ in config.cameras)
         size = config.embedding
-        self.join = portable.Linear(seen + width + len(config.proprio_mean), size)
+        self.join = portable.Linear(seen + width + (len(config.proprio_mean) if config.proprio else 0), size)
         self.mix = nn.Sequential(nn.GELU(), portable.Linear(size, size), nn.GELU())
         self.locate = portable.Linear(size, 3 * NAMED)
         self.embed = portable.Linear(size + 3 * NAMED, size)
@@ -153,7 +157,9 @@ class NanoVLA(nn.Module):
     def trunk(self, inputs: Inputs) -> Trunk:
         """Look and read."""
         code = self.read(inputs.tokens)
-        parts, seen = [code.float(), (inputs.proprio - self.proprio_mean) / self.proprio_std], {}
+        parts, seen = [code.float()], {}
+        if self.config.proprio:
+            parts.append((inputs.proprio - self.proprio_mean) / self.proprio_std)
         for camera, eye in self.eyes.items():
             points, features, log_maps = eye(inputs.pictures[camera], code)
             parts += [points.flatten(1), features]
