@@ -47,7 +47,7 @@ test-long: .venv/.installed ## those of minutes, on generated assets
 
 test-official: .venv/.official ## the tests on LIBERO's own assets, once it has downloaded these (0.36 GB, on disk 0.65)
 	@$(BIN)/python -c 'from vlabench.simulators.libero import packs; print(packs.official(), packs.digest("official"))'
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST) -m 'official and not long and not peers'
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(PYTEST) -m 'official and not long and not peers' tests/simulators
 
 test-peers: .venv/.official .venv-peers/.installed ## the protocols of served policies against other projects' own code
 	$(BIN)/python -m pytest $(PYTEST) -m peers tests/peers
