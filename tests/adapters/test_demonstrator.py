@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from vlabench.adapters.demonstrator import EXPERT, KICK, KICK_STEPS, LEARNER, START_STEPS, Demonstrator
+from vlabench.adapters.demonstrator import EXPERT, KICK, LEARNER, Demonstrator
 from vlabench.cards import load_policy
 from vlabench.errors import OptionError
 from vlabench.seeding import Draws
@@ -31,8 +31,9 @@ def observe(step: int) -> Observation:
     return Observation.now(images, np.zeros((1, 8), np.float32), ("turn on the stove",), step, (State(step),))
 
 
-def episode(policy: Demonstrator, index: int, steps: int = 200) -> tuple[list[Floats], list[int]]:
-    policy.configure(SPACE)
+def episode(policy: Demonstrator, index: int, steps: int = 200,
+            space: ActionSpace = SPACE) -> tuple[list[Floats], list[int]]:
+    policy.configure(space)
     policy.reset([0], [Draws((0, "task/0", index, "policy"))])
     actions, actors = [], []
     for step in range(steps):
@@ -57,10 +58,13 @@ def test_noise_is_gaussian_and_spares_the_gripper() -> None:
     assert not noise[:1000, 6].any()
 
 
-def test_kicks_come_at_their_rate_and_are_as_long_as_they_say() -> None:
+@pytest.mark.parametrize(("hertz", "start", "shortest", "longest"), [(20, 18, 4, 10), (5, 4, 1, 2)])
+def test_kicks_come_at_their_rate_and_are_as_long_as_they_say(hertz: float, start: int, shortest: int,
+                                                              longest: int) -> None:
+    """0.2 to 0.5 s, and up to 0.9 s at the start, whatever the control rate."""
     lengths, starts, steps = [], [], 0
     for index in range(60):
-        actions, actors = episode(Demonstrator(kicks=0.02), index)
+        actions, actors = episode(Demonstrator(kicks=0.02), index, space=replace(SPACE, control_hz=hertz))
         kicked = [action.tobytes() if who == KICK else b"" for action, who in zip(actions, actors, strict=True)]
         changes = [0, *(t for t in range(1, 200) if kicked[t] != kicked[t - 1]), 200]
         for begin, end in zip(changes, changes[1:], strict=False):
@@ -68,8 +72,8 @@ def test_kicks_come_at_their_rate_and_are_as_long_as_they_say() -> None:
                 lengths.append(end - begin)
         starts.append(changes[1] if kicked[0] else 0)
         steps += actors.count(EXPERT)
-    assert max(starts) <= START_STEPS and 6 < np.mean(starts) < 12
-    assert (min(lengths), max(lengths)) == KICK_STEPS
+    assert max(starts) == start and start / 3 < np.mean(starts) < 2 * start / 3
+    assert (min(lengths), max(lengths)) == (shortest, longest)
     assert 0.012 < len(lengths) / steps < 0.03
 
 

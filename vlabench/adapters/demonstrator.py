@@ -21,10 +21,10 @@ from vlabench.types import ActionSpace, Decision, Floats, Observation
 
 EXPERT, KICK, LEARNER = 0, 1, 2
 """Who chose an action."""
-START_STEPS = 18
-"""A displaced start is the same random action for 0 … this many steps."""
-KICK_STEPS = (4, 10)
-"""A kick is the same random action for this many steps."""
+START = 0.9
+"""A displaced start is the same random action for 0 … this many seconds."""
+KICKS = (0.2, 0.5)
+"""A kick is the same random action for so many seconds, at least and at most."""
 FUMBLE = 0.25
 """Share of kicks that open or close the hand at random, too; the others leave it as the expert wants it."""
 
@@ -59,7 +59,7 @@ class Demonstrator(Policy):
         check_shares(noise, kicks, mix)
         self._noise, self._kicks, self._mix = noise, kicks, mix
         self._learner: Policy | None = None
-        self._replan = KICK_STEPS[1]
+        self._replan = 1
         if learner is not None:
             self._learner, self._replan = learner.make(), learner.replan
         self._turns: dict[int, _Turn] = {}
@@ -105,7 +105,7 @@ class Demonstrator(Policy):
         turn.who, turn.began, turn.until = EXPERT, step, step + 1
         start = step == 0 and self._kicks > 0
         if start or rng.random() < self._kicks:
-            shortest, longest = (0, START_STEPS) if start else KICK_STEPS
+            shortest, longest = (round(self.space.control_hz * time) for time in ((0, START) if start else KICKS))
             length = int(rng.integers(shortest, longest + 1))
             if length:
                 turn.who, turn.until, turn.actions = KICK, step + length, self._kick(rng, label)
