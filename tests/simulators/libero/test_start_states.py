@@ -35,10 +35,11 @@ FEW = {"libero_spatial": (4,), "libero_object": (0,), "libero_goal": (0,), "libe
 """One of each set, and of those whose initializers grow."""
 GROWING = {"libero_spatial": (4,), "libero_10": (3, 8, 9)}
 """All of these."""
+SETS = [pytest.param(task_set, every, marks=[pytest.mark.long] if every or task_set not in GROWING else [])
+        for task_set in hf_libero.TASK_SETS for every in (False, True)]
 
 
-@pytest.mark.parametrize("task_set", hf_libero.TASK_SETS)
-@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("task_set", "every"), SETS)
 def test_fixtures_stand_where_the_published_loop_has_them(pack: str, task_set: str, every: bool) -> None:
     """Seeded once, reset before every episode; libero_spatial/4 and libero_10/3, /8, /9 have initializers of drawers,
     knobs and doors, which grow with each reset."""
@@ -59,8 +60,7 @@ def test_fixtures_stand_where_the_published_loop_has_them(pack: str, task_set: s
 
 
 @pytest.mark.official
-@pytest.mark.parametrize("task_set", hf_libero.TASK_SETS)
-@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("task_set", "every"), SETS)
 def test_fixtures_stand_alike_on_both_packs(task_set: str, every: bool) -> None:
     names = hf_libero.task_names(task_set)
     for name in names if every else [names[number] for number in FEW[task_set]]:
