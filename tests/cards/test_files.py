@@ -124,6 +124,8 @@ SHIPPED = [
         f"{name}-s{k}" for name in ("paraphrase", "typos", "distracting_sentence") for k in range(1, 6))}),
     ("libero-seeing", SETS, {"black", "black-agentview", "black-wrist"}),
     ("maniskill-ind", PLATE, set()),
+    ("maniskill-reading", ("maniskill_pair",), {"other_target"}),
+    ("maniskill-seeing", PLATE, {"black"}),
     ("maniskill-observation", PLATE, OBSERVATION),
     ("maniskill-action", PLATE, NOISE),
     ("maniskill-joint", PLATE, {"joint"}),

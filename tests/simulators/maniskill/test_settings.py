@@ -30,7 +30,7 @@ from vlabench.simulators.maniskill.world import World, dynamics
 from vlabench.types import EpisodeSpec, Floats
 
 PLATE, PAIR = Maniskill.task_sets
-SUITES = ("maniskill-semantic", "maniskill-execution", "pair-pose", "pair-clutter")
+SUITES = ("maniskill-semantic", "maniskill-execution", "maniskill-reading", "pair-pose", "pair-clutter")
 SETTINGS = [(suite, name) for suite in SUITES for name in cards.load_suite(suite).conditions if name != "clean"]
 EVERY = [(suite.name, name) for suite in map(cards.load_suite, cards.suite_names())
          if suite.simulator == "maniskill" and not suite.include for name in suite.conditions if name != "clean"]
@@ -46,6 +46,7 @@ CHANGED: Mapping[tuple[str, str], Collection[str]] = {
     **{(PLATE, name): {*THREE, "heights"} for name in ("distractor_receptacle", "both_receptacles_named")},
     (PLATE, "outer_position"): {"object's spot", "receptacle's spot", "yaw"},
     (PAIR, "outer_position"): {"object's spot", "yaw"},
+    (PAIR, "other_target"): {"object", "object's spot", "others", "first other", "heights"},
     (PLATE, "object_reposition"): {"object's spot", "receptacle's spot"}}
 """Task set or condition, and perturbation → what of the start it changes; all others nothing."""
 
@@ -151,7 +152,7 @@ def test_a_setting_arrives_and_would_be_found_out_if_it_did_not(suite: str, name
     assert findings(what, [dataclasses.replace(played, changed={}, changed_first=())])
     assert all(played.realised.values())
     renamed = {"instruction", "unseen_object", "unseen_receptacle", "multi_object_ood", "multi_receptacle",
-               "both_receptacles_named"}
+               "both_receptacles_named", "other_target"}
     assert (played.instruction != spec.task.instruction) == (name in renamed)
 
 
@@ -174,6 +175,15 @@ def test_both_receptacles_are_named_the_goal_first_and_all_stands_as_with_the_se
     assert unnamed.instruction == f"put 7up can on {goal}"
     assert named_too.instruction == f"put 7up can on {goal}, not on {other[0]}" and goal != other[0]
     assert named_too.changed["instruction"] == 1 and "instruction" not in unnamed.changed
+
+
+def test_another_target_lies_where_it_did_and_so_does_all_else() -> None:
+    specs = episodes("maniskill-reading", (0, 7))
+    (_, asked), (_, clean) = (begun(specs, condition("maniskill-reading", name)) for name in ("other_target", "clean"))
+    for world, twin in zip(asked, clean, strict=True):
+        assert world.object.name == twin.bodies[2].name and world.bodies[2].name == twin.object.name
+        for name, state in lying(world).items():
+            assert state == pytest.approx(lying(twin)[name], abs=2e-3)
 
 
 def test_another_posture_leaves_the_things_as_they_are() -> None:

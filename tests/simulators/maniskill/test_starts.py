@@ -189,6 +189,21 @@ def test_a_start_that_an_object_can_be_moved_from_has_a_spot_to_move_it_to() -> 
         assert free == set(spots.thirds()[start.object.spot, start.receptacle.spot])
 
 
+@given(st.integers(0, 15), st.integers(0, 1000), st.sampled_from(sorted(starts.OTHERS)))
+def test_the_other_object_is_asked_for_where_all_stands_as_it_did(number: int, index: int, task_set: str) -> None:
+    others = 4 if task_set == "maniskill_put_on_plate" else 1
+    clean, other = (starts.draw(spec(number, index, task_set), variant(others=others, target=target))
+                    for target in ("own", "other"))
+    assert (other.object, other.others[0]) == (clean.others[0], clean.object)
+    assert (other.receptacle, other.others[1:], other.table) == (clean.receptacle, clean.others[1:], clean.table)
+    assert other.instruction == f"put {clean.others[0].thing.name} on plate" != clean.instruction
+
+
+def test_alone_an_object_is_the_only_one_that_can_be_asked_for() -> None:
+    with pytest.raises(OptionError, match="no other object stands .*\n  fix: the task set maniskill_pair, or dist"):
+        starts.draw(spec(), variant(target="other"))
+
+
 def test_what_has_no_published_spots_is_refused() -> None:
     with pytest.raises(OptionError, match="others = 1 and positions = 'outer' in maniskill_pair"):
         starts.draw(spec(0, 0, "maniskill_pair"), variant(positions="outer"))

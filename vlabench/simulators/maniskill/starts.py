@@ -31,13 +31,14 @@ OTHERS = {"maniskill_put_on_plate": 0, "maniskill_pair": 1}
 VARIANTS: Mapping[str, tuple[Any, ...]] = {
     "objects": SPLITS, "receptacles": SPLITS, "others": tuple(range(9)),
     "other_objects": ("alike", "mixed"), "other_receptacles": (0, 1),
-    "positions": ("training", "outer", "object outer", "movable")}
+    "positions": ("training", "outer", "object outer", "movable"), "target": ("own", "other")}
 """What a scene may be built with; the first value holds by default, of `others` the number that the task set says.
 
 objects, receptacles: whose split they are drawn from. others: how many other objects there are, of the object's
 split (`alike`), or every second one held out (`mixed`). other_receptacles: how many more receptacles, held out.
 positions: on the grid; around it, turned otherwise, object and receptacle (`outer`) or the object alone; or on the grid
-such that there is another spot for the object, far from its own (`movable`).
+such that there is another spot for the object, far from its own (`movable`). target: which object is asked for, the
+task's or the first of the others, which then change parts.
 """
 
 
@@ -112,6 +113,8 @@ def draw(spec: EpisodeSpec, variant: Variant = ()) -> Start:
         others = (Body("receptacle", _one(spec, "other receptacle", rest), beside, drop[2]),)
     elif asked["others"]:
         others = _others(spec, asked, target, to, Body("object", -1, beside, drop[2], YAWS[turn]))
+    if asked["target"] == "other":
+        target, others = others[0], (target, *others[1:])
     return Start(target, to, others, table)
 
 
@@ -130,6 +133,10 @@ def checked(variant: Variant, task_set: str) -> dict[str, Any]:
         both = " and ".join(f"{name} = {asked[name]!r}" for name, holds in third.items() if holds)
         raise OptionError(f"ManiSkill's scenes have no variant with {both} in {task_set}: there are no published spots "
                           f"for that\n  fix: {_instead(task_set)}")
+    if asked["target"] == "other" and not asked["others"]:
+        pairs = " or ".join(name for name, others in OTHERS.items() if others)
+        raise OptionError(f"in {task_set} no other object stands there that could be asked for\n  fix: the task set "
+                          f"{pairs}, or distractors in the same condition")
     return asked
 
 
