@@ -110,6 +110,10 @@ def test_demonstrations_are_collected_of_its_expert(tmp_path: Path, monkeypatch:
         assert not noise[:, 0].any() and 0.02 < noise[:, 1:].std() < 0.3
         assert np.allclose(group["vlabench/away"][:, 0], 3 - group["obs/proprio"][:, 0])
         assert "bddl_file_name" not in file["data"].attrs
+    hasty = collect(tasks, 1, tmp_path / "hasty", Recipe(image_size=SIZE, horizon=2 / TASK.step_limit), workers=1)
+    assert (hasty.demos, hasty.frames) == (0, 2 * hasty.tries)  # two steps are not enough
+    with pytest.raises(OptionError, match="horizon 0: must be above 0, at most 10 times"):
+        collect(tasks, 1, tmp_path / "none", Recipe(horizon=0.0))
 
 
 @pytest.mark.parametrize(("keys", "error", "said"), [

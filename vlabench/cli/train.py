@@ -22,6 +22,7 @@ def demos(
     workers: Annotated[int | None, typer.Option(help="Processes; by default one per core.")] = None,
     noise: Annotated[float, typer.Option(help="Standard deviation of the noise on the executed actions.")] = 0.1,
     kicks: Annotated[float, typer.Option(help="Share of steps at which a random kick begins.")] = 0.005,
+    horizon: Annotated[float, typer.Option(help="Share of a task's step limit that they have.")] = 1.2,
     with_policy: Annotated[str, typer.Option("--with-policy", metavar="P", help="A learner that acts, too.")] = "",
     mix: Annotated[float, typer.Option(metavar="β", help="Share of turns in which the expert acts, too.")] = 0.5,
     seed: Seed = 0,
@@ -40,7 +41,7 @@ def demos(
     from vlabench.util.messages import shown
     from vlabench.util.progress import progress
 
-    recipe = Recipe(assets or "", image_size, seed, noise, kicks)
+    recipe = Recipe(assets or "", image_size, seed, noise, kicks, horizon)
     if with_policy:
         recipe = with_learner(recipe, with_policy, mix)
     chosen = find_tasks(experts(), split(task_set, "--task-set"), split(tasks, "--tasks"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +84,12 @@ def test_where_a_point_is_in_the_picture(shelf: Path) -> None:
 
 def test_a_folder_of_an_earlier_protocol_is_not_gone_on_with(tmp_path: Path) -> None:
     recipe = {**asdict(RECIPE), "assets": "primitive"}
+    del recipe["horizon"]  # which was 1.2 then
     (tmp_path / "manifest.json").write_text(json.dumps({"layout": layout.VERSION, "recipe": recipe}))
-    with pytest.raises(DataError, match="made otherwise: protocol 1 of the simulator, now 2"):
+    with pytest.raises(DataError, match="made otherwise: protocol 1 of the simulator, now 2\n"):
         collect([TASK], 1, tmp_path, RECIPE)
+    with pytest.raises(DataError, match="made otherwise: horizon 1.2, now 0.6; protocol 1"):
+        collect([TASK], 1, tmp_path, replace(RECIPE, horizon=0.6))
 
 
 def test_a_folder_holds_one_recipe(shelf: Path) -> None:

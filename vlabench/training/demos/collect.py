@@ -34,15 +34,18 @@ MANIFEST = "manifest.json"
 PARTS = ".parts"
 PATIENCE = 3
 """Tries per demonstration asked for, beyond which a task is given up with what it has."""
-SLACK = 1.2
-"""Step limits are this many times the published ones: what disturbs an episode also delays its success."""
+HORIZON = 1.2
+"""Demonstrations have at most so many times the published steps: what disturbs an episode also delays its success."""
+LONGEST = 10.0
+"""The most that `horizon` may be."""
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How demonstrations are made; the same recipe makes the same ones.
 
-    assets: the pack; by default the simulator's first. noise, kicks, learner, mix: see `adapters.demonstrator`.
+    assets: the pack; by default the simulator's first. horizon: share of a task's step limit that a demonstration has,
+    unless it ends by success. noise, kicks, learner, mix: see `adapters.demonstrator`.
     learner_digest: of the learner's card. failures: keep episodes that end in failure, too, as suits a learner that
     acts.
     """
@@ -52,6 +55,7 @@ class Recipe:
     seed: int = 0
     noise: float = 0.0
     kicks: float = 0.0
+    horizon: float = HORIZON
     learner: str = ""
     mix: float = 0.0
     learner_digest: str = ""
@@ -64,6 +68,8 @@ class Recipe:
     def check(self) -> None:
         """Raises OptionError for numbers that nobody can act by, before workers are started."""
         check_shares(self.noise, self.kicks, self.mix)
+        if not 0 < self.horizon <= LONGEST:
+            raise OptionError(f"horizon {self.horizon:g}: must be above 0, at most {LONGEST:g} times the step limit")
         if not SIDES[0] <= self.image_size <= SIDES[1]:
             raise OptionError(f"--image-size {self.image_size}: must be in {SIDES[0]} … {SIDES[1]} pixels")
 
@@ -173,6 +179,7 @@ class _Shelf:
             self.out.mkdir(parents=True, exist_ok=True)
             if path.exists():
                 found = strict_json(path.read_bytes())
+                found["recipe"] = {"horizon": HORIZON, **found["recipe"]}  # which earlier ones do not say
                 other = [f"{key} {found['recipe'].get(key)!r}, now {value!r}"
                          for key, value in self._facts["recipe"].items() if found["recipe"].get(key) != value]
                 if found.get("protocol", 1) != self._facts["protocol"]:
@@ -213,7 +220,7 @@ class _Shelf:
         tried = {*kept, *self._joined(task)["failed"], *self._parts(task, ".failed")}
         missing = min(per_task - len(kept), PATIENCE * per_task - len(tried))
         free = (number for number in range(PATIENCE * per_task) if number not in tried)
-        patient = replace(task, step_limit=round(SLACK * task.step_limit))
+        patient = replace(task, step_limit=max(1, round(self.recipe.horizon * task.step_limit)))
         return [EpisodeSpec(patient, CLEAN, number, self.recipe.seed, sampled=True)
                 for number, _ in zip(free, range(max(missing, 0)), strict=False)]
 

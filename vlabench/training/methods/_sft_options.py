@@ -12,6 +12,7 @@ from vlabench.adapters.base import TrainablePolicy
 from vlabench.cards.lineage import DEFAULTS
 from vlabench.cards.noise import Noise
 from vlabench.errors import CardError
+from vlabench.training.demos.collect import HORIZON, LONGEST
 from vlabench.training.demos.data import OFFERED
 from vlabench.training.methods._cloner import Precision
 from vlabench.training.objectives import base
@@ -66,6 +67,10 @@ class SftOptions(SummedOptions):
     kicks: float = Field(
         default=0.005,
         description="Share of the control steps at which the hand is kicked away; above 0, starts are displaced, too.")
+    horizon: float = Field(
+        default=HORIZON, gt=0, le=LONGEST,
+        description="Share of a task's step limit that demonstrations have. Where success ends no episode, such as on "
+                    "ManiSkill, less of it means fewer frames in which all is done.")
     augment: Noise | None = Field(
         default=None,
         description="Perturbations of the demonstrations' pictures, drawn for each sample anew.")

@@ -101,7 +101,8 @@ class Sft(Method):
     def _collected(self, place: TrainingContext, number: int) -> Path:
         options, plan = self.options, self.options.rounds[number]
         here = self._where(place)
-        recipe = Recipe(here.assets, place.card.image_size, place.seed + number, options.noise, options.kicks)
+        recipe = Recipe(here.assets, place.card.image_size, place.seed + number, options.noise, options.kicks,
+                        options.horizon)
         if number:
             card = self._card(place, number - 1)
             write_policy(card)
