@@ -157,6 +157,33 @@ def test_a_minibatch_is_dealt_out_whole(count: int) -> None:
     assert all(rows for rows, _ in dealt) and all(share == 1 or rows == range(1) for rows, share in dealt)
 
 
+@pytest.mark.parametrize(("count", "size"), [(0, 4), (3, 4), (8, 4), (23, 4), (9, 1)])
+def test_what_is_computed_of_rows_is_what_one_computes_and_nothing_is_computed_twice(
+        count: int, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the same parts: a row's numbers may depend on whom it is computed with."""
+    asked: list[range] = []
+
+    def compute(rows: range) -> list[tuple[int, int, int]]:
+        asked.append(rows)
+        return [(row, rows.start, rows.stop) for row in rows]
+
+    alone = team.ALONE.every(count, size, compute)
+    assert [row for row, *_ in alone] == list(range(count))
+    whole, sent = sorted(map(str, asked)), list[object]()
+    asked.clear()
+
+    def gather(told: list[object], own: object, line: object) -> None:
+        sent.append(own)
+        told[:len(sent)] = sent
+
+    monkeypatch.setattr("torch.distributed.all_gather_object", gather)
+    monkeypatch.setattr(Of, "_line", None, raising=False)
+    for rank in range(2):
+        with contextlib.suppress(TypeError):  # not all have told yet
+            Of(rank, 3).every(count, size, compute)
+    assert Of(2, 3).every(count, size, compute) == alone and sorted(map(str, asked)) == whole
+
+
 @pytest.mark.parametrize(("backend", "failed", "ended"), [("nccl", False, ["destroyed"]), ("nccl", True, ["aborted"]),
                                                           ("gloo", True, ["destroyed"])])
 def test_on_gpus_who_fails_does_not_wait_for_the_others(backend: str, failed: bool, ended: list[str],

@@ -47,6 +47,10 @@ class Alone:
         """This process's part of a minibatch's samples, and 1; the first of all, and 0, where there are too few."""
         return rows, 1.0
 
+    def every(self, count: int, size: int, compute: Callable[[range], Sequence[Found]]) -> list[Found]:
+        """What is computed of so many rows, at most `size` of them at a time, in their order."""
+        return [found for rows in _in_parts(count, size) for found in compute(rows)]
+
     def sum_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
         """From those of all processes' parts to those of the minibatch."""
 
@@ -106,6 +110,13 @@ class Team(Alone):
         own = rows[len(rows) * self.rank // self.size : len(rows) * (self.rank + 1) // self.size]
         return (own, 1.0) if own else (rows[:1], 0.0)
 
+    def every(self, count: int, size: int, compute: Callable[[range], Sequence[Found]]) -> list[Found]:
+        """Each process computes some of the parts, which are those of one process, and is told the others'."""
+        parts, told = _in_parts(count, size), list[Any]([None] * self.size)
+        own = parts[len(parts) * self.rank // self.size : len(parts) * (self.rank + 1) // self.size]
+        torch.distributed.all_gather_object(told, [compute(rows) for rows in own], self._line)
+        return [found for computed in told for part in computed for found in part]
+
     def sum_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
         """Those that no part depends on have none, as with one process: an optimizer leaves them as they are."""
         from accelerate.utils import reduce
@@ -158,6 +169,10 @@ class Team(Alone):
             world.abort()
         elif torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
+
+
+def _in_parts(count: int, size: int) -> list[range]:
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]
 
 
 def _tensors(seen: Mapping[str, Any]) -> bool:

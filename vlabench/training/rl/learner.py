@@ -262,28 +262,29 @@ class Learner:
         """`surrogate`, the clipped loss on all samples as the policy is now, and `surrogate divergence` from the policy
         that sampled them.
         """
-        total = {"surrogate": 0.0, "surrogate divergence": 0.0}
         everything = range(len(samples))
         samples = samples.credited(everything, self.scored)
+
+        def judge(rows: range) -> list[tuple[float, float]]:
+            batch = samples.batch(rows, self.device, everything)
+            forward = self._forward(batch, twice=self._twice)
+            return [(float(self.objectives["policy"].loss(batch, forward).term), float(divergence(batch, forward)))]
+
         with torch.no_grad():
-            for start in range(0, len(samples), self.options.batch):
-                batch = samples.batch(everything[start : start + self.options.batch], self.device, everything)
-                forward = self._forward(batch, twice=self._twice)
-                total["surrogate"] += float(self.objectives["policy"].loss(batch, forward).term)
-                total["surrogate divergence"] += float(divergence(batch, forward))
-        return total
+            found = team().every(len(samples), self.options.batch, judge)
+        return dict(zip(("surrogate", "surrogate divergence"), map(sum, zip(*found, strict=True)), strict=True))
 
     def origin(self, looks: Observation, actions: Floats32) -> Floats32:
         """Mean actions [N, T, D] of the policy that the training started from, given the actions [N, T, D]."""
-        found: list[Tensor] = []
         given = torch.from_numpy(actions)
+
+        def means(rows: range) -> list[Floats32]:
+            forward = Forward(self.policy, looks.rows(rows), given[rows.start : rows.stop].to(self.device),
+                              explored=self.explored)
+            return [*forward.distribution.mean.float().cpu().numpy()]
+
         with replaced(list(zip(self.parameters, self._start, strict=True))), torch.no_grad():
-            for start in range(0, len(actions), self.options.batch):
-                rows = range(start, min(start + self.options.batch, len(actions)))
-                forward = Forward(self.policy, looks.rows(rows), given[rows.start : rows.stop].to(self.device),
-                                  explored=self.explored)
-                found.append(forward.distribution.mean.float().cpu())
-        return torch.cat(found).numpy()
+            return np.stack(team().every(len(actions), self.options.batch, means))
 
     def first(self, looks: Observation, actions: Tensor) -> ActionDistribution:
         """That of the policy that the training started from, given actions [N, T, D] on the device; a constant."""
@@ -292,14 +293,14 @@ class Learner:
 
     def scored(self, samples: Samples, rows: Sequence[int], first: bool = False) -> Floats64:
         """Log-probability of what was carried out at some looks [n], now or by the first policy."""
-        found: list[float] = []
+        def score(part: range) -> list[float]:
+            batch = samples.batch(rows[part.start : part.stop], self.device)
+            log_probs = (self.first(batch.obs, batch.actions).log_prob(batch.actions).sum(-1) if first
+                         else self._forward(batch).log_probs)
+            return cast("list[float]", (log_probs * batch.counted).sum(1).double().tolist())
+
         with torch.no_grad():
-            for start in range(0, len(rows), self.options.batch):
-                batch = samples.batch(rows[start : start + self.options.batch], self.device)
-                log_probs = (self.first(batch.obs, batch.actions).log_prob(batch.actions).sum(-1) if first
-                             else self._forward(batch).log_probs)
-                found += cast("list[float]", (log_probs * batch.counted).sum(1).double().tolist())
-        return np.array(found)
+            return np.array(team().every(len(rows), self.options.batch, score))
 
     def follow(self, looks: Looks) -> float:
         """One step that takes the mean actions for N looks towards those that are wanted; their distance before.
@@ -331,11 +332,12 @@ class Learner:
 
     def values(self, samples: Samples) -> list[Floats64]:
         """The critic's expectation at every look, for each rollout, where it reads that on the way of what was done."""
-        found: list[float] = []
+        def worth(rows: range) -> list[float]:
+            batch = samples.batch(rows, self.device)
+            embedding = self.policy.encode(batch.obs, batch.actions)["embedding"]
+            return cast("list[float]", self.policy.value(batch.obs, embedding).double().tolist())
+
         with torch.no_grad():
-            for start in range(0, len(samples), self.options.batch):
-                batch = samples.batch(range(start, min(start + self.options.batch, len(samples))), self.device)
-                embedding = self.policy.encode(batch.obs, batch.actions)["embedding"]
-                found += cast("list[float]", self.policy.value(batch.obs, embedding).double().tolist())
+            found = team().every(len(samples), self.options.batch, worth)
         ends = np.cumsum([len(rollout) for rollout in samples.rollouts])
         return np.split(np.array(found), ends[:-1])
