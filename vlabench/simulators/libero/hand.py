@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from vlabench.simulators.capabilities import Reach
+from vlabench.simulators.values import Reach
 from vlabench.types import Floats
 
 SKIN = (0.85, 0.62, 0.5, 1.0)

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from vlabench.simulators.capabilities import Orbit, Spot
 from vlabench.simulators.maniskill import catalogue, poses, spots, starts
 from vlabench.simulators.maniskill.drawing import screen
 from vlabench.simulators.maniskill.drawing.screen import Mask
@@ -22,6 +21,7 @@ from vlabench.simulators.maniskill.packs import Pack
 from vlabench.simulators.maniskill.starts import Body
 from vlabench.simulators.maniskill.view import View, orbited
 from vlabench.simulators.maniskill.world import FRICTION, TABLE_TOP, World, material
+from vlabench.simulators.values import Orbit, Spot
 from vlabench.types import Image
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vlabench.simulators.capabilities import Crop, LightSetup, Orbit, Sun
 from vlabench.simulators.maniskill.drawing.camera import AMBIENT, DIRECTIONAL
+from vlabench.simulators.values import Crop, LightSetup, Orbit, Sun
 
 TRAINING_LIGHTING = LightSetup(AMBIENT, tuple(Sun(*light) for light in DIRECTIONAL))
 

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from vlabench.simulators.base import Scene
-from vlabench.simulators.capabilities import Crop, LightSetup, Masks, Orbit, Pictures
 from vlabench.simulators.maniskill import catalogue, spots, starts
 from vlabench.simulators.maniskill.imagined import Imagined
 from vlabench.simulators.maniskill.interface import CAMERAS, SPACE
@@ -18,6 +17,7 @@ from vlabench.simulators.maniskill.looks import Cover, Looks
 from vlabench.simulators.maniskill.matter import Matter
 from vlabench.simulators.maniskill.robot import POSTURE
 from vlabench.simulators.maniskill.spots import Spot
+from vlabench.simulators.values import Crop, LightSetup, Masks, Orbit, Pictures
 from vlabench.types import EpisodeSpec, Floats, Observation, Outcome
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from vlabench.simulators.capabilities import Orbit
 from vlabench.simulators.maniskill import spots, starts
 from vlabench.simulators.maniskill.drawing import screen
 from vlabench.simulators.maniskill.drawing.camera import Camera, Ids, Lights, light, mounted
@@ -16,6 +15,7 @@ from vlabench.simulators.maniskill.drawing.vulkan import engine
 from vlabench.simulators.maniskill.looks import Cover, Looks
 from vlabench.simulators.maniskill.packs import Pack
 from vlabench.simulators.maniskill.world import TABLE_TOP, World
+from vlabench.simulators.values import Orbit
 from vlabench.types import Image
 
 
