@@ -1,4 +1,4 @@
-"""What capabilities are told and tell: places, colours, lights, ways of a camera, parts of pictures, a reaching hand."""
+"""What capabilities are told and tell: places, colours, lights, ways of a camera, parts of pictures, reaching hands."""
 
 from __future__ import annotations
 

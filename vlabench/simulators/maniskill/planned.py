@@ -13,7 +13,7 @@ from vlabench.simulators.base import Scene, Variant
 from vlabench.simulators.maniskill import robot, starts
 from vlabench.simulators.maniskill.drawing.camera import mounted
 from vlabench.simulators.maniskill.drawing.vulkan import engine
-from vlabench.simulators.maniskill.looks import Looks
+from vlabench.simulators.maniskill.looks import TABLE, Looks
 from vlabench.simulators.maniskill.matter import Matter
 from vlabench.simulators.maniskill.slot import Slot
 from vlabench.simulators.maniskill.spots import Spot
@@ -58,6 +58,7 @@ class Planned:
         self.looks = Looks(self.start.table)
         self.posture: Sequence[float] = robot.POSTURE
         self.matter = Matter()
+        self.shift: Spot = (0.0, 0.0)
         self.settled = False
         self.drop: tuple[Spot, float] | None = None
         self.instruction = self.start.instruction
@@ -66,9 +67,11 @@ class Planned:
             self._chain.instruction = self.instruction
             self._chain.set_up(Slot(self))
             self.instruction = self._chain.instruction
-        if self.matter != Matter() or self.looks.zoom != 1:
-            raise UnsupportedError("in ManiSkill's own environment friction, masses, forces and lenses are as they are"
-                                   "\n  fix: vlabench run plays this condition")
+        painted = {paint.surface for paint in self.looks.paints} - {TABLE}
+        if self.matter != Matter() or self.looks.zoom != 1 or painted or self.shift != (0.0, 0.0):
+            raise UnsupportedError(
+                "in ManiSkill's own environment friction, masses, forces, lenses, the robot's place and the colours of "
+                "robot and things are as they are\n  fix: vlabench run plays this condition")
         if built is not None:
             self.looks = dataclasses.replace(self.looks, lighting=built.looks.lighting, orbit=built.looks.orbit)
 
@@ -82,6 +85,9 @@ class Planned:
 
     def pose_robot(self, posture: Sequence[float]) -> None:
         self.posture = posture
+
+    def shift_robot(self, by: Spot) -> None:
+        self.shift = by
 
     def digest(self) -> str:
         """Of what it is to begin with."""
