@@ -57,7 +57,8 @@ def rows(suite: str, found: dict[str, tuple[float, float, int]]) -> Iterator[str
 
 
 def main(folders: Sequence[str]) -> None:
-    print("| suite | changed | episodes each | clean, % | 1: % of it | 2 | 3 | 4 | 5 |\n|---|---|---:|---:|" + 5 * "---:|")
+    print("| suite | changed | episodes each | clean, % | 1: % of it | 2 | 3 | 4 | 5 |")
+    print("|---|---|---:|---:|" + 5 * "---:|")
     for suite in SUITES:
         frame = load_results(*folders, suite=suite, policies=["expert"])
         for row in rows(suite, shares(frame)):

@@ -16,7 +16,6 @@ from vlabench.simulators.maniskill.hand import Hand
 from vlabench.simulators.maniskill.looks import OBJECT, RECEPTACLE, ROBOT, TABLE, Cover, Looks, others
 from vlabench.simulators.maniskill.packs import Pack
 from vlabench.simulators.maniskill.paint import paint, painted
-from vlabench.simulators.maniskill.robot import BASE
 from vlabench.simulators.maniskill.world import TABLE_TOP, World
 from vlabench.simulators.values import Orbit
 from vlabench.types import Image
@@ -31,7 +30,10 @@ class View:
     def __init__(self, world: World, pack: Pack, size: int) -> None:
         self._world, self._pack = world, pack
         looks = world.looks
-        self._mount = mounted(engine().Pose(*BASE))
+        base = world.robot.body.pose
+        if world.shift != (0.0, 0.0):  # or to the last bit as the engine has it
+            base = engine().Pose(base.p - (*world.shift, 0.0), base.q)
+        self._mount = mounted(base)
         self.lights = lit(world.scene, looks)
         self.camera = Camera(world.scene, size, orbited(self._mount, looks.orbit))
         if looks.zoom != 1:
