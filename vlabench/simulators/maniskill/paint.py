@@ -46,8 +46,10 @@ def tinted(picture: Image, given: Paint) -> Image:
 
 def _laid(picture: Image, given: Paint) -> Image:
     tile = _tile(given, picture.reshape(-1, 3).mean(axis=0) / 255)
-    across, along = (np.floor(axis * len(tile)).astype(int) % len(tile) for axis in _ground())
-    return np.asarray(cv2.resize(tile[along, across], picture.shape[1::-1], interpolation=cv2.INTER_AREA), np.uint8)
+    across, along = ((axis * len(tile) - 0.5) % len(tile) for axis in _ground())
+    laid = cv2.remap(tile, across.astype(np.float32), along.astype(np.float32), cv2.INTER_LINEAR,
+                     borderMode=cv2.BORDER_WRAP)
+    return np.asarray(cv2.resize(laid, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
 @functools.lru_cache(maxsize=1)
