@@ -5,7 +5,7 @@ from __future__ import annotations
 import colorsys
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -106,7 +106,7 @@ def test_a_pattern_lies_on_the_table_once_a_metre_as_the_camera_sees_it(scene: P
     place, (w, *xyz) = np.asarray(camera.pose.p, float), np.asarray(camera.pose.q, float)
     turn, seen = Rotation.from_quat([*xyz, w]).as_matrix(), 0
     x, y = (axis.ravel() for axis in np.meshgrid(np.arange(-0.375, 0.1, 0.25), np.arange(-0.375, 0.4, 0.25)))
-    for spot in np.stack([x, y], axis=1):  # the middles of fields
+    for spot in np.stack([x, y], axis=1):  # well within fields
         ahead, left, up = turn.T @ ([*spot, 0.8697] - place)
         column, row, depth = camera.intrinsics @ [-left, -up, ahead]
         at = (int(row / depth), int(column / depth))
@@ -134,8 +134,8 @@ def test_a_pattern_on_things_is_on_them_alone_and_keeps_their_shape(
     assert (clean == done).all(-1)[~(things | after["object"] | after["receptacle"])].all()
     shown = done[before["object"] & after["object"]].astype(int)
     assert (shown[:, 0] > shown[:, 2] + 20).any() and (shown[:, 2] > shown[:, 0] + 20).any()
-    if mix == 1:
-        assert (shown[:, 1] <= shown.max(axis=1)).all()
+    if mix == 1:  # but for highlights nothing is green
+        assert (shown[:, 1] < 0.5 * shown.max(axis=1)).mean() > 0.8
 
 
 PAINTED = {"texture": ("table",), "object_color": ("object", "receptacle"), "robot_color": ("robot",)}
@@ -227,16 +227,14 @@ def test_a_hand_comes_and_goes_and_nothing_feels_it(scene: PlateScene, episode: 
     assert seen == [True, True, False, False]
 
 
-def test_what_is_far_to_the_side_of_a_wide_lens_is_reached_by_the_same_share(
+def test_through_a_wider_lens_a_hand_as_far_away_is_smaller_by_its_factor(
         scene: PlateScene, episode: Episodes) -> None:
-    """As large as through the published lens, as it is nearer to neither camera; half as many pixels across."""
     sizes: list[Floats] = []
     for factor in (1.0, 2.0):
         placed(scene, episode(5, 1), lambda slot, by=factor: slot.widen_view(by))  # type: ignore[misc]
         cast(Slot, scene.slot(0)).show_hand(Reach((0.0, 0.0), 0.0, 0.8))
-        ids = scene._views[0].camera.shoot()[1]
-        parts: Any = scene._views[0]._hand._parts[0]
-        sizes.append(np.ptp(np.nonzero(ids == parts.per_scene_id), axis=1) + 1.0)
+        ids, palm = scene._views[0].shoot()[1], scene._views[0]._hand._parts[0]
+        sizes.append(np.ptp(np.nonzero(ids == palm.per_scene_id), axis=1) + 1.0)
     assert sizes[0] / sizes[1] == pytest.approx([2.0, 2.0], rel=0.2)
 
 
