@@ -31,7 +31,7 @@ def shares(frame: pandas.DataFrame) -> dict[str, tuple[float, float, int]]:
     """
     known = frame.dropna(subset=["success"]).assign(success=lambda each: each["success"].astype(float))
     clean = known[known["condition"] == CLEAN].set_index(EPISODE)["success"]
-    found = {}
+    found: dict[str, tuple[float, float, int]] = {}
     for condition, played in known[known["condition"] != CLEAN].groupby("condition", sort=False):
         both = played.set_index(EPISODE)[["success"]].join(clean.rename("clean"), how="inner")
         if both.empty:
@@ -44,7 +44,8 @@ def shares(frame: pandas.DataFrame) -> dict[str, tuple[float, float, int]]:
 def rows(suite: str, found: dict[str, tuple[float, float, int]]) -> Iterator[str]:
     """In Markdown: a line for each perturbation that was swept, and one for each condition of another name."""
     lines: dict[str, dict[int, str]] = {}
-    clean, played = {}, {}
+    clean: dict[str, float] = {}
+    played: dict[str, int] = {}
     for condition, (share, rate, episodes) in found.items():
         swept = re.fullmatch(r"(.+)-s(\d)", condition)
         name, severity = (swept[1], int(swept[2])) if swept else (condition, SEVERITIES[0])

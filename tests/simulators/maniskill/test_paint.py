@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import cast
 
@@ -231,7 +232,7 @@ def test_through_a_wider_lens_a_hand_as_far_away_is_smaller_by_its_factor(
         scene: PlateScene, episode: Episodes) -> None:
     sizes: list[Floats] = []
     for factor in (1.0, 2.0):
-        placed(scene, episode(5, 1), lambda slot, by=factor: slot.widen_view(by))  # type: ignore[misc]
+        placed(scene, episode(5, 1), functools.partial(Slot.widen_view, factor=factor))
         cast(Slot, scene.slot(0)).show_hand(Reach((0.0, 0.0), 0.0, 0.8))
         ids, palm = scene._views[0].shoot()[1], scene._views[0]._hand._parts[0]
         sizes.append(np.ptp(np.nonzero(ids == palm.per_scene_id), axis=1) + 1.0)

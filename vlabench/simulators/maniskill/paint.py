@@ -126,14 +126,18 @@ def _covered(shapes: Sequence[Any], given: Paint) -> list[Any]:
 def _corners(shape: Any, part: Any) -> Floats:
     """The corners [n, 3] of a shape as large as it is: those of boxes, balls and cylinders are of such with edges of
     2."""
-    render, corners = engine().render, np.asarray(part.vertices, dtype=np.float64)
+    render = engine().render
+    size: Any = 1.0
     if hasattr(shape, "half_size"):
-        return corners * shape.half_size
-    if hasattr(shape, "scale"):
-        return corners * shape.scale
-    if isinstance(shape, render.RenderShapeCylinder):
-        return corners * (shape.half_length, shape.radius, shape.radius)
-    return corners * shape.radius if isinstance(shape, render.RenderShapeSphere) else corners
+        size = shape.half_size
+    elif hasattr(shape, "scale"):
+        size = shape.scale
+    elif isinstance(shape, render.RenderShapeCylinder):
+        size = np.array([shape.half_length, shape.radius, shape.radius])
+    elif isinstance(shape, render.RenderShapeSphere):
+        size = shape.radius
+    corners: Floats = np.asarray(part.vertices, dtype=np.float64) * size
+    return corners
 
 
 def _unfolded(corners: Floats, normals: Floats, triangles: Any) -> tuple[Floats, Floats, Floats]:
@@ -198,9 +202,11 @@ def _mean(material: Any) -> Floats:
 
 def as_shown(light: Floats) -> Floats:
     """What share of white light a surface gives back, as a value of a picture in white light of 1."""
-    return light ** (1 / GAMMA)
+    shown: Floats = light ** (1 / GAMMA)
+    return shown
 
 
 def as_light(shown: Floats) -> Floats:
     """The other way round."""
-    return shown.clip(0, 1) ** GAMMA
+    light: Floats = shown.clip(0, 1) ** GAMMA
+    return light
