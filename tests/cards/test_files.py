@@ -80,9 +80,9 @@ SEMANTIC = {"unseen_object", "unseen_receptacle", "instruction", "multi_object_i
 EXECUTION = {"position", "robot_pose", "object_reposition"}
 SCENE = {"empty_instruction", *(f"{name}-s3" for name in (
     "camera_pose", "field_of_view", "lighting", "lights_out", "texture", "object_color", "robot_color", "distractors",
-    "object_size", "robot_pose", "base_shift", "friction", "mass", "gripper_weak", "joint_damping", "object_moved",
-    "object_dropped", "camera_bumped", "human_hand", "paraphrase", "typos", "distracting_sentence",
-    *PROPRIOCEPTION, *CORRUPTIONS))}
+    "object_pose", "receptacle_shift", "object_size", "robot_pose", "base_shift", "friction", "mass", "gripper_weak",
+    "joint_damping", "object_moved", "object_dropped", "camera_bumped", "human_hand", "paraphrase", "typos",
+    "distracting_sentence", *PROPRIOCEPTION, *CORRUPTIONS))}
 SHIPPED = [
     ("libero-clean", SETS, set()),
     ("libero-shift", SETS, {"shift"}),
@@ -115,7 +115,7 @@ SHIPPED = [
      swept("object_moved", "object_dropped", "camera_bumped", "human_hand")),
     ("libero-looks", SETS, swept("texture", "object_color", "robot_color") | {
         f"texture-{part}" for part in ("table", "floor", "walls", "objects")}),
-    ("libero-scene", ("libero_spatial", "libero_object", "libero_10"), SCENE),
+    ("libero-scene", ("libero_object",), SCENE),
     ("libero-layout", ("libero_object",), swept("object_pose", "receptacle_shift", "object_size")),
     ("libero-plate-grid", ("libero_spatial",), PLATES),
     ("libero-probe", SETS, {"rotation", "action_noise-0.1", "joint"}),
@@ -134,7 +134,9 @@ SHIPPED = [
     ("maniskill-severity", PLATE, CHANGED_SCENES),
     ("maniskill-physics", PLATE, swept("friction", "mass", "gripper_weak", "joint_damping")),
     ("maniskill-camera", PLATE, swept("camera_pose", "field_of_view")),
-    ("maniskill-events", PLATE, {"object_dropped", *swept("object_moved", "lights_out"),
+    ("maniskill-looks", PLATE, {"texture-objects", *swept("texture", "object_color", "robot_color")}),
+    ("maniskill-robot", PLATE, swept("robot_pose", "base_shift")),
+    ("maniskill-events", PLATE, {"object_dropped", *swept("object_moved", "lights_out", "human_hand"),
                                  *(f"camera_bumped-s{k}" for k in (1, 2, 3))}),
     ("pair-texture", PAIR, {"table"}),
     ("pair-lighting", PAIR, {"lighting"}),

@@ -15,7 +15,8 @@ import numpy as np
 from vlabench.errors import UnknownName
 from vlabench.seeding import stream
 from vlabench.simulators.base import Scene, Simulator, Variant
-from vlabench.simulators.capabilities import DrawsBackgrounds, DrawsGhosts, Masks, Pictures, ShowsMasks, Spot
+from vlabench.simulators.capabilities import DrawsBackgrounds, DrawsGhosts, ShowsMasks
+from vlabench.simulators.values import Masks, Pictures, Spot
 from vlabench.types import ActionSpace, EpisodeSpec, Floats, Observation, Outcome, Task
 
 SIZE = 16

@@ -18,7 +18,8 @@ from pydantic import Field
 from vlabench.perturbations._look import LookPerturbation
 from vlabench.seeding import Draws
 from vlabench.simulators.base import Scene
-from vlabench.simulators.capabilities import LightSetup, SetsLighting, Sun, Triple
+from vlabench.simulators.capabilities import SetsLighting
+from vlabench.simulators.values import LightSetup, Sun, Triple
 
 LIGHTS = 4
 """Ambient, key, two fills."""

@@ -16,7 +16,8 @@ from vlabench.perturbations._look import LookEvent
 from vlabench.perturbations.lighting import times
 from vlabench.seeding import Draws
 from vlabench.simulators.base import Scene
-from vlabench.simulators.capabilities import ChangesMidway, LightSetup, SetsLighting
+from vlabench.simulators.capabilities import ChangesMidway, SetsLighting
+from vlabench.simulators.values import LightSetup
 
 
 class LightsOut(LookEvent):

@@ -19,7 +19,8 @@ from vlabench.perturbations._scene import ScenePerturbation
 from vlabench.perturbations.object_shift import DIRECTIONS
 from vlabench.seeding import Draws
 from vlabench.simulators.base import Scene
-from vlabench.simulators.capabilities import ChangesMidway, MovesObjects, Spot
+from vlabench.simulators.capabilities import ChangesMidway, MovesObjects
+from vlabench.simulators.values import Spot
 from vlabench.types import ActionSpace
 
 BEYOND = 25

@@ -19,7 +19,8 @@ from vlabench.errors import UnsupportedError
 from vlabench.perturbations._scene import ScenePerturbation
 from vlabench.seeding import Draws
 from vlabench.simulators.base import Scene
-from vlabench.simulators.capabilities import MovesReceptacle, Spot
+from vlabench.simulators.capabilities import MovesReceptacle
+from vlabench.simulators.values import Spot
 from vlabench.types import ActionSpace
 
 FARTHEST = 0.3

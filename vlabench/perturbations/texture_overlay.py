@@ -18,7 +18,8 @@ from pydantic import Field
 from vlabench.perturbations._look import LookPerturbation
 from vlabench.seeding import Draws
 from vlabench.simulators.base import Scene
-from vlabench.simulators.capabilities import CoversWithTexture, Crop
+from vlabench.simulators.capabilities import CoversWithTexture
+from vlabench.simulators.values import Crop
 
 
 class TextureOverlay(LookPerturbation):

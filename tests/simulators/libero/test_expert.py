@@ -12,10 +12,10 @@ from scipy.spatial.transform import Rotation
 
 from vlabench.adapters.relay import Relay
 from vlabench.seeding import Draws
+from vlabench.simulators.libero.boxes import Boxes, Pose
 from vlabench.simulators.libero.expert.geometry import DOWN, HOME, angle, frame, rotation_vector
 from vlabench.simulators.libero.expert.motion import CLOSE, OPEN, Move, action, funnel, remaining
 from vlabench.simulators.libero.simulator import Libero
-from vlabench.simulators.libero.world import Boxes, Pose
 from vlabench.types import EpisodeSpec, Floats
 
 unit_vectors = st.tuples(*[st.floats(-1, 1)] * 3).map(np.array).filter(lambda v: np.linalg.norm(v) > 0.1)

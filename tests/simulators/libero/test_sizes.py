@@ -14,10 +14,10 @@ from scipy.spatial import ConvexHull
 
 from tests.simulators.libero.test_changes import CLEAN, asked, begun
 from vlabench.errors import UnsupportedError
+from vlabench.simulators.libero.boxes import Box, Pose
 from vlabench.simulators.libero.expert.grasps import Rim, candidates, fingers_fit
 from vlabench.simulators.libero.scene import LiberoScene
 from vlabench.simulators.libero.sizes import Stir
-from vlabench.simulators.libero.world import Box, Pose
 from vlabench.types import Floats
 
 BOWL = "akita_black_bowl_1"

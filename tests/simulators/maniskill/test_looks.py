@@ -16,7 +16,7 @@ from vlabench.cards.conditions import Condition, Part, named
 from vlabench.episode.chain import EpisodeChain
 from vlabench.errors import RenderingError
 from vlabench.perturbations.camera_pose import CameraPose
-from vlabench.simulators.capabilities import LightSetup, Orbit, ShowsBackgrounds, Sun
+from vlabench.simulators.capabilities import ShowsBackgrounds
 from vlabench.simulators.maniskill import catalogue, packs
 from vlabench.simulators.maniskill.drawing import screen
 from vlabench.simulators.maniskill.looks import TRAINING_LIGHTING
@@ -24,6 +24,7 @@ from vlabench.simulators.maniskill.scene import PlateScene
 from vlabench.simulators.maniskill.simulator import Maniskill
 from vlabench.simulators.maniskill.slot import Slot
 from vlabench.simulators.maniskill.view import orbited
+from vlabench.simulators.values import LightSetup, Orbit, Sun
 from vlabench.types import EpisodeSpec, Image
 
 Episodes = Callable[..., EpisodeSpec]

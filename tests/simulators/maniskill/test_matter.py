@@ -115,17 +115,18 @@ def worlds_own(spec: EpisodeSpec) -> tuple[str, ...]:
     return scene.state_digest()
 
 
-def test_maniskill_s_own_environment_says_that_it_has_none_of_it(episode: Episodes) -> None:
-    class Slippery:
+@pytest.mark.parametrize("name", ["friction", "base_shift", "object_color", "robot_color"])
+def test_maniskill_s_own_environment_says_that_it_has_none_of_it(name: str, episode: Episodes) -> None:
+    class Changed:
         instruction = ""
 
         def set_up(self, scene: Scene) -> None:
-            change("friction").scene(scene, Draws((0, "matter", 0, "friction")))
+            change(name).scene(scene, Draws((0, "matter", 0, name)))
 
         def tick(self, scene: Scene, step: int) -> None: ...
 
-    with pytest.raises(UnsupportedError, match="friction, masses, forces and lenses are as they are"):
-        Planned(episode(), (), lambda spec: Slippery())
+    with pytest.raises(UnsupportedError, match="friction, masses, forces, lenses, the robot's place and the colours"):
+        Planned(episode(), (), lambda spec: Changed())
 
 
 def test_through_a_wider_lens_things_are_smaller_by_its_factor(pack: str, episode: Episodes) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from vlabench.simulators.capabilities import LightSetup, Orbit, Reach, Sun, Triple
-from vlabench.simulators.libero import hand
+from vlabench.simulators import hand
 from vlabench.simulators.libero.interface import CAMERAS, WHOLE
+from vlabench.simulators.values import LightSetup, Orbit, Reach, Sun, Triple
 from vlabench.types import Floats
 
 ARRAYS = ("cam_pos", "cam_quat", "cam_fovy", "light_pos", "light_dir", "light_ambient", "light_diffuse",
@@ -139,7 +139,8 @@ class Looks:
         ident = self.model.camera(CAMERAS[WHOLE]).id
         place, turn = self.data.cam_xpos[ident], self.data.cam_xmat[ident].reshape(3, 3)
         far = (place[2] - float(self.env.workspace_offset[2])) / turn[2, 2]
-        self._hand = () if reach is None else hand.shapes(reach, place, turn, far, float(self.model.cam_fovy[ident]))
+        across = math.tan(math.radians(float(self.model.cam_fovy[ident])) / 2)
+        self._hand = () if reach is None else hand.shapes(reach, place, turn, far, (across, across), mirrored=True)
 
     # what it comes to
 

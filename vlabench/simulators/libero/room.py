@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vlabench.simulators.libero.boxes import Boxes
 from vlabench.simulators.libero.interface import CAMERAS, WHOLE
-from vlabench.simulators.libero.world import Boxes, World
+from vlabench.simulators.libero.world import World
 from vlabench.types import Floats
 
 ROOM = ((-0.45, 0.3), (-0.5, 0.5))

@@ -12,7 +12,7 @@ runs on a CPU, too (`render_backend="cpu"`, or "none").
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,14 +30,14 @@ from vlabench.simulators.maniskill.agent import CONTROL, Widowx
 from vlabench.simulators.maniskill.drawing import camera, vulkan
 from vlabench.simulators.maniskill.drawing.vulkan import engine
 from vlabench.simulators.maniskill.interface import CAMERAS, CONTROL_HZ, PHYSICS_HZ, STEP_LIMIT
-from vlabench.simulators.maniskill.planned import Chains, Planned
+from vlabench.simulators.maniskill.planned import NAMING, Chains, Planned, named
 from vlabench.simulators.maniskill.screens import Screens
 from vlabench.simulators.maniskill.simulator import TASK_SETS, Maniskill
 from vlabench.simulators.maniskill.view import lit
 from vlabench.types import EpisodeSpec, Floats
 
 NAME = "VLABench-PutOnPlate-v1"
-OPTIONS = ("number", "index", "seed", "env_idx", "reconfigure")
+OPTIONS = (*NAMING, "env_idx", "reconfigure")
 """What `reset(options=…)` understands."""
 SPACING = 20.0
 """Between scenes on a GPU (m), as RL4VLA has it."""
@@ -109,29 +109,14 @@ class PutOnPlate(BaseEnv):  # type: ignore[misc]  # mani_skill ships no types
         if "env_idx" in options and len(options["env_idx"]) != self.num_envs:
             raise OptionError(f"reset(options={{'env_idx': …}}) names {len(options['env_idx'])} of {self.num_envs} "
                               "environments: they are reset together")
-        self._named = self._asked(options) if options.keys() & {"number", "index", "seed"} else None
+        self._named = None
+        if options.keys() & {*NAMING}:
+            self._named = named(options, self.num_envs, self.tasks, self._variant, self._chains)
         kept = self._named is None or [each.build for each in self._named] == [each.build for each in self.episodes]
         if not self.episodes or not kept:
             options["reconfigure"] = True
         answer: tuple[Any, dict[str, Any]] = super().reset(seed=seed, options=options)
         return answer
-
-    def _asked(self, options: Mapping[str, Any]) -> list[Planned]:
-        """The episodes that options name."""
-        def each(name: str) -> list[int]:
-            given = np.atleast_1d(options.get(name, 0))
-            if len(given) not in (1, self.num_envs) or not np.issubdtype(given.dtype, np.integer):
-                raise OptionError(f"{name} = {options[name]!r}: an int, or one for each of {self.num_envs} "
-                                  "environments")
-            return [int(value) for value in np.resize(given, self.num_envs)]
-
-        numbers, indices, seeds = each("number"), each("index"), each("seed")
-        for number, index in zip(numbers, indices, strict=True):
-            if not 0 <= number < len(self.tasks) or not self.tasks[number].starts(index):
-                raise OptionError(f"number = {number}, index = {index}: there are tasks 0 to {len(self.tasks) - 1} "
-                                  f"with the episodes {self.tasks[0].indices}")
-        return [Planned(EpisodeSpec(self.tasks[number], "clean", index, seed), self._variant, self._chains)
-                for number, index, seed in zip(numbers, indices, seeds, strict=True)]
 
     def _drawn(self, built: Sequence[Planned] = ()) -> list[Planned]:
         """Training episodes from the environments' own generators, for what is `built` already."""

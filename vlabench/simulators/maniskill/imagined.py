@@ -13,15 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from vlabench.simulators.capabilities import Orbit, Spot
 from vlabench.simulators.maniskill import catalogue, poses, spots, starts
 from vlabench.simulators.maniskill.drawing import screen
 from vlabench.simulators.maniskill.drawing.screen import Mask
 from vlabench.simulators.maniskill.drawing.vulkan import engine
+from vlabench.simulators.maniskill.looks import OBJECT, Paint
 from vlabench.simulators.maniskill.packs import Pack
+from vlabench.simulators.maniskill.paint import paint
 from vlabench.simulators.maniskill.starts import Body
 from vlabench.simulators.maniskill.view import View, orbited
 from vlabench.simulators.maniskill.world import FRICTION, TABLE_TOP, World, material
+from vlabench.simulators.values import Orbit, Spot
 from vlabench.types import Image
 
 
@@ -31,7 +33,7 @@ class Imagined:
 
     def __init__(self, world: World, pack: Pack, view: View) -> None:
         self._world, self._pack, self._view = world, pack, view
-        self._ghosts: dict[int, Any] = {}  # of objects, by their numbers
+        self._ghosts: dict[tuple[int, tuple[Paint, ...]], Any] = {}  # of objects, by their numbers, and painted
 
     def mask(self, others: bool) -> Mask:
         """bool [size, size]: where robot, object and receptacle are seen, or with `others` anything but the table."""
@@ -66,7 +68,7 @@ class Imagined:
     def with_target_moved(self, by: Spot, turn: float) -> Image:
         """As high as it is, and turned about its own middle."""
         thing = self._world.object
-        ghost = self._ghost(self._world.start.object.number)
+        ghost = self._ghost(self._world.start.object.number, self._paints())
         turned = poses.product(starts.quaternion(math.radians(turn)), np.asarray(thing.pose.q, dtype=np.float64))
         ghost.set_pose(engine().Pose(np.add(thing.pose.p, (*by, 0.0)), turned))
         return self._shown([thing], [ghost])
@@ -90,17 +92,23 @@ class Imagined:
         with _visible(hidden, 0.0), _visible(ghosts, 1.0):
             return self._view.picture(ghosts)
 
-    def _ghost(self, number: int) -> Any:
+    def _paints(self) -> tuple[Paint, ...]:
+        """What the object is painted with."""
+        return tuple(given for given in self._world.looks.paints if given.surface == OBJECT)
+
+    def _ghost(self, number: int, paints: tuple[Paint, ...] = ()) -> Any:
         """An object that is seen and not felt; it stays in the scene, hidden."""
-        if number not in self._ghosts:
+        if (number, paints) not in self._ghosts:
             builder = self._world.scene.create_actor_builder()
             self._pack.add(builder, "object", number, material(FRICTION), True)
             ghost = engine().Entity()
             ghost.add_component(builder.build_render_component())
             self._world.scene.add_entity(ghost)
+            for given in paints:
+                paint([ghost], given, own=True)
             _looks(ghost).visibility = 0.0
-            self._ghosts[number] = ghost
-        return self._ghosts[number]
+            self._ghosts[number, paints] = ghost
+        return self._ghosts[number, paints]
 
 
 def _beside(thing: Body, place: Body, rng: np.random.Generator) -> Spot:

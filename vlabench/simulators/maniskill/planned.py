@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
-from vlabench.errors import UnsupportedError
+from vlabench.errors import OptionError, UnsupportedError
 from vlabench.simulators.base import Scene, Variant
 from vlabench.simulators.maniskill import robot, starts
 from vlabench.simulators.maniskill.drawing.camera import mounted
 from vlabench.simulators.maniskill.drawing.vulkan import engine
-from vlabench.simulators.maniskill.looks import Looks
+from vlabench.simulators.maniskill.looks import TABLE, Looks
 from vlabench.simulators.maniskill.matter import Matter
 from vlabench.simulators.maniskill.slot import Slot
 from vlabench.simulators.maniskill.spots import Spot
 from vlabench.simulators.maniskill.view import orbited
-from vlabench.types import EpisodeSpec, Floats
+from vlabench.types import EpisodeSpec, Floats, Task
 
 
 class Chain(Protocol):
@@ -35,6 +35,8 @@ class Chain(Protocol):
 
 Chains = Callable[[EpisodeSpec], Chain]
 """A condition: what it does to each episode."""
+NAMING = ("number", "index", "seed")
+"""What names an episode: its task's number, and two of its own."""
 
 
 class Planned:
@@ -56,6 +58,7 @@ class Planned:
         self.looks = Looks(self.start.table)
         self.posture: Sequence[float] = robot.POSTURE
         self.matter = Matter()
+        self.shift: Spot = (0.0, 0.0)
         self.settled = False
         self.drop: tuple[Spot, float] | None = None
         self.instruction = self.start.instruction
@@ -64,9 +67,11 @@ class Planned:
             self._chain.instruction = self.instruction
             self._chain.set_up(Slot(self))
             self.instruction = self._chain.instruction
-        if self.matter != Matter() or self.looks.zoom != 1:
-            raise UnsupportedError("in ManiSkill's own environment friction, masses, forces and lenses are as they are"
-                                   "\n  fix: vlabench run plays this condition")
+        painted = {paint.surface for paint in self.looks.paints} - {TABLE}
+        if self.matter != Matter() or self.looks.zoom != 1 or painted or self.shift != (0.0, 0.0):
+            raise UnsupportedError(
+                "in ManiSkill's own environment friction, masses, forces, lenses, the robot's place and the colours of "
+                "robot and things are as they are\n  fix: vlabench run plays this condition")
         if built is not None:
             self.looks = dataclasses.replace(self.looks, lighting=built.looks.lighting, orbit=built.looks.orbit)
 
@@ -80,6 +85,9 @@ class Planned:
 
     def pose_robot(self, posture: Sequence[float]) -> None:
         self.posture = posture
+
+    def shift_robot(self, by: Spot) -> None:
+        self.shift = by
 
     def digest(self) -> str:
         """Of what it is to begin with."""
@@ -104,6 +112,24 @@ class Planned:
         """Where on the robot's base the camera is, a `sapien.Pose`."""
         base = engine().Pose(*robot.BASE)
         return base.inv() * orbited(mounted(base), self.looks.orbit)
+
+
+def named(options: Mapping[str, Any], copies: int, tasks: Sequence[Task], variant: Variant,
+          chains: Chains | None) -> list[Planned]:
+    """The episodes of so many copies that options name, by `NAMING`. Raises OptionError."""
+    def each(name: str) -> list[int]:
+        given = np.atleast_1d(options.get(name, 0))
+        if len(given) not in (1, copies) or not np.issubdtype(given.dtype, np.integer):
+            raise OptionError(f"{name} = {options[name]!r}: an int, or one for each of {copies} environments")
+        return [int(value) for value in np.resize(given, copies)]
+
+    numbers, indices, seeds = map(each, NAMING)
+    for number, index in zip(numbers, indices, strict=True):
+        if not 0 <= number < len(tasks) or not tasks[number].starts(index):
+            raise OptionError(f"number = {number}, index = {index}: there are tasks 0 to {len(tasks) - 1} "
+                              f"with the episodes {tasks[0].indices}")
+    return [Planned(EpisodeSpec(tasks[number], "clean", index, seed), variant, chains)
+            for number, index, seed in zip(numbers, indices, seeds, strict=True)]
 
 
 def _with_things(start: starts.Start, built: starts.Start) -> starts.Start:

@@ -63,9 +63,11 @@ class Robot:
         (x, y, z), turn = BASE
         self.body.set_root_pose(_pose((x, y, z + ASIDE), turn))
 
-    def stand(self, posture: Sequence[float] = POSTURE) -> None:
-        """At its place, in a posture [8] (rad; m), at rest; from there the hand's target starts."""
-        self.body.set_root_pose(_pose(*BASE))
+    def stand(self, posture: Sequence[float] = POSTURE, by: tuple[float, float] = (0.0, 0.0)) -> None:
+        """At its place, or so far (m) beside it, in a posture [8] (rad; m), at rest; from there the hand's target
+        starts."""
+        (x, y, z), turn = BASE
+        self.body.set_root_pose(_pose((x + by[0], y + by[1], z), turn))
         self.body.set_qpos(np.array(posture))
         self.body.set_qvel(np.zeros(len(self.joints)))
         self.body.set_qf(np.zeros(len(self.joints)))

@@ -19,11 +19,14 @@ from vlabench.simulators.capabilities import (
     HidesObjects,
     MovesCamera,
     MovesObjects,
+    PaintsSurfaces,
     PosesRobot,
     SetsFieldOfView,
     SetsLighting,
     SetsPhysics,
+    ShiftsBase,
     ShowsBackgrounds,
+    ShowsHands,
     ShowsMasks,
     VariesStarts,
 )
@@ -46,9 +49,10 @@ class Maniskill(Simulator):
     packs = packs.PACKS
     cameras = CAMERAS
     action_space = SPACE
-    offers = frozenset({AddsDistractors, ChangesMidway, CoversWithTexture, DrawsBackgrounds, DrawsDistractors,
-                        DrawsGhosts, DrawsViewpoints, HidesObjects, MovesCamera, MovesObjects, PosesRobot,
-                        SetsFieldOfView, SetsLighting, SetsPhysics, ShowsBackgrounds, ShowsMasks, VariesStarts})
+    offers = frozenset({
+        AddsDistractors, ChangesMidway, CoversWithTexture, DrawsBackgrounds, DrawsDistractors, DrawsGhosts,
+        DrawsViewpoints, HidesObjects, MovesCamera, MovesObjects, PaintsSurfaces, PosesRobot, SetsFieldOfView,
+        SetsLighting, SetsPhysics, ShiftsBase, ShowsBackgrounds, ShowsHands, ShowsMasks, VariesStarts})
     expert = True
     posture = "joints"
     earnings = "earned"

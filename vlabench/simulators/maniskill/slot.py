@@ -10,15 +10,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from vlabench.simulators.base import Scene
-from vlabench.simulators.capabilities import Crop, LightSetup, Masks, Orbit, Pictures
 from vlabench.simulators.maniskill import catalogue, spots, starts
 from vlabench.simulators.maniskill.imagined import Imagined
 from vlabench.simulators.maniskill.interface import CAMERAS, SPACE
-from vlabench.simulators.maniskill.looks import Cover, Looks
+from vlabench.simulators.maniskill.looks import OBJECT, RECEPTACLE, ROBOT, TABLE, Cover, Looks, Paint, others
 from vlabench.simulators.maniskill.matter import Matter
 from vlabench.simulators.maniskill.robot import POSTURE
 from vlabench.simulators.maniskill.spots import Spot
-from vlabench.types import EpisodeSpec, Floats, Observation, Outcome
+from vlabench.simulators.values import Crop, LightSetup, Masks, Orbit, Pictures, Reach, Triple
+from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome
 
 
 class Placed(Protocol):
@@ -34,6 +34,9 @@ class Placed(Protocol):
 
     def pose_robot(self, posture: Sequence[float]) -> None:
         """Let the robot begin in a posture [8] (rad; m)."""
+
+    def shift_robot(self, by: Spot) -> None:
+        """Let the robot stand so much further (m)."""
 
     def digest(self) -> str:
         """Of its physical state."""
@@ -96,6 +99,10 @@ class Slot(Scene):
     def turn_joints(self, by: Sequence[float]) -> None:
         """Of six joints."""
         self.world.pose_robot([at + more for at, more in zip(POSTURE, (*by, 0.0, 0.0), strict=True)])
+
+    def shift_base(self, by: Spot) -> None:
+        """Arm and hand with it; the camera stays where the published one is, as the table's picture does."""
+        self.world.shift_robot(by)
 
     # what they are made of
 
@@ -163,6 +170,24 @@ class Slot(Scene):
         """One of them, stretched over the picture."""
         number = catalogue.TEXTURES[self.textures().index(texture)]
         self.world.looks.cover = Cover(number, mix, whole, crop)
+
+    def surfaces(self) -> Mapping[str, Sequence[str]]:
+        """The table, each thing, and the robot; a table is a picture, and there are neither floor nor walls."""
+        around = others(len(self.world.start.others))
+        return {"table": (TABLE,), "objects": (OBJECT, RECEPTACLE, *around), "robot": (ROBOT,)}
+
+    def color_surface(self, name: str, color: Triple, mix: float) -> None:
+        """As pictures have colours in white light; what has a picture of its own keeps it, brighter or darker."""
+        self.world.looks.paints += (Paint(name, mix, color),)
+
+    def cover_surface(self, name: str, pattern: Image, mix: float) -> None:
+        """On the table it is laid once a metre, as the published camera sees it, on every shape that a thing is put
+        together of it is stretched over each side."""
+        self.world.looks.paints += (Paint(name, mix, pattern=pattern),)
+
+    def show_hand(self, reach: Reach | None) -> None:
+        """As large as an adult's, before a camera that is half a metre from the table."""
+        self.world.looks.hand = reach
 
     # how the present moment would look otherwise
 

@@ -8,33 +8,40 @@ from typing import Any
 
 import numpy as np
 
-from vlabench.simulators.capabilities import Orbit
 from vlabench.simulators.maniskill import spots, starts
 from vlabench.simulators.maniskill.drawing import screen
 from vlabench.simulators.maniskill.drawing.camera import Camera, Ids, Lights, light, mounted
 from vlabench.simulators.maniskill.drawing.vulkan import engine
-from vlabench.simulators.maniskill.looks import Cover, Looks
+from vlabench.simulators.maniskill.hand import Hand
+from vlabench.simulators.maniskill.looks import OBJECT, RECEPTACLE, ROBOT, TABLE, Cover, Looks, others
 from vlabench.simulators.maniskill.packs import Pack
+from vlabench.simulators.maniskill.paint import paint, painted
 from vlabench.simulators.maniskill.world import TABLE_TOP, World
+from vlabench.simulators.values import Orbit
 from vlabench.types import Image
 
 
 class View:
     """The camera and the lights of one world that is drawn, and the picture behind its things, as its looks say.
 
-    The robot has to stand where it does in the episode: the camera is mounted on its base.
+    The camera is where the base of a robot at its published place carries it.
     """
 
     def __init__(self, world: World, pack: Pack, size: int) -> None:
         self._world, self._pack = world, pack
         looks = world.looks
-        self._mount = mounted(world.robot.body.pose)
+        base = world.robot.body.pose
+        if world.shift != (0.0, 0.0):  # or to the last bit as the engine has it
+            base = engine().Pose(base.p - (*world.shift, 0.0), base.q)
+        self._mount = mounted(base)
         self.lights = lit(world.scene, looks)
         self.camera = Camera(world.scene, size, orbited(self._mount, looks.orbit))
         if looks.zoom != 1:
             self.camera.zoom = looks.zoom
         self.table = backdrop(looks, pack, self.camera.size)
         self._heeded = _shown(looks)
+        self._painted, self._hand = 0, Hand(world.scene)
+        self._adorn()
         self.kept = frozenset(entity.per_scene_id for entity in (*(link.entity for link in world.robot.links.values()),
                                                                  *world.bodies))
 
@@ -44,7 +51,7 @@ class View:
         cover = self._world.looks.cover
         if cover and not cover.whole:
             colors = self._covered(colors, cover)
-        kept = self.kept.union(entity.per_scene_id for entity in also)
+        kept = self.kept.union(self._hand.shown, (entity.per_scene_id for entity in also))
         shown = screen.green_screen(colors, ids, kept, self.table)
         return self._covered(shown, cover) if cover and cover.whole else shown
 
@@ -54,7 +61,7 @@ class View:
         return self.camera.shoot()
 
     def heed(self) -> None:
-        """Let light, camera and table be as its looks say now, if they say something else than before."""
+        """Let light, camera, table, paint and hand be as its looks say now, if they say something else than before."""
         looks = self._world.looks
         if _shown(looks) == self._heeded:
             return
@@ -62,7 +69,20 @@ class View:
         self.lights.directional = [(sun.direction, sun.color) for sun in looks.lighting.suns]
         self.camera.pose, self.camera.zoom = orbited(self._mount, looks.orbit), looks.zoom
         self.table = backdrop(looks, self._pack, self.camera.size)
+        self._adorn()
         self._heeded = _shown(looks)
+
+    def _adorn(self) -> None:
+        """Let paint that is new be on robot and things, and the hand where it is to be."""
+        world, looks = self._world, self._world.looks
+        for given in looks.paints[self._painted:]:
+            if given.surface == ROBOT:
+                paint([link.entity for link in world.robot.links.values()], given, own=False)
+            elif given.surface != TABLE:
+                names = (OBJECT, RECEPTACLE, *others(len(world.bodies) - 2))
+                paint([world.bodies[names.index(given.surface)]], given, own=True)
+        self._painted = len(looks.paints)
+        self._hand.reach(looks.hand, self.camera)
 
     def _covered(self, colors: Image, cover: Cover) -> Image:
         """A picture under the part of the texture that is due now."""
@@ -74,7 +94,7 @@ class View:
 
 def _shown(looks: Looks) -> Hashable:
     """What pictures are taken by, beside the cover, which is laid over them."""
-    return looks.lighting, looks.orbit, looks.zoom, looks.table, looks.other, looks.mix
+    return (looks.lighting, looks.orbit, looks.zoom, looks.table, looks.other, looks.mix, looks.paints, looks.hand)
 
 
 def lit(scene: Any, looks: Looks) -> Lights:
@@ -85,9 +105,9 @@ def lit(scene: Any, looks: Looks) -> Lights:
 def backdrop(looks: Looks, pack: Pack, size: tuple[int, int]) -> Image:
     """The picture behind robot and things, as looks say: uint8 [height, width, 3], for a size (width, height)."""
     table = screen.background(pack.table(looks.table), size)
-    if looks.other is None:
-        return table
-    return screen.blend(table, screen.background(pack.table(looks.other), size), looks.mix)
+    if looks.other is not None:
+        table = screen.blend(table, screen.background(pack.table(looks.other), size), looks.mix)
+    return painted(table, [given for given in looks.paints if given.surface == TABLE])
 
 
 def orbited(pose: Any, orbit: Orbit) -> Any:

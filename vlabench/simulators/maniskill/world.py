@@ -50,6 +50,7 @@ class World:
                        for body in start.bodies]
         self.object, self.receptacle = self.bodies[0], self.bodies[1]
         self.posture: Sequence[float] = POSTURE
+        self.shift: Spot = (0.0, 0.0)
         self.matter = Matter()
         self.settled = False
         self.steps = 0
@@ -66,7 +67,7 @@ class World:
         turning = sum(float(np.linalg.norm(part.angular_velocity)) for part in parts)
         if speed > RESTLESS[0] or turning > RESTLESS[1]:
             self.advance(SETTLE_MORE)
-        self.robot.stand(self.posture)
+        self.robot.stand(self.posture, self.shift)
         self.settled = True
         self.halves = [goal.settled_half(np.array(body.thing.half), np.array(entity.pose.q, dtype=np.float64))
                        for body, entity in zip(self.start.bodies, self.bodies, strict=True)]
@@ -86,6 +87,10 @@ class World:
         """Let it begin in a posture [8] (rad; m), before `settle`."""
         self.posture = posture
         self.robot.body.set_qpos(np.array(posture))
+
+    def shift_robot(self, by: Spot) -> None:
+        """Let it stand so much further (m), before `settle`."""
+        self.shift = (self.shift[0] + by[0], self.shift[1] + by[1])
 
     def put_object(self, spot: Spot, height: float) -> None:
         """Let the object fall from there (m), turned as at its start and at rest."""
@@ -112,8 +117,11 @@ class World:
                 for first, second, sign in ((one, other, 1.0), (other, one, -1.0))}
 
     def digest(self) -> str:
-        """Of the robot's and every body's state, its mass and its friction, and of matter that is not as published."""
+        """Of the robot's and every body's state, its mass and its friction, and of matter and the robot's place where
+        they are not as published."""
         parts = self.robot.state()
+        if self.shift != (0.0, 0.0):
+            parts.append(np.array(self.shift))
         if self.matter != Matter():
             parts.append(np.array(dataclasses.astuple(self.matter)))
         for entity in self.bodies:

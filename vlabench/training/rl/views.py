@@ -25,10 +25,9 @@ from vlabench.simulators.capabilities import (
     DrawsGhosts,
     DrawsViewpoints,
     HidesObjects,
-    Masks,
-    Pictures,
     ShowsMasks,
 )
+from vlabench.simulators.values import Masks, Pictures
 from vlabench.training.objectives._views import ALTERING, PRESERVING
 from vlabench.training.objectives.base import Objective
 from vlabench.types import EpisodeSpec

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vlabench.simulators.libero.boxes import Pose
 from vlabench.simulators.libero.expert.geometry import DOWN, UP, homely
 from vlabench.simulators.libero.expert.motion import CLOSE, OPEN, Move, funnel, remaining
-from vlabench.simulators.libero.world import Pose, World
+from vlabench.simulators.libero.world import World
 from vlabench.types import Floats
 
 WIDE_OPEN = 0.118

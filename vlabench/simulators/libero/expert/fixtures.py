@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from vlabench.simulators.libero.boxes import Pose
 from vlabench.simulators.libero.expert.geometry import DOWN, HOME, UP, about_z, frame, homely, level, unit
 from vlabench.simulators.libero.expert.grasps import choose
 from vlabench.simulators.libero.expert.motion import CLOSE, OPEN, Move, funnel
 from vlabench.simulators.libero.expert.place import FIRM, held, take
-from vlabench.simulators.libero.world import Goal, Pose, World
+from vlabench.simulators.libero.world import Goal, World
 from vlabench.types import Floats
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from vlabench.simulators.libero.boxes import Boxes, Pose
 from vlabench.simulators.libero.expert.geometry import DOWN, HOME, about_z, angle, frame, level, unit
-from vlabench.simulators.libero.world import Boxes, Pose, World
+from vlabench.simulators.libero.world import World
 from vlabench.types import Floats
 
 WIDEST = 0.074

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vlabench.simulators.libero.boxes import Box, Pose
 from vlabench.simulators.libero.expert.geometry import UP, angle, rotation_vector, unit
-from vlabench.simulators.libero.world import Box, Pose, World
+from vlabench.simulators.libero.world import World
 from vlabench.types import Floats
 
 OPEN, CLOSE = -1.0, 1.0

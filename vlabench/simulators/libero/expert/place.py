@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from vlabench.simulators.libero.boxes import Pose
 from vlabench.simulators.libero.expert.geometry import UP, level
 from vlabench.simulators.libero.expert.grasps import choose, turned_to_fit
 from vlabench.simulators.libero.expert.motion import CLOSE, OPEN, Move, carry, funnel, remaining
-from vlabench.simulators.libero.world import Goal, Pose, World
+from vlabench.simulators.libero.world import Goal, World
 from vlabench.types import Floats
 
 FIRM = 0.9
