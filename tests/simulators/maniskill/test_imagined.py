@@ -133,7 +133,7 @@ def test_other_distractors_are_training_s_and_stand_on_the_table(task_set: str, 
     for draw in range(12):
         changed = (of(view.with_distractors(np.random.default_rng(draw))) != seen).any(-1)
         assert changed.any() and (changed & task).sum() < 0.5 * changed.sum()
-    ghosts = scene._imagined[0]._ghosts
+    ghosts = {number: ghost for (number, _), ghost in scene._imagined[0]._ghosts.items()}
     taken = {body.number for body in world.start.bodies[:1] + world.start.others}
     assert len(ghosts) > 6 and set(ghosts) <= set(catalogue.TRAINING_OBJECTS) - taken
     for number, ghost in ghosts.items():

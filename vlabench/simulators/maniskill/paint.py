@@ -41,7 +41,8 @@ def tinted(picture: Image, given: Paint) -> Image:
     """Brighter or darker in each colour, such that its mean is the paint's share of the way to the paint's colour."""
     mean = picture.reshape(-1, 3).mean(axis=0) / 255
     asked = (1 - given.mix) * mean + given.mix * np.array(given.color)
-    return (picture * (asked / np.maximum(mean, DARKEST))).clip(0, 255).round().astype(np.uint8)
+    brought = picture * (asked / np.maximum(mean, DARKEST))
+    return np.asarray(brought.clip(0, 255).round(), dtype=np.uint8)
 
 
 def _laid(picture: Image, given: Paint) -> Image:
