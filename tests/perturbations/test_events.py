@@ -23,8 +23,8 @@ from vlabench.perturbations.mass import Mass
 from vlabench.perturbations.object_dropped import ObjectDropped
 from vlabench.perturbations.object_moved import ObjectMoved
 from vlabench.seeding import Draws
+from vlabench.simulators._values import LightSetup, Orbit, Spot, Sun
 from vlabench.simulators.libero.interface import SPACE
-from vlabench.simulators.values import LightSetup, Orbit, Spot, Sun
 from vlabench.types import ActionSpace, Floats
 
 MakeDraws = Callable[[int], Draws]

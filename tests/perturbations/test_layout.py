@@ -15,8 +15,8 @@ from vlabench.errors import UnsupportedError
 from vlabench.perturbations.object_pose import ObjectPose
 from vlabench.perturbations.receptacle_shift import ReceptacleShift
 from vlabench.seeding import Draws
+from vlabench.simulators._values import Spot
 from vlabench.simulators.libero.interface import SPACE
-from vlabench.simulators.values import Spot
 
 MakeDraws = Callable[[int], Draws]
 Where = Callable[[Spot], bool]

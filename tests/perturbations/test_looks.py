@@ -21,9 +21,9 @@ from vlabench.perturbations.field_of_view import FieldOfView
 from vlabench.perturbations.lighting import Lighting
 from vlabench.perturbations.texture_overlay import TextureOverlay
 from vlabench.seeding import Draws
+from vlabench.simulators._values import Crop, LightSetup, Orbit, Sun
 from vlabench.simulators.base import Scene
 from vlabench.simulators.libero.interface import SPACE
-from vlabench.simulators.values import Crop, LightSetup, Orbit, Sun
 
 LOOKS: Mapping[str, Mapping[str, Any]] = {
     "background": {"mix": 0.5}, "texture_overlay": {"mix": 0.5}, "lighting": {"factor": 3.0},

@@ -21,8 +21,8 @@ from vlabench.perturbations.object_color import ObjectColor
 from vlabench.perturbations.robot_color import RobotColor
 from vlabench.perturbations.texture import Texture
 from vlabench.seeding import Draws
+from vlabench.simulators._values import Reach, Triple
 from vlabench.simulators.libero.interface import SPACE
-from vlabench.simulators.values import Reach, Triple
 from vlabench.types import Image
 
 MakeDraws = Callable[[int], Draws]

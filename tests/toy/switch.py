@@ -14,9 +14,9 @@ import numpy as np
 
 from vlabench.errors import UnknownName
 from vlabench.seeding import stream
+from vlabench.simulators._values import Masks, Pictures, Spot
 from vlabench.simulators.base import Scene, Simulator, Variant
 from vlabench.simulators.capabilities import DrawsBackgrounds, DrawsGhosts, ShowsMasks
-from vlabench.simulators.values import Masks, Pictures, Spot
 from vlabench.types import ActionSpace, EpisodeSpec, Floats, Observation, Outcome, Task
 
 SIZE = 16

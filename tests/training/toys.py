@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.models.distributions import BINS, BinnedActions
 from vlabench.seeding import generator
-from vlabench.simulators.values import Masks, Pictures, Spot
+from vlabench.simulators._values import Masks, Pictures, Spot
 from vlabench.training.methods.ppo import Ppo, PpoOptions
 from vlabench.training.objectives import base
 from vlabench.training.objectives._views import ALTERING, PRESERVING

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from vlabench.simulators.values import Triple
+from vlabench.simulators._values import Triple
 from vlabench.types import Floats, Image
 
 EDGE = 64

@@ -14,9 +14,9 @@ from pydantic import Field
 
 from vlabench.perturbations._look import LookEvent
 from vlabench.seeding import Draws
+from vlabench.simulators._values import Orbit
 from vlabench.simulators.base import Scene
 from vlabench.simulators.capabilities import ChangesMidway, MovesCamera
-from vlabench.simulators.values import Orbit
 
 
 class CameraBumped(LookEvent):

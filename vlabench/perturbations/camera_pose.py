@@ -16,9 +16,9 @@ from typing_extensions import Self
 
 from vlabench.perturbations._look import LookPerturbation, check_cameras
 from vlabench.seeding import Draws
+from vlabench.simulators._values import Orbit
 from vlabench.simulators.base import Scene
 from vlabench.simulators.capabilities import MovesCamera
-from vlabench.simulators.values import Orbit
 from vlabench.types import ActionSpace
 
 

@@ -16,9 +16,9 @@ from pydantic import Field
 
 from vlabench.perturbations._look import LookEvent
 from vlabench.seeding import Draws
+from vlabench.simulators._values import Reach
 from vlabench.simulators.base import Scene
 from vlabench.simulators.capabilities import ChangesMidway, ShowsHands
-from vlabench.simulators.values import Reach
 from vlabench.types import ActionSpace
 
 PAST = 0.5

@@ -17,9 +17,9 @@ from pydantic import Field
 
 from vlabench.perturbations._look import LookPerturbation
 from vlabench.seeding import Draws
+from vlabench.simulators._values import LightSetup, Sun, Triple
 from vlabench.simulators.base import Scene
 from vlabench.simulators.capabilities import SetsLighting
-from vlabench.simulators.values import LightSetup, Sun, Triple
 
 LIGHTS = 4
 """Ambient, key, two fills."""

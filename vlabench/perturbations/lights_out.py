@@ -15,9 +15,9 @@ from pydantic import Field
 from vlabench.perturbations._look import LookEvent
 from vlabench.perturbations.lighting import times
 from vlabench.seeding import Draws
+from vlabench.simulators._values import LightSetup
 from vlabench.simulators.base import Scene
 from vlabench.simulators.capabilities import ChangesMidway, SetsLighting
-from vlabench.simulators.values import LightSetup
 
 
 class LightsOut(LookEvent):

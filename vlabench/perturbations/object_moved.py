@@ -18,9 +18,9 @@ from vlabench.errors import UnsupportedError
 from vlabench.perturbations._scene import ScenePerturbation
 from vlabench.perturbations.object_shift import DIRECTIONS
 from vlabench.seeding import Draws
+from vlabench.simulators._values import Spot
 from vlabench.simulators.base import Scene
 from vlabench.simulators.capabilities import ChangesMidway, MovesObjects
-from vlabench.simulators.values import Spot
 from vlabench.types import ActionSpace
 
 BEYOND = 25

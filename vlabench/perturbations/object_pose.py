@@ -19,9 +19,9 @@ from typing_extensions import Self
 from vlabench.errors import UnsupportedError
 from vlabench.perturbations._scene import ScenePerturbation
 from vlabench.seeding import Draws
+from vlabench.simulators._values import Spot
 from vlabench.simulators.base import Scene
 from vlabench.simulators.capabilities import KnowsGoals, MovesObjects
-from vlabench.simulators.values import Spot
 from vlabench.types import ActionSpace
 
 PATIENCE = 40

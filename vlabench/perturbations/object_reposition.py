@@ -16,9 +16,9 @@ from pydantic import Field, PrivateAttr
 
 from vlabench.perturbations._scene import StartPerturbation
 from vlabench.seeding import Draws
+from vlabench.simulators._values import Spot
 from vlabench.simulators.base import Scene
 from vlabench.simulators.capabilities import MovesObjects, VariesStarts
-from vlabench.simulators.values import Spot
 from vlabench.types import ActionSpace
 
 FAR = 0.15

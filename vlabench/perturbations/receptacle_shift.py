@@ -18,9 +18,9 @@ from pydantic import Field, PrivateAttr, field_validator
 from vlabench.errors import UnsupportedError
 from vlabench.perturbations._scene import ScenePerturbation
 from vlabench.seeding import Draws
+from vlabench.simulators._values import Spot
 from vlabench.simulators.base import Scene
 from vlabench.simulators.capabilities import MovesReceptacle
-from vlabench.simulators.values import Spot
 from vlabench.types import ActionSpace
 
 FARTHEST = 0.3

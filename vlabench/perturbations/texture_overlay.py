@@ -17,9 +17,9 @@ from pydantic import Field
 
 from vlabench.perturbations._look import LookPerturbation
 from vlabench.seeding import Draws
+from vlabench.simulators._values import Crop
 from vlabench.simulators.base import Scene
 from vlabench.simulators.capabilities import CoversWithTexture
-from vlabench.simulators.values import Crop
 
 
 class TextureOverlay(LookPerturbation):

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from vlabench.simulators.values import Crop, LightSetup, Masks, Orbit, Pictures, Reach, Spot, Triple
+from vlabench.simulators._values import Crop, LightSetup, Masks, Orbit, Pictures, Reach, Spot, Triple
 from vlabench.types import Image
 
 # looks: what pictures show changes, the physical state does not; `Scene.look_digest` tells

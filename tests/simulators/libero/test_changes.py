@@ -17,11 +17,11 @@ from vlabench.episode.chain import EpisodeChain
 from vlabench.errors import UnsupportedError
 from vlabench.evaluation.plan import choose_tasks
 from vlabench.perturbations.receptacle_shift import ReceptacleShift
+from vlabench.simulators._values import LightSetup, Orbit, Sun
 from vlabench.simulators.libero.changes import STRETCH
 from vlabench.simulators.libero.expert.grasps import SHAPES, Rim
 from vlabench.simulators.libero.scene import LiberoScene
 from vlabench.simulators.libero.simulator import Libero
-from vlabench.simulators.values import LightSetup, Orbit, Sun
 from vlabench.types import Floats, Image
 
 CAMERAS = ("agentview", "wrist")

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from vlabench.errors import RenderingError
+from vlabench.simulators._values import Orbit
 from vlabench.simulators.maniskill import catalogue, poses, spots, starts
 from vlabench.simulators.maniskill.drawing import screen
 from vlabench.simulators.maniskill.drawing.vulkan import engine
 from vlabench.simulators.maniskill.imagined import _beside, _looks
 from vlabench.simulators.maniskill.scene import PlateScene
 from vlabench.simulators.maniskill.simulator import Maniskill
-from vlabench.simulators.values import Orbit
 from vlabench.types import EpisodeSpec, Image
 
 Episodes = Callable[..., EpisodeSpec]

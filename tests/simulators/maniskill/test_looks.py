@@ -16,6 +16,7 @@ from vlabench.cards.conditions import Condition, Part, named
 from vlabench.episode.chain import EpisodeChain
 from vlabench.errors import RenderingError
 from vlabench.perturbations.camera_pose import CameraPose
+from vlabench.simulators._values import LightSetup, Orbit, Sun
 from vlabench.simulators.capabilities import ShowsBackgrounds
 from vlabench.simulators.maniskill import catalogue, packs
 from vlabench.simulators.maniskill.drawing import screen
@@ -24,7 +25,6 @@ from vlabench.simulators.maniskill.scene import PlateScene
 from vlabench.simulators.maniskill.simulator import Maniskill
 from vlabench.simulators.maniskill.slot import Slot
 from vlabench.simulators.maniskill.view import orbited
-from vlabench.simulators.values import LightSetup, Orbit, Sun
 from vlabench.types import EpisodeSpec, Image
 
 Episodes = Callable[..., EpisodeSpec]

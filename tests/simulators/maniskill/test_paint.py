@@ -17,12 +17,12 @@ from tests.simulators.maniskill.test_looks import CLEAN, begun, condition, pictu
 from vlabench.cards.conditions import Condition, named
 from vlabench.episode.chain import EpisodeChain
 from vlabench.errors import RenderingError
+from vlabench.simulators._values import Reach, Triple
 from vlabench.simulators.maniskill.drawing import screen
 from vlabench.simulators.maniskill.primitive import objects, receptacles
 from vlabench.simulators.maniskill.scene import PlateScene
 from vlabench.simulators.maniskill.simulator import Maniskill
 from vlabench.simulators.maniskill.slot import Slot
-from vlabench.simulators.values import Reach, Triple
 from vlabench.types import EpisodeSpec, Floats, Image
 
 Episodes = Callable[..., EpisodeSpec]

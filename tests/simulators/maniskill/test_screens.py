@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from vlabench.simulators._values import Crop
 from vlabench.simulators.maniskill import packs
 from vlabench.simulators.maniskill.drawing import screen
 from vlabench.simulators.maniskill.looks import Cover, Looks
-from vlabench.simulators.values import Crop
 
 SIZE = (80, 60)
 

@@ -23,11 +23,11 @@ from vlabench.episode.listening import EpisodeCollector, EpisodeCollectors
 from vlabench.episode.loop import play
 from vlabench.episode.played import Played
 from vlabench.errors import CardError, RenderingError, UnsupportedError
+from vlabench.simulators._values import Pictures, Spot
 from vlabench.simulators.base import Scene, Simulator, find_simulator
 from vlabench.simulators.libero.simulator import Libero
 from vlabench.simulators.maniskill import catalogue, packs
 from vlabench.simulators.maniskill.simulator import Maniskill
-from vlabench.simulators.values import Pictures, Spot
 from vlabench.training import train as training
 from vlabench.training.objectives._views import ALTERING, PRESERVING
 from vlabench.training.objectives.base import made

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from vlabench.errors import UnsupportedError
+from vlabench.simulators._values import Spot
 from vlabench.simulators.libero.advisor import Advisor
 from vlabench.simulators.libero.interface import CAMERAS, WHOLE
-from vlabench.simulators.values import Spot
 from vlabench.types import Floats
 
 ARRAYS = ("geom_friction", "body_mass", "body_inertia", "body_subtreemass", "body_invweight0", "dof_invweight0",

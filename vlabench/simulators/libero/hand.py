@@ -1,4 +1,4 @@
-"""A human hand (`simulators.hand`) drawn into what robosuite's context shows."""
+"""A human hand (`simulators._hand`) drawn into what robosuite's context shows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from vlabench.simulators.hand import Shape
+from vlabench.simulators._hand import Shape
 
 
 def draw(hand: tuple[Shape, ...], context: Any, size: int, segments: bool) -> None:

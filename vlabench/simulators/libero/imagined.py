@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vlabench.simulators._values import Masks, Pictures, Spot
 from vlabench.simulators.libero import mjdata
 from vlabench.simulators.libero.world import World
-from vlabench.simulators.values import Masks, Pictures, Spot
 from vlabench.types import Image
 
 Bodies = npt.NDArray[np.int32]

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from vlabench.simulators import hand
+from vlabench.simulators._values import LightSetup, Orbit, Reach, Sun, Triple
 from vlabench.simulators.libero.interface import CAMERAS, WHOLE
-from vlabench.simulators.values import LightSetup, Orbit, Reach, Sun, Triple
 from vlabench.types import Floats
 
 ARRAYS = ("cam_pos", "cam_quat", "cam_fovy", "light_pos", "light_dir", "light_ambient", "light_diffuse",

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from vlabench.errors import UnsupportedError
 from vlabench.seeding import Draws, stream
+from vlabench.simulators._values import Masks, Pictures, Spot
 from vlabench.simulators.base import Scene
 from vlabench.simulators.libero import clutter, gl, hand, hf_libero, mjdata, packs, start_states, surfaces
 from vlabench.simulators.libero.advisor import Advisor
@@ -23,7 +24,6 @@ from vlabench.simulators.libero.interface import CAMERAS, SPACE, axis_angle
 from vlabench.simulators.libero.looks import Looks
 from vlabench.simulators.libero.sizes import Sizes
 from vlabench.simulators.libero.surfaces import Surfaces
-from vlabench.simulators.values import Masks, Pictures, Spot
 from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome, Task
 
 SETTLE_STEPS = 10

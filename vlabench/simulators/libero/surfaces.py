@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from vlabench.simulators._values import Triple
 from vlabench.simulators.libero.advisor import Advisor
-from vlabench.simulators.values import Triple
 from vlabench.types import Floats, Image
 
 ARRAYS = ("geom_rgba", "geom_matid")

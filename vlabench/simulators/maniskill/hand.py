@@ -1,4 +1,4 @@
-"""A human hand (`simulators.hand`) in a world's pictures: bodies that are drawn and that no physics knows."""
+"""A human hand (`simulators._hand`) in a world's pictures: bodies that are drawn and that no physics knows."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from vlabench.simulators.hand import Shape, shapes
+from vlabench.simulators._hand import Shape, shapes
+from vlabench.simulators._values import Reach
 from vlabench.simulators.maniskill.drawing.camera import FOCAL, HEIGHT, WIDTH, Camera
 from vlabench.simulators.maniskill.drawing.vulkan import engine
 from vlabench.simulators.maniskill.paint import as_light
 from vlabench.simulators.maniskill.world import TABLE_TOP
-from vlabench.simulators.values import Reach
 
 GLOSS = (0.3, 0.6)
 """Specular and roughness, as of generated things."""

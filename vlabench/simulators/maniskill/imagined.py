@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from vlabench.simulators._values import Orbit, Spot
 from vlabench.simulators.maniskill import catalogue, poses, spots, starts
 from vlabench.simulators.maniskill.drawing import screen
 from vlabench.simulators.maniskill.drawing.screen import Mask
@@ -23,7 +24,6 @@ from vlabench.simulators.maniskill.paint import paint
 from vlabench.simulators.maniskill.starts import Body
 from vlabench.simulators.maniskill.view import View, orbited
 from vlabench.simulators.maniskill.world import FRICTION, TABLE_TOP, World, material
-from vlabench.simulators.values import Orbit, Spot
 from vlabench.types import Image
 
 

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from vlabench.simulators._values import Crop, LightSetup, Orbit, Reach, Sun, Triple
 from vlabench.simulators.maniskill.drawing.camera import AMBIENT, DIRECTIONAL
-from vlabench.simulators.values import Crop, LightSetup, Orbit, Reach, Sun, Triple
 from vlabench.types import Image
 
 TRAINING_LIGHTING = LightSetup(AMBIENT, tuple(Sun(*light) for light in DIRECTIONAL))

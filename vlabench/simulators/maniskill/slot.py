@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from vlabench.simulators._values import Crop, LightSetup, Masks, Orbit, Pictures, Reach, Triple
 from vlabench.simulators.base import Scene
 from vlabench.simulators.maniskill import catalogue, spots, starts
 from vlabench.simulators.maniskill.imagined import Imagined
@@ -17,7 +18,6 @@ from vlabench.simulators.maniskill.looks import OBJECT, RECEPTACLE, ROBOT, TABLE
 from vlabench.simulators.maniskill.matter import Matter
 from vlabench.simulators.maniskill.robot import POSTURE
 from vlabench.simulators.maniskill.spots import Spot
-from vlabench.simulators.values import Crop, LightSetup, Masks, Orbit, Pictures, Reach, Triple
 from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from vlabench.simulators._values import Orbit
 from vlabench.simulators.maniskill import spots, starts
 from vlabench.simulators.maniskill.drawing import screen
 from vlabench.simulators.maniskill.drawing.camera import Camera, Ids, Lights, light, mounted
@@ -17,7 +18,6 @@ from vlabench.simulators.maniskill.looks import OBJECT, RECEPTACLE, ROBOT, TABLE
 from vlabench.simulators.maniskill.packs import Pack
 from vlabench.simulators.maniskill.paint import paint, painted
 from vlabench.simulators.maniskill.world import TABLE_TOP, World
-from vlabench.simulators.values import Orbit
 from vlabench.types import Image
 
 

@@ -18,6 +18,7 @@ from typing_extensions import Self
 from vlabench.cards.noise import ACTION, Noise
 from vlabench.errors import CardError, UnsupportedError
 from vlabench.seeding import Draws, stream
+from vlabench.simulators._values import Masks, Pictures
 from vlabench.simulators.base import Simulator
 from vlabench.simulators.capabilities import (
     DrawsBackgrounds,
@@ -27,7 +28,6 @@ from vlabench.simulators.capabilities import (
     HidesObjects,
     ShowsMasks,
 )
-from vlabench.simulators.values import Masks, Pictures
 from vlabench.training.objectives._views import ALTERING, PRESERVING
 from vlabench.training.objectives.base import Objective
 from vlabench.types import EpisodeSpec

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from vlabench.simulators.values import Reach, Spot
+from vlabench.simulators._values import Reach, Spot
 from vlabench.types import Floats
 
 SKIN = (0.85, 0.62, 0.5, 1.0)
