@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from vlabench.simulators import hand
+from vlabench.simulators import _hand
 from vlabench.simulators._values import LightSetup, Orbit, Reach, Sun, Triple
 from vlabench.simulators.libero.interface import CAMERAS, WHOLE
 from vlabench.types import Floats
@@ -46,7 +46,7 @@ class Looks:
     model: Any
     data: Any
     _sensed: Any
-    _hand: tuple[hand.Shape, ...]
+    _hand: tuple[_hand.Shape, ...]
     """In the picture now."""
 
     # cameras
@@ -140,7 +140,7 @@ class Looks:
         place, turn = self.data.cam_xpos[ident], self.data.cam_xmat[ident].reshape(3, 3)
         far = (place[2] - float(self.env.workspace_offset[2])) / turn[2, 2]
         across = math.tan(math.radians(float(self.model.cam_fovy[ident])) / 2)
-        self._hand = () if reach is None else hand.shapes(reach, place, turn, far, (across, across), mirrored=True)
+        self._hand = () if reach is None else _hand.shapes(reach, place, turn, far, (across, across), mirrored=True)
 
     # what it comes to
 
