@@ -46,11 +46,12 @@ def tinted(picture: Image, given: Paint) -> Image:
 
 
 def _laid(picture: Image, given: Paint) -> Image:
-    tile = _tile(given, picture.reshape(-1, 3).mean(axis=0) / 255)
-    across, along = ((axis * len(tile) - 0.5) % len(tile) for axis in _ground())
-    laid = cv2.remap(tile, across.astype(np.float32), along.astype(np.float32), cv2.INTER_LINEAR,
+    assert given.pattern is not None
+    across, along = ((axis * len(given.pattern) - 0.5) % len(given.pattern) for axis in _ground())
+    laid = cv2.remap(given.pattern, across.astype(np.float32), along.astype(np.float32), cv2.INTER_LINEAR,
                      borderMode=cv2.BORDER_WRAP)
-    return np.asarray(cv2.resize(laid, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+    laid = cv2.resize(laid, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(((1 - given.mix) * picture + given.mix * laid).round(), dtype=np.uint8)
 
 
 @functools.lru_cache(maxsize=1)
