@@ -68,13 +68,6 @@ def _ground() -> tuple[Floats, Floats]:
     return x, y
 
 
-def _tile(given: Paint, mean: Floats) -> Image:
-    """A paint's pattern as it is laid on what has the mean [3] in [0, 1]."""
-    assert given.pattern is not None
-    blend = (1 - given.mix) * 255 * mean + given.mix * given.pattern.astype(np.float64)
-    return blend.clip(0, 255).round().astype(np.uint8)
-
-
 # things and the robot, which have materials
 
 
@@ -123,6 +116,13 @@ def _covered(shapes: Sequence[Any], given: Paint) -> list[Any]:
         found.append(engine().render.RenderShapeTriangleMesh(vertices, corners, normals, places, material))
         found[-1].local_pose = shape.local_pose
     return found
+
+
+def _tile(given: Paint, mean: Floats) -> Image:
+    """A paint's pattern as it is laid on what has the mean [3] in [0, 1]."""
+    assert given.pattern is not None
+    blend = (1 - given.mix) * 255 * mean + given.mix * given.pattern.astype(np.float64)
+    return blend.clip(0, 255).round().astype(np.uint8)
 
 
 def _corners(shape: Any, part: Any) -> Floats:
