@@ -121,7 +121,7 @@ def checked(name: str) -> Any:
 @pytest.mark.parametrize("name", [*ours("perturbation"), *ours("method"), *ours("objective"), "suite", "policy"])
 def test_schemas_are_schemas_and_say_what_options_are(name: str) -> None:
     properties = checked(name).schema["properties"]
-    assert properties or name in ("distractor_receptacle", "both_receptacles_named")  # which have no parameter
+    assert properties or name in ("distractor_receptacle", "both_receptacles_named", "other_target")  # without parameters
     assert all(each["description"] for each in properties.values())
 
 
