@@ -110,6 +110,10 @@ def test_options_are_aligned_and_no_name_is_broken(width: int) -> None:
     assert "    curriculum" in {line[:column].rstrip() for line in listed} and max(map(len, lines)) <= width
 
 
+BARE = ("distractor_receptacle", "both_receptacles_named", "other_target")
+"""Perturbations without parameters."""
+
+
 def checked(name: str) -> Any:
     jsonschema = pytest.importorskip("jsonschema", reason="needs the package jsonschema, one of the development tools")
     found = json.loads(json.dumps(schema(name)))
@@ -121,7 +125,7 @@ def checked(name: str) -> Any:
 @pytest.mark.parametrize("name", [*ours("perturbation"), *ours("method"), *ours("objective"), "suite", "policy"])
 def test_schemas_are_schemas_and_say_what_options_are(name: str) -> None:
     properties = checked(name).schema["properties"]
-    assert properties or name in ("distractor_receptacle", "both_receptacles_named", "other_target")  # without parameters
+    assert properties or name in BARE
     assert all(each["description"] for each in properties.values())
 
 
