@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.speed.playing import alternately, paired
+import pytest
+
+from tests.factories import record
+from tests.speed.playing import Watch, alternately, paired
 
 
 def test_sides_take_turns_and_each_gets_its_median() -> None:
@@ -24,3 +27,25 @@ def test_neighbours_are_compared_so_that_a_slow_minute_slows_both() -> None:
     ours, theirs = iter([2 * factor for factor in slow]), iter([factor for factor in slow])
     ratio, how = paired(5, lambda: next(ours), lambda: next(theirs))
     assert ratio == 0.5 and "between 0.500 and 0.500; 2 against 1 ms" in how
+
+
+def watched(monkeypatch: pytest.MonkeyPatch, ends: list[tuple[float, str]]) -> Watch:
+    watch, times = Watch(), iter([when for when, _ in ends])
+    monkeypatch.setattr("time.perf_counter", lambda: next(times))
+    for _, task in ends:
+        watch.count("clean", record(task=task))
+    return watch
+
+
+def test_a_rate_counts_from_when_both_have_had_an_episode_until_one_has_none_left(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """b's worker begins late, and a's is through before it."""
+    ends = [(float(at), "a/0") for at in range(1, 10)] + [(float(at) + 0.2, "b/0") for at in range(5, 14)]
+    watch = watched(monkeypatch, sorted(ends))
+    assert watch.steady(2) == pytest.approx((4 + 3) / (9 - 5.2))  # a: 6, 7, 8, 9; b: 6.2, 7.2, 8.2
+
+
+def test_those_side_by_side_end_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of three, of which the first is what is begun with: six more in 20 s."""
+    ends = [(at + 0.001 * copy, "a/0") for at in (10.0, 20.0, 30.0) for copy in range(3)]
+    assert watched(monkeypatch, ends).steady(1) == pytest.approx(6 / 20)
