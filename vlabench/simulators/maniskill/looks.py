@@ -35,7 +35,7 @@ def others(count: int) -> tuple[str, ...]:
 @dataclass(frozen=True, eq=False)
 class Paint:
     """What a surface is given: this share of the way to a colour (red, green, blue in [0, 1]), or, with a square
-    `pattern` uint8 [S, S, 3], this share of it over the surface's mean colour."""
+    `pattern` uint8 [S, S, 3], this share of it over the surface's mean colour, on the table over its picture."""
 
     surface: str
     mix: float
