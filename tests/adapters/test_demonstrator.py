@@ -58,7 +58,7 @@ def test_noise_is_gaussian_and_spares_the_gripper() -> None:
     assert not noise[:1000, 6].any()
 
 
-@pytest.mark.parametrize(("hertz", "start", "shortest", "longest"), [(20, 18, 4, 10), (5, 4, 1, 2)])
+@pytest.mark.parametrize(("hertz", "start", "shortest", "longest"), [(20, 18, 4, 10), (5, 4, 1, 2), (2, 2, 1, 1)])
 def test_kicks_come_at_their_rate_and_are_as_long_as_they_say(hertz: float, start: int, shortest: int,
                                                               longest: int) -> None:
     """0.2 to 0.5 s, and up to 0.9 s at the start, whatever the control rate."""

@@ -105,7 +105,8 @@ class Demonstrator(Policy):
         turn.who, turn.began, turn.until = EXPERT, step, step + 1
         start = step == 0 and self._kicks > 0
         if start or rng.random() < self._kicks:
-            shortest, longest = (round(self.space.control_hz * time) for time in ((0, START) if start else KICKS))
+            least, span = (0, (0.0, START)) if start else (1, KICKS)
+            shortest, longest = (max(least, round(self.space.control_hz * time)) for time in span)
             length = int(rng.integers(shortest, longest + 1))
             if length:
                 turn.who, turn.until, turn.actions = KICK, step + length, self._kick(rng, label)

@@ -87,7 +87,7 @@ class Planned:
         self.posture = posture
 
     def shift_robot(self, by: Spot) -> None:
-        self.shift = by
+        self.shift = (self.shift[0] + by[0], self.shift[1] + by[1])
 
     def digest(self) -> str:
         """Of what it is to begin with."""

@@ -68,7 +68,8 @@ class View:
         self.lights.ambient = looks.lighting.ambient
         self.lights.directional = [(sun.direction, sun.color) for sun in looks.lighting.suns]
         self.camera.pose, self.camera.zoom = orbited(self._mount, looks.orbit), looks.zoom
-        self.table = backdrop(looks, self._pack, self.camera.size)
+        if _behind(looks) != self._heeded[0]:
+            self.table = backdrop(looks, self._pack, self.camera.size)
         self._adorn()
         self._heeded = _shown(looks)
 
@@ -92,9 +93,14 @@ class View:
         return screen.blend(colors, texture, cover.mix)
 
 
-def _shown(looks: Looks) -> Hashable:
+def _shown(looks: Looks) -> tuple[Hashable, ...]:
     """What pictures are taken by, beside the cover, which is laid over them."""
-    return (looks.lighting, looks.orbit, looks.zoom, looks.table, looks.other, looks.mix, looks.paints, looks.hand)
+    return _behind(looks), looks.lighting, looks.orbit, looks.zoom, looks.hand
+
+
+def _behind(looks: Looks) -> Hashable:
+    """What of it is the picture behind robot and things."""
+    return looks.table, looks.other, looks.mix, looks.paints
 
 
 def lit(scene: Any, looks: Looks) -> Lights:
