@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.simulators.libero.conftest import NULL
+from tests.simulators.libero.conftest import NULL, draw
 from vlabench.episode.recording import Recording, recording_path
 from vlabench.evaluation.plan import RunOptions
 from vlabench.evaluation.run import evaluate
@@ -100,13 +100,6 @@ def published_loop(task: Task, recordings: list[Recording]) -> list[tuple[tuple[
         found.append(((bool(done), steps, digest(env)), pictures))
     env.close()
     return found
-
-
-def draw(env: Any, on: bool) -> None:
-    """Whether cameras draw, which takes nine tenths of the time, until the next reset makes a new simulation."""
-    vars(env.sim).pop("render", None)
-    if not on:
-        env.sim.render = lambda **options: np.zeros((SIZE, SIZE, 3), np.uint8)
 
 
 def digest(env: Any) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tests.simulators.libero.conftest import NULL, episode, pushes, robosuite_environment, settled
+from tests.simulators.libero.conftest import NULL, draw, episode, pushes, robosuite_environment, settled
 from vlabench.simulators.libero.interface import axis_angle
 from vlabench.simulators.libero.scene import LiberoScene
 from vlabench.simulators.libero.simulator import Libero
@@ -121,7 +121,9 @@ def test_official_pictures_are_hf_liberos(opened: Open, task_set: str, number: i
     scene = opened("official", task_set, number, CAMERAS, size)
     env = robosuite_environment("official", task_set, number, pictures=size)
     expected = [settled(env, task_set, number, 1)]  # all at once: robosuite draws into whichever context is current
-    expected += [env.step(action)[0] for action in pushes(24)]
+    for step, action in enumerate(pushes(24), 1):
+        draw(env, step % 8 == 0)
+        expected.append(env.step(action)[0])
     env.close()
     scene.reset(episode(scene, 1))
     for step, action in enumerate(pushes(24)):

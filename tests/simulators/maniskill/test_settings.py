@@ -240,7 +240,7 @@ def test_clutter_rests_around_object_and_receptacle(count: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("suite", "name"), [
-    pytest.param(*each, marks=() if number % 5 == 0 else pytest.mark.long) for number, each in enumerate(SETTINGS)])
+    pytest.param(*each, marks=() if number % 8 == 0 else pytest.mark.long) for number, each in enumerate(SETTINGS)])
 def test_the_expert_succeeds_mostly(suite: str, name: str) -> None:
     specs, what = episodes(suite, (0, 6, 13), index=2), condition(suite, name)
     played = play(opened(specs, what, privileged=True), policy("expert"), specs, [named(what)] * 3, replan=1,
