@@ -195,7 +195,7 @@ def condition_arguments(condition: str = CLEAN, suite: str | None = None) -> dic
                 f"condition {condition!r}: perturbation {name!r} changes observations or actions, which many copies "
                 f"side by side leave to your loop\n  these act on scene and instruction: "
                 f"{', '.join(_acting_on(kind.offers))}")
-        if perturbation.group == "look" and not perturbation.from_start:
+        if "look" in perturbation.channels(kind.cameras) and not perturbation.from_start:
             raise UnsupportedError(f"condition {condition!r}: perturbation {name!r} changes what is seen in "
                                    f"mid-episode; in ManiSkill's own environment looks stay as an episode begins\n"
                                    f"  fix: vlabench run plays this condition")

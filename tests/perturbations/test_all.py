@@ -15,9 +15,11 @@ import pytest
 from pydantic import ValidationError
 
 from tests.speed.perturbations import frame_cost
-from vlabench import registry
+from vlabench import cards, registry
 from vlabench.errors import UnknownName
 from vlabench.perturbations._image import DrawnPerturbation, ImagePerturbation
+from vlabench.perturbations._look import LookPerturbation
+from vlabench.perturbations._scene import ScenePerturbation
 from vlabench.perturbations.base import Perturbation, find_perturbation
 from vlabench.seeding import Draws
 from vlabench.simulators.libero.interface import SPACE
@@ -25,8 +27,12 @@ from vlabench.types import Floats, Observation
 
 CAMERAS = ("agentview", "wrist")
 EVERY = registry.names("perturbation")
+SUITES_OF = ("camera", "light", "looks", "clutter", "layout", "robot", "physics", "events", "proprioception",
+             "language")
+"""Dimensions that have a suite each, `libero-camera` to `libero-language`."""
+DIMENSIONS = {*SUITES_OF, "observation", "sensor", "action", "timing", "fault", "things"}
 BARE = importlib.util.find_spec("albumentations") is None
-NAMES = [name for name in EVERY if find_perturbation(name).group not in ("look", "scene")
+NAMES = [name for name in EVERY if not issubclass(find_perturbation(name), LookPerturbation | ScenePerturbation)
          and not (name == "augment" and BARE)]
 """Those of scenes are tested on scenes; `augment` where its library is."""
 IMAGES = [name for name in NAMES if issubclass(find_perturbation(name), ImagePerturbation)]
@@ -106,13 +112,20 @@ def test_they_are_there() -> None:
     assert set(NAMES) >= {*NEUTRAL, "jpeg", "proprio_stuck"} and "augment" in EVERY
 
 
+@pytest.mark.parametrize("dimension", SUITES_OF)
+def test_a_dimension_is_what_its_suite_sweeps(dimension: str) -> None:
+    conditions = cards.load_suite(f"libero-{dimension}").conditions
+    swept = {name[:-3] for name in conditions if name[-3:-1] == "-s"}
+    assert swept and {find_perturbation(name).dimension for name in swept} == {dimension}
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_card_facts(name: str) -> None:
     cls = find_perturbation(name)
     assert list(cls.severities) == [1, 2, 3, 4, 5]
     assert cls.paper is None or cls.paper in cls.severities
     assert set(cls.also_published) <= {*cls.severities} - {cls.paper} and (cls.paper or not cls.also_published)
-    assert cls.group in {"observation", "action", "timing", "sensor", "fault", "language", "look", "scene"}
+    assert cls.dimension in DIMENSIONS
     assert (importlib.import_module(cls.__module__).__doc__ or "").startswith(f"{name}: ")
     for severity in cls.severities:
         made = cls.at(severity)

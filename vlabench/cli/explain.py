@@ -177,7 +177,7 @@ def _made(made: Made | None) -> str:
 
 def _perturbation(name: str) -> Group:
     kind = find_perturbation(name)
-    facts = {"group": kind.group, "class": registry.target("perturbation", name),
+    facts = {"dimension": kind.dimension, "class": registry.target("perturbation", name),
              "needs": ", ".join(sorted(each.__name__ for each in kind.needs)), "revision": str(kind.revision)}
     levels = [[f"{level}" + (" (published)" if kind.is_published(level) else ""), _values(changes)]
               for level, changes in sorted(kind.severities.items())]

@@ -41,8 +41,8 @@ class Format(str, Enum):
 def table(
     results: Places = None,
     layout: Annotated[str, typer.Option(
-        metavar="L", help="suite, severity, summary, or a paper's: robustvla-1 to -5, rl4vla-1 to -3, fan-1, -2, "
-                          "-9 to -12, -14 to -18, pair-1, -2, pair-figure-2, -3.")] = "suite",
+        metavar="L", help="suite, severity, dimensions, summary, or a paper's: robustvla-1 to -5, rl4vla-1 to -3, "
+                          "fan-1, -2, -9 to -12, -14 to -18, pair-1, -2, pair-figure-2, -3.")] = "suite",
     form: Annotated[Format | None, typer.Option("--format", help="By default that of --out, else rich.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Not the terminal: .md, .tex or .csv.")] = None,
     published: Annotated[bool, typer.Option("--published", help="Add the paper's own rows, marked as such.")] = False,
@@ -55,7 +55,7 @@ def table(
     intervals: Annotated[bool, typer.Option("--intervals/--no-intervals", help="Show 95 % intervals.")] = True,
     at_end: AtEnd = False,
     reference: Annotated[str | None, typer.Option(
-        metavar="P", help="The policy whose failures the mCE is relative to (layout severity).")] = None,
+        metavar="P", help="The policy whose failures the mCE is relative to (layouts severity, dimensions).")] = None,
     versus: Annotated[str | None, typer.Option(
         metavar="P", help="Compare each with this policy, on episodes that both have; differences to it (layout suite)."
     )] = None,

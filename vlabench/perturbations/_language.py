@@ -16,7 +16,7 @@ from vlabench.types import ActionSpace, Task
 class Told(Perturbation):
     """Something else is said than the instruction."""
 
-    group: ClassVar[str] = "language"
+    dimension: ClassVar[str] = "language"
 
     _told: str = PrivateAttr(default="")
 

@@ -18,7 +18,7 @@ from vlabench.types import ActionSpace
 class LookPerturbation(Perturbation):
     """Changes what a scene looks like, before anything is seen, for the whole episode."""
 
-    group: ClassVar[str] = "look"
+    dimension: ClassVar[str] = "looks"
 
     _drawn: dict[str, Any] = PrivateAttr(default_factory=dict)
 
@@ -31,6 +31,8 @@ class LookPerturbation(Perturbation):
 
 class LookEvent(LookPerturbation):
     """Changes what a scene looks like in mid-episode, from then on."""
+
+    dimension: ClassVar[str] = "events"
 
     step: int = Field(default=20, ge=1, le=1000, description="After so many control steps.")
 

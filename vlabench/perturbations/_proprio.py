@@ -25,7 +25,7 @@ Felt = npt.NDArray[np.float32]
 class ProprioPerturbation(Perturbation):
     """Changes what the policy is told of the robot's own state, and nothing else."""
 
-    group: ClassVar[str] = "sensor"
+    dimension: ClassVar[str] = "proprioception"
 
     def channels(self, cameras: Sequence[str]) -> frozenset[str]:
         return frozenset({"proprio"})

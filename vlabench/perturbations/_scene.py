@@ -16,7 +16,7 @@ from vlabench.simulators.capabilities import VariesStarts
 class ScenePerturbation(Perturbation):
     """Changes what stands in the scene, or how; the policy sees it, and nothing is done to what it sees."""
 
-    group: ClassVar[str] = "scene"
+    dimension: ClassVar[str] = "layout"
     in_state: ClassVar[bool] = True
 
     def channels(self, cameras: Sequence[str]) -> frozenset[str]:

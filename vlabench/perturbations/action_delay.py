@@ -21,7 +21,7 @@ class ActionDelay(ActionPerturbation):
     """Actions that arrive late."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {n: {"delay": n} for n in range(1, 6)}
-    group: ClassVar[str] = "timing"
+    dimension: ClassVar[str] = "timing"
 
     delay: int = Field(
         default=3, ge=0, le=100, description="Control steps between the policy's action and its execution.")

@@ -20,7 +20,7 @@ class ActionDrop(ActionPerturbation):
     """Actions that do not arrive."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {n: {"p": n / 10} for n in range(1, 6)}
-    group: ClassVar[str] = "timing"
+    dimension: ClassVar[str] = "timing"
 
     p: float = Field(
         default=0.3, ge=0, le=1, description="Probability, per control step, that the action is lost.")

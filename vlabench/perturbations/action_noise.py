@@ -27,7 +27,7 @@ class ActionNoise(ActionPerturbation):
     }
     paper: ClassVar[int | None] = 2
     also_published: ClassVar[Sequence[int]] = (4, 5)
-    group: ClassVar[str] = "action"
+    dimension: ClassVar[str] = "action"
 
     sigma: float = Field(
         default=0.1, ge=0, le=2,

@@ -38,8 +38,9 @@ class Perturbation(BaseModel):
     """The severities of the other published settings."""
     revision: ClassVar[int] = 1
     """Part of a condition's digest: raised when the same parameters come to mean something else."""
-    group: ClassVar[str] = "observation"
-    """Family in listings and plots: observation, action, timing, sensor, fault, language, look, scene, …"""
+    dimension: ClassVar[str] = "observation"
+    """What it is a change of, in listings and in tables by dimension: observation, sensor, proprioception, action,
+    timing, fault, camera, light, looks, clutter, layout, things, robot, physics, events, language, …"""
 
     later: ClassVar[frozenset[str]] = frozenset()
     """Parameters that came when there were records already: at their defaults they are left out of what is written of

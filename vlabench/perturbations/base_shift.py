@@ -21,6 +21,7 @@ from vlabench.simulators.capabilities import ShiftsBase
 class BaseShift(ScenePerturbation):
     """The robot is beside its place."""
 
+    dimension: ClassVar[str] = "robot"
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"distance": 0.01}, 2: {"distance": 0.02}, 3: {"distance": 0.04}, 4: {"distance": 0.06},
         5: {"distance": 0.08}}

@@ -34,7 +34,7 @@ class CameraLoss(ImagePerturbation):
         5: {"share": 1.0, "latest": 0},
     }
     revision: ClassVar[int] = 2
-    group: ClassVar[str] = "fault"
+    dimension: ClassVar[str] = "fault"
 
     cameras: tuple[str, ...] = Field(
         default=(),

@@ -25,6 +25,7 @@ from vlabench.types import ActionSpace
 class CameraPose(LookPerturbation):
     """Another viewpoint, held for the episode."""
 
+    dimension: ClassVar[str] = "camera"
     needs = frozenset({MovesCamera})
     later = frozenset({"roll", "distance", "right", "up", "cameras"})
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {

@@ -23,7 +23,7 @@ class Contrast(ImagePerturbation):
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"left": 0.4}, 2: {"left": 0.3}, 3: {"left": 0.2}, 4: {"left": 0.1}, 5: {"left": 0.05}
     }
-    group: ClassVar[str] = "sensor"
+    dimension: ClassVar[str] = "sensor"
 
     left: float = Field(
         default=0.2, ge=0, le=1,

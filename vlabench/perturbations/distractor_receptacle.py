@@ -8,12 +8,15 @@ in both, so unseen tables leak in; here it is the clean twin's.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from typing import ClassVar
 
 from vlabench.perturbations._scene import StartPerturbation
 
 
 class DistractorReceptacle(StartPerturbation):
     """A receptacle that is not asked for."""
+
+    dimension: ClassVar[str] = "clutter"
 
     def scene_variant(self) -> Mapping[str, Hashable]:
         return {"other_receptacles": 1}

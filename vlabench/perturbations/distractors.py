@@ -28,6 +28,7 @@ from vlabench.simulators.capabilities import AddsDistractors
 class Distractors(StartPerturbation):
     """Things that stand around."""
 
+    dimension: ClassVar[str] = "clutter"
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"count": 1}, 2: {"count": 2}, 3: {"count": 4}, 4: {"count": 6}, 5: {"count": 8}}
     needs: ClassVar[frozenset[type]] = frozenset({AddsDistractors})

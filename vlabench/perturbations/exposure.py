@@ -26,7 +26,7 @@ class Exposure(ImagePerturbation):
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"more": 0.1}, 2: {"more": 0.2}, 3: {"more": 0.3}, 4: {"more": 0.4}, 5: {"more": 0.5}
     }
-    group: ClassVar[str] = "sensor"
+    dimension: ClassVar[str] = "sensor"
 
     more: float = Field(
         default=0.3, ge=0, le=1,

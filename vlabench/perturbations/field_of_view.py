@@ -22,6 +22,7 @@ from vlabench.types import ActionSpace
 class FieldOfView(LookPerturbation):
     """Another lens, held for the episode."""
 
+    dimension: ClassVar[str] = "camera"
     needs = frozenset({SetsFieldOfView})
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"factor": 1.1}, 2: {"factor": 1.2}, 3: {"factor": 1.4}, 4: {"factor": 1.7}, 5: {"factor": 2.0}

@@ -31,7 +31,7 @@ class Fog(FieldPerturbation):
         1: {"density": 1.5, "decay": 2.0}, 2: {"density": 2.0, "decay": 2.0}, 3: {"density": 2.5, "decay": 1.7},
         4: {"density": 2.5, "decay": 1.5}, 5: {"density": 3.0, "decay": 1.4},
     }
-    group: ClassVar[str] = "sensor"
+    dimension: ClassVar[str] = "sensor"
 
     density: float = Field(
         default=2.5, ge=0, le=20,

@@ -31,7 +31,7 @@ class FrameDrop(Perturbation):
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {n: {"p": n / 10} for n in range(1, 6)}
     revision: ClassVar[int] = 2
-    group: ClassVar[str] = "timing"
+    dimension: ClassVar[str] = "timing"
 
     p: float = Field(
         default=0.3, ge=0, le=1, description="Share of the looks whose observation is lost.")

@@ -21,6 +21,7 @@ from vlabench.simulators.capabilities import SetsPhysics
 class Friction(ScenePerturbation):
     """Everything is more slippery."""
 
+    dimension: ClassVar[str] = "physics"
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"factor": 0.85}, 2: {"factor": 0.7}, 3: {"factor": 0.5}, 4: {"factor": 0.4}, 5: {"factor": 0.3}}
     needs: ClassVar[frozenset[type]] = frozenset({SetsPhysics})

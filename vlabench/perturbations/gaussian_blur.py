@@ -22,7 +22,7 @@ class GaussianBlur(ImagePerturbation):
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"sigma": 1.0}, 2: {"sigma": 2.0}, 3: {"sigma": 3.0}, 4: {"sigma": 4.0}, 5: {"sigma": 6.0}
     }
-    group: ClassVar[str] = "sensor"
+    dimension: ClassVar[str] = "sensor"
 
     sigma: float = Field(
         default=3.0, ge=0, le=50,

@@ -32,7 +32,7 @@ class GlassBlur(FieldPerturbation):
         3: {"sigma": 1.0, "reach": 2, "times": 3}, 4: {"sigma": 1.1, "reach": 3, "times": 2},
         5: {"sigma": 1.5, "reach": 4, "times": 2},
     }
-    group: ClassVar[str] = "sensor"
+    dimension: ClassVar[str] = "sensor"
 
     sigma: float = Field(
         default=1.0, ge=0, le=20, description="Standard deviation of both blurs in pixels (ImageNet-C: 0.7 to 1.5).")

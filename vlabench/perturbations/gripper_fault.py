@@ -37,7 +37,7 @@ class GripperFault(ActionPerturbation):
         5: {"delay": 10, "hold": 80, "p": 0.3},
     }
     revision: ClassVar[int] = 2
-    group: ClassVar[str] = "fault"
+    dimension: ClassVar[str] = "fault"
 
     mode: Literal["late", "stuck", "flipped", "flicker"] = Field(
         default="late",

@@ -20,6 +20,7 @@ from vlabench.simulators.capabilities import SetsPhysics
 class GripperWeak(ScenePerturbation):
     """The gripper closes with less force."""
 
+    dimension: ClassVar[str] = "physics"
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"factor": 0.9}, 2: {"factor": 0.8}, 3: {"factor": 0.7}, 4: {"factor": 0.55}, 5: {"factor": 0.45}}
     needs: ClassVar[frozenset[type]] = frozenset({SetsPhysics})

@@ -7,7 +7,7 @@ equally likely. The instruction names it.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,8 @@ from vlabench.perturbations._scene import StartPerturbation
 
 class HeldOut(StartPerturbation):
     """Objects or receptacles of the test split."""
+
+    dimension: ClassVar[str] = "things"
 
     what: Literal["objects", "receptacles"] = Field(
         default="objects", description="What is exchanged: the object, and its distractors, or the receptacle.")

@@ -20,6 +20,7 @@ from vlabench.simulators.capabilities import SetsPhysics
 class JointDamping(ScenePerturbation):
     """The arm's joints are stiff."""
 
+    dimension: ClassVar[str] = "physics"
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"damping": 2.0}, 2: {"damping": 5.0}, 3: {"damping": 10.0}, 4: {"damping": 15.0}, 5: {"damping": 20.0}}
     needs: ClassVar[frozenset[type]] = frozenset({SetsPhysics})

@@ -22,7 +22,7 @@ class Jpeg(ImagePerturbation):
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"quality": 25}, 2: {"quality": 18}, 3: {"quality": 15}, 4: {"quality": 10}, 5: {"quality": 7}
     }
-    group: ClassVar[str] = "sensor"
+    dimension: ClassVar[str] = "sensor"
 
     quality: int = Field(
         default=15, ge=1, le=100,

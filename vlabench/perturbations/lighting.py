@@ -32,6 +32,7 @@ Share = Annotated[float, Field(ge=0.1, le=1)]
 class Lighting(LookPerturbation):
     """One of twenty lightings."""
 
+    dimension: ClassVar[str] = "light"
     needs = frozenset({SetsLighting})
     later = frozenset({"tint"})
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {

@@ -23,6 +23,7 @@ from vlabench.simulators.capabilities import ChangesMidway, SetsLighting
 class LightsOut(LookEvent):
     """Nearly dark from some step on."""
 
+    dimension: ClassVar[str] = "light"
     needs = frozenset({SetsLighting, ChangesMidway})
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"share": 0.6}, 2: {"share": 0.4}, 3: {"share": 0.25}, 4: {"share": 0.15}, 5: {"share": 0.1}

@@ -19,6 +19,7 @@ from vlabench.simulators.capabilities import SetsPhysics
 class Mass(ScenePerturbation):
     """Things are heavier."""
 
+    dimension: ClassVar[str] = "physics"
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"factor": 1.5}, 2: {"factor": 2.0}, 3: {"factor": 3.0}, 4: {"factor": 5.0}, 5: {"factor": 8.0}}
     needs: ClassVar[frozenset[type]] = frozenset({SetsPhysics})

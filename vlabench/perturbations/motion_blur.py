@@ -27,7 +27,7 @@ class MotionBlur(DrawnPerturbation):
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"length": 4.0}, 2: {"length": 8.0}, 3: {"length": 16.0}, 4: {"length": 28.0}, 5: {"length": 42.0}
     }
-    group: ClassVar[str] = "sensor"
+    dimension: ClassVar[str] = "sensor"
     units: ClassVar[int] = 1
 
     length: float = Field(

@@ -23,7 +23,7 @@ class ObjectDropped(ActionPerturbation):
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"after": 12}, 2: {"after": 16}, 3: {"after": 20}, 4: {"after": 25}, 5: {"after": 30}}
-    group: ClassVar[str] = "fault"
+    dimension: ClassVar[str] = "events"
 
     after: int = Field(
         default=20, ge=1, le=1000, description="Steps from when the hand is first asked to close to when it opens.")

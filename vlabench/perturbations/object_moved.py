@@ -34,6 +34,7 @@ LEAST = 0.03
 class ObjectMoved(ScenePerturbation):
     """The object jumps aside."""
 
+    dimension: ClassVar[str] = "events"
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"distance": 0.03}, 2: {"distance": 0.06}, 3: {"distance": 0.1}, 4: {"distance": 0.14},
         5: {"distance": 0.18}}

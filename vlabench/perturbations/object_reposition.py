@@ -28,6 +28,7 @@ FAR = 0.15
 class ObjectReposition(StartPerturbation):
     """The object jumps."""
 
+    dimension: ClassVar[str] = "events"
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"step": 1}, 2: {"step": 3}, 3: {"step": 5}, 4: {"step": 8}, 5: {"step": 12}}
     paper: ClassVar[int | None] = 3

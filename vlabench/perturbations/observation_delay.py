@@ -22,7 +22,7 @@ class ObservationDelay(Perturbation):
     """Observations that arrive late."""
 
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {n: {"delay": n} for n in range(1, 6)}
-    group: ClassVar[str] = "timing"
+    dimension: ClassVar[str] = "timing"
 
     delay: int = Field(
         default=3, ge=0, le=100, description="Age of what the policy sees, in control steps.")

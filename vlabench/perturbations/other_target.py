@@ -7,12 +7,15 @@ published perturbation: `wrong_instruction` shows that a policy heeds what it is
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from typing import ClassVar
 
 from vlabench.perturbations._scene import StartPerturbation
 
 
 class OtherTarget(StartPerturbation):
     """The object that the task names and the first of those beside it change parts."""
+
+    dimension: ClassVar[str] = "language"
 
     def scene_variant(self) -> Mapping[str, Hashable]:
         return {"target": "other"}

@@ -23,7 +23,7 @@ class Pixelation(ImagePerturbation):
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"share": 0.6}, 2: {"share": 0.5}, 3: {"share": 0.4}, 4: {"share": 0.3}, 5: {"share": 0.25}
     }
-    group: ClassVar[str] = "sensor"
+    dimension: ClassVar[str] = "sensor"
 
     share: float = Field(
         default=0.4, gt=0, le=1,

@@ -23,7 +23,7 @@ class ProprioStuck(ProprioPerturbation):
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"latest": 50}, 2: {"latest": 40}, 3: {"latest": 30}, 4: {"latest": 15}, 5: {"latest": 0}
     }
-    group: ClassVar[str] = "fault"
+    dimension: ClassVar[str] = "proprioception"
 
     latest: int = Field(
         default=30, ge=0, le=1000,

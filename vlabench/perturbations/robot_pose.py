@@ -36,6 +36,7 @@ TOGETHER = 0.25
 class RobotPose(ScenePerturbation):
     """Joints that begin elsewhere."""
 
+    dimension: ClassVar[str] = "robot"
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"scale": 0.33}, 2: {"scale": 0.67}, 3: {"scale": 1.0}, 4: {"scale": 1.33}, 5: {"scale": 1.67}}
     paper: ClassVar[int | None] = 3

@@ -25,7 +25,7 @@ class SaltPepper(DrawnPerturbation):
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"p": 0.03}, 2: {"p": 0.06}, 3: {"p": 0.09}, 4: {"p": 0.17}, 5: {"p": 0.27}
     }
-    group: ClassVar[str] = "sensor"
+    dimension: ClassVar[str] = "sensor"
 
     draw: Literal["episode", "step"] = Field(
         default="step", description="`step` draws new specks at every look, `episode` holds one pattern.")

@@ -26,7 +26,7 @@ class SensorNoise(FieldPerturbation):
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"sigma": 6.0}, 2: {"sigma": 12.0}, 3: {"sigma": 25.0}, 4: {"sigma": 45.0}, 5: {"sigma": 70.0}
     }
-    group: ClassVar[str] = "sensor"
+    dimension: ClassVar[str] = "sensor"
     stream: ClassVar[tuple[str, ...]] = ("gaussian",)
 
     draw: Literal["episode", "step"] = Field(

@@ -26,7 +26,7 @@ class ZoomBlur(ImagePerturbation):
         1: {"zoom": 1.11, "copies": 12}, 2: {"zoom": 1.15, "copies": 16}, 3: {"zoom": 1.2, "copies": 11},
         4: {"zoom": 1.24, "copies": 13}, 5: {"zoom": 1.3, "copies": 11},
     }
-    group: ClassVar[str] = "sensor"
+    dimension: ClassVar[str] = "sensor"
 
     zoom: float = Field(
         default=1.2, ge=1, le=3, description="The largest factor (ImageNet-C's severities: 1.11 to 1.30).")

@@ -64,6 +64,16 @@ def test_sections_are_there_where_records_are(tmp_path: Path) -> None:
     assert "#severity" not in str(reader.attributes) and "#time" in str(reader.attributes)
 
 
+def test_several_dimensions_have_a_table_before_that_of_perturbations(tmp_path: Path) -> None:
+    played = [each for kind in ("rotation", "shift", "jpeg") for k in range(1, 6)
+              for each in episodes("kitchen/0", f"{kind}-s{k}", "ssf")]
+    clean = episodes("kitchen/0", "clean", "sss")
+    text = page(write_records(tmp_path / "all", [*clean, *played]), tmp_path / "r.html").text
+    assert text.index("sensor: jpeg.") < text.index("all of them: ")
+    one = [each for each in played if "jpeg" not in each.condition]
+    assert "observation: " not in page(write_records(tmp_path / "one", [*clean, *one]), tmp_path / "one.html").text
+
+
 def test_what_comes_from_files_is_text(tmp_path: Path) -> None:
     evil = write_records(tmp_path / "r", episodes("kitchen/0", "clean", "ssf", policy_digest=EVIL,
                                                   versions={EVIL: EVIL}))

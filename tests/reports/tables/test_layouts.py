@@ -322,7 +322,7 @@ def test_packs_have_rows_and_rankings_of_their_own(tmp_path: Path) -> None:
     (Choice("robustvla-6"), UnknownName, "did you mean 'robustvla-"),
     (Choice("suite", published=True), OptionError, "no paper has a table like --layout suite"),
     (Choice("robustvla-1", suite="libero-clean"), OptionError, "leave --suite out"),
-    (Choice("suite", reference="hero"), OptionError, "--reference goes with --layout severity"),
+    (Choice("suite", reference="hero"), OptionError, "--reference goes with --layout severity or dimensions"),
     (Choice("robustvla-1", by_task_set=True), OptionError, "--by-task-set goes with --layout suite"),
     (Choice(versus="hera"), UnknownName, "unknown policy 'hera' in --versus: did you mean 'hero'"),
     (Choice("robustvla-2"), OptionError, "vlabench run --policy P --suite libero-action"),

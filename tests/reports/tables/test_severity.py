@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.factories import episodes, write_records
-from vlabench.errors import UnknownName
+from vlabench.errors import OptionError, UnknownName
 from vlabench.reports.tables import Choice, Sheet, make
 from vlabench.reports.tables.paired import Cell
 from vlabench.reports.tables.sheet import Line
@@ -103,12 +103,44 @@ def test_a_reference_that_never_fails_has_no_failures_to_compare_with(tmp_path: 
     assert sheet.lines[-1].cells[-1] == "–"
 
 
-def test_no_area_over_other_tasks_than_the_rates(tmp_path: Path) -> None:
-    """The garage has not played the severest shift: there is no rate over both task sets, so no area and no retention
-    either; of the perturbation that both have played in full there is everything.
-    """
-    partial: Swept = {"clean": "ss", "shift": ["ss", "sf", "sf", "ff"], "jpeg": ["ss"] * 5}
+def test_a_line_is_over_the_task_sets_that_have_it_whole(tmp_path: Path) -> None:
+    """The garage has not played the severest shift: that line is over the kitchen alone, its clean rate as well, and
+    shift is in no average over both."""
+    partial: Swept = {"clean": "ff", "shift": ["ss", "sf", "sf", "ff"], "jpeg": ["ss"] * 5}
     records = [*swept("hero", HERO), *swept("hero", partial, "garage/0")]
     sheet = make([write_records(tmp_path, records)], Choice("severity"))
-    assert points(line(sheet, "shift", "hero"))[-3:] == [None, None, None]
-    assert None not in points(line(sheet, "jpeg", "hero"))
+    assert points(line(sheet, "shift", "hero")) == [100.0, 100.0, 75.0, 75.0, 50.0, 0.0, 70.0, 60.0]
+    assert points(line(sheet, "jpeg", "hero"))[:6] == [66.7, *[100.0] * 4, 50.0]  # means over three tasks
+    assert points(line(sheet, "all of them", "hero")) == points(line(sheet, "jpeg", "hero"))
+    assert "Over kitchen alone: shift." in sheet.notes and "all of them: jpeg." in sheet.notes
+
+
+def test_dimensions_are_means_of_their_perturbations(tmp_path: Path) -> None:
+    """rotation and shift change the observation, jpeg is the sensor's, mass was not played at every severity."""
+    outcomes: Swept = {**HERO, "rotation": ["ssff"] * 5, "mass": ["ffff"] * 4}
+    sheet = make([write_records(tmp_path, swept("hero", outcomes))], Choice("dimensions"))
+    assert sheet.grouping == "dimension" and {each.group for each in sheet.lines} == {
+        "observation", "sensor", "all of them"}
+    # shift 100 75 75 50 0, rotation 50 five times
+    assert points(line(sheet, "observation", "hero"))[:6] == [100.0, 75.0, 62.5, 62.5, 50.0, 25.0]
+    assert points(line(sheet, "observation", "hero"))[6:] == [round((50 + 75 + 62.5 + 62.5 + 50 + 12.5) / 5, 1), 55.0]
+    assert points(line(sheet, "sensor", "hero"))[5:] == [25.0, 92.5, 85.0]
+    assert any(note.startswith("observation: ") and "mass" not in note for note in sheet.notes)
+    few = {**HERO, "shift": ["ssss"] * 4, "jpeg": ["ssss"] * 4}
+    with pytest.raises(OptionError, match="at all severities\n  fix: vlabench run"):
+        make([write_records(tmp_path / "few", swept("hero", few))], Choice("dimensions"))
+
+
+def test_a_dimension_is_over_what_its_perturbations_share(tmp_path: Path) -> None:
+    """The shift was played in the kitchen, the rotation there and in the garage, erasing in the attic alone."""
+    kitchen: Swept = {"clean": "ssss", "shift": ["ssff"] * 5, "rotation": ["ssff"] * 5, "jpeg": ["ssss"] * 5}
+    garage: Swept = {"clean": "ffff", "rotation": ["ffff"] * 5, "jpeg": ["ffff"] * 5}
+    records = [*swept("hero", kitchen), *swept("hero", garage, "garage/0")]
+    sheet = make([write_records(tmp_path, records)], Choice("dimensions"))
+    assert points(line(sheet, "observation", "hero"))[:2] == [100.0, 50.0]
+    observation = next(note for note in sheet.notes if note.startswith("observation: "))
+    assert observation.endswith(", over kitchen alone.") and "rotation" in observation and "shift" in observation
+    attic: Swept = {"clean": "ssss", "erasing": ["ssff"] * 5}
+    sheet = make([write_records(tmp_path, swept("hero", attic, "attic/0"))], Choice("dimensions"))
+    assert "observation" not in {each.group for each in sheet.lines}
+    assert any(note.startswith("observation: left out") and "erasing" in note for note in sheet.notes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from vlabench.reports.page.verdicts import comparison, standing
 from vlabench.reports.plots import Data
 from vlabench.reports.tables.outcomes import Side
 from vlabench.reports.tables.paired import informed
-from vlabench.reports.tables.severity import severity_sheet
+from vlabench.reports.tables.severity import ALL, severity_sheet
 from vlabench.reports.tables.sheet import Sheet
 from vlabench.reports.tables.suite import suite_sheet
 from vlabench.stats import TasksAs
@@ -155,11 +155,14 @@ def _content(data: Data, choice: Choice, say: Callable[[str], None]) -> Content:
     return Content(data, standings, compared, figures, shown, severity, by_task_set)
 
 
-def _severity(data: Data) -> Sheet | None:
-    try:
-        return severity_sheet(data.sides, ())
-    except OptionError:
-        return None
+def _severity(data: Data) -> list[Sheet]:
+    """By perturbation, where some were swept; before it by dimension, where there are several."""
+    sheets = []
+    for dimensions in (True, False):
+        with suppress(OptionError):
+            sheets.append(severity_sheet(data.sides, (), dimensions=dimensions))
+    several = len({line.group for line in sheets[0].lines} - {ALL}) > 1 if sheets else False
+    return sheets if several else sheets[-1:]
 
 
 def _by_task_set(data: Data, choice: Choice) -> Sheet | None:

@@ -50,7 +50,7 @@ class Content:
     comparisons: Sequence[Comparison]
     plots: Mapping[str, Html]
     scenes: Scenes
-    severity: Sheet | None
+    severity: Sequence[Sheet]
     by_task_set: Sheet | None
 
 
@@ -100,9 +100,10 @@ def _conditions(content: Content) -> list[Html]:
 
 
 def _severity(content: Content) -> list[Html]:
-    if content.severity is None:
+    if not content.severity:
         return []
-    return [*_drawn(content.plots, "severity"), sheet_table(content.severity), _notes(content.severity)]
+    tables = [part for sheet in content.severity for part in (sheet_table(sheet), _notes(sheet))]
+    return [*_drawn(content.plots, "severity"), *tables]
 
 
 def _looks(scenes: Scenes) -> list[Html]:

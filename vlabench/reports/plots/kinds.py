@@ -21,7 +21,7 @@ from vlabench.reports.plots.style import INK, SOFT, canvas, footnote, look, styl
 from vlabench.reports.plots.times import time
 from vlabench.reports.tables.outcomes import Side
 from vlabench.reports.tables.paired import Cell, drop, rate
-from vlabench.reports.tables.severity import sweeps, swept
+from vlabench.reports.tables.severity import fewer, over, sweeps, swept
 from vlabench.reports.tables.steps import first
 from vlabench.reports.tables.suite import corrected
 from vlabench.reports.tables.trainings import kept
@@ -59,35 +59,21 @@ def severity(data: Data) -> Figure:
         raise OptionError("no perturbation is on record at two or more severities\n"
                           "  fix: vlabench run --policy P --suite libero-severity")
     task_sets = swept(curved)
-    over = {name: _swept_whole(name, curved, task_sets) for name in names}
+    sets = {name: over(name, curved, task_sets) for name in names}
     figure, grid = panels(len(names), 1.95, 1.75, max(ACROSS, math.ceil(math.sqrt(len(names)))), sharex=True)
     for axes, name in zip(grid, names, strict=True):
         for number, side in enumerate(curved):
-            cells = {0: rate(side, [(CLEAN, each) for each in over[name]])}
-            cells |= {k: rate(side, [(f"{name}-s{k}", each) for each in over[name]]) for k in SEVERITIES}
+            cells = {0: rate(side, [(CLEAN, each) for each in sets[name]])}
+            cells |= {k: rate(side, [(f"{name}-s{k}", each) for each in sets[name]]) for k in SEVERITIES}
             curve(axes, {k: cell for k, cell in cells.items() if cell}, number, data.label(side))
         axes.set(title=name, xlim=(-0.2, SEVERITIES[-1] + 0.2), ylim=(0, 100), xticks=[0, *SEVERITIES],
                  yticks=range(0, 101, 25))
         axes.set_xticklabels(["clean", *map(str, SEVERITIES)])
     outer_labels(grid, "severity", "success, %")
     legend(figure, grid[0])
-    fewer: dict[tuple[str, ...], list[str]] = {}
-    for name in names:
-        if over[name] != task_sets:
-            fewer.setdefault(tuple(over[name]), []).append(name)
     footnote(figure, [f"Success rates over {', '.join(task_sets)}; bands: {data.intervals}.",
-                      *(f"Over {', '.join(sets)} alone: {', '.join(each)}." for sets, each in fewer.items()),
-                      data.caption])
+                      *fewer(names, curved, task_sets), data.caption])
     return figure
-
-
-def _swept_whole(name: str, sides: Sequence[Side], task_sets: Sequence[str]) -> list[str]:
-    """Those of the task sets on which all policies that have played a perturbation have played the same severities;
-    all of them where there is none."""
-    having = [side for side in sides if name in sweeps(side)]
-    found = [each for each in task_sets if all((f"{name}-s{k}", each) in side.outcomes
-                                               for side in having for k in sweeps(side)[name])]
-    return found or list(task_sets)
 
 
 def drops(data: Data) -> Figure:

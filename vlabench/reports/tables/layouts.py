@@ -23,7 +23,7 @@ from vlabench.reports.tables.summary import summary_sheet
 from vlabench.stats import TasksAs
 from vlabench.types import Success
 
-SUITE, SEVERITY, SUMMARY = "suite", "severity", "summary"
+SUITE, SEVERITY, DIMENSIONS, SUMMARY = "suite", "severity", "dimensions", "summary"
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Choice:
 
 def names() -> list[str]:
     """All layouts."""
-    return [*published.layouts(), SUITE, SEVERITY, SUMMARY]
+    return [*published.layouts(), SUITE, SEVERITY, DIMENSIONS, SUMMARY]
 
 
 def make(places: Sequence[Path], choice: Choice) -> Sheet:
@@ -102,10 +102,10 @@ def _checked(choice: Choice) -> tuple[Paper, PublishedTable] | None:
                           f"{', '.join(published.layouts())}")
     if paper and choice.suite:
         raise OptionError(f"--layout {choice.layout} is of the suite {paper[1].suite}: leave --suite out")
-    for option, value, layout in (("reference", choice.reference, SEVERITY),
-                                  ("by-task-set", choice.by_task_set, SUITE)):  # fmt: skip
-        if value and choice.layout != layout:
-            raise OptionError(f"--{option} goes with --layout {layout}")
+    for option, value, layouts in (("reference", choice.reference, (SEVERITY, DIMENSIONS)),
+                                   ("by-task-set", choice.by_task_set, (SUITE,))):  # fmt: skip
+        if value and choice.layout not in layouts:
+            raise OptionError(f"--{option} goes with --layout {' or '.join(layouts)}")
     return paper
 
 
@@ -117,8 +117,8 @@ def _sheet(choice: Choice, paper: tuple[Paper, PublishedTable] | None, measured:
         return steps_sheet(*paper, cut, notes, choice.published)
     if paper:
         return paper_sheet(*paper, measured, notes, choice.published, choice.partial, also)
-    if choice.layout == SEVERITY:
-        return severity_sheet(cut, notes, choice.reference)
+    if choice.layout in (SEVERITY, DIMENSIONS):
+        return severity_sheet(cut, notes, choice.reference, dimensions=choice.layout == DIMENSIONS)
     if choice.layout == SUMMARY:
         return summary_sheet(choice.suite, cut, notes, also=also)
     sheet = suite_sheet(choice.suite, cut, notes, choice.by_task_set, choice.partial, choice.versus, also)

@@ -1,16 +1,17 @@
-"""The layout by severity: one line per perturbation and policy, from clean to the severest."""
+"""The layouts by severity: one line per perturbation, or dimension, and policy, from clean to the severest."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from vlabench import stats
+from vlabench import registry, stats
 from vlabench.cards.conditions import CLEAN, SEVERITIES
 from vlabench.errors import OptionError, UnknownName
+from vlabench.perturbations.base import find_perturbation
 from vlabench.reports.tables.outcomes import Side
 from vlabench.reports.tables.paired import Cell, block, identity, rate
 from vlabench.reports.tables.sheet import AVERAGING, MEASURED, Head, Line, Sheet, acted, counts, question, trained
@@ -18,6 +19,8 @@ from vlabench.reports.tables.sheet import AVERAGING, MEASURED, Head, Line, Sheet
 ALL = "all of them"
 SWEPT = re.compile(rf"(.+)-s([{SEVERITIES[0]}-{SEVERITIES[-1]}])")
 """`rotation-s3`: the condition of a perturbation at a severity."""
+NOTHING = ("no perturbation is on record at {} severities\n"
+           "  fix: vlabench run --policy P --suite libero-severity")
 NOTE = (
     "area: mean success rate from clean to severity {last} (trapezoids); retention: the mean over severities as a "
     "share of the clean rate."
@@ -40,25 +43,52 @@ def sweeps(side: Side) -> dict[str, list[int]]:
     return {name: sorted(severities) for name, severities in found.items() if len(severities) > 1}
 
 
-def severity_sheet(cut: Sequence[Side], notes: Sequence[str], reference: str | None = None) -> Sheet:
+def over(name: str, sides: Sequence[Side], task_sets: Sequence[str]) -> list[str]:
+    """Those of the task sets on which all policies that have played a perturbation have played the same severities;
+    all of them where there is none."""
+    having = [side for side in sides if name in sweeps(side)]
+    found = [each for each in task_sets if all((f"{name}-s{k}", each) in side.outcomes
+                                               for side in having for k in sweeps(side)[name])]
+    return found or list(task_sets)
+
+
+def fewer(names: Iterable[str], sides: Sequence[Side], task_sets: Sequence[str]) -> list[str]:
+    """Sentences that say which perturbations are over some of the task sets alone."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for name in names:
+        if (some := tuple(over(name, sides, task_sets))) != tuple(task_sets):
+            found.setdefault(some, []).append(name)
+    return [f"Over {', '.join(some)} alone: {', '.join(each)}." for some, each in found.items()]
+
+
+def severity_sheet(
+    cut: Sequence[Side], notes: Sequence[str], reference: str | None = None, dimensions: bool = False
+) -> Sheet:
     """Rates at each severity, area under them, retention; with a reference policy, the mCE relative to it.
 
-    Raises OptionError if no perturbation was played at two severities, UnknownName for a reference that is not there.
+    dimensions: a line for each dimension of the perturbations that every policy has played at every severity, the mean
+    of their rates, over the task sets that all of these share; else a line for each perturbation.
+
+    Raises OptionError if no perturbation was played at two severities, for dimensions at all of them; UnknownName for a
+    reference that is not there.
     """
     cut = [side for side in cut if sweeps(side)]
     known = {side.owner: sweeps(side) for side in cut}
     perturbations = list(dict.fromkeys(name for each in known.values() for name in each))
     if not perturbations:
-        raise OptionError("no perturbation is on record at two or more severities\n"
-                          "  fix: vlabench run --policy P --suite libero-severity")
+        raise OptionError(NOTHING.format("two or more"))
     if reference and reference not in {side.owner.policy for side in cut}:
         raise UnknownName("policy", reference, {side.owner.policy for side in cut}, where="--reference")
     task_sets = swept(cut)
-    lines = [_line(side, name, [name], known[side.owner][name], task_sets) for name in perturbations for side in cut
-             if name in known[side.owner]]
-    said = [*notes, f"Over {', '.join(task_sets)}.", question(cut[0].tasks_as, lines), AVERAGING,
+    shared = _shared(cut, perturbations, task_sets)
+    if dimensions:
+        lines, said = _by_dimension(cut, perturbations, task_sets)
+    else:
+        lines = [_line(side, name, [name], known[side.owner][name], over(name, cut, task_sets))
+                 for name in perturbations for side in cut if name in known[side.owner]]
+        said = fewer(perturbations, cut, task_sets)
+    said = [*notes, f"Over {', '.join(task_sets)}.", *said, question(cut[0].tasks_as, lines), AVERAGING,
             NOTE.format(last=SEVERITIES[-1])]
-    shared = _shared(cut, perturbations)
     if len(perturbations) > 1 and shared:
         lines += [_line(side, ALL, shared, list(SEVERITIES), task_sets) for side in cut]
         said.append(f"{ALL}: {', '.join(shared)}.")
@@ -69,7 +99,31 @@ def severity_sheet(cut: Sequence[Side], notes: Sequence[str], reference: str | N
         said.append(f"mCE: failures relative to those of {reference}, which are taken as exact, averaged over "
                     f"perturbations; 100 = as many.")
     said += [*trained(cut, lines), *acted(lines), *counts(cut, lines)]
-    return Sheet("Success rate (%) by severity", heads, lines, said, grouping="perturbation")
+    return Sheet("Success rate (%) by severity", heads, lines, said,
+                 grouping="dimension" if dimensions else "perturbation")
+
+
+def _by_dimension(
+    cut: Sequence[Side], perturbations: Sequence[str], task_sets: Sequence[str]
+) -> tuple[list[Line], list[str]]:
+    """A line for each dimension and policy; which perturbations it is about, as notes. Raises OptionError for none."""
+    members: dict[str, list[str]] = {}
+    for name in perturbations:
+        if _shared(cut, [name], over(name, cut, task_sets)):
+            dimension = find_perturbation(name).dimension if name in registry.names("perturbation") else "others"
+            members.setdefault(dimension, []).append(name)
+    if not members:
+        raise OptionError(NOTHING.format("all"))
+    lines, said = [], []
+    for dimension, names in members.items():
+        sets = [each for each in task_sets if all(each in over(name, cut, task_sets) for name in names)]
+        if not sets:
+            said.append(f"{dimension}: left out, {', '.join(names)} were played on different task sets.")
+            continue
+        lines += [_line(side, dimension, names, list(SEVERITIES), sets) for side in cut]
+        where = "" if sets == list(task_sets) else f", over {', '.join(sets)} alone"
+        said.append(f"{dimension}: {', '.join(names)}{where}.")
+    return lines, said
 
 
 def _line(
@@ -101,10 +155,10 @@ def _areas(
             for found in (area, kept)]
 
 
-def _shared(cut: Sequence[Side], perturbations: Sequence[str]) -> list[str]:
-    """The perturbations that every policy has played at every severity."""
+def _shared(cut: Sequence[Side], perturbations: Sequence[str], task_sets: Sequence[str]) -> list[str]:
+    """The perturbations that every policy has played at every severity, on all of these task sets."""
     return [name for name in perturbations
-            if all(f"{name}-s{k}" in side.conditions for side in cut for k in SEVERITIES)]
+            if all(side.outcomes.get((f"{name}-s{k}", each)) for side in cut for k in SEVERITIES for each in task_sets)]
 
 
 def _mce(
