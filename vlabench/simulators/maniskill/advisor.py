@@ -6,6 +6,7 @@ import numpy as np
 
 from vlabench.simulators.maniskill.expert.expert import advise
 from vlabench.simulators.maniskill.robot import HAND
+from vlabench.simulators.maniskill.view import seen_at
 from vlabench.simulators.maniskill.world import World, dynamics
 from vlabench.types import Floats
 
@@ -29,10 +30,16 @@ class Advisor:
         return np.asarray(self.world.robot.links[HAND].entity.pose.to_transformation_matrix(), dtype=np.float64)
 
     def told(self, points: Floats) -> dict[str, Floats]:
-        """For demonstrations: joints [6] (rad); bodies [n, 13]: position, quaternion (w, x, y, z), velocities."""
+        """For demonstrations: joints [6] (rad); bodies [n, 13]: position, quaternion (w, x, y, z), velocities; pixels
+        float32 [1, 3, 2], where the advice's points [9] are in the camera's picture (`view.seen_at`).
+        """
+        robot = self.world.robot
+        base = robot.body.pose.to_transformation_matrix().astype(np.float64)
+        places = (points.reshape(-1, 3) + robot.hand.p) @ base[:3, :3].T + base[:3, 3]
         rows = [np.concatenate([body.pose.p, body.pose.q, dynamics(body).linear_velocity,
                                 dynamics(body).angular_velocity]) for body in self.world.bodies]
-        return {"joints": self.world.robot.posture[:6].astype(np.float64), "bodies": np.stack(rows).astype(np.float64)}
+        return {"joints": robot.posture[:6].astype(np.float64), "bodies": np.stack(rows).astype(np.float64),
+                "pixels": seen_at(self.world, places)[None].astype(np.float32)}
 
     def source(self) -> str:
         """What stands where, and on which table."""

@@ -11,29 +11,37 @@ import numpy as np
 from vlabench.simulators._values import Orbit
 from vlabench.simulators.maniskill import spots, starts
 from vlabench.simulators.maniskill.drawing import screen
-from vlabench.simulators.maniskill.drawing.camera import Camera, Ids, Lights, light, mounted
+from vlabench.simulators.maniskill.drawing.camera import Camera, Ids, Lights, in_picture, light, mounted
 from vlabench.simulators.maniskill.drawing.vulkan import engine
 from vlabench.simulators.maniskill.hand import Hand
 from vlabench.simulators.maniskill.looks import OBJECT, RECEPTACLE, ROBOT, TABLE, Cover, Looks, others
 from vlabench.simulators.maniskill.packs import Pack
 from vlabench.simulators.maniskill.paint import paint, painted
 from vlabench.simulators.maniskill.world import TABLE_TOP, World
-from vlabench.types import Image
+from vlabench.types import Floats, Image
+
+
+def mount(world: World) -> Any:
+    """Where a world's camera is unless looks say otherwise, a `sapien.Pose`: where the base of a robot at its published
+    place carries it."""
+    base = world.robot.body.pose
+    if world.shift != (0.0, 0.0):  # or to the last bit as the engine has it
+        base = engine().Pose(base.p - (*world.shift, 0.0), base.q)
+    return mounted(base)
+
+
+def seen_at(world: World, points: Floats) -> Floats:
+    """Where points [n, 3] (m, world frame) are in the camera's picture now, drawn or not: [n, 2], see `in_picture`."""
+    return in_picture(points, orbited(mount(world), world.looks.orbit), world.looks.zoom)
 
 
 class View:
-    """The camera and the lights of one world that is drawn, and the picture behind its things, as its looks say.
-
-    The camera is where the base of a robot at its published place carries it.
-    """
+    """The camera and the lights of one world that is drawn, and the picture behind its things, as its looks say."""
 
     def __init__(self, world: World, pack: Pack, size: int) -> None:
         self._world, self._pack = world, pack
         looks = world.looks
-        base = world.robot.body.pose
-        if world.shift != (0.0, 0.0):  # or to the last bit as the engine has it
-            base = engine().Pose(base.p - (*world.shift, 0.0), base.q)
-        self._mount = mounted(base)
+        self._mount = mount(world)
         self.lights = lit(world.scene, looks)
         self.camera = Camera(world.scene, size, orbited(self._mount, looks.orbit))
         if looks.zoom != 1:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from vlabench.errors import OptionError
 from vlabench.simulators.maniskill.drawing import shading, vulkan
-from vlabench.types import Image
+from vlabench.types import Floats, Image
 
 Triple = tuple[float, float, float]
 Ids = npt.NDArray[np.uint16]
@@ -34,6 +34,16 @@ DIRECTIONAL: tuple[tuple[Triple, Triple], ...] = (
 def mounted(base: Any) -> Any:
     """The camera's `sapien.Pose` in the world, for that of `base_link`, which does not move."""
     return base * vulkan.engine().Pose(*MOUNT)
+
+
+def in_picture(points: Floats, pose: Any, zoom: float = 1.0) -> Floats:
+    """Where points [n, 3] (m, world frame) are in the picture of a camera at a `sapien.Pose`, of whatever size: [n, 2],
+    from left to right and top to bottom, [−1, 1] inside the picture. Points behind the camera are far outside.
+    """
+    ahead, left, up = ((points - pose.p) @ pose.to_transformation_matrix()[:3, :3].astype(np.float64)).T
+    turned = -np.stack([left, up], axis=1) / np.maximum(ahead, 1e-3)[:, None]
+    found: Floats = np.clip((zoom * FOCAL * turned + CENTRE) * (2.0 / np.array([WIDTH, HEIGHT])) - 1.0, -9.0, 9.0)
+    return found
 
 
 class Camera:
