@@ -166,7 +166,7 @@ def test_of_weight_0_every_term_is_seen_and_changes_no_bit(card: Card, tmp_path:
     """Of its own weight each has a share of the gradient."""
     options = {**PPO, "warmup": 0, "iterations": 1, "contexts": 4, "updates": 2}
     names = ["fan_sft", "fan_ppo", "fan_kernel", "entropy", "label_smoothing", "kl_reference", "pair_invariance",
-             "pair_sensitivity"]
+             "pair_sensitivity", "view_augmentation"]
     off = {name: {"epsilon" if name == "label_smoothing" else "weight": 0.0} for name in names}
     weights = []
     for number, objectives in enumerate(({}, off, dict.fromkeys(names, {}))):
@@ -176,7 +176,8 @@ def test_of_weight_0_every_term_is_seen_and_changes_no_bit(card: Card, tmp_path:
     plain, unweighted, weighted = (Curves(tmp_path / f"{number}").series() for number in range(3))
     assert {name: unweighted[name] for name in plain} == plain
     assert {*names, *(f"share {name}" for name in names), "entropy nats", "fan_sft sigma", "pair_sensitivity clipped",
-            *(f"{name} kl" for name in names if "_" in name and name != "label_smoothing")} <= unweighted.keys()
+            "view_augmentation outside", *(f"{name} kl" for name in names if "_" in name and name not in (
+                "label_smoothing", "view_augmentation"))} <= unweighted.keys()
     assert unweighted["kl_reference kl"][1][0] > 0  # after the first of two updates
     assert not any(unweighted[name][1][0] or unweighted[f"share {name}"][1][0] for name in names)
     assert all(weighted[name][1][0] and weighted[f"share {name}"][1][0] for name in names)

@@ -1,4 +1,6 @@
-"""PAIR's two terms on numbers worked out by hand: which side learns, what is clipped, what is averaged."""
+"""PAIR's two terms, and what they are compared with, on numbers worked out by hand: which side learns, what is clipped,
+what is averaged.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,8 @@ from vlabench.training.objectives._views import ALTERING, PRESERVING
 from vlabench.training.objectives.base import Batch
 from vlabench.training.objectives.pair_invariance import PairInvariance, PairInvarianceOptions
 from vlabench.training.objectives.pair_sensitivity import PairSensitivity, PairSensitivityOptions
+from vlabench.training.objectives.policy_gradient import PolicyGradient, PolicyGradientOptions
+from vlabench.training.objectives.view_augmentation import ViewAugmentation, ViewAugmentationOptions
 
 SEEN, PLUS, MINUS, FAR = range(4)
 INVARIANCE = PairInvariance(PairInvarianceOptions(weight=1.0))
@@ -81,3 +85,29 @@ def test_a_sample_s_divergence_is_the_mean_of_its_numbers_and_clipped_as_a_whole
 def test_of_normal_distributions_of_one_deviation_invariance_is_the_squared_distance_of_the_means() -> None:
     ours, plus = (NormalActions(torch.tensor([[mean]]), 0.1) for mean in ([0.2, -0.1], [0.25, -0.05]))
     assert ours.kl(plus).sum().item() == pytest.approx(0.25, abs=1e-6)
+
+
+def rewarded(preserved: int, advantage: float) -> Batch:
+    """The middle bin was drawn with the probability 0.5 that it has as seen, and was worth something."""
+    return batch_of(states(SEEN), torch.tensor([[[1]]]), {
+        PRESERVING: states(preserved), "before": torch.tensor([[0.5]]).log(), "advantages": torch.tensor([advantage])})
+
+
+@pytest.mark.parametrize(("preserved", "advantage", "term", "held"), [
+    (PLUS, 2.0, -0.9 * 2, 0), (PLUS, -1.0, 0.9, 0),  # 0.45 of 0.5
+    (MINUS, 2.0, -0.6 * 2, 0), (MINUS, -1.0, 0.8, 1),  # 0.3 of 0.5: what was bad is left alone, it is rare enough
+])
+def test_augmentation_is_the_policy_gradient_of_the_view(preserved: int, advantage: float, term: float, held: int,
+                                                         policy: Told) -> None:
+    augmentation = ViewAugmentation(ViewAugmentationOptions(weight=0.5))
+    found = loss(augmentation, policy, rewarded(preserved, advantage))
+    assert found.term.item() == pytest.approx(0.5 * term, abs=1e-6)
+    assert found.shown["view_augmentation outside"].item() == held
+    slope = gradient(augmentation, policy, rewarded(preserved, advantage))
+    assert not slope[SEEN].any() and bool(slope[preserved].any()) != bool(held)
+
+
+def test_a_view_like_the_look_doubles_the_policy_gradient(policy: Told) -> None:
+    batch = rewarded(SEEN, 1.5)
+    own = gradient(PolicyGradient(PolicyGradientOptions()), policy, batch)
+    assert torch.allclose(gradient(ViewAugmentation(ViewAugmentationOptions()), policy, batch), own)

@@ -78,8 +78,8 @@ class LearnerOptions(SummedOptions):
         default=None,
         description="Updates towards what the first policy does for the clean observation; not RobustVLA's.")
     views: ViewOptions = Field(
-        default=ViewOptions(), description="How views of looks are drawn that `pair_invariance` and "
-                                           "`pair_sensitivity` need.")
+        default=ViewOptions(), description="How views of looks are drawn that `pair_invariance`, "
+                                           "`pair_sensitivity` and `view_augmentation` need.")
     lora: Lora | None = Field(
         default=None,
         description="Train LoRA matrices alone, and in full the value head and an action head of layers of its own "
