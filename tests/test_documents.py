@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import DOCUMENTS, EARLIER, Shown, printed, run, shown
+from tests.documents import DOCUMENTS, EARLIER, LISTED, SUITES, Shown, perturbations, printed, run, shown
 from tests.places import ROOT
 
 TABLES = [(path, each) for path in DOCUMENTS for each in shown(path.read_text(encoding="utf-8"))]
@@ -52,3 +52,9 @@ def test_a_table_is_what_its_command_prints(path: Path, each: Shown, monkeypatch
         assert "an earlier protocol" in run(each.command).output, f"{path.name} can be made anew: take the mark away"
         return
     assert printed(each.command) == each.table, f"{path.name} is stale; fix: python -m tests.documents"
+
+
+def test_the_list_of_perturbations_is_that_of_their_modules() -> None:
+    (listed,) = LISTED.findall(SUITES.read_text(encoding="utf-8"))
+    assert listed == perturbations(), "suites/README.md is stale; fix: python -m tests.documents"
+    assert "| `shift` | observation |" in listed and "0.06, 0.12, 0.18, 0.24, **0.3** |" in listed

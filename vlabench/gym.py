@@ -78,7 +78,7 @@ class EpisodeEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.floating[Any]]]):
                 raise UnknownName("camera", camera, kind.cameras)
         self._condition = find.find_condition(condition, self._task.simulator, suite)
         plan.check_offered(self._condition, self._simulator, [self._task.task_set])
-        plan.check_tasks([self._condition], [self._task])
+        plan.check_tasks([self._condition], [self._task], self._simulator)
         for perturbation in self._condition.perturbations:
             perturbation.check(self._cameras, kind.action_space)
         if replan < 1:

@@ -20,6 +20,7 @@ from vlabench import cards
 from vlabench.cli.app import app
 from vlabench.cli.drafts import COMMANDS, NAMES, Kind, contents, draft
 from vlabench.errors import OptionError, StoreError
+from vlabench.perturbations.base import Perturbation, find_perturbation
 from vlabench.seeding import Draws
 from vlabench.simulators.base import find_simulator
 from vlabench.types import Observation
@@ -105,6 +106,9 @@ def test_a_perturbation_is_installed_tested_and_run(here: Path, monkeypatch: pyt
     installed(folder, here / "site", monkeypatch)
     assert worked("check", card) == f"{card}: nothing wrong\n"
     assert "Largest share" in (folder / "dusk.py").read_text() and "darker" in worked("show", "dusk")
+    declared = vars(find_perturbation("dusk")).get("__annotations__", {})
+    assert {name for name, kind in declared.items() if "ClassVar" in str(kind)} <= vars(Perturbation).keys() | {
+        "severities"}  # what the draft sets is what is read
     assert {"clean", "dusk-s1", "dusk-s5", "dusk-noise"} <= set(cards.load_suite(card).conditions)
     namespace: dict[str, object] = {}
     exec((folder / "test_dusk.py").read_text(), namespace)

@@ -121,6 +121,7 @@ def test_a_cell_of_the_grid_is_the_same_in_every_episode(draws: MakeDraws) -> No
     (lambda: ReceptacleShift(offset=(0.0, 0.0)), "that is the clean condition"),
     (lambda: ReceptacleShift(offset=(0.0, 0.4)), "less than or equal to 0.3"),
     (lambda: ReceptacleShift(distance=0.0), "greater than 0"),
+    (lambda: ReceptacleShift.at(5, offset=(0.02, 0.0)), "leave `distance` out, and `severity`, which sets it"),
 ])
 def test_wrong_parameters(make: Callable[[], Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):

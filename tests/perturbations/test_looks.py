@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from scipy.stats import chisquare
 
 from vlabench.cards.conditions import Condition, Part
-from vlabench.errors import UnknownName
+from vlabench.errors import UnknownName, VlabenchError
+from vlabench.evaluation import plan
 from vlabench.perturbations.background import Background
 from vlabench.perturbations.base import Perturbation, find_perturbation
 from vlabench.perturbations.camera_pose import CameraPose
@@ -22,7 +23,7 @@ from vlabench.perturbations.lighting import Lighting
 from vlabench.perturbations.texture_overlay import TextureOverlay
 from vlabench.seeding import Draws
 from vlabench.simulators._values import Crop, LightSetup, Orbit, Sun
-from vlabench.simulators.base import Scene
+from vlabench.simulators.base import Scene, find_simulator
 from vlabench.simulators.libero.interface import SPACE
 
 LOOKS: Mapping[str, Mapping[str, Any]] = {
@@ -183,3 +184,14 @@ def test_cameras_are_chosen_by_name(kind: type[CameraPose] | type[FieldOfView], 
     both.check((), SPACE)
     with pytest.raises(UnknownName, match="unknown camera 'wrist' in the perturbation"):
         both.check(("top",), SPACE)
+
+
+@pytest.mark.parametrize(("simulator", "part", "words"), [
+    ("libero", Part(perturbation="camera_pose", yaw=5.0, cameras=("topdown",)), "unknown camera 'topdown'"),
+    ("maniskill", Part(perturbation="field_of_view", severity=2, cameras=("wrist",)), "unknown camera 'wrist'"),
+    ("libero", Part(perturbation="rotation", cameras=("topdown",)), "unknown camera 'topdown'"),
+    ("maniskill", Part(perturbation="texture", of=("walls", "floor")), "scenes of Maniskill have none of these; they")])
+def test_what_no_scene_of_a_simulator_has_is_said_before_one_is_opened(simulator: str, part: Part, words: str) -> None:
+    kind = find_simulator(simulator)
+    with pytest.raises(VlabenchError, match=words):
+        plan.check_offered(Condition("c", simulator, (part,)), kind("primitive"), kind.task_sets)

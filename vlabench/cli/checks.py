@@ -86,7 +86,7 @@ def _on_its_simulator(suite: SuiteCard, findings: list[Finding]) -> None:
             continue
         with _noted(findings):
             plan.check_offered(condition, simulator, suite.task_sets)
-            plan.check_tasks([condition], tasks)
+            plan.check_tasks([condition], tasks, simulator)
 
 
 def _policy(name: str, play: bool, suite: str | None, against: str | None,

@@ -83,7 +83,7 @@ def make(suite: SuiteCard, policy: PolicyCard, simulator: Simulator, options: Ru
     conditions = choose_conditions(suite, options)
     episodes = number_of_episodes(suite, tasks, options.episodes)
     check_fit(policy, suite, conditions.values(), simulator)
-    check_tasks(conditions.values(), tasks)
+    check_tasks(conditions.values(), tasks, simulator)
     specs = tuple(
         EpisodeSpec(task, name, index, options.seed)
         for task in tasks
@@ -171,6 +171,7 @@ def check_offered(condition: Condition, simulator: Simulator, task_sets: Collect
                 f"which simulator {type(simulator).__name__} does not offer\n"
                 f"  it offers: {', '.join(sorted(kind.__name__ for kind in simulator.offers)) or NOTHING}"
             )
+        perturbation.check_simulator(type(simulator))
     variant = variant_of(named(condition))
     for task_set in task_sets:
         try:
@@ -181,14 +182,23 @@ def check_offered(condition: Condition, simulator: Simulator, task_sets: Collect
             raise UnsupportedError(f"condition {condition.name!r}, {' and '.join(asking)}: {error}") from None
 
 
-def check_tasks(conditions: Collection[Condition], tasks: Sequence[Task]) -> None:
-    """Raises what a perturbation has against one of these tasks, such as that it has no other words for it."""
+def check_tasks(conditions: Collection[Condition], tasks: Sequence[Task], simulator: Simulator) -> None:
+    """Raises what a perturbation has against one of these tasks, such as that it has no other words for it, and
+    UnsupportedError where a task's scenes have nothing for it to act on."""
     for condition in conditions:
-        for perturbation in condition.perturbations:
+        for part, perturbation in zip(condition.parts, condition.perturbations, strict=True):
             try:
                 perturbation.check_tasks(tasks)
             except UnsupportedError as error:
                 raise UnsupportedError(f"condition {condition.name!r}: {error}") from None
+            lacking = {task.key: why for task in tasks if (why := simulator.lacking(task, perturbation.needs))}
+            if lacking:
+                whys = "".join(f"  {why}: {', '.join(key for key, other in lacking.items() if other == why)}\n"
+                               for why in dict.fromkeys(lacking.values()))
+                raise UnsupportedError(
+                    f"condition {condition.name!r}: perturbation {part.perturbation!r} has nothing to act on in "
+                    f"{counted(len(lacking), 'task')} of {len(tasks)}\n{whys}"
+                    f"  fix: --tasks or the suite's `tasks` without these, or --conditions without this one")
 
 
 def _check_felt(policy: PolicyCard, conditions: Collection[Condition]) -> None:

@@ -116,7 +116,7 @@ def _cells(suite: SuiteCard, simulator: Simulator, tasks: Sequence[Task], condit
     ordered = sorted(chosen.values(), key=lambda condition: condition.name != CLEAN)
     for condition in ordered:
         check_offered(condition, simulator, {task.task_set for task in tasks})
-        check_tasks([condition], tasks)
+        check_tasks([condition], tasks, simulator)
         for perturbation in condition.perturbations:
             perturbation.check(simulator.cameras, simulator.action_space)
     for task in tasks:

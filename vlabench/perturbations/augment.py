@@ -37,7 +37,7 @@ NO_LOOK = "NO_ALBUMENTATIONS_UPDATE"
 OURS = {"p", "strict"}
 """Parameters of transforms that are set here: always applied, and values that do not fit are errors."""
 MOVING = {"geometric", "crops"}
-"""Folders of albumentations whose transforms move things within the picture."""
+"""Folders of albumentations whose transforms, and what is made of these, move things within the picture."""
 WHERE = "the perturbation Augment"
 
 
@@ -68,7 +68,7 @@ class Augment(DrawnPerturbation):
     @property
     def moves(self) -> bool:
         """Whether the transform moves things within the picture. Raises MissingExtra, UnknownName."""
-        return bool(MOVING.intersection(found(self.transform).__module__.split(".")))
+        return any(MOVING.intersection(kind.__module__.split(".")) for kind in found(self.transform).__mro__)
 
     @property
     def caution(self) -> str:

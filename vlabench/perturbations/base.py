@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model
 from typing_extensions import Self
 
 from vlabench import registry
+from vlabench.errors import UnknownName
 from vlabench.seeding import Draws
-from vlabench.simulators.base import Scene
+from vlabench.simulators.base import Scene, Simulator
 from vlabench.types import ActionSpace, Floats, Observation, Task
 
 
@@ -97,6 +98,13 @@ class Perturbation(BaseModel):
 
     def check(self, cameras: Sequence[str], space: ActionSpace) -> None:
         """Raise a VlabenchError that says what this machine or the robot lacks, before an episode is begun."""
+
+    def check_simulator(self, kind: type[Simulator]) -> None:
+        """Raise a VlabenchError for parameters that fit none of a simulator's scenes, before an episode is begun: by
+        default UnknownName for one of its own `cameras` that there is not."""
+        for camera in getattr(self, "cameras", ()):
+            if camera not in kind.cameras:
+                raise UnknownName("camera", camera, kind.cameras, where=f"the perturbation {type(self).__name__}")
 
     def check_tasks(self, tasks: Sequence[Task]) -> None:
         """Raise a VlabenchError that names those of the tasks that it cannot be used in, before an episode is begun."""

@@ -4,6 +4,7 @@ PAIR-VLA's appendix B.2 varies an ambient, a key and two fill lights in 20 ways,
 numbers. The twenty here: each of the four lights `factor` times as bright or as dark, in all 16 combinations (0 to 15:
 ambient is the highest binary digit, then key and fills; 1 is brighter), and the key light leaning by `tilt` degrees to
 each of four sides, the brightness unchanged (16 to 19). Each episode draws one of them. `tint` colours all lights, too.
+Highlights are as bright as their light; shadows are the scene's, and a pack whose lights cast none has none.
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from math import cos, pi, sin
 from typing import Annotated, Any, ClassVar, cast
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
+from typing_extensions import Self
 
 from vlabench.errors import UnsupportedError
 from vlabench.perturbations._scene import ScenePerturbation
@@ -50,6 +51,12 @@ class ReceptacleShift(ScenePerturbation):
         if offset == (0, 0):
             raise ValueError("an offset of 0 and 0 shifts nothing: that is the clean condition")
         return offset
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if self.offset is not None and self.distance != type(self).model_fields["distance"].default:
+            raise ValueError("offset says how far already: leave `distance` out, and `severity`, which sets it")
+        return self
 
     def begin(self, rng: Draws, replan: int, cameras: Sequence[str], space: ActionSpace) -> None:
         self._by, self._draws = (0.0, 0.0), 0

@@ -13,10 +13,11 @@ from typing import Any, ClassVar, Literal, cast
 
 from pydantic import Field
 
+from vlabench.errors import UnsupportedError
 from vlabench.perturbations._look import LookPerturbation, surfaces_of
 from vlabench.perturbations._patterns import pattern
 from vlabench.seeding import Draws
-from vlabench.simulators.base import Scene
+from vlabench.simulators.base import Scene, Simulator
 from vlabench.simulators.capabilities import PaintsSurfaces
 
 
@@ -34,6 +35,12 @@ class Texture(LookPerturbation):
     @property
     def caution(self) -> str:
         return "instructions may name a look that things no longer have" if "objects" in self.of else ""
+
+    def check_simulator(self, kind: type[Simulator]) -> None:
+        super().check_simulator(kind)
+        if kind.paints and not kind.paints.intersection(self.of):
+            raise UnsupportedError(f"texture: of = {', '.join(self.of)}: scenes of {kind.__name__} have none of these; "
+                                   f"they have {', '.join(sorted(kind.paints - {'robot'}))}")
 
     def scene(self, scene: Scene, rng: Draws) -> None:
         stage, self._drawn = cast(PaintsSurfaces, scene), {"mix": self.mix}

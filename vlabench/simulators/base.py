@@ -140,6 +140,8 @@ class Simulator(ABC):
     action_space: ClassVar[ActionSpace]
     offers: ClassVar[frozenset[type]] = frozenset()
     """The capabilities of its scenes: Protocols that the views of `Scene.slot` satisfy."""
+    paints: ClassVar[frozenset[str]] = frozenset()
+    """The parts of its scenes that `PaintsSurfaces` can name; none: not known before a scene is opened."""
     expert: ClassVar[bool] = False
     """Whether what its scenes tell those with privileges `Advises`."""
     posture: ClassVar[str] = ""
@@ -183,6 +185,11 @@ class Simulator(ABC):
         """Raises OptionError for a variant that scenes of a task set do not have, as `open` would; by default it is
         left to that."""
         return None
+
+    def lacking(self, task: Task, needs: Collection[type]) -> str:
+        """Why scenes of a task have nothing for one of these capabilities to act on, in few words; "" where they have.
+        """
+        return ""
 
     def batch_key(self, spec: EpisodeSpec) -> Hashable:
         """Episodes with equal keys can be played side by side in one scene; by default those of one task."""

@@ -97,6 +97,13 @@ def test_only_task_sets_and_policies_with_severities_take_part(results: Path) ->
     assert "Over kitchen." in after.notes
 
 
+def test_without_an_average_there_is_no_mce_and_that_is_said(tmp_path: Path) -> None:
+    records = [*swept("hero", {"clean": "ss", "shift": ["sf"] * 5}),
+               *swept("hero", {"clean": "ss", "jpeg": ["sf"] * 5}, "garage/0")]
+    sheet = make([write_records(tmp_path, records)], Choice("severity", reference="hero"))
+    assert sheet.columns[-1].name == "retention" and any(note.startswith("No mCE: ") for note in sheet.notes)
+
+
 def test_a_reference_that_never_fails_has_no_failures_to_compare_with(tmp_path: Path) -> None:
     perfect: Swept = {"clean": "ss", "shift": ["ss"] * 5, "jpeg": ["ss"] * 5}
     sheet = make([write_records(tmp_path, swept("hero", perfect))], Choice("severity", reference="hero"))
@@ -126,6 +133,7 @@ def test_dimensions_are_means_of_their_perturbations(tmp_path: Path) -> None:
     assert points(line(sheet, "observation", "hero"))[6:] == [round((50 + 75 + 62.5 + 62.5 + 50 + 12.5) / 5, 1), 55.0]
     assert points(line(sheet, "sensor", "hero"))[5:] == [25.0, 92.5, 85.0]
     assert any(note.startswith("observation: ") and "mass" not in note for note in sheet.notes)
+    assert "Left out, not played at every severity by all: mass." in sheet.notes
     few = {**HERO, "shift": ["ssss"] * 4, "jpeg": ["ssss"] * 4}
     with pytest.raises(OptionError, match="at all severities\n  fix: vlabench run"):
         make([write_records(tmp_path / "few", swept("hero", few))], Choice("dimensions"))

@@ -392,14 +392,14 @@ def test_where_the_table_is_marked_as_the_goal(scene: LiberoScene, monkeypatch: 
 
 
 def test_what_is_fixed_is_not_shifted(scene: LiberoScene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scene._world, "goals", [("on", "akita_black_bowl_1", "wooden_cabinet_1_top_side")])
-    with pytest.raises(UnsupportedError, match="what the object is put on or into is fixed"):
+    monkeypatch.setattr(scene, "task", Libero("primitive").tasks("libero_goal")[4])  # the bowl on the cabinet
+    with pytest.raises(UnsupportedError, match="^libero_goal/4: what the object is put on or into is fixed"):
         scene.receptacle_fits((0.0, 0.0))
 
 
 def test_a_task_that_moves_nothing_has_no_object(scene: LiberoScene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scene._world, "goals", [("open", "wooden_cabinet_1_middle_region")])
-    with pytest.raises(UnsupportedError, match="nothing is carried in this task"):
+    monkeypatch.setattr(scene, "task", Libero("primitive").tasks("libero_goal")[0])
+    with pytest.raises(UnsupportedError, match="^libero_goal/0: nothing is carried in this task"):
         scene.object_spot()
 
 

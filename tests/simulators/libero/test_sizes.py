@@ -17,6 +17,7 @@ from vlabench.errors import UnsupportedError
 from vlabench.simulators.libero.boxes import Box, Pose
 from vlabench.simulators.libero.expert.grasps import Rim, candidates, fingers_fit
 from vlabench.simulators.libero.scene import LiberoScene
+from vlabench.simulators.libero.simulator import Libero
 from vlabench.simulators.libero.sizes import Stir
 from vlabench.types import Floats
 
@@ -188,7 +189,7 @@ def test_what_is_to_be_shut_in_is_no_larger(scene: LiberoScene, monkeypatch: pyt
 
 def test_a_task_that_carries_nothing_is_told_so(scene: LiberoScene, monkeypatch: pytest.MonkeyPatch) -> None:
     sized(scene, 1.0)
-    monkeypatch.setattr(scene._world, "goals", [("open", "wooden_cabinet_1_middle_region")])
+    monkeypatch.setattr(scene, "task", Libero("primitive").tasks("libero_goal")[0])
     with pytest.raises(UnsupportedError, match="nothing is carried in this task"):
         scene.size_fits(1.1)
 

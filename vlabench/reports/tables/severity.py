@@ -93,7 +93,10 @@ def severity_sheet(
         lines += [_line(side, ALL, shared, list(SEVERITIES), task_sets) for side in cut]
         said.append(f"{ALL}: {', '.join(shared)}.")
     heads = [Head("clean"), *(Head(str(k), "severity") for k in SEVERITIES), Head("area"), Head("retention")]
-    if reference:
+    if reference and lines[-1].group != ALL:
+        said.append("No mCE: it takes several perturbations, of which all policies have played some at every "
+                    "severity on all of the task sets.")
+    elif reference:
         heads.append(Head("mCE", lower=True))
         lines = [replace(line, cells=[*line.cells, _mce(line, cut, shared, task_sets, reference)]) for line in lines]
         said.append(f"mCE: failures relative to those of {reference}, which are taken as exact, averaged over "
@@ -108,13 +111,13 @@ def _by_dimension(
 ) -> tuple[list[Line], list[str]]:
     """A line for each dimension and policy; which perturbations it is about, as notes. Raises OptionError for none."""
     members: dict[str, list[str]] = {}
-    for name in perturbations:
-        if _shared(cut, [name], over(name, cut, task_sets)):
-            dimension = find_perturbation(name).dimension if name in registry.names("perturbation") else "others"
-            members.setdefault(dimension, []).append(name)
-    if not members:
-        raise OptionError(NOTHING.format("all"))
+    whole = [name for name in perturbations if _shared(cut, [name], over(name, cut, task_sets))]
+    for name in whole:
+        dimension = find_perturbation(name).dimension if name in registry.names("perturbation") else "others"
+        members.setdefault(dimension, []).append(name)
     lines, said = [], []
+    if rest := [name for name in perturbations if name not in whole]:
+        said.append(f"Left out, not played at every severity by all: {', '.join(rest)}.")
     for dimension, names in members.items():
         sets = [each for each in task_sets if all(each in over(name, cut, task_sets) for name in names)]
         if not sets:
@@ -123,6 +126,8 @@ def _by_dimension(
         lines += [_line(side, dimension, names, list(SEVERITIES), sets) for side in cut]
         where = "" if sets == list(task_sets) else f", over {', '.join(sets)} alone"
         said.append(f"{dimension}: {', '.join(names)}{where}.")
+    if not lines:
+        raise OptionError(NOTHING.format("all"))
     return lines, said
 
 

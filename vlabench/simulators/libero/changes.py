@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from vlabench.errors import UnsupportedError
 from vlabench.simulators._values import Spot
+from vlabench.simulators.libero import problem
 from vlabench.simulators.libero.advisor import Advisor
 from vlabench.simulators.libero.interface import CAMERAS, WHOLE
-from vlabench.types import Floats
+from vlabench.types import Floats, Task
 
 ARRAYS = ("geom_friction", "body_mass", "body_inertia", "body_subtreemass", "body_invweight0", "dof_invweight0",
           "dof_damping", "actuator_forcerange")
@@ -33,6 +34,7 @@ FALL = 0.01
 class Changes:
     """A part of `scene.LiberoScene`: the capabilities of its physics."""
 
+    task: Task
     env: Any
     model: Any
     data: Any
@@ -172,21 +174,16 @@ class Changes:
 
     def _receptacle(self) -> str:
         """What the first thing is to come onto or into. Raises UnsupportedError where that does not stand free."""
-        movable = self._movable()
-        for _, *names in self._world.goals:
-            name = self._world.parent(names[-1])
-            if names[0] == movable != name and name in self.env.objects_dict and name not in self.env.fixtures_dict:
-                return name
-        raise UnsupportedError(f"{self.env.parsed_problem['goal_state']}: what the object is put on or into is fixed")
+        return self._named(problem.receptacle, "what the object is put on or into is fixed")
 
     def _movable(self) -> str:
         """Raises UnsupportedError for a task that moves nothing."""
-        for _, *names in self._world.goals:
-            name = self._world.parent(names[0])
-            if name in self.env.objects_dict and name not in self.env.fixtures_dict:
-                return name
-        raise UnsupportedError(f"{self.env.parsed_problem['goal_state']}: nothing is carried in this task that could "
-                               f"be elsewhere")
+        return self._named(problem.carried, "nothing is carried in this task that could be elsewhere")
+
+    def _named(self, which: Callable[[str, str], str], otherwise: str) -> str:
+        if name := which(self.task.task_set, self.task.name):
+            return name
+        raise UnsupportedError(f"{self.task.key}: {otherwise}")
 
     def _free_joint(self, name: str) -> int:
         """Its place in qpos."""

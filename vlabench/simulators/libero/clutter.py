@@ -23,6 +23,7 @@ from scipy.spatial.transform import Rotation
 from vlabench.errors import OptionError, UnsupportedError
 from vlabench.seeding import Draws
 from vlabench.simulators.libero import hf_libero
+from vlabench.simulators.libero.problem import section
 from vlabench.simulators.libero.room import GAPS, ROOM, Room
 from vlabench.simulators.libero.world import World
 from vlabench.types import Floats, Task
@@ -62,7 +63,7 @@ ANEW = 20
 def free(task_set: str, name: str) -> tuple[str, ...]:
     """What can stand around in a task, in its own order."""
     text = hf_libero.bddl_file(task_set, name).read_text(encoding="utf-8")
-    there = set(re.findall(r"\w+", _section(text, "objects") + _section(text, "fixtures")))
+    there = set(re.findall(r"\w+", section(text, "objects") + section(text, "fixtures")))
     words = set(hf_libero.instruction(name).split())
     goal = text[text.index("(:goal"):]
     found = [kind for sort, alike in SORTS.items() if not _named(sort, alike, words, goal)
@@ -81,11 +82,6 @@ def _named(sort: str, alike: Sequence[str], words: set[str], goal: str) -> bool:
     return any(kind in goal for kind in alike) or any(word in words or f"{word}s" in words for word in said)
 
 
-def _section(text: str, name: str) -> str:
-    found = re.search(rf"\(:{name}([^)]*)\)", text)
-    return found.group(1) if found else ""
-
-
 def chosen(task_set: str, name: str, count: int) -> tuple[str, ...]:
     """The first so many. Raises OptionError."""
     found = kinds(task_set, name)
@@ -97,9 +93,9 @@ def chosen(task_set: str, name: str, count: int) -> tuple[str, ...]:
 
 def with_objects(text: str, added: Sequence[str]) -> str:
     """A task's file with one object more of each of these kinds, that begins nowhere."""
-    section = _section(text, "objects")
+    listed = section(text, "objects")
     lines = "".join(f"    {kind}_1 - {kind}\n" for kind in added)
-    return text.replace(f"(:objects{section})", f"(:objects{section.rstrip()}\n{lines}  )", 1)
+    return text.replace(f"(:objects{listed})", f"(:objects{listed.rstrip()}\n{lines}  )", 1)
 
 
 def environment(task: Task, assets: Path, added: Sequence[str]) -> Any:

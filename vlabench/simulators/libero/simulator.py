@@ -28,7 +28,7 @@ from vlabench.simulators.capabilities import (
     ShowsHands,
     ShowsMasks,
 )
-from vlabench.simulators.libero import clutter, gl, hf_libero, packs
+from vlabench.simulators.libero import clutter, gl, hf_libero, packs, problem
 from vlabench.simulators.libero.interface import CAMERAS, SPACE
 from vlabench.types import Task
 from vlabench.util import kernels
@@ -51,6 +51,7 @@ class Libero(Simulator):
         AddsDistractors, ChangesMidway, DrawsGhosts, HidesObjects, KnowsGoals, MovesCamera, MovesObjects,
         MovesReceptacle, PaintsSurfaces, PosesRobot, ScalesObjects, SetsFieldOfView, SetsLighting, SetsPhysics,
         ShiftsBase, ShowsHands, ShowsMasks})
+    paints = frozenset({"table", "floor", "walls", "objects", "robot"})
     expert = True
     posture = "joints"
     revision = 2
@@ -88,6 +89,14 @@ class Libero(Simulator):
         count = _others(variant)
         for name in hf_libero.task_names(task_set) if count else ():
             clutter.chosen(task_set, name, count)
+
+    def lacking(self, task: Task, needs: Collection[type]) -> str:
+        """Some tasks open a drawer or turn a stove on, and others put things onto what is fixed."""
+        if {MovesObjects, ScalesObjects} & {*needs} and not problem.carried(task.task_set, task.name):
+            return "nothing is carried"
+        if MovesReceptacle in needs and not problem.receptacle(task.task_set, task.name):
+            return "what the object is put on or into is fixed"
+        return ""
 
     @classmethod
     def diagnose(cls) -> list[Check]:

@@ -53,6 +53,7 @@ class Maniskill(Simulator):
         AddsDistractors, ChangesMidway, CoversWithTexture, DrawsBackgrounds, DrawsDistractors, DrawsGhosts,
         DrawsViewpoints, HidesObjects, MovesCamera, MovesObjects, PaintsSurfaces, PosesRobot, SetsFieldOfView,
         SetsLighting, SetsPhysics, ShiftsBase, ShowsBackgrounds, ShowsHands, ShowsMasks, VariesStarts})
+    paints = frozenset({"table", "objects", "robot"})
     expert = True
     posture = "joints"
     earnings = "earned"
