@@ -112,6 +112,19 @@ def test_severities_of_looks_go_further_and_further(scene: LiberoScene, name: st
     assert away == sorted(away) and away[4] > 1.3 * away[0] > 0
 
 
+def test_severities_of_light_go_further_and_further(scene: LiberoScene) -> None:
+    """Of six episodes with a lighting each, the same at all severities."""
+    away, drawn = np.zeros((6, 5)), np.zeros((6, 5))
+    for index, severity in np.ndindex(*away.shape):
+        begun(scene, CLEAN, index, settle=False)
+        clean = pictures(scene)["agentview"].astype(float)
+        chain = begun(scene, asked("lighting", severity + 1), index, settle=False)
+        away[index, severity] = np.abs(pictures(scene)["agentview"] - clean).mean()
+        drawn[index, severity] = chain.realised()["lighting"]["lighting"]
+    assert (drawn == drawn[:, :1]).all() and len({*drawn[:, 0]}) > 2
+    assert (np.diff(away) > 0).all() and (away > 0).all()
+
+
 @pytest.mark.parametrize("cameras", [(), ("wrist",)])
 def test_a_camera_that_was_led_around_looks_at_the_same_point_from_as_far(
     scene: LiberoScene, cameras: tuple[str, ...]

@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+import mujoco
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+from scipy.stats import ks_2samp
 
 from tests.simulators.libero.conftest import NULL, episode
 from tests.simulators.libero.test_changes import CLEAN, begun
 from vlabench.cards.conditions import Condition, Part
 from vlabench.errors import OptionError, UnsupportedError
+from vlabench.seeding import stream
 from vlabench.simulators.libero import clutter, hf_libero
+from vlabench.simulators.libero.room import GAPS, ROOM, Room
 from vlabench.simulators.libero.scene import LiberoScene
 from vlabench.simulators.libero.simulator import Libero
 from vlabench.types import EpisodeSpec, Floats
@@ -213,3 +218,34 @@ def test_where_there_is_no_room_it_is_said(pair: Pair, monkeypatch: pytest.Monke
     monkeypatch.setattr(clutter, "ROOM", ((-0.05, 0.05), (-0.05, 0.05)))
     with pytest.raises(UnsupportedError, match=r"libero_goal/8: there is no room for .* 8 things"):
         scene.place(episode(scene, 0))
+
+
+def test_a_spot_is_uniform_on_what_is_free(pair: Pair) -> None:
+    """Of one moment: against spots that are drawn one by one over the whole table and kept where there is room."""
+    _, scene = pair
+    scene.reset(episode(scene, 0))
+    stage, rng = scene._clutter, np.random.default_rng(0)
+    assert stage is not None
+    away = stage.widened(np.concatenate([[scene.data.time], scene.data.qpos, scene.data.qvel]))
+    scene.data.qpos[:] = away[1:1 + scene.model.nq]
+    mujoco.mj_forward(scene.model, scene.data)
+    room = stage._room = Room(stage._world, stage.names)
+    ours: list[tuple[float, ...]] = []
+    theirs: list[tuple[float, ...]] = []
+    for index in range(150):
+        stage._draws, stage._times = stream(EpisodeSpec(scene.task, "clean", index, 3), "distribution"), [0] * MOST
+        room.leave(0)
+        drawn = stage._draw(0)
+        ours.append((*drawn.pose[:2], drawn.turn))
+    own = stage._world.box(stage.names[0])
+    while len(theirs) < 150:
+        spot, turn = room.middle + [rng.uniform(*side) for side in ROOM], rng.uniform(-180.0, 180.0)
+        turned = Rotation.from_euler("z", turn, degrees=True) * stage._upright[0]
+        half = np.abs(turned.as_matrix()) @ own.size / 2
+        middle = np.array([*spot, room.ground + half[2]]) + [*turned.apply(own.centre)[:2], 0.0]
+        room.leave(0)
+        if room.first((middle - half)[None], (middle + half)[None], GAPS[0]) is not None:
+            theirs.append((*spot, turn))
+    for mine, other in zip(np.transpose(ours), np.transpose(theirs), strict=True):
+        assert ks_2samp(mine, other).pvalue > 0.001
+    assert ks_2samp(np.transpose(ours)[0] + 0.08, np.transpose(theirs)[0]).pvalue < 0.001  # it would be seen

@@ -73,12 +73,14 @@ def test_with_and_without_distractors_in_turn_makes_the_records_of_each_after_th
 @pytest.mark.parametrize("suite, changed", [
     ("camera", {"look"}), ("light", {"look"}), ("looks", {"look"}), ("clutter", {"scene"}),
     ("robot", {"scene"}), ("physics", {"scene"}),
-    ("events", {"look", "scene", "action"})])
+    ("events", {"look", "scene", "action"}), ("layout", {"scene"}), ("plate-grid", {"scene"}),
+    ("proprioception", {"proprio"}), ("language", {"instruction"}),
+    ("corruptions", {"images/agentview", "images/wrist"})])
 def test_what_changes_in_the_world_passes_the_audit(suite: str, changed: set[str], tmp_path: Path) -> None:
     """Episodes of one task, cut off; the run itself judges what reached the policy, the robot and the scene."""
     policy, simulator = cards.load_policy("random"), find_simulator("libero")("primitive")
     made = plan.make(cards.load_suite(f"libero-{suite}"), policy, simulator,
-                     RunOptions(episodes=2, tasks=("libero_spatial/0",)))
+                     RunOptions(episodes=2, tasks=("libero_object/0" if suite == "layout" else "libero_spatial/0",)))
     todo = cut(made)
     (task,) = todo.tasks
     store = Store(tmp_path, "random", "primitive")
