@@ -69,6 +69,12 @@ def test_with_and_without_distractors_in_turn_makes_the_records_of_each_after_th
         assert condition == "clean" or len(record.realised["distractors"]["others"]) == 2
 
 
+FIRST = {"layout": "libero_object/0", "plate-grid": "libero_spatial/6"}
+"""A task of the suites that do not have libero_spatial/0."""
+LATER = ("object_dropped", "proprio_stuck")
+"""What may begin later than the episodes end here."""
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("suite, changed", [
     ("camera", {"look"}), ("light", {"look"}), ("looks", {"look"}), ("clutter", {"scene"}),
@@ -80,7 +86,7 @@ def test_what_changes_in_the_world_passes_the_audit(suite: str, changed: set[str
     """Episodes of one task, cut off; the run itself judges what reached the policy, the robot and the scene."""
     policy, simulator = cards.load_policy("random"), find_simulator("libero")("primitive")
     made = plan.make(cards.load_suite(f"libero-{suite}"), policy, simulator,
-                     RunOptions(episodes=2, tasks=("libero_object/0" if suite == "layout" else "libero_spatial/0",)))
+                     RunOptions(episodes=2, tasks=(FIRST.get(suite, "libero_spatial/0"),)))
     todo = cut(made)
     (task,) = todo.tasks
     store = Store(tmp_path, "random", "primitive")
@@ -90,5 +96,5 @@ def test_what_changes_in_the_world_passes_the_audit(suite: str, changed: set[str
     for (_, condition, _, _), record in reading.records.items():
         found = {channel for channel, share in record.changed.items() if share and channel != ASKED}
         assert found <= changed, (condition, record.changed)
-        # the hand opens later than the episodes end here
-        assert bool(found) == (condition != "clean") or condition.startswith("object_dropped"), condition
+        sure = condition != "clean" and all(each.certain for each in made.conditions[condition].perturbations)
+        assert bool(found) == (condition != "clean") or condition.startswith(LATER) or not sure, condition

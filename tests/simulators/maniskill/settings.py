@@ -34,13 +34,15 @@ PACK, BATCH = "primitive", Maniskill.max_batch - 1
 SUITES = (
     "maniskill-ind", "maniskill-vision", "maniskill-semantic", "maniskill-execution", "maniskill-unseen",
     "maniskill-observation", "maniskill-action", "maniskill-joint", "maniskill-latency", "maniskill-severity",
-    "pair-texture", "pair-lighting", "pair-pose", "pair-clutter", "pair-viewpoint")
+    "maniskill-camera", "maniskill-looks", "maniskill-robot", "maniskill-physics", "maniskill-events",
+    "maniskill-reading", "maniskill-seeing", "pair-texture", "pair-lighting", "pair-pose", "pair-clutter",
+    "pair-viewpoint")
 """`maniskill-smoke`, `maniskill-ood` and `maniskill-pair` are made of these."""
 AUDITED = ((3, 0), (9, 1))
 """Task and index of the episodes that the expert plays under each condition."""
 LOOKS = 4
 """First looks of each task."""
-SIZE, SMALL = 256, 64
+SIZE, SMALL = 224, 64
 """Pixels per edge, of first looks and of the pictures that are audited."""
 WIDE = 12
 """px: so wide are target and receptacle in a picture of SIZE."""
