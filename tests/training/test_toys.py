@@ -51,3 +51,12 @@ def test_both_of_pair_s_terms_do_more_than_invariance_and_that_more_than_sensiti
     both, invariance, sensitivity = (rates(toy, terms, 12)["mixed"] for terms in (
         PAIR, arms["`pair_invariance`"], arms["`pair_sensitivity`"]))
     assert np.mean(both - invariance) > 0 and np.mean(invariance - sensitivity) > 0.07
+
+
+@pytest.mark.long
+def test_invariance_does_more_than_its_views_as_augmentation() -> None:
+    """Of 20 seeds it was better in 19, by 18.8 points (a seed's deviation 9.7)."""
+    toy, arms = COMPARED["Pointing"]
+    invariance, augmented = (rates(toy, arms[name], 3)["mixed"] for name in (
+        "`pair_invariance`", "`view_augmentation`"))
+    assert np.mean(invariance - augmented) > 0.06

@@ -332,9 +332,10 @@ COMPARED: Mapping[str, tuple[Toy, Mapping[str, Terms]]] = {
                             "`fan_sft`, α = 1": {"fan_sft": {"weight": 1.0}},
                             "`label_smoothing`, 0.05": {"label_smoothing": {}}}),
     "Pointing": (Pointing(), {"`pair_invariance`": {"pair_invariance": {}},
-                              "`pair_sensitivity`": {"pair_sensitivity": {}}, "both": PAIR})}
+                              "`pair_sensitivity`": {"pair_sensitivity": {}}, "both": PAIR,
+                              "`view_augmentation`": {"view_augmentation": {}}})}
 """Toys, and the terms that PPO or cloning is compared with and without."""
-BESIDE = {"both": "`pair_invariance`"}
+BESIDE = {"both": "`pair_invariance`", "`pair_invariance`": "`view_augmentation`"}
 """Terms that are compared with others of them, too."""
 
 
