@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from vlabench.errors import AssetsError
+from vlabench.errors import AssetsError, RenderingError
 from vlabench.simulators.maniskill import packs
+from vlabench.simulators.maniskill.scene import PlateScene
 from vlabench.simulators.maniskill.simulator import Maniskill
 from vlabench.types import EpisodeSpec
 
@@ -33,3 +34,15 @@ def episode() -> Callable[..., EpisodeSpec]:
         return EpisodeSpec(tasks[task_set][number], "clean", index)
 
     return get
+
+
+def drawn(task_set: str, copies: int, size: int, pack: str = "primitive", privileged: bool = False) -> PlateScene:
+    """A scene with a camera; the test is skipped where nothing can be drawn."""
+    simulator = Maniskill(pack)
+    try:
+        simulator.check(simulator.cameras)
+    except RenderingError as error:
+        pytest.skip(str(error).partition("\n")[0])
+    made = simulator.open(simulator.tasks(task_set)[0], copies, simulator.cameras, size, privileged)
+    assert isinstance(made, PlateScene)
+    return made

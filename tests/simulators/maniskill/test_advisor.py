@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.simulators.maniskill.conftest import drawn
 from vlabench.cards.conditions import Condition, Part, named
 from vlabench.episode.chain import EpisodeChain
-from vlabench.errors import RenderingError
 from vlabench.simulators.maniskill.advisor import Advisor
 from vlabench.simulators.maniskill.drawing.vulkan import engine
 from vlabench.simulators.maniskill.scene import PlateScene
@@ -25,14 +25,7 @@ SEEN = {
 
 @pytest.fixture(scope="module")
 def scene() -> PlateScene:
-    simulator = Maniskill("primitive")
-    try:
-        simulator.check(simulator.cameras)
-    except RenderingError as error:
-        pytest.skip(str(error).partition("\n")[0])
-    made = simulator.open(simulator.tasks("maniskill_pair")[0], 1, simulator.cameras, SIZE, privileged=True)
-    assert isinstance(made, PlateScene)
-    return made
+    return drawn("maniskill_pair", 1, SIZE, privileged=True)
 
 
 def told(scene: PlateScene) -> tuple[Floats, dict[str, Any]]:

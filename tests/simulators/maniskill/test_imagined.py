@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vlabench.errors import RenderingError
+from tests.simulators.maniskill.conftest import drawn
 from vlabench.simulators._values import Orbit
 from vlabench.simulators.maniskill import catalogue, poses, spots, starts
 from vlabench.simulators.maniskill.drawing import screen
@@ -25,14 +25,7 @@ SIZE = 96
 
 @pytest.fixture(scope="module")
 def scene(pack: str) -> PlateScene:
-    simulator = Maniskill(pack)
-    try:
-        simulator.check(simulator.cameras)
-    except RenderingError as error:
-        pytest.skip(str(error).partition("\n")[0])
-    made = simulator.open(simulator.tasks("maniskill_pair")[0], 2, simulator.cameras, SIZE)
-    assert isinstance(made, PlateScene)
-    return made
+    return drawn("maniskill_pair", 2, SIZE, pack)
 
 
 def begun(scene: PlateScene, *specs: EpisodeSpec) -> list[Any]:

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pytest
 from scipy.spatial.transform import Rotation
 
+from tests.simulators.maniskill.conftest import drawn
 from vlabench import cards
 from vlabench.cards.conditions import Condition, Part, named
 from vlabench.episode.chain import EpisodeChain
-from vlabench.errors import RenderingError
 from vlabench.perturbations.camera_pose import CameraPose
 from vlabench.simulators._values import LightSetup, Orbit, Sun
 from vlabench.simulators.capabilities import ShowsBackgrounds
@@ -34,14 +34,7 @@ CLEAN = Condition("clean", "maniskill")
 
 @pytest.fixture(scope="module")
 def scene() -> PlateScene:
-    simulator = Maniskill("primitive")
-    try:
-        simulator.check(simulator.cameras)
-    except RenderingError as error:
-        pytest.skip(str(error).partition("\n")[0])
-    made = simulator.open(simulator.tasks("maniskill_put_on_plate")[0], 6, simulator.cameras, SIZE)
-    assert isinstance(made, PlateScene)
-    return made
+    return drawn("maniskill_put_on_plate", 6, SIZE)
 
 
 def condition(name: str, **parameters: Any) -> Condition:

@@ -13,10 +13,10 @@ import numpy.typing as npt
 import pytest
 from scipy.spatial.transform import Rotation
 
+from tests.simulators.maniskill.conftest import drawn
 from tests.simulators.maniskill.test_looks import CLEAN, begun, condition, pictures
 from vlabench.cards.conditions import Condition, named
 from vlabench.episode.chain import EpisodeChain
-from vlabench.errors import RenderingError
 from vlabench.simulators._values import Reach, Triple
 from vlabench.simulators.maniskill.drawing import screen
 from vlabench.simulators.maniskill.primitive import objects, receptacles
@@ -33,14 +33,7 @@ GREEN, VIOLET = (0.1, 0.8, 0.2), (0.6, 0.2, 0.9)
 
 @pytest.fixture(scope="module")
 def scene() -> PlateScene:
-    simulator = Maniskill("primitive")
-    try:
-        simulator.check(simulator.cameras)
-    except RenderingError as error:
-        pytest.skip(str(error).partition("\n")[0])
-    made = simulator.open(simulator.tasks("maniskill_put_on_plate")[0], 6, simulator.cameras, SIZE)
-    assert isinstance(made, PlateScene)
-    return made
+    return drawn("maniskill_put_on_plate", 6, SIZE)
 
 
 def placed(scene: PlateScene, spec: EpisodeSpec, *changes: Callable[[Slot], None]) -> list[Image]:
