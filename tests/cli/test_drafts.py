@@ -106,9 +106,9 @@ def test_a_perturbation_is_installed_tested_and_run(here: Path, monkeypatch: pyt
     installed(folder, here / "site", monkeypatch)
     assert worked("check", card) == f"{card}: nothing wrong\n"
     assert "Largest share" in (folder / "dusk.py").read_text() and "darker" in worked("show", "dusk")
-    declared = vars(find_perturbation("dusk")).get("__annotations__", {})
-    assert {name for name, kind in declared.items() if "ClassVar" in str(kind)} <= vars(Perturbation).keys() | {
-        "severities"}  # what the draft sets is what is read
+    declared = vars(find_perturbation("dusk"))["__annotations__"]
+    known = {*vars(Perturbation), "severities"}
+    assert "dimension" in declared and {name for name, kind in declared.items() if "ClassVar" in str(kind)} <= known
     assert {"clean", "dusk-s1", "dusk-s5", "dusk-noise"} <= set(cards.load_suite(card).conditions)
     namespace: dict[str, object] = {}
     exec((folder / "test_dusk.py").read_text(), namespace)

@@ -148,6 +148,10 @@ def test_a_dimension_is_over_what_its_perturbations_share(tmp_path: Path) -> Non
     assert points(line(sheet, "observation", "hero"))[:2] == [100.0, 50.0]
     observation = next(note for note in sheet.notes if note.startswith("observation: "))
     assert observation.endswith(", over kitchen alone.") and "rotation" in observation and "shift" in observation
+    apart = [*swept("hero", {"clean": "ssss", "shift": ["ssff"] * 5}),
+             *swept("hero", {"clean": "ssss", "rotation": ["ssff"] * 5}, "garage/0")]
+    with pytest.raises(OptionError, match="^no dimension's perturbations .* observation: left out"):
+        make([write_records(tmp_path / "apart", apart)], Choice("dimensions"))
     attic: Swept = {"clean": "ssss", "erasing": ["ssff"] * 5}
     sheet = make([write_records(tmp_path, swept("hero", attic, "attic/0"))], Choice("dimensions"))
     assert "observation" not in {each.group for each in sheet.lines}

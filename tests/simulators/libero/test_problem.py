@@ -48,8 +48,8 @@ def test_tasks_by_hand() -> None:
 
 
 @pytest.mark.parametrize(("perturbation", "words"), [
-    ("object_moved", "2 tasks of 10\n  nothing is carried: libero_goal/0, libero_goal/7\n  fix: --tasks"),
-    ("object_size", "2 tasks of 10\n  nothing is carried: libero_goal/0, libero_goal/7\n"),
+    ("object_moved", "2 tasks of 10\n  nothing is carried in this task: libero_goal/0, libero_goal/7\n  fix: --tasks"),
+    ("object_size", "2 tasks of 10\n  nothing is carried in this task: libero_goal/0, libero_goal/7\n"),
     ("object_pose", "2 tasks of 10\n"), ("receptacle_shift", "8 tasks of 10\n  what the object is put on or into is")])
 def test_tasks_that_have_nothing_to_act_on_are_named_before_a_scene_is_opened(perturbation: str, words: str) -> None:
     condition = Condition("away", "libero", (Part(perturbation=perturbation, severity=1),))

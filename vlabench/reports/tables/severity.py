@@ -46,9 +46,9 @@ def sweeps(side: Side) -> dict[str, list[int]]:
 def over(name: str, sides: Sequence[Side], task_sets: Sequence[str]) -> list[str]:
     """Those of the task sets on which all policies that have played a perturbation have played the same severities;
     all of them where there is none."""
-    having = [side for side in sides if name in sweeps(side)]
+    having = [(side, severities) for side in sides if (severities := sweeps(side).get(name))]
     found = [each for each in task_sets if all((f"{name}-s{k}", each) in side.outcomes
-                                               for side in having for k in sweeps(side)[name])]
+                                               for side, severities in having for k in severities)]
     return found or list(task_sets)
 
 
@@ -126,8 +126,11 @@ def _by_dimension(
         lines += [_line(side, dimension, names, list(SEVERITIES), sets) for side in cut]
         where = "" if sets == list(task_sets) else f", over {', '.join(sets)} alone"
         said.append(f"{dimension}: {', '.join(names)}{where}.")
-    if not lines:
+    if not whole:
         raise OptionError(NOTHING.format("all"))
+    if not lines:
+        raise OptionError(f"no dimension's perturbations were played on one and the same task set: {' '.join(said)}\n"
+                          f"  fix: --layout severity, which has a line for each perturbation")
     return lines, said
 
 

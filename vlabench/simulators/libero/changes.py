@@ -174,11 +174,11 @@ class Changes:
 
     def _receptacle(self) -> str:
         """What the first thing is to come onto or into. Raises UnsupportedError where that does not stand free."""
-        return self._named(problem.receptacle, "what the object is put on or into is fixed")
+        return self._named(problem.receptacle, problem.FIXED)
 
     def _movable(self) -> str:
         """Raises UnsupportedError for a task that moves nothing."""
-        return self._named(problem.carried, "nothing is carried in this task that could be elsewhere")
+        return self._named(problem.carried, problem.NOTHING_CARRIED)
 
     def _named(self, which: Callable[[str, str], str], otherwise: str) -> str:
         if name := which(self.task.task_set, self.task.name):

@@ -7,6 +7,10 @@ import re
 
 from vlabench.simulators.libero import hf_libero
 
+NOTHING_CARRIED = "nothing is carried in this task"
+FIXED = "what the object is put on or into is fixed"
+"""Why tasks have no `carried` thing, and no `receptacle`."""
+
 
 def section(text: str, name: str) -> str:
     """What stands between `(:name` and its bracket; "" where there is none."""

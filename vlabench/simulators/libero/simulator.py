@@ -93,9 +93,9 @@ class Libero(Simulator):
     def lacking(self, task: Task, needs: Collection[type]) -> str:
         """Some tasks open a drawer or turn a stove on, and others put things onto what is fixed."""
         if {MovesObjects, ScalesObjects} & {*needs} and not problem.carried(task.task_set, task.name):
-            return "nothing is carried"
+            return problem.NOTHING_CARRIED
         if MovesReceptacle in needs and not problem.receptacle(task.task_set, task.name):
-            return "what the object is put on or into is fixed"
+            return problem.FIXED
         return ""
 
     @classmethod
