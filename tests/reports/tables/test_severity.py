@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.factories import episodes, write_records
+from vlabench import cards
 from vlabench.errors import OptionError, UnknownName
 from vlabench.reports.tables import Choice, Sheet, make
 from vlabench.reports.tables.paired import Cell
@@ -86,6 +87,21 @@ def test_the_mce_is_relative_to_the_reference(results: Path) -> None:
     assert line(sheet, "shift", "hero").cells[-1] == ""
     with pytest.raises(UnknownName, match="unknown policy 'nobody' in --reference"):
         make([results], Choice("severity", reference="nobody"))
+
+
+def test_why_no_severity_is_on_record_is_said(tmp_path: Path) -> None:
+    old = [each for k in (1, 2) for each in episodes("libero_goal/0", f"shift-s{k}", "sf", policy="hero",
+                                                     condition_digest="older")]
+    now = cards.load_suite("libero-severity").conditions["clean"].digest
+    clean = episodes("libero_goal/0", "clean", "ss", policy="hero", condition_digest=now)
+    places = [write_records(tmp_path, [*clean, *old])]
+    for layout in ("severity", "dimensions"):
+        with pytest.raises(OptionError) as caught:
+            make(places, Choice(layout))
+        said = str(caught.value).splitlines()
+        assert said[0] == "no perturbation is on record at two or more severities"
+        assert said[-1] == "  fix: vlabench run --policy P --suite libero-severity"
+        assert any("left out" in each and "an earlier protocol" in each for each in said[1:-1])
 
 
 def test_only_task_sets_and_policies_with_severities_take_part(results: Path) -> None:

@@ -21,7 +21,7 @@ from vlabench.reports.plots.style import INK, SOFT, canvas, footnote, look, styl
 from vlabench.reports.plots.times import time
 from vlabench.reports.tables.outcomes import Side
 from vlabench.reports.tables.paired import Cell, drop, rate
-from vlabench.reports.tables.severity import fewer, over, sweeps, swept
+from vlabench.reports.tables.severity import fewer, nothing, over, sweeps, swept
 from vlabench.reports.tables.steps import first
 from vlabench.reports.tables.suite import corrected
 from vlabench.reports.tables.trainings import kept
@@ -56,8 +56,7 @@ def severity(data: Data) -> Figure:
     curved = [side for side in data.sides if sweeps(side)]
     names = list(dict.fromkeys(name for side in curved for name in sweeps(side)))
     if not names:
-        raise OptionError("no perturbation is on record at two or more severities\n"
-                          "  fix: vlabench run --policy P --suite libero-severity")
+        raise nothing("two or more", data.notes)
     task_sets = swept(curved)
     sets = {name: over(name, curved, task_sets) for name in names}
     figure, grid = panels(len(names), 1.95, 1.75, max(ACROSS, math.ceil(math.sqrt(len(names)))), sharex=True)

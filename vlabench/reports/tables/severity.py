@@ -19,8 +19,6 @@ from vlabench.reports.tables.sheet import AVERAGING, MEASURED, Head, Line, Sheet
 ALL = "all of them"
 SWEPT = re.compile(rf"(.+)-s([{SEVERITIES[0]}-{SEVERITIES[-1]}])")
 """`rotation-s3`: the condition of a perturbation at a severity."""
-NOTHING = ("no perturbation is on record at {} severities\n"
-           "  fix: vlabench run --policy P --suite libero-severity")
 NOTE = (
     "area: mean success rate from clean to severity {last} (trapezoids); retention: the mean over severities as a "
     "share of the clean rate."
@@ -76,13 +74,13 @@ def severity_sheet(
     known = {side.owner: sweeps(side) for side in cut}
     perturbations = list(dict.fromkeys(name for each in known.values() for name in each))
     if not perturbations:
-        raise OptionError(NOTHING.format("two or more"))
+        raise nothing("two or more", notes)
     if reference and reference not in {side.owner.policy for side in cut}:
         raise UnknownName("policy", reference, {side.owner.policy for side in cut}, where="--reference")
     task_sets = swept(cut)
     shared = _shared(cut, perturbations, task_sets)
     if dimensions:
-        lines, said = _by_dimension(cut, perturbations, task_sets)
+        lines, said = _by_dimension(cut, perturbations, task_sets, notes)
     else:
         lines = [_line(side, name, [name], known[side.owner][name], over(name, cut, task_sets))
                  for name in perturbations for side in cut if name in known[side.owner]]
@@ -106,8 +104,14 @@ def severity_sheet(
                  grouping="dimension" if dimensions else "perturbation")
 
 
+def nothing(played: str, notes: Sequence[str]) -> OptionError:
+    """What is raised where no perturbation was played at so many severities; notes: why records were left out."""
+    return OptionError("\n  ".join([f"no perturbation is on record at {played} severities", *notes,
+                                    "fix: vlabench run --policy P --suite libero-severity"]))
+
+
 def _by_dimension(
-    cut: Sequence[Side], perturbations: Sequence[str], task_sets: Sequence[str]
+    cut: Sequence[Side], perturbations: Sequence[str], task_sets: Sequence[str], notes: Sequence[str]
 ) -> tuple[list[Line], list[str]]:
     """A line for each dimension and policy; which perturbations it is about, as notes. Raises OptionError for none."""
     members: dict[str, list[str]] = {}
@@ -127,7 +131,7 @@ def _by_dimension(
         where = "" if sets == list(task_sets) else f", over {', '.join(sets)} alone"
         said.append(f"{dimension}: {', '.join(names)}{where}.")
     if not whole:
-        raise OptionError(NOTHING.format("all"))
+        raise nothing("all", notes)
     if not lines:
         raise OptionError(f"no dimension's perturbations were played on one and the same task set: {' '.join(said)}\n"
                           f"  fix: --layout severity, which has a line for each perturbation")
