@@ -3,8 +3,9 @@
 PAIR-VLA's appendix B.2 varies an ambient, a key and two fill lights in 20 ways, and its text as read here lacks the
 numbers. The twenty here: each of the four lights `factor` times as bright or as dark, in all 16 combinations (0 to 15:
 ambient is the highest binary digit, then key and fills; 1 is brighter), and the key light leaning by `tilt` degrees to
-each of four sides, the brightness unchanged (16 to 19). Each episode draws one of them. `tint` colours all lights, too.
-Highlights are as bright as their light; shadows are the scene's, and a pack whose lights cast none has none.
+each of four sides, the brightness unchanged (16 to 19). Each episode draws one of them. Beside that `tint` colours all
+lights, `shadows` has the key light cast some, and `highlights` are as bright as their light unless told otherwise: each
+by itself with `factor = 1.0` and `tilt = 0.0`.
 """
 
 from __future__ import annotations
@@ -14,19 +15,22 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, cast
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from typing_extensions import Self
 
+from vlabench.errors import UnsupportedError
 from vlabench.perturbations._look import LookPerturbation
 from vlabench.seeding import Draws
 from vlabench.simulators._values import LightSetup, Sun, Triple
-from vlabench.simulators.base import Scene
-from vlabench.simulators.capabilities import SetsLighting
+from vlabench.simulators.base import Scene, Simulator
+from vlabench.simulators.capabilities import CastsShadows, SetsLighting
 
 LIGHTS = 4
 """Ambient, key, two fills."""
 LEANING = 4
 """Sides to which the key light leans."""
 NUMBER = 2**LIGHTS + LEANING
+WHITE = (1.0, 1.0, 1.0)
 Share = Annotated[float, Field(ge=0.1, le=1)]
 
 
@@ -35,7 +39,7 @@ class Lighting(LookPerturbation):
 
     dimension: ClassVar[str] = "light"
     needs = frozenset({SetsLighting})
-    later = frozenset({"tint"})
+    later = frozenset({"tint", "shadows", "highlights"})
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1: {"factor": 1.25, "tilt": 15.0},
         2: {"factor": 1.5, "tilt": 30.0},
@@ -45,20 +49,51 @@ class Lighting(LookPerturbation):
     }
 
     factor: float = Field(
-        default=2.0, gt=1, le=10, description="How many times as bright, or as dark, each light is.")
+        default=2.0, ge=1, le=10, description="How many times as bright, or as dark, each light is.")
     tilt: float = Field(
-        default=45.0, gt=0, lt=90, description="How far the key light leans to a side, in degrees.")
+        default=45.0, ge=0, lt=90, description="How far the key light leans to a side, in degrees.")
 
     tint: tuple[Share, Share, Share] = Field(
-        default=(1.0, 1.0, 1.0), description="The shares of red, green and blue that all lights keep.")
+        default=WHITE, description="The shares of red, green and blue that all lights keep.")
+    shadows: bool = Field(default=False, description="Whether the key light casts shadows (libero).")
+    highlights: float = Field(
+        default=1.0, ge=0, le=5, description="How many times as bright as their lights highlights are (libero).")
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        """Each number draws a change from both: one without the other would leave some episodes as they were."""
+        if (self.factor == 1) != (self.tilt == 0):
+            raise ValueError("factor = 1.0 and tilt = 0.0 go together: with one alone some of the twenty are no change")
+        if self.factor == 1 and self.tint == WHITE and not self._gloss:
+            raise ValueError("factor = 1.0 and tilt = 0.0 change nothing: add tint, shadows or highlights")
+        return self
+
+    @property
+    def _gloss(self) -> bool:
+        return self.shadows or self.highlights != 1
+
+    def check_simulator(self, kind: type[Simulator]) -> None:
+        super().check_simulator(kind)
+        if self._gloss and CastsShadows not in kind.offers:
+            raise UnsupportedError(f"lighting: scenes of {kind.__name__} are drawn without shadows, and with highlights as "
+                                   f"bright as their lights: leave `shadows` and `highlights` out")
 
     def scene(self, scene: Scene, rng: Draws) -> None:
         stage = cast(SetsLighting, scene)
-        number = int(NUMBER * rng.episode().random())
-        stage.set_lighting(tinted(self.lit(stage.lighting(), number), self.tint))
-        self._drawn = {"lighting": number, "factor": self.factor, "tilt": self.tilt}
-        if self.tint != (1.0, 1.0, 1.0):
+        lighting, self._drawn = stage.lighting(), {}
+        if self.factor != 1:
+            number = int(NUMBER * rng.episode().random())
+            lighting = self.lit(lighting, number)
+            self._drawn = {"lighting": number, "factor": self.factor, "tilt": self.tilt}
+        stage.set_lighting(tinted(lighting, self.tint))
+        if self.tint != WHITE:
             self._drawn["tint"] = list(self.tint)
+        if self.shadows:
+            cast(CastsShadows, scene).cast_shadows()
+            self._drawn["shadows"] = True
+        if self.highlights != 1:
+            cast(CastsShadows, scene).set_highlights(self.highlights)
+            self._drawn["highlights"] = self.highlights
 
     def lit(self, before: LightSetup, number: int) -> LightSetup:
         """The lighting of a number (0 to 19) instead of the one before. A light beyond the second fill is left alone.

@@ -23,6 +23,16 @@ class SetsLighting(Protocol):
         """Light the scene so, with as many suns as there are."""
 
 
+class CastsShadows(Protocol):
+    """Lights can cast shadows, and highlights can be other than their lights."""
+
+    def cast_shadows(self) -> None:
+        """The key light does."""
+
+    def set_highlights(self, factor: float) -> None:
+        """So many times as bright as they are, what things otherwise look like unchanged."""
+
+
 class MovesCamera(Protocol):
     """Cameras can be led around what they look at."""
 

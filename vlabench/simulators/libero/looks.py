@@ -20,10 +20,12 @@ from vlabench.simulators.libero.interface import CAMERAS, WHOLE
 from vlabench.types import Floats
 
 ARRAYS = ("cam_pos", "cam_quat", "cam_fovy", "light_pos", "light_dir", "light_ambient", "light_diffuse",
-          "light_specular")
+          "light_specular", "light_castshadow")
 HEADLIGHT = ("ambient", "diffuse", "specular")
 """Of the light that MuJoCo has shine from every camera."""
 FAINT = 1e-6
+SHADOW_MAP = 2048
+"""Pixels on each side of the map that shadows are found by: 16 MB; a quarter of MuJoCo's own."""
 WIDEST = 150.0
 """Degrees that a lens sees at most."""
 
@@ -46,6 +48,7 @@ class Looks:
     model: Any
     data: Any
     _sensed: Any
+    _context: Any
     _hand: tuple[_hand.Shape, ...]
     """In the picture now."""
 
@@ -103,6 +106,47 @@ class Looks:
                 self._turn_light(light, np.array(old.direction), np.array(new.direction))
         self._show()
 
+    def cast_shadows(self) -> None:
+        """MuJoCo's first light, which in LIBERO's scenes casts none. The room for their map stays.
+
+        OpenGL adds up what lights throw and cuts it off at white; a light with shadows comes on top. So that the table
+        is no brighter, all of them are dimmed to what is left of white where more than that falls on its middle.
+        """
+        self.model.light_castshadow[0] = True
+        ambient, thrown = self._falls()
+        if ambient + thrown > 1:
+            for colors in (self.model.light_diffuse, self._headlight.diffuse):
+                colors[:] *= max(1 - ambient, 0) / thrown
+            self._show()
+        if self.model.vis.quality.shadowsize != SHADOW_MAP:
+            self.model.vis.quality.shadowsize = SHADOW_MAP
+            if self._context is not None:
+                self._context.gl_ctx.make_current()
+                self._context.con.free()
+                self._context._set_mujoco_context_and_buffers()
+
+    def _falls(self) -> tuple[float, float]:
+        """The light that falls on the middle of the table from everywhere, and that which lights throw there: shares
+        of white, of the brightest of red, green and blue."""
+        middle, camera = np.array(self.env.workspace_offset), self.model.camera(CAMERAS[WHOLE]).id
+        sight = self.data.cam_xpos[camera] - middle
+        thrown = float(self._headlight.diffuse.max() * sight[2] / np.linalg.norm(sight))
+        for light in range(self.model.nlight):
+            beam = self._shines(light) / np.linalg.norm(self._shines(light))
+            cone = 1.0
+            if not self._directional(light):
+                cone = float(beam @ self.model.light_dir[light] / np.linalg.norm(self.model.light_dir[light]))
+                lit = cone > math.cos(math.radians(float(self.model.light_cutoff[light])))
+                cone = cone ** float(self.model.light_exponent[light]) if lit else 0.0
+            thrown += float(self.model.light_diffuse[light].max()) * max(-float(beam[2]), 0) * cone
+        return float(self._headlight.ambient.max() + self.model.light_ambient.max(axis=1).sum()), thrown
+
+    def set_highlights(self, factor: float) -> None:
+        """Of all lights, the headlight's too."""
+        self.model.light_specular[:] *= factor
+        self._headlight.specular[:] *= factor
+        self._show()
+
     @property
     def _headlight(self) -> Any:
         return self.model.vis.headlight
@@ -154,7 +198,9 @@ class Looks:
     def look_digest(self) -> tuple[str, ...]:
         """Of cameras, lights and surfaces, and of a hand where there is one."""
         digest = hashlib.blake2b(digest_size=8)
-        for array in {**self._looks(), **self._surface_looks()}.values():
+        for name, array in {**self._looks(), **self._surface_looks()}.items():
+            if name == "light_castshadow" and not array.any():
+                continue  # as records of scenes without shadows have it
             digest.update(np.ascontiguousarray(array).tobytes())
         for shape in self._hand:
             digest.update(shape.place.tobytes() + shape.turn.tobytes())

@@ -21,7 +21,7 @@ from vlabench.simulators.libero.arm import Arm
 from vlabench.simulators.libero.coarse_robot import draw_cheaply
 from vlabench.simulators.libero.imagined import Bodies, Imagined
 from vlabench.simulators.libero.interface import CAMERAS, SPACE, axis_angle
-from vlabench.simulators.libero.looks import Looks
+from vlabench.simulators.libero.looks import SHADOW_MAP, Looks
 from vlabench.simulators.libero.sizes import Sizes
 from vlabench.simulators.libero.surfaces import Surfaces
 from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome, Task
@@ -80,8 +80,8 @@ class LiberoScene(Surfaces, Looks, Sizes, Scene):
         import mujoco
         from robosuite.utils.binding_utils import MjRenderContextOffscreen
 
-        if not self.model.light_castshadow.any():
-            self.model.vis.quality.shadowsize = 0  # 64 MB for a shadow map that nothing is drawn into
+        # 64 MB for a shadow map that nothing is drawn into
+        self.model.vis.quality.shadowsize = SHADOW_MAP if self.model.light_castshadow.any() else 0
         # no larger than it has to be, or it takes 11 MB; robosuite makes room for larger pictures
         self.model.vis.global_.offwidth = self.model.vis.global_.offheight = self.image_size
         context = MjRenderContextOffscreen(self.sim, device_id=-1)

@@ -11,6 +11,7 @@ from vlabench.errors import MissingExtra, OptionError, UnknownName
 from vlabench.simulators.base import Scene, Simulator, Variant
 from vlabench.simulators.capabilities import (
     AddsDistractors,
+    CastsShadows,
     ChangesMidway,
     DrawsGhosts,
     HidesObjects,
@@ -48,7 +49,7 @@ class Libero(Simulator):
     cameras = tuple(CAMERAS)
     action_space = SPACE
     offers = frozenset({
-        AddsDistractors, ChangesMidway, DrawsGhosts, HidesObjects, KnowsGoals, MovesCamera, MovesObjects,
+        AddsDistractors, CastsShadows, ChangesMidway, DrawsGhosts, HidesObjects, KnowsGoals, MovesCamera, MovesObjects,
         MovesReceptacle, PaintsSurfaces, PosesRobot, ScalesObjects, SetsFieldOfView, SetsLighting, SetsPhysics,
         ShiftsBase, ShowsHands, ShowsMasks})
     paints = frozenset({"table", "floor", "walls", "objects", "robot"})
