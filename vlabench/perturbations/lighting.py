@@ -75,8 +75,8 @@ class Lighting(LookPerturbation):
     def check_simulator(self, kind: type[Simulator]) -> None:
         super().check_simulator(kind)
         if self._gloss and CastsShadows not in kind.offers:
-            raise UnsupportedError(f"lighting: scenes of {kind.__name__} are drawn without shadows and with highlights as "
-                                   f"bright as their lights: leave `shadows` and `highlights` out")
+            raise UnsupportedError(f"lighting: scenes of {kind.__name__} are drawn without shadows and with highlights "
+                                   f"as bright as their lights: leave `shadows` and `highlights` out")
 
     def scene(self, scene: Scene, rng: Draws) -> None:
         stage = cast(SetsLighting, scene)

@@ -19,7 +19,7 @@ from vlabench.simulators.maniskill.simulator import Maniskill
 from vlabench.types import Floats, Image
 
 CAMERA, SIZE = "agentview", 224
-ALONE = {"factor": 1.0, "tilt": 0.0}
+ALONE: dict[str, Any] = {"factor": 1.0, "tilt": 0.0}
 
 
 def shown(scene: LiberoScene, **lighting: Any) -> Image:
