@@ -251,7 +251,7 @@ def test_gymnasiums_own_check_passes(task: str, condition: str, size: int) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("replan", [1, pytest.param(8, marks=pytest.mark.long)])
+@pytest.mark.parametrize("replan", [pytest.param(1, marks=pytest.mark.long), 8])
 def test_libero_under_joint_gives_the_loops_record(replan: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(STEP_LIMITS, "libero_spatial", 44)
     env = gymnasium.make("vlabench/libero_spatial-3", condition="joint", index=7, image_size=64, replan=replan)

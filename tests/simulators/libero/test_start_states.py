@@ -89,6 +89,7 @@ def test_each_episode_has_fixtures_of_its_own_in_any_order(opened: Open) -> None
     assert 0.001 < np.abs(fixed[0] - fixed[1]).max() < 0.05  # metres
 
 
+@pytest.mark.long
 def test_what_the_expert_knows_of_a_fixture_does_not_depend_on_the_episode_that_asked_first(opened: Open) -> None:
     asked = []
     for first in (0, 7):
