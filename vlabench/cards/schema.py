@@ -78,6 +78,10 @@ class Made(BaseModel):
         description="Minutes that the training took, over all its runs.")
     data: str = Field(
         default="", max_length=COMMAND, description="What it was trained on, in a few words.")
+    spent: dict[str, int] = Field(
+        default_factory=dict,
+        description="What it took, whatever the machine: `rollouts` and their `control steps`, `views` drawn of looks, "
+                    "`updates`, and `passes`, looks and views of them that these took gradients at.")
 
 
 class Training(BaseModel):

@@ -171,7 +171,8 @@ def _made(made: Made | None) -> str:
     """How the weights came about, as far as the card says."""
     if made is None:
         return ""
-    facts = [f"seed {made.seed}", f"{made.minutes:g} min", made.revision and f"revision {made.revision[:8]}", made.data]
+    facts = [f"seed {made.seed}", f"{made.minutes:g} min", made.revision and f"revision {made.revision[:8]}", made.data,
+             *(f"{number:,} {name}" for name, number in made.spent.items())]
     return f"{made.command} ({', '.join(filter(None, facts))})"
 
 

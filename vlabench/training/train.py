@@ -6,7 +6,7 @@ import datetime
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -142,7 +142,7 @@ def _trained(method: Method, place: TrainingContext) -> Trained:
             made = method.train(place)
     finally:
         facts.spent(place.display.clock() - began)
-    return _finish(place.folder, place.card, made, facts, method.data(place))
+    return _finish(place.folder, place.card, made, facts.made(method.data(place), method.spent(place)), facts.seconds)
 
 
 @contextmanager
@@ -188,14 +188,14 @@ def choose_device(name: str) -> str:
     return name
 
 
-def _finish(out: Path, card: PolicyCard, made: Path, facts: _Facts, data: str) -> Trained:
+def _finish(out: Path, card: PolicyCard, weighed: Path, made: Made, seconds: float) -> Trained:
     """Write the weights and the card that names them and says how they were made."""
-    place = ship(copied(made, card.name), out, card.name)
+    place = ship(copied(weighed, card.name), out, card.name)
     digest = weights.digest(place)
     path = out / f"{card.name}.toml"
     write_policy(card.model_copy(update={"path": path, "weights": Weights(path=place.name, sha256=digest),
-                                         "made": facts.made(data)}))
-    return Trained(path, place, digest, facts.seconds)
+                                         "made": made}))
+    return Trained(path, place, digest, seconds)
 
 
 class _Facts:
@@ -233,11 +233,12 @@ class _Facts:
         """Of all runs together."""
         return float(sum(run["seconds"] for run in self._facts["runs"]))
 
-    def made(self, data: str) -> Made:
+    def made(self, data: str, spent: Mapping[str, int]) -> Made:
         """For the card: the first command and revision, and the time of all runs."""
         first = self._facts["runs"][0]
         return Made(command=short(first["command"], COMMAND), revision=first["revision"] or "",
-                    seed=self._facts["seed"], minutes=round(self.seconds / 60, 1), data=short(data, COMMAND))
+                    seed=self._facts["seed"], minutes=round(self.seconds / 60, 1), data=short(data, COMMAND),
+                    spent=dict(spent))
 
     def spent(self, seconds: float) -> None:
         """Note how long this run took."""

@@ -118,14 +118,14 @@ def test_beyond_the_target_no_step_is_made_and_the_iteration_ends(weights: Path)
         course.append(parameters(free))
 
     updates = Updates(3, 4, ("t",), "here")
-    assert updates.make(free, played, False, watched)["updates made"] == 12
+    assert updates.make(free, played, False, watched)["updates"] == 12
     assert seen[0] == pytest.approx(0.0, abs=1e-6) and min(seen) > -1e-6
     target = sorted(seen)[6]
     first = next(number for number, each in enumerate(seen) if each > target)
     assert 1 < first < 11
     bound = learner(weights, learning_rate=0.05, kl_target=target)
     values = updates.make(bound, played, False, ignored)
-    assert values["updates made"] == first and torch.equal(parameters(bound), course[first])
+    assert values["updates"] == first and torch.equal(parameters(bound), course[first])
     assert not torch.equal(course[first], course[first + 1])
 
 

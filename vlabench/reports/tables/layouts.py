@@ -12,6 +12,7 @@ from vlabench.cards.published import Paper, PublishedTable
 from vlabench.errors import OptionError, UnknownName
 from vlabench.records.frame import load_records
 from vlabench.records.read import asked
+from vlabench.reports.tables.cost import cost_sheet
 from vlabench.reports.tables.outcomes import Beside, Side, beside
 from vlabench.reports.tables.paired import rules, sides
 from vlabench.reports.tables.paper import paper_sheet
@@ -23,7 +24,7 @@ from vlabench.reports.tables.summary import summary_sheet
 from vlabench.stats import TasksAs
 from vlabench.types import Success
 
-SUITE, SEVERITY, DIMENSIONS, SUMMARY = "suite", "severity", "dimensions", "summary"
+SUITE, SEVERITY, DIMENSIONS, SUMMARY, COST = "suite", "severity", "dimensions", "summary", "cost"
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Choice:
 
 def names() -> list[str]:
     """All layouts."""
-    return [*published.layouts(), SUITE, SEVERITY, DIMENSIONS, SUMMARY]
+    return [*published.layouts(), SUITE, SEVERITY, DIMENSIONS, SUMMARY, COST]
 
 
 def make(places: Sequence[Path], choice: Choice) -> Sheet:
@@ -119,6 +120,8 @@ def _sheet(choice: Choice, paper: tuple[Paper, PublishedTable] | None, measured:
         return paper_sheet(*paper, measured, notes, choice.published, choice.partial, also)
     if choice.layout in (SEVERITY, DIMENSIONS):
         return severity_sheet(cut, notes, choice.reference, dimensions=choice.layout == DIMENSIONS)
+    if choice.layout == COST:
+        return cost_sheet(cut, notes)
     if choice.layout == SUMMARY:
         return summary_sheet(choice.suite, cut, notes, also=also)
     sheet = suite_sheet(choice.suite, cut, notes, choice.by_task_set, choice.partial, choice.versus, also)

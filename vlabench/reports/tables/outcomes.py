@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from vlabench.cards.conditions import CLEAN
 from vlabench.cards.lineage import Seen
+from vlabench.cards.schema import Made
 from vlabench.records.read import PolicyOnAssets
 from vlabench.stats import TasksAs
 from vlabench.types import Success
@@ -28,6 +29,7 @@ class Side:
     as_trained: whose scenes are such as those of a task set that it was trained on.
     tasks_as: the question that its figures answer. played: a number for the set of episodes that were played, errors
     included. failed: the episodes that ended in errors. recipe: see `lineage.recipe`.
+    made: what its card says of its training.
     """
 
     owner: PolicyOnAssets
@@ -41,6 +43,7 @@ class Side:
     played: Mapping[Leaf, int] = field(default_factory=dict)
     failed: Mapping[Leaf, Set[Episode]] = field(default_factory=dict)
     recipe: tuple[str, int] | None = None
+    made: Made | None = None
 
     @property
     def conditions(self) -> list[str]:

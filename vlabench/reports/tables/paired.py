@@ -262,7 +262,7 @@ def informed(side: Side, origin: Origin, card: PolicyCard) -> Side:
         known = seen(card)
     except VlabenchError:
         return side
-    return replace(knowing(side, origin, known), recipe=recipe(card))
+    return replace(knowing(side, origin, known), recipe=recipe(card), made=card.made)
 
 
 def knowing(side: Side, origin: Origin, known: Seen) -> Side:

@@ -28,7 +28,7 @@ from vlabench.training.display import EpisodesShown
 from vlabench.training.methods._course import TrainingRun, TrainingState, opened
 from vlabench.training.methods._online_options import OnlineOptions
 from vlabench.training.methods.base import Method, TrainingContext
-from vlabench.training.rl import views
+from vlabench.training.rl import spending, views
 from vlabench.training.rl.consistency import Looks, clean, redrawn
 from vlabench.training.rl.contexts import Gathered, Group, gather
 from vlabench.training.rl.curriculum import Level, advance
@@ -71,6 +71,10 @@ class Online(Method):
     def critic_alone(self, iteration: int) -> bool:
         """Whether an iteration (from 1) trains the critic and leaves the actions as they are."""
         return False
+
+    def spent(self, place: TrainingContext) -> Mapping[str, int]:
+        """By its curves."""
+        return spending.of_training(place.curves)
 
     # the training
 
@@ -123,6 +127,7 @@ class Online(Method):
     def _updates(self, course: TrainingRun, gathered: Gathered, level: Level, number: int) -> dict[str, float]:
         """All updates of an iteration, from rewards and towards consistency; what they show."""
         values: dict[str, float] = {}
+        followed = 0
         samples = self.credit(course, gathered.kept) if gathered.kept else None
         if samples is not None:
             values = self._learn(course, samples, number)
@@ -130,7 +135,8 @@ class Online(Method):
             course.place.display.note(f"iteration {number}: no context whose rollouts differ; no rewards to learn from")
         if self.options.consistency and gathered.played and not self.critic_alone(number):
             values["consistency"] = self._agree(course, gathered, level, number)
-        return values
+            followed = self.options.consistency.updates
+        return {**values, **spending.of_iteration(gathered.played, values, followed, self.options.batch)}
 
     def _learn(self, course: TrainingRun, samples: Samples, number: int) -> dict[str, float]:
         """The updates of an iteration; the means of what they show."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -56,6 +57,10 @@ class Method(ABC):
     def data(self, place: TrainingContext) -> str:
         """What it was trained on, in a few words, for the card."""
         return ""
+
+    def spent(self, place: TrainingContext) -> Mapping[str, int]:
+        """What the training took, for the card (`Made.spent`)."""
+        return {}
 
 
 def find_method(name: str) -> type[Method]:

@@ -28,6 +28,7 @@ from vlabench.training.methods._cloner import Cloner, schedule
 from vlabench.training.methods._sft_options import LOG, Round, SftOptions
 from vlabench.training.methods.base import Method, TrainingContext
 from vlabench.training.rl.samples import WANTED
+from vlabench.training.rl.spending import PASSES, UPDATES
 from vlabench.training.rl.trial import trial
 from vlabench.training.shipping import card_of, ship, shipped
 from vlabench.training.team import DEMOS, team
@@ -82,6 +83,11 @@ class Sft(Method):
             starts = f"{'the first ' if later else ''}given with --data{later}"
         return f"{counted(demos, 'demonstration')} of {counted(len(data.instructions), 'task')}, " \
                f"{counted(data.frames, 'frame')}, {starts}"
+
+    def spent(self, place: TrainingContext) -> Mapping[str, int]:
+        """Updates of all rounds, and the frames that they took gradients at."""
+        updates = sum(plan.steps for plan in self.options.rounds)
+        return {UPDATES: updates, PASSES: updates * self.options.batch}
 
     # demonstrations
 

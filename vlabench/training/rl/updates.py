@@ -12,6 +12,7 @@ from vlabench.seeding import generator
 from vlabench.training import finite
 from vlabench.training.rl.learner import Learner
 from vlabench.training.rl.samples import Samples
+from vlabench.training.rl.spending import PASSES, UPDATES
 
 
 @dataclass(frozen=True)
@@ -26,20 +27,21 @@ class Updates:
     def make(self, learner: Learner, samples: Samples, alone: bool,
              step: Callable[[int, Mapping[str, float]], None]) -> dict[str, float]:
         """All of them, or those up to the one on which the policy has strayed; the means of what they show, and how
-        each term pulled at last. alone: whether the critic alone learns. step: is told of each. Raises DivergedError.
+        each term pulled at last; UPDATES and PASSES are counts. alone: whether the critic alone learns. step: is told of each. Raises DivergedError.
         """
         seen: list[dict[str, float]] = []
+        looks = 0
         for part, parts in self._minibatches(samples):
             with finite.ending(f"{self.where}, update {len(seen) + 1}", partial(samples.names, part)):
                 seen.append(learner.update(samples, part, alone, parts))
+            looks += len(part)
             step(len(seen), seen[-1])
             if learner.strayed(seen[-1]):
                 break
         means = {name: float(np.mean([each[name] for each in seen])) for name in seen[-1]}
+        means |= {UPDATES: float(len(seen) - learner.strayed(seen[-1])), PASSES: float(looks)}
         if alone:
             return means
-        if learner.options.kl_target is not None:
-            means["updates made"] = float(len(seen) - learner.strayed(seen[-1]))
         return {**means, **learner.judged(samples), **learner.shares(samples, part)}
 
     def _minibatches(self, samples: Samples) -> Iterator[tuple[list[int], int]]:
