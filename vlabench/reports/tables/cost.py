@@ -11,7 +11,8 @@ from vlabench.reports.tables.sheet import MEASURED, Head, Line, Sheet
 COUNTS = ("rollouts", "control steps", "views", "updates", "passes")
 HEADS = [Head(name, lower=True) for name in ("seed", "minutes", *COUNTS)]
 HOW = ("Each training by itself, without the one of the policy that it began from. views: other pictures of looks that "
-       "the simulator drew. passes: looks, and views of them, that updates took gradients at. Minutes are its machine's.")
+       "the simulator drew. passes: looks, and views of them, that updates took gradients at. Minutes are its "
+       "machine's.")
 NOT = "Without a training on its card, or with another one than the records are of: {}."
 
 

@@ -27,7 +27,8 @@ class Updates:
     def make(self, learner: Learner, samples: Samples, alone: bool,
              step: Callable[[int, Mapping[str, float]], None]) -> dict[str, float]:
         """All of them, or those up to the one on which the policy has strayed; the means of what they show, and how
-        each term pulled at last; UPDATES and PASSES are counts. alone: whether the critic alone learns. step: is told of each. Raises DivergedError.
+        each term pulled at last; UPDATES and PASSES are counts. alone: whether the critic alone learns. step: is told
+        of each. Raises DivergedError.
         """
         seen: list[dict[str, float]] = []
         looks = 0
