@@ -110,3 +110,23 @@ def test_a_recipe_is_all_but_the_seed_and_what_came_of_it(tmp_path: Path) -> Non
     text = (tmp_path / "b.toml").read_text()
     (tmp_path / "d.toml").write_text(text.replace(" --seed 7", ""))
     assert recipe(cards.load_policy(str(tmp_path / "d.toml"))) is None
+
+
+def test_trainings_are_compared_with_all_of_the_rivals_recipe(results: Path) -> None:
+    """Hero's three trainings do 100, 66.7 and 33.3 % far away, other's two 0 and 66.7; lone has one."""
+    trained(results, "other-seed-9", 9, epochs=4)
+    write_records(results, [each for condition, outcomes in (("clean", "sss"), ("far", "ssf"))
+                            for each in episodes("kitchen/0", condition, outcomes, policy="other-seed-9")])
+    sheet = make([results], Choice(versus="hero"))
+    names = [line.name for line in sheet.lines]
+    assert names.index("other, 2 trainings − hero, 3 trainings") == names.index("other, 2 trainings") + 1
+    assert "lone − hero, 3 trainings" in names and not any(name.startswith("hero, 3 trainings −") for name in names)
+    by_name = {line.name: line.cells for line in sheet.lines}
+    clean, far = by_name["other, 2 trainings − hero, 3 trainings"]
+    assert isinstance(clean, Cell) and clean.value == 0 and clean.p == 1
+    assert isinstance(far, Cell) and far.value == pytest.approx(1 / 3 - 2 / 3) and far.low < -0.6 and far.high > 0
+    clean, far = by_name["lone − hero, 3 trainings"]
+    assert isinstance(far, Cell) and far.value == pytest.approx(1 / 3) and far.p is not None and far.p > 0.05
+    # of one training and one there is a line already, and no second one
+    alone = make([results], Choice(versus="hero", policies=["hero", "lone", "other"]))
+    assert not any("trainings" in line.name for line in alone.lines)

@@ -126,19 +126,45 @@ def rate(side: Side, leaves: Leaves) -> Cell | None:
 def mean_rate(members: Sequence[Side], leaves: Leaves) -> Cell | None:
     """The mean of several sides' rates, with their standard deviation; None unless each has one.
 
-    An episode has one score, its mean over the sides: the interval is about episodes, as that of one rate.
+    The interval resamples the sides, which are trainings, and the episodes (`stats.trainings`), and is nowhere narrower
+    than that about the episodes alone, whose one score is their mean over the sides.
     """
     each = [rate(side, leaves) for side in members]
     known = [cell for cell in each if cell]
     if len(known) < len(members) or len(members) < 2:
         return None
-    tasks, outcomes = _block([table for side in members for table in _by_condition(side, leaves)])
+    tasks, outcomes = _stacked(members, leaves)
     shares = _weights(leaves)
-    found = stats.rate(outcomes, tasks, members[0].tasks_as,
+    found = stats.trainings(outcomes, tasks, members[0].tasks_as, shares)
+    alone = stats.rate(outcomes.reshape(-1, len(tasks)), tasks, members[0].tasks_as,
                        weights=shares and [each / len(members) for _ in members for each in shares])
-    return Cell(found.value, found.low, found.high, found.n, sum(cell.errors for cell in known),
+    low, high = float(np.fmin(found.low, alone.low)), float(np.fmax(found.high, alone.high))
+    return Cell(found.value, low, high, found.n, sum(cell.errors for cell in known),
                 familiar=any(cell.familiar for cell in known), tasks=len(set(tasks)),
                 spread=float(np.std([cell.value for cell in known], ddof=1)))
+
+
+def mean_contrast(first: Sequence[Side], second: Sequence[Side], leaves: Sequence[Leaf]) -> Cell | None:
+    """The mean of the second sides' rates minus that of the first's, on the episodes that all have, both trainings of a
+    recipe; None unless each side has outcomes everywhere. Interval and p as of `mean_rate`.
+    """
+    if not leaves or not all(side.outcomes.get(leaf) for side in (*first, *second) for leaf in leaves):
+        return None
+    tasks, outcomes = _stacked([*first, *second], leaves)
+    before, after = np.split(outcomes, [len(first)])
+    found = stats.trainings_difference(before, after, tasks, first[0].tasks_as)
+    pairs = [np.concatenate([each[number] for number in order]) for each, order in zip(
+        (before, after), zip(*itertools.product(range(len(first)), range(len(second))), strict=True), strict=True)]
+    alone = stats.difference(*pairs, tasks, first[0].tasks_as)
+    return Cell(found.value, float(np.fmin(found.low, alone.low)), float(np.fmax(found.high, alone.high)), found.n,
+                p=float(np.fmax(found.p, alone.p)), tasks=len(set(tasks)))
+
+
+def _stacked(members: Sequence[Side], leaves: Leaves) -> tuple[list[str], npt.NDArray[np.float64]]:
+    """The tasks [N] and outcomes [K, C, N] of K sides under C conditions."""
+    tables = [_by_condition(side, leaves) for side in members]
+    tasks, outcomes = _block([table for each in tables for table in each])
+    return tasks, outcomes.reshape(len(members), len(tables[0]), -1)
 
 
 def identity(side: Side, leaves: Iterable[Leaf]) -> int:

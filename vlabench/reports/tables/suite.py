@@ -9,7 +9,16 @@ from vlabench import stats
 from vlabench.cards.conditions import CLEAN
 from vlabench.errors import OptionError
 from vlabench.reports.tables.outcomes import Beside, Leaf, Outcomes, Side
-from vlabench.reports.tables.paired import Cell, contrast, difference_cell, drop, mean_difference, mean_rate, rate
+from vlabench.reports.tables.paired import (
+    Cell,
+    contrast,
+    difference_cell,
+    drop,
+    mean_contrast,
+    mean_difference,
+    mean_rate,
+    rate,
+)
 from vlabench.reports.tables.sheet import (
     AVERAGING,
     DIFFERENCES,
@@ -67,7 +76,9 @@ def suite_sheet(
         own += [(side, line) for line in found]
     lines, several = with_trainings(own, cut, lambda members: [
         cell for each in groups for cell in _rates(lambda leaves: mean_rate(members, leaves), conditions,
-                                                   _task_sets(members, each))])
+                                                   _task_sets(members, each))],
+        versus, lambda rivals, members: [
+            cell for each in groups for cell in _contrasts(rivals, members, conditions, _task_sets(members, each))])
     labels = [*every, "all task sets"] if len(groups) > 1 else [""]
     heads = [Head(name, group) for group in labels for name in [*conditions, *_beside(conditions)]]
     title = f"Success rate (%) on {suite}" if suite else "Success rate (%)"
@@ -158,6 +169,18 @@ def _differences(
     cells = corrected(found)
     mean = difference_cell(mean_difference(pairs, side.tasks_as)) if len(pairs) > 1 else None
     return [*(cells.get(name, "") for name in conditions), *[mean or "", ""][: len(_beside(conditions))]]
+
+
+def _contrasts(rivals: Sequence[Side], members: Sequence[Side], conditions: Sequence[str], task_sets: Sequence[str],
+               ) -> list[Cell | str | None]:
+    """As `_differences`, of several trainings to several."""
+    cells = {name: cell for name in conditions
+             if (cell := mean_contrast(rivals, members, [(name, each) for each in task_sets]))}
+    perturbed = [name for name in cells if name != CLEAN]
+    mean = mean_contrast(rivals, members, [(name, each) for name in perturbed for each in task_sets]) if len(
+        perturbed) > 1 else None
+    found = corrected(cells)
+    return [*(found.get(name, "") for name in conditions), *[mean or "", ""][: len(_beside(conditions))]]
 
 
 def corrected(found: dict[str, Cell]) -> dict[str, Cell]:

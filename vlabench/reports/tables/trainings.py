@@ -14,6 +14,8 @@ KEPT = re.compile(r"(.+)(?<!-seed)-(\d+)")
 """`robustvla-8`: the policy that a training kept after its eighth iteration; `robustvla-seed-1` is another training."""
 Fill = Callable[[Sequence[Side]], list[Cell | str | None]]
 """The cells of a line about some sides."""
+Contrast = Callable[[Sequence[Side], Sequence[Side]], list[Cell | str | None]]
+"""The cells of a line about the second sides minus the first."""
 
 
 def trainings(cut: Sequence[Side]) -> list[list[Side]]:
@@ -53,20 +55,49 @@ def _recipes(cut: Sequence[Side]) -> list[dict[int, list[Side]]]:
     return list(found.values())
 
 
-def with_trainings(lines: Sequence[tuple[Side, Line]], cut: Sequence[Side], fill: Fill) -> tuple[list[Line], bool]:
-    """The sides' lines, and below those of several trainings one about all of them; whether there is any."""
-    last = {members[-1].owner: members for members in trainings(cut)}
+def with_trainings(lines: Sequence[tuple[Side, Line]], cut: Sequence[Side], fill: Fill, versus: str | None = None,
+                   contrast: Contrast | None = None) -> tuple[list[Line], bool]:
+    """The sides' lines, and below those of several trainings one about all of them; whether there is any.
+
+    versus, contrast: with the differences to a policy, or to all trainings of its recipe, where one of the two recipes
+    has several: a line more.
+    """
+    groups = trainings(cut)
+    last = {members[-1].owner: members for members in groups}
+    others = {side.owner for members in groups for side in members}
     found, any_of_them = list[Line](), False
     for number, (side, line) in enumerate(lines):
         found.append(line)
         ends = number + 1 == len(lines) or lines[number + 1][0] is not side
-        if ends and (members := last.get(side.owner)):
+        members = last.get(side.owner) if ends else None
+        if members:
             cells = fill(members)
             if any(isinstance(cell, Cell) for cell in cells):
-                name = f"{_name(members)}, {len(members)} trainings"
+                found.append(Line(_titled(members), MEASURED, side.owner.assets, cells, ranked=False))
+                any_of_them = True
+        compared = members or ([side] if ends and side.owner not in others else None)
+        rivals = _rivals(cut, groups, versus, side.owner.assets) if compared and contrast else []
+        if compared and contrast and rivals and compared != rivals and len(compared) + len(rivals) > 2:
+            cells = contrast(rivals, compared)
+            if any(isinstance(cell, Cell) for cell in cells):
+                name = f"{_titled(compared)} − {_titled(rivals)}"
                 found.append(Line(name, MEASURED, side.owner.assets, cells, ranked=False))
                 any_of_them = True
     return found, any_of_them
+
+
+def _rivals(cut: Sequence[Side], groups: Sequence[Sequence[Side]], versus: str | None, assets: str) -> Sequence[Side]:
+    """All trainings of the recipe that a policy is of, or that policy alone."""
+    owner = (versus, assets)
+    several = next((members for members in groups if any(side.owner == owner for side in members)), None)
+    return several or [side for side in cut if side.owner == owner]
+
+
+def _titled(members: Sequence[Side]) -> str:
+    """`hero, 3 trainings`, or a policy's name."""
+    if len(members) == 1:
+        return members[0].owner.policy
+    return f"{_name(members)}, {len(members)} trainings"
 
 
 def _name(members: Sequence[Side]) -> str:
