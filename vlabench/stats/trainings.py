@@ -90,7 +90,8 @@ def trainings_difference(
     values = np.subtract(*(_values(each, tasks, weighed, weights, rng) for each in (after, before)))
     beyond = min(int((values[1:] <= 0).sum()), int((values[1:] >= 0).sum()))
     p = min(1.0, 2 * (beyond + 1) / (resamples + 1))
-    return TrainingsDifference(n, float(values[0]), *percentiles(values[1:], level), p)
+    low, high = percentiles(values[1:], level)
+    return TrainingsDifference(n, float(values[0]), low, high, p)
 
 
 def _complete(outcomes: Floats) -> bool:
@@ -119,18 +120,19 @@ def _values(outcomes: Floats, tasks: Sequence[Hashable], weighed: _Weighed, weig
     trained = _drawn(len(outcomes), len(weighed.tasks) - 1, rng)
     labels = np.array([hash(task) for task in tasks])
     total: Floats = np.zeros((outcomes.shape[1], len(weighed.tasks)))
-    whole: Floats = np.zeros((outcomes.shape[1], len(weighed.tasks)))
+    whole: Floats = np.zeros_like(total)
     for number, name in enumerate(dict.fromkeys(tasks)):
         scores = outcomes[:, :, labels == hash(name)]
         there = ~np.isnan(scores)
-        played = there.any(axis=2).all(axis=0)  # conditions under which all have played this task
+        # conditions under which all have played this task
+        played = there.any(axis=2).all(axis=0).reshape(-1, 1)
         sums, shares = (np.einsum("rn,kcn->rkc", weighed.episodes[number], each)
                         for each in (np.where(there, scores, 0.0), there.astype(np.float64)))
-        plain = np.where(played, np.nansum(scores, axis=2) / np.maximum(there.sum(axis=2), 1), 0.0)
+        plain = np.where(played.ravel(), np.nansum(scores, axis=2) / np.maximum(there.sum(axis=2), 1), 0.0)
         means = np.where(shares > 0, sums / np.where(shares > 0, shares, 1.0), plain)
         mean = np.einsum("rk,rkc->cr", trained, means)
-        total += np.where(played[:, None], weighed.tasks[:, number] * mean, 0.0)
-        whole += np.where(played[:, None], weighed.tasks[:, number], 0.0)
+        total += np.where(played, weighed.tasks[:, number] * mean, 0.0)
+        whole += np.where(played, weighed.tasks[:, number], 0.0)
     rates = total / np.where(whole > 0, whole, math.nan)
     shared = np.full(len(rates), 1 / len(rates)) if weights is None else np.array(weights) / sum(weights)
     resampled = np.where(np.isnan(rates), rates[:, :1], rates)  # a condition none of whose tasks was drawn

@@ -153,9 +153,9 @@ def mean_contrast(first: Sequence[Side], second: Sequence[Side], leaves: Sequenc
     tasks, outcomes = _stacked([*first, *second], leaves)
     before, after = np.split(outcomes, [len(first)])
     found = stats.trainings_difference(before, after, tasks, first[0].tasks_as)
-    pairs = [np.concatenate([each[number] for number in order]) for each, order in zip(
-        (before, after), zip(*itertools.product(range(len(first)), range(len(second))), strict=True), strict=True)]
-    alone = stats.difference(*pairs, tasks, first[0].tasks_as)
+    every = len(tasks)
+    alone = stats.difference(np.repeat(before, len(second), axis=0).reshape(-1, every),  # of any with any other
+                             np.tile(after, (len(first), 1, 1)).reshape(-1, every), tasks, first[0].tasks_as)
     return Cell(found.value, float(np.fmin(found.low, alone.low)), float(np.fmax(found.high, alone.high)), found.n,
                 p=float(np.fmax(found.p, alone.p)), tasks=len(set(tasks)))
 
