@@ -1,90 +1,97 @@
-"""Rates of several trainings: by hand, against the variance of a known model, and by how often they hold the truth."""
+"""Rates of several trainings: by hand, against an analysis of variance of statsmodels, and how often they are right."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+import numpy.typing as npt
+import pandas
 import pytest
 
 from vlabench import stats
 
-TASKS = ["a"] * 20 + ["b"] * 20
+Floats = npt.NDArray[np.float64]
+NAN = math.nan
 
 
-def drawn(rng: np.random.Generator, k: int, between: float = 0.1, tasks: int = 2, each: int = 20) -> np.ndarray:
-    """[K, 1, N] of a recipe that succeeds in half the episodes, its trainings in more or less; episodes differ, too."""
-    luck, hard = between * rng.standard_normal((k, 1, 1)), 0.2 * rng.standard_normal((1, 1, tasks * each))
-    return (rng.random((k, 1, tasks * each)) < np.clip(0.5 + luck + hard, 0, 1)).astype(float)
+def drawn(rng: np.random.Generator, k: int, hard: Floats, between: float) -> Floats:
+    """[K, 1, N] of a recipe that succeeds in half the episodes, its trainings in more or less; so do episodes, `hard`.
+    """
+    luck = between * rng.standard_normal((k, 1, 1))
+    return (rng.random((k, 1, len(hard))) < np.clip(0.5 + luck + hard, 0, 1)).astype(float)
 
 
 def test_a_mean_by_hand() -> None:
-    """Task a: 1, 0 and 1, 1; task b: 0 and 1; a condition that was played in task a alone."""
-    nan = math.nan
-    outcomes = np.array([[[1, 0, 0], [1, 1, nan]], [[1, 1, 1], [0, 0, nan]]], dtype=float)
+    """Task a: 1, 0 and 1, 1; task b: 0 and 1; under a condition that was played in task a alone 1, 1 and 0, 0."""
+    outcomes = np.array([[[1, 0, 0], [1, 1, NAN]], [[1, 1, 1], [0, 0, NAN]]])
     found = stats.trainings(outcomes, ["a", "a", "b"])
-    assert found.n == 3 and found.value == pytest.approx(((0.5 + 0) / 2 + 1 + (1 + 1) / 2 + 0) / 4)
-    weighed = stats.trainings(outcomes, ["a", "a", "b"], weights=[3, 1])
-    assert weighed.value == pytest.approx((3 * ((0.5 + 0) / 2 + 1) + 1 * (1 + 0)) / 8)
-    assert math.isnan(stats.trainings(np.full((2, 1, 3), nan), ["a", "a", "b"]).value)
+    assert found.n == 3 and found.value == pytest.approx((0.25 + 1 + 1 + 0) / 4)
+    assert stats.trainings(outcomes, ["a", "a", "b"], weights=[0.75, 0.25]).value == pytest.approx(
+        (0.75 * 0.25 + 0.25 + 0.75 + 0) / 2)
+    assert math.isnan(stats.trainings(np.full((2, 1, 3), NAN), ["a", "a", "b"]).value)
+    assert stats.trainings(np.array([[[1.0]], [[0.0]]]), ["a"]).value == 0.5
 
 
-def test_one_training_has_the_spread_of_its_episodes() -> None:
-    one = drawn(np.random.default_rng(0), 1, tasks=2, each=100)
-    tasks = ["a"] * 100 + ["b"] * 100
-    found, plain = stats.trainings(one, tasks), stats.rate(one[0], tasks)
-    assert found.value == pytest.approx(plain.value)
-    assert found.high - found.low == pytest.approx(plain.high - plain.low, rel=0.1)
-
-
-def test_what_trainings_differ_by_is_in_the_interval() -> None:
-    """Two trainings that succeed always and never: of K = 2 one is drawn, so that the ends are 0 and 1."""
-    split = np.stack([np.ones((1, 40)), np.zeros((1, 40))])
-    found = stats.trainings(split, TASKS)
-    assert (found.low, found.value, found.high) == (0, 0.5, 1)
-    assert stats.trainings(split, TASKS, "sample").low == 0
+def test_an_episode_counts_where_all_have_it() -> None:
+    """The second training of the other recipe has but the first ten; what the others do in the rest counts nowhere."""
+    rng = np.random.default_rng(5)
+    one = (rng.random(40) < 0.5).astype(float)
+    few = np.where(np.arange(40) < 10, one, NAN)
+    first, second = np.stack([one, one])[:, None], np.stack([one, few])[:, None]
+    found = stats.trainings_difference(first, second, ["a"] * 40)
+    assert (found.n, found.value, found.low, found.high, found.p) == (10, 0, 0, 0, 1)
+    assert stats.trainings(second, ["a"] * 40).value == pytest.approx(one[:10].mean())
+    apart = np.array([[[1, NAN]], [[NAN, 1]]])
+    assert math.isnan(stats.trainings(apart, ["a", "b"]).value)
 
 
 def test_the_variance_is_that_of_an_analysis_of_variance() -> None:
-    """Crosswise resamples vary by the mean squares of trainings, episodes and what is left, each over its number."""
-    rng = np.random.default_rng(3)
-    wanted, widths = [], []
-    for _ in range(100):
-        outcomes = drawn(rng, 5)
-        found = stats.trainings(outcomes, TASKS, resamples=400)
-        cells = outcomes[:, 0].reshape(5, 2, 20)  # training, task, episode
-        rest = cells - cells.mean(2, keepdims=True) - cells.mean(0) + cells.mean((0, 2))[:, None]
-        wanted.append(cells.mean((1, 2)).var(ddof=1) / 5
-                      + sum(cells[:, t].mean(0).var(ddof=1) / 20 + (rest[:, t] ** 2).sum() / (4 * 19) / 100
-                            for t in range(2)) / 4)
-        widths.append((found.high - found.low) / 2 / 1.96)
-    assert np.sqrt(np.mean(np.square(widths))) == pytest.approx(np.sqrt(np.mean(wanted)), rel=0.07)
+    """Mean squares of a crossed design, as statsmodels has them."""
+    from statsmodels.formula.api import ols
+    from statsmodels.stats.anova import anova_lm
+
+    k, n = 4, 30
+    outcomes = drawn(np.random.default_rng(1), k, np.zeros(n), 0.3)
+    frame = pandas.DataFrame({"y": outcomes.ravel(), "training": np.repeat(np.arange(k), n),
+                              "episode": np.tile(np.arange(n), k)})
+    squares = anova_lm(ols("y ~ C(training) + C(episode)", frame).fit())["mean_sq"]
+    trained, played, rest = (float(squares[each]) / (k * n) for each in ("C(training)", "C(episode)", "Residual"))
+    variance = max(trained + played - rest, trained, played)
+    free = variance**2 / (trained**2 / (k - 1) + played**2 / (n - 1))
+    found = stats.trainings(outcomes, ["a"] * n)
+    from scipy.stats import t
+
+    assert (found.high - found.low) / 2 == pytest.approx(t.ppf(0.975, free) * math.sqrt(variance))
 
 
-@pytest.mark.parametrize(("k", "each", "low", "high"), [(2, 20, 0.93, 1.0), (8, 20, 0.93, 1.0), (2, 400, 0.68, 0.87)])
-def test_how_often_a_difference_holds_the_truth(k: int, each: int, low: float, high: float) -> None:
-    """Nothing: of few episodes often enough; where the luck of training is nearly all there is, two tell little."""
-    rng = np.random.default_rng(k)
-    held, tasks = [], ["a"] * each + ["b"] * each
+@pytest.mark.parametrize(("tasks_as", "between"), [("fixed", 0.02), ("fixed", 0.15), ("sample", 0.1)])
+@pytest.mark.parametrize(("k", "other", "each"), [(2, 2, 30), (2, 2, 300), (3, 1, 300), (5, 5, 100)])
+def test_how_often_they_hold_the_truth(k: int, other: int, each: int, tasks_as: stats.TasksAs, between: float) -> None:
+    """Nearly as often as they say, or more often; episodes and tasks are hard or easy for all trainings alike."""
+    rng, tasks = np.random.default_rng(each + k), [number for number in range(4) for _ in range(each)]
+    rates, differences = [], []
     for _ in range(120):
-        found = stats.trainings_difference(drawn(rng, k, each=each), drawn(rng, k, each=each), tasks, resamples=300)
-        held.append(found.low <= 0 <= found.high)
-        assert (found.p < 0.04) <= (not held[-1]) and (found.p > 0.06) <= held[-1]
-    assert low <= np.mean(held) <= high
+        task = 0.15 * rng.standard_normal(4) if tasks_as == "sample" else np.zeros(4)
+        hard = np.repeat(task, each) + 0.2 * rng.standard_normal(4 * each)
+        one, two = drawn(rng, k, hard, between), drawn(rng, other, hard, between)
+        rate, found = stats.trainings(one, tasks, tasks_as), stats.trainings_difference(one, two, tasks, tasks_as)
+        rates.append(rate.low <= 0.5 <= rate.high)
+        differences.append(found.low <= 0 <= found.high)
+        assert (found.p < 0.05) == (not differences[-1])
+    assert np.mean(rates) > 0.87 and np.mean(differences) > 0.87
 
 
-def test_a_difference_pairs_episodes() -> None:
-    """The same recipe twice with an episode more won in each task: episodes that both win or lose cancel."""
-    rng = np.random.default_rng(1)
-    first = drawn(rng, 1)
-    second = first.copy()
-    for task in (0, 20):
-        second[0, 0, task + int(np.argmin(first[0, 0, task : task + 20]))] = 1
-    found = stats.trainings_difference(first, second, TASKS)
-    assert found.value == pytest.approx(0.05) and found.low >= 0 and found.high <= 0.2 and found.n == 40
-    alone = stats.trainings(second, TASKS)
-    assert found.high - found.low < 0.6 * (alone.high - alone.low)
+def test_where_nothing_is_known_nothing_is_said() -> None:
+    outcomes = drawn(np.random.default_rng(0), 3, np.zeros(20), 0.1)
+    of_one_task = stats.trainings(outcomes, ["a"] * 20, "sample")
+    assert of_one_task.value == pytest.approx(outcomes.mean()) and math.isnan(of_one_task.low)
+    assert math.isnan(stats.trainings(outcomes[:1], ["a"] * 20).high)
+    single = stats.trainings_difference(outcomes[:1], outcomes[1:2], ["a"] * 20)
+    assert not math.isnan(single.value) and math.isnan(single.p)
     with pytest.raises(ValueError, match="other conditions or episodes"):
-        stats.trainings_difference(first, second[:, :, 1:], TASKS)
-    nothing = stats.trainings_difference(np.full_like(first, math.nan), second, TASKS)
-    assert nothing.n == 0 and math.isnan(nothing.value) and math.isnan(nothing.p)
+        stats.trainings_difference(outcomes, outcomes[:, :, 1:], ["a"] * 20)
+    nothing = stats.trainings_difference(np.full_like(outcomes, NAN), outcomes, ["a"] * 20)
+    assert nothing.n == 0 and math.isnan(nothing.value)
+    always = stats.trainings(np.ones((2, 1, 20)), ["a"] * 20)
+    assert (always.low, always.value, always.high) == (1, 1, 1)

@@ -63,6 +63,10 @@ class Weights(BaseModel):
         description="SHA-256 of the file; of a folder, over its files' names and contents.")
 
 
+SPENT = ("rollouts", "control steps", "views", "updates", "passes")
+"""What a training can have taken, whatever the machine: `Made.spent`."""
+
+
 class Made(BaseModel):
     """How weights were made; `vlabench train` writes it."""
 
@@ -80,8 +84,9 @@ class Made(BaseModel):
         default="", max_length=COMMAND, description="What it was trained on, in a few words.")
     spent: dict[str, int] = Field(
         default_factory=dict,
-        description="What it took, whatever the machine: `rollouts` and their `control steps`, `views` drawn of looks, "
-                    "`updates`, and `passes`, looks and views of them that these took gradients at.")
+        description="What it took, whatever the machine: `rollouts` (of sft, demonstrations) and their `control "
+                    "steps`, `views` drawn of looks, `updates`, and `passes`, looks and views of them that these put through "
+                    "the network.")
 
 
 class Training(BaseModel):

@@ -55,7 +55,9 @@ class Lighting(LookPerturbation):
 
     tint: tuple[Share, Share, Share] = Field(
         default=WHITE, description="The shares of red, green and blue that all lights keep.")
-    shadows: bool = Field(default=False, description="Whether the key light casts shadows (libero).")
+    shadows: bool = Field(
+        default=False, description="Whether the key light casts shadows (libero). In a scene brighter than white all "
+                                   "lights are dimmed to it, by the share `dimmed`.")
     highlights: float = Field(
         default=1.0, ge=0, le=5, description="How many times as bright as their lights highlights are (libero).")
 
@@ -89,8 +91,9 @@ class Lighting(LookPerturbation):
         if self.tint != WHITE:
             self._drawn["tint"] = list(self.tint)
         if self.shadows:
-            cast(CastsShadows, scene).cast_shadows()
             self._drawn["shadows"] = True
+            if (kept := cast(CastsShadows, scene).cast_shadows()) < 1:
+                self._drawn["dimmed"] = round(kept, 3)
         if self.highlights != 1:
             cast(CastsShadows, scene).set_highlights(self.highlights)
             self._drawn["highlights"] = self.highlights

@@ -26,8 +26,9 @@ class SetsLighting(Protocol):
 class CastsShadows(Protocol):
     """Lights can cast shadows, and highlights can be other than their lights."""
 
-    def cast_shadows(self) -> None:
-        """The key light does."""
+    def cast_shadows(self) -> float:
+        """The key light does. Returns the share of their brightness that all lights keep: 1 unless they are dimmed so
+        that what they light is no brighter than white."""
 
     def set_highlights(self, factor: float) -> None:
         """So many times as bright as they are, what things otherwise look like unchanged."""

@@ -15,12 +15,12 @@ from vlabench.stats.rates import NOTHING, Bools, Estimate, holm, pair, rate
 from vlabench.stats.robustness import mce, retention, severity_area
 from vlabench.stats.sequential import PairedSequence, Sequential, Verdict, log_evalue, sequential_paired, task_evalues
 from vlabench.stats.tasks import FEW, LEVEL, TASKS_AS, Tasks, TasksAs, Worth, question
-from vlabench.stats.trainings import TrainingsDifference, trainings, trainings_difference
+from vlabench.stats.trainings import TrainingsDifference, TrainingsRate, trainings, trainings_difference
 
 __all__ = [
     "FEW", "LEVEL", "NOTHING", "NO_DIFFERENCE", "TASKS_AS", "Bools", "Difference", "Estimate", "Met",
-    "PairedSequence", "Sequential", "Strengths", "Tasks", "TasksAs", "TrainingsDifference", "Verdict", "Worth",
-    "attainable", "bradley_terry", "difference", "discrete_holm", "holm", "iqm", "log_evalue", "loss_p", "mce",
-    "pair", "probability_of_improvement", "question", "rate", "retention", "sequential_paired", "severity_area",
-    "stratified_bootstrap", "strengths", "task_evalues", "trainings", "trainings_difference",
+    "PairedSequence", "Sequential", "Strengths", "Tasks", "TasksAs", "TrainingsDifference", "TrainingsRate",
+    "Verdict", "Worth", "attainable", "bradley_terry", "difference", "discrete_holm", "holm", "iqm", "log_evalue",
+    "loss_p", "mce", "pair", "probability_of_improvement", "question", "rate", "retention", "sequential_paired",
+    "severity_area", "stratified_bootstrap", "strengths", "task_evalues", "trainings", "trainings_difference",
 ]  # fmt: skip

@@ -51,7 +51,7 @@ def stratified_bootstrap(
     means = np.stack([counts @ values / counts.sum(axis=1) for values, counts in
                       (_resampled(scores, resamples, rng) for scores in tasks)], axis=1)
     value = float(statistic(np.array([scores.mean() for scores in tasks]), axis=-1))
-    return Estimate(n, value, *percentiles(np.asarray(statistic(means, axis=-1)), level))
+    return Estimate(n, value, *_percentiles(np.asarray(statistic(means, axis=-1)), level))
 
 
 def probability_of_improvement(
@@ -79,7 +79,7 @@ def probability_of_improvement(
     for a, b in pairs:
         (a_values, a_counts), (b_values, b_counts) = (_resampled(side, resamples, rng) for side in (a, b))
         resampled.append(_superiority(a_values, b_values, a_counts, b_counts))
-    return Estimate(n, float(value), *percentiles(np.mean(resampled, axis=0), level))
+    return Estimate(n, float(value), *_percentiles(np.mean(resampled, axis=0), level))
 
 
 def _superiority(a: npt.NDArray[Any], b: npt.NDArray[Any], a_counts: Floats, b_counts: Floats) -> Floats:
@@ -96,8 +96,7 @@ def _resampled(scores: npt.NDArray[Any], resamples: int, rng: np.random.Generato
     return values, drawn.astype(np.float64)
 
 
-def percentiles(statistics: Floats, level: float) -> Iterator[float]:
-    """Both ends of the middle share `level` of resampled figures; NaN where these do not vary."""
+def _percentiles(statistics: Floats, level: float) -> Iterator[float]:
     if np.ptp(statistics) < 1e-12:
         return iter((math.nan, math.nan))
     return (float(end) for end in np.quantile(statistics, [(1 - level) / 2, (1 + level) / 2]))

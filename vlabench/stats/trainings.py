@@ -1,12 +1,11 @@
-"""Several trainings of one recipe: rates and differences whose intervals resample trainings and episodes alike.
+"""Several trainings of one recipe: rates and differences whose intervals cover the luck of trainings and of episodes.
 
-All trainings are tried on the same episodes, so the two are resampled crosswise: a resample draws trainings, draws
-episodes within each task, and looks at all of the former on all of the latter. Of K trainings K − 1 are drawn, of n
-episodes n − 1, with replacement, which gives means their unbiased variance (McCarthy and Snowden 1985); what is luck of
-a training's single episode counts up to three times (Owen 2007), so that of few episodes intervals are too wide rather
-than too narrow. One training alone tells nothing of the luck of training, and of that there is then nothing in the
-interval; where that is most of the luck, intervals of two hold the truth in about 78 of 100 cases, of three in 89, of
-eight in 91 (simulated in the tests).
+All trainings are tried on the same episodes: two factors that cross. The variance of a mean over both is the sum of
+the mean squares of trainings and of episodes, each over its number, less that of what is left, which is in both
+(Cornfield and Tukey 1956); resampling both ways estimates the same, but counts what is left three times (Owen 2007),
+and holds the truth too seldom where there are two or three trainings. Intervals are Student's with Satterthwaite's
+degrees of freedom: two trainings that differ much are one degree, and say so by an interval that is wide. In
+simulations, the tests', they hold the truth in 88 to 100 of 100 cases.
 """
 
 from __future__ import annotations
@@ -18,11 +17,20 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vlabench.stats.aggregates import RESAMPLES, percentiles
-from vlabench.stats.rates import NOTHING, Estimate
-from vlabench.stats.tasks import LEVEL, TasksAs
+from vlabench.stats.rates import DIGITS
+from vlabench.stats.tasks import LEVEL, Tasks, TasksAs
 
 Floats = npt.NDArray[np.float64]
+
+
+class TrainingsRate(NamedTuple):
+    """Over n different episodes; spread: the standard deviation between trainings; all as fractions."""
+
+    n: int
+    value: float
+    low: float
+    high: float
+    spread: float
 
 
 class TrainingsDifference(NamedTuple):
@@ -35,105 +43,129 @@ class TrainingsDifference(NamedTuple):
     p: float
 
 
-class _Weighed(NamedTuple):
-    """Weights in each of R resamples: tasks [R, T], and of each task's episodes [R, n_t]. The first is no resample: all
-    weigh alike."""
+class _Crossed(NamedTuple):
+    """Of K trainings on the same episodes: their rates [K]; the variance of the mean of one training's rate by what all
+    trainings have in common, with its degrees of freedom; and of one training's by what is neither its nor theirs."""
 
-    tasks: Floats
-    episodes: list[Floats]
+    rates: Floats
+    common: float
+    freedom: float
+    rest: float
+
+    @property
+    def between(self) -> float:
+        """The variance of one training's rate, what is left included; NaN for a single training."""
+        return float(self.rates.var(ddof=1)) if len(self.rates) > 1 else math.nan
 
 
 def trainings(
-    outcomes: npt.NDArray[np.float64],
+    outcomes: Floats,
     tasks: Sequence[Hashable],
     tasks_as: TasksAs = "fixed",
     weights: Sequence[float] | None = None,
     level: float = LEVEL,
-    resamples: int = RESAMPLES,
-) -> Estimate:
+) -> TrainingsRate:
     """The mean over K trainings of the mean over C conditions of the mean over tasks.
 
-    outcomes: [K, C, N], NaN where there is none. tasks: [N], the task of each episode. weights: of the conditions.
-    NaN if a training has no outcome under a condition, and NaN ends where nothing varies.
+    outcomes: [K, C, N], NaN where there is none: an episode counts under a condition where all trainings have it.
+    tasks: [N], the task of each episode. weights: of the conditions, adding up to 1; by default 1/C each. NaN if
+    nothing is shared under a condition; NaN ends for one training, and for `sample` with one task.
     """
-    rng = np.random.Generator(np.random.Philox(0))
-    n = int((~np.isnan(outcomes)).any(axis=(0, 1)).sum())
-    if not _complete(outcomes):
-        return NOTHING._replace(n=n)
-    values = _values(outcomes, tasks, _weighed(tasks, tasks_as, resamples, rng), weights, rng)
-    return Estimate(n, float(values[0]), *percentiles(values[1:], level))
+    (shared,), known = _shared([outcomes], tasks)
+    if known is None:
+        return TrainingsRate(0, math.nan, math.nan, math.nan, math.nan)
+    found = _crossed(shared, known, tasks_as, weights)
+    value = round(float(found.rates.mean()), DIGITS)
+    low, high, _ = _answers(value, [found.between / len(found.rates)], [len(found.rates) - 1], found.common,
+                            found.freedom, found.rest / len(found.rates), level)
+    return TrainingsRate(len(known.codes), value, max(low, 0.0), min(high, 1.0), math.sqrt(found.between))
 
 
 def trainings_difference(
-    first: npt.NDArray[np.float64],
-    second: npt.NDArray[np.float64],
+    first: Floats,
+    second: Floats,
     tasks: Sequence[Hashable],
     tasks_as: TasksAs = "fixed",
     weights: Sequence[float] | None = None,
     level: float = LEVEL,
-    resamples: int = RESAMPLES,
 ) -> TrainingsDifference:
-    """The mean of the second recipe's trainings [L, C, N] minus that of the first's [K, C, N], on the same episodes.
+    """The mean of the second recipe's trainings [L, C, N] minus that of the first's [K, C, N].
 
-    Each recipe's trainings are resampled by themselves, the episodes together. Otherwise as `trainings`; NaN where
-    either is. Raises ValueError if the shapes do not fit.
+    As `trainings`, an episode counting where all trainings of both have it. A recipe of which there is one training is
+    taken to be as much a matter of luck as the other; of one and one there is no interval. Raises ValueError if the
+    shapes do not fit.
     """
     if first.shape[1:] != second.shape[1:]:
         raise ValueError(f"{first.shape} and {second.shape}: other conditions or episodes")
-    both = ~np.isnan(first).all(axis=0) & ~np.isnan(second).all(axis=0)
-    before, after = (np.where(both, each, math.nan) for each in (first, second))
-    n = int(both.any(axis=0).sum())
-    if not (_complete(before) and _complete(after)):
-        return TrainingsDifference(n, math.nan, math.nan, math.nan, math.nan)
-    rng = np.random.Generator(np.random.Philox(0))
-    weighed = _weighed(tasks, tasks_as, resamples, rng)
-    values = np.subtract(*(_values(each, tasks, weighed, weights, rng) for each in (after, before)))
-    beyond = min(int((values[1:] <= 0).sum()), int((values[1:] >= 0).sum()))
-    p = min(1.0, 2 * (beyond + 1) / (resamples + 1))
-    low, high = percentiles(values[1:], level)
-    return TrainingsDifference(n, float(values[0]), low, high, p)
+    (before, after), known = _shared([first, second], tasks)
+    if known is None:
+        return TrainingsDifference(0, math.nan, math.nan, math.nan, math.nan)
+    one, other = (_crossed(each, known, tasks_as, weights) for each in (before, after))
+    value = round(float(other.rates.mean() - one.rates.mean()), DIGITS)
+    sides = [each for each in (one, other) if len(each.rates) > 1]
+    counts = [len(one.rates), len(other.rates)]
+    between, freedoms = [each.between / len(each.rates) for each in sides], [len(each.rates) - 1 for each in sides]
+    rest = sum(each.rest / len(each.rates) for each in sides)
+    if len(sides) == 1:  # as lucky as the other
+        between, rest = [sides[0].between * sum(1 / count for count in counts)], sides[0].rest * sum(
+            1 / count for count in counts)
+    both = _crossed(np.expand_dims(after.mean(0) - before.mean(0), 0), known, tasks_as, weights)
+    low, high, p = _answers(value, between, freedoms, both.common, both.freedom, rest, level)
+    return TrainingsDifference(len(known.codes), value, max(low, -1.0), min(high, 1.0), p)
 
 
-def _complete(outcomes: Floats) -> bool:
-    """Whether every training has an outcome under every condition."""
-    return bool(outcomes.size and (~np.isnan(outcomes)).any(axis=2).all())
+def _shared(sides: Sequence[Floats], tasks: Sequence[Hashable]) -> tuple[list[Floats], Tasks | None]:
+    """The outcomes at what all trainings have, of the episodes [N'] in which that is anything; no tasks where they have
+    nothing in common under some condition."""
+    every = np.concatenate(sides)
+    there = np.logical_and.reduce(~np.isnan(every), axis=0)
+    kept = np.logical_or.reduce(there, axis=0)
+    if not np.logical_or.reduce(there, axis=1).all() or not kept.any():
+        return [each[:, :, :0] for each in sides], None
+    known = Tasks([task for task, present in zip(tasks, kept.tolist(), strict=True) if present])
+    return [np.where(there, each, math.nan)[:, :, kept] for each in sides], known
 
 
-def _weighed(tasks: Sequence[Hashable], tasks_as: TasksAs, resamples: int, rng: np.random.Generator) -> _Weighed:
-    names = list(dict.fromkeys(tasks))
-    counts = [tasks.count(name) for name in names]
-    of_tasks = _drawn(len(names), resamples if tasks_as == "sample" else 0, rng)
-    return _Weighed(np.broadcast_to(of_tasks[:1], (resamples + 1, len(names))) if len(of_tasks) == 1 else of_tasks,
-                    [_drawn(count, resamples, rng) for count in counts])
+def _crossed(outcomes: Floats, known: Tasks, tasks_as: TasksAs, weights: Sequence[float] | None) -> _Crossed:
+    """Of outcomes [K, C, N] that all trainings have. What is drawn are episodes within tasks, or for `sample` tasks."""
+    scores = np.stack([known.combined(each, weights) for each in outcomes])
+    means = np.stack([known.means(each) for each in scores])  # [K, T]
+    rates, count = means.mean(axis=1), len(scores)
+    if tasks_as == "sample":
+        size = known.count
+        if size < 2:
+            return _Crossed(rates, math.nan, math.nan, math.nan)
+        rest = means - means.mean(axis=0) - rates[:, None] + rates.mean()
+        return _Crossed(rates, float(means.mean(axis=0).var(ddof=1)) / size, size - 1,
+                        _over((rest**2).sum(), (count - 1) * (size - 1)) / size)
+    middle = scores.mean(axis=0)
+    rest = scores - middle - (means - means.mean(axis=0))[:, known.codes]
+    free = np.maximum(known.sizes - 1, 1)
+    own = known.means((middle - means.mean(axis=0)[known.codes]) ** 2) / free  # s²/n of each task
+    left = known.means((rest**2).sum(axis=0)) / free
+    return _Crossed(rates, float(own.sum()) / known.count**2, float((known.sizes - 1).sum()),
+                    _over(left.sum(), count - 1) / known.count**2)
 
 
-def _drawn(count: int, resamples: int, rng: np.random.Generator) -> Floats:
-    """Weights that add up to 1: all alike, and in each of the resamples [1 + resamples, count]."""
-    often = max(count - 1, 1)
-    drawn = rng.multinomial(often, np.full(count, 1 / count), size=resamples) / often
-    return np.concatenate([np.full((1, count), 1 / count), drawn])
+def _over(total: float, freedom: int) -> float:
+    """A mean square; 0 where there are no degrees of freedom, nor deviations."""
+    return float(total) / freedom if freedom else 0.0
 
 
-def _values(outcomes: Floats, tasks: Sequence[Hashable], weighed: _Weighed, weights: Sequence[float] | None,
-            rng: np.random.Generator) -> Floats:
-    """The mean in each resample [R]; first that of everything."""
-    trained = _drawn(len(outcomes), len(weighed.tasks) - 1, rng)
-    labels = np.array([hash(task) for task in tasks])
-    total: Floats = np.zeros((outcomes.shape[1], len(weighed.tasks)))
-    whole: Floats = np.zeros_like(total)
-    for number, name in enumerate(dict.fromkeys(tasks)):
-        scores = outcomes[:, :, labels == hash(name)]
-        there = ~np.isnan(scores)
-        # conditions under which all have played this task
-        played = there.any(axis=2).all(axis=0).reshape(-1, 1)
-        sums, shares = (np.einsum("rn,kcn->rkc", weighed.episodes[number], each)
-                        for each in (np.where(there, scores, 0.0), there.astype(np.float64)))
-        plain = np.where(played.ravel(), np.nansum(scores, axis=2) / np.maximum(there.sum(axis=2), 1), 0.0)
-        means = np.where(shares > 0, sums / np.where(shares > 0, shares, 1.0), plain)
-        mean = np.einsum("rk,rkc->cr", trained, means)
-        total += np.where(played, weighed.tasks[:, number] * mean, 0.0)
-        whole += np.where(played, weighed.tasks[:, number], 0.0)
-    rates = total / np.where(whole > 0, whole, math.nan)
-    shared = np.full(len(rates), 1 / len(rates)) if weights is None else np.array(weights) / sum(weights)
-    resampled = np.where(np.isnan(rates), rates[:, :1], rates)  # a condition none of whose tasks was drawn
-    return np.asarray(shared @ resampled)
+def _answers(value: float, between: Sequence[float], freedoms: Sequence[int], common: float, freedom: float,
+             rest: float, level: float) -> tuple[float, float, float]:
+    """Both ends of the interval, and p of "it is 0". NaN where something about the variance is not known."""
+    from scipy.stats import t
+
+    trained = sum(between)
+    variance = max(trained + common - rest, trained, common)
+    if not between or math.isnan(variance):
+        return math.nan, math.nan, math.nan
+    if variance <= 0:
+        return value, value, 1.0 if value == 0 else 0.0
+    terms = [*((part, free) for part, free in zip(between, freedoms, strict=True)), (common, freedom)]
+    known = sum(part**2 / free for part, free in terms if free)
+    free = variance**2 / known if known else math.inf
+    error = math.sqrt(variance)
+    half = float(t.ppf((1 + level) / 2, free)) * error
+    return value - half, value + half, float(2 * t.sf(abs(value) / error, free))

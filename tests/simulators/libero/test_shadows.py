@@ -32,7 +32,9 @@ def shown(scene: LiberoScene, **lighting: Any) -> Image:
     chain = EpisodeChain(spec, named(Condition("c", "libero", parts)), (CAMERA,))
     chain.begin(1, (CAMERA,), scene.action_space)
     chain.set_up(scene.slot(0))
-    assert chain.realised().get("lighting", {}) == lighting
+    drawn = dict(chain.realised().get("lighting", {}))
+    assert ("dimmed" in drawn) == ("shadows" in lighting and scene.task.task_set == "libero_10")
+    assert 0.2 < drawn.pop("dimmed", 0.5) < 1 and drawn == lighting
     picture: Image = scene.observe().images[CAMERA][0]
     return picture
 

@@ -22,7 +22,7 @@ from vlabench.cards import load_policy, write_policy
 from vlabench.cards.lineage import seen
 from vlabench.cards.noise import NEUTRAL
 from vlabench.cards.policy import PolicyCard
-from vlabench.cards.schema import Weights
+from vlabench.cards.schema import SPENT, Weights
 from vlabench.errors import CardError, DataError, DivergedError, VlabenchError, WorkerError
 from vlabench.training import checkpoints
 from vlabench.training import train as training
@@ -38,7 +38,7 @@ from vlabench.training.rl.curriculum import at_level
 from vlabench.training.rl.learner import WARMUP, Learner
 from vlabench.training.rl.rollouts import Assignment, Collector, Rollout
 from vlabench.training.rl.samples import Samples
-from vlabench.training.rl.spending import SPENT, VIEWS
+from vlabench.training.rl.spending import VIEWS
 from vlabench.training.rl.trial import trial
 from vlabench.types import EpisodeSpec, Task
 from vlabench.util.files import held

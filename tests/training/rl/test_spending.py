@@ -23,13 +23,14 @@ def rollout(looks: int, steps_each: int, *views: str) -> Rollout:
 
 def test_an_iteration_by_hand() -> None:
     """Rollouts of 3 and 2 looks, a chunk of 4 each; 6 updates that saw 10 looks in two epochs."""
-    plain = spending.of_iteration([rollout(3, 4), rollout(2, 4)], {"updates": 6.0, "passes": 10.0}, 0, 64)
+    learned = {"updates": 6.0, "passes": 10.0}
+    plain = spending.of_iteration([rollout(3, 4), rollout(2, 4)], learned, False, [])
     assert plain == {"rollouts": 2, "control steps": 20, "updates": 6, "passes": 10}
     seen = [rollout(3, 4, "same", "other"), rollout(2, 4, "same", "other")]
-    assert spending.of_iteration(seen, {"updates": 6.0, "passes": 10.0}, 0, 64) == {
-        **plain, "views": 10, "passes": 30}
-    followed = spending.of_iteration([rollout(3, 4)], {}, 5, 64)  # no context whose rollouts differed
-    assert followed == {"rollouts": 1, "control steps": 12, "updates": 5, "passes": 320}
+    assert spending.of_iteration(seen, learned, False, []) == {**plain, "views": 10, "passes": 30}
+    assert spending.of_iteration(seen, learned, True, []) == {**plain, "views": 10}  # the critic looks at no view
+    followed = spending.of_iteration([rollout(3, 4)], {}, False, [3, 3])  # no context whose rollouts differed
+    assert followed == {"rollouts": 1, "control steps": 12, "updates": 2, "passes": 6}
 
 
 def test_a_training_is_the_sum_of_its_iterations(tmp_path: Path) -> None:
@@ -37,3 +38,5 @@ def test_a_training_is_the_sum_of_its_iterations(tmp_path: Path) -> None:
     for number in (1, 2, 3):
         curves.add(number, {"success": 0.5, "rollouts": 8.0, "updates": float(number)})
     assert spending.of_training(curves) == {"rollouts": 24, "updates": 6}
+    curves.add(4, {"success": 0.5, "rollouts": 8.0})  # by code that did not count updates
+    assert spending.of_training(curves) == {"rollouts": 32}

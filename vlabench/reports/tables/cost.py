@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vlabench.cards.schema import SPENT
 from vlabench.errors import OptionError
 from vlabench.reports.tables.outcomes import Side
 from vlabench.reports.tables.sheet import MEASURED, Head, Line, Sheet
 
-COUNTS = ("rollouts", "control steps", "views", "updates", "passes")
-HEADS = [Head(name, lower=True) for name in ("seed", "minutes", *COUNTS)]
-HOW = ("Each training by itself, without the one of the policy that it began from. views: other pictures of looks that "
-       "the simulator drew. passes: looks, and views of them, that updates took gradients at. Minutes are its "
-       "machine's.")
+HEADS = [Head(name, lower=True) for name in ("seed", "minutes", *SPENT)]
+HOW = ("Each training by itself, without the one of the policy that it began from. rollouts, control steps: of sft its "
+       "demonstrations and their frames. views: other pictures of looks that the simulator drew. passes: looks, and "
+       "views of them, that updates put through the network. Empty: there are none, or the card does not say. Trials "
+       "are not counted, nor what a kill cost; minutes, of the training's machine, hold both.")
 NOT = "Without a training on its card, or with another one than the records are of: {}."
 
 
@@ -33,4 +34,4 @@ def _cells(side: Side) -> list[str]:
     if made is None:
         return []
     return [str(made.seed), f"{made.minutes:.0f}",
-            *(f"{made.spent[name]:,}" if name in made.spent else "" for name in COUNTS)]
+            *(f"{made.spent[name]:,}" if name in made.spent else "" for name in SPENT)]

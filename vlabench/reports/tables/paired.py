@@ -124,40 +124,44 @@ def rate(side: Side, leaves: Leaves) -> Cell | None:
 
 
 def mean_rate(members: Sequence[Side], leaves: Leaves) -> Cell | None:
-    """The mean of several sides' rates, with their standard deviation; None unless each has one.
+    """The mean of the rates of several trainings on the episodes that all have, with their standard deviation; None
+    unless each has outcomes everywhere.
 
-    The interval resamples the sides, which are trainings, and the episodes (`stats.trainings`), and is nowhere narrower
-    than that about the episodes alone, whose one score is their mean over the sides.
+    The interval is that of `stats.trainings`, and nowhere narrower than one about the episodes alone, whose one score
+    is their mean over the trainings: where nothing varies, that still knows how few they are.
     """
-    each = [rate(side, leaves) for side in members]
-    known = [cell for cell in each if cell]
-    if len(known) < len(members) or len(members) < 2:
+    if len(members) < 2 or not all(rate(side, leaves) for side in members):
         return None
     tasks, outcomes = _stacked(members, leaves)
-    shares = _weights(leaves)
-    found = stats.trainings(outcomes, tasks, members[0].tasks_as, shares)
-    alone = stats.rate(outcomes.reshape(-1, len(tasks)), tasks, members[0].tasks_as,
+    tasks_as, shares = members[0].tasks_as, _weights(leaves)
+    found = stats.trainings(outcomes, tasks, tasks_as, shares)
+    if not found.n:
+        return None
+    shared = np.where(np.isnan(outcomes).any(axis=0), math.nan, outcomes).reshape(-1, len(tasks))
+    alone = stats.rate(shared, tasks, tasks_as,
                        weights=shares and [each / len(members) for _ in members for each in shares])
-    low, high = float(np.fmin(found.low, alone.low)), float(np.fmax(found.high, alone.high))
-    return Cell(found.value, low, high, found.n, sum(cell.errors for cell in known),
-                familiar=any(cell.familiar for cell in known), tasks=len(set(tasks)),
-                spread=float(np.std([cell.value for cell in known], ddof=1)))
+    return Cell(found.value, min(alone.low, found.low), max(alone.high, found.high), found.n,
+                sum(side.errors.get(leaf, 0) for side in members for leaf in leaves), spread=found.spread,
+                familiar=any(condition in side.familiar for side in members for condition, _ in leaves),
+                tasks=len(set(tasks)))
 
 
 def mean_contrast(first: Sequence[Side], second: Sequence[Side], leaves: Sequence[Leaf]) -> Cell | None:
-    """The mean of the second sides' rates minus that of the first's, on the episodes that all have, both trainings of a
-    recipe; None unless each side has outcomes everywhere. Interval and p as of `mean_rate`.
+    """The mean of the second sides' rates minus that of the first's, each side the trainings of a recipe, on the
+    episodes that all have; None unless each has outcomes everywhere. Interval and p as of `mean_rate`.
     """
     if not leaves or not all(side.outcomes.get(leaf) for side in (*first, *second) for leaf in leaves):
         return None
     tasks, outcomes = _stacked([*first, *second], leaves)
-    before, after = np.split(outcomes, [len(first)])
+    shared = np.where(np.isnan(outcomes).any(axis=0), math.nan, outcomes)
+    before, after = np.split(shared, [len(first)])
     found = stats.trainings_difference(before, after, tasks, first[0].tasks_as)
-    every = len(tasks)
-    alone = stats.difference(np.repeat(before, len(second), axis=0).reshape(-1, every),  # of any with any other
-                             np.tile(after, (len(first), 1, 1)).reshape(-1, every), tasks, first[0].tasks_as)
-    return Cell(found.value, float(np.fmin(found.low, alone.low)), float(np.fmax(found.high, alone.high)), found.n,
-                p=float(np.fmax(found.p, alone.p)), tasks=len(set(tasks)))
+    if not found.n:
+        return None
+    alone = stats.difference(np.repeat(before, len(second), axis=0).reshape(-1, len(tasks)),  # of any with any other
+                             np.tile(after, (len(first), 1, 1)).reshape(-1, len(tasks)), tasks, first[0].tasks_as)
+    return Cell(found.value, min(alone.low, found.low), max(alone.high, found.high), found.n,
+                p=max(alone.p, found.p), tasks=len(set(tasks)))
 
 
 def _stacked(members: Sequence[Side], leaves: Leaves) -> tuple[list[str], npt.NDArray[np.float64]]:

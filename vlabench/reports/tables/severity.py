@@ -105,7 +105,8 @@ def severity_sheet(
 
 
 def nothing(played: str, notes: Sequence[str]) -> OptionError:
-    """What is raised where no perturbation was played at so many severities; notes: why records were left out."""
+    """What is raised where no perturbation was played at so many severities; notes: what else there is to say, such
+    as why records were left out."""
     return OptionError("\n  ".join([f"no perturbation is on record at {played} severities", *notes,
                                     "fix: vlabench run --policy P --suite libero-severity"]))
 

@@ -20,8 +20,8 @@ DIFFERENCES = ("Differences pair the same episodes; * marks p < 0.05, after Holm
                "conditions (that of a mean by itself).")  # fmt: skip
 WORST = ("worst: the condition with the lowest rate, with that condition's own interval; picked for being the lowest, "
          "it looks somewhat worse than it is.")  # fmt: skip
-TRAININGS = ("k trainings: one recipe with k seeds, the mean ± the standard deviation between trainings; intervals "
-             "resample trainings and episodes; two or three trainings tell little of that luck.")  # fmt: skip
+TRAININGS = ("k trainings: one recipe with k seeds, the mean ± the standard deviation between trainings, on the "
+             "episodes that all of them have; intervals cover the luck of trainings and of episodes.")  # fmt: skip
 NAMED = 3
 """Columns that a note names."""
 ACTED = ("acted k/n: in k of n episodes the condition changed anything that the policy received, the robot executed or "

@@ -24,6 +24,8 @@ ARRAYS = ("cam_pos", "cam_quat", "cam_fovy", "light_pos", "light_dir", "light_am
 HEADLIGHT = ("ambient", "diffuse", "specular")
 """Of the light that MuJoCo has shine from every camera."""
 FAINT = 1e-6
+FLOOR = 0.2
+"""Light that is thrown on the table at least where shadows are to be seen, as a share of white."""
 SHADOW_MAP = 2048
 """Pixels on each side of the map that shadows are found by: 16 MB; a quarter of MuJoCo's own."""
 WIDEST = 150.0
@@ -106,17 +108,19 @@ class Looks:
                 self._turn_light(light, np.array(old.direction), np.array(new.direction))
         self._show()
 
-    def cast_shadows(self) -> None:
+    def cast_shadows(self) -> float:
         """MuJoCo's first light, which in LIBERO's scenes casts none. The room for their map stays.
 
         OpenGL adds up what lights throw and cuts it off at white; a light with shadows comes on top. So that the table
-        is no brighter, all of them are dimmed to what is left of white where more than that falls on its middle.
+        is no brighter, all of them are dimmed to what is left of white where more than that falls on its middle, but
+        to a FLOOR at least.
         """
         self.model.light_castshadow[0] = True
         ambient, thrown = self._falls()
-        if ambient + thrown > 1:
+        share = min(1.0, max(1 - ambient, FLOOR) / max(thrown, FLOOR))
+        if share < 1:
             for colors in (self.model.light_diffuse, self._headlight.diffuse):
-                colors[:] *= max(1 - ambient, 0) / thrown
+                colors[:] *= share
             self._show()
         if self.model.vis.quality.shadowsize != SHADOW_MAP:
             self.model.vis.quality.shadowsize = SHADOW_MAP
@@ -124,6 +128,7 @@ class Looks:
                 self._context.gl_ctx.make_current()
                 self._context.con.free()
                 self._context._set_mujoco_context_and_buffers()
+        return share
 
     def _falls(self) -> tuple[float, float]:
         """The light that falls on the middle of the table from everywhere, and that which lights throw there: shares

@@ -127,16 +127,16 @@ class Online(Method):
     def _updates(self, course: TrainingRun, gathered: Gathered, level: Level, number: int) -> dict[str, float]:
         """All updates of an iteration, from rewards and towards consistency; what they show."""
         values: dict[str, float] = {}
-        followed = 0
+        followed: list[int] = []
+        alone = self.critic_alone(number)
         samples = self.credit(course, gathered.kept) if gathered.kept else None
         if samples is not None:
             values = self._learn(course, samples, number)
         else:
             course.place.display.note(f"iteration {number}: no context whose rollouts differ; no rewards to learn from")
-        if self.options.consistency and gathered.played and not self.critic_alone(number):
-            values["consistency"] = self._agree(course, gathered, level, number)
-            followed = self.options.consistency.updates
-        return {**values, **spending.of_iteration(gathered.played, values, followed, self.options.batch)}
+        if self.options.consistency and gathered.played and not alone:
+            values["consistency"], followed = self._agree(course, gathered, level, number)
+        return {**values, **spending.of_iteration(gathered.played, values, alone, followed)}
 
     def _learn(self, course: TrainingRun, samples: Samples, number: int) -> dict[str, float]:
         """The updates of an iteration; the means of what they show."""
@@ -158,18 +158,20 @@ class Online(Method):
         finally:
             place.display.stop()
 
-    def _agree(self, course: TrainingRun, gathered: Gathered, level: Level, number: int) -> float:
-        """An iteration's updates towards consistency; the mean distance."""
+    def _agree(self, course: TrainingRun, gathered: Gathered, level: Level, number: int) -> tuple[float, list[int]]:
+        """An iteration's updates towards consistency; the mean distance, and the looks of each."""
         options, place = self.options, course.place
         assert options.consistency is not None
         looked, drawn = clean(gathered.played), np.concatenate([rollout.actions for rollout in gathered.played])
         course.memory.add(number, Looks(looked, drawn, course.learner.origin(looked, drawn)))
         distances: list[float] = []
+        counts: list[int] = []
         place.display.start(f"iteration {number}: consistency", options.consistency.updates, unit="updates")
         try:
             for update in range(options.consistency.updates):
                 key = ("consistency", place.seed, number, update)
                 looks = course.memory.some(options.batch, *key)
+                counts.append(len(looks.actions))
                 seen = looks.obs
                 if options.consistency.perturbed and options.noise is not None:
                     seen = redrawn(seen, options.noise, level, course.space, *key)
@@ -179,7 +181,7 @@ class Online(Method):
                 place.display.step(update + 1, {"consistency": distances[-1]})
         finally:
             place.display.stop()
-        return float(np.mean(distances))
+        return float(np.mean(distances)), counts
 
     # rollouts
 

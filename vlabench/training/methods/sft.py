@@ -28,7 +28,7 @@ from vlabench.training.methods._cloner import Cloner, schedule
 from vlabench.training.methods._sft_options import LOG, Round, SftOptions
 from vlabench.training.methods.base import Method, TrainingContext
 from vlabench.training.rl.samples import WANTED
-from vlabench.training.rl.spending import PASSES, UPDATES
+from vlabench.training.rl.spending import PASSES, ROLLOUTS, STEPS, UPDATES
 from vlabench.training.rl.trial import trial
 from vlabench.training.shipping import card_of, ship, shipped
 from vlabench.training.team import DEMOS, team
@@ -85,9 +85,11 @@ class Sft(Method):
                f"{counted(data.frames, 'frame')}, {starts}"
 
     def spent(self, place: TrainingContext) -> Mapping[str, int]:
-        """Updates of all rounds, and the frames that they took gradients at."""
+        """Its demonstrations and their frames; updates of all rounds, and the frames that went through them."""
+        data = self._data(place, self._demonstrations(place, len(self.options.rounds) - 1))
         updates = sum(plan.steps for plan in self.options.rounds)
-        return {UPDATES: updates, PASSES: updates * self.options.batch}
+        return {ROLLOUTS: sum(map(len, data.clips)), STEPS: data.frames, UPDATES: updates,
+                PASSES: updates * self.options.batch}
 
     # demonstrations
 
