@@ -85,8 +85,8 @@ class Made(BaseModel):
     spent: dict[str, int] = Field(
         default_factory=dict,
         description="What it took, whatever the machine: `rollouts` (of sft, demonstrations) and their `control "
-                    "steps`, `views` drawn of looks, `updates`, and `passes`, looks and views of them that these put through "
-                    "the network.")
+                    "steps`, `views` drawn of looks, `updates`, and `passes`, looks and views of them that these put "
+                    "through the network.")
 
 
 class Training(BaseModel):
