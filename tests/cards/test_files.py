@@ -107,7 +107,7 @@ SHIPPED = [
     ("libero-smoke", SETS, {"joint"}),
     ("libero-camera", SETS, swept("camera_pose", "field_of_view") | {
         "up", "roll", "farther", "shifted", "wrist", "both"}),
-    ("libero-light", SETS, swept("lighting", "lights_out") | {"warm", "cold"}),
+    ("libero-light", SETS, swept("lighting", "lights_out") | {"warm", "cold", "shadows", "glossy"}),
     ("libero-clutter", SETS, swept("distractors")),
     ("libero-robot", SETS, swept("robot_pose", "base_shift")),
     ("libero-physics", SETS, swept("friction", "mass", "gripper_weak", "joint_damping")),
