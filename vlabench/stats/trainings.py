@@ -103,12 +103,11 @@ def trainings_difference(
     one, other = (_crossed(each, known, tasks_as, weights) for each in (before, after))
     value = round(float(other.rates.mean() - one.rates.mean()), DIGITS)
     sides = [each for each in (one, other) if len(each.rates) > 1]
-    counts = [len(one.rates), len(other.rates)]
     between, freedoms = [each.between / len(each.rates) for each in sides], [len(each.rates) - 1 for each in sides]
     rest = sum(each.rest / len(each.rates) for each in sides)
     if len(sides) == 1:  # as lucky as the other
-        between, rest = [sides[0].between * sum(1 / count for count in counts)], sides[0].rest * sum(
-            1 / count for count in counts)
+        share = 1 / len(one.rates) + 1 / len(other.rates)
+        between, rest = [sides[0].between * share], sides[0].rest * share
     both = _crossed(np.expand_dims(after.mean(0) - before.mean(0), 0), known, tasks_as, weights)
     low, high, p = _answers(value, between, freedoms, both.common, both.freedom, rest, level)
     return TrainingsDifference(len(known.codes), value, max(low, -1.0), min(high, 1.0), p)
