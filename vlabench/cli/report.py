@@ -41,8 +41,9 @@ class Format(str, Enum):
 def table(
     results: Places = None,
     layout: Annotated[str, typer.Option(
-        metavar="L", help="suite, severity, dimensions, summary, or a paper's: robustvla-1 to -5, rl4vla-1 to -3, "
-                          "fan-1, -2, -9 to -12, -14 to -18, pair-1, -2, pair-figure-2, -3.")] = "suite",
+        metavar="L", help="suite, severity, dimensions, summary, cost, methods, or a paper's: "
+                          "robustvla-1 to -5, rl4vla-1 to -3, fan-1, -2, -9 to -12, -14 to -18, pair-1, -2, "
+                          "pair-figure-2, -3.")] = "suite",
     form: Annotated[Format | None, typer.Option("--format", help="By default that of --out, else rich.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Not the terminal: .md, .tex or .csv.")] = None,
     published: Annotated[bool, typer.Option("--published", help="Add the paper's own rows, marked as such.")] = False,
@@ -84,8 +85,8 @@ def table(
 
 def plot(
     kind: Annotated[str, typer.Argument(
-        help="bars, severity, parameter, grid, drops, tasks, radar, time or iterations; of episodes, strips or "
-             "trajectories; of probes, tsne, actions or policy.")],
+        help="bars, severity, parameter, grid, drops, tasks, radar, time, iterations or methods; of episodes, "
+             "strips or trajectories; of probes, tsne, actions or policy.")],
     results: Annotated[list[Path] | None, typer.Argument(
         metavar="RESULTS…", help=f"{PLACES} For tsne, actions and policy: files of `vlabench probe`.")] = None,
     out: Annotated[Path, typer.Option(

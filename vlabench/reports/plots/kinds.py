@@ -15,6 +15,7 @@ from vlabench.errors import OptionError, UnknownName
 from vlabench.reports.plots.bars import bars
 from vlabench.reports.plots.data import Data
 from vlabench.reports.plots.grid import grid
+from vlabench.reports.plots.methods import methods
 from vlabench.reports.plots.panels import ACROSS, curve, legend, outer_labels, panels
 from vlabench.reports.plots.parameter import parameter
 from vlabench.reports.plots.style import INK, SOFT, canvas, footnote, look, styled
@@ -216,7 +217,7 @@ def iterations(data: Data) -> Figure:
 
 KINDS: Mapping[str, Callable[[Data], Figure]] = {
     "bars": bars, "severity": severity, "parameter": parameter, "grid": grid, "drops": drops, "tasks": tasks,
-    "radar": radar, "time": time, "iterations": iterations,
+    "radar": radar, "time": time, "iterations": iterations, "methods": methods,
 }  # fmt: skip
 """Name → function, as `vlabench plot` knows them."""
 

@@ -13,6 +13,7 @@ from vlabench.errors import OptionError, UnknownName
 from vlabench.records.frame import load_records
 from vlabench.records.read import asked
 from vlabench.reports.tables.cost import cost_sheet
+from vlabench.reports.tables.methods import methods_sheet
 from vlabench.reports.tables.outcomes import Beside, Side, beside
 from vlabench.reports.tables.paired import rules, sides
 from vlabench.reports.tables.paper import paper_sheet
@@ -24,7 +25,8 @@ from vlabench.reports.tables.summary import summary_sheet
 from vlabench.stats import TasksAs
 from vlabench.types import Success
 
-SUITE, SEVERITY, DIMENSIONS, SUMMARY, COST = "suite", "severity", "dimensions", "summary", "cost"
+SUITE, SEVERITY, DIMENSIONS = "suite", "severity", "dimensions"
+SUMMARY, COST, METHODS = "summary", "cost", "methods"
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Choice:
 
 def names() -> list[str]:
     """All layouts."""
-    return [*published.layouts(), SUITE, SEVERITY, DIMENSIONS, SUMMARY, COST]
+    return [*published.layouts(), SUITE, SEVERITY, DIMENSIONS, SUMMARY, COST, METHODS]
 
 
 def make(places: Sequence[Path], choice: Choice) -> Sheet:
@@ -74,7 +76,7 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
     counts: Success | None = "end" if choice.at_end else card.success if card else None
     if choice.versus and choice.versus not in {owner.policy for owner in loaded.records}:
         raise UnknownName("policy", choice.versus, {owner.policy for owner in loaded.records}, where="--versus")
-    cut, notes = sides(loaded, counts, choice.tasks_as, versus=choice.versus)
+    cut, notes = sides(loaded, counts, choice.tasks_as, choice.layout == METHODS, choice.versus)
     absent = ", ".join(str(side.owner) for side in cut if not side.outcomes and not side.errors
                        and not any(note.startswith(f"{side.owner}:") for note in loaded.notes))
     cut = sorted((side for side in cut if side.outcomes or side.errors), key=lambda side: side.owner.assets)
@@ -122,6 +124,8 @@ def _sheet(choice: Choice, paper: tuple[Paper, PublishedTable] | None, measured:
         return severity_sheet(cut, notes, choice.reference, dimensions=choice.layout == DIMENSIONS)
     if choice.layout == COST:
         return cost_sheet(cut, notes)
+    if choice.layout == METHODS:
+        return methods_sheet(cut, notes)
     if choice.layout == SUMMARY:
         return summary_sheet(choice.suite, cut, notes, also=also)
     sheet = suite_sheet(choice.suite, cut, notes, choice.by_task_set, choice.partial, choice.versus, also)

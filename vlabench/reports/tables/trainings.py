@@ -95,12 +95,12 @@ def _rivals(cut: Sequence[Side], groups: Sequence[Sequence[Side]], versus: str |
 
 def _titled(members: Sequence[Side]) -> str:
     """`hero, 3 trainings`, or a policy's name."""
+    return named(members) if len(members) == 1 else f"{named(members)}, {len(members)} trainings"
+
+
+def named(members: Sequence[Side]) -> str:
+    """A policy's name; of several what their names begin with, without a seed."""
     if len(members) == 1:
         return members[0].owner.policy
-    return f"{_name(members)}, {len(members)} trainings"
-
-
-def _name(members: Sequence[Side]) -> str:
-    """What the policies' names begin with, without a seed."""
     names = [side.owner.policy for side in members]
     return re.sub(r"([-_.]?(seed|s))?[-_.]?$", "", os.path.commonprefix(names)) or names[0]

@@ -1,0 +1,93 @@
+"""Methods of two simulators in one table: who competes with whom, over what, and at which cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.factories import episodes, write_records
+from tests.reports.tables.test_trainings import trained
+from vlabench import cards
+from vlabench.errors import OptionError
+from vlabench.reports.tables import Choice, make
+from vlabench.reports.tables.paired import Cell
+from vlabench.types import EpisodeRecord
+
+LIBERO, MANISKILL = "libero_goal/0", "maniskill_put_on_plate/0"
+SUITES = ("libero-observation", "maniskill-observation", "maniskill-pair")
+
+
+def spent(results: Path, name: str, rollouts: int) -> None:
+    card = results / f"{name}.toml"
+    card.write_text(card.read_text() + f"spent = {{ rollouts = {rollouts} }}\n")
+
+
+def played(task: str, policy: str, **outcomes: str) -> list[EpisodeRecord]:
+    """A letter for each episode, under conditions of the suites below."""
+    known = {name: each for suite in SUITES if suite.startswith(task.split("_", 1)[0])
+             for name, each in cards.load_suite(suite).conditions.items()}
+    return [each for condition, letters in outcomes.items()
+            for each in episodes(task, condition, letters, policy=policy, condition_digest=known[condition].digest)]
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """On LIBERO two trainings of `hero` beside `base`; on ManiSkill `bridge`, and `base` once more; a policy that was
+    never perturbed."""
+    for seed, name in enumerate(("hero", "hero-seed-1")):
+        trained(tmp_path, name, seed)
+        spent(tmp_path, name, 1000 + 500 * seed)
+    trained(tmp_path, "base", 2, epochs=9)
+    return write_records(tmp_path, [
+        *played(LIBERO, "hero", clean="ssss", shift="ssff", rotation="ssss"),
+        *played(LIBERO, "hero-seed-1", clean="sssf", shift="sfff", rotation="sssf"),
+        *played(LIBERO, "base", clean="ssssff", shift="ffffss", erasing="ssssss"),
+        *played(MANISKILL, "base", clean="ffff", occlusion="ffff"),
+        *played(MANISKILL, "bridge", clean="ssss", occlusion="sfff"),
+        *played(MANISKILL, "lone", clean="ssss")])
+
+
+def test_a_line_for_each_method_and_simulator(results: Path) -> None:
+    sheet = make([results], Choice("methods"))
+    assert [head.name for head in sheet.columns] == ["trainings", "clean", "perturbed", "minutes", "rollouts"]
+    found = {(line.group, line.name): [round(100 * cell.value, 1) if isinstance(cell, Cell) else cell
+                                       for cell in line.cells] for line in sheet.lines}
+    # shift is the one condition that all of LIBERO's policies have; base's last two episodes are no one else's
+    assert found == {("libero", "base"): ["1", 100.0, 0.0, "2", ""],
+                     ("libero", "hero"): ["2", 87.5, 37.5, "0", "1,250"],
+                     ("maniskill", "base"): ["1", 0.0, 0.0, "2", ""],
+                     ("maniskill", "bridge"): ["", 100.0, 25.0, "", ""]}
+    assert "libero, primitive: clean, and as perturbed shift, over libero_goal." in sheet.notes
+
+
+def test_methods_of_one_section_compete(results: Path) -> None:
+    sheet = make([results], Choice("methods"))
+    best = {(line.group, line.name, head.name) for line, marks in zip(sheet.lines, sheet.marks(), strict=True)
+            for head, mark in zip(sheet.columns, marks, strict=True) if mark.value == "best"}
+    assert best == {("libero", "base", "clean"), ("libero", "hero", "perturbed"), ("maniskill", "bridge", "clean"),
+                    ("maniskill", "bridge", "perturbed")}
+
+
+def test_task_sets_with_erasing_conditions_are_sections_of_their_own(tmp_path: Path) -> None:
+    pair = "maniskill_pair/0"
+    results = write_records(tmp_path, [
+        *played(MANISKILL, "bridge", clean="ss", occlusion="sf"), *played(pair, "bridge", clean="sf", unseen_pose="ff"),
+        *played(LIBERO, "base", clean="ss", shift="sf"), *played("libero_10/0", "base", clean="ss", shift="ff")])
+    sheet = make([results], Choice("methods"))
+    assert [(line.group, line.name) for line in sheet.lines] == [
+        ("libero", "base"), ("maniskill_put_on_plate", "bridge"), ("maniskill_pair", "bridge")]
+    assert any(note == "libero, primitive: clean, and as perturbed shift, over libero_goal, libero_10."
+               for note in sheet.notes)
+
+
+def test_methods_that_share_no_condition_are_told(results: Path, tmp_path: Path) -> None:
+    sheet = make([results], Choice("methods", policies=["base", "bridge", "lone"]))
+    assert {line.group for line in sheet.lines} == {"libero", "maniskill"}
+    write_records(tmp_path, played(LIBERO, "stranger", clean="s", erasing="s"))
+    sheet = make([results], Choice("methods"))
+    assert {line.group for line in sheet.lines} == {"maniskill"}
+    assert any(note.startswith("No perturbed condition on libero_goal, primitive, that all have played of base, hero, "
+                               "hero-seed-1, stranger: --policies") for note in sheet.notes)
+    with pytest.raises(OptionError, match="no policies have a task set and a perturbed condition beside clean"):
+        make([results], Choice("methods", policies=["lone"]))
