@@ -32,6 +32,7 @@ from vlabench.training.objectives.base import Batch, Forward
 from vlabench.training.objectives.cloning import Cloning, CloningOptions
 from vlabench.training.rl import rewards
 from vlabench.training.rl.contexts import Group
+from vlabench.training.rl.judging import prepare
 from vlabench.training.rl.rollouts import Rollout
 from vlabench.training.rl.updates import Updates
 from vlabench.training.rl.views import ViewOptions, Views
@@ -167,6 +168,7 @@ class Toy(ABC):
         for iteration in range(1, self.iterations + 1):
             rollouts = self.played(policy, self.looks(seed, iteration), generator("draws", seed, iteration))
             samples = method.credit(course, [Group(n, (each,), (0.0,)) for n, each in enumerate(rollouts)])
+            prepare(learner, samples)
             Updates(1, 4, (seed, iteration), "toy").make(learner, samples, method.critic_alone(iteration), _unseen)
         return policy
 

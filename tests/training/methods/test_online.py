@@ -28,11 +28,11 @@ from vlabench.training import checkpoints
 from vlabench.training import train as training
 from vlabench.training.curves import Curves
 from vlabench.training.display import Display
-from vlabench.training.methods import _online
+from vlabench.training.methods import _online, ppo
 from vlabench.training.methods._course import TrainingRun
 from vlabench.training.methods.rloo import Rloo
 from vlabench.training.objectives.consistency import SOFT
-from vlabench.training.rl import consistency
+from vlabench.training.rl import consistency, judging
 from vlabench.training.rl.contexts import Group
 from vlabench.training.rl.curriculum import at_level
 from vlabench.training.rl.learner import WARMUP, Learner
@@ -341,7 +341,7 @@ def test_while_the_critic_warms_up_the_actions_stay_as_they_are(card: Card, tmp_
     after = Gauss(tmp_path / "out/pushes.safetensors").module.state_dict()
     assert {name for name in start if (start[name] != after[name]).any()} == {"worth.weight", "worth.bias"}
     assert set(Curves(tmp_path / "out").series()) == {
-        "success", "contexts tried", "contexts kept", "value", "gradient", *SPENT} - {VIEWS}
+        "success", "contexts tried", "contexts kept", "explained", "value", "gradient", *SPENT} - {VIEWS}
 
 
 @pytest.mark.usefixtures("alone")
@@ -349,17 +349,17 @@ def test_ppo_credits_each_look_by_gae(card: Card, tmp_path: Path, monkeypatch: p
     """Rebuilt from the rollouts and the critic's values, by the definition, and scaled to mean 0 and deviation 1."""
     seen: list[Samples] = []
     values: list[Any] = []
-    before = Learner.values
+    before = judging.values
 
-    def asked(self: Learner, samples: Samples) -> Any:
-        values.append(before(self, samples))
+    def asked(learner: Learner, samples: Samples) -> Any:
+        values.append(before(learner, samples))
         return values[-1]
 
     def kept(self: Learner, samples: Samples, *given: Any) -> dict[str, float]:
         seen.append(samples)
         return {"value": 0.0}
 
-    monkeypatch.setattr(Learner, "values", asked)
+    monkeypatch.setattr(ppo, "values", asked)
     monkeypatch.setattr(Learner, "update", kept)
     trained(card("ppo", **{**PPO, "iterations": 1, "contexts": 6, "gamma": 0.9, "lam": 0.5}), tmp_path / "out")
     samples = seen[0]
@@ -375,6 +375,9 @@ def test_ppo_credits_each_look_by_gae(card: Card, tmp_path: Path, monkeypatch: p
     scaled = (np.array(advantages) - np.mean(advantages)) / np.std(advantages)
     assert np.allclose(batch["advantages"].numpy(), scaled, atol=1e-4)
     assert np.allclose(batch["returns"].numpy(), returns, atol=1e-5)
+    spread, left = (np.square(each - np.mean(each)).sum() for each in (returns, np.subtract(returns, np.concatenate(
+        values[0]))))
+    assert Curves(tmp_path / "out").series()["explained"][1] == [pytest.approx(1 - left / spread, abs=1e-5)]
 
 
 @pytest.mark.long

@@ -4,13 +4,15 @@ what is averaged.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from tests.training.objectives.told import Told, batch_of, gradient, loss, single, states
 from vlabench.models.distributions import NormalActions
-from vlabench.training.objectives._views import ALTERING, PRESERVING
-from vlabench.training.objectives.base import Batch
+from vlabench.training.objectives._views import ALTERING, PRESERVING, VIEWED
+from vlabench.training.objectives.base import Batch, Forward
 from vlabench.training.objectives.pair_invariance import PairInvariance, PairInvarianceOptions
 from vlabench.training.objectives.pair_sensitivity import PairSensitivity, PairSensitivityOptions
 from vlabench.training.objectives.policy_gradient import PolicyGradient, PolicyGradientOptions
@@ -88,9 +90,11 @@ def test_of_normal_distributions_of_one_deviation_invariance_is_the_squared_dist
 
 
 def rewarded(preserved: int, advantage: float) -> Batch:
-    """The middle bin was drawn with the probability 0.5 that it has as seen, and was worth something."""
+    """The middle bin was drawn and was worth something. It was drawn with the probability 0.5 that it has as seen, and
+    had the same at the view."""
+    half = torch.tensor([[0.5]]).log()
     return batch_of(states(SEEN), torch.tensor([[[1]]]), {
-        PRESERVING: states(preserved), "before": torch.tensor([[0.5]]).log(), "advantages": torch.tensor([advantage])})
+        PRESERVING: states(preserved), "before": half, VIEWED: half, "advantages": torch.tensor([advantage])})
 
 
 @pytest.mark.parametrize(("preserved", "advantage", "term", "held"), [
@@ -105,6 +109,19 @@ def test_augmentation_is_the_policy_gradient_of_the_view(preserved: int, advanta
     assert found.shown["view_augmentation outside"].item() == held
     slope = gradient(augmentation, policy, rewarded(preserved, advantage))
     assert not slope[SEEN].any() and bool(slope[preserved].any()) != bool(held)
+
+
+@pytest.mark.parametrize("preserved", [PLUS, MINUS])
+def test_the_ratio_is_to_what_the_policy_did_at_the_view(preserved: int, policy: Told) -> None:
+    """So it begins at 1, however strange the view is, and a draw that was worth something is made more probable there
+    by as much as at a look."""
+    batch = rewarded(preserved, 2.0)
+    with torch.no_grad():
+        there = Forward(policy, states(preserved), batch.actions).log_probs
+    batch = replace(batch, extras={**batch.extras, VIEWED: there, "before": there - 3.0})
+    found = loss(ViewAugmentation(ViewAugmentationOptions()), policy, batch)
+    assert found.term.item() == pytest.approx(-2.0, abs=1e-6)
+    assert found.shown["view_augmentation outside"].item() == 0
 
 
 def test_a_view_like_the_look_doubles_the_policy_gradient(policy: Told) -> None:

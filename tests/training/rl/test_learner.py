@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from vlabench.models.distributions import NormalActions
 from vlabench.training.objectives.jacobian import jacobian
 from vlabench.training.objectives.policy_gradient import clipped, gae, leave_one_out
 from vlabench.training.rl.adapting import Lora
+from vlabench.training.rl.judging import judged
 from vlabench.training.rl.learner import Learner
 from vlabench.training.rl.options import ClippedOptions
 from vlabench.training.rl.rollouts import Rollout
@@ -37,7 +39,8 @@ def weights(tmp_path: Path) -> Path:
 
 def learner(weights: Path, **options: Any) -> Learner:
     torch.manual_seed(0)
-    return Learner(Gauss(weights), ClippedOptions(exploration_std=STD, **options), "cpu")
+    critic = [options.pop(name, 0.0) for name in ("value", "critic_learning_rate")]
+    return Learner(Gauss(weights), ClippedOptions(exploration_std=STD, **options), "cpu", *critic)
 
 
 def rollout(policy: Gauss, number: int, looks: int) -> Rollout:
@@ -62,6 +65,18 @@ def samples(policy: Any) -> Samples:
     worth = leave_one_out([1, 0, 0, 0, 1, 0])
     return Samples(rollouts, [np.full(len(each), worth[n]) for n, each in enumerate(rollouts)], None,
                    [1.0 / each.steps for each in rollouts])
+
+
+def rewarded(policy: Any) -> Samples:
+    """The same, with what the critic is to say."""
+    plain = samples(policy)
+    returns = [np.linspace(0.0, float(each.success), len(each)) for each in plain.rollouts]
+    return Samples(plain.rollouts, [np.full(len(each), -1.0 + 2 * each.success) for each in plain.rollouts], returns,
+                   [1.0] * len(plain.rollouts))
+
+
+def named(learns: Learner) -> dict[str, torch.Tensor]:
+    return {name: value.detach().clone() for name, value in learns.policy.module.named_parameters()}
 
 
 def gradient(learns: Learner, batch: Any) -> torch.Tensor:
@@ -129,6 +144,31 @@ def test_beyond_the_target_no_step_is_made_and_the_iteration_ends(weights: Path)
     assert not torch.equal(course[first], course[first + 1])
 
 
+def test_beyond_the_target_the_critic_goes_on_alone(weights: Path) -> None:
+    """What acts stays as it was before the step that was not made; the critic learns as long as without a target."""
+    played = rewarded(Gauss(weights))
+    updates, course = Updates(3, 4, ("t",), "here"), list[dict[str, torch.Tensor]]()
+
+    def watched(learns: Learner) -> Callable[[int, Any], None]:
+        course.append(named(learns))
+        return lambda *_: course.append(named(learns))
+
+    options = {"learning_rate": 0.05, "value": 0.5, "critic_learning_rate": 0.05, "max_head_grad_norm": 1.0}
+    free = learner(weights, kl_target=1e9, **options)
+    assert updates.make(free, played, False, watched(free))["updates"] == 12
+    course.clear()
+    bound = learner(weights, kl_target=1e-3, **options)
+    done = updates.make(bound, played, False, watched(bound))
+    stopped = int(done["updates"])
+    assert 0 < stopped < 11 and done["passes"] == 3 * len(played)
+    acts, judges = ([each[name] for each in course] for name in ("head.weight", "worth.weight"))
+    assert not torch.equal(acts[stopped], acts[stopped - 1])
+    assert all(torch.equal(each, acts[stopped]) for each in acts[stopped:])
+    # but for the step that was not made, the critic made them all
+    moved = [not torch.equal(one, after) for one, after in itertools.pairwise(judges)]
+    assert len(moved) == 12 and [number for number, each in enumerate(moved) if not each] == [stopped]
+
+
 def test_the_divergence_is_that_of_the_two_normals(weights: Path) -> None:
     """KL of normals of one deviation is ‖Δμ‖² / 2σ²; a draw's estimate scatters around it, and on all samples it is
     what `judged` says.
@@ -136,14 +176,14 @@ def test_the_divergence_is_that_of_the_two_normals(weights: Path) -> None:
     learns, policy = learner(weights), Gauss(weights)
     rollouts = [rollout(policy, number, 200) for number in range(2)]
     played = Samples(rollouts, [np.ones(200)] * 2, None, [1.0] * 2)
-    assert learns.judged(played) == {"surrogate": pytest.approx(-1.0, abs=1e-5),
+    assert judged(learns, played) == {"surrogate": pytest.approx(-1.0, abs=1e-5),
                                      "surrogate divergence": pytest.approx(0.0, abs=1e-6)}
     with torch.no_grad():
         learns.policy.module.get_parameter("head.bias").add_(0.15)
     batch = played.batch(range(400), "cpu")
     moved = learns.policy.distribution(batch.obs).mean.detach() - batch["reference"]
     exact = float((moved.square().sum(-1) * batch.weights).sum()) / (2 * STD**2) / float(batch.weight)
-    assert learns.judged(played)["surrogate divergence"] == pytest.approx(exact, rel=0.15)
+    assert judged(learns, played)["surrogate divergence"] == pytest.approx(exact, rel=0.15)
 
 
 # whether rewards taught anything

@@ -32,6 +32,7 @@ from vlabench.training.rl import spending, views
 from vlabench.training.rl.consistency import Looks, clean, redrawn
 from vlabench.training.rl.contexts import Gathered, Group, gather
 from vlabench.training.rl.curriculum import Level, advance
+from vlabench.training.rl.judging import prepare
 from vlabench.training.rl.learner import Learner
 from vlabench.training.rl.rollouts import Collector, Rollout
 from vlabench.training.rl.samples import Samples
@@ -143,18 +144,15 @@ class Online(Method):
         options, learner, place = self.options, course.learner, course.place
         alone = self.critic_alone(number)
         twice = options.permuted and not alone
-        if learner.pairs:
-            samples.pair(learner.origin if learner.wants else None)
-        if learner.compares:
-            samples.compare(learner.first)
+        prepare(learner, samples)
         updates = Updates(options.epochs, options.updates, (place.seed, number), f"iteration {number}")
         place.display.start(f"iteration {number}: {counted(len(samples), 'look')}",
                             (1 + twice) * options.epochs * options.updates, unit="updates")
         try:
             apart = updates.permuted(learner, samples, place.display.step) if twice else {}
             ahead = options.epochs * options.updates * twice
-            return {**updates.make(learner, samples, alone, lambda n, seen: place.display.step(ahead + n, seen)),
-                    **apart}
+            return {**samples.shown, **apart, **updates.make(
+                learner, samples, alone, lambda n, seen: place.display.step(ahead + n, seen))}
         finally:
             place.display.stop()
 

@@ -19,9 +19,10 @@ from vlabench.errors import UnknownName
 from vlabench.training.methods._course import TrainingRun
 from vlabench.training.methods._online import Online
 from vlabench.training.methods._online_options import SpreadOptions
-from vlabench.training.objectives.policy_gradient import gae
+from vlabench.training.objectives.policy_gradient import explained, gae
 from vlabench.training.rl import rewards
 from vlabench.training.rl.contexts import Group
+from vlabench.training.rl.judging import values
 from vlabench.training.rl.learner import Learner
 from vlabench.training.rl.options import ClippedOptions
 from vlabench.training.rl.samples import RETURNS, Samples
@@ -86,10 +87,11 @@ class Ppo(Online):
         """Advantages by GAE, at mean 0 and deviation 1 over the iteration's looks; every action has the same weight."""
         rollouts = [rollout for group in groups for rollout in group.rollouts]
         blank = [np.zeros(len(rollout)) for rollout in rollouts]
-        values = course.learner.values(Samples(rollouts, blank, None, [1.0] * len(rollouts)))
+        expected = values(course.learner, Samples(rollouts, blank, None, [1.0] * len(rollouts)))
         estimates = [gae(rewards.by_look(rollout, course.reward(rollout)), known, self.options.gamma, self.options.lam)
-                     for rollout, known in zip(rollouts, values, strict=True)]
+                     for rollout, known in zip(rollouts, expected, strict=True)]
         every = np.concatenate([advantages for advantages, _ in estimates])
         scaled = [(advantages - every.mean()) / (every.std() + 1e-8) for advantages, _ in estimates]
-        return Samples(rollouts, scaled, [returns for _, returns in estimates], [1.0] * len(rollouts),
-                       course.space)
+        found = Samples(rollouts, scaled, [returns for _, returns in estimates], [1.0] * len(rollouts), course.space)
+        found.shown = {"explained": explained(np.concatenate(expected), np.concatenate([r for _, r in estimates]))}
+        return found

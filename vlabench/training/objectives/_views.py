@@ -10,6 +10,8 @@ from vlabench.training.objectives.base import Batch
 PRESERVING, ALTERING = "task-preserving view", "task-altering view"
 """In `Batch.extras`: other observations of the N samples, the instruction as it is. In the first what does not matter
 to the task looks otherwise, in the second the target lies otherwise."""
+VIEWED = "before at the view"
+"""In `Batch.extras`: the log-probability [N, T] of each whole action given the task-preserving view, before updates."""
 
 
 def divergence(one: ActionDistribution, other: ActionDistribution, batch: Batch) -> Tensor:

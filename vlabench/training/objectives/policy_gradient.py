@@ -105,6 +105,13 @@ def gae(rewards: npt.ArrayLike, values: npt.ArrayLike, gamma: float, lam: float)
     return advantages, advantages + known[:-1]
 
 
+def explained(values: Floats64, returns: Floats64) -> float:
+    """The share of the returns' variance that the critic's values explain: 1 − Var(returns − values) / Var(returns); 0
+    for any constant, below it for what is worse, and where the returns are all alike."""
+    spread = float(np.var(returns))
+    return 1.0 - float(np.var(returns - values)) / spread if spread > ALIKE else 0.0
+
+
 def clipped(log_probs: Tensor, before: Tensor, advantages: Tensor, low: float, high: float) -> Tensor:
     """PPO's loss (Schulman et al. 2017) of each action [B, T]: −min(η A, clip(η, 1 − low, 1 + high) A).
 

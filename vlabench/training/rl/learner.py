@@ -19,6 +19,7 @@ from vlabench.models import lora
 from vlabench.models.distributions import explored
 from vlabench.training import checkpoints, finite
 from vlabench.training.objectives import base
+from vlabench.training.objectives._views import VIEWED
 from vlabench.training.objectives.base import Batch, Forward
 from vlabench.training.objectives.consistency import Consistency
 from vlabench.training.objectives.policy_gradient import divergence
@@ -54,7 +55,8 @@ class Learner:
     remembers: whether the first policy will be asked for, whatever its objectives need.
 
     pairs: whether its objectives need samples that are paired with clean ones, and wants: what is wanted there;
-    compares: whether they need what the first policy does.
+    compares: whether they need what the first policy does; views: whether what it made of views before the updates.
+    twice: whether one differentiates a gradient. judges: whether there is a critic that learns.
     """
 
     def __init__(self, policy: TrainablePolicy, options: LearnerOptions, device: str, value: float = 0.0,
@@ -65,8 +67,8 @@ class Learner:
         needs = {need for objective in self.objectives.values() for need in objective.needs}
         self.wants = WANTED in needs
         self.pairs = self.wants or TWIN in needs
-        self.compares = FIRST in needs
-        self._twice = any(objective.twice for objective in self.objectives.values())
+        self.compares, self.views = FIRST in needs, VIEWED in needs
+        self.twice = any(objective.twice for objective in self.objectives.values())
         self._consistency = Consistency(base.Options()) if options.consistency else None
         # So that a GPU, too, finds the log-probabilities that workers stored: by TF32, torch's choice for convolutions,
         # they are 0.008 to 0.04 off (a standard deviation; some by 0.08 to 0.4, where PPO clips at 0.2), and the first
@@ -75,7 +77,7 @@ class Learner:
         policy.module.to(device).train()
         self._lora = adapted(policy, options.lora) if options.lora else None
         critic = self._worth(any(objective.critic for objective in self.objectives.values()))
-        self._critic = {id(parameter) for parameter in critic}
+        self._critic, self.judges = {id(parameter) for parameter in critic}, bool(critic)
         body = [p for p in policy.module.parameters() if p.requires_grad and id(p) not in self._critic]
         acts, judges = self._groups(body), self._critics(critic, critic_learning_rate)
         groups = [*acts, *judges]
@@ -231,7 +233,8 @@ class Learner:
         return {name: float(torch.nn.utils.clip_grad_norm_(group, self.options.max_grad_norm if name == "gradient"
                                                            else apart)) for name, group in groups.items() if group}
 
-    def _forward(self, batch: Batch, frozen: bool = False, twice: bool = False) -> Forward:
+    def forward(self, batch: Batch, frozen: bool = False, twice: bool = False) -> Forward:
+        """What the policy makes of a batch, its actions scored by what rollouts draw from."""
         forward = Forward(self.policy, batch.obs, batch.actions, explored=self.explored, twice=twice, frozen=frozen)
         if self.options.max_head_grad_norm is not None and not self._heads and torch.is_grad_enabled():
             self._heads = self._reading(batch, forward.embedding.detach())
@@ -251,28 +254,12 @@ class Learner:
 
     def terms(self, batch: Batch, critic_alone: bool = False) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """(weighted terms of the loss, what else there is to see) as this batch's parts of a minibatch's means."""
-        forward = self._forward(batch, critic_alone, self._twice)
+        forward = self.forward(batch, critic_alone, self.twice)
         chosen = {name: each for name, each in self.objectives.items() if each.critic or not critic_alone}
         terms, shown = base.summed(chosen, batch, forward)
         if self.options.kl_target is not None and not critic_alone:
             shown[DIVERGENCE] = divergence(batch, forward)
         return terms, shown
-
-    def judged(self, samples: Samples) -> dict[str, float]:
-        """`surrogate`, the clipped loss on all samples as the policy is now, and `surrogate divergence` from the policy
-        that sampled them.
-        """
-        everything = range(len(samples))
-        samples = samples.credited(everything, self.scored)
-
-        def judge(rows: range) -> list[tuple[float, float]]:
-            batch = samples.batch(rows, self.device, everything)
-            forward = self._forward(batch, twice=self._twice)
-            return [(float(self.objectives["policy"].loss(batch, forward).term), float(divergence(batch, forward)))]
-
-        with torch.no_grad():
-            found = team().every(len(samples), self.options.batch, judge)
-        return dict(zip(("surrogate", "surrogate divergence"), map(sum, zip(*found, strict=True)), strict=True))
 
     def origin(self, looks: Observation, actions: Floats32) -> Floats32:
         """Mean actions [N, T, D] of the policy that the training started from, given the actions [N, T, D]."""
@@ -296,7 +283,7 @@ class Learner:
         def score(part: range) -> list[float]:
             batch = samples.batch(rows[part.start : part.stop], self.device)
             log_probs = (self.first(batch.obs, batch.actions).log_prob(batch.actions).sum(-1) if first
-                         else self._forward(batch).log_probs)
+                         else self.forward(batch).log_probs)
             return cast("list[float]", (log_probs * batch.counted).sum(1).double().tolist())
 
         with torch.no_grad():
@@ -314,7 +301,7 @@ class Learner:
                       extras={"wanted": wanted})
         own, share = team().part(range(len(batch)))
         batch = batch.rows(own)
-        loss = share * self._consistency.loss(batch, self._forward(batch)).term
+        loss = share * self._consistency.loss(batch, self.forward(batch)).term
         self._follower.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         followers = self._follower.param_groups[0]["params"]  # not the critic's
@@ -329,15 +316,3 @@ class Learner:
         """`objectives.base.shares` of the terms, on one batch of samples."""
         terms, _ = self.terms(samples.credited(rows, self.scored).batch(rows[: self.options.batch], self.device))
         return base.shares(terms, self.parameters)
-
-    def values(self, samples: Samples) -> list[Floats64]:
-        """The critic's expectation at every look, for each rollout, where it reads that on the way of what was done."""
-        def worth(rows: range) -> list[float]:
-            batch = samples.batch(rows, self.device)
-            embedding = self.policy.encode(batch.obs, batch.actions)["embedding"]
-            return cast("list[float]", self.policy.value(batch.obs, embedding).double().tolist())
-
-        with torch.no_grad():
-            found = team().every(len(samples), self.options.batch, worth)
-        ends = np.cumsum([len(rollout) for rollout in samples.rollouts])
-        return np.split(np.array(found), ends[:-1])

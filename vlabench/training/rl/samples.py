@@ -12,7 +12,7 @@ import torch
 
 from vlabench.adapters.base import ActionDistribution
 from vlabench.seeding import generator
-from vlabench.training.objectives._views import ALTERING, PRESERVING
+from vlabench.training.objectives._views import ALTERING, PRESERVING, VIEWED
 from vlabench.training.objectives.base import Batch
 from vlabench.training.rl.consistency import clean
 from vlabench.training.rl.rollouts import Rollout
@@ -21,13 +21,14 @@ from vlabench.types import ActionSpace, Image, Observation
 Floats32 = npt.NDArray[np.float32]
 Floats64 = npt.NDArray[np.float64]
 ADVANTAGES, TWIN, WANTED, RETURNS, FIRST = "advantages", "clean twin", "wanted", "returns", "first"
-OFFERED = frozenset({"before", "reference", ADVANTAGES, TWIN, WANTED, FIRST, PRESERVING, ALTERING})
+OFFERED = frozenset({"before", "reference", ADVANTAGES, TWIN, WANTED, FIRST, PRESERVING, ALTERING, VIEWED})
 """What batches of samples hold for objectives: `before` [N, T], log-probability of each whole action when it was
 sampled; `reference` [N, T, D], the mean actions then; `advantages` [N]; where it is asked for (`Samples.pair`), `clean
 twin`, the observation without perturbation, and `wanted` [N, T, D], the first policy's mean actions for that one, given
 the same actions; where it is asked for (`Samples.compare`), `first`, its distribution for the observation; where
 rollouts have kept them (`views`), `task-preserving view` and `task-altering view`, the observation with other pictures;
-and beside these, of a method that computes them, `returns` [N]."""
+`before at the view` [N, T], the log-probabilities of the actions given the first of these, before the updates; and
+beside these, of a method that computes them, `returns` [N]."""
 
 
 class Score(Protocol):
@@ -41,7 +42,7 @@ class Samples:
 
     advantages, returns: float [L] for each rollout, by look; no returns where a method has no use for them. weights:
     how much an action of each rollout counts; RIPT-VLA's are 1 / steps, so that rollouts weigh the same whatever their
-    length. space: see `Batch`.
+    length. space: see `Batch`. shown: what there is to see of them, for the curves.
     """
 
     def __init__(self, rollouts: Sequence[Rollout], advantages: Sequence[Floats64], returns: Sequence[Floats64] | None,
@@ -51,8 +52,10 @@ class Samples:
         self._columns: Mapping[str, Sequence[Floats64]] = {ADVANTAGES: advantages}
         if returns is not None:
             self._columns = {**self._columns, RETURNS: returns}
+        self._ends = np.cumsum([len(rollout) for rollout in rollouts])[:-1]
         self._weights = weights
         self._weight = self.weight(range(len(self._rows)))
+        self.shown: Mapping[str, float] = {}
         self._twin = False
         self._wanted: list[Floats32] = []
         self._first: Callable[[Observation, torch.Tensor], ActionDistribution] | None = None
@@ -64,11 +67,19 @@ class Samples:
         self._twin = True
         if origin is not None:
             wanted = origin(clean(self.rollouts), np.concatenate([rollout.actions for rollout in self.rollouts]))
-            self._wanted = np.split(wanted, np.cumsum([len(rollout) for rollout in self.rollouts])[:-1])
+            self._wanted = np.split(wanted, self._ends)
 
     def compare(self, first: Callable[[Observation, torch.Tensor], ActionDistribution]) -> None:
         """From now on batches hold what the first policy does (`Learner.first`), computed anew for each of them."""
         self._first = first
+
+    def hold(self, name: str, each: Sequence[Floats64]) -> None:
+        """From now on batches hold this, too: float [L, …] for each rollout, by look."""
+        self._columns = {**self._columns, name: each}
+
+    def by_rollout(self, found: Floats64) -> list[Floats64]:
+        """What was computed for all looks [L of all, …], for each rollout [L, …]."""
+        return np.split(found, self._ends)
 
     def permuted(self, *key: str | int) -> Samples:
         """The same with the advantages of other rollouts, dealt at random for `key`.

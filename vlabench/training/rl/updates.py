@@ -10,6 +10,7 @@ import numpy as np
 
 from vlabench.seeding import generator
 from vlabench.training import finite
+from vlabench.training.rl.judging import judged
 from vlabench.training.rl.learner import Learner
 from vlabench.training.rl.samples import Samples
 from vlabench.training.rl.spending import PASSES, UPDATES
@@ -26,24 +27,28 @@ class Updates:
 
     def make(self, learner: Learner, samples: Samples, alone: bool,
              step: Callable[[int, Mapping[str, float]], None]) -> dict[str, float]:
-        """All of them, or those up to the one on which the policy has strayed; the means of what they show, and how
-        each term pulled at last; UPDATES and PASSES are counts. alone: whether the critic alone learns. step: is told
-        of each. Raises DivergedError.
+        """All of them, or those up to the one on which the policy has strayed: after that a critic goes on alone, so
+        that it learns as much beside any objective. The means of what they show, and how each term pulled at last;
+        UPDATES and PASSES are counts, the first of steps that the policy made, or a critic that was `alone`. alone:
+        whether the critic alone learns. step: is told of each. Raises DivergedError.
         """
         seen: list[dict[str, float]] = []
-        looks = 0
-        for part, parts in self._minibatches(samples):
-            with finite.ending(f"{self.where}, update {len(seen) + 1}", partial(samples.names, part)):
-                seen.append(learner.update(samples, part, alone, parts))
+        looks, strayed = 0, False
+        for number, (part, parts) in enumerate(self._minibatches(samples), 1):
+            with finite.ending(f"{self.where}, update {number}", partial(samples.names, part)):
+                found = learner.update(samples, part, alone or strayed, parts)
             looks += len(part)
-            step(len(seen), seen[-1])
-            if learner.strayed(seen[-1]):
+            step(number, found)
+            if not strayed:
+                last, strayed = part, learner.strayed(found)
+                seen.append(found)
+            if strayed and not learner.judges:
                 break
         means = {name: float(np.mean([each[name] for each in seen])) for name in seen[-1]}
-        means |= {UPDATES: float(len(seen) - learner.strayed(seen[-1])), PASSES: float(looks)}
+        means |= {UPDATES: float(len(seen) - strayed), PASSES: float(looks)}
         if alone:
             return means
-        return {**means, **learner.judged(samples), **learner.shares(samples, part)}
+        return {**means, **judged(learner, samples), **learner.shares(samples, last)}
 
     def _minibatches(self, samples: Samples) -> Iterator[tuple[list[int], int]]:
         """The rows of each, and of how many it is one."""
