@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from tests.nano_sizes import sizes
 from vlabench.errors import DataError
 from vlabench.models import checkpoint
-from vlabench.models.nano import Eye, Inputs, NanoVLA
+from vlabench.models.nano import Eye, Inputs, NanoConfig, NanoVLA
 
 TEXTS = ["put the bowl on the stove", "turn on the stove", "open the drawer"]
 CONFIG = sizes(image_size=64, words=("bowl", "drawer", "on", "open", "put", "stove", "the", "turn"),
@@ -42,6 +43,16 @@ def test_shapes_and_sizes() -> None:
     assert trunk.points.shape == (3, 3, 3) and trunk.seen["wrist"].shape == (3, 3, 64)
     assert made.act(trunk.embedding).logits.shape == (3, 8, 7, 256)
     assert made.value(trunk.embedding).shape == (3,)
+
+
+def test_it_names_as_many_points_as_its_data() -> None:
+    """A file says so where they are not three."""
+    four = NanoVLA(CONFIG.model_copy(update={"named": 4, "points": 5}))
+    trunk = four.trunk(inputs(four))
+    assert trunk.points.shape == (3, 4, 3) and trunk.seen["wrist"].shape == (3, 4, 64)
+    assert '"named":4' in four.config.as_file() and "named" not in CONFIG.as_file()
+    with pytest.raises(ValidationError, match="points = 4: the 5 named ones are among them"):
+        NanoConfig(**{**CONFIG.model_dump(), "named": 5})
 
 
 def test_the_shipped_size_has_at_most_12_million_parameters_and_an_embedding_of_512() -> None:

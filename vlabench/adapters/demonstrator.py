@@ -41,7 +41,7 @@ class _Turn:
 
 class Demonstrator(Policy):
     """One action for each row; the decision's extras are what the expert says of the same state: `labels` [B, D],
-    `points` [B, 9], and `actors` [B], who chose.
+    `points` [B, 3 K], and `actors` [B], who chose.
     """
 
     def __init__(

@@ -125,7 +125,7 @@ class Nano(TrainablePolicy):
 
     @property
     def auxiliary(self) -> frozenset[str]:  # type: ignore[override]
-        """The named `points` [B, 3, 3] relative to the hand (m), and their log-maps [B, 3, cells²] in pictures."""
+        """The K named `points` [B, K, 3] relative to the hand (m), and their log-maps [B, K, cells²] in pictures."""
         return frozenset({"points", *(f"maps/{camera}" for camera in self.module.config.cameras)})
 
     def encode(self, obs: Observation, actions: torch.Tensor | None = None) -> Mapping[str, torch.Tensor]:
@@ -144,7 +144,7 @@ class Nano(TrainablePolicy):
 
         given = {"cameras": data.cameras, "image_size": data.image_size, "action_size": data.action_size,
                  "proprio_mean": data.proprio_mean, "proprio_std": data.proprio_std,
-                 "words": Vocabulary.of(data.instructions).words, **sizes}
+                 "words": Vocabulary.of(data.instructions).words, "named": data.points, **sizes}
         try:
             config = NanoConfig.model_validate(given)
         except ValidationError as error:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as functional
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
+from typing_extensions import Self
 
 from vlabench.models import critics, portable
 from vlabench.models.distributions import BINS, BinnedActions
@@ -26,10 +27,9 @@ _WORD = re.compile(r"[a-z0-9]+|[^\sa-z0-9]")
 _OWN = ("bins", "worth")
 """What a network and the one of its critic do not share."""
 
-_UNSAID = {"critic": "embedding", "proprio": True}
-
 NAMED = 3
-"""Points with a meaning, in pictures and relative to the hand: the thing to work on, its place, the next waypoint."""
+"""Points with a meaning, in pictures and relative to the hand: the thing to work on, its place, the next waypoint …"""
+_UNSAID = {"critic": "embedding", "proprio": True, "named": NAMED}
 
 
 class NanoConfig(BaseModel):
@@ -59,8 +59,11 @@ class NanoConfig(BaseModel):
         default=(32, 64), description="Channels of a camera's network before and after its pictures are halved.")
     blocks: tuple[int, int] = Field(
         default=(1, 2), description="Residual blocks of a camera's network before and after its pictures are halved.")
+    named: int = Field(
+        default=NAMED, ge=NAMED,
+        description="Points with a meaning, as a simulator's expert has them; by default those of the data.")
     points: int = Field(
-        default=32, ge=NAMED, description="Points that a camera's network finds, the three named ones among them.")
+        default=32, ge=NAMED, description="Points that a camera's network finds, the named ones among them.")
     features: int = Field(
         default=32, description="Features read at each point.")
     embedding: int = Field(
@@ -72,6 +75,12 @@ class NanoConfig(BaseModel):
         description="What the critic reads: the `embedding`, by a head of two layers; or, as RL4VLA has it, by one of "
                     "three, the action head's hidden state for the first action of a chunk (`h0`), for the last "
                     "(`hn`), or for `all` of them; or `apart`: it has a network of its own, of which it reads `h0`.")
+
+    @model_validator(mode="after")
+    def _all_are_found(self) -> Self:
+        if self.points < self.named:
+            raise ValueError(f"points = {self.points}: the {self.named} named ones are among them")
+        return self
 
     def as_file(self) -> str:
         """JSON, without what files did not say before there was a choice."""
@@ -91,8 +100,8 @@ class Inputs:
 class Trunk:
     """What the network makes of its inputs before it acts.
 
-    embedding: [B, E]. points: [B, NAMED, 3], of the named things relative to the hand (m). seen: camera → log-maps
-    [B, NAMED, cells²] of where the named things are in the picture.
+    embedding: [B, E]. points: [B, K, 3], of the K named things relative to the hand (m). seen: camera → log-maps
+    [B, K, cells²] of where the named things are in the picture.
     """
 
     embedding: Tensor
@@ -122,8 +131,8 @@ class NanoVLA(nn.Module):
         size = config.embedding
         self.join = portable.Linear(seen + width + (len(config.proprio_mean) if config.proprio else 0), size)
         self.mix = nn.Sequential(nn.GELU(), portable.Linear(size, size), nn.GELU())
-        self.locate = portable.Linear(size, 3 * NAMED)
-        self.embed = portable.Linear(size + 3 * NAMED, size)
+        self.locate = portable.Linear(size, 3 * config.named)
+        self.embed = portable.Linear(size + 3 * config.named, size)
         self.steps = portable.Linear(size, config.chunk * config.head)
         self.bins = portable.Linear(config.head, config.action_size * BINS)
         self.worth = self._fresh_critic()
@@ -163,11 +172,11 @@ class NanoVLA(nn.Module):
         for camera, eye in self.eyes.items():
             points, features, log_maps = eye(inputs.pictures[camera], code)
             parts += [points.flatten(1), features]
-            seen[camera] = log_maps[:, :NAMED]
+            seen[camera] = log_maps[:, : self.config.named]
         joined = self.mix(self.join(torch.cat([part.float() for part in parts], dim=1)))
         points = self.locate(joined).float()
         embedding = torch.tanh(self.embed(torch.cat([joined, 10.0 * points], dim=1)).float())
-        return Trunk(embedding, points.view(-1, NAMED, 3), seen)
+        return Trunk(embedding, points.view(-1, self.config.named, 3), seen)
 
     def act(self, embedding: Tensor) -> BinnedActions:
         """Embedding [B, E] → distribution over chunks of actions."""

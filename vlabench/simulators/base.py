@@ -26,7 +26,7 @@ class Advises(Protocol):
         """What the expert does in this state, float [D]."""
 
     def expert_advice(self) -> tuple[Floats, Floats]:
-        """The same action, and points float [9] (m, relative to the hand) behind it: thing, place, waypoint."""
+        """The same action, and points float [3 K] (m, relative to the hand) behind it: `Simulator.points`."""
 
     def hand_pose(self) -> Floats:
         """Where the hand is: float [4, 4], a homogeneous matrix in the scene's frame (m), z up."""
@@ -144,6 +144,8 @@ class Simulator(ABC):
     """The parts of its scenes that `PaintsSurfaces` can name; none: not known before a scene is opened."""
     expert: ClassVar[bool] = False
     """Whether what its scenes tell those with privileges `Advises`."""
+    points: ClassVar[Sequence[str]] = ("thing", "place", "waypoint")
+    """What the K points of an expert's advice are: what is worked on, where it is to go, where the hand goes next …"""
     posture: ClassVar[str] = ""
     """Which of `Outcome.terms` says how its arm is, [B, J] (rad), by the name that `Advises.told` has for it, too; ""
     where none does."""

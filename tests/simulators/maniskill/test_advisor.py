@@ -13,6 +13,7 @@ from vlabench.cards.conditions import Condition, Part, named
 from vlabench.episode.chain import EpisodeChain
 from vlabench.simulators.maniskill.advisor import Advisor
 from vlabench.simulators.maniskill.drawing.vulkan import engine
+from vlabench.simulators.maniskill.expert.expert import SPREAD
 from vlabench.simulators.maniskill.scene import PlateScene
 from vlabench.simulators.maniskill.simulator import Maniskill
 from vlabench.types import EpisodeSpec, Floats
@@ -50,7 +51,7 @@ def test_the_points_are_where_the_things_are_drawn(name: str, scene: PlateScene,
         for _ in range(2):
             scene.step(scene.null_action[None])
         pixels = told(scene)[1]["pixels"]
-        assert pixels.shape == (1, 3, 2) and pixels.dtype == np.float32
+        assert pixels.shape == (1, 4, 2) and pixels.dtype == np.float32
         world = scene.worlds[0]
         for link in world.robot.links.values():  # which may hide a part of a thing
             if (shapes := link.entity.find_component_by_type(engine().render.RenderBodyComponent)) is not None:
@@ -73,9 +74,10 @@ def test_points_follow_the_way_to_the_object(scene: PlateScene, episode: Callabl
         state = scene.observe().state
         assert state is not None
         action, points = state[0].expert_advice()
-        own = state[0].told(np.zeros(9))["pixels"][0]  # all three at the hand
+        own = state[0].told(np.zeros(12))["pixels"][0]  # all four at the hand
         assert np.array_equal(own[0], own[2])
-        if np.linalg.norm(points[6:]) < 0.004:
+        assert np.linalg.norm(points[9:] - points[6:9]) == pytest.approx(SPREAD)
+        if np.linalg.norm(points[6:9]) < 0.004:
             hand = own[0]
             assert np.abs(state[0].told(points)["pixels"][0, 2] - hand).max() < 0.03
         scene.step(action[None])

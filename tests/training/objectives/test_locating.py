@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -32,6 +33,24 @@ def minibatch(size: int, seed: int) -> tuple[Batch, dict[str, torch.Tensor]]:
     found = {"points": torch.from_numpy(draws.normal(size=(size, 3, 3))),
              MAPS + "top": torch.from_numpy(draws.normal(size=(size, 3, CELLS**2))).log_softmax(-1)}
     return batch, found
+
+
+@pytest.mark.parametrize(("network", "data"), [(2, 3), (3, 2)])
+def test_of_points_that_one_side_lacks_none_counts(network: int, data: int) -> None:
+    """As with a policy of before a simulator told more of them."""
+    batch, found = minibatch(6, 1)
+    cut = {"points": found["points"][:, :network], MAPS + "top": found[MAPS + "top"][:, :network]}
+    extras = {"points": batch["points"][:, :data], "pixels": batch["pixels"][:, :, :data]}
+    both = {name: each[:, :2] if name == "points" else each[:, :, :2] for name, each in extras.items()}
+
+    def loss(encoded: dict[str, torch.Tensor], told: dict[str, torch.Tensor]) -> Any:
+        return Locating(LocatingOptions()).loss(replace(batch, extras=told),
+                                                cast(Forward, SimpleNamespace(encoded=encoded)))
+
+    few = loss({name: each[:, :2] for name, each in cut.items()}, both)
+    whole = loss(cut, extras)
+    assert float(whole.term) == float(few.term)
+    assert whole.shown.keys() == {"points", "pixels", "thing_cm", "place_cm"}
 
 
 @settings(max_examples=30, deadline=None)

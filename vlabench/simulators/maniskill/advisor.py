@@ -22,7 +22,8 @@ class Advisor:
         return advise(self.world)[0]
 
     def expert_advice(self) -> tuple[Floats, Floats]:
-        """The same action, and three points [9] (m, relative to the hand) behind it: object, receptacle, waypoint."""
+        """The same action, and four points [12] (m, relative to the hand) behind it: object, receptacle, waypoint, and
+        where a finger goes."""
         return advise(self.world)
 
     def hand_pose(self) -> Floats:
@@ -31,7 +32,7 @@ class Advisor:
 
     def told(self, points: Floats) -> dict[str, Floats]:
         """For demonstrations: joints [6] (rad); bodies [n, 13]: position, quaternion (w, x, y, z), velocities; pixels
-        float32 [1, 3, 2], where the advice's points [9] are in the camera's picture (`view.seen_at`).
+        float32 [1, 4, 2], where the advice's points [12] are in the camera's picture (`view.seen_at`).
         """
         robot = self.world.robot
         base = robot.body.pose.to_transformation_matrix().astype(np.float64)

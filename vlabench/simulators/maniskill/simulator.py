@@ -55,6 +55,7 @@ class Maniskill(Simulator):
         SetsLighting, SetsPhysics, ShiftsBase, ShowsBackgrounds, ShowsHands, ShowsMasks, VariesStarts})
     paints = frozenset({"table", "objects", "robot"})
     expert = True
+    points = ("thing", "place", "waypoint", "finger")
     posture = "joints"
     earnings = "earned"
     success = "end"

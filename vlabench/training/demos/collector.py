@@ -20,7 +20,7 @@ class Demo:
 
     frames: camera → uint8 [T, H, W, 3], policy-facing orientation. proprio: float32 [T, P]. labels: float32 [T, D],
     the expert's action in the state of each frame. executed: float64 [T, D], what reached the robot. actors: uint8
-    [T], who chose it (`adapters.demonstrator`). points: float32 [T, 9], thing, place and waypoint relative to the
+    [T], who chose it (`adapters.demonstrator`). points: float32 [T, 3 K], the simulator's `points` relative to the
     hand (m). told: name → [T, …], what the simulator tells of each frame beside (`Advises.told`). success: whether the
     goal held at the last step. model: the scene's source.
     """

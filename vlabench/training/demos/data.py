@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     import h5py
 
 Floats32 = npt.NDArray[np.float32]
-POINTS = 3
 OFFERED = frozenset({"points", "pixels"})
 """What batches of demonstrations hold for objectives, see `Batch`."""
 
@@ -58,8 +57,8 @@ class Batch:
     """N samples. pictures: camera → uint8 [N, S, S, 3] as OpenGL draws them, upside down and mirrored. tasks: indices
     into `DemoData.instructions`.
 
-    actions: [N, chunk, D]; mask: bool [N, chunk], which of them count. points: [N, 3, 3] (m). pixels: [N, C, 3, 2], in
-    the pictures of each camera.
+    actions: [N, chunk, D]; mask: bool [N, chunk], which of them count. points: [N, K, 3] (m), the simulator's. pixels:
+    [N, C, K, 2], in the pictures of each camera.
     """
 
     pictures: Mapping[str, npt.NDArray[np.uint8]]
@@ -94,7 +93,7 @@ class DemoData:
 
     def __post_init__(self) -> None:
         kind = find_simulator(self.simulator)
-        self.space, self._known = kind.action_space, tuple(kind.cameras)
+        self.space, self._known, self._points = kind.action_space, tuple(kind.cameras), len(kind.points)
         self._seen = self._known if self.cameras is None else self.cameras
         self.files: list[Path] = []
         for folder in self.folders:
@@ -112,7 +111,7 @@ class DemoData:
     def facts(self) -> Facts:
         """For a policy that begins from nothing."""
         return Facts(self._seen, self.image_size, len(self.space.names), *self.proprio_range(),
-                     tuple(self.instructions))
+                     tuple(self.instructions), self._points)
 
     def proprio_range(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Mean and standard deviation of proprioception, [P] each."""
@@ -182,8 +181,8 @@ class DemoData:
         for name in stored_as(self._seen).values():
             reading.pictures(group, name, length, self.image_size)
         actors = np.zeros(length, dtype=np.uint8)
-        points = np.full((length, 3 * POINTS), np.nan)
-        pixels = np.full((length, len(self._known), POINTS, 2), np.nan)
+        points = np.full((length, 3 * self._points), np.nan)
+        pixels = np.full((length, len(self._known), self._points, 2), np.nan)
         if "vlabench/actors" in group:
             actors = reading.numbers(group, "vlabench/actors", (), length).astype(np.uint8)
         if "vlabench/points" in group:
@@ -191,10 +190,10 @@ class DemoData:
         if "vlabench/pixels" in group:
             pixels = reading.numbers(group, "vlabench/pixels", pixels.shape[1:], length, known=False)
         places = dict(zip(self._known, pixels.swapaxes(0, 1), strict=True))
-        unknown = np.full((length, POINTS, 2), np.nan)
+        unknown = np.full((length, self._points, 2), np.nan)
         seen = np.stack([places.get(camera, unknown) for camera in self._seen], axis=1)
         return Clip(len(self.files), group.name.strip("/"), upright, labels, reading.proprio(group, length),
-                    points.reshape(-1, POINTS, 3).astype(np.float32), seen.astype(np.float32),
+                    points.reshape(-1, self._points, 3).astype(np.float32), seen.astype(np.float32),
                     reliable(actors, length))
 
 

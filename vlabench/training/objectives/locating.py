@@ -15,6 +15,8 @@ POINT_SCALE = 0.05
 """Metres at which the error of a point turns from squared to linear: what a hand can fix in one step."""
 BLUR = 0.7
 """Standard deviation, in cells of the map, of the blob that says where a point is in a picture."""
+NAMES = ("thing", "place", "waypoint", "finger")
+"""Of points, as far as a simulator has them."""
 MAPS = "maps/"
 """With a camera's name: what a network's map of this camera's picture is called."""
 
@@ -31,9 +33,9 @@ class LocatingOptions(BaseModel):
 
 
 class Locating(Objective):
-    """Needs `points` [N, 3, 3], the thing to work on, its place and the next waypoint relative to the hand (m, NaN
-    where unknown), and `pixels` [N, C, 3, 2], where they are in the pictures. Reads the network's own `points` and,
-    for each camera, `maps/<camera>`, log-maps [N, 3, cells²].
+    """Needs `points` [N, K, 3], the thing to work on, its place, the next waypoint … relative to the hand (m, NaN where
+    unknown), and `pixels` [N, C, K, 2], where they are in the pictures. Reads the network's own `points` and, for each
+    camera, `maps/<camera>`, log-maps [N, K, cells²]; of K points as many as both have.
     """
 
     Options: ClassVar[type[BaseModel]] = LocatingOptions
@@ -43,14 +45,15 @@ class Locating(Objective):
 
     def loss(self, batch: Batch, forward: Forward) -> Loss:
         """Shown beside it: both terms, unweighted, and distances in centimetres (`thing_cm` …)."""
-        everything = batch.whole or batch
-        points, distances = point_loss(forward.encoded["points"], batch["points"], everything["points"])
+        everything, found = batch.whole or batch, forward.encoded["points"]
+        few = slice(min(found.shape[1], batch["points"].shape[1]))
+        points, distances = point_loss(found[:, few], batch["points"][:, few], everything["points"][:, few])
         maps = [(number, forward.encoded[MAPS + camera]) for number, camera in enumerate(batch.obs.images)
                 if MAPS + camera in forward.encoded]
-        pixels = torch.stack([pixel_loss(log_maps, batch["pixels"][:, number], everything["pixels"][:, number])
-                              for number, log_maps in maps]).mean()
+        pixels = torch.stack([pixel_loss(log_maps[:, few], batch["pixels"][:, number, few],
+                                         everything["pixels"][:, number, few]) for number, log_maps in maps]).mean()
         shown = {"points": points, "pixels": pixels,
-                 **dict(zip(("thing_cm", "place_cm", "waypoint_cm"), 100 * distances, strict=True))}
+                 **{f"{name}_cm": each for name, each in zip(NAMES, 100 * distances, strict=False)}}
         return Loss(self.options.points * points + self.options.pixels * pixels, shown)
 
 

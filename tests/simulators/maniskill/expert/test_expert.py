@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
-from vlabench.simulators.maniskill.expert.expert import advise
+from vlabench.simulators.maniskill.expert.expert import SIDE, SPREAD, advise, finger
+from vlabench.simulators.maniskill.expert.geometry import downward
 from vlabench.simulators.maniskill.expert.grasps import LOWEST
+from vlabench.simulators.maniskill.expert.motion import Move
 from vlabench.simulators.maniskill.expert.state import look
 from vlabench.simulators.maniskill.interface import SPACE, STEP_LIMIT
 from vlabench.simulators.maniskill.scene import PlateScene
@@ -94,6 +100,20 @@ def test_it_is_a_function_of_the_state(started: Callable[..., PlateScene]) -> No
     assert one.state_digest() == other.state_digest()
     for first, second in zip(advise(one.worlds[0]), advise(other.worlds[0]), strict=True):
         np.testing.assert_array_equal(first, second)
+
+
+@given(st.floats(-7, 7), st.integers(-2, 2))
+def test_a_finger_is_told_of_a_hand_that_points_down_whichever_way_round_it_is(yaw: float, halves: int) -> None:
+    """Where scipy says that the axis along which fingers open is; the same for every half turn."""
+    at = np.array([0.3, -0.1, 0.2])
+    told = finger(Move(at, downward(yaw), 1.0)) - at
+    opens = Rotation.from_quat(downward(yaw)[[1, 2, 3, 0]]).apply([0.0, 1.0, 0.0])
+    assert np.linalg.norm(told) == pytest.approx(SPREAD) and abs(told[2]) < 1e-12
+    assert abs(told @ opens) == pytest.approx(SPREAD)  # along it, to either side
+    again = finger(Move(at, downward(yaw + halves * math.pi), 1.0)) - at
+    apart = np.linalg.norm(told - again)
+    assert apart < 1e-9 or apart == pytest.approx(2 * SPREAD)  # at the ends of the half circle alone
+    assert apart < 1e-9 or abs(math.cos(yaw - SIDE)) < 1e-9
 
 
 def test_points_are_relative_to_the_hand_in_the_frame_of_the_base(started: Callable[..., PlateScene]) -> None:

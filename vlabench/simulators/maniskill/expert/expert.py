@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from vlabench.simulators.maniskill.expert.geometry import between, downward
+from vlabench.simulators.maniskill.expert.geometry import between, downward, nearest, yaw_of
 from vlabench.simulators.maniskill.expert.grasps import TIP, Grasp, choose
 from vlabench.simulators.maniskill.expert.motion import CLEAR, CLOSE, OPEN, Move, action, descend, passing, rise, stay
 from vlabench.simulators.maniskill.expert.state import WIDE, State, look
@@ -26,19 +26,31 @@ BROAD = 0.08
 """What is carried keeps above others that are nearer (m) than this to its way."""
 SHUT = 0.0155
 """Fingers at most so far from the middle (m) have closed on nothing."""
+SPREAD = 0.04
+"""About how far (m) an open finger is from the middle of the hand."""
+SIDE = -math.pi / 8
+"""The turn (rad) in the middle of the half circle in which a finger is told: its ends are between the eighths of a turn
+that RL4VLA's objects are turned by, so that what an object asks for is not now the one end, now the other."""
 RETREAT = 0.05
 """How far (m) above the object the fingertips end."""
 
 
 def advise(world: World) -> tuple[Floats, Floats]:
-    """The action [7], and three points [9] (m, relative to the hand, axes of the robot's base) that led to it.
+    """The action [7], and four points [12] (m, relative to the hand, axes of the robot's base) that led to it.
 
-    The points are the object's center of mass, the receptacle's, and where the hand is to go next.
+    The points are the object's center of mass, the receptacle's, where the hand is to go next, and a finger there.
     """
     state = look(world)
     move = decide(state)
-    return action(state, move), np.concatenate([state.object.mass, state.receptacle.mass, move.at]) - np.tile(
-        state.hand, 3)
+    points = np.stack([state.object.mass, state.receptacle.mass, move.at, finger(move)])
+    return action(state, move), (points - state.hand).ravel()
+
+
+def finger(move: Move) -> Floats:
+    """Where one of the two fingers is to be (m), `SPREAD` from the middle: always the one on the same side of the base,
+    as the hand may as well be turned the other way round."""
+    yaw = nearest(yaw_of(move.turn), SIDE)
+    return move.at + SPREAD * np.array([-math.sin(yaw), math.cos(yaw), 0.0])
 
 
 def decide(state: State) -> Move:
