@@ -3,8 +3,10 @@ from one half come to on the other, beside updates from advantages that were dea
 
     python -m tests.training.signal results/controls/goal-ript-clean.toml --contexts 64 --rollouts 12
 
-All rollouts are the first policy's; a half has half of the contexts. For two halves of pure noise the cosine is 0 on
-average, and no rate makes the surrogate of the half that was not learned from fall below 0.
+All rollouts are the first policy's; a half has half of the contexts. Of pure noise, as of advantages that were dealt at
+random, the cosine is 0 on average, and so is the surrogate of the half that was not learned from; below 0 is better
+than the first policy. ± is the deviation over random ways to halve the same contexts, not an error of the mean. A rate
+rises over the first updates (`learner.WARMUP`), and `kl_target` ends them, so that high rates may make fewer.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from tests.training.first_iteration import method_of
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.cards import load_policy
 from vlabench.episode.resources import processes
-from vlabench.errors import VlabenchError
+from vlabench.errors import OptionError, VlabenchError
 from vlabench.seeding import generator
 from vlabench.training.curves import Curves
 from vlabench.training.display import Display
@@ -29,14 +31,14 @@ from vlabench.training.methods._course import TrainingRun, opened
 from vlabench.training.methods._online import Online
 from vlabench.training.methods.base import TrainingContext
 from vlabench.training.rl.contexts import Group
-from vlabench.training.rl.judging import judged
+from vlabench.training.rl.judging import judged, prepare
 from vlabench.training.rl.learner import Learner
 from vlabench.training.rl.samples import Samples
 from vlabench.training.rl.updates import Updates
 
 RATES = (1e-5, 3e-5, 1e-4, 3e-4)
 SPLITS = 8
-"""Random ways to halve the contexts, for each size."""
+"""Random ways to halve the contexts, for each size; each half is learned from in half as many of them."""
 
 
 def halves(groups: Sequence[Group], size: int, split: int) -> Iterator[list[Group]]:
@@ -62,41 +64,51 @@ def gradient(learner: Learner, samples: Samples) -> torch.Tensor:
 
 def alike(method: Online, course: TrainingRun, groups: Sequence[Group]) -> None:
     """Print the cosine of two halves' gradients, for each size."""
-    print("| contexts in a half | rollouts | cosine of the gradients | norm |\n|---:|---:|---:|---:|")
-    for size in sorted({len(groups) // 8, len(groups) // 4, len(groups) // 2}):
+    print("| contexts in a half | rollouts | cosine of the gradients | dealt at random | norm |\n|" + "---:|" * 5)
+    for size in sorted({max(len(groups) // parts, 1) for parts in (8, 4, 2)}):
         cosines, norms = [], []
         for split in range(SPLITS):
-            one, other = (gradient(course.learner, _samples(method, course, each))
-                          for each in halves(groups, size, split))
-            cosines.append(float(torch.nn.functional.cosine_similarity(one, other, dim=0)))
-            norms += [float(one.norm()), float(other.norm())]
-        rollouts = size * len(groups[0].rollouts)
-        print(f"| {size} | {rollouts} | {np.mean(cosines):+.3f} ± {np.std(cosines, ddof=1):.3f} | "
-              f"{np.mean(norms):.3g} |".replace("-", "−"), flush=True)
+            both = [_samples(method, course, each) for each in halves(groups, size, split)]
+            pairs = [both, [each.permuted("signal", split, number) for number, each in enumerate(both)]]
+            found = [[gradient(course.learner, each) for each in pair] for pair in pairs]
+            cosines.append([float(torch.nn.functional.cosine_similarity(one, other, dim=0)) for one, other in found])
+            norms += [float(each.norm()) for each in found[0]]
+        means, spreads = np.mean(cosines, axis=0), np.std(cosines, axis=0, ddof=1)
+        told = " | ".join(f"{mean:+.3f} ± {spread:.3f}" for mean, spread in zip(means, spreads, strict=True))
+        print(f"| {size} | {size * len(groups[0].rollouts)} | {told} | {np.mean(norms):.3g} |".replace("-", "−"),
+              flush=True)
 
 
 def learned(method: Online, course: TrainingRun, groups: Sequence[Group], rates: Sequence[float]) -> None:
-    """Print what updates from one half come to on the other, each half in turn."""
-    print("\n| rate | updates | divergence | learned from | the other half | the other, dealt at random |\n"
-          "|---:|---:|---:|---:|---:|---:|")
-    options = method.options
+    """Print what an iteration's updates from one half come to on the other."""
+    print("\n| rate | updates | divergence | learned from | the other half | the other, dealt at random |\n|"
+          + "---:|" * 6)
     for rate in rates:
-        rows = []
-        for first, second in ((0, 1), (1, 0)):
-            parts = [_samples(method, course, each) for each in halves(groups, len(groups) // 2, 0)]
+        rows: dict[bool, list[list[float]]] = {False: [], True: []}
+        for split in range(SPLITS // 2):
+            parts = [_samples(method, course, each) for each in halves(groups, len(groups) // 2, split)]
             for dealt in (False, True):
-                policy = course.start.make()
-                assert isinstance(policy, TrainablePolicy)
-                policy.configure(course.space)
-                learner = type(method)(options.model_copy(update={"learning_rate": rate})).learner(policy, "cpu")
-                taught = parts[first].permuted("signal", first) if dealt else parts[first]
-                done = Updates(options.epochs, options.updates, ("signal", first), "signal").make(
-                    learner, taught, False, lambda *_: None)
-                other = judged(learner, parts[second])
-                rows.append((done["updates"], other["surrogate divergence"], done["surrogate"], other["surrogate"]))
-        true, dealt_out = np.mean(rows[0::2], axis=0), np.mean(rows[1::2], axis=0)
-        print(f"| {rate:g} | {true[0]:.1f} | {true[1]:.3g} | {true[2]:+.4f} | {true[3]:+.4f} | "
-              f"{dealt_out[3]:+.4f} |".replace("-", "−"), flush=True)
+                taught = parts[0].permuted("signal", split) if dealt else parts[0]
+                rows[dealt].append(_taught(method, course, rate, split, taught, parts[1]))
+        true, random = (np.array(rows[dealt]) for dealt in (False, True))
+        updates, far, *surrogates = true.mean(0)
+        told = [f"{mean:+.4f} ± {spread:.4f}" for mean, spread in (
+            *zip(surrogates, true.std(0, ddof=1)[2:], strict=True), (random[:, 3].mean(), random[:, 3].std(ddof=1)))]
+        print(f"| {rate:g} | {updates:.1f} | {far:.3g} | {' | '.join(told)} |".replace("-", "−"), flush=True)
+
+
+def _taught(method: Online, course: TrainingRun, rate: float, split: int, taught: Samples, other: Samples,
+            ) -> list[float]:
+    """How many updates a fresh learner makes, how far they take it, and the surrogates of both halves."""
+    options, policy = method.options, course.start.make()
+    assert isinstance(policy, TrainablePolicy)
+    policy.configure(course.space)
+    learner = type(method)(options.model_copy(update={"learning_rate": rate})).learner(policy, "cpu")
+    prepare(learner, taught)
+    done = Updates(options.epochs, options.updates, ("signal", split), "signal").make(learner, taught, False,
+                                                                                     lambda *_: None)
+    found = judged(learner, other)
+    return [done["updates"], found["surrogate divergence"], done["surrogate"], found["surrogate"]]
 
 
 def _samples(method: Online, course: TrainingRun, groups: Sequence[Group]) -> Samples:
@@ -119,6 +131,8 @@ def main(policy: str, contexts: int, rollouts: int, rates: Sequence[float]) -> N
             gathered = method._rollouts(course, collector, method._restored(course))
         print(f"{len(gathered.played)} rollouts, {100 * gathered.success:.1f} % of which succeed; of {gathered.tried} "
               f"contexts {len(gathered.kept)} have both outcomes\n", flush=True)
+        if len(gathered.kept) < 2:
+            raise OptionError("two contexts with both outcomes are needed: more --contexts or --rollouts")
         alike(method, course, gathered.kept)
         learned(method, course, gathered.kept, rates)
 

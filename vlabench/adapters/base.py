@@ -143,7 +143,7 @@ class Facts:
     """What a policy that begins from nothing has to know of its data.
 
     cameras, image_size: of its pictures. action_size: D. proprio_mean, proprio_std: [P] each. instructions: all.
-    points: how many `Simulator.points` it may have.
+    points: the names of those that it may have, `Simulator.points`.
     """
 
     cameras: tuple[str, ...]
@@ -152,7 +152,7 @@ class Facts:
     proprio_mean: tuple[float, ...]
     proprio_std: tuple[float, ...]
     instructions: tuple[str, ...]
-    points: int
+    points: tuple[str, ...]
 
 
 class TrainablePolicy(Policy):

@@ -144,7 +144,7 @@ class Nano(TrainablePolicy):
 
         given = {"cameras": data.cameras, "image_size": data.image_size, "action_size": data.action_size,
                  "proprio_mean": data.proprio_mean, "proprio_std": data.proprio_std,
-                 "words": Vocabulary.of(data.instructions).words, "named": data.points, **sizes}
+                 "words": Vocabulary.of(data.instructions).words, "named": len(data.points), **sizes}
         try:
             config = NanoConfig.model_validate(given)
         except ValidationError as error:

@@ -60,10 +60,10 @@ class NanoConfig(BaseModel):
     blocks: tuple[int, int] = Field(
         default=(1, 2), description="Residual blocks of a camera's network before and after its pictures are halved.")
     named: int = Field(
-        default=NAMED, ge=NAMED,
+        default=NAMED, ge=1,
         description="Points with a meaning, as a simulator's expert has them; by default those of the data.")
     points: int = Field(
-        default=32, ge=NAMED, description="Points that a camera's network finds, the named ones among them.")
+        default=32, ge=1, description="Points that a camera's network finds, the named ones among them.")
     features: int = Field(
         default=32, description="Features read at each point.")
     embedding: int = Field(

@@ -45,7 +45,7 @@ def results(tmp_path: Path) -> Path:
         *played(LIBERO, "base", clean="ssssff", shift="ffffss", erasing="ssssss"),
         *played(MANISKILL, "base", clean="ffff", occlusion="ffff"),
         *played(MANISKILL, "bridge", clean="ssss", occlusion="sfff"),
-        *played(MANISKILL, "lone", clean="ssss")])
+        *played(MANISKILL, "lone", clean="s"), *played("libero_spatial/0", "lone", clean="s")])
 
 
 def test_a_line_for_each_method_and_simulator(results: Path) -> None:
@@ -59,6 +59,10 @@ def test_a_line_for_each_method_and_simulator(results: Path) -> None:
                      ("maniskill", "base"): ["1", 0.0, 0.0, "2", ""],
                      ("maniskill", "bridge"): ["", 100.0, 25.0, "", ""]}
     assert "libero, primitive: clean, and as perturbed shift, over libero_goal." in sheet.notes
+    # who was never perturbed costs the others nothing
+    assert "Without a task set that was played both clean and perturbed: lone on primitive." in sheet.notes
+    counts = {line.name: [cell.n for cell in line.cells if isinstance(cell, Cell)] for line in sheet.lines}
+    assert counts == {"base": [4, 4], "hero": [4, 4], "bridge": [4, 4]}
 
 
 def test_methods_of_one_section_compete(results: Path) -> None:
@@ -89,5 +93,9 @@ def test_methods_that_share_no_condition_are_told(results: Path, tmp_path: Path)
     assert {line.group for line in sheet.lines} == {"maniskill"}
     assert any(note.startswith("No perturbed condition on libero_goal, primitive, that all have played of base, hero, "
                                "hero-seed-1, stranger: --policies") for note in sheet.notes)
-    with pytest.raises(OptionError, match="no policies have a task set and a perturbed condition beside clean"):
+    with pytest.raises(OptionError, match="no policy has a task set on record both clean and perturbed"):
         make([results], Choice("methods", policies=["lone"]))
+    with pytest.raises(OptionError, match="no perturbed condition that all of these policies have played"):
+        make([results], Choice("methods", policies=["hero", "stranger"]))
+    with pytest.raises(OptionError, match="--versus goes with --layout suite"):
+        make([results], Choice("methods", versus="base"))

@@ -106,6 +106,27 @@ def test_where_things_are_in_pictures_is_of_the_simulator_s_own_cameras(switch: 
     assert all((pixels.astype(np.float32) == row).all((1, 2, 3)).any() for row in drawn.pixels)
 
 
+def test_demonstrations_of_before_a_simulator_told_as_many_points_still_train(tmp_path: Path) -> None:
+    """What they lack is not known; more than there are is refused."""
+    path = shelf(tmp_path, TASK, [demo(0, 10)])
+    told = demo(0, 10)
+
+    def rewritten(count: int) -> None:
+        with h5py.File(path, "a") as file:
+            group = file["data/demo_0/vlabench"]
+            del group["points"], group["pixels"]
+            group["points"] = np.ones((10, 3 * count)) * told.points[:, :1]
+            group["pixels"] = np.zeros((10, 2, count, 2))
+
+    rewritten(2)
+    found = DemoData([tmp_path], 16, "libero", 8).batch(5, 0)
+    assert np.isfinite(found.points[:, :2]).all() and np.isnan(found.points[:, 2]).all()
+    assert not found.pixels[:, :, :2].any() and np.isnan(found.pixels[:, :, 2]).all()
+    rewritten(4)
+    with pytest.raises(DataError, match=r"vlabench/points is float64 \[10, 12\], needed are numbers \[10, 9\]"):
+        DemoData([tmp_path], 16, "libero", 8)
+
+
 def test_proprioception_s_range_is_numpy_s(data: DemoData) -> None:
     rows = np.concatenate([demo(0, 30).proprio, demo(1, 10).proprio, demo(2, 20).proprio])
     mean, std = data.proprio_range()

@@ -29,7 +29,8 @@ def minibatch(size: int, seed: int) -> tuple[Batch, dict[str, torch.Tensor]]:
                           ("go",) * size, 0)
     ones = torch.ones(size, 1)
     batch = Batch(obs, ones[..., None], ones.bool(), ones, float(size), float(size),
-                  extras={"points": torch.from_numpy(points), "pixels": torch.from_numpy(pixels)})
+                  extras={"points": torch.from_numpy(points), "pixels": torch.from_numpy(pixels)},
+                  named=("thing", "place", "waypoint"))
     found = {"points": torch.from_numpy(draws.normal(size=(size, 3, 3))),
              MAPS + "top": torch.from_numpy(draws.normal(size=(size, 3, CELLS**2))).log_softmax(-1)}
     return batch, found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,12 @@ def test_beyond_the_target_the_critic_goes_on_alone(weights: Path) -> None:
     done = updates.make(bound, played, False, watched(bound))
     stopped = int(done["updates"])
     assert 0 < stopped < 11 and done["passes"] == 3 * len(played)
+    again = learner(weights, kl_target=1e-3, **options)
+    viewed = rewarded(Gauss(weights))
+    viewed.rollouts = [replace(each, views={"other": each.pictures}) for each in viewed.rollouts]
+    parts = [len(part) for part, _ in updates._minibatches(viewed)]
+    # a view beside each look that the policy learned from, or strayed on; none where the critic is alone
+    assert updates.make(again, viewed, False, ignored)["passes"] == sum(parts) + sum(parts[: stopped + 1])
     acts, judges = ([each[name] for each in course] for name in ("head.weight", "worth.weight"))
     assert not torch.equal(acts[stopped], acts[stopped - 1])
     assert all(torch.equal(each, acts[stopped]) for each in acts[stopped:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from torch.nn.functional import logsigmoid
 from tests.toy.gauss import Gauss
 from tests.training.rl.test_learner import STD, ignored, rollout, weights
 from vlabench.training.methods.tpo import TpoOptions
+from vlabench.training.objectives._views import PRESERVING
 from vlabench.training.objectives.base import Forward
 from vlabench.training.objectives.preference import LOSS, MARGIN
+from vlabench.training.rl.judging import prepare
 from vlabench.training.rl.learner import Learner
 from vlabench.training.rl.preferences import Preferences, pairs
 from vlabench.training.rl.rollouts import Rollout
@@ -108,6 +111,21 @@ def test_as_the_policy_moves_so_does_what_a_look_is_worth(weights: Path) -> None
     for _ in range(15):
         last = learns.update(samples, range(len(samples)))
     assert last["policy"] < 0.4 and last["preferred"] == pytest.approx(1.0) and last["margin"] > 0.5
+
+
+def test_what_else_samples_hold_stays_with_them(weights: Path) -> None:
+    """As the probabilities at views, which `view_augmentation` needs."""
+    learns = learner(weights, objectives={"view_augmentation": {}})
+    played = [replace(each, views={PRESERVING: each.pictures}) for each in preferences(learns, weights).rollouts]
+    samples = Preferences(list(zip(played[::2], played[1::2], strict=True)), BETA)
+    samples.against(lambda given, rows: learns.scored(given, rows, first=True))
+    prepare(learns, samples)
+    everything = range(len(samples))
+    batch = samples.credited(everything, learns.scored).batch(everything, "cpu")
+    seen = learns.update(samples, everything)
+    # the ratio is 1: minus the mean of what the looks are worth
+    worth = float(batch.mean(batch["advantages"].unsqueeze(1)))
+    assert seen["view_augmentation"] == pytest.approx(-worth, abs=1e-5) and abs(worth) > 0.01
 
 
 def plain(steps: int) -> Rollout:

@@ -24,12 +24,11 @@ def rollout(looks: int, steps_each: int, *views: str) -> Rollout:
 def test_an_iteration_by_hand() -> None:
     """Rollouts of 3 and 2 looks, a chunk of 4 each; 6 updates that saw 10 looks in two epochs."""
     learned = {"updates": 6.0, "passes": 10.0}
-    plain = spending.of_iteration([rollout(3, 4), rollout(2, 4)], learned, False, [])
+    plain = spending.of_iteration([rollout(3, 4), rollout(2, 4)], learned, [])
     assert plain == {"rollouts": 2, "control steps": 20, "updates": 6, "passes": 10}
     seen = [rollout(3, 4, "same", "other"), rollout(2, 4, "same", "other")]
-    assert spending.of_iteration(seen, learned, False, []) == {**plain, "views": 10, "passes": 30}
-    assert spending.of_iteration(seen, learned, True, []) == {**plain, "views": 10}  # the critic looks at no view
-    followed = spending.of_iteration([rollout(3, 4)], {}, False, [3, 3])  # no context whose rollouts differed
+    assert spending.of_iteration(seen, learned, []) == {**plain, "views": 10}
+    followed = spending.of_iteration([rollout(3, 4)], {}, [3, 3])  # no context whose rollouts differed
     assert followed == {"rollouts": 1, "control steps": 12, "updates": 2, "passes": 6}
 
 

@@ -35,7 +35,8 @@ class Data:
     out, for the terminal; a figure says only on which packs it was measured. origins: where the records lie.
     errors: (owner, condition) → share of its episodes that ended in errors, where any did. counts: the success that
     counts (`types.won`). cards: policy → its card, of those that were given by their paths. suite: the one that the
-    records were cut to. also: the same episodes by the other success that it prints, too.
+    records were cut to. also: the same episodes by the other success that it prints, too. whole: the sides before they
+    were cut to common episodes.
     """
 
     sides: Sequence[Side]
@@ -47,6 +48,7 @@ class Data:
     cards: Mapping[str, PolicyCard] = field(default_factory=dict)
     suite: SuiteCard | None = None
     also: Beside | None = None
+    whole: Sequence[Side] = ()
 
     @property
     def caption(self) -> str:
@@ -113,6 +115,7 @@ def load(
             for owner, rows in gathered.records.items()}
     counts: Success | None = "end" if at_end else card.success if card else None
     chosen = replace(gathered, records=kept)
+    whole, _ = sides(chosen, counts, tasks_as)
     cut, notes = sides(chosen, counts, tasks_as, together=True)
     other = None if at_end or not card else card.also
     cut = [side for side in cut if side.outcomes]
@@ -120,7 +123,8 @@ def load(
         under = f" under {', '.join(conditions)}" if conditions else ""
         raise OptionError("\n  ".join([f"no episode with an outcome is left{under}", *gathered.notes]))
     return Data(cut, _of(cut, kept), [*gathered.notes, *notes], gathered.origins, _errors(kept), counts,
-                suite=card, also=beside(other, sides(chosen, other, tasks_as, together=True)[0]) if other else None)
+                suite=card, also=beside(other, sides(chosen, other, tasks_as, together=True)[0]) if other else None,
+                whole=whole)
 
 
 def _wanted(condition: str, patterns: Sequence[str]) -> bool:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from vlabench.reports.plots.data import Data
 from vlabench.reports.plots.panels import legend
 from vlabench.reports.plots.style import SOFT, canvas, footnote, look
-from vlabench.reports.tables.methods import Method, Section, sections
+from vlabench.reports.tables.cutting import cut as together
+from vlabench.reports.tables.methods import Method, Section, sections, taking_part
 from vlabench.util.text import counted
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ CLEAN_AT, PERTURBED_AT = 0.12, -0.12
 
 def methods(data: Data) -> Figure:
     """A panel for each section of `tables.methods`, a line for each method: clean, perturbed, what is lost between."""
-    parts, _ = sections(data.sides)
+    # of data in which all policies met, some of whom may be in no panel: cut anew
+    cut, _ = together(taking_part(data.whole)[0])
+    parts, _ = sections(cut)
     packs = {part.assets for part in parts}
     rows = [len(part.methods) for part in parts]
     figure = canvas(7.2, 1.5 + sum(rows) * ROW + 0.45 * len(parts))
@@ -36,8 +39,9 @@ def methods(data: Data) -> Figure:
     grid[-1, 0].set_xlabel("success, %")
     legend(figure, grid[0, 0])
     several = any(len(each.members) > 1 for part in parts for each in part.methods)
-    footnote(figure, [f"Of each panel the same episodes; {data.intervals}.",
-                      *(["In brackets: how many trainings a line is the mean of."] if several else []), data.caption])
+    footnote(figure, [f"In each panel the same episodes of all; {data.intervals}.",
+                      *(["In brackets: how many trainings a line is the mean of."] if several else []),
+                      f"Measured on {' and '.join(sorted(packs))} assets."])
     return figure
 
 

@@ -13,7 +13,8 @@ from vlabench.errors import OptionError, UnknownName
 from vlabench.records.frame import load_records
 from vlabench.records.read import asked
 from vlabench.reports.tables.cost import cost_sheet
-from vlabench.reports.tables.methods import methods_sheet
+from vlabench.reports.tables.cutting import cut as together
+from vlabench.reports.tables.methods import methods_sheet, taking_part
 from vlabench.reports.tables.outcomes import Beside, Side, beside
 from vlabench.reports.tables.paired import rules, sides
 from vlabench.reports.tables.paper import paper_sheet
@@ -76,7 +77,11 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
     counts: Success | None = "end" if choice.at_end else card.success if card else None
     if choice.versus and choice.versus not in {owner.policy for owner in loaded.records}:
         raise UnknownName("policy", choice.versus, {owner.policy for owner in loaded.records}, where="--versus")
-    cut, notes = sides(loaded, counts, choice.tasks_as, choice.layout == METHODS, choice.versus)
+    cut, notes = sides(loaded, counts, choice.tasks_as, versus=choice.versus)
+    if choice.layout == METHODS:
+        cut, left_out = taking_part(cut)
+        cut, compared = together(cut)
+        notes += [*left_out, *compared]
     absent = ", ".join(str(side.owner) for side in cut if not side.outcomes and not side.errors
                        and not any(note.startswith(f"{side.owner}:") for note in loaded.notes))
     cut = sorted((side for side in cut if side.outcomes or side.errors), key=lambda side: side.owner.assets)
@@ -106,7 +111,9 @@ def _checked(choice: Choice) -> tuple[Paper, PublishedTable] | None:
     if paper and choice.suite:
         raise OptionError(f"--layout {choice.layout} is of the suite {paper[1].suite}: leave --suite out")
     for option, value, layouts in (("reference", choice.reference, (SEVERITY, DIMENSIONS)),
-                                   ("by-task-set", choice.by_task_set, (SUITE,))):  # fmt: skip
+                                   ("by-task-set", choice.by_task_set, (SUITE,)),
+                                   ("versus", choice.layout == METHODS and choice.versus, (SUITE,)),
+                                   ("partial", choice.layout == METHODS and choice.partial, (SUITE,))):  # fmt: skip
         if value and choice.layout not in layouts:
             raise OptionError(f"--{option} goes with --layout {' or '.join(layouts)}")
     return paper

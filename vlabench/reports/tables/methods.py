@@ -13,7 +13,7 @@ from vlabench.reports.tables.cost import HEADS as COSTS
 from vlabench.reports.tables.outcomes import Leaf, Side
 from vlabench.reports.tables.paired import Cell, identity, mean_rate, rate
 from vlabench.reports.tables.sheet import AVERAGING, MEASURED, TRAININGS, Head, Line, Sheet, question, trained
-from vlabench.reports.tables.trainings import named, trainings
+from vlabench.reports.tables.trainings import named, same_seed, trainings
 
 HEADS = [Head("trainings"), Head(CLEAN), Head("perturbed"), *COSTS[1:]]
 HOW = ("Cost: the mean of the trainings, each without that of the policy which it began from. rollouts, control steps: "
@@ -48,11 +48,28 @@ class Section:
         return f"{self.title}, {self.assets}: clean, and as perturbed {what}, over {', '.join(self.task_sets)}."
 
 
+def taking_part(made: Sequence[Side]) -> tuple[list[Side], list[str]]:
+    """The sides with the task sets that each has played clean and perturbed, and whom that leaves out: who is in no
+    section is to take no episode from those who are. Raises OptionError if no side is left.
+    """
+    kept = []
+    for side in made:
+        both = {name for name in side.task_sets if (CLEAN, name) in side.outcomes and _perturbed(side, name)}
+        kept.append(replace(side, outcomes={leaf: each for leaf, each in side.outcomes.items() if leaf[1] in both}))
+    absent = ", ".join(str(side.owner) for side, rest in zip(made, kept, strict=True)
+                       if side.outcomes and not rest.outcomes)
+    notes = [f"Without a task set that was played both clean and perturbed: {absent}."] if absent else []
+    if not any(side.outcomes for side in kept):
+        raise OptionError("\n  ".join(["no policy has a task set on record both clean and perturbed", *notes,
+                                       "fix: vlabench run --policy P --suite S plays both"]))
+    return [side for side in kept if side.outcomes], notes
+
+
 def sections(cut: Sequence[Side]) -> tuple[list[Section], list[str]]:
     """One for each pack and for the task sets that have the same policies and conditions; what has none, in sentences.
 
-    cut: to the episodes that all have, so that a section's methods compete. Takes part who has played a task set clean
-    and perturbed. Raises OptionError if there is no section.
+    cut: those `taking_part`, cut to the episodes that all of them have, so that a section's methods compete. Raises
+    OptionError if there is no section.
     """
     found: dict[tuple[str, str, tuple[int, ...], tuple[str, ...]], list[str]] = {}
     notes = []
@@ -70,13 +87,12 @@ def sections(cut: Sequence[Side]) -> tuple[list[Section], list[str]]:
                 notes.append(f"No perturbed condition on {task_set}, {assets}, that all have played of {who}: "
                              "--policies chooses.")
     if not found:
-        raise OptionError("\n  ".join(["no policies have a task set and a perturbed condition beside clean in common",
-                                       *notes, "fix: --policies P,Q chooses who takes part"]))
-    homes = [home for _, home, *_ in found]
-    return [_section(home if home and homes.count(home) == 1 else ", ".join(task_sets), assets, task_sets, conditions,
-                     [cut[number] for number in members])
-            for (assets, home, members, conditions), task_sets in sorted(found.items(), key=lambda each: each[0][:2])
-            ], notes
+        raise OptionError("\n  ".join(["no perturbed condition that all of these policies have played", *notes,
+                                       "fix: --policies P,Q chooses who takes part"]))
+    homes = [key[:2] for key in found]
+    return [_section(key[1] if key[1] and homes.count(key[:2]) == 1 else ", ".join(task_sets), key[0], task_sets,
+                     key[3], [cut[number] for number in key[2]])
+            for key, task_sets in sorted(found.items(), key=lambda each: each[0][:2])], notes
 
 
 def methods_sheet(cut: Sequence[Side], notes: Sequence[str]) -> Sheet:
@@ -90,7 +106,7 @@ def methods_sheet(cut: Sequence[Side], notes: Sequence[str]) -> Sheet:
     several = [TRAININGS] if any(len(each.members) > 1 for part in parts for each in part.methods) else []
     return Sheet("Success rate (%) and cost of training", [HEADS[number] for number in told], lines,
                  [*notes, *absent, *(part.said for part in parts), question(cut[0].tasks_as, lines), AVERAGING,
-                  *several, *trained(cut, lines), HOW], grouping="on", naming="method")
+                  *several, *same_seed(cut), *trained(cut, lines), HOW], grouping="on", naming="method", counted=True)
 
 
 def _perturbed(side: Side, task_set: str) -> list[str]:

@@ -93,7 +93,7 @@ class DemoData:
 
     def __post_init__(self) -> None:
         kind = find_simulator(self.simulator)
-        self.space, self._known, self._points = kind.action_space, tuple(kind.cameras), len(kind.points)
+        self.space, self._known, self.points = kind.action_space, tuple(kind.cameras), tuple(kind.points)
         self._seen = self._known if self.cameras is None else self.cameras
         self.files: list[Path] = []
         for folder in self.folders:
@@ -111,7 +111,7 @@ class DemoData:
     def facts(self) -> Facts:
         """For a policy that begins from nothing."""
         return Facts(self._seen, self.image_size, len(self.space.names), *self.proprio_range(),
-                     tuple(self.instructions), self._points)
+                     tuple(self.instructions), self.points)
 
     def proprio_range(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Mean and standard deviation of proprioception, [P] each."""
@@ -181,19 +181,21 @@ class DemoData:
         for name in stored_as(self._seen).values():
             reading.pictures(group, name, length, self.image_size)
         actors = np.zeros(length, dtype=np.uint8)
-        points = np.full((length, 3 * self._points), np.nan)
-        pixels = np.full((length, len(self._known), self._points, 2), np.nan)
+        points = np.full((length, len(self.points), 3), np.nan)
+        pixels = np.full((length, len(self._known), len(self.points), 2), np.nan)
         if "vlabench/actors" in group:
             actors = reading.numbers(group, "vlabench/actors", (), length).astype(np.uint8)
         if "vlabench/points" in group:
-            points = reading.numbers(group, "vlabench/points", points.shape[1:], length, known=False)
+            told = reading.points(group, "vlabench/points", (), length, len(self.points))
+            points[:, : told.shape[1]] = told
         if "vlabench/pixels" in group:
-            pixels = reading.numbers(group, "vlabench/pixels", pixels.shape[1:], length, known=False)
+            told = reading.points(group, "vlabench/pixels", (len(self._known),), length, len(self.points))
+            pixels[:, :, : told.shape[2]] = told
         places = dict(zip(self._known, pixels.swapaxes(0, 1), strict=True))
-        unknown = np.full((length, self._points, 2), np.nan)
+        unknown = np.full((length, len(self.points), 2), np.nan)
         seen = np.stack([places.get(camera, unknown) for camera in self._seen], axis=1)
         return Clip(len(self.files), group.name.strip("/"), upright, labels, reading.proprio(group, length),
-                    points.reshape(-1, self._points, 3).astype(np.float32), seen.astype(np.float32),
+                    points.astype(np.float32), seen.astype(np.float32),
                     reliable(actors, length))
 
 
@@ -264,4 +266,4 @@ def samples(data: DemoData, batch: Batch, device: torch.device | str) -> objecti
                            for camera, pictures in batch.pictures.items()},
                           batch.proprio, [data.instructions[task] for task in batch.tasks], 0)
     return objectives.Batch(obs, moved["actions"], moved["mask"], weights, weights.sum(), len(weights), data.space,
-                            {name: moved[name] for name in OFFERED})
+                            {name: moved[name] for name in OFFERED}, named=data.points)

@@ -217,6 +217,18 @@ def numbers(group: h5py.Group, name: str, shape: Sequence[int], length: int | No
     return array
 
 
+def points(group: h5py.Group, name: str, shape: Sequence[int], length: int, most: int) -> Floats:
+    """The K points of each frame, `vlabench/points` [T, K, 3] or `vlabench/pixels` [T, *shape, K, 2], NaN where
+    unknown; fewer than `most` in files of before a simulator told as many. Raises DataError.
+    """
+    found = _stored(group, name).shape
+    if shape:
+        known = found[-2] if len(found) == 2 + len(shape) + 1 else most
+        return numbers(group, name, (*shape, min(known, most), 2), length, known=False)
+    known = found[-1] // 3 if len(found) == 2 and found[-1] % 3 == 0 else most
+    return numbers(group, name, (3 * min(known, most),), length, known=False).reshape(length, -1, 3)
+
+
 def proprio(group: h5py.Group, length: int) -> npt.NDArray[np.float32]:
     """[T, P]; in one array, or in the parts of LIBERO's files or robomimic's. Raises DataError."""
     if "obs/proprio" in group:

@@ -137,7 +137,7 @@ class Online(Method):
             course.place.display.note(f"iteration {number}: no context whose rollouts differ; no rewards to learn from")
         if self.options.consistency and gathered.played and not alone:
             values["consistency"], followed = self._agree(course, gathered, level, number)
-        return {**values, **spending.of_iteration(gathered.played, values, alone, followed)}
+        return {**values, **spending.of_iteration(gathered.played, values, followed)}
 
     def _learn(self, course: TrainingRun, samples: Samples, number: int) -> dict[str, float]:
         """The updates of an iteration; the means of what they show."""

@@ -33,6 +33,7 @@ class Batch:
     the minibatch that this is a part of, and count: its samples; a term is divided by them, so that the parts add up.
     space: what the D numbers mean to the simulator, if it is known. extras: what else there is, by the names that
     objectives need: tensors, other observations of the same samples, distributions. whole: the minibatch, of `rows`.
+    named: what `points` among the extras are called.
     """
 
     obs: Observation
@@ -44,6 +45,7 @@ class Batch:
     space: ActionSpace | None = None
     extras: Mapping[str, Any] = field(default_factory=dict)
     whole: Batch | None = None
+    named: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.actions)

@@ -15,8 +15,6 @@ POINT_SCALE = 0.05
 """Metres at which the error of a point turns from squared to linear: what a hand can fix in one step."""
 BLUR = 0.7
 """Standard deviation, in cells of the map, of the blob that says where a point is in a picture."""
-NAMES = ("thing", "place", "waypoint", "finger")
-"""Of points, as far as a simulator has them."""
 MAPS = "maps/"
 """With a camera's name: what a network's map of this camera's picture is called."""
 
@@ -44,7 +42,8 @@ class Locating(Objective):
     reads = frozenset({"points"})
 
     def loss(self, batch: Batch, forward: Forward) -> Loss:
-        """Shown beside it: both terms, unweighted, and distances in centimetres (`thing_cm` …)."""
+        """Shown beside it: both terms, unweighted, and distances in centimetres: `thing_cm` …, as the batch has names.
+        """
         everything, found = batch.whole or batch, forward.encoded["points"]
         few = slice(min(found.shape[1], batch["points"].shape[1]))
         points, distances = point_loss(found[:, few], batch["points"][:, few], everything["points"][:, few])
@@ -53,7 +52,7 @@ class Locating(Objective):
         pixels = torch.stack([pixel_loss(log_maps[:, few], batch["pixels"][:, number, few],
                                          everything["pixels"][:, number, few]) for number, log_maps in maps]).mean()
         shown = {"points": points, "pixels": pixels,
-                 **{f"{name}_cm": each for name, each in zip(NAMES, 100 * distances, strict=False)}}
+                 **{f"{name}_cm": each for name, each in zip(batch.named, 100 * distances, strict=False)}}
         return Loss(self.options.points * points + self.options.pixels * pixels, shown)
 
 

@@ -107,7 +107,7 @@ def gae(rewards: npt.ArrayLike, values: npt.ArrayLike, gamma: float, lam: float)
 
 def explained(values: Floats64, returns: Floats64) -> float:
     """The share of the returns' variance that the critic's values explain: 1 − Var(returns − values) / Var(returns); 0
-    for any constant, below it for what is worse, and where the returns are all alike."""
+    for a constant, and where all returns are alike; negative for what is worse."""
     spread = float(np.var(returns))
     return 1.0 - float(np.var(returns - values)) / spread if spread > ALIKE else 0.0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from torch import Tensor
@@ -32,11 +32,14 @@ class Averaging:
     def _values(self) -> list[Tensor]:
         return [*(parameter.detach() for parameter in self._whole), *map(lora.product, self._layers)]
 
-    def step(self) -> None:
-        """After an update."""
+    def step(self, alone: Collection[int] | None = None) -> None:
+        """After an update. alone: the ids of the parameters that it was of; by default all."""
         if self.average:
-            for mean, value in zip(self.average, self._values(), strict=True):
-                mean.lerp_(value, 1.0 - self._decay)
+            own = [alone is None or id(parameter) in alone for parameter in self._whole]
+            own += [alone is None] * len(self._layers)
+            for mean, value, counts in zip(self.average, self._values(), own, strict=True):
+                if counts:
+                    mean.lerp_(value, 1.0 - self._decay)
 
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:

@@ -16,12 +16,12 @@ from vlabench.training.team import team
 
 def prepare(learner: Learner, samples: Samples) -> None:
     """Have samples hold what the learner's objectives need, by the policy as it is before an iteration's updates."""
+    if learner.views:
+        samples.hold(VIEWED, viewed(learner, samples))
     if learner.pairs:
         samples.pair(learner.origin if learner.wants else None)
     if learner.compares:
         samples.compare(learner.first)
-    if learner.views:
-        samples.hold(VIEWED, viewed(learner, samples))
 
 
 def values(learner: Learner, samples: Samples) -> list[Floats64]:

@@ -212,7 +212,7 @@ class Learner:
             self._optimizer.step()
             if not critic_alone:
                 self._warmup.step()
-            self._averaging.step()
+            self._averaging.step(self._critic if critic_alone else None)
         return total
 
     def strayed(self, seen: dict[str, float]) -> bool:

@@ -50,7 +50,8 @@ class LearnerOptions(SummedOptions):
     kl_target: float | None = Field(
         default=None, gt=0,
         description="If given, a minibatch on which the policy has moved further than this from the one that sampled "
-                    "is not learned from, and ends the iteration's updates from rewards: the mean over its actions of "
+                    "is not learned from, and ends the iteration's updates from rewards, after which a critic goes on "
+                    "alone: the mean over its actions of "
                     "(η − 1) − ln η, which estimates KL(old ‖ new) without bias and is never negative; η is the ratio "
                     "of an action's probabilities.")
     normalise: Literal["minibatch", "iteration"] = Field(

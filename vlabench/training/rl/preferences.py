@@ -55,8 +55,9 @@ class Preferences(Samples):
         found = copy.copy(self)
         each = {ADVANTAGES: np.stack([pulls, -pulls], 1).ravel(), MARGIN: np.repeat(margins, 2),
                 LOSS: np.repeat(losses, 2)}
-        found._columns = {name: [np.full(len(rollout), value) for rollout, value in
-                                 zip(self.rollouts, values, strict=True)] for name, values in each.items()}
+        found._columns = {**self._columns, **{
+            name: [np.full(len(rollout), value) for rollout, value in zip(self.rollouts, values, strict=True)]
+            for name, values in each.items()}}
         return found
 
     def split(self, count: int, order: np.random.Generator) -> list[list[int]]:

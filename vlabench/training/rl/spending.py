@@ -18,19 +18,17 @@ EVERY = "success"
 """A curve that has a value at every iteration."""
 
 
-def of_iteration(played: Sequence[Rollout], learned: Mapping[str, float], alone: bool, followed: Sequence[int],
-                 ) -> dict[str, float]:
+def of_iteration(played: Sequence[Rollout], learned: Mapping[str, float], followed: Sequence[int]) -> dict[str, float]:
     """All five of an iteration, `views` where there are any.
 
-    played: its rollouts, learned from or not. learned: UPDATES from rewards, and how many looks they were of (PASSES),
-    each with all of its views unless the critic learned `alone`. followed: the looks of each update towards
-    consistency.
+    played: its rollouts, learned from or not. learned: UPDATES and PASSES of those from rewards. followed: the looks of
+    each update towards consistency.
     """
     kinds = len(played[0].views) if played else 0
     views = {VIEWS: float(sum(map(len, played)) * kinds)} if kinds else {}
     return {ROLLOUTS: float(len(played)), STEPS: float(sum(int(rollout.executed.sum()) for rollout in played)), **views,
             UPDATES: learned.get(UPDATES, 0.0) + len(followed),
-            PASSES: learned.get(PASSES, 0.0) * (1 if alone else 1 + kinds) + sum(followed)}
+            PASSES: learned.get(PASSES, 0.0) + sum(followed)}
 
 
 def of_training(curves: Curves) -> dict[str, int]:

@@ -26,26 +26,31 @@ class Updates:
     where: str
 
     def make(self, learner: Learner, samples: Samples, alone: bool,
-             step: Callable[[int, Mapping[str, float]], None]) -> dict[str, float]:
+             step: Callable[[int, Mapping[str, float]], None], further: bool = True) -> dict[str, float]:
         """All of them, or those up to the one on which the policy has strayed: after that a critic goes on alone, so
         that it learns as much beside any objective. The means of what they show, and how each term pulled at last;
-        UPDATES and PASSES are counts, the first of steps that the policy made, or a critic that was `alone`. alone:
-        whether the critic alone learns. step: is told of each. Raises DivergedError.
+        UPDATES and PASSES are counts, the first of steps that the policy made, or a critic that was `alone`, the second
+        of looks, and of their views where the policy learned. alone: whether the critic alone learns. step: is told of
+        each. further: whether a critic goes on. Raises DivergedError.
         """
         seen: list[dict[str, float]] = []
-        looks, strayed = 0, False
+        judging: list[dict[str, float]] = []
+        passes, strayed, pictures = 0, False, 1 + len(samples.rollouts[0].views)
         for number, (part, parts) in enumerate(self._minibatches(samples), 1):
             with finite.ending(f"{self.where}, update {number}", partial(samples.names, part)):
                 found = learner.update(samples, part, alone or strayed, parts)
-            looks += len(part)
+            passes += len(part) * (1 if alone or strayed else pictures)
             step(number, found)
+            judging.append(found)
             if not strayed:
                 last, strayed = part, learner.strayed(found)
                 seen.append(found)
-            if strayed and not learner.judges:
+            if strayed and not (learner.judges and further):
                 break
         means = {name: float(np.mean([each[name] for each in seen])) for name in seen[-1]}
-        means |= {UPDATES: float(len(seen) - strayed), PASSES: float(looks)}
+        means |= {name: float(np.mean([each[name] for each in judging])) for name, objective
+                  in learner.objectives.items() if objective.critic}
+        means |= {UPDATES: float(len(seen) - strayed), PASSES: float(passes)}
         if alone:
             return means
         return {**means, **judged(learner, samples), **learner.shares(samples, last)}
@@ -62,5 +67,5 @@ class Updates:
         the learner as it was. Raises DivergedError.
         """
         with learner.undone():
-            dealt = self.make(learner, samples.permuted(*self.key), False, step)
+            dealt = self.make(learner, samples.permuted(*self.key), False, step, further=False)
         return {"surrogate permuted": dealt["surrogate"]}
