@@ -55,7 +55,9 @@ def test_both_of_pair_s_terms_do_more_than_invariance_and_that_more_than_sensiti
 
 @pytest.mark.long
 def test_invariance_does_more_than_its_views_as_augmentation() -> None:
-    """Of 20 seeds it was better in 17, by 11.6 points (a seed's deviation 9.1): the mean of three is above 0 by two deviations."""
+    """Of 20 seeds it was better in 17, by 11.6 points (a seed's deviation 9.1): the mean of three is above 0 by two
+    deviations.
+    """
     toy, arms = COMPARED["Pointing"]
     invariance, augmented = (rates(toy, arms[name], 3)["mixed"] for name in (
         "`pair_invariance`", "`view_augmentation`"))
