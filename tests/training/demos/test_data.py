@@ -70,6 +70,11 @@ def test_samples_are_what_the_files_hold(data: DemoData) -> None:
         seen.add((task, index, t))
     assert len(seen) > 50
     assert moved.count == 200 and float(moved.weight) == float(moved.weights.sum()) == float(moved.counted.sum())
+    even = samples(data, drawn, "cpu", even=True)
+    assert np.allclose(even.weights.sum(1), 1) and float(even.weight) == pytest.approx(200)
+    counts = even.counted.sum(1)
+    assert {1, 8} <= {*counts.tolist()}  # after a kick the first label alone counts
+    assert np.allclose((even.weights > 0).sum(1), counts)
     shares = np.bincount(drawn.tasks) / 200
     expected = np.sqrt(40) / (np.sqrt(40) + np.sqrt(20))  # by the square root of their frames
     assert abs(shares[0] - expected) < 0.11

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from vlabench.models import checkpoint
 from vlabench.training import checkpoints
 from vlabench.training import train as training
 from vlabench.training.curves import Curves
+from vlabench.training.demos.collect import Recipe
 from vlabench.training.demos.data import DemoData
 from vlabench.training.methods import sft
 from vlabench.training.methods._cloner import FLOOR, WARMUP, Cloner, schedule
@@ -121,6 +123,25 @@ def test_a_tiny_network_learns_and_its_loss_falls_below_a_bound(shown: Path, tmp
     assert (tmp_path / "out/curves.png").stat().st_size > 5000
     made = checkpoint.load(tmp_path / "out/tiny.safetensors")
     assert made.config.words == ("bowl", "on", "put", "stove", "the", "turn")
+
+
+def test_a_round_s_demonstrations_may_be_longer_than_the_others(shown: Path, tmp_path: Path,
+                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the second round would collect, of the policy of the first."""
+    asked = list[Recipe]()
+
+    def collect(tasks: Any, per_task: int, out: Path, recipe: Recipe, **_: Any) -> Any:
+        asked.append(recipe)
+        raise DataError("enough")
+
+    monkeypatch.setattr(sft, "collect", collect)
+    rounds = "rounds = [{ per_task = 1, steps = 2 }, { per_task = 3, steps = 2, mix = 0.25, horizon = 0.8 }]\n"
+    path = write(tmp_path, re.sub(r"rounds = .*\n", rounds, TINY).replace("every = 50", "every = 50\nhorizon = 0.4"))
+    with pytest.raises(DataError, match="enough"):
+        training.train(str(path), tmp_path / "out", device="cpu", data=[shown])
+    with pytest.raises(DataError, match="enough"):
+        training.train(str(path), tmp_path / "other", device="cpu")
+    assert [(each.horizon, each.mix) for each in asked] == [(0.8, 0.25), (0.4, 0.0)]
 
 
 def test_what_was_made_of_others_demonstrations_claims_no_starts_of_ours(

@@ -257,11 +257,14 @@ def _begin(parent: int, _: int) -> None:
     die_with(parent)
 
 
-def samples(data: DemoData, batch: Batch, device: torch.device | str) -> objectives.Batch:
-    """A batch as objectives have it; what it offers them is OFFERED."""
+def samples(data: DemoData, batch: Batch, device: torch.device | str, even: bool = False) -> objectives.Batch:
+    """A batch as objectives have it; what it offers them is OFFERED. even: whether all samples weigh the same, instead
+    of all of their labels."""
     moved = {name: torch.from_numpy(getattr(batch, name)).to(device, non_blocking=True)
              for name in ("actions", "mask", *OFFERED)}
     weights = moved["mask"].float()
+    if even:
+        weights = weights / weights.sum(1, keepdim=True)  # the first label always counts
     obs = Observation.now({camera: np.ascontiguousarray(pictures[:, ::-1, ::-1])
                            for camera, pictures in batch.pictures.items()},
                           batch.proprio, [data.instructions[task] for task in batch.tasks], 0)

@@ -43,6 +43,8 @@ class Round(BaseModel):
         default=1.0, ge=0, le=1,
         description="From the second round on, share of the turns in which the expert acts; in the others the policy "
                     "of the round before does (DAgger).")
+    horizon: float | None = Field(
+        default=None, gt=0, le=LONGEST, description="That of this round's demonstrations; by default the training's.")
 
 
 class SftOptions(SummedOptions):
@@ -71,6 +73,11 @@ class SftOptions(SummedOptions):
         default=HORIZON, gt=0, le=LONGEST,
         description="Share of a task's step limit that demonstrations have. Where success ends no episode, such as on "
                     "ManiSkill, less of it means fewer frames in which all is done.")
+    even: bool = Field(
+        default=False,
+        description="Whether every frame counts the same. By default every label of a chunk does, by which those "
+                    "frames count less in which the policy of the round before acted: the labels that follow are no "
+                    "answer to what it did.")
     augment: Noise | None = Field(
         default=None,
         description="Perturbations of the demonstrations' pictures, drawn for each sample anew.")

@@ -110,7 +110,7 @@ class Sft(Method):
         options, plan = self.options, self.options.rounds[number]
         here = self._where(place)
         recipe = Recipe(here.assets, place.card.image_size, place.seed + number, options.noise, options.kicks,
-                        options.horizon)
+                        options.horizon if plan.horizon is None else plan.horizon)
         if number:
             card = self._card(place, number - 1)
             write_policy(card)
@@ -174,7 +174,7 @@ class Sft(Method):
                 with finite.ending(f"round {number}, step {learner.step + 1} of {plan.steps}", names):
                     rate = plan.learning_rate * schedule(learner.step, plan.steps)
                     following = learner.step + 1
-                    shown_to = seen_as(samples(data, batch, place.device), learner.step)
+                    shown_to = seen_as(samples(data, batch, place.device, self.options.even), learner.step)
                     values = learner.update(shown_to, rate,
                                             weigh=following % LOG == 0 or following == plan.steps)
                 sums = {name: sums.get(name, 0.0) + float(value) for name, value in values.items()}
