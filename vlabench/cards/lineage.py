@@ -22,10 +22,12 @@ from vlabench import cards, registry
 from vlabench.cards.conditions import Condition, Part, digest_of
 from vlabench.cards.noise import ACTION, Noise
 from vlabench.cards.policy import PolicyCard
-from vlabench.cards.schema import Training
+from vlabench.cards.schema import SPENT, Training
 from vlabench.errors import CardError, UnknownName, VlabenchError
 from vlabench.util.messages import one_line_each, shown
 
+INCIDENTAL = {"name", "path", "title", "source", "weights", "train", "made"}
+"""Keys of a card by which no two trainings differ."""
 PARENTS = ("init", "base", "learner")
 """Options that name the policy which a card's goes on from."""
 ELSEWHERE: Mapping[str, str] = {"viewpoint": "camera_pose"}
@@ -122,8 +124,22 @@ def recipe(card: PolicyCard) -> tuple[str, int] | None:
     seed = card.made.seed if card.made else int(told[1]) if told else None
     if card.training is None or seed is None:
         return None
-    incidental = {"name", "path", "title", "source", "weights", "train", "made"}
-    return digest_of(card.model_dump(mode="json", exclude=incidental)), seed
+    return digest_of(card.model_dump(mode="json", exclude=INCIDENTAL)), seed
+
+
+def scale(card: PolicyCard) -> tuple[str, int] | None:
+    """What a cloning is but for its seed and how many demonstrations and steps it has, and the demonstrations.
+
+    None for a policy whose card does not say that it was cloned from so many.
+    """
+    count = card.made.spent.get(SPENT[0]) if card.made else None
+    if card.training is None or count is None or "rounds" not in card.training.options:
+        return None
+    told = card.model_dump(mode="json", exclude=INCIDENTAL)
+    told["training"]["options"]["rounds"] = [
+        {name: value for name, value in each.items() if name not in ("per_task", "steps")}
+        for each in told["training"]["options"]["rounds"]]
+    return digest_of(told), count
 
 
 def familiar(holds: Mapping[str, Collection[str]], perturbations: Collection[str]) -> tuple[str, ...]:

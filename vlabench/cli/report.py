@@ -85,8 +85,8 @@ def table(
 
 def plot(
     kind: Annotated[str, typer.Argument(
-        help="bars, severity, parameter, grid, drops, tasks, radar, time, iterations or methods; of episodes, "
-             "strips or trajectories; of probes, tsne, actions or policy.")],
+        help="bars, severity, parameter, grid, drops, tasks, radar, time, iterations, methods or scale; of "
+             "episodes, strips or trajectories; of probes, tsne, actions or policy.")],
     results: Annotated[list[Path] | None, typer.Argument(
         metavar="RESULTS…", help=f"{PLACES} For tsne, actions and policy: files of `vlabench probe`.")] = None,
     out: Annotated[Path, typer.Option(
@@ -116,6 +116,7 @@ def plot(
     perturbed, or what a policy finds probable at one state."""
     from vlabench.reports import plots
     from vlabench.reports.plots import policy, probes
+    from vlabench.reports.plots.scale import MILESTONES
 
     plots.check_target(out)
     of_probes = (*probes.KINDS, policy.POLICY)
@@ -133,7 +134,8 @@ def plot(
         told = "; ".join(f"{name} goes with {', '.join(kinds)}" for name, kinds in senseless.items())
         raise OptionError(f"{told}: not with {kind}\n  fix: leave it out; --suite, --conditions and --policies choose")
     data = plots.load(results or [Path("results")], suite, split(conditions, "--conditions"),
-                      split(policies, "--policies"), assets, at_end, tasks_as.value)
+                      split(policies, "--policies"), assets, at_end, tasks_as.value,
+                      [*MILESTONES] if kind == "scale" else ())
     for note in data.notes:
         typer.echo(f"note: {note}", err=True)
     for file in plots.save(_figure(kind, data, plots.Choice(

@@ -33,7 +33,7 @@ HATCHES = ("", "///", "...")
 
 def bars(data: Data) -> Figure:
     """Success under each setting, a bar for each policy with its interval; clean first, groups with their means."""
-    groups = _groups(data)
+    groups = groups_of(data)
     places = [place for members in groups.values()
               for place in [*((name, [name]) for name in members), *[(MEAN, members)] * (len(members) > 1)]]
     width = 0.9 + len(places) * (GAP + BAR * len(data.sides))
@@ -66,7 +66,7 @@ def bars(data: Data) -> Figure:
     return figure
 
 
-def _groups(data: Data) -> dict[str, list[str]]:
+def groups_of(data: Data) -> dict[str, list[str]]:
     """Group → its conditions: clean by itself, then those of each suite that the data's suite includes, then its own;
     one group without a name where it includes none.
     """

@@ -13,7 +13,7 @@ from vlabench.cards.conditions import CLEAN
 from vlabench.cards.policy import PolicyCard
 from vlabench.cards.suite import SuiteCard
 from vlabench.errors import OptionError
-from vlabench.records.frame import episodes_of, load_records
+from vlabench.records.frame import Loaded, episodes_of, load_records
 from vlabench.records.read import Origin, PolicyOnAssets, asked
 from vlabench.reports.tables.outcomes import Beside, Episode, Side, beside
 from vlabench.reports.tables.paired import sides
@@ -36,7 +36,7 @@ class Data:
     errors: (owner, condition) → share of its episodes that ended in errors, where any did. counts: the success that
     counts (`types.won`). cards: policy → its card, of those that were given by their paths. suite: the one that the
     records were cut to. also: the same episodes by the other success that it prints, too. whole: the sides before they
-    were cut to common episodes.
+    were cut to common episodes. reached: milestone → the sides by it.
     """
 
     sides: Sequence[Side]
@@ -49,6 +49,7 @@ class Data:
     suite: SuiteCard | None = None
     also: Beside | None = None
     whole: Sequence[Side] = ()
+    reached: Mapping[str, Sequence[Side]] = field(default_factory=dict)
 
     @property
     def caption(self) -> str:
@@ -103,14 +104,16 @@ def load(
     assets: str | None = None,
     at_end: bool = False,
     tasks_as: TasksAs = "fixed",
+    milestones: Sequence[str] = (),
 ) -> Data:
     """The records below some folders, cut to the episodes that all policies of a pack have an outcome for.
 
-    conditions: patterns of names; the control is always there. tasks_as: the question that figures answer. Raises what
-    `load_records`, `cards.load_suite` and `sides` raise, and OptionError if no record is left.
+    conditions: patterns of names; the control is always there. tasks_as: the question that figures answer. milestones:
+    whose outcomes are wanted beside success, where records have them. Raises what `load_records`, `cards.load_suite`
+    and `sides` raise, and OptionError if no record is left.
     """
     card = cards.load_suite(suite) if suite else None
-    gathered = load_records(places, *asked(card), policies, assets)
+    gathered = load_records(places, *asked(card), policies, assets, bool(milestones))
     kept = {owner: rows[rows.condition.isin([name for name in rows.condition.unique() if _wanted(name, conditions)])]
             for owner, rows in gathered.records.items()}
     counts: Success | None = "end" if at_end else card.success if card else None
@@ -124,7 +127,13 @@ def load(
         raise OptionError("\n  ".join([f"no episode with an outcome is left{under}", *gathered.notes]))
     return Data(cut, _of(cut, kept), [*gathered.notes, *notes], gathered.origins, _errors(kept), counts,
                 suite=card, also=beside(other, sides(chosen, other, tasks_as, together=True)[0]) if other else None,
-                whole=whole)
+                whole=whole, reached={each: by for each in milestones if (by := _reached(chosen, each, tasks_as))})
+
+
+def _reached(chosen: Loaded, milestone: str, tasks_as: TasksAs) -> list[Side]:
+    """The policies by whether a milestone was reached, on the episodes that all of them have; none where nobody has."""
+    found = [side for side in sides(chosen, None, tasks_as, milestone=milestone)[0] if side.outcomes]
+    return sides(chosen, None, tasks_as, together=True, milestone=milestone)[0] if found else []
 
 
 def _wanted(condition: str, patterns: Sequence[str]) -> bool:

@@ -18,6 +18,7 @@ from vlabench.reports.plots.grid import grid
 from vlabench.reports.plots.methods import methods
 from vlabench.reports.plots.panels import ACROSS, curve, legend, outer_labels, panels
 from vlabench.reports.plots.parameter import parameter
+from vlabench.reports.plots.scale import scale
 from vlabench.reports.plots.style import INK, SOFT, canvas, footnote, look, styled
 from vlabench.reports.plots.times import time
 from vlabench.reports.tables.outcomes import Side
@@ -218,6 +219,7 @@ def iterations(data: Data) -> Figure:
 KINDS: Mapping[str, Callable[[Data], Figure]] = {
     "bars": bars, "severity": severity, "parameter": parameter, "grid": grid, "drops": drops, "tasks": tasks,
     "radar": radar, "time": time, "iterations": iterations, "methods": methods,
+    "scale": scale,
 }  # fmt: skip
 """Name → function, as `vlabench plot` knows them."""
 

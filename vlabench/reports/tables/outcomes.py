@@ -28,7 +28,7 @@ class Side:
     is not here in the version of the records. familiar: the conditions that hold a perturbation from its training, or
     as_trained: whose scenes are such as those of a task set that it was trained on.
     tasks_as: the question that its figures answer. played: a number for the set of episodes that were played, errors
-    included. failed: the episodes that ended in errors. recipe: see `lineage.recipe`.
+    included. failed: the episodes that ended in errors. recipe, scale: see `lineage`.
     made: what its card says of its training.
     """
 
@@ -43,6 +43,7 @@ class Side:
     played: Mapping[Leaf, int] = field(default_factory=dict)
     failed: Mapping[Leaf, Set[Episode]] = field(default_factory=dict)
     recipe: tuple[str, int] | None = None
+    scale: tuple[str, int] | None = None
     made: Made | None = None
 
     @property

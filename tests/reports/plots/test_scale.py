@@ -1,0 +1,96 @@
+"""Success over demonstrations, as drawn: who is one line, and where its points are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.factories import episodes, write_records
+from vlabench import cards
+from vlabench.errors import OptionError
+from vlabench.reports import plots
+from vlabench.types import EpisodeRecord
+
+CARD = """
+title = "{name}"
+source = "a test"
+adapter = "random"
+assets = ["primitive"]
+train = "vlabench train --policy {name} --seed {seed}"
+
+[training]
+method = "sft"
+
+[training.options]
+task_sets = ["maniskill_put_on_plate"]
+rounds = [{{ per_task = {per_task}, steps = {steps}, learning_rate = {rate} }}]
+
+[made]
+command = "vlabench train"
+seed = {seed}
+minutes = 1
+spent = {{ rollouts = {rollouts} }}
+"""
+SUITE = cards.load_suite("maniskill-ood")
+
+
+def cloned(results: Path, name: str, per_task: int, seed: int = 0, steps: int = 100, rate: float = 1e-3) -> None:
+    results.mkdir(exist_ok=True)
+    (results / f"{name}.toml").write_text(CARD.format(name=name, seed=seed, per_task=per_task, steps=steps, rate=rate,
+                                                      rollouts=16 * per_task))
+
+
+def played(policy: str, grasped: str = "", **outcomes: str) -> list[EpisodeRecord]:
+    """Under conditions of SUITE, of ManiSkill's first task; grasped: in which episodes the object was."""
+    found = list[EpisodeRecord]()
+    for condition, letters in outcomes.items():
+        each = episodes("maniskill_put_on_plate/0", condition, letters, policy=policy,
+                        condition_digest=SUITE.conditions[condition].digest)
+        found += [replace(record, milestones={"grasped": grasped[number] == "s"}) if grasped else record
+                  for number, record in enumerate(each)]
+    return found
+
+
+def lines(axes: Any, style: str = "-") -> dict[str, list[tuple[float, float]]]:
+    """Label → points, of lines over more than one number."""
+    return {line.get_label(): list(zip(line.get_xdata(), np.round(line.get_ydata(), 1), strict=True))
+            for line in axes.lines if len(set(line.get_xdata())) > 1 and line.get_linestyle() == style}
+
+
+def test_trainings_that_differ_in_their_demonstrations_are_a_line(tmp_path: Path) -> None:
+    for name, per_task, seed in (("sft-25", 25, 0), ("sft-100", 100, 0), ("sft-100-seed-1", 100, 1)):
+        cloned(tmp_path, name, per_task, seed, steps=4 * per_task)
+    cloned(tmp_path, "faster", 100, rate=1e-2)  # of another recipe, once
+    results = write_records(tmp_path, [
+        *played("sft-25", clean="ssff", table="sfff", position="ffff"),
+        *played("sft-100", clean="ssss", table="ssff", position="sfff"),
+        *played("sft-100-seed-1", clean="ssff", table="ssff", position="ssff"),
+        *played("faster", clean="ssss", table="ssss", position="ssss")])
+    figure: Any = plots.draw("scale", plots.load([results], "maniskill-ood"))
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["clean", "vision", "execution"]
+    clean, vision, execution = (lines(axes) for axes in figure.axes)
+    assert clean == {"sft": [(400, 50.0), (1600, 75.0)]}  # of two seeds the mean
+    assert [*vision.values()] == [[(400, 25.0), (1600, 50.0)]]
+    assert [*execution.values()] == [[(400, 0.0), (1600, 37.5)]]
+
+
+def test_grasps_are_drawn_beside_where_records_have_them(tmp_path: Path) -> None:
+    for per_task in (25, 50):
+        cloned(tmp_path, f"sft-{per_task}", per_task)
+    results = write_records(tmp_path, [*played("sft-25", "ssss", clean="sfff"),
+                                       *played("sft-50", "sssf", clean="ssff")])
+    figure: Any = plots.draw("scale", plots.load([results], milestones=["grasped_5", "grasped"]))
+    (axes,) = figure.axes
+    assert lines(axes)["sft"] == [(400, 25.0), (800, 50.0)]
+    assert [*lines(axes, ":").values()] == [[(400, 100.0), (800, 75.0)]]
+    assert "dotted: grasped" in figure.get_supxlabel().replace("\n", " ")
+
+
+def test_one_number_of_demonstrations_is_no_line(tmp_path: Path) -> None:
+    cloned(tmp_path, "sft-25", 25)
+    with pytest.raises(OptionError, match="no two of these policies were cloned alike from other numbers"):
+        plots.draw("scale", plots.load([write_records(tmp_path, played("sft-25", clean="ss"))]))
