@@ -10,11 +10,11 @@ import pytest
 
 from tests.factories import episodes, record, write_records
 from tests.reports.plots.conftest import played
+from tests.reports.plots.test_scale import cloned
 from tests.reports.tables.conftest import agresti_coull, p_of
 from vlabench import cards
 from vlabench.errors import OptionError, StoreError, UnknownName
 from vlabench.reports import plots
-from vlabench.reports.plots.kinds import group_of
 from vlabench.reports.plots.style import LOOKS, look
 from vlabench.reports.plots.times import STEPS
 
@@ -136,22 +136,6 @@ def test_many_conditions_are_columns_in_groups(tmp_path: Path) -> None:
     assert "30 conditions, in groups" in figure.get_supxlabel()
 
 
-def test_the_radar_averages_groups_that_all_have(results: Path) -> None:
-    figure = drawn("radar", plots.load([results]))
-    (axes,) = figure.axes
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["clean", "jpeg", "shift"]
-    ((_, hero),) = lines(axes, "hero")
-    assert hero == pytest.approx([100, 100, 30, 100])
-    with pytest.raises(OptionError, match="3 to 24 axes, and 2 groups"):
-        plots.draw("radar", plots.load([results], conditions=["shift*"]))
-
-
-def test_groups_are_conditions_without_their_strength() -> None:
-    names = {"rotation-s3": "rotation", "action_noise-0.1": "action_noise", "jpeg-s1": "jpeg"}
-    names |= {name: name for name in ("joint", "gripper_late", "lift-off")}
-    assert {name: group_of(name) for name in names} == names
-
-
 def test_times_count_successes_within_so_many_steps(results: Path) -> None:
     figure = drawn("time", plots.load([results], conditions=["shift-s1", "shift-s2"]))
     clean, perturbed = figure.axes
@@ -192,6 +176,11 @@ def test_every_kind_is_written_as_the_same_svg_twice_and_as_a_picture(kind: str,
     elif kind == "grid":  # and where
         places = played(tmp_path / "r", "libero-plate-grid", {"hero": {"plate_0.05_0.05": "sf"}}, (1, 3))
         data = plots.load([places], "libero-plate-grid")
+    elif kind == "scale":  # and cards, of how much
+        for per_task in (25, 50):
+            cloned(tmp_path / "r", f"sft-{per_task}", per_task)
+        data = plots.load([write_records(tmp_path / "r", [
+            each for name in ("sft-25", "sft-50") for each in episodes("kitchen/0", "clean", "sf", policy=name)])])
     else:
         data = plots.load([training if kind == "iterations" else results], conditions=["shift*", "jpeg*"])
     first, again = drawn(kind, data), drawn(kind, data)

@@ -15,7 +15,7 @@ from vlabench.episode.recording import recording_path
 from vlabench.records.frame import episodes_of
 from vlabench.records.read import Origin
 from vlabench.reports.page.verdicts import Standing
-from vlabench.reports.plots.kinds import group_of
+from vlabench.reports.plots.radar import group_of
 from vlabench.reports.tables.outcomes import Episode
 from vlabench.simulators.base import Simulator
 from vlabench.types import EpisodeSpec, Status, Task

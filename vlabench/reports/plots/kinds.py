@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +17,9 @@ from vlabench.reports.plots.grid import grid
 from vlabench.reports.plots.methods import methods
 from vlabench.reports.plots.panels import ACROSS, curve, legend, outer_labels, panels
 from vlabench.reports.plots.parameter import parameter
+from vlabench.reports.plots.radar import MANY, by_group, radar
 from vlabench.reports.plots.scale import scale
-from vlabench.reports.plots.style import INK, SOFT, canvas, footnote, look, styled
+from vlabench.reports.plots.style import INK, canvas, footnote, look, styled
 from vlabench.reports.plots.times import time
 from vlabench.reports.tables.outcomes import Side
 from vlabench.reports.tables.paired import Cell, drop, rate
@@ -27,7 +27,6 @@ from vlabench.reports.tables.severity import fewer, nothing, over, sweeps, swept
 from vlabench.reports.tables.steps import first
 from vlabench.reports.tables.suite import corrected
 from vlabench.reports.tables.trainings import kept
-from vlabench.util.text import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,8 +39,6 @@ THRESHOLDS, PERTURBED_THRESHOLDS = (60, 70, 80, 90), (55, 60, 65, 70, 75)
 the panel of clean, and for what it does not (table 16), in all others."""
 MEAN = "mean of perturbed"
 """What the panel of all conditions but clean is called."""
-MANY = 24
-"""Axes of a radar at most; columns of a heat map, unless groups of conditions take their place."""
 
 
 def draw(kind: str, data: Data) -> Figure:
@@ -112,7 +109,7 @@ def tasks(data: Data) -> Figure:
     names = data.tasks
     groups = {name: [name] for name in data.conditions}
     if len(groups) > MANY:
-        groups = _grouped(data.conditions)
+        groups = by_group(data.conditions)
     width = 0.33 * len(groups) + 0.3
     across = max(1, min(len(data.sides), int(12 / width)))
     figure, grid = panels(len(data.sides), width, 1.2 + 0.17 * len(names), across, sharex=True)
@@ -135,41 +132,6 @@ def tasks(data: Data) -> Figure:
         figure.colorbar(image, ax=list(grid), label="success, %", shrink=0.5, pad=0.02)
     grouped = [f"{len(data.conditions)} conditions, in groups: means of their rates."] * (len(data.conditions) > MANY)
     footnote(figure, ["White: not played.", *grouped, data.caption])
-    return figure
-
-
-def radar(data: Data) -> Figure:
-    """Success under each group of conditions (`rotation-s1` … `-s5` are one), a polygon for each policy."""
-    groups = _grouped([name for name in data.conditions
-                       if all((name, each) in side.outcomes for side in data.sides for each in data.task_sets)])
-    if not 3 <= len(groups) <= MANY:
-        raise OptionError(f"a radar has 3 to {MANY} axes, and {counted(len(groups), 'group')} of conditions can be "
-                          f"drawn, which all policies played on {', '.join(data.task_sets)}\n"
-                          f"  fix: --conditions, --suite or --policies chooses; drops shows any number")
-    angles = np.linspace(0, 2 * math.pi, len(groups), endpoint=False)
-    figure = canvas(5.4 if len(groups) <= MANY / 2 else 6.8, 5.6)
-    axes: Any = figure.add_subplot(projection="polar")
-    axes.set_theta_offset(math.pi / 2)
-    axes.set_theta_direction(-1)
-    for number, side in enumerate(data.sides):
-        cells = [rate(side, [(name, each) for name in names for each in data.task_sets]) for names in groups.values()]
-        values = np.array([100 * cell.value for cell in cells if cell])
-        style = look(number)
-        axes.plot(np.append(angles, angles[0]), np.append(values, values[0]), color=style.color,
-                  linestyle=style.dashes, marker=style.marker, label=data.label(side), clip_on=False, zorder=3)
-        axes.fill(angles, values, color=style.color, alpha=0.06)
-    axes.set(ylim=(0, 100), yticks=[25, 50, 75, 100], xticks=angles)
-    paper = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.8}
-    axes.set_yticklabels(["25", "50", "75", "100 %"], fontsize=7.5, color=SOFT, bbox=paper)
-    axes.set_rlabel_position(180 / len(groups))
-    axes.set_xticklabels(list(groups))
-    for label, angle in zip(axes.get_xticklabels(), angles, strict=True):  # away from the circle, not across it
-        label.set_horizontalalignment(("right", "center", "left")[1 + int(np.sign(round(math.sin(angle), 3)))])
-    axes.tick_params(axis="x", pad=4)
-    axes.spines["polar"].set_visible(False)
-    legend(figure, axes)
-    footnote(figure, ["Mean success rate of the conditions in a group, in %.",
-                      f"Over {', '.join(data.task_sets)}.", data.caption])
     return figure
 
 
@@ -229,19 +191,6 @@ def _reached(training: str, policies: Mapping[int, Side], leaves: Sequence[tuple
     """After which iteration it first reached each threshold; – where it never did."""
     shares = {leaf: 1 / len(leaves) for leaf in leaves}
     return f"{training}: " + ", ".join(first(policies, shares, points) or "–" for points in thresholds)
-
-
-def group_of(condition: str) -> str:
-    """A condition's name without its strength: `rotation-s3` → rotation, `action_noise-0.1` → action_noise."""
-    return re.sub(r"-(s\d|\d[\d.]*)$", "", condition)
-
-
-def _grouped(conditions: Sequence[str]) -> dict[str, list[str]]:
-    """Group → its conditions."""
-    groups: dict[str, list[str]] = {}
-    for name in conditions:
-        groups.setdefault(group_of(name), []).append(name)
-    return groups
 
 
 def _drops(side: Side, data: Data) -> dict[str, Cell]:
