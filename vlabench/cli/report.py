@@ -86,9 +86,10 @@ def table(
 def plot(
     kind: Annotated[str, typer.Argument(
         help="bars, severity, parameter, grid, drops, tasks, radar, time, iterations, methods or scale; of "
-             "episodes, strips or trajectories; of probes, tsne, actions or policy.")],
+             "episodes, strips or trajectories; of trainings, curves; of probes, tsne, actions or policy.")],
     results: Annotated[list[Path] | None, typer.Argument(
-        metavar="RESULTS…", help=f"{PLACES} For tsne, actions and policy: files of `vlabench probe`.")] = None,
+        metavar="RESULTS…", help=f"{PLACES} For tsne, actions and policy: files of `vlabench probe`; for curves: "
+                                    f"folders of trainings.")] = None,
     out: Annotated[Path, typer.Option(
         "--out", metavar="FILE", help="An .svg, .png or .pdf; without a suffix the first two.")] = Path("plot"),
     suite: SuiteOf = None,
@@ -120,13 +121,20 @@ def plot(
 
     plots.check_target(out)
     of_probes = (*probes.KINDS, policy.POLICY)
-    if kind not in (kinds := {*plots.KINDS, plots.STRIPS, plots.TRAJECTORIES, *of_probes}):
+    if kind not in (kinds := {*plots.KINDS, plots.STRIPS, plots.TRAJECTORIES, plots.CURVES, *of_probes}):
         raise UnknownName("kind of plot", kind, kinds)
     senseless = _senseless(kind, {"--tasks": tasks, "--index": index, "--frames": frames, "--episodes": episodes,
                                   "--look": look, "--dimensions": dimensions})
+    given = {"--suite": suite, "--policies": policies, "--assets": assets, "--at-end": at_end}
+    none = [*senseless, *(name for name, value in given.items() if value)]
+    if kind == plots.CURVES:
+        if wrong := [*none, *(["--conditions"] if conditions else [])]:
+            raise OptionError(f"{' and '.join(wrong)}: curves are drawn of what trainings wrote, not of records\n"
+                              "  fix: leave it out; vlabench plot curves DIR DIR")
+        for file in plots.save(plots.curves(results or ()), out):
+            typer.echo(str(file))
+        return
     if kind in of_probes:
-        given = {"--suite": suite, "--policies": policies, "--assets": assets, "--at-end": at_end}
-        none = [*senseless, *(name for name, value in given.items() if value)]
         probe.draw(kind, results or (), out, split(conditions, "--conditions"), none, policy.State(
             split(tasks, "--tasks"), index, look or 0, split(dimensions, "--dimensions")))
         return

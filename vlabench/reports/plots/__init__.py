@@ -1,5 +1,6 @@
 """Records → figures: `draw` looks a kind up in KINDS; a new kind is one function there. Others play episodes."""
 
+from vlabench.reports.plots.curves import CURVES, curves
 from vlabench.reports.plots.data import Data, load
 from vlabench.reports.plots.episodes import Choice
 from vlabench.reports.plots.kinds import KINDS, draw
@@ -7,5 +8,5 @@ from vlabench.reports.plots.strips import STRIPS, strips
 from vlabench.reports.plots.style import check_target, rendered, save
 from vlabench.reports.plots.trajectories import TRAJECTORIES, trajectories
 
-__all__ = ["KINDS", "STRIPS", "TRAJECTORIES", "Choice", "Data", "check_target", "draw", "load", "rendered", "save",
-           "strips", "trajectories"]
+__all__ = ["CURVES", "KINDS", "STRIPS", "TRAJECTORIES", "Choice", "Data", "check_target", "curves", "draw", "load",
+           "rendered", "save", "strips", "trajectories"]
