@@ -89,7 +89,7 @@ def plot(
              "episodes, strips or trajectories; of trainings, curves; of probes, tsne, actions or policy.")],
     results: Annotated[list[Path] | None, typer.Argument(
         metavar="RESULTS…", help=f"{PLACES} For tsne, actions and policy: files of `vlabench probe`; for curves: "
-                                    f"folders of trainings.")] = None,
+                                       "folders of trainings.")] = None,
     out: Annotated[Path, typer.Option(
         "--out", metavar="FILE", help="An .svg, .png or .pdf; without a suffix the first two.")] = Path("plot"),
     suite: SuiteOf = None,
