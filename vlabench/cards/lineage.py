@@ -22,7 +22,7 @@ from vlabench import cards, registry
 from vlabench.cards.conditions import Condition, Part, digest_of
 from vlabench.cards.noise import ACTION, Noise
 from vlabench.cards.policy import PolicyCard
-from vlabench.cards.schema import SPENT, Training
+from vlabench.cards.schema import Training
 from vlabench.errors import CardError, UnknownName, VlabenchError
 from vlabench.util.messages import one_line_each, shown
 
@@ -122,24 +122,13 @@ def recipe(card: PolicyCard) -> tuple[str, int] | None:
     """
     told = re.search(r"--seed[ =](\d+)", card.train or "")
     seed = card.made.seed if card.made else int(told[1]) if told else None
-    if card.training is None or seed is None:
-        return None
-    return digest_of(card.model_dump(mode="json", exclude=INCIDENTAL)), seed
+    said = described(card)
+    return None if said is None or seed is None else (digest_of(said), seed)
 
 
-def scale(card: PolicyCard) -> tuple[str, int] | None:
-    """What a cloning is but for its seed and how many demonstrations and steps it has, and the demonstrations.
-
-    None for a policy whose card does not say that it was cloned from so many.
-    """
-    count = card.made.spent.get(SPENT[0]) if card.made else None
-    if card.training is None or count is None or "rounds" not in card.training.options:
-        return None
-    told = card.model_dump(mode="json", exclude=INCIDENTAL)
-    told["training"]["options"]["rounds"] = [
-        {name: value for name, value in each.items() if name not in ("per_task", "steps")}
-        for each in told["training"]["options"]["rounds"]]
-    return digest_of(told), count
+def described(card: PolicyCard) -> dict[str, Any] | None:
+    """A trained policy's card as JSON-ready data, without what tells no two trainings apart; None for others."""
+    return None if card.training is None else card.model_dump(mode="json", exclude=INCIDENTAL)
 
 
 def familiar(holds: Mapping[str, Collection[str]], perturbations: Collection[str]) -> tuple[str, ...]:

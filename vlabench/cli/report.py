@@ -110,6 +110,9 @@ def plot(
         metavar="N", help="Of the episode (policy), from 0, the default.")] = None,
     dimensions: Annotated[list[str] | None, typer.Option(
         "--dimensions", metavar="A,B", help="Of the surface (policy); by default the first two.")] = None,
+    over: Annotated[str | None, typer.Option(
+        metavar="OPTION", help="A number among the options of trainings, such as objectives.fan_ppo.weight, instead of "
+                               "their demonstrations (scale).")] = None,
 ) -> None:
     """Draw success: bars by setting, curves over severity or a parameter, a heat map of places, a forest plot of paired
     drops, a heat map by task, a radar, times to success, or what a training kept over its iterations; strips of what
@@ -124,7 +127,7 @@ def plot(
     if kind not in (kinds := {*plots.KINDS, plots.STRIPS, plots.TRAJECTORIES, plots.CURVES, *of_probes}):
         raise UnknownName("kind of plot", kind, kinds)
     senseless = _senseless(kind, {"--tasks": tasks, "--index": index, "--frames": frames, "--episodes": episodes,
-                                  "--look": look, "--dimensions": dimensions})
+                                  "--look": look, "--dimensions": dimensions, "--over": over})
     given = {"--suite": suite, "--policies": policies, "--assets": assets, "--at-end": at_end}
     none = [*senseless, *(name for name, value in given.items() if value)]
     if kind == plots.CURVES:
@@ -143,7 +146,7 @@ def plot(
         raise OptionError(f"{told}: not with {kind}\n  fix: leave it out; --suite, --conditions and --policies choose")
     data = plots.load(results or [Path("results")], suite, split(conditions, "--conditions"),
                       split(policies, "--policies"), assets, at_end, tasks_as.value,
-                      [*MILESTONES] if kind == "scale" else ())
+                      [*MILESTONES] if kind == "scale" else (), over)
     for note in data.notes:
         typer.echo(f"note: {note}", err=True)
     for file in plots.save(_figure(kind, data, plots.Choice(
@@ -159,7 +162,8 @@ def _senseless(kind: str, given: Mapping[str, object]) -> dict[str, Sequence[str
 
     some = (STRIPS, TRAJECTORIES, POLICY)
     kinds: dict[str, Sequence[str]] = {"--tasks": some, "--index": some, "--frames": [STRIPS],
-                                       "--episodes": [TRAJECTORIES], "--look": [POLICY], "--dimensions": [POLICY]}
+                                       "--episodes": [TRAJECTORIES], "--look": [POLICY], "--dimensions": [POLICY],
+                                       "--over": ["scale"]}
     return {name: kinds[name] for name, value in given.items() if value is not None and kind not in kinds[name]}
 
 

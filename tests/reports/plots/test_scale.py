@@ -90,7 +90,23 @@ def test_grasps_are_drawn_beside_where_records_have_them(tmp_path: Path) -> None
     assert "dotted: grasped" in figure.get_supxlabel().replace("\n", " ")
 
 
+def test_an_option_of_trainings_may_take_their_place(tmp_path: Path) -> None:
+    """As a weight; trainings that differ in anything else are no line."""
+    for name, rate, per_task in (("slow", 1e-4, 25), ("fast", 1e-2, 25), ("more", 1e-2, 50)):
+        cloned(tmp_path, name, per_task, rate=0.5)
+        card = tmp_path / f"{name}.toml"
+        card.write_text(card.read_text().replace("task_sets =", f"weight = {rate}\ntask_sets ="))
+    results = write_records(tmp_path, [*played("slow", clean="sfff"), *played("fast", clean="sssf"),
+                                       *played("more", clean="ssss")])
+    figure: Any = plots.draw("scale", plots.load([results], over="weight"))
+    (axes,) = figure.axes
+    assert [*lines(axes).values()] == [[(1e-4, 25.0), (1e-2, 75.0)]]
+    assert axes.get_xlabel() == "weight" and axes.get_xscale() == "log"
+    with pytest.raises(OptionError, match="trained alike but for their `task_sets`"):
+        plots.draw("scale", plots.load([results], over="task_sets"))
+
+
 def test_one_number_of_demonstrations_is_no_line(tmp_path: Path) -> None:
     cloned(tmp_path, "sft-25", 25)
-    with pytest.raises(OptionError, match="no two of these policies were cloned alike from other numbers"):
+    with pytest.raises(OptionError, match="were trained alike but for their number of demonstrations"):
         plots.draw("scale", plots.load([write_records(tmp_path, played("sft-25", clean="ss"))]))

@@ -37,6 +37,7 @@ class Data:
     counts (`types.won`). cards: policy → its card, of those that were given by their paths. suite: the one that the
     records were cut to. also: the same episodes by the other success that it prints, too. whole: the sides before they
     were cut to common episodes. reached: milestone → the sides by it.
+    over: the option of trainings that success is drawn over.
     """
 
     sides: Sequence[Side]
@@ -50,6 +51,7 @@ class Data:
     also: Beside | None = None
     whole: Sequence[Side] = ()
     reached: Mapping[str, Sequence[Side]] = field(default_factory=dict)
+    over: str | None = None
 
     @property
     def caption(self) -> str:
@@ -105,12 +107,13 @@ def load(
     at_end: bool = False,
     tasks_as: TasksAs = "fixed",
     milestones: Sequence[str] = (),
+    over: str | None = None,
 ) -> Data:
     """The records below some folders, cut to the episodes that all policies of a pack have an outcome for.
 
     conditions: patterns of names; the control is always there. tasks_as: the question that figures answer. milestones:
-    whose outcomes are wanted beside success, where records have them. Raises what `load_records`, `cards.load_suite`
-    and `sides` raise, and OptionError if no record is left.
+    whose outcomes are wanted beside success, where records have them. over: for `scale.scale`. Raises what
+    `load_records`, `cards.load_suite` and `sides` raise, and OptionError if no record is left.
     """
     card = cards.load_suite(suite) if suite else None
     gathered = load_records(places, *asked(card), policies, assets, bool(milestones))
@@ -125,9 +128,10 @@ def load(
     if not cut:
         under = f" under {', '.join(conditions)}" if conditions else ""
         raise OptionError("\n  ".join([f"no episode with an outcome is left{under}", *gathered.notes]))
+    reached = {name: found for name in milestones if (found := _reached(chosen, name, tasks_as))}
     return Data(cut, _of(cut, kept), [*gathered.notes, *notes], gathered.origins, _errors(kept), counts,
                 suite=card, also=beside(other, sides(chosen, other, tasks_as, together=True)[0]) if other else None,
-                whole=whole, reached={each: by for each in milestones if (by := _reached(chosen, each, tasks_as))})
+                whole=whole, over=over, reached=reached)
 
 
 def _reached(chosen: Loaded, milestone: str, tasks_as: TasksAs) -> list[Side]:

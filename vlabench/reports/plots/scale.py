@@ -1,12 +1,16 @@
-"""The figure of success over how many demonstrations were cloned, as FAN's figure 3 and RL4VLA's figure 6."""
+"""The figure of success over how many demonstrations were cloned, as FAN's figure 3 and RL4VLA's figure 6, or over any
+number among a training's options, as PAIR's figure 4 over the weight of a term.
+"""
 
 from __future__ import annotations
 
+import copy
+import json
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from vlabench.cards.conditions import CLEAN
+from vlabench.cards.schema import SPENT
 from vlabench.errors import OptionError
 from vlabench.reports.plots.bars import groups_of
 from vlabench.reports.plots.data import Data
@@ -26,10 +30,11 @@ MILESTONES: Mapping[str, str] = {"grasped_5": "dashed", "grasped": "dotted"}
 
 
 def scale(data: Data) -> Figure:
-    """A panel for clean and one for the mean of each group of conditions that all have, a line over demonstrations for
-    each cloning; trainings that differ in the seed alone are one point. Raises OptionError for data without any.
+    """A panel for clean and one for the mean of each group of conditions that all have, a line for trainings that
+    differ in nothing but their demonstrations, or in the option `data.over`; those that differ in the seed alone are
+    one point. Raises OptionError for data without any.
     """
-    families = _families(data.sides)
+    families = _families(data.sides, data.over)
     sides = [side for sizes in families.values() for members in sizes.values() for side in members]
     shared = [name for name in data.conditions
               if all((name, each) in side.outcomes for side in sides for each in data.task_sets)]
@@ -37,7 +42,7 @@ def scale(data: Data) -> Figure:
              for group, names in groups_of(data).items()}
     shown = {group: names for group, names in found.items() if names}
     if not (shown and data.task_sets):
-        raise OptionError("the clonings have no condition and task set in common\n"
+        raise OptionError("the trainings have no condition and task set in common\n"
                           "  fix: --policies, --suite or --assets to draw those that do; or play what is missing")
     figure, grid = panels(len(shown), 2.6, 2.5, across=4, sharex=True)
     reached = {name: {side.owner: side for side in each} for name, each in data.reached.items() if name in MILESTONES}
@@ -50,11 +55,11 @@ def scale(data: Data) -> Figure:
                              for size, members in sizes.items()}, leaves, number, "", MILESTONES[milestone])
         title = group if len(names) == 1 else f"{group}: mean of {counted(len(names), 'condition')}"
         axes.set_title(title, fontsize=9.0)
-        axes.set(xscale="log", ylim=(0, 100), yticks=range(0, 101, 25))
         every = sorted({size for each in families.values() for size in each})
-        axes.set_xticks(every, [f"{size:,}" for size in every])
+        axes.set(xscale="log" if every[0] > 0 else "linear", ylim=(0, 100), yticks=range(0, 101, 25))
+        axes.set_xticks(every, [f"{size:,.10g}" for size in every])
         axes.minorticks_off()
-    outer_labels(grid, "demonstrations", "success, %")
+    outer_labels(grid, data.over or "demonstrations", "success, %")
     legend(figure, grid[0])
     drawn = [f"{how}: {name}" for name, how in MILESTONES.items() if name in reached]
     footnote(figure, [f"Success rates over {', '.join(data.task_sets)}; bars: {data.intervals}.",
@@ -62,29 +67,51 @@ def scale(data: Data) -> Figure:
     return figure
 
 
-def _families(sides: Sequence[Side]) -> dict[str, dict[int, list[Side]]]:
-    """Name → demonstrations → trainings, of clonings that differ in how many they have, and in their seeds. Raises
-    OptionError if there is none of two sizes."""
-    each = sorted((side for side in sides if side.scale), key=lambda side: side.scale or ("", 0))
-    found: dict[str, dict[int, list[Side]]] = {}
-    for _, members in groupby(each, key=lambda side: (side.owner.assets, (side.scale or ("", 0))[0])):
-        by_size: dict[int, list[Side]] = {}
-        for side in members:
-            by_size.setdefault((side.scale or ("", 0))[1], []).append(side)
-        if len(by_size) > 1:
-            whole = [side for of_size in by_size.values() for side in of_size]
-            found[named(whole)] = by_size
-    if not found:
-        raise OptionError("no two of these policies were cloned alike from other numbers of demonstrations\n"
-                          "  fix: vlabench train of cards that differ in `per_task` and `steps` of their rounds, and "
-                          "vlabench run plays them")
-    order = {side.owner: number for number, side in enumerate(sides)}
-    first = {name: min(order[side.owner] for members in by_size.values() for side in members)
-             for name, by_size in found.items()}
-    return {name: found[name] for name in sorted(found, key=lambda name: first[name])}
+def _families(sides: Sequence[Side], over: str | None) -> dict[str, dict[float, list[Side]]]:
+    """Name → number → trainings, of those that differ in it, and in their seeds, alone. Raises OptionError if there are
+    none with two numbers."""
+    found: dict[tuple[str, str], dict[float, list[Side]]] = {}
+    for side in sides:
+        if (place := _demonstrations(side) if over is None else _option(side, over)) is not None:
+            rest, number = place
+            found.setdefault((side.owner.assets, rest), {}).setdefault(number, []).append(side)
+    families = {named([side for members in each.values() for side in members]): dict(sorted(each.items()))
+                for each in found.values() if len(each) > 1}
+    if not families:
+        what = "number of demonstrations" if over is None else f"`{over}`"
+        raise OptionError(f"no two of these policies were trained alike but for their {what}\n"
+                          "  fix: vlabench train of cards that differ in it alone, and vlabench run plays them")
+    return families
 
 
-def _line(axes: Axes, sizes: Mapping[int, Sequence[Side]], leaves: Sequence[Leaf], number: int, label: str,
+def _demonstrations(side: Side) -> tuple[str, float] | None:
+    """What a cloning is but for how many demonstrations and steps it has, and the demonstrations."""
+    count = side.made.spent.get(SPENT[0]) if side.made else None
+    if side.told is None or count is None or "rounds" not in side.told["training"]["options"]:
+        return None
+    told = copy.deepcopy(side.told)
+    for each in told["training"]["options"]["rounds"]:
+        each.pop("per_task", None)
+        each.pop("steps", None)
+    return json.dumps(told, sort_keys=True), count
+
+
+def _option(side: Side, over: str) -> tuple[str, float] | None:
+    """What a training is but for an option, `objectives.fan_ppo.weight`, and the option, if it is a number."""
+    if side.told is None:
+        return None
+    told = copy.deepcopy(side.told)
+    *above, name = over.split(".")
+    inside: Any = told["training"]["options"]
+    for each in above:
+        inside = inside.get(each) if isinstance(inside, dict) else None
+    value = inside.pop(name, None) if isinstance(inside, dict) else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return json.dumps(told, sort_keys=True), value
+
+
+def _line(axes: Axes, sizes: Mapping[float, Sequence[Side]], leaves: Sequence[Leaf], number: int, label: str,
           dashes: Any = None) -> None:
     """Success with its intervals, or a milestone without."""
     cells = {size: cell for size, members in sizes.items() if members and (cell := _rate(members, leaves))}

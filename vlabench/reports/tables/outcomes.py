@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vlabench.cards.conditions import CLEAN
 from vlabench.cards.lineage import Seen
@@ -28,7 +28,8 @@ class Side:
     is not here in the version of the records. familiar: the conditions that hold a perturbation from its training, or
     as_trained: whose scenes are such as those of a task set that it was trained on.
     tasks_as: the question that its figures answer. played: a number for the set of episodes that were played, errors
-    included. failed: the episodes that ended in errors. recipe, scale: see `lineage`.
+    included. failed: the episodes that ended in errors. recipe: see `lineage.recipe`.
+    told: what its card says, for comparison with others (`lineage.described`).
     made: what its card says of its training.
     """
 
@@ -43,7 +44,7 @@ class Side:
     played: Mapping[Leaf, int] = field(default_factory=dict)
     failed: Mapping[Leaf, Set[Episode]] = field(default_factory=dict)
     recipe: tuple[str, int] | None = None
-    scale: tuple[str, int] | None = None
+    told: Mapping[str, Any] | None = None
     made: Made | None = None
 
     @property

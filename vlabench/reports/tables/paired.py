@@ -14,7 +14,7 @@ import numpy.typing as npt
 from vlabench import stats
 from vlabench.cards.conditions import CLEAN
 from vlabench.cards.find import simulator_of
-from vlabench.cards.lineage import Seen, as_trained, familiar, recipe, recorded, scale, seen
+from vlabench.cards.lineage import Seen, as_trained, described, familiar, recipe, recorded, seen
 from vlabench.cards.policy import PolicyCard
 from vlabench.errors import VlabenchError
 from vlabench.records.frame import Loaded, episodes_of, reached, successes
@@ -292,7 +292,7 @@ def informed(side: Side, origin: Origin, card: PolicyCard) -> Side:
         known = seen(card)
     except VlabenchError:
         return side
-    return replace(knowing(side, origin, known), recipe=recipe(card), scale=scale(card), made=card.made)
+    return replace(knowing(side, origin, known), recipe=recipe(card), told=described(card), made=card.made)
 
 
 def knowing(side: Side, origin: Origin, known: Seen) -> Side:
