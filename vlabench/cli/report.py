@@ -26,6 +26,18 @@ Policies = Annotated[list[str] | None, typer.Option(
 Pack = Annotated[str | None, typer.Option("--assets", metavar="PACK", help="Only records on primitive, or official.")]
 SuiteOf = Annotated[str | None, typer.Option(
     "--suite", metavar="S", help="Only its conditions and tasks, as its card has them now.")]
+Index = Annotated[int | None, typer.Option(
+    metavar="I", help="The start (strips, trajectories, policy); by default the first that tells policies apart, all, "
+                      "the first.")]
+Frames = Annotated[int | None, typer.Option(metavar="N", help="Frames beside each other (strips); by default 8.")]
+Episodes = Annotated[int | None, typer.Option(
+    metavar="N", help="Of each policy (trajectories); by default 16.")]
+Look = Annotated[int | None, typer.Option(metavar="N", help="Of the episode (policy), from 0, the default.")]
+Dimensions = Annotated[list[str] | None, typer.Option(
+    "--dimensions", metavar="A,B", help="Of the surface (policy); by default the first two.")]
+Over = Annotated[str | None, typer.Option(
+    metavar="OPTION", help="A number among the options of trainings, such as objectives.fan_ppo.weight, instead of "
+                           "their demonstrations (scale).")]
 AtEnd = Annotated[bool, typer.Option("--at-end", help="Success has to hold at the end of the episode.")]
 
 
@@ -99,20 +111,12 @@ def plot(
     at_end: AtEnd = False,
     tasks_as: TasksAs = Question.fixed,
     tasks: Tasks = None,
-    index: Annotated[int | None, typer.Option(
-        metavar="I", help="The start (strips, trajectories, policy); by default the first that tells policies apart, "
-                          "all, the first.")] = None,
-    frames: Annotated[int | None, typer.Option(
-        metavar="N", help="Frames beside each other (strips); by default 8.")] = None,
-    episodes: Annotated[int | None, typer.Option(
-        metavar="N", help="Of each policy (trajectories); by default 16.")] = None,
-    look: Annotated[int | None, typer.Option(
-        metavar="N", help="Of the episode (policy), from 0, the default.")] = None,
-    dimensions: Annotated[list[str] | None, typer.Option(
-        "--dimensions", metavar="A,B", help="Of the surface (policy); by default the first two.")] = None,
-    over: Annotated[str | None, typer.Option(
-        metavar="OPTION", help="A number among the options of trainings, such as objectives.fan_ppo.weight, instead of "
-                               "their demonstrations (scale).")] = None,
+    index: Index = None,
+    frames: Frames = None,
+    episodes: Episodes = None,
+    look: Look = None,
+    dimensions: Dimensions = None,
+    over: Over = None,
 ) -> None:
     """Draw success: bars by setting, curves over severity or a parameter, a heat map of places, a forest plot of paired
     drops, a heat map by task, a radar, times to success, or what a training kept over its iterations; strips of what
@@ -131,19 +135,13 @@ def plot(
     given = {"--suite": suite, "--policies": policies, "--assets": assets, "--at-end": at_end}
     none = [*senseless, *(name for name, value in given.items() if value)]
     if kind == plots.CURVES:
-        if wrong := [*none, *(["--conditions"] if conditions else [])]:
-            raise OptionError(f"{' and '.join(wrong)}: curves are drawn of what trainings wrote, not of records\n"
-                              "  fix: leave it out; vlabench plot curves DIR DIR")
-        for file in plots.save(plots.curves(results or ()), out):
-            typer.echo(str(file))
+        _curves([*none, *(["--conditions"] if conditions else [])], results or (), out)
         return
     if kind in of_probes:
         probe.draw(kind, results or (), out, split(conditions, "--conditions"), none, policy.State(
             split(tasks, "--tasks"), index, look or 0, split(dimensions, "--dimensions")))
         return
-    if senseless:
-        told = "; ".join(f"{name} goes with {', '.join(kinds)}" for name, kinds in senseless.items())
-        raise OptionError(f"{told}: not with {kind}\n  fix: leave it out; --suite, --conditions and --policies choose")
+    _refuse(kind, senseless)
     data = plots.load(results or [Path("results")], suite, split(conditions, "--conditions"),
                       split(policies, "--policies"), assets, at_end, tasks_as.value,
                       [*MILESTONES] if kind == "scale" else (), over)
@@ -153,6 +151,24 @@ def plot(
             split(conditions, "--conditions"), split(tasks, "--tasks"), index, split(policies, "--policies")),
             8 if frames is None else frames, 16 if episodes is None else episodes), out):
         typer.echo(str(file))
+
+
+def _curves(wrong: Sequence[str], places: Sequence[Path], out: Path) -> None:
+    """Of trainings. wrong: options that were given and say nothing about them."""
+    from vlabench.reports import plots
+
+    if wrong:
+        raise OptionError(f"{' and '.join(wrong)}: curves are drawn of what trainings wrote, not of records\n"
+                          "  fix: leave it out; vlabench plot curves DIR DIR")
+    for file in plots.save(plots.curves(places), out):
+        typer.echo(str(file))
+
+
+def _refuse(kind: str, senseless: Mapping[str, Sequence[str]]) -> None:
+    """Raises OptionError for options that do not go with a kind, if there are any."""
+    if senseless:
+        told = "; ".join(f"{name} goes with {', '.join(kinds)}" for name, kinds in senseless.items())
+        raise OptionError(f"{told}: not with {kind}\n  fix: leave it out; --suite, --conditions and --policies choose")
 
 
 def _senseless(kind: str, given: Mapping[str, object]) -> dict[str, Sequence[str]]:
