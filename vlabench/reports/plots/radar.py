@@ -40,7 +40,7 @@ def radar(data: Data) -> Figure:
     perturbed = [number for number, name in enumerate(groups) if name != CLEAN]
     share = CLEAN in groups and len(perturbed) >= LEAST
     size = 5.4 if len(groups) <= MANY / 2 else 6.8
-    figure = canvas(size * (2 if share else 1), 5.6)
+    figure = canvas(size * (2 if share else 1), 6.2 if share else 5.6)
     whole, *beside = (figure.add_subplot(1, 1 + share, 1 + number, projection="polar") for number in range(1 + share))
     _polygons(whole, list(groups), rates)
     for axes in beside:
