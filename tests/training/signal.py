@@ -3,10 +3,11 @@ from one half come to on the other, beside updates from advantages that were dea
 
     python -m tests.training.signal results/controls/goal-ript-clean.toml --contexts 64 --rollouts 12
 
-All rollouts are the first policy's; a half has half of the contexts. Of pure noise, as of advantages that were dealt at
-random, the cosine is 0 on average, and so is the surrogate of the half that was not learned from; below 0 is better
-than the first policy. ± is the deviation over random ways to halve the same contexts, not an error of the mean. A rate
-rises over the first updates (`learner.WARMUP`), and `kl_target` ends them, so that high rates may make fewer.
+All rollouts are the first policy's; a half has half of the contexts. Of pure noise the cosine is 0 on average, and the
+surrogate of the half that was not learned from is 0 or above, the more the further the policy went, as the clip only
+adds: compare with the columns of advantages that were dealt at random. Below 0 is better than the first policy. ± is
+the deviation over random ways to halve the same contexts, not an error of the mean. A rate rises over the first updates
+(`learner.WARMUP`), and `kl_target` ends them, so that high rates may make fewer; a `head_learning_rate` stays.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from vlabench.training.rl.updates import Updates
 
 RATES = (1e-5, 3e-5, 1e-4, 3e-4)
 SPLITS = 8
-"""Random ways to halve the contexts, for each size; each half is learned from in half as many of them."""
+"""Random ways to halve the contexts, for each size; the first half is learned from in half as many of them."""
 
 
 def halves(groups: Sequence[Group], size: int, split: int) -> Iterator[list[Group]]:

@@ -132,7 +132,8 @@ def plot(
         raise UnknownName("kind of plot", kind, kinds)
     senseless = _senseless(kind, {"--tasks": tasks, "--index": index, "--frames": frames, "--episodes": episodes,
                                   "--look": look, "--dimensions": dimensions, "--over": over})
-    given = {"--suite": suite, "--policies": policies, "--assets": assets, "--at-end": at_end}
+    given = {"--suite": suite, "--policies": policies, "--assets": assets, "--at-end": at_end,
+             "--tasks-as": tasks_as != Question.fixed}
     none = [*senseless, *(name for name, value in given.items() if value)]
     if kind == plots.CURVES:
         _curves([*none, *(["--conditions"] if conditions else [])], results or (), out)
@@ -144,7 +145,7 @@ def plot(
     _refuse(kind, senseless)
     data = plots.load(results or [Path("results")], suite, split(conditions, "--conditions"),
                       split(policies, "--policies"), assets, at_end, tasks_as.value,
-                      [*MILESTONES] if kind == "scale" else (), over)
+                      [*MILESTONES] if kind == "scale" else (), over, together=kind not in plots.WHOLE)
     for note in data.notes:
         typer.echo(f"note: {note}", err=True)
     for file in plots.save(_figure(kind, data, plots.Choice(

@@ -56,11 +56,13 @@ def test_folders_of_one_name_are_told_apart_by_what_is_above(tmp_path: Path) -> 
 
 
 def test_what_has_no_curves_is_said(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="there is no curves.csv with curves\n  fix: vlabench train"):
-        plots.curves([tmp_path])
-    Curves(tmp_path).add(100, {"loss": 1.0})
-    with pytest.raises(OptionError, match="has played rollouts or trials"):
-        plots.curves([tmp_path])
+    good = training(tmp_path / "good", [0.5], {})
+    for _ in range(2):
+        with pytest.raises(OptionError, match="there is no curves.csv with the success of rollouts or trials\n  fix: "):
+            plots.curves([good, tmp_path])
+        Curves(tmp_path).add(100, {"loss": 1.0})
+    with pytest.raises(OptionError, match="a folder is named twice"):
+        plots.curves([good, good / "curves.csv"])
     with pytest.raises(OptionError, match="name the folders"):
         plots.curves([])
 

@@ -18,7 +18,8 @@ def test_a_panel_for_each_simulator_and_a_line_for_each_method(tmp_path: Path) -
     data = plots.load([write_records(tmp_path, [
         *played(LIBERO, "hero", clean="ssss", shift="ssff"), *played(LIBERO, "hero-seed-1", clean="ssff", shift="ffff"),
         *played(LIBERO, "rival", clean="ssss", shift="sfff"),
-        *played(MANISKILL, "bridge", clean="ssss", occlusion="ssss", erasing="ffff")])])
+        *played(MANISKILL, "bridge", clean="ssss", occlusion="ssss", erasing="ffff"),
+        *played(LIBERO, "lone", clean="f")])], together=False)
     figure = plots.draw("methods", data)
     libero, maniskill = figure.axes
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["libero: shift", "maniskill: mean of 2 conditions"]
@@ -30,4 +31,6 @@ def test_a_panel_for_each_simulator_and_a_line_for_each_method(tmp_path: Path) -
     # a whisker from the lower to the upper end of each interval, around its point
     ends = [np.asarray(line.get_xdata(), float) for line in maniskill.lines]
     assert any(each.min() < 50 < each.max() for each in ends if len(each) == 2)
+    assert "In no panel, as without clean and the others' perturbed conditions: lone on primitive." in (
+        figure.get_supxlabel().replace("\n", " "))
     assert "Measured on primitive assets." in figure.get_supxlabel().replace("\n", " ")

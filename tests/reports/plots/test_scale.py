@@ -70,7 +70,7 @@ def test_trainings_that_differ_in_their_demonstrations_are_a_line(tmp_path: Path
         *played("sft-100", clean="ssss", table="ssff", position="sfff"),
         *played("sft-100-seed-1", clean="ssff", table="ssff", position="ssff"),
         *played("faster", clean="ssss", table="ssss", position="ssss")])
-    figure: Any = plots.draw("scale", plots.load([results], "maniskill-ood"))
+    figure: Any = plots.draw("scale", plots.load([results], "maniskill-ood", together=False))
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["clean", "vision", "execution"]
     clean, vision, execution = (lines(axes) for axes in figure.axes)
     assert clean == {"sft": [(400, 50.0), (1600, 75.0)]}  # of two seeds the mean
@@ -83,11 +83,38 @@ def test_grasps_are_drawn_beside_where_records_have_them(tmp_path: Path) -> None
         cloned(tmp_path, f"sft-{per_task}", per_task)
     results = write_records(tmp_path, [*played("sft-25", "ssss", clean="sfff"),
                                        *played("sft-50", "sssf", clean="ssff")])
-    figure: Any = plots.draw("scale", plots.load([results], milestones=["grasped_5", "grasped"]))
+    figure: Any = plots.draw("scale", plots.load([results], milestones=["grasped_5", "grasped"], together=False))
     (axes,) = figure.axes
     assert lines(axes)["sft"] == [(400, 25.0), (800, 50.0)]
     assert [*lines(axes, ":").values()] == [[(400, 100.0), (800, 75.0)]]
     assert "dotted: grasped" in figure.get_supxlabel().replace("\n", " ")
+
+
+def test_who_is_in_no_line_costs_the_others_nothing(tmp_path: Path) -> None:
+    """Nor do packs mix, nor is a milestone drawn that not all of a line's episodes tell."""
+    for per_task in (25, 50):
+        cloned(tmp_path, f"sft-{per_task}", per_task)
+    records = [*played("sft-25", "ssss", clean="sfff"), *played("sft-50", clean="ssff")]
+    official = [replace(each, assets="official", status="success") for each in records]
+    lone = episodes("maniskill_put_on_plate/0", "clean", "s", policy="lone",
+                    condition_digest=SUITE.conditions["clean"].digest)
+    results = write_records(tmp_path, [*records, *official, *lone])
+    figure: Any = plots.draw("scale", plots.load([results], milestones=["grasped"], together=False))
+    (axes,) = figure.axes
+    assert lines(axes) == {"sft (primitive)": [(400, 25.0), (800, 50.0)],
+                           "sft (official)": [(400, 100.0), (800, 100.0)]}
+    said = figure.get_supxlabel().replace("\n", " ")
+    assert "In no line: lone on primitive." in said and "grasped" not in said
+
+
+def test_trainings_of_one_seed_are_not_one_point(tmp_path: Path) -> None:
+    cloned(tmp_path, "sft-25", 25)
+    for name, steps in (("sft-50", 100), ("sft-50-long", 900)):
+        cloned(tmp_path, name, 50, steps=steps)
+    results = write_records(tmp_path, [each for name in ("sft-25", "sft-50", "sft-50-long")
+                                       for each in played(name, clean="ss")])
+    with pytest.raises(OptionError, match="of one number of demonstrations there are several with one seed, or with o"):
+        plots.draw("scale", plots.load([results], together=False))
 
 
 def test_an_option_of_trainings_may_take_their_place(tmp_path: Path) -> None:
@@ -95,15 +122,16 @@ def test_an_option_of_trainings_may_take_their_place(tmp_path: Path) -> None:
     for name, rate, per_task in (("slow", 1e-4, 25), ("fast", 1e-2, 25), ("more", 1e-2, 50)):
         cloned(tmp_path, name, per_task, rate=0.5)
         card = tmp_path / f"{name}.toml"
-        card.write_text(card.read_text().replace("task_sets =", f"weight = {rate}\ntask_sets ="))
+        card.write_text(card.read_text().replace(
+            "task_sets =", f"objectives = {{ fan_ppo = {{ weight = {rate} }} }}\ntask_sets ="))
     results = write_records(tmp_path, [*played("slow", clean="sfff"), *played("fast", clean="sssf"),
                                        *played("more", clean="ssss")])
-    figure: Any = plots.draw("scale", plots.load([results], over="weight"))
+    figure: Any = plots.draw("scale", plots.load([results], over="objectives.fan_ppo.weight", together=False))
     (axes,) = figure.axes
     assert [*lines(axes).values()] == [[(1e-4, 25.0), (1e-2, 75.0)]]
-    assert axes.get_xlabel() == "weight" and axes.get_xscale() == "log"
+    assert axes.get_xlabel() == "objectives.fan_ppo.weight" and axes.get_xscale() == "log"
     with pytest.raises(OptionError, match="trained alike but for their `task_sets`"):
-        plots.draw("scale", plots.load([results], over="task_sets"))
+        plots.draw("scale", plots.load([results], over="task_sets", together=False))
 
 
 def test_one_number_of_demonstrations_is_no_line(tmp_path: Path) -> None:

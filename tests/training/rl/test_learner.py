@@ -154,13 +154,29 @@ def test_beyond_the_target_the_critic_goes_on_alone(weights: Path) -> None:
         course.append(named(learns))
         return lambda *_: course.append(named(learns))
 
-    options = {"learning_rate": 0.05, "value": 0.5, "critic_learning_rate": 0.05, "max_head_grad_norm": 1.0}
+    options = {"learning_rate": 0.05, "value": 0.5, "critic_learning_rate": 0.05, "max_head_grad_norm": 1.0,
+               "average": 0.5}
     free = learner(weights, kl_target=1e9, **options)
     assert updates.make(free, played, False, watched(free))["updates"] == 12
     course.clear()
     bound = learner(weights, kl_target=1e-3, **options)
-    done = updates.make(bound, played, False, watched(bound))
+    means, errors = list[dict[str, torch.Tensor]](), list[float]()
+
+    def seen(number: int, shown: Any) -> None:
+        course.append(named(bound))
+        errors.append(shown["value"])
+        with bound.shipped():
+            means.append(named(bound))
+
+    course.append(named(bound))
+    done = updates.make(bound, played, False, seen)
     stopped = int(done["updates"])
+    # what is shipped of the policy stands still from there on, of the critic it goes on; `value` is of all updates
+    assert all(torch.equal(each["head.weight"], means[stopped - 1]["head.weight"]) for each in means[stopped:])
+    assert not torch.equal(means[-1]["worth.weight"], means[stopped]["worth.weight"])
+    assert len(errors) == 12 and done["value"] == pytest.approx(np.mean(errors))
+    assert updates.make(learner(weights, kl_target=1e-3, **options), played, False, ignored, further=False)[
+        "passes"] < done["passes"]
     assert 0 < stopped < 11 and done["passes"] == 3 * len(played)
     again = learner(weights, kl_target=1e-3, **options)
     viewed = rewarded(Gauss(weights))

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 CURVES = "curves"
 """The kind's name."""
-ROLLOUTS, TRIAL = "success", "trial "
-"""The curves that are drawn: success of an iteration's rollouts, and that of trials, by task set."""
+ROLLOUTS, TRIALS = "success", ("trial ", "success ")
+"""The curves that are drawn: success of an iteration's rollouts, and that of trials, by task set (of cloning, the
+second)."""
 WINDOW = 5
 """Iterations that the thick line is the mean of, the last of them the one that it is drawn at."""
 Series = Mapping[str, tuple[list[int], list[float]]]
@@ -35,10 +36,7 @@ def curves(places: Sequence[Path]) -> Figure:
     """
     found = {name: _series(place) for name, place in _named(places).items()}
     names = list(dict.fromkeys(name for series in found.values() for name in series
-                               if name == ROLLOUTS or name.startswith(TRIAL)))
-    if not names:
-        raise OptionError(f"no training among {', '.join(map(str, places))} has played rollouts or trials\n"
-                          "  fix: folders of trainings by a method that learns from rollouts, such as ppo")
+                               if _drawn(name)))
     with styled():
         figure, grid = panels(len(names), 3.4, 2.6, across=3)
         for axes, name in zip(grid, names, strict=True):
@@ -76,6 +74,8 @@ def _named(places: Sequence[Path]) -> dict[str, Path]:
     if not places:
         raise OptionError("curves: name the folders of trainings\n  fix: vlabench plot curves DIR DIR")
     folders = [place.parent if place.name == FILE else place for place in places]
+    if len({folder.absolute() for folder in folders}) < len(folders):
+        raise OptionError("curves: a folder is named twice\n  fix: each once")
     names = [folder.absolute().name for folder in folders]
     if len({*names}) < len(names):
         above = commonpath([folder.absolute() for folder in folders])
@@ -85,7 +85,11 @@ def _named(places: Sequence[Path]) -> dict[str, Path]:
 
 def _series(folder: Path) -> Series:
     series = Curves(folder).series()
-    if not series:
-        raise OptionError(f"{folder}: there is no {FILE} with curves\n"
-                          "  fix: vlabench train --policy P --out DIR writes it")
+    if not any(map(_drawn, series)):
+        raise OptionError(f"{folder}: there is no {FILE} with the success of rollouts or trials\n"
+                          "  fix: vlabench train --policy P --out DIR writes it; or leave this folder out")
     return series
+
+
+def _drawn(name: str) -> bool:
+    return name == ROLLOUTS or name.startswith(TRIALS)

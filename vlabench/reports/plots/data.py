@@ -13,7 +13,7 @@ from vlabench.cards.conditions import CLEAN
 from vlabench.cards.policy import PolicyCard
 from vlabench.cards.suite import SuiteCard
 from vlabench.errors import OptionError
-from vlabench.records.frame import Loaded, episodes_of, load_records
+from vlabench.records.frame import episodes_of, load_records
 from vlabench.records.read import Origin, PolicyOnAssets, asked
 from vlabench.reports.tables.outcomes import Beside, Episode, Side, beside
 from vlabench.reports.tables.paired import sides
@@ -32,12 +32,11 @@ ABOUT: Mapping[TasksAs, str] = {
 @dataclass(frozen=True)
 class Data:
     """sides: one per policy and pack, in a fixed order. records: those of the sides' episodes. notes: what was left
-    out, for the terminal; a figure says only on which packs it was measured. origins: where the records lie.
-    errors: (owner, condition) → share of its episodes that ended in errors, where any did. counts: the success that
-    counts (`types.won`). cards: policy → its card, of those that were given by their paths. suite: the one that the
-    records were cut to. also: the same episodes by the other success that it prints, too. whole: the sides before they
-    were cut to common episodes. reached: milestone → the sides by it.
-    over: the option of trainings that success is drawn over.
+    out, for the terminal; a figure says only on which packs it was measured. origins: where the records lie. errors:
+    (owner, condition) → share of its episodes that ended in errors, where any did. counts: the success that counts
+    (`types.won`). cards: policy → its card, of those that were given by their paths. suite: the one that the records
+    were cut to. also: the same episodes by the other success that it prints, too. reached: milestone → the sides by it,
+    whole. over: the option of trainings that success is drawn over.
     """
 
     sides: Sequence[Side]
@@ -49,7 +48,6 @@ class Data:
     cards: Mapping[str, PolicyCard] = field(default_factory=dict)
     suite: SuiteCard | None = None
     also: Beside | None = None
-    whole: Sequence[Side] = ()
     reached: Mapping[str, Sequence[Side]] = field(default_factory=dict)
     over: str | None = None
 
@@ -108,8 +106,10 @@ def load(
     tasks_as: TasksAs = "fixed",
     milestones: Sequence[str] = (),
     over: str | None = None,
+    together: bool = True,
 ) -> Data:
-    """The records below some folders, cut to the episodes that all policies of a pack have an outcome for.
+    """The records below some folders, cut to the episodes that all policies of a pack have an outcome for; whole where
+    they are not to be `together`.
 
     conditions: patterns of names; the control is always there. tasks_as: the question that figures answer. milestones:
     whose outcomes are wanted beside success, where records have them. over: for `scale.scale`. Raises what
@@ -121,23 +121,17 @@ def load(
             for owner, rows in gathered.records.items()}
     counts: Success | None = "end" if at_end else card.success if card else None
     chosen = replace(gathered, records=kept)
-    whole, _ = sides(chosen, counts, tasks_as)
-    cut, notes = sides(chosen, counts, tasks_as, together=True)
+    cut, notes = sides(chosen, counts, tasks_as, together)
     other = None if at_end or not card else card.also
     cut = [side for side in cut if side.outcomes]
     if not cut:
         under = f" under {', '.join(conditions)}" if conditions else ""
         raise OptionError("\n  ".join([f"no episode with an outcome is left{under}", *gathered.notes]))
-    reached = {name: found for name in milestones if (found := _reached(chosen, name, tasks_as))}
+    reached = {name: [side for side in sides(chosen, None, tasks_as, milestone=name)[0] if side.outcomes]
+               for name in milestones}
     return Data(cut, _of(cut, kept), [*gathered.notes, *notes], gathered.origins, _errors(kept), counts,
                 suite=card, also=beside(other, sides(chosen, other, tasks_as, together=True)[0]) if other else None,
-                whole=whole, over=over, reached=reached)
-
-
-def _reached(chosen: Loaded, milestone: str, tasks_as: TasksAs) -> list[Side]:
-    """The policies by whether a milestone was reached, on the episodes that all of them have; none where nobody has."""
-    found = [side for side in sides(chosen, None, tasks_as, milestone=milestone)[0] if side.outcomes]
-    return sides(chosen, None, tasks_as, together=True, milestone=milestone)[0] if found else []
+                over=over, reached=reached)
 
 
 def _wanted(condition: str, patterns: Sequence[str]) -> bool:

@@ -184,6 +184,8 @@ KINDS: Mapping[str, Callable[[Data], Figure]] = {
     "scale": scale,
 }  # fmt: skip
 """Name → function, as `vlabench plot` knows them."""
+WHOLE = ("methods", "scale")
+"""Kinds whose data are loaded whole: they choose who is compared first, and on which episodes then."""
 
 
 def _reached(training: str, policies: Mapping[int, Side], leaves: Sequence[tuple[str, str]],

@@ -25,10 +25,13 @@ CLEAN_AT, PERTURBED_AT = 0.12, -0.12
 
 
 def methods(data: Data) -> Figure:
-    """A panel for each section of `tables.methods`, a line for each method: clean, perturbed, what is lost between."""
-    # of data in which all policies met, some of whom may be in no panel: cut anew
-    cut, _ = together(taking_part(data.whole)[0])
-    parts, _ = sections(cut)
+    """A panel for each section of `tables.methods`, a line for each method: clean, perturbed, what is lost between.
+
+    data: loaded whole, as who is in no panel takes no episode from those who are.
+    """
+    parts, _ = sections(together(taking_part(data.sides)[0])[0])
+    drawn = {side.owner for part in parts for each in part.methods for side in each.members}
+    absent = ", ".join(str(side.owner) for side in data.sides if side.owner not in drawn)
     packs = {part.assets for part in parts}
     rows = [len(part.methods) for part in parts]
     figure = canvas(7.2, 1.5 + sum(rows) * ROW + 0.45 * len(parts))
@@ -41,6 +44,8 @@ def methods(data: Data) -> Figure:
     several = any(len(each.members) > 1 for part in parts for each in part.methods)
     footnote(figure, [f"In each panel the same episodes of all; {data.intervals}.",
                       *(["In brackets: how many trainings a line is the mean of."] if several else []),
+                      *([f"In no panel, as without clean and the others' perturbed conditions: {absent}."] if absent
+                        else []),
                       f"Measured on {' and '.join(sorted(packs))} assets."])
     return figure
 

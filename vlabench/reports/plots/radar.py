@@ -29,6 +29,9 @@ LEAST = 3
 def radar(data: Data) -> Figure:
     """Success under each group of conditions (`rotation-s1` … `-s5` are one), a polygon for each policy; and beside it,
     where there are three groups beside clean, the share of its clean success that it has there."""
+    if not data.task_sets:
+        raise OptionError("a radar is drawn over the task sets that all policies have played, and there is none\n"
+                          "  fix: --policies or --suite chooses")
     groups = by_group([name for name in data.conditions
                       if all((name, each) in side.outcomes for side in data.sides for each in data.task_sets)])
     if not LEAST <= len(groups) <= MANY:
@@ -52,7 +55,9 @@ def radar(data: Data) -> Figure:
         axes.set_title("share of clean success", fontsize=9.0)
     legend(figure, whole)
     footnote(figure, ["Mean success rate of the conditions in a group, in %"
-                      + (", and as a share of the policy's clean one." if share else "."),
+                      + (", and as a share of the policy's clean one, up to 100." if share else "."),
+                      *(["Without a share: no clean success."] if share and any(
+                          not values[list(groups).index(CLEAN)] for values in rates.values()) else []),
                       f"Over {', '.join(data.task_sets)}.", data.caption])
     return figure
 

@@ -78,12 +78,12 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
     if choice.versus and choice.versus not in {owner.policy for owner in loaded.records}:
         raise UnknownName("policy", choice.versus, {owner.policy for owner in loaded.records}, where="--versus")
     cut, notes = sides(loaded, counts, choice.tasks_as, versus=choice.versus)
+    absent = ", ".join(str(side.owner) for side in cut if not side.outcomes and not side.errors
+                       and not any(note.startswith(f"{side.owner}:") for note in loaded.notes))
     if choice.layout == METHODS:
         cut, left_out = taking_part(cut)
         cut, compared = together(cut)
         notes += [*left_out, *compared]
-    absent = ", ".join(str(side.owner) for side in cut if not side.outcomes and not side.errors
-                       and not any(note.startswith(f"{side.owner}:") for note in loaded.notes))
     cut = sorted((side for side in cut if side.outcomes or side.errors), key=lambda side: side.owner.assets)
     notes = [*loaded.notes, *notes, *([f"Without an episode here: {absent}."] if absent else [])]
     notes = [*rules(counts, cut), *notes]
@@ -112,10 +112,12 @@ def _checked(choice: Choice) -> tuple[Paper, PublishedTable] | None:
         raise OptionError(f"--layout {choice.layout} is of the suite {paper[1].suite}: leave --suite out")
     for option, value, layouts in (("reference", choice.reference, (SEVERITY, DIMENSIONS)),
                                    ("by-task-set", choice.by_task_set, (SUITE,)),
-                                   ("versus", choice.layout == METHODS and choice.versus, (SUITE,)),
-                                   ("partial", choice.layout == METHODS and choice.partial, (SUITE,))):  # fmt: skip
+                                   ("versus", choice.layout == METHODS and choice.versus, (SUITE,))):  # fmt: skip
         if value and choice.layout not in layouts:
             raise OptionError(f"--{option} goes with --layout {' or '.join(layouts)}")
+    if choice.partial and choice.layout == METHODS:
+        raise OptionError("--partial says nothing about --layout methods, which compares on what all have played\n"
+                          "  fix: leave it out; --policies chooses")
     return paper
 
 

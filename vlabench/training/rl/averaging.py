@@ -36,7 +36,8 @@ class Averaging:
         """After an update. alone: the ids of the parameters that it was of; by default all."""
         if self.average:
             own = [alone is None or id(parameter) in alone for parameter in self._whole]
-            own += [alone is None] * len(self._layers)
+            own += [alone is None or all(id(matrix) in alone for matrix in lora.matrices(layer))
+                    for layer in self._layers]
             for mean, value, counts in zip(self.average, self._values(), own, strict=True):
                 if counts:
                     mean.lerp_(value, 1.0 - self._decay)
