@@ -10,38 +10,21 @@ import numpy as np
 import pytest
 
 from tests.factories import episodes, write_records
+from tests.reports.tables.test_trainings import CARD, MADE
 from vlabench import cards
 from vlabench.errors import OptionError
 from vlabench.reports import plots
 from vlabench.types import EpisodeRecord
 
-CARD = """
-title = "{name}"
-source = "a test"
-adapter = "random"
-assets = ["primitive"]
-train = "vlabench train --policy {name} --seed {seed}"
-
-[training]
-method = "sft"
-
-[training.options]
-task_sets = ["maniskill_put_on_plate"]
-rounds = [{{ per_task = {per_task}, steps = {steps}, learning_rate = {rate} }}]
-
-[made]
-command = "vlabench train"
-seed = {seed}
-minutes = 1
-spent = {{ rollouts = {rollouts} }}
-"""
 SUITE = cards.load_suite("maniskill-ood")
 
 
 def cloned(results: Path, name: str, per_task: int, seed: int = 0, steps: int = 100, rate: float = 1e-3) -> None:
     results.mkdir(exist_ok=True)
-    (results / f"{name}.toml").write_text(CARD.format(name=name, seed=seed, per_task=per_task, steps=steps, rate=rate,
-                                                      rollouts=16 * per_task))
+    options = (f'task_sets = ["maniskill_put_on_plate"]\nrounds = [{{ per_task = {per_task}, steps = {steps}, '
+               f'learning_rate = {rate} }}]')
+    card = CARD.format(name=name, seed=seed, epochs=0).replace("epochs = 0", options) + MADE.format(seed=seed)
+    (results / f"{name}.toml").write_text(f"{card}spent = {{ rollouts = {16 * per_task} }}\n")
 
 
 def played(policy: str, grasped: str = "", **outcomes: str) -> list[EpisodeRecord]:
