@@ -1,0 +1,93 @@
+"""The recipes that results/ compares: each says how it is made, and differs from its rival in what its name says."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from tests.places import ROOT
+from vlabench import cards
+from vlabench.cards.lineage import seen
+from vlabench.cards.noise import ACTION
+from vlabench.training.methods._sft_options import SftOptions
+from vlabench.training.methods.base import find_method
+
+RESULTS = ROOT / "results"
+FOLDERS = ("ablations", "controls", "methods")
+NO_REWARDS = {"learning_rate", "jacobian", "smoothness"}
+
+
+def options(card: str) -> BaseModel:
+    """`controls/x` is a file of results/, `x` a shipped policy."""
+    training = cards.load_policy(str(RESULTS / f"{card}.toml") if "/" in card else card).training
+    assert training is not None
+    return find_method(training.method).Options.model_validate_json(json.dumps(training.options))
+
+
+def differing(one: BaseModel, other: BaseModel) -> set[str]:
+    """The options that are not the same, a name that one of them lacks among them."""
+    nothing: Any = object()
+    names = {*type(one).model_fields, *type(other).model_fields}
+    return {name for name in names if getattr(one, name, nothing) != getattr(other, name, nothing)}
+
+
+@pytest.mark.parametrize("path", [path for folder in FOLDERS for path in sorted((RESULTS / folder).glob("*.toml"))],
+                         ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_recipe_s_card_says_how_it_is_made(path: Path) -> None:
+    card = cards.load_policy(str(path))
+    assert card.training is not None and card.weights is None and card.train is not None
+    assert re.split(" --(?:data|seed)", card.train)[0] == f"vlabench train --policy {path.relative_to(ROOT)}"
+    find_method(card.training.method).Options.model_validate_json(json.dumps(card.training.options))
+    assert not card.trained_on and ACTION in seen(card).perturbations and not seen(card).unknown
+
+
+@pytest.mark.parametrize(("name", "rival", "by"), [
+    ("controls/consistency-alone", "robustvla", NO_REWARDS),
+    ("controls/anchor-only", "robustvla", {*NO_REWARDS, "consistency"}),
+    ("controls/anchor-only", "controls/consistency-alone", {"consistency"}),
+    ("controls/no-rotation", "robustvla", {"noise"}),
+    ("controls/goal-ript-noise", "controls/goal-ript-clean", {"noise"}),
+    ("methods/fan-sft", "methods/sft-bridge", {"objectives"}),
+    ("methods/fan-sft-0.01", "methods/fan-sft", {"objectives"}),
+    ("methods/fan-sft-0.2", "methods/fan-sft", {"objectives"}),
+    ("methods/sft-smoothing", "methods/sft-bridge", {"objectives"}),
+    ("methods/sft-soft", "methods/sft-bridge", {"sigma"}),
+    *((f"methods/{method}-{size}", f"methods/{rival}", {"rounds"})
+      for method, rival in (("sft", "sft-bridge"), ("fan-sft", "fan-sft")) for size in (25, 50)),
+    *((f"methods/{name}", "methods/ppo-bridge", {"objectives"})
+      for name in ("fan-ppo", "fan-ppo-published", "ppo-entropy")),
+    ("methods/ppo-orz", "methods/ppo-bridge", {"gamma", "lam"}),
+    ("methods/ppo-pair", "methods/ppo-bridge", {"task_sets"}),
+    *((f"methods/{name}", "methods/ppo-pair", {"objectives"})
+      for name in ("pair", "pair-invariance", "pair-sensitivity", "pair-augment")),
+    ("methods/grpo-s", "methods/grpo", {"contexts", "rollouts", "group"})])
+def test_a_recipe_differs_from_its_rival_in_what_its_name_says(name: str, rival: str, by: set[str]) -> None:
+    assert differing(options(name), options(rival)) == by
+
+
+def test_updates_from_demonstrations_are_as_many_as_from_rollouts() -> None:
+    made, shipped, training = options("controls/augment-only"), options("robustvla"), cards.load_policy("nano-sft")
+    assert isinstance(made, SftOptions) and made.augment is not None and training.training is not None
+    plan = made.rounds[0]
+    every = {name: getattr(shipped, name) for name in ("iterations", "contexts", "rollouts", "consistency", "noise")}
+    assert plan.per_task * 40 == every["iterations"] * every["contexts"] * every["rollouts"]
+    assert plan.steps == every["iterations"] * every["consistency"].updates
+    assert plan.learning_rate == every["consistency"].learning_rate
+    assert made.augment.drawn == tuple(name for name in every["noise"].drawn if name != ACTION)
+    assert made.cloning == 0 and set(made.objectives) == {"consistency"} and set(made.own()) == set()
+
+
+def test_methods_have_equal_rollouts() -> None:
+    """Methods that look at 64 rollouts an iteration, as that many starts or as 8 of 8."""
+    sizes = set()
+    for path in sorted((RESULTS / "methods").glob("*.toml")):
+        made = options(f"methods/{path.stem}")
+        if not isinstance(made, SftOptions):
+            sizes.add(tuple(getattr(made, name) for name in ("iterations", "horizon", "updates", "epochs")) + (
+                made.contexts * made.rollouts,))  # type: ignore[attr-defined]
+    assert sizes == {(20, 0.75, 8, 1, 64)}
