@@ -22,6 +22,7 @@ from vlabench.cards.elsewhere import MAKE, Elsewhere, inspected
 from vlabench.cards.files import find, read, unknown, validate
 from vlabench.cards.schema import PolicyFile, Weights, engine_of
 from vlabench.errors import CardError, OptionError, UnknownName
+from vlabench.util.files import replacing
 from vlabench.util.messages import one_line_each, options_model, shown
 from vlabench.util.weights import digest
 
@@ -336,7 +337,8 @@ def write_policy(card: PolicyCard) -> None:
     fields = card.model_dump(mode="json", exclude={"name", "path"}, exclude_none=True, exclude_defaults=True)
     text = "".join(f"{key} = {_toml(value)}\n" for key, value in fields.items())
     try:
-        card.path.write_text(text, encoding="utf-8")
+        with replacing(card.path) as partial:
+            partial.write_text(text, encoding="utf-8")
     except OSError as error:
         raise CardError(f"{shown(card.path)}: cannot be written: {error.strerror}") from error
 

@@ -189,8 +189,9 @@ def _play(workers: WorkerPool, book: _Book) -> None:
 def _recorded(plan: Plan, reading: Reading, store: Store) -> frozenset[Identity]:
     """The episodes on record whose actions were kept, too: those of the record, not of an earlier version's."""
     kept = set()
+    held = reading.held
     for spec in plan.specs:
-        if spec.identity in reading.held:
+        if spec.identity in held:
             with contextlib.suppress(StoreError):
                 recording = Recording.load(recording_path(store.root, store.policy, store.assets, spec))
                 kept |= {spec.identity} if recording.state == reading.records[spec.identity].state else set()
