@@ -11,7 +11,7 @@ import pytest
 from tests.cards.test_files import POLICY, SUITE
 from vlabench import cards
 from vlabench.cards import lineage
-from vlabench.cards.lineage import Seen, familiar, held, seen
+from vlabench.cards.lineage import Seen, familiar, held, recorded, seen
 from vlabench.cards.policy import PolicyCard
 from vlabench.cli.explain import explain
 from vlabench.errors import CardError, UnknownName
@@ -104,17 +104,18 @@ def test_noise_that_is_none_is_an_error_of_the_methods_here(home: Path) -> None:
 
 def test_records_are_told_apart_by_the_policy_s_version(home: Path) -> None:
     card = policy(home, "p", 'task_sets = ["libero_goal"]', "sft")
-    assert lineage.on_record("p", card.digest, home) == seen(card)
-    assert lineage.on_record("p", "0" * 64, home) is None and lineage.on_record("q", card.digest, home) is None
+    assert recorded("p", card.digest, home) == card
+    assert recorded("p", "0" * 64, home) is None and recorded("q", card.digest, home) is None
 
 
 def test_a_card_beside_the_records_speaks_for_weights_that_were_not_kept(home: Path) -> None:
     card = policy(home, "p", 'task_sets = ["libero_goal"]', "sft")
     (home / "results").mkdir()
     card.path.rename(home / "results" / "p.toml")
-    assert lineage.on_record("p", "0" * 64, home / "results") == seen(card)
+    found = recorded("p", "0" * 64, home / "results")
+    assert found is not None and seen(found) == seen(card)
     (home / "results" / "p.toml").write_text(POLICY + 'trained_on = ["jpeg"]')  # could be of any version
-    assert lineage.on_record("p", "0" * 64, home / "results") is None
+    assert recorded("p", "0" * 64, home / "results") is None
 
 
 def test_conditions_that_hold_what_was_seen() -> None:

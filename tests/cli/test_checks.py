@@ -47,6 +47,12 @@ def test_all_mistakes_of_a_suite_are_told_at_once(tmp_path: Path) -> None:
     assert len(said.splitlines()) == 6 and "conditions.c" not in said  # two of them with a fix
 
 
+@pytest.mark.parametrize(("axis", "said"), [
+    ("toy_jotl.sigma", "unknown perturbation 'toy_jotl'"), ("toy_jolt.sgima", "unknown parameter 'sgima'")])
+def test_an_axis_of_a_plot_that_is_no_parameter_is_told(axis: str, said: str, tmp_path: Path) -> None:
+    assert said in wrong(tmp_path, f'{SUITE}[axes]\n"{axis}" = {{ clean = 0.0 }}\n')
+
+
 @pytest.mark.parametrize(("text", "said"), [
     (SUITE + 'episodes = 6\n', "card.toml: not valid TOML: "),
     (SUITE + '[conditions]\na = [{perturbation = "toy_jolt", sigma = nan}]\n', "card.toml: conditions.a.0.sigma: must"),

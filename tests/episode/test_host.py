@@ -185,6 +185,21 @@ def test_episodes_are_those_of_copies_whether_batches_are_allowed_or_not() -> No
     assert played(job(Noisy), 3, 2) == copies == played(job(Noisy, exact=False), 3, 3)
 
 
+class Unsettled(Seeker):
+    """Its results are worth nothing, as it knows once the episodes are over."""
+
+    def settle(self) -> None:
+        raise LookupError("another model answered meanwhile")
+
+
+@pytest.mark.parametrize("hosted", [True, False])
+def test_a_policy_is_asked_whether_its_episodes_count_wherever_it_lives(hosted: bool) -> None:
+    with WorkerPool(job(Unsettled, hosted=hosted), specs(1), 1, lambda spec: 30.0, lambda text: None) as pool:
+        answers = [result.answer for result in pool.results()]
+    assert [(answer.error, answer.phase) for answer in answers if isinstance(answer, Failed)] == [
+        ("LookupError", "act")] * 3
+
+
 class Dying(Seeker):
     """Its first process ends in an episode of task 1."""
 

@@ -55,6 +55,7 @@ def found(tmp_path: Path, fault: str) -> list[Finding]:
     ("carries", True, "it carries something over from one episode to the next: from step 0 on"),
     ("clock", True, "its actions are not the same when the same episode is played again (from step 0 on)"),
     ("shape", True, "an error in the phase `act`: ValueError: the policy returned actions of shape [3, 3]"),
+    ("unsettled", True, "an error in the phase `act`: LookupError: another model answered meanwhile"),
     ("wild", False, "% of its actions are clipped: down was 37, outside [-1, 1]"),
     ("still", False, "all its actions are the same"),
 ])

@@ -223,8 +223,8 @@ def test_a_card_that_says_where_its_server_is_has_a_name(card: str, home: Path) 
 
 def test_what_a_policy_behind_a_server_was_trained_on_its_card_says_for_all_its_versions(card: str, home: Path) -> None:
     (home / "policies" / "mine.toml").write_text(CARD.replace("replan", 'trained_on = ["rotation"]\nreplan'))
-    seen = lineage.on_record("mine", "0" * 64, Path("results"))
-    assert seen is not None and seen.perturbations == {"rotation"}
+    found = lineage.recorded("mine", "0" * 64, Path("results"))
+    assert found is not None and lineage.seen(found).perturbations == {"rotation"}
 
 
 def test_a_server_is_no_matter_of_a_host(card: str) -> None:

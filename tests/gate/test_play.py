@@ -17,6 +17,7 @@ from tests.leaderboard.made import policy_card
 from vlabench import stats
 from vlabench.cli.app import app
 from vlabench.errors import OptionError, WorkerError
+from vlabench.evaluation.run import RunSummary
 from vlabench.gate.compare import Choice
 from vlabench.gate.play import Interrupted, Match, Player, play
 from vlabench.gate.sequential import Trial
@@ -227,6 +228,22 @@ def test_workers_that_die_are_no_verdict(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("vlabench.gate.play.play", dying)
     done = CliRunner().invoke(app, ["gate", "--baseline", "a", "--candidate", "b", "--suite", "toy", "--run"])
     assert done.exit_code == 2 and done.stderr == "vlabench: no worker lives\n"
+
+
+@pytest.mark.usefixtures("toy_plugin")
+def test_a_policy_s_server_that_does_not_come_back_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run ends with what it has; asked again it would end as soon, and so on for ever."""
+    monkeypatch.chdir(tmp_path)
+    runs: list[Any] = []
+
+    def gone(*asked: Any, **_: Any) -> RunSummary:
+        runs.append(asked)
+        return RunSummary(8, 0, 0, 0, 0, (), 0.1, False, gone="no policy to be asked at ws://there")
+
+    monkeypatch.setattr("vlabench.gate.play.run.run", gone)
+    done = CliRunner().invoke(app, ["gate", "--baseline", "toy-seeker", "--candidate", "again:toy-seeker", "--suite",
+                                    "toy", "--run"])
+    assert done.exit_code == 2 and done.stderr == "vlabench: no policy to be asked at ws://there\n" and len(runs) == 1
 
 
 def batches(match_: Match) -> Any:

@@ -8,11 +8,13 @@ import pytest
 
 from tests.factories import episodes, record, write_records
 from vlabench import cards
+from vlabench.cards.find import matching
 from vlabench.errors import OptionError, StoreError, UnknownName
 from vlabench.records import read
 from vlabench.records.frame import load_records
 from vlabench.records.read import Origin, PolicyOnAssets, asked, owners
 from vlabench.simulators.maniskill.simulator import Maniskill
+from vlabench.types import Task
 
 HERO, RIVAL = PolicyOnAssets("hero", "primitive"), PolicyOnAssets("rival", "primitive")
 
@@ -57,6 +59,17 @@ def test_policies_packs_and_tasks_are_chosen_by_pattern(results: Path) -> None:
         load_records([results / "hero"], assets="official")
     with pytest.raises(OptionError, match="no records of 'hero' on 'official' assets in .*results, only on primitive"):
         load_records([results], policies=["rival", "hero"], assets="official")
+
+
+@pytest.mark.parametrize(("pattern", "count"), [
+    ("kitchen", 6), ("kitchen/0", 6), ("*0", 6), ("kit*", 6), ("garage", 0), ("kitchen/1", 0), ("?itchen/[01]", 6)])
+def test_tasks_are_chosen_as_a_run_chooses_them(results: Path, pattern: str, count: int) -> None:
+    """A suite may name a whole task set, and a pattern need not say which set it means."""
+    found = load_records([results], policies=["hero"], tasks=[pattern]).records[HERO]
+    assert len(found) == count
+    tasks = [Task("toy", task_set, number, "", "", 9) for task_set, number in (("kitchen", 0), ("kitchen", 1),
+                                                                              ("garage", 2))]
+    assert ("kitchen/0" in [task.key for task in matching(tasks, [pattern], "here")]) is bool(count)
 
 
 def test_conditions_have_to_be_those_of_the_digests(results: Path) -> None:

@@ -11,9 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats as scipy_stats
 
-from vlabench.stats.distances import energy_distance, mean_distances, paired_energy
+from vlabench.stats.distances import Points, mean_distances, paired_energy
 
 FINITE = st.floats(-100, 100, width=32)
+
+
+def energy_distance(first: Points, second: Points) -> float:
+    """Of two single samples."""
+    return paired_energy([first], [second], exchanges=1).distance
 
 
 def shifted_normals(by: float) -> float:

@@ -13,7 +13,8 @@ from vlabench.types import Decision, Observation
 
 class Faulty(Seeker):
     """fault: `global`, `torch` (draws from global generators), `peeks` (draws, to no effect), `carries` (counts
-    looks over episodes), `clock` (never the same), `wild` (beyond the action space), `still`, `shape`, or none.
+    looks over episodes), `clock` (never the same), `unsettled` (its episodes turn out not to count), `wild` (beyond
+    the action space), `still`, `shape`, or none.
     """
 
     def __init__(self, fault: str = "") -> None:
@@ -23,6 +24,10 @@ class Faulty(Seeker):
             import torch
 
             torch.manual_seed(0)
+
+    def settle(self) -> None:
+        if self.fault == "unsettled":
+            raise LookupError("another model answered meanwhile")
 
     def act(self, obs: Observation) -> Decision:
         chunk = super().act(obs).actions

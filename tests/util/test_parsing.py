@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlabench.cards.policy import _toml
+from vlabench.cards.write import _toml
 from vlabench.util import parsing
 from vlabench.util.parsing import DEPTH, MAX_TOML, Unreadable, content_of, json_line, keys_in, strict_json, toml
 

@@ -136,11 +136,19 @@ def find_condition(name: str, simulator: str, suite: str | None = None) -> Condi
     return conditions[name]
 
 
+def fits(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a name matches any of some patterns, or one is the task set of a task's (`libero_goal` of
+    `libero_goal/open_the_drawer`); or there are none.
+    """
+    return not patterns or any(pattern == name.rpartition("/")[0] or fnmatch.fnmatchcase(name, pattern)
+                               for pattern in patterns)
+
+
 def matching(tasks: Sequence[Task], patterns: Sequence[str], where: str) -> list[Task]:
     """The tasks that match any of `patterns`, or whose task set one names. Raises UnknownName, which says `where`."""
     chosen: set[str] = set()
     for pattern in patterns:
-        found = [task.key for task in tasks if task.task_set == pattern or fnmatch.fnmatchcase(task.key, pattern)]
+        found = [task.key for task in tasks if fits(task.key, [pattern])]
         if not found:
             known = {task.key for task in tasks} | {task.task_set for task in tasks}
             raise UnknownName("task", pattern, known, where=where, fix="fix: vlabench list tasks")

@@ -88,15 +88,6 @@ def seen(card: PolicyCard, *, paths: bool = True) -> Seen:
     return Seen(tuple(names), frozenset(perturbations), tuple(unknown))
 
 
-def on_record(policy: str, digest: str, results: Path) -> Seen | None:
-    """What a policy of some records in the folder `results` was trained on; None if no card here is of its version."""
-    card = recorded(policy, digest, results)
-    try:
-        return seen(card) if card else None
-    except VlabenchError:
-        return None
-
-
 def recorded(policy: str, digest: str, results: Path) -> PolicyCard | None:
     """The card of a policy of some records in the folder `results`, in their version.
 

@@ -1,4 +1,4 @@
-"""A policy's card: what it holds, what follows from that, and how one is read and written."""
+"""A policy's card: what it holds, what follows from that, and how one is read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from vlabench.cards.elsewhere import MAKE, Elsewhere, inspected
 from vlabench.cards.files import find, read, unknown, validate
 from vlabench.cards.schema import PolicyFile, Weights, engine_of
 from vlabench.errors import CardError, OptionError, UnknownName
-from vlabench.util.files import replacing
 from vlabench.util.messages import one_line_each, options_model, shown
 from vlabench.util.weights import digest
 
@@ -330,23 +329,3 @@ def is_policy(path: str) -> bool:
     if not Path(path).is_file():
         raise unknown(path, "suites", "policies")
     return "adapter" in read(find("suites", path))
-
-
-def write_policy(card: PolicyCard) -> None:
-    """Write a policy's card to its path. Raises CardError."""
-    fields = card.model_dump(mode="json", exclude={"name", "path"}, exclude_none=True, exclude_defaults=True)
-    text = "".join(f"{key} = {_toml(value)}\n" for key, value in fields.items())
-    try:
-        with replacing(card.path) as partial:
-            partial.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise CardError(f"{shown(card.path)}: cannot be written: {error.strerror}") from error
-
-
-def _toml(value: Any) -> str:
-    """A JSON value in TOML; its strings, numbers and flags are written alike, tables inline."""
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_toml(str(key))} = {_toml(item)}" for key, item in value.items()) + " }"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", r"\u007f")

@@ -62,6 +62,8 @@ def _suite(name: str) -> list[Finding]:
     findings: list[Finding] = []
     with _noted(findings):
         suite = cards.load_suite(name)
+        with _noted(findings):
+            suite.check_axes()
         for condition in suite.conditions.values():
             with _noted(findings):
                 for perturbation in condition.perturbations:

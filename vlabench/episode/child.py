@@ -23,6 +23,7 @@ from typing import Any, Protocol
 
 from vlabench.adapters.base import Actor
 from vlabench.episode.player import StartFailed, told
+from vlabench.errors import WorkerError
 from vlabench.util import kernels
 from vlabench.util.files import Scratch
 from vlabench.util.frames import print_traceback
@@ -91,8 +92,12 @@ class Here:
 
     def start(self, module: str, kind: str, environment: Mapping[str, str], python: str = "", cpus: int = 1,
               gpus: int = 0) -> Life:
-        """A process of this one's."""
-        return Process(module, kind, environment, python)
+        """A process of this one's. Raises WorkerError if there is no memory, place or handle left for one."""
+        try:
+            return Process(module, kind, environment, python)
+        except OSError as error:
+            raise WorkerError(f"this machine can start no other process ({kind}): {error.strerror or error}\n"
+                              f"  fix: fewer --workers, or what is short freed; the same command plays on") from error
 
 
 HERE = Here()
@@ -109,22 +114,25 @@ class Process:
         return self._process.pid
 
     def __init__(self, module: str, kind: str, environment: Mapping[str, str], python: str = "") -> None:
-        self._log = tempfile.TemporaryFile()  # closed in end()
-        self._folder = Scratch(kind)
         self._words = ""
-        path = sys.path if not python else [str(lone_package(self._folder.path))]
-        boot = _BOOT.format(1 if python else "")  # the first is the current folder
-        ours, theirs = Pipe()
-        self.connection: Connection[Any, Any] = ours
-        with theirs:
-            # Its own session: Ctrl-C reaches the pool alone, and `end` reaches whatever the process started.
-            self._process = subprocess.Popen(
-                [python or sys.executable, "-c", boot, module, str(theirs.fileno()), str(os.getpid()),
-                 json.dumps(path)],
-                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
-                env={**os.environ, **kernels.environment(), **ENVIRONMENT, **environment,
-                     "TMPDIR": str(self._folder.path)},
-                start_new_session=True)
+        with contextlib.ExitStack() as half:  # what there is of it goes if the rest cannot be had
+            self._log = half.enter_context(tempfile.TemporaryFile())  # closed in end()
+            self._folder = Scratch(kind)
+            half.callback(self._folder.cleanup)
+            path = sys.path if not python else [str(lone_package(self._folder.path))]
+            boot = _BOOT.format(1 if python else "")  # the first is the current folder
+            ours, theirs = Pipe()
+            self.connection: Connection[Any, Any] = half.enter_context(ours)
+            with theirs:
+                # Its own session: Ctrl-C reaches the pool alone, and `end` reaches whatever the process started.
+                self._process = subprocess.Popen(
+                    [python or sys.executable, "-c", boot, module, str(theirs.fileno()), str(os.getpid()),
+                     json.dumps(path)],
+                    pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
+                    env={**os.environ, **kernels.environment(), **ENVIRONMENT, **environment,
+                         "TMPDIR": str(self._folder.path)},
+                    start_new_session=True)
+            half.pop_all()
 
     @property
     def dead(self) -> bool:

@@ -143,9 +143,12 @@ class Desk:
         if what == "act":
             self._looks.append((line, about[0]))
             return
-        slots, draws = about
         try:
-            self._policy.reset([self._slot(line, slot) for slot in slots], draws)
+            if what == "settle":
+                self._policy.settle()
+            else:
+                slots, draws = about
+                self._policy.reset([self._slot(line, slot) for slot in slots], draws)
         except (Exception, SystemExit) as error:
             _send(line, type(error).__name__, told(error))
         else:

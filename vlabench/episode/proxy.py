@@ -48,6 +48,10 @@ class Proxy(Policy):
         answer: Decision = self._asks(("reset", obs.slots.tolist(), list(draws)), ("act", obs))
         return answer
 
+    def settle(self) -> None:
+        """Passed on. Raises as `act` does."""
+        self._ask("settle")
+
     def close(self) -> None:
         """Hang up."""
         if self._line is not None:

@@ -67,6 +67,10 @@ class Watched(Policy):
             self.notes.seconds.append(time.perf_counter() - began)
         return answer
 
+    def settle(self) -> None:
+        with self._watching():
+            self._policy.settle()
+
     def close(self) -> None:
         self._policy.close()
 

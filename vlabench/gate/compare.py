@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vlabench import cards, stats
+from vlabench.cards.find import fits
 from vlabench.cards.suite import SuiteCard
 from vlabench.errors import OptionError, UnknownName
 from vlabench.gate.sides import Side, address, sides
@@ -132,17 +133,12 @@ def difference_notes(first: Side, second: Side, mine: Mapping[str, Sequence[Epis
 def matching(records: Iterable[EpisodeRecord], suite: SuiteCard | None, patterns: Sequence[str]) -> list[EpisodeRecord]:
     """Those of the suite's tasks, and of tasks or task sets that match a pattern."""
     def wanted(task: str) -> bool:
-        task_set = task.rpartition("/")[0]
-        if suite is not None and (task_set not in suite.task_sets
-                                  or suite.tasks and not _matches(task, task_set, suite.tasks)):
+        if suite is not None and (task.rpartition("/")[0] not in suite.task_sets
+                                  or not fits(task, suite.tasks)):
             return False
-        return not patterns or _matches(task, task_set, patterns)
+        return fits(task, patterns)
 
     return [record for record in records if wanted(record.task)]
-
-
-def _matches(task: str, task_set: str, patterns: Sequence[str]) -> bool:
-    return any(pattern == task_set or fnmatch.fnmatchcase(task, pattern) for pattern in patterns)
 
 
 def _chosen(records: Sequence[EpisodeRecord], choice: Choice, seed: int) -> dict[str, list[EpisodeRecord]]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vlabench.cards import load_suite
-from vlabench.errors import OptionError
+from vlabench.errors import OptionError, ServerGone
 from vlabench.evaluation import plan, run
 from vlabench.evaluation.plan import Plan, RunOptions
 from vlabench.gate.compare import Choice, Report, difference_notes
@@ -229,6 +229,8 @@ class Player:
         self._refresh()
         if summary.interrupted:
             raise Interrupted
+        if summary.gone:
+            raise ServerGone(summary.gone)
 
     def outcomes(self, condition: str, number: int) -> list[bool | None]:
         """Of a round that is whole: whether each task's episode succeeded; None for an error."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vlabench import cards, registry
-from vlabench.cards.find import simulator_of
+from vlabench.cards.find import fits, simulator_of
 from vlabench.cards.lineage import held
 from vlabench.cards.suite import SuiteCard
 from vlabench.episode.chain import ASKED
@@ -102,7 +103,7 @@ def owners(places: Sequence[Path], policies: Sequence[str] = (),
             if found.setdefault(owner, folder) != folder:
                 raise OptionError(f"{owner} is both in {shown(found[owner])} and in {shown(folder)}: which one?\n"
                                   f"  fix: name one of them, or make a table of each")
-    chosen = [owner for owner in found if (assets is None or owner.assets == assets) and _fits(owner.policy, policies)]
+    chosen = [owner for owner in found if (assets is None or owner.assets == assets) and fits(owner.policy, policies)]
     for pattern in policies:
         if not any(fnmatchcase(owner.policy, pattern) for owner in found):
             raise UnknownName("policy", pattern, {owner.policy for owner in found}, where=_listed(places))
@@ -159,7 +160,7 @@ def _read(
             reading = store.read([task_set], {name: digest}, version)
             whole.ignored += reading.ignored
             whole.outdated += reading.outdated
-            fitting = {task for task in {record.task for record in reading.records.values()} if _fits(task, tasks)}
+            fitting = {task for task in {record.task for record in reading.records.values()} if fits(task, tasks)}
             keep(owner, [record for record in reading.records.values() if record.task in fitting])
             holds |= _holds(reading.records.values())
             _note_versions(reading.records.values(), versions)
@@ -254,12 +255,10 @@ def _last_line(path: Path) -> dict[str, Any] | None:
 
 
 def _may_fit(task_set: str, patterns: Sequence[str]) -> bool:
-    """Whether a task of this set can fit one of some patterns of tasks."""
-    return _fits(task_set, [pattern.rpartition("/")[0] or pattern for pattern in patterns])
-
-
-def _fits(name: str, patterns: Sequence[str]) -> bool:
-    return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
+    """Whether a task of this set can fit one of some patterns of tasks, as `cards.find.fits` reads them."""
+    plain = [re.split(r"[*?[]", pattern)[0] for pattern in patterns]
+    return not patterns or any(f"{task_set}/".startswith(beginning) or beginning.startswith(f"{task_set}/")
+                               for beginning in plain)
 
 
 def _listed(places: Iterable[Path]) -> str:

@@ -35,19 +35,13 @@ def mean_distances(groups: Sequence[Points]) -> Floats:
                      for start, size in zip(starts, sizes, strict=True)])
 
 
-def energy_distance(first: Points, second: Points) -> float:
-    """Of samples [n, D] and [m, D]: √(2 E‖X − Y‖ − E‖X − X′‖ − E‖Y − Y′‖), which is 0 only where the two are alike.
+def paired_energy(first: Sequence[Points], second: Sequence[Points], exchanges: int = EXCHANGES,
+                  seed: int = 0) -> Apart:
+    """The energy distance of two mixtures of E samples, in each of which every sample [n, D] has the same weight:
+    √(2 E‖X − Y‖ − E‖X − X′‖ − E‖Y − Y′‖), which is 0 only where the two are alike.
 
     Székely and Rizzo (2013), Journal of Statistical Planning and Inference 143:1249; the root is
     `scipy.stats.energy_distance`'s, which knows one dimension.
-    """
-    return paired_energy([first], [second], exchanges=1).distance
-
-
-def paired_energy(first: Sequence[Points], second: Sequence[Points], exchanges: int = EXCHANGES,
-                  seed: int = 0) -> Apart:
-    """The energy distance of two mixtures of E samples, in each of which every sample [n, D] has the same weight.
-
     The i-th samples are a pair. If it did not matter which of them is on which side, exchanging some at random would
     change the distance by no more than chance does; a real one is above what nearly all exchanges give.
     """

@@ -14,7 +14,7 @@ from vlabench.errors import OptionError, UnknownName, UnsupportedError
 from vlabench.reports.plots import probe_data
 from vlabench.reports.plots.probe_data import changed, gather, moved, spread
 from vlabench.simulators.base import find_simulator
-from vlabench.stats.distances import energy_distance
+from vlabench.stats.distances import paired_energy
 
 
 def test_twins_are_as_far_away_as_they_are_put() -> None:
@@ -77,8 +77,8 @@ def test_actions_are_as_far_apart_as_their_distributions() -> None:
     cut = [blind(task=t.task, condition=t.condition, index=t.index, asked=t.asked, executed=t.executed) for t in traces]
     (row,) = changed(probe(cut))
     assert row.pairs == 2 and row.answer is None
-    assert row.asked == pytest.approx(energy_distance(clean.reshape(-1, 2), asked.reshape(-1, 2)))
-    assert row.executed == pytest.approx(energy_distance(clean.reshape(-1, 2), executed.reshape(-1, 2)))
+    assert row.asked == pytest.approx(paired_energy([clean.reshape(-1, 2)], [asked.reshape(-1, 2)], 1).distance)
+    assert row.executed == pytest.approx(paired_energy([clean.reshape(-1, 2)], [executed.reshape(-1, 2)], 1).distance)
     for d, name in enumerate(("1", "2")):  # of equally many points: the mean distance of the sorted ones
         by_hand = np.abs(np.sort(clean[:, :, d].ravel()) - np.sort(asked[:, :, d].ravel())).mean()
         assert row.dimensions[name] == pytest.approx(by_hand)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from vlabench.adapters.base import Actor, Policy
 from vlabench.cards.conditions import CLEAN, Condition, named
-from vlabench.cards.find import find_condition, find_task
+from vlabench.cards.find import find_condition, find_task, fits
 from vlabench.cards.lineage import recorded
 from vlabench.cards.policy import PolicyCard
 from vlabench.episode.listening import Bools, EpisodeCollector
@@ -99,7 +99,7 @@ def choose(data: Data, choice: Choice) -> tuple[EpisodeSpec, bool]:
                           f"  fix: --policies A,B, or the folders of both")
     names = sorted((name for name in data.conditions if fits(name, choice.conditions)), key=lambda name: name == CLEAN)
     found = [(name, *key) for name in names for key in common(data.sides, name, data.tasks)
-             if choice.index in (None, key[1]) and fits(key[0], choice.tasks, key[0].rpartition("/")[0])]
+             if choice.index in (None, key[1]) and fits(key[0], choice.tasks)]
     if not found:
         asked = {"--conditions": ",".join(choice.conditions), "--tasks": ",".join(choice.tasks),
                  "--index": "" if choice.index is None else str(choice.index)}
@@ -114,11 +114,6 @@ def choose(data: Data, choice: Choice) -> tuple[EpisodeSpec, bool]:
             return EpisodeSpec(find_task(task), condition, index, seed), True
     condition, task, index, seed = found[0]
     return EpisodeSpec(find_task(task), condition, index, seed), False
-
-
-def fits(name: str, patterns: Sequence[str], room: str = "") -> bool:
-    """Whether a name matches a pattern, or its room is one; or there are none."""
-    return not patterns or any(pattern == room or fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def common(sides: Sequence[Side], condition: str, tasks: Sequence[str]) -> list[Episode]:

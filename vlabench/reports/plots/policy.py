@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from vlabench import registry
+from vlabench.cards.find import fits
 from vlabench.errors import OptionError, UnknownName, UnsupportedError
 from vlabench.evaluation.probe import FIX, Probe, Trace
 from vlabench.reports.plots.probe_data import by_condition, dimensions, interval, label
@@ -134,13 +134,13 @@ def _check(probe: Probe) -> None:
 def _chosen(probes: Sequence[Probe], state: State) -> list[Trace]:
     """The episode of each policy, the same of all."""
     order = list(by_condition(probes[0]))
-    fits = [trace for trace in probes[0].traces if state.index in (None, trace.index) and (not state.tasks or any(
-        fnmatchcase(trace.task, each) or trace.task.rpartition("/")[0] == each for each in state.tasks))]
-    if not fits:
+    found = [trace for trace in probes[0].traces
+             if state.index in (None, trace.index) and fits(trace.task, state.tasks)]
+    if not found:
         known = ", ".join(dict.fromkeys(f"{trace.task} {trace.index}" for trace in probes[0].traces[:4]))
         raise OptionError(f"no episode of the probes fits --tasks {','.join(state.tasks) or '*'}"
                           f"{'' if state.index is None else f' --index {state.index}'}\n  fix: there are {known}, …")
-    first = min(fits, key=lambda trace: order.index(trace.condition))
+    first = min(found, key=lambda trace: order.index(trace.condition))
     return [next(each for each in probe.traces if each.identity == first.identity) for probe in probes]
 
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vlabench.cards.conditions import CLEAN, Condition, named
-from vlabench.cards.find import find_condition, find_task
+from vlabench.cards.find import find_condition, find_task, fits
 from vlabench.episode.chain import variant_of
 from vlabench.episode.listening import Listener
 from vlabench.episode.loop import EpisodeError, play
 from vlabench.episode.recording import Recording, Replayed, recording_path
 from vlabench.errors import OptionError, StoreError, UnsupportedError
 from vlabench.reports.plots.data import Data
-from vlabench.reports.plots.episodes import Choice, common, fits, ordered, record_of
+from vlabench.reports.plots.episodes import Choice, common, ordered, record_of
 from vlabench.reports.plots.style import INK, canvas, footnote, styled
 from vlabench.reports.tables.outcomes import Side
 from vlabench.simulators.base import find_simulator
@@ -80,7 +80,7 @@ def chosen(data: Data, choice: Choice, episodes: int) -> list[EpisodeSpec]:
     conditions are asked for. Raises OptionError where there is none.
     """
     names = [name for name in data.conditions if fits(name, choice.conditions or (CLEAN,))]
-    tasks = [task for task in data.tasks if fits(task, choice.tasks, task.rpartition("/")[0])]
+    tasks = [task for task in data.tasks if fits(task, choice.tasks)]
     found = [EpisodeSpec(find_task(task), name, index, seed) for name in names
              for task, index, seed in common(data.sides, name, data.tasks)
              if task in tasks and choice.index in (None, index)]
