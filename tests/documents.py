@@ -71,7 +71,7 @@ def severities(kind: type[Perturbation]) -> str:
     """The parameters that severities set, each with its five values; those of a published setting are bold."""
     names = dict.fromkeys(name for each in kind.severities.values() for name in each)
     if not names:
-        return "no degrees"
+        return "none"
     found = []
     for name in names:
         default = kind.model_fields[name].default

@@ -53,7 +53,8 @@ def test_what_stands_in_its_text_is_python_and_toml() -> None:
 def test_torch_can_draw_from_what_reset_gets() -> None:
     torch = pytest.importorskip("torch", reason="needs the extra `train`")
     (code,) = re.findall("`(torch[.]Generator.*?)`", SECTION)
-    one, again, other = (eval(code, {"torch": torch, "own": Draws(("episode",)), "step": step}) for step in (0, 0, 8))
+    named = {"torch": torch, "draws": [Draws(("episode",))], "i": 0}
+    one, again, other = (eval(code, {**named, "step": step}) for step in (0, 0, 8))
     assert one.initial_seed() == again.initial_seed() != other.initial_seed()
 
 

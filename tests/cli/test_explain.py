@@ -102,6 +102,11 @@ def test_a_perturbation_says_its_ranges_severities_and_the_published_one() -> No
     assert "RobustVLA, appendix A.4" in page and "published" not in words("jpeg").replace("published benchmark", "")
 
 
+def test_a_perturbation_without_severities_shows_none() -> None:
+    page = words("held_out")
+    assert "severity" not in page and 'held_out = [{ perturbation = "held_out" }]' in page
+
+
 def test_a_task_says_what_to_do_and_where_it_is_played() -> None:
     page = words("toy_points/2")
     assert "instruction seek goal 2" in page and "20 control steps" in page

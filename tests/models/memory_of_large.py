@@ -8,7 +8,9 @@ that tests/models/test_memory_of_large.py compares with what torch keeps of smal
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +19,7 @@ import torch
 from torch import nn
 
 from tests.models.tiny_openvla import vit
+from tests.places import ROOT
 from vlabench.cards import load_policy
 from vlabench.models import critics, lora
 from vlabench.models.openvla import LlamaConfig, OpenVLA
@@ -227,11 +230,12 @@ Published, whole trainings: RL4VLA's PPO 42 hours on one A100 (its section 4.2),
 
 ## 10,000 episodes on 8 GPUs and 256 cores, on paper
 
-Cores: *measured* here, one core of an AMD EPYC, official pack of LIBERO 31.5 control steps/s with a look in 8, 4.0 with
-one at each ([bench.md](bench.md), row 1); ManiSkill's primitive pack 3.15 episodes/s of 80 looks on two cores (row 9;
-[maniskill-speed.md](maniskill-speed.md)). Two workers were 2.03 times one (row 4); that 256 are 256 times one is
-*assumed*, and wants 0.5 TB of memory (1.91 GB a worker on LIBERO's official pack, row 5, measured). Answers:
-*published*, one look at a time: OFT 2.7/s on an H100, OpenVLA 6/s on an RTX 4090
+Cores: *measured* here, one core of an {bench.processor}, official pack of LIBERO {bench.chunks:.1f} control steps/s
+with a look in 8, {bench.steps:.1f} with one at each ([bench.md](bench.md), row 1); ManiSkill's primitive pack
+{bench.maniskill:.2f} episodes/s of 80 looks on two cores (row 9; [maniskill-speed.md](maniskill-speed.md)). Two workers
+were {bench.two:.2f} times one (row 4); that 256 are 256 times one is *assumed*, and wants {bench.terabytes:.1f} TB of
+memory ({bench.worker:.2f} GB a worker on LIBERO's official pack, row 5, measured).
+Answers: *published*, one look at a time: OFT 2.7/s on an H100, OpenVLA 6/s on an RTX 4090
 ([policies/README.md](../policies/README.md) has both sources). The ceiling is *computed*: an H100 at all of its 989
 TFLOPS and 3.35 TB/s of memory (NVIDIA's data sheet), 32 looks in a batch.
 
@@ -239,12 +243,41 @@ TFLOPS and 3.35 TB/s of memory (NVIDIA's data sheet), 32 looks in a batch.
 
 **The GPUs saturate first** as long as each answers a look at a time: a dozen cores or fewer keep all eight busy, and
 256 are idle for more than nine tenths. To spend the cores: batches, which a host makes of what waits (`host = true`;
-0.92 of the policy's own batches on a toy, bench.md, row 16, measured), and so several workers a GPU more than the
-cores' arithmetic asks for. At the ceiling it turns around on LIBERO's official pack: there **the cores saturate
+{bench.host:.2f} of the policy's own batches on a toy, bench.md, row 16, measured), and so several workers a GPU more
+than the cores' arithmetic asks for. At the ceiling it turns around on LIBERO's official pack: there **the cores saturate
 first**, by drawing, where OpenVLA looks at each step, and chunks of 8 need nearly all of them. ManiSkill never comes
 near. On one machine a run has one host: eight GPUs are eight runs, `--shard 1/8` to `8/8`, each with its
 `CUDA_VISIBLE_DEVICES`, and `vlabench merge`; or one run with `--on ray`, which has a host for each GPU.
 """
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What results/bench.json has of one core and one worker; rates are a second, sizes GB."""
+
+    processor: str
+    chunks: float
+    steps: float
+    maniskill: float
+    two: float
+    worker: float
+    host: float
+
+    @property
+    def terabytes(self) -> float:
+        """That 256 workers want."""
+        return 256 * self.worker / 1000
+
+    @classmethod
+    def read(cls) -> Bench:
+        """Of the file that is there."""
+        content = json.loads((ROOT / "results" / "bench.json").read_text(encoding="utf-8"))
+        figures = {figure["what"]: figure for figure in content["figures"]}
+        chunks, steps = re.findall(r"[0-9.]+", figures["official: a look in 8 steps, against every step"]["note"])[:2]
+        values = (figures[what]["value"] for what in (
+            "ManiSkill, primitive: episodes/s on 2 cores, a look at every step", "two workers against one",
+            "official: peak memory of a worker", "a policy's host: looks answered, against the policy's own batches"))
+        return cls(content["processor"], float(chunks), float(steps), *values)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -258,15 +291,16 @@ def operations(plan: Plan, times: int) -> float:
     return 2.0 * times * plan.network.weights * plan.tokens
 
 
-def saturation(oft: Plan, spoken: Plan) -> str:
+def saturation(oft: Plan, spoken: Plan, bench: Bench) -> str:
     """What the plan on paper comes to."""
     single, ceiling, batch = {"oft": 2.7, "openvla": 6.0}, {}, 32
     ceiling["oft"] = FLOPS["H100"] / operations(oft, 1)
     ceiling["openvla"] = batch / (batch * operations(spoken, 1) / FLOPS["H100"] + 6 * spoken.weights / 3.35e12)
     rows = []
-    for what, kind, looks, core in (("LIBERO, OFT, 114 steps, a look in 8", "oft", 114 / 8, 31.5 / 8),
-                                    ("LIBERO, OpenVLA, 114 steps, a look at each", "openvla", 114.0, 4.0),
-                                    ("ManiSkill, OpenVLA, 80 steps, a look at each", "openvla", 80.0, 3.15 / 2 * 80)):
+    for what, kind, looks, core in (("LIBERO, OFT, 114 steps, a look in 8", "oft", 114 / 8, bench.chunks / 8),
+                                    ("LIBERO, OpenVLA, 114 steps, a look at each", "openvla", 114.0, bench.steps),
+                                    ("ManiSkill, OpenVLA, 80 steps, a look at each", "openvla", 80.0,
+                                     bench.maniskill / 2 * 80)):
         for name, each in (("published", single[kind]), ("ceiling, computed", ceiling[kind])):
             gpus, cores = 8 * each, 256 * core
             first = "GPUs" if gpus < cores else "cores"
@@ -294,8 +328,10 @@ def page() -> str:
     whole = counted(seven_billion(), EYES, 32, False, 0, None).weights + idle_numbers()
     shared, apart = ([size / GIB for size in (plan.peak(False), plan.peak(True), plan.saving, 2 * plan.weights)]
                      for plan in (plans[2], planned("openvla-fan-ppo", "apart")))
+    bench = Bench.read()
     rest = PLAN.format(shared=shared, apart=apart, file=whole * FULL / GIB, times=times,
-                       state=plans[0].network.trained * 3 * FULL / GIB, plan=saturation(plans[0], plans[2]))
+                       state=plans[0].network.trained * 3 * FULL / GIB, bench=bench,
+                       plan=saturation(plans[0], plans[2], bench))
     return HEADER.format(whole=whole) + "\n" + memory + "\n" + rest
 
 

@@ -258,7 +258,7 @@ def test_what_is_served_needs_none_of_the_extras(tmp_path: Path) -> None:
 
 
 def test_what_the_readme_serves_fits_its_clients() -> None:
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "policies/README.md").read_text()
     told = re.findall(r"vlabench serve --policy (\S+) --protocol (\S+)(?: +# or ([a-z, -]+))?", text)
     pairs = [(policy, each) for policy, first, others in told for each in [first, *others.split(", ")] if each]
     assert {protocol for _, protocol in pairs} == set(PROTOCOLS)

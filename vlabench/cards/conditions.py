@@ -83,6 +83,9 @@ class Condition:
             kind = find_perturbation(part.perturbation)
         except UnknownName as error:
             raise UnknownName(error.kind, error.name, registry.names("perturbation"), where=place) from None
+        if part.severity is not None and not kind.severities:
+            raise CardError(f"{place}: severity = {part.severity}: there is no more and no less of "
+                            f"{part.perturbation}\n  fix: leave out the severity")
         base = {} if part.severity is None else dict(kind.severities[part.severity])
         try:
             return kind.model_validate_json(json.dumps({**base, **part.parameters}, default=str), strict=True)

@@ -182,9 +182,11 @@ def _perturbation(name: str) -> Group:
              "needs": ", ".join(sorted(each.__name__ for each in kind.needs)), "revision": str(kind.revision)}
     levels = [[f"{level}" + (" (published)" if kind.is_published(level) else ""), _values(changes)]
               for level, changes in sorted(kind.severities.items())]
-    card = f'{name} = [{{ perturbation = "{name}", severity = {kind.paper or 3} }}]'
-    return _page(f"perturbation {name}", facts, _said(kind), fields.options(kind, "parameter"),
-                 table(["severity", "parameters"], levels), Text(f"in a suite's card, under [conditions]:\n  {card}"))
+    chosen = f", severity = {kind.paper or 3}" if levels else ""
+    card = f'{name} = [{{ perturbation = "{name}"{chosen} }}]'
+    graded = [table(["severity", "parameters"], levels)] if levels else []
+    return _page(f"perturbation {name}", facts, _said(kind), fields.options(kind, "parameter"), *graded,
+                 Text(f"in a suite's card, under [conditions]:\n  {card}"))
 
 
 def _method(name: str) -> Group:

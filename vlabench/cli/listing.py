@@ -44,7 +44,7 @@ def perturbations() -> Table:
         kind = find_perturbation(name)
         levels = "".join(f"{level}{'*' if kind.is_published(level) else ''} " for level in sorted(kind.severities))
         needs = ", ".join(sorted(each.__name__ for each in kind.needs))
-        rows.append([name, kind.dimension, levels.strip(), first_line(kind), needs])
+        rows.append([name, kind.dimension, levels.strip() or "none", first_line(kind), needs])
     made = table(["perturbation", "dimension", "severities", "what it does", "needs"], rows)
     made.caption, made.caption_justify = "* a published setting; the others go below, between or beyond", "left"
     return made

@@ -26,8 +26,6 @@ class ScenePerturbation(Perturbation):
 class StartPerturbation(ScenePerturbation):
     """Episodes begin in scenes of another variant (`scene_variant`): with other things, or at other spots."""
 
-    severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {severity: {} for severity in range(1, 6)}
-    """One and the same, where there is no more and no less."""
     needs: ClassVar[frozenset[type]] = frozenset({VariesStarts})
 
     _stands: Mapping[str, Any] = PrivateAttr(default_factory=dict)

@@ -31,8 +31,8 @@ class Perturbation(BaseModel):
 
     needs: ClassVar[frozenset[type]] = frozenset()
     """The capabilities that it asks of a scene, among `Simulator.offers`: Protocols, such as one with `push(by)`."""
-    severities: ClassVar[Mapping[int, Mapping[str, Any]]]
-    """1 … 5 → the parameters that differ from the defaults. `at(severity)` makes the instance."""
+    severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {}
+    """1 … 5 → the parameters that differ from the defaults; empty where there is no more and no less of it."""
     paper: ClassVar[int | None] = None
     """The severity that is the published setting, where there is one; of several the one that stands for them."""
     also_published: ClassVar[Sequence[int]] = ()
@@ -51,8 +51,8 @@ class Perturbation(BaseModel):
 
     @classmethod
     def at(cls, severity: int, **parameters: Any) -> Self:
-        """The perturbation at a severity, with single parameters changed."""
-        return cls(**{**cls.severities[severity], **parameters})
+        """The perturbation at a severity, if it has any, with single parameters changed."""
+        return cls(**{**(cls.severities[severity] if cls.severities else {}), **parameters})
 
     @classmethod
     def is_published(cls, severity: int) -> bool:
