@@ -241,13 +241,14 @@ TFLOPS and 3.35 TB/s of memory (NVIDIA's data sheet), 32 looks in a batch.
 
 {plan}
 
-**The GPUs saturate first** as long as each answers a look at a time: a dozen cores or fewer keep all eight busy, and
-256 are idle for more than nine tenths. To spend the cores: batches, which a host makes of what waits (`host = true`;
-{bench.host:.2f} of the policy's own batches on a toy, bench.md, row 16, measured), and so several workers a GPU more
-than the cores' arithmetic asks for. At the ceiling it turns around on LIBERO's official pack: there **the cores saturate
-first**, by drawing, where OpenVLA looks at each step, and chunks of 8 need nearly all of them. ManiSkill never comes
-near. On one machine a run has one host: eight GPUs are eight runs, `--shard 1/8` to `8/8`, each with its
-`CUDA_VISIBLE_DEVICES`, and `vlabench merge`; or one run with `--on ray`, which has a host for each GPU.
+**The GPUs saturate first** as long as each answers a look at a time: a dozen cores or fewer keep all eight busy,
+and 256 are idle for more than nine tenths. To spend the cores: batches, which a host makes of what waits (`host =
+true`; {bench.host:.2f} of the policy's own batches on a toy, bench.md, row 16, measured), and so several workers a
+GPU more than the cores' arithmetic asks for. At the ceiling it turns around on LIBERO's official pack: there **the
+cores saturate first**, by drawing, where OpenVLA looks at each step, and chunks of 8 need nearly all of them.
+ManiSkill never comes near. On one machine a run has one host: eight GPUs are eight runs, `--shard 1/8` to `8/8`,
+each with its `CUDA_VISIBLE_DEVICES`, and `vlabench merge`; or one run with `--on ray`, which has a host for each
+GPU.
 """
 
 
