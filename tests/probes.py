@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vlabench.evaluation.probe import Facts, Probe, Trace
+from vlabench.records.probes import Facts, Probe, Trace
 
 
 def trace(task: str = "hall/0", condition: str = "clean", index: int = 0, success: bool = True, **arrays: Any) -> Trace:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -31,11 +32,12 @@ from vlabench.episode.loop import play
 from vlabench.episode.player import EpisodePlayer, Finished, Job
 from vlabench.errors import CardError, OptionError, StoreError, WorkerError
 from vlabench.evaluation.plan import RunOptions
-from vlabench.evaluation.probe import Probe, ProbeCollector, Probed, Trace, load_current
+from vlabench.evaluation.probe import ProbeCollector, Probed
 from vlabench.evaluation.probe import probe as play_probe
 from vlabench.evaluation.run import evaluate
 from vlabench.perturbations.action_noise import ActionNoise
 from vlabench.perturbations.rotation import Rotation
+from vlabench.records.probes import Probe, Trace, load_current
 from vlabench.simulators.base import Scene, find_simulator
 from vlabench.types import EpisodeSpec
 
@@ -279,13 +281,55 @@ def test_mistakes_are_explained(here: Path) -> None:
     assert vlabench("probe", "--policy", "pushes.toml", "--suite", "lamp.toml", "--out", "x.txt").exit_code == 2
 
 
-def test_ctrl_c_leaves_nothing(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(self: Alone) -> Iterator[None]:
-        raise KeyboardInterrupt
+def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    args = ("probe", "--policy", "pushes.toml", "--suite", "lamp.toml", "--episodes", "1", "--out")
+    assert vlabench(*args, "whole.npz").exit_code == 0
+    played = Alone.results
 
-    monkeypatch.setattr(Alone, "results", interrupted)
-    result = vlabench("probe", "--policy", "pushes.toml", "--suite", "lamp.toml", "--out", "p.npz")
-    assert result.exit_code == 130 and "nothing was written" in result.stderr and not (here / "p.npz").exists()
+    def stopped(after: int, error: type[BaseException]) -> None:
+        def few(self: Alone) -> Iterator[Any]:
+            yield from itertools.islice(played(self), after)
+            raise error("stopped")
+        monkeypatch.setattr(Alone, "results", few)
+
+    stopped(0, KeyboardInterrupt)
+    first = vlabench(*args, "p.npz")
+    assert first.exit_code == 130 and "interrupted" in first.stderr and not (here / "p.npz").exists()
+    stopped(3, KeyboardInterrupt)
+    second = vlabench(*args, "p.npz")
+    assert second.exit_code == 130 and "p.npz holds 3 episodes of 8, 5 left; the same command plays on" in second.stderr
+    assert len(Probe.load(here / "p.npz").traces) == 3
+    stopped(2, WorkerError)
+    third = vlabench(*args, "p.npz")
+    assert third.exit_code == 3 and "p.npz holds 5 episodes of 8" in third.stderr
+    monkeypatch.setattr(Alone, "results", played)
+    last = vlabench(*args, "p.npz")
+    assert last.exit_code == 0 and "8 episodes (5 there before)" in last.stdout
+    for one, other in zip(Probe.load(here / "whole.npz").traces, Probe.load(here / "p.npz").traces, strict=True):
+        assert all(np.array_equal(value, getattr(other, name)) for name, value in vars(one).items())
+    before = (here / "p.npz").read_bytes()
+    monkeypatch.setattr(Alone, "results", None)  # nothing is left to play
+    assert vlabench(*args, "p.npz").exit_code == 0 and (here / "p.npz").read_bytes() == before
+
+
+def test_a_file_of_other_episodes_is_not_written_over(here: Path) -> None:
+    from tests.toy.gauss import fresh
+
+    probed(here, episodes=2)
+    before = (here / "p.npz").read_bytes()
+    with pytest.raises(OptionError, match="holds a probe of other episodes, too\n  fix: another --out, or remove it"):
+        probed(here, episodes=1)
+    (here / "lamp.toml").write_text(SUITE.replace("0.5", "0.6"))
+    with pytest.raises(OptionError, match="conditions that meant something else\n"):
+        probed(here, episodes=2)
+    (here / "lamp.toml").write_text(SUITE)
+    write_policy(here, fresh(1))
+    with pytest.raises(OptionError, match="another policy\n"):
+        probed(here, episodes=2)
+    assert (here / "p.npz").read_bytes() == before
+    (here / "p.npz").write_bytes(b"")
+    with pytest.raises(StoreError, match=r"p\.npz: not a probe that can be read"):
+        probed(here, episodes=2)
 
 
 @pytest.mark.slow

@@ -25,7 +25,8 @@ HIDDEN = ("low", "high", "by_task", "by_dimension", "dimensions")
 def probe(
     policy: Annotated[str, typer.Option("--policy", metavar="P", help="A policy's name, or the path of a card.")],
     suite: Suite,
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="An .npz.")],
+    out: Annotated[Path, typer.Option(
+        "--out", metavar="FILE", help="An .npz; what it has of these episodes is not played again.")],
     assets: Assets = None,
     episodes: Annotated[int | None, typer.Option(help="Per task and condition; by default the suite's.")] = None,
     tasks: Tasks = None,
@@ -43,10 +44,11 @@ def probe(
         done = play(policy, suite, out, assets=assets, options=options, workers=workers,
                     progress=progress(console(stderr=True)))
     except KeyboardInterrupt:
-        typer.echo("interrupted; nothing was written", err=True)
+        typer.echo("interrupted", err=True)
         raise typer.Exit(130) from None
     kept = len(done.probe.traces)
-    typer.echo(f"{out}: {counted(kept, 'episode')} in {done.seconds:.1f} s, "
+    before = f" ({done.held:,} there before)" if done.held else ""
+    typer.echo(f"{out}: {counted(kept, 'episode')}{before} in {done.seconds:.1f} s, "
                + ("with embeddings" if done.probe.looks_inside else "actions alone: this policy has no embedding")
                + (f"; {len(done.failed)} ended in errors and are left out" if done.failed else ""))
     raise typer.Exit(done.exit_code)

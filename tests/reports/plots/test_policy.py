@@ -13,7 +13,7 @@ from scipy import stats
 
 from tests.probes import blind, probe, trace
 from vlabench.errors import OptionError, UnknownName, UnsupportedError
-from vlabench.evaluation.probe import Probe, Trace
+from vlabench.records.probes import Probe, Trace
 from vlabench.reports.plots.policy import State, policy, within
 
 SIGMAS = {"peaked": 0.5, "broad": 6.0}

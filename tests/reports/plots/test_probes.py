@@ -11,7 +11,7 @@ import pytest
 
 from tests.probes import blind, probe, trace
 from vlabench.errors import OptionError, UnknownName, UnsupportedError
-from vlabench.evaluation.probe import Probe
+from vlabench.records.probes import Probe
 from vlabench.reports import plots
 from vlabench.reports.plots import probes
 from vlabench.reports.plots.probe_data import changed, moved

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from vlabench import registry
 from vlabench.cards.find import fits
 from vlabench.errors import OptionError, UnknownName, UnsupportedError
-from vlabench.evaluation.probe import FIX, Probe, Trace
+from vlabench.records.probes import FIX, Probe, Trace
 from vlabench.reports.plots.probe_data import by_condition, dimensions, interval, label
 from vlabench.reports.plots.probes import Drawn
 from vlabench.reports.plots.style import canvas, footnote, look, styled

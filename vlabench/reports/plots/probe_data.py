@@ -17,7 +17,7 @@ import numpy as np
 from vlabench import registry
 from vlabench.cards.conditions import CLEAN
 from vlabench.errors import OptionError, UnknownName, UnsupportedError
-from vlabench.evaluation.probe import FIX, Floats32, Probe, Trace, load_current
+from vlabench.records.probes import FIX, Floats32, Probe, Trace, load_current
 from vlabench.simulators.base import find_simulator
 from vlabench.stats import LEVEL, Tasks
 from vlabench.stats.distances import mean_distances, paired_energy

@@ -13,7 +13,7 @@ import numpy as np
 
 from vlabench.cards.conditions import CLEAN
 from vlabench.errors import OptionError, UnknownName
-from vlabench.evaluation.probe import Probe, Trace
+from vlabench.records.probes import Probe, Trace
 from vlabench.reports.plots import probe_data
 from vlabench.reports.plots.probe_data import Changed, Moved, by_condition, label, spread
 from vlabench.reports.plots.style import GRID, INK, SOFT, canvas, footnote, look, styled
