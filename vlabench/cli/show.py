@@ -73,7 +73,10 @@ def check(
 
 
 def doctor(results: Results = Path("results")) -> None:
-    """Try what a run needs on this machine; exits with 0 if it would work in a simulator, on its first pack."""
+    """Try what a run needs on this machine.
+
+    Exit status: 0 a run would work in a simulator, on its first pack; 1 in none.
+    """
     from vlabench.cli import doctor as physician
     from vlabench.cli.listing import table
 
