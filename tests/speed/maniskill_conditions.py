@@ -23,7 +23,8 @@ from vlabench.util.text import counted
 
 POLICY, SIZE = "maniskill-still", 256
 SUITES = ("maniskill-vision", "maniskill-semantic", "maniskill-execution", "maniskill-severity", "maniskill-joint",
-          "maniskill-observation", "maniskill-action", "maniskill-pair", "pair-viewpoint")
+          "maniskill-observation", "maniskill-action", "maniskill-latency", "maniskill-camera", "maniskill-looks",
+          "maniskill-robot", "maniskill-physics", "maniskill-events", "maniskill-pair", "pair-viewpoint")
 BAR, CLUTTER_BAR = 1.3, 2.0
 """Of a perturbed episode's time to a clean one's, at most; the second where other objects stand around."""
 EVERY = 5
