@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.factories import record
-from vlabench.types import Success, Task, won
+from vlabench.types import ActionSpace, Success, Task, won
 
 
 @pytest.mark.parametrize(("status", "once", "end", "counts", "expected"), [
@@ -31,3 +31,10 @@ def test_a_task_may_have_no_end_of_start_states() -> None:
     endless = replace(task, init_states=None)
     assert [task.starts(index) for index in (-1, 0, 6, 7)] == [False, True, True, False] and task.indices == "0 … 6"
     assert [endless.starts(index) for index in (-1, 0, 10**9)] == [False, True, True] and endless.indices == "0 …"
+
+
+@pytest.mark.parametrize(("low", "high", "opens", "closes"), [(-1.0, 1.0, -1.0, 1.0), (0.0, 0.04, 0.04, 0.0)])
+def test_a_gripper_closes_at_the_other_end_of_what_it_opens_at(
+        low: float, high: float, opens: float, closes: float) -> None:
+    assert ActionSpace(("x", "grip"), (-1.0, low), (1.0, high), (1.0, 1.0), (0.0, high), 20.0, 1, opens).closes == closes
+    assert ActionSpace(("x",), (-1.0,), (1.0,), (1.0,), (0.0,), 20.0).closes is None

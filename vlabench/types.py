@@ -62,6 +62,13 @@ class ActionSpace:
         return len(self.names)
 
     @property
+    def closes(self) -> float | None:
+        """The value that closes the gripper: as far on the other side of the middle as `opens`. None without one."""
+        if self.gripper is None or self.opens is None:
+            return None
+        return self.low[self.gripper] + self.high[self.gripper] - self.opens
+
+    @property
     def within_a_unit(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Bounds of what is one unit from 0 at most, low and high: what random actions are drawn from. A robot whose
         own bounds are far beyond its units (a metre a step) would be thrown against its limits."""

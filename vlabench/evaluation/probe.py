@@ -22,7 +22,7 @@ from vlabench.episode.resources import default_time_limit, processes
 from vlabench.errors import OptionError, WorkerError
 from vlabench.evaluation import plan
 from vlabench.evaluation.plan import Plan, RunOptions
-from vlabench.evaluation.run import MAX_ERRORS
+from vlabench.evaluation.run import too_many
 from vlabench.records import provenance
 from vlabench.records.probes import Facts, Probe, Trace, check_target
 from vlabench.simulators.base import Simulator
@@ -95,8 +95,8 @@ class Probed:
 
     @property
     def exit_code(self) -> int:
-        """1 with more than MAX_ERRORS of the episodes in errors, else 0."""
-        return int(len(self.failed) > MAX_ERRORS * (len(self.failed) + len(self.probe.traces)))
+        """1 with too many of the episodes in errors, else 0."""
+        return int(too_many(len(self.failed), len(self.failed) + len(self.probe.traces)))
 
 
 def probe(policy_name: str, suite_name: str, out: Path, *, assets: str | None = None, options: RunOptions | None = None,

@@ -37,6 +37,11 @@ MAX_ERRORS = 0.05
 """Share of a plan's episodes that may end in errors before the exit status says that the run failed."""
 
 
+def too_many(errors: int, episodes: int) -> bool:
+    """Whether more than MAX_ERRORS of so many episodes, those in errors among them, ended in errors."""
+    return errors > MAX_ERRORS * episodes
+
+
 @dataclass(frozen=True)
 class RunSummary:
     """How a run went. planned = held (on record before) + played (now) + what an interrupted run left over.
@@ -69,7 +74,7 @@ class RunSummary:
     @property
     def too_many_errors(self) -> bool:
         """More than MAX_ERRORS of the plan ended in errors."""
-        return self.errors > MAX_ERRORS * self.planned
+        return too_many(self.errors, self.planned)
 
     @property
     def exit_code(self) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from vlabench import stats
-from vlabench.evaluation.run import MAX_ERRORS
+from vlabench.evaluation.run import too_many
 from vlabench.gate.power import Visible, further_episodes, tasks_needed, visible
 from vlabench.types import EpisodeRecord, Success, won
 from vlabench.util.text import counted
@@ -65,8 +65,8 @@ class Pairs:
 
     @property
     def too_many_errors(self) -> bool:
-        """More than MAX_ERRORS of either side's common episodes ended in errors."""
-        return max(self.errors) > MAX_ERRORS * (len(self.keys) + max(self.errors))
+        """Of either side's common episodes too many ended in errors."""
+        return too_many(max(self.errors), len(self.keys) + max(self.errors))
 
     def unfit(self, task_margin: float) -> str:
         """Why it cannot pass, whatever the pairs say; "" if it can. A task may have collapsed where nobody looks."""

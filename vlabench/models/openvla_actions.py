@@ -40,10 +40,9 @@ class Scaling:
         low, high = (torch.tensor(statistics[key], dtype=torch.float32, device=device) for key in ("q01", "q99"))
         scaled = torch.tensor(statistics.get("mask", [True] * len(low)), device=device)
         unit, middle = torch.where(scaled, (high - low) / 2, 1.0), torch.where(scaled, (high + low) / 2, 0.0)
-        if space.gripper is None or space.opens is None:
+        if space.opens is None or space.closes is None:
             return cls(unit, middle)
-        closes = space.low[space.gripper] + space.high[space.gripper] - space.opens
-        return cls(unit, middle, space.gripper, (closes, space.opens))
+        return cls(unit, middle, space.gripper, (space.closes, space.opens))
 
     def acted(self, found: Tensor) -> Tensor:
         """Actions [..., D] of numbers in [−1, 1]."""

@@ -96,9 +96,9 @@ class Reverse:
     def reply(self, actions: Floats, proprio: Floats) -> Floats:
         """What `Moves.actions` of the card makes `actions` [T, D] of, float64. proprio: at the look."""
         found, space, moves = np.array(actions, dtype=np.float64), self.space, self.moves
-        if space.gripper is not None and space.opens is not None and moves.gripper != "same":
-            closes = space.low[space.gripper] + space.high[space.gripper] - space.opens
-            one, nought = (space.opens, closes) if moves.gripper == "open_is_one" else (closes, space.opens)
+        if space.opens is not None and space.closes is not None and moves.gripper != "same":
+            one, nought = ((space.opens, space.closes) if moves.gripper == "open_is_one"
+                           else (space.closes, space.opens))
             found[:, space.gripper] = (found[:, space.gripper] - nought) / (one - nought)
         moving = [number for number in range(space.size) if number != space.gripper]
         if moves.scale:

@@ -187,15 +187,15 @@ class Moves(BaseModel):
             if len(self.scale) != len(moving):
                 raise OptionError(f"options.moves.scale has {len(self.scale)} factors for {len(moving)} numbers")
             found[:, moving] *= self.scale
-        if space.gripper is not None and space.opens is not None:
-            found[:, space.gripper] = self._gripper(found[:, space.gripper], space, space.gripper, space.opens)
+        if space.gripper is not None:
+            found[:, space.gripper] = self._gripper(found[:, space.gripper], space, space.gripper)
         return found
 
-    def _gripper(self, told: Floats, space: ActionSpace, at: int, opens: float) -> Floats:
+    def _gripper(self, told: Floats, space: ActionSpace, at: int) -> Floats:
         low, high = space.low[at], space.high[at]
-        if self.gripper != "same":
-            closes = low + high - opens
-            one, nought = (opens, closes) if self.gripper == "open_is_one" else (closes, opens)
+        if self.gripper != "same" and space.opens is not None and space.closes is not None:
+            one, nought = ((space.opens, space.closes) if self.gripper == "open_is_one"
+                           else (space.closes, space.opens))
             told = nought + told * (one - nought)
         return np.where(told >= (low + high) / 2, high, low) if self.gripper_all_or_nothing else told
 
