@@ -36,5 +36,6 @@ def test_a_task_may_have_no_end_of_start_states() -> None:
 @pytest.mark.parametrize(("low", "high", "opens", "closes"), [(-1.0, 1.0, -1.0, 1.0), (0.0, 0.04, 0.04, 0.0)])
 def test_a_gripper_closes_at_the_other_end_of_what_it_opens_at(
         low: float, high: float, opens: float, closes: float) -> None:
-    assert ActionSpace(("x", "grip"), (-1.0, low), (1.0, high), (1.0, 1.0), (0.0, high), 20.0, 1, opens).closes == closes
+    space = ActionSpace(("x", "grip"), (-1.0, low), (1.0, high), (1.0, 1.0), (0.0, high), 20.0, 1, opens)
+    assert space.closes == closes
     assert ActionSpace(("x",), (-1.0,), (1.0,), (1.0,), (0.0,), 20.0).closes is None

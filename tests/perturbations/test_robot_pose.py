@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy.stats import beta, chisquare, kstest
 
+from vlabench.errors import UnsupportedError
 from vlabench.perturbations.robot_pose import RobotPose, postures
 from vlabench.seeding import Draws
 
@@ -18,12 +19,17 @@ from vlabench.seeding import Draws
 class Arm:
     """Notes how its joints are turned."""
 
-    def __init__(self, joints: int = 6) -> None:
+    def __init__(self, joints: int = 6, refused: int = 0) -> None:
         self.turned: list[tuple[float, ...]] = []
-        self.joints = joints
+        self.joints, self.refused = joints, refused
+        self.tried: list[tuple[float, ...]] = []
 
     def arm_joints(self) -> int:
         return self.joints
+
+    def posture_fits(self, by: Sequence[float]) -> bool:
+        self.tried.append(tuple(by))
+        return len(self.tried) > self.refused
 
     def turn_joints(self, by: Sequence[float]) -> None:
         self.turned.append(tuple(by))
@@ -81,3 +87,17 @@ def test_another_arm_begins_in_any_direction_of_its_joints_0_1_to_0_5_rad_away(d
         RobotPose.at(severity).scene(cast(Any, arm), draws(0))
         assert np.linalg.norm(arm.turned[-1]) == pytest.approx(severity / 10, abs=0.003)
         np.testing.assert_allclose(np.cross(arm.turned[-1][:3], arm.turned[0][:3]), 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("joints", [6, 7])
+def test_postures_without_room_are_drawn_anew_and_counted(joints: int, draws: Callable[[int], Draws]) -> None:
+    free, tight, full = Arm(joints), Arm(joints, refused=3), Arm(joints, refused=1000)
+    pose = RobotPose.at(4)
+    pose.scene(cast(Any, free), draws(5))
+    assert pose.realised()["draws"] == 1 and free.turned == free.tried
+    pose.scene(cast(Any, tight), draws(5))
+    assert pose.realised()["draws"] == 4 and tight.turned == tight.tried[3:] and len(set(tight.tried)) == 4
+    assert tight.tried[:1] == free.tried and pose.realised()["joints"] == pytest.approx(tight.turned[0], abs=1e-4)
+    with pytest.raises(UnsupportedError, match="in none of 100 postures at scale 1.33 has the arm room\n  fix"):
+        pose.scene(cast(Any, full), draws(5))
+    assert full.turned == []

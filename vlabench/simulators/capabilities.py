@@ -175,6 +175,9 @@ class PosesRobot(Protocol):
     def arm_joints(self) -> int:
         """How many joints it has, the gripper's aside."""
 
+    def posture_fits(self, by: Sequence[float]) -> bool:
+        """Whether nothing is in the arm's way with its joints turned so much further (rad)."""
+
     def turn_joints(self, by: Sequence[float]) -> None:
         """Each of the arm's joints begins so much (rad) further than it would."""
 

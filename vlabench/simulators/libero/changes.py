@@ -12,7 +12,7 @@ from vlabench.errors import UnsupportedError
 from vlabench.simulators._values import Spot
 from vlabench.simulators.libero import problem
 from vlabench.simulators.libero.advisor import Advisor
-from vlabench.simulators.libero.interface import CAMERAS, WHOLE
+from vlabench.simulators.libero.interface import CAMERAS, SETTLE_STEPS, WHOLE
 from vlabench.types import Floats, Task
 
 ARRAYS = ("geom_friction", "body_mass", "body_inertia", "body_subtreemass", "body_invweight0", "dof_invweight0",
@@ -20,6 +20,8 @@ ARRAYS = ("geom_friction", "body_mass", "body_inertia", "body_subtreemass", "bod
 """Of MuJoCo's model, beside the place of the robot's base."""
 MARGIN = 0.01
 """Between a thing that is moved and what stands around it (m)."""
+AIR = 0.03
+"""Between an arm that begins elsewhere and what stands around it (m): the fingers still open by two centimetres."""
 REACH = (0.4, 0.75)
 """From the robot's base (m): in front of its foot, and not farther than the arm is long."""
 STRETCH = (REACH[0], 0.84)
@@ -54,12 +56,48 @@ class Changes:
         """A Panda's seven."""
         return len(self.env.robots[0]._ref_joint_pos_indexes)
 
+    def posture_fits(self, by: Sequence[float]) -> bool:
+        """AIR between what moves of the robot and all else, while things come to rest: in LIBERO's start states some
+        stand in the table and leap out of it, as high as the hand.
+        """
+        import mujoco
+
+        there = mujoco.MjData(self.model)  # apart: what is solved for forces here begins from forces before
+        qpos = self._turned(by)
+        there.qpos[:], there.qvel[:] = qpos, self.data.qvel
+        places, speeds = self._robot_joints()
+        margins, robot = self.model.geom_margin.copy(), np.zeros(self.model.ngeom, dtype=bool)
+        robot[self._world.solids("robot")] = True
+        moving = robot & (self.model.body_weldid[self.model.geom_bodyid] != 0)
+        try:
+            self.model.geom_margin[moving] = AIR
+            for _ in range(round(SETTLE_STEPS * self.env.control_timestep / self.model.opt.timestep)):
+                there.qpos[places], there.qvel[speeds] = qpos[places], 0.0  # held where it is
+                mujoco.mj_step(self.model, there)
+                pairs = there.contact.geom[: there.ncon]
+                if (moving[pairs].any(axis=1) & ~robot[pairs].all(axis=1)).any():
+                    return False
+        finally:
+            self.model.geom_margin[:] = margins
+        return True
+
     def turn_joints(self, by: Sequence[float]) -> None:
         """From there the hand's target starts; no joint goes beyond its limits."""
+        self.data.qpos[:] = self._turned(by)
+        self._begin_here()
+
+    def _robot_joints(self) -> tuple[Any, Any]:
+        """Where the places and the speeds of arm and fingers are in qpos and qvel."""
+        robot = self.env.robots[0]
+        return (np.array([*robot._ref_joint_pos_indexes, *robot._ref_gripper_joint_pos_indexes]),
+                np.array([*robot._ref_joint_vel_indexes, *robot._ref_gripper_joint_vel_indexes]))
+
+    def _turned(self, by: Sequence[float]) -> Floats:
+        qpos: Floats = self.data.qpos.copy()
         joints = np.array(self.env.robots[0]._ref_joint_pos_indexes)
         low, high = self.model.jnt_range[np.array(self.env.robots[0]._ref_joint_indexes)].T
-        self.data.qpos[joints] = np.clip(self.data.qpos[joints] + np.array(by), low, high)
-        self._begin_here()
+        qpos[joints] = np.clip(qpos[joints] + np.array(by), low, high)
+        return qpos
 
     def shift_base(self, by: Spot) -> None:
         """The base with its stand, and all that it carries."""

@@ -10,6 +10,8 @@ from vlabench.types import ActionSpace, Floats
 
 CAMERAS = {"agentview": "agentview", "wrist": "robot0_eye_in_hand"}
 """Our camera names → robosuite's."""
+SETTLE_STEPS = 10
+"""Null actions before the first observation, as in OpenVLA's and OpenVLA-OFT's evaluation code."""
 WHOLE = "agentview"
 """The one that looks at the whole scene."""
 SPACE = ActionSpace(("x", "y", "z", "turn x", "turn y", "turn z", "gripper"), low=(-1.0,) * 7, high=(1.0,) * 7,

@@ -20,14 +20,12 @@ from vlabench.simulators.libero.advisor import Advisor
 from vlabench.simulators.libero.arm import Arm
 from vlabench.simulators.libero.coarse_robot import draw_cheaply
 from vlabench.simulators.libero.imagined import Bodies, Imagined
-from vlabench.simulators.libero.interface import CAMERAS, SPACE, axis_angle
+from vlabench.simulators.libero.interface import CAMERAS, SETTLE_STEPS, SPACE, axis_angle
 from vlabench.simulators.libero.looks import SHADOW_MAP, Looks
 from vlabench.simulators.libero.sizes import Sizes
 from vlabench.simulators.libero.surfaces import Surfaces
 from vlabench.types import EpisodeSpec, Floats, Image, Observation, Outcome, Task
 
-SETTLE_STEPS = 10
-"""Null actions before the first observation, as in OpenVLA's and OpenVLA-OFT's evaluation code."""
 SENSED = 23
 """The substep of 25, from 0, after which robosuite's cameras and sensors read, 2 ms before a control step ends.
 

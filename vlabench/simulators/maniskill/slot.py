@@ -96,6 +96,10 @@ class Slot(Scene):
         """A WidowX's six."""
         return len(POSTURE) - 2
 
+    def posture_fits(self, by: Sequence[float]) -> bool:
+        """Always: RL4VLA's are taken as they are published, though the lowest lie on the table."""
+        return True
+
     def turn_joints(self, by: Sequence[float]) -> None:
         """Of six joints."""
         self.world.pose_robot([at + more for at, more in zip(POSTURE, (*by, 0.0, 0.0), strict=True)])
