@@ -42,8 +42,8 @@ demo: .venv/.installed ## a real run, 2 minutes once set up: libero-joint, small
 test: .venv/.installed ## the tests but those of minutes (-m long), file by file on two cores
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m 'not official and not long and not peers' $(PYTEST)
 
-test-long: .venv/.installed ## those of minutes, on generated assets
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m 'long and not official and not peers' $(PYTEST)
+test-long: .venv/.installed ## those of minutes, on LIBERO's own assets, too, where these are here
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m 'long and not peers' $(PYTEST)
 
 test-official: .venv/.official ## the tests on LIBERO's own assets, once it has downloaded these (0.36 GB, on disk 0.65)
 	@$(BIN)/python -c 'from vlabench.simulators.libero import packs; print(packs.official(), packs.digest("official"))'

@@ -84,6 +84,14 @@ def test_tasks_that_a_condition_is_not_for_are_told(tmp_path: Path) -> None:
     assert "condition 'a': the package has no paraphrase of kind 'order' for toy_points/0 (" in said
 
 
+def test_what_would_happen_after_the_last_step_is_told(tmp_path: Path) -> None:
+    libero = SUITE.replace("toy_points", "libero_object").replace('"toy"', '"libero"')
+    said = wrong(tmp_path, libero + '[conditions]\na = [{perturbation = "object_moved", step = 1000}]\n')
+    assert said == ("condition 'a': object_moved happens after 1000 steps, when 10 tasks of 10 have ended: "
+                    "libero_object/0 (280), libero_object/1 (280), libero_object/2 (280), …\n  fix: step = 279 or less")
+    assert not wrong(tmp_path, libero + '[conditions]\na = [{perturbation = "lights_out", step = 279}]\n')
+
+
 @pytest.mark.parametrize(("text", "parts"), [
     (POLICY + "noise = 1\n", ["unknown key 'noise'"]),
     (POLICY.replace("toy_seeker", "toy_seeer"), ["unknown adapter 'toy_seeer'"]),

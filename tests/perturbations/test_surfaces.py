@@ -89,6 +89,20 @@ def test_things_have_colours_of_their_own_of_every_hue_none_dark_or_pale(draws: 
     assert kstest(values, uniform(0.5, 0.5).cdf).pvalue > 1e-3
 
 
+def test_the_robot_s_colour_and_a_pattern_s_two_are_of_every_hue(draws: MakeDraws) -> None:
+    """Of two strong colours a pattern is made of exactly these, and which is which does not matter."""
+    robots = [painted(RobotColor(), draws(index))["robot"][0] for index in range(400)]
+    hues, saturations, values = np.array([colorsys.rgb_to_hsv(*each) for each in robots]).T
+    for found, law in ((hues, uniform(0, 1)), (saturations, uniform(0.6, 0.4)), (values, uniform(0.5, 0.5))):
+        assert kstest(found, law.cdf).pvalue > 1e-3
+    pictures = [painted(Texture(of=("walls",)), draws(index))["walls"][0] for index in range(400)]
+    pairs = [each for picture in pictures if len(each := np.unique(picture.reshape(-1, 3), axis=0)) == 2]
+    assert len(pairs) > 250  # all but marble
+    found = np.array([colorsys.rgb_to_hsv(*(color / 255)) for pair in pairs for color in pair])
+    assert kstest(found[:, 0], uniform(0, 1).cdf).pvalue > 1e-3
+    assert found[:, 1].min() > 0.58 and found[:, 2].min() > 0.48 and found[:, 2].max() <= 1
+
+
 def test_every_kind_of_pattern_is_drawn_alike_often(draws: MakeDraws) -> None:
     made, names = Texture(of=("walls",)), []
     for index in range(500):

@@ -182,6 +182,16 @@ def check_offered(condition: Condition, simulator: Simulator, task_sets: Collect
             raise UnsupportedError(f"condition {condition.name!r}, {' and '.join(asking)}: {error}") from None
 
 
+def _check_in_time(condition: Condition, name: str, step: int, tasks: Sequence[Task]) -> None:
+    """Raises UnsupportedError for what happens after a task's last step, and so never."""
+    over = {task.key: task.step_limit for task in tasks if task.step_limit <= step}
+    if over:
+        told = ", ".join(f"{key} ({limit})" for key, limit in list(over.items())[:3]) + ", …" * (len(over) > 3)
+        raise UnsupportedError(
+            f"condition {condition.name!r}: {name} happens after {step} steps, when {counted(len(over), 'task')} of "
+            f"{len(tasks)} have ended: {told}\n  fix: step = {min(over.values()) - 1} or less")
+
+
 def check_tasks(conditions: Collection[Condition], tasks: Sequence[Task], simulator: Simulator) -> None:
     """Raises what a perturbation has against one of these tasks, such as that it has no other words for it, and
     UnsupportedError where a task's scenes have nothing for it to act on."""
@@ -191,6 +201,7 @@ def check_tasks(conditions: Collection[Condition], tasks: Sequence[Task], simula
                 perturbation.check_tasks(tasks)
             except UnsupportedError as error:
                 raise UnsupportedError(f"condition {condition.name!r}: {error}") from None
+            _check_in_time(condition, part.perturbation, perturbation.shows_after, tasks)
             lacking = {task.key: why for task in tasks if (why := simulator.lacking(task, perturbation.needs))}
             if lacking:
                 whys = "".join(f"  {why}: {', '.join(key for key, other in lacking.items() if other == why)}\n"

@@ -48,7 +48,7 @@ class GaussianProprio(ProprioPerturbation):
     paper: ClassVar[int | None] = 1
 
     sigma: float = Field(
-        default=0.02, ge=0, le=10,
+        default=0.02, ge=0, le=1,
         description="Standard deviation, in metres and radians (Robust-Gymnasium: 0.005).")
 
     _by: list[float] = PrivateAttr(default_factory=list)

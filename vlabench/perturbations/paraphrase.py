@@ -4,6 +4,8 @@ Each sentence that the file has for the task is equally likely, of one kind or o
 of LIBERO's forty tasks the package has ten, two of a kind; of put-on-plate scenes ten that serve whatever the thing and
 the place. The severities are the kinds, by how many of the task's own words (11 on average) are lost, none, none,
 none, 0.7, 4.1, and, where none is, by how many are added, 2.2, 4.5, 5.9. What is harder is for policies to say.
+LIBERO-plus, LIBERO-PRO, VLATest and RL4VLA have paraphrases, 3 to 16 a task; these sentences and their kinds are
+vlabench's own.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Words of three letters and less (put, on, in, mug) stay as they are, and so do the first and the last letter of all
 others. Up to severity 4 a word has one typo at most, and never becomes another word of LIBERO's or ManiSkill's
 instructions. Which words, and which typos, is drawn for the episode: a severity has those of the ones below it, and
-more.
+more. No benchmark that others here are taken from has typos; these are vlabench's own.
 """
 
 from __future__ import annotations

@@ -125,6 +125,16 @@ def test_severities_of_light_go_further_and_further(scene: LiberoScene) -> None:
     assert (np.diff(away) > 0).all() and (away > 0).all()
 
 
+def test_the_more_lights_go_out_the_darker_it_is(scene: LiberoScene) -> None:
+    begun(scene, CLEAN)
+    left = [float(pictures(scene)["agentview"].mean())]
+    for severity in range(1, 6):
+        chain = begun(scene, asked("lights_out", severity, step=1))
+        chain.tick(scene, 1)
+        left.append(float(pictures(scene)["agentview"].mean()))
+    assert left == sorted(left, reverse=True) and left[5] < 0.5 * left[0] and len(set(left)) == 6
+
+
 @pytest.mark.parametrize("cameras", [(), ("wrist",)])
 def test_a_camera_that_was_led_around_looks_at_the_same_point_from_as_far(
     scene: LiberoScene, cameras: tuple[str, ...]

@@ -18,6 +18,8 @@ from vlabench.types import EpisodeRecord
 
 TASKS = ("libero_goal/7", "libero_10/3")  # a stove that glows, and a cabinet with drawers
 STEPS = 24
+LATER = ("object_dropped", "proprio_stuck")
+"""What may begin later than the episodes end here."""
 
 
 def short() -> Plan:
@@ -69,10 +71,21 @@ def test_with_and_without_distractors_in_turn_makes_the_records_of_each_after_th
         assert condition == "clean" or len(record.realised["distractors"]["others"]) == 2
 
 
+@pytest.mark.slow
+def test_every_kind_of_change_passes_the_audit(tmp_path: Path) -> None:
+    """The first steps of an episode under each; the run itself judges what reached policy, robot and scene."""
+    policy, simulator = cards.load_policy("random"), find_simulator("libero")("primitive")
+    suite = cards.load_suite("libero-scene")
+    todo = cut(plan.make(suite, policy, simulator, RunOptions(episodes=1, tasks=("libero_object/2",))))
+    summary = run(todo, policy, simulator, Store(tmp_path, "random", "primitive"), workers=2)
+    assert (summary.errors, summary.played) == (0, len(suite.conditions))
+    for record in summary.records:
+        found = {channel for channel, share in record.changed.items() if share and channel != ASKED}
+        assert bool(found) == (record.condition != "clean") or record.condition.startswith(LATER), record.condition
+
+
 FIRST = {"layout": "libero_object/0", "plate-grid": "libero_spatial/6"}
 """A task of the suites that do not have libero_spatial/0."""
-LATER = ("object_dropped", "proprio_stuck")
-"""What may begin later than the episodes end here."""
 
 
 @pytest.mark.long
