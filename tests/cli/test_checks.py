@@ -88,7 +88,7 @@ def test_what_would_happen_after_the_last_step_is_told(tmp_path: Path) -> None:
     libero = SUITE.replace("toy_points", "libero_object").replace('"toy"', '"libero"')
     said = wrong(tmp_path, libero + '[conditions]\na = [{perturbation = "object_moved", step = 1000}]\n')
     assert said == ("condition 'a': object_moved happens after 1000 steps, when 10 tasks of 10 have ended: "
-                    "libero_object/0 (280), libero_object/1 (280), libero_object/2 (280), …\n  fix: step = 279 or less")
+                    "libero_object/0 (280), libero_object/1 (280), libero_object/2 (280), …\n  fix: fewer than 280")
     assert not wrong(tmp_path, libero + '[conditions]\na = [{perturbation = "lights_out", step = 279}]\n')
 
 

@@ -189,7 +189,7 @@ def _check_in_time(condition: Condition, name: str, step: int, tasks: Sequence[T
         told = ", ".join(f"{key} ({limit})" for key, limit in list(over.items())[:3]) + ", …" * (len(over) > 3)
         raise UnsupportedError(
             f"condition {condition.name!r}: {name} happens after {step} steps, when {counted(len(over), 'task')} of "
-            f"{len(tasks)} have ended: {told}\n  fix: step = {min(over.values()) - 1} or less")
+            f"{len(tasks)} have ended: {told}\n  fix: fewer than {min(over.values())}")
 
 
 def check_tasks(conditions: Collection[Condition], tasks: Sequence[Task], simulator: Simulator) -> None:

@@ -134,7 +134,11 @@ def first_look(scene: Scene, task: Task, condition: Condition, index: int, seed:
                cameras: Sequence[str]) -> Cell:
     """The cell of one episode, on an open scene that observes `cameras`; of these, `shown` are in the picture."""
     after = max((each.shows_after for each in condition.perturbations), default=0)
-    eye = _Eye(np.repeat(scene.null_action[None], max(after, 1), axis=0))
+    nothing = np.repeat(scene.null_action[None], max(after, 1), axis=0)
+    space = scene.action_space
+    if any(each.shows_after and "action" in each.channels(cameras) for each in condition.perturbations):
+        nothing[:, space.gripper] = space.closes  # what happens to a hand that was told to close
+    eye = _Eye(nothing)
     short = dataclasses.replace(task, step_limit=after + 1)  # the loop ends one step after the look
     (played,) = play(scene, eye, [EpisodeSpec(short, condition.name, index, seed)], [named(condition)],
                      replan=max(after, 1), cameras=cameras)

@@ -35,6 +35,10 @@ class ObjectDropped(ActionPerturbation):
     def from_start(self) -> bool:
         return False
 
+    @property
+    def shows_after(self) -> int:
+        return self.after + self.hold
+
     def check(self, cameras: Sequence[str], space: ActionSpace) -> None:
         if space.gripper is None:
             raise UnsupportedError(

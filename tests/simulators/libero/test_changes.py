@@ -16,6 +16,7 @@ from vlabench.cards.conditions import Condition, Part, named
 from vlabench.episode.chain import EpisodeChain
 from vlabench.errors import UnsupportedError
 from vlabench.evaluation.plan import choose_tasks
+from vlabench.evaluation.preview import first_look
 from vlabench.perturbations.receptacle_shift import ReceptacleShift
 from vlabench.simulators._values import LightSetup, Orbit, Sun
 from vlabench.simulators.libero.changes import STRETCH
@@ -231,6 +232,11 @@ def test_after_what_happened_in_mid_episode_the_next_one_knows_nothing_of_it(sce
     assert scene.state_digest() != state and not same(pictures(scene), seen)
     begun(scene, CLEAN)
     assert scene.state_digest() == state and scene.look_digest() == look and same(pictures(scene), seen)
+
+
+def test_a_preview_shows_the_hand_that_let_go(scene: LiberoScene) -> None:
+    cell = first_look(scene, scene.task, asked("object_dropped"), 0, 0, CAMERAS, CAMERAS)
+    assert cell.realised["object_dropped"]["onset"] == 20 and scene._world.opening > 0.05
 
 
 # the robot
