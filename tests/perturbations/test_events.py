@@ -75,7 +75,7 @@ def test_an_event_happens_once_at_its_step_and_an_episode_that_ends_before_says_
 
 
 def test_the_same_share_of_every_light_stays(draws: MakeDraws) -> None:
-    for severity, share in enumerate((0.6, 0.4, 0.25, 0.15, 0.1), 1):
+    for severity, share in enumerate((0.6, 0.4, 0.25, 0.15, 0.12), 1):
         (dark,) = happened(LightsOut.at(severity), draws(0))
         assert dark.ambient == pytest.approx(np.multiply(LIT.ambient, share))
         for old, new in zip(LIT.suns, dark.suns, strict=True):

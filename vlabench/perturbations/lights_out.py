@@ -1,7 +1,8 @@
 """lights_out: in mid-episode most of the light goes, and stays away.
 
 No published benchmark has it; LIBERO-PRO and LIBERO-X change other things at run time. The same in every episode:
-nothing is drawn. Severities leave less light; they come after the same number of steps.
+nothing is drawn. Severities leave less light; they come after the same number of steps. The last leaves 3 % of the fullest
+brightness on average in the darkest of LIBERO's scenes.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class LightsOut(LookEvent):
     dimension: ClassVar[str] = "light"
     needs = frozenset({SetsLighting, ChangesMidway})
     severities: ClassVar[Mapping[int, Mapping[str, Any]]] = {
-        1: {"share": 0.6}, 2: {"share": 0.4}, 3: {"share": 0.25}, 4: {"share": 0.15}, 5: {"share": 0.1}
+        1: {"share": 0.6}, 2: {"share": 0.4}, 3: {"share": 0.25}, 4: {"share": 0.15}, 5: {"share": 0.12}
     }
 
     share: float = Field(default=0.25, ge=0.02, le=0.9, description="The share of the light that stays.")
