@@ -1,8 +1,8 @@
 """lights_out: in mid-episode most of the light goes, and stays away.
 
 No published benchmark has it; LIBERO-PRO and LIBERO-X change other things at run time. The same in every episode:
-nothing is drawn. Severities leave less light; they come after the same number of steps. The last leaves 3 % of the fullest
-brightness on average in the darkest of LIBERO's scenes.
+nothing is drawn. Severities leave less light; they come after the same number of steps. The last leaves 3 % of the
+fullest brightness on average in the darkest of LIBERO's scenes.
 """
 
 from __future__ import annotations
