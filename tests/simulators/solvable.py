@@ -1,9 +1,9 @@
 """Whether changed scenes can still be solved: the expert's rate under each, as a share of its clean rate, as a table.
 
     for suite in layout clutter plate-grid robot physics events
-    do vlabench run --policy expert --suite libero-$suite --assets primitive --episodes 2 --results FOLDER
+    do vlabench run --policy expert --suite libero-$suite --assets primitive --episodes 1
     done
-    python -m tests.simulators.solvable FOLDER
+    python -m tests.simulators.solvable results
 
 The clean rate is over the episodes that the condition has, too: the same tasks and starts. A share below BAR is bold.
 """
@@ -61,7 +61,7 @@ def main(folders: Sequence[str]) -> None:
     print("| suite | changed | episodes each | clean, % | 1: % of it | 2 | 3 | 4 | 5 |")
     print("|---|---|---:|---:|" + 5 * "---:|")
     for suite in SUITES:
-        frame = load_results(*folders, suite=suite, policies=["expert"])
+        frame = load_results(*folders, suite=suite, policies=["expert"], assets="primitive")
         for row in rows(suite, shares(frame)):
             print(row)
 

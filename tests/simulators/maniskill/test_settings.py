@@ -212,6 +212,26 @@ def test_a_repositioned_object_is_where_it_was_until_the_fifth_step_and_far_from
     assert all(0.87 < world.object.pose.p[2] < 0.92 for world in worlds)
 
 
+@pytest.mark.parametrize("severity", [2, 5])
+def test_an_object_that_jumps_does_so_at_its_step_as_far_as_it_says_and_alone(severity: int) -> None:
+    jump = Condition("c", "maniskill", (Part(perturbation="object_moved", severity=severity, step=3),))  # type: ignore[call-arg]
+    attempt, worlds = begun(episodes("maniskill-execution", (2, 9), index=1), jump)
+    before = [lying(world) for world in worlds]
+    still = np.stack([attempt.scene.null_action] * 2)
+    for step in range(7):
+        attempt.look()
+        attempt.step(still)
+        for world, was in zip(worlds, before, strict=True):
+            moved = float(np.linalg.norm(world.object.pose.p[:2] - was[world.object.name][:2]))
+            assert (moved < 0.01) == (step < 3 - 1), (step, moved)
+    for world, was, slot in zip(worlds, before, attempt.slots, strict=True):
+        told = slot.realised()["object_moved"]
+        moved = world.object.pose.p[:2] - was[world.object.name][:2]
+        assert told["step"] == 3 and moved == pytest.approx(told["by"], abs=0.015)
+        for name, state in lying(world).items():
+            assert name == world.object.name or state == pytest.approx(was[name], abs=2e-3)
+
+
 @pytest.mark.parametrize("severity", [1, 5])
 def test_a_shifted_object_begins_beside_its_place_and_nothing_else_moves(severity: int) -> None:
     shift = Condition("c", "maniskill", (Part(perturbation="object_shift", severity=severity),))
