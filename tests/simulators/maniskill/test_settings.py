@@ -214,7 +214,7 @@ def test_a_repositioned_object_is_where_it_was_until_the_fifth_step_and_far_from
 
 @pytest.mark.parametrize("severity", [2, 5])
 def test_an_object_that_jumps_does_so_at_its_step_as_far_as_it_says_and_alone(severity: int) -> None:
-    jump = Condition("c", "maniskill", (Part(perturbation="object_moved", severity=severity, step=3),))  # type: ignore[call-arg]
+    jump = Condition("c", "maniskill", (Part(perturbation="object_moved", severity=severity, step=3),))
     attempt, worlds = begun(episodes("maniskill-execution", (2, 9), index=1), jump)
     before = [lying(world) for world in worlds]
     still = np.stack([attempt.scene.null_action] * 2)
