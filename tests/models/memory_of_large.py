@@ -244,11 +244,10 @@ TFLOPS and 3.35 TB/s of memory (NVIDIA's data sheet), 32 looks in a batch.
 **The GPUs saturate first** as long as each answers a look at a time: a dozen cores or fewer keep all eight busy,
 and 256 are idle for more than nine tenths. To spend the cores: batches, which a host makes of what waits (`host =
 true`; {bench.host:.2f} of the policy's own batches on a toy, bench.md, row 16, measured), and so several workers a
-GPU more than the cores' arithmetic asks for. At the ceiling it turns around on LIBERO's official pack: there **the
-cores saturate first**, by drawing, where OpenVLA looks at each step, and chunks of 8 need nearly all of them.
-ManiSkill never comes near. On one machine a run has one host: eight GPUs are eight runs, `--shard 1/8` to `8/8`,
-each with its `CUDA_VISIBLE_DEVICES`, and `vlabench merge`; or one run with `--on ray`, which has a host for each
-GPU.
+GPU more than the cores' arithmetic asks for. At the ceiling it is about even on LIBERO's official pack: drawing
+keeps {spoken:,} of the 256 cores busy where OpenVLA looks at each step, {chunked:,} with chunks of 8. ManiSkill
+never comes near. On one machine a run has one host: eight GPUs are eight runs, `--shard 1/8` to `8/8`, each with
+its `CUDA_VISIBLE_DEVICES`, and `vlabench merge`; or one run with `--on ray`, which has a host for each GPU.
 """
 
 
@@ -292,11 +291,16 @@ def operations(plan: Plan, times: int) -> float:
     return 2.0 * times * plan.network.weights * plan.tokens
 
 
+def ceilings(oft: Plan, spoken: Plan) -> dict[str, float]:
+    """Looks a second of an H100, computed."""
+    batch = 32
+    return {"oft": FLOPS["H100"] / operations(oft, 1), "openvla": batch / (
+        batch * operations(spoken, 1) / FLOPS["H100"] + 6 * spoken.weights / 3.35e12)}
+
+
 def saturation(oft: Plan, spoken: Plan, bench: Bench) -> str:
     """What the plan on paper comes to."""
-    single, ceiling, batch = {"oft": 2.7, "openvla": 6.0}, {}, 32
-    ceiling["oft"] = FLOPS["H100"] / operations(oft, 1)
-    ceiling["openvla"] = batch / (batch * operations(spoken, 1) / FLOPS["H100"] + 6 * spoken.weights / 3.35e12)
+    single, ceiling = {"oft": 2.7, "openvla": 6.0}, ceilings(oft, spoken)
     rows = []
     for what, kind, looks, core in (("LIBERO, OFT, 114 steps, a look in 8", "oft", 114 / 8, bench.chunks / 8),
                                     ("LIBERO, OpenVLA, 114 steps, a look at each", "openvla", 114.0, bench.steps),
@@ -329,10 +333,11 @@ def page() -> str:
     whole = counted(seven_billion(), EYES, 32, False, 0, None).weights + idle_numbers()
     shared, apart = ([size / GIB for size in (plan.peak(False), plan.peak(True), plan.saving, 2 * plan.weights)]
                      for plan in (plans[2], planned("openvla-fan-ppo", "apart")))
-    bench = Bench.read()
+    bench, top = Bench.read(), ceilings(plans[0], plans[2])
     rest = PLAN.format(shared=shared, apart=apart, file=whole * FULL / GIB, times=times,
                        state=plans[0].network.trained * 3 * FULL / GIB, bench=bench,
-                       plan=saturation(plans[0], plans[2], bench))
+                       spoken=math.ceil(8 * top["openvla"] / bench.steps), chunked=math.ceil(
+                           8 * top["oft"] / (bench.chunks / 8)), plan=saturation(plans[0], plans[2], bench))
     return HEADER.format(whole=whole) + "\n" + memory + "\n" + rest
 
 
