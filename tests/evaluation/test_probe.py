@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import itertools
 import json
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pytest
@@ -310,6 +311,27 @@ def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(here: Path, monkeypat
     before = (here / "p.npz").read_bytes()
     monkeypatch.setattr(Alone, "results", None)  # nothing is left to play
     assert vlabench(*args, "p.npz").exit_code == 0 and (here / "p.npz").read_bytes() == before
+
+
+def test_a_disk_that_fills_up_keeps_what_was_saved_before(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    args = ("probe", "--policy", "pushes.toml", "--suite", "lamp.toml", "--episodes", "1", "--out", "p.npz")
+    save, left = np.savez_compressed, iter(range(3))
+
+    def fills(file: BinaryIO, **arrays: Any) -> None:
+        file.write(b"half of it")
+        if next(left, None) is None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        file.seek(0)
+        save(file, **arrays)
+
+    monkeypatch.setattr("vlabench.evaluation.probe.SAVED_EVERY", -1.0)
+    monkeypatch.setattr(np, "savez_compressed", fills)
+    full = vlabench(*args)
+    assert full.exit_code == 4 and "p.npz: the probe cannot be written: No space left on device" in full.stderr
+    assert len(Probe.load(here / "p.npz").traces) == 3 and len(list(here.glob("*p.npz*"))) == 1
+    monkeypatch.setattr(np, "savez_compressed", save)
+    again = vlabench(*args)
+    assert again.exit_code == 0 and "8 episodes (3 there before)" in again.stdout
 
 
 def test_a_file_of_other_episodes_is_not_written_over(here: Path) -> None:

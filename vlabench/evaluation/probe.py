@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,9 @@ from vlabench.types import Decision, EpisodeSpec, Floats, Identity, Observation,
 from vlabench.util.messages import shown
 from vlabench.util.progress import Progress
 from vlabench.util.text import counted
+
+SAVED_EVERY = 60.0
+"""Seconds of playing that a probe may lose."""
 
 
 class ProbeCollector(EpisodeCollector):
@@ -104,7 +107,8 @@ def probe(policy_name: str, suite_name: str, out: Path, *, assets: str | None = 
     """Play a suite's episodes with a policy and write their traces to `out`, an .npz.
 
     The options are those of `evaluation.run.evaluate`; no record is read or written. What is in the file already is not
-    played again, and what was played is written whatever ends it: Ctrl-C, which passes through, or an error.
+    played again. What was played is written once a minute, and whatever ends the work: Ctrl-C, which passes through, or
+    an error.
 
     Raises what cards and plan raise, OptionError, also for a file that this probing does not go on from, StoreError,
     WorkerError.
@@ -124,19 +128,22 @@ def probe(policy_name: str, suite_name: str, out: Path, *, assets: str | None = 
     traces = _held(out, facts, {spec.identity for spec in planned.specs})
     held = len(traces)
     failed: list[str] = []
+
+    def found() -> Probe:
+        return Probe(facts.model_copy(update={"errors": len(failed)}),
+                     tuple(traces[spec.identity] for spec in planned.specs if spec.identity in traces))
+
     try:
-        _play(planned, policy, facts, workers, progress, traces, failed)
+        _play(planned, policy, facts, workers, progress, traces, failed, lambda: found().save(out))
     finally:
-        found = Probe(facts.model_copy(update={"errors": len(failed)}),
-                      tuple(traces[spec.identity] for spec in planned.specs if spec.identity in traces))
         if len(traces) > held:
-            found.save(out)
+            found().save(out)
             if left := len(planned.specs) - len(traces) - len(failed):
                 progress.note(f"{shown(out)} holds {counted(len(traces), 'episode')} of {len(planned.specs):,}, "
                               f"{left:,} left; the same command plays on")
     if not traces:
         raise WorkerError(f"no episode came to its end; the first: {failed[0]}")
-    return Probed(found, tuple(failed), progress.clock() - progress.began, held)
+    return Probed(found(), tuple(failed), progress.clock() - progress.began, held)
 
 
 def _check(planned: Plan, policy: PolicyCard, engine: Simulator) -> None:
@@ -174,14 +181,18 @@ def _terms(facts: Facts, common: Mapping[str, str]) -> dict[str, object]:
 
 
 def _play(planned: Plan, policy: PolicyCard, facts: Facts, workers: int, progress: Progress,
-          traces: dict[Identity, Trace], failed: list[str]) -> None:
-    """Put the traces of a plan to those there are, and to `failed` what is to be said of episodes that have none."""
+          traces: dict[Identity, Trace], failed: list[str], save: Callable[[], None]) -> None:
+    """Put the traces of a plan to those there are, and to `failed` what is to be said of episodes that have none.
+
+    save: called every SAVED_EVERY seconds, for what no handler sees: a full disk at the end, a killed process.
+    """
     todo = [spec for spec in planned.specs if spec.identity not in traces]
     if not todo:
         return
     chains = {name: named(each) for name, each in planned.conditions.items()}
     job = Job(facts.simulator, facts.assets, policy.actor(), chains, ProbeCollector)
     progress.start(len(planned.specs), len(traces))
+    saved = progress.clock()
     try:
         with WorkerPool(job, todo, min(workers, len(todo)), default_time_limit, progress.note) as pool:
             for result in pool.results():
@@ -192,5 +203,8 @@ def _play(planned: Plan, policy: PolicyCard, facts: Facts, workers: int, progres
                     where = " ".join(map(str, result.spec.identity[:3]))
                     failed.append(f"{where}: {result.answer.error}: {result.answer.message}")
                     progress.note(f"left out: {failed[-1]}")
+                if traces and progress.clock() - saved > SAVED_EVERY:
+                    save()
+                    saved = progress.clock()
     finally:
         progress.stop()
