@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vlabench import __version__, cards
-from vlabench.adapters.base import TrainablePolicy
+from vlabench.adapters.base import Actor, TrainablePolicy
 from vlabench.cards.conditions import named
-from vlabench.cards.policy import PolicyCard
 from vlabench.episode.listening import Bools, EpisodeCollector
 from vlabench.episode.played import Played
 from vlabench.episode.player import Finished, Job
@@ -22,10 +21,9 @@ from vlabench.episode.resources import default_time_limit, processes
 from vlabench.errors import OptionError, WorkerError
 from vlabench.evaluation import plan
 from vlabench.evaluation.plan import Plan, RunOptions
-from vlabench.evaluation.run import too_many
+from vlabench.evaluation.run import actor_for, too_many
 from vlabench.records import provenance
 from vlabench.records.probes import Facts, Probe, Trace, check_target
-from vlabench.simulators.base import Simulator
 from vlabench.types import Decision, EpisodeSpec, Floats, Identity, Observation, Outcome, won
 from vlabench.util.messages import shown
 from vlabench.util.progress import Progress
@@ -118,7 +116,7 @@ def probe(policy_name: str, suite_name: str, out: Path, *, assets: str | None = 
     suite, policy = cards.load_suite(suite_name), cards.load_policy(policy_name)
     engine = suite.engine(assets or policy.assets[0])
     planned = plan.make(suite, policy, engine, options)
-    _check(planned, policy, engine)
+    actor = actor_for(planned, policy, engine)
     for warning in planned.warnings:
         progress.note(f"note: {warning}")
     facts = Facts(
@@ -134,7 +132,7 @@ def probe(policy_name: str, suite_name: str, out: Path, *, assets: str | None = 
                      tuple(traces[spec.identity] for spec in planned.specs if spec.identity in traces))
 
     try:
-        _play(planned, policy, facts, workers, progress, traces, failed, lambda: found().save(out))
+        _play(planned, actor, facts, workers, progress, traces, failed, lambda: found().save(out))
     finally:
         if len(traces) > held:
             found().save(out)
@@ -144,15 +142,6 @@ def probe(policy_name: str, suite_name: str, out: Path, *, assets: str | None = 
     if not traces:
         raise WorkerError(f"no episode came to its end; the first: {failed[0]}")
     return Probed(found(), tuple(failed), progress.clock() - progress.began, held)
-
-
-def _check(planned: Plan, policy: PolicyCard, engine: Simulator) -> None:
-    """Raises VlabenchError unless policy, plan and simulator fit each other."""
-    engine.check(policy.cameras)
-    policy.check()
-    for condition in planned.conditions.values():
-        for perturbation in condition.perturbations:
-            perturbation.check(policy.cameras, engine.action_space)
 
 
 def _held(out: Path, facts: Facts, planned: set[Identity]) -> dict[Identity, Trace]:
@@ -180,7 +169,7 @@ def _terms(facts: Facts, common: Mapping[str, str]) -> dict[str, object]:
             "other versions of packages": facts.made.get("versions")}
 
 
-def _play(planned: Plan, policy: PolicyCard, facts: Facts, workers: int, progress: Progress,
+def _play(planned: Plan, actor: Actor, facts: Facts, workers: int, progress: Progress,
           traces: dict[Identity, Trace], failed: list[str], save: Callable[[], None]) -> None:
     """Put the traces of a plan to those there are, and to `failed` what is to be said of episodes that have none.
 
@@ -190,7 +179,7 @@ def _play(planned: Plan, policy: PolicyCard, facts: Facts, workers: int, progres
     if not todo:
         return
     chains = {name: named(each) for name, each in planned.conditions.items()}
-    job = Job(facts.simulator, facts.assets, policy.actor(), chains, ProbeCollector)
+    job = Job(facts.simulator, facts.assets, actor, chains, ProbeCollector)
     progress.start(len(planned.specs), len(traces))
     saved = progress.clock()
     try:

@@ -127,7 +127,7 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
     processes(workers)
     if time_limit is not None and not time_limit > 0:
         raise OptionError(f"--time-limit {time_limit:g}: must be above 0 seconds")
-    actor = _actor(plan, policy, engine, host)
+    actor = actor_for(plan, policy, engine, host)
     versions = {"vlabench": __version__, **engine.versions(), **policy.versions()}
     progress = progress or Progress()
     job = Job(plan.tasks[0].simulator, store.assets, actor, {name: named(c) for name, c in plan.conditions.items()},
@@ -169,7 +169,7 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
     return book.summary(len(plan.specs) - len(todo), interrupted, gone)
 
 
-def _actor(plan: Plan, policy: PolicyCard, engine: Simulator, host: bool | None) -> Actor:
+def actor_for(plan: Plan, policy: PolicyCard, engine: Simulator, host: bool | None = None) -> Actor:
     """Who acts in workers, if policy, plan and simulator fit each other. Raises VlabenchError for what does not."""
     engine.check(policy.cameras)
     actor = policy.actor(host)
