@@ -61,7 +61,7 @@ def clean(n: int) -> list[EpisodeRecord]:
 
 
 def problems(records: Iterable[EpisodeRecord], *promises: Promising, cameras: Sequence[str] = CAMERAS) -> list[str]:
-    return [str(finding) for finding in audit(records, conditions(*promises), cameras)]
+    return [str(fault) for fault in audit(records, conditions(*promises), cameras)]
 
 
 BOTH = Promising(may=(TOP, SIDE))
@@ -218,7 +218,7 @@ def test_a_look_that_changes_later_must_not_show_in_the_first_picture() -> None:
 
 def test_only_what_holds_in_every_episode_for_sure_is_always() -> None:
     def always(records: list[EpisodeRecord], promise: Promising) -> list[bool]:
-        return [finding.always for finding in audit(records, conditions(promise), CAMERAS)]
+        return [fault.always for fault in audit(records, conditions(promise), CAMERAS)]
 
     assert always(played(5), BOTH) == [True, True]
     assert always(played(5, [TOP]) + played(1, [TOP, SIDE], start=5), BOTH) == [False]
@@ -227,13 +227,13 @@ def test_only_what_holds_in_every_episode_for_sure_is_always() -> None:
 
 
 def test_the_error_names_everything_and_how_to_mend_it() -> None:
-    findings = audit(played(1, ["action"]), conditions(BOTH), CAMERAS)
+    faults = audit(played(1, ["action"]), conditions(BOTH), CAMERAS)
     check([])
     with pytest.raises(AuditError) as caught:
-        check(findings)
-    for finding in findings:
-        assert str(finding) in str(caught.value)
-    assert len(findings) == 3 and "`revision`" in str(caught.value) and caught.value.exit_code == 3
+        check(faults)
+    for fault in faults:
+        assert str(fault) in str(caught.value)
+    assert len(faults) == 3 and "`revision`" in str(caught.value) and caught.value.exit_code == 3
 
 
 def test_a_condition_acted_where_anything_but_the_asking_differed() -> None:

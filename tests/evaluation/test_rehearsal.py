@@ -17,7 +17,7 @@ from tests.toy.toy import Toy
 from vlabench.cli.app import app
 from vlabench.cli.checks import check
 from vlabench.episode.player import Job
-from vlabench.evaluation.rehearsal import Finding, Notes, _parted, generators
+from vlabench.evaluation.rehearsal import Notes, Remark, _parted, generators
 from vlabench.types import EpisodeSpec
 from vlabench.util import modules
 
@@ -44,7 +44,7 @@ def write(tmp_path: Path, fault: str) -> Path:
     return path
 
 
-def found(tmp_path: Path, fault: str) -> list[Finding]:
+def found(tmp_path: Path, fault: str) -> list[Remark]:
     return check(str(write(tmp_path, fault)))
 
 
@@ -60,8 +60,8 @@ def found(tmp_path: Path, fault: str) -> list[Finding]:
     ("still", False, "all its actions are the same"),
 ])
 def test_a_fault_is_seen_and_told_apart_from_the_others(fault: str, wrong: bool, text: str, tmp_path: Path) -> None:
-    seen = [finding for finding in found(tmp_path, fault) if "a look takes" not in finding.text]
-    assert [finding.wrong for finding in seen] == [wrong] and text in seen[0].text
+    seen = [remark for remark in found(tmp_path, fault) if "a look takes" not in remark.text]
+    assert [remark.wrong for remark in seen] == [wrong] and text in seen[0].text
 
 
 @pytest.mark.usefixtures("here")
@@ -73,9 +73,9 @@ def test_numbers_of_torchs_global_generator_are_seen(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("here")
 def test_a_sound_policy_gets_its_pace_and_nothing_else(tmp_path: Path) -> None:
-    (finding,) = found(tmp_path, "")
-    assert not finding.wrong
-    assert "a look takes" in finding.text and "an episode of 20 steps with a look every 3 about" in finding.text
+    (remark,) = found(tmp_path, "")
+    assert not remark.wrong
+    assert "a look takes" in remark.text and "an episode of 20 steps with a look every 3 about" in remark.text
 
 
 def test_the_command_says_it_and_ends_with_a_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,12 +139,12 @@ def test_the_first_error_of_ones_own_policy_ends_it_with_its_trace_and_what_it_p
     text = card.read_text().replace('"toy_faulty"', f'"{name}:Own"').replace('fault = ""', f"early = {early}")
     card.write_text(text)
     said: list[str] = []
-    (finding,) = check(str(card), say=said.append)
-    lines = finding.text.splitlines()
-    assert finding.wrong and said == [] and lines[:4] == [
+    (remark,) = check(str(card), say=said.append)
+    lines = remark.text.splitlines()
+    assert remark.wrong and said == [] and lines[:4] == [
         begins, "  printed last:", f"    {printed}", "    Traceback (most recent call last):"]
     assert lines[4].startswith(f'      File "{tmp_path}/{name}.py", line ')
-    assert lines[-1] == "    numpy.linalg.LinAlgError: Singular matrix" and finding.text.count("Traceback") == 1
+    assert lines[-1] == "    numpy.linalg.LinAlgError: Singular matrix" and remark.text.count("Traceback") == 1
 
 
 def test_where_episodes_can_be_side_by_side_they_are_played_one_by_one(
@@ -159,5 +159,5 @@ def test_where_episodes_can_be_side_by_side_they_are_played_one_by_one(
 
     monkeypatch.setattr("vlabench.evaluation.rehearsal.WorkerPool", Asked)
     monkeypatch.setattr(Toy, "max_batch", 4)
-    assert [finding.wrong for finding in found(tmp_path, "")] == [False]
+    assert [remark.wrong for remark in found(tmp_path, "")] == [False]
     assert batches == [1, 1]

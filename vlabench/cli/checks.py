@@ -15,7 +15,7 @@ from vlabench.cards.served import introduced
 from vlabench.cards.suite import SuiteCard
 from vlabench.errors import CardError, VlabenchError
 from vlabench.evaluation import plan
-from vlabench.evaluation.rehearsal import Finding
+from vlabench.evaluation.rehearsal import Remark
 from vlabench.simulators.base import find_simulator
 
 if TYPE_CHECKING:
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 
 def check(name: str, *, play: bool = True, suite: str | None = None,
-          against: str | None = None, say: Callable[[str], None] = lambda text: None) -> list[Finding]:
+          against: str | None = None, say: Callable[[str], None] = lambda text: None) -> list[Remark]:
     """What there is to say of everything that has this name, or of the card at this path.
 
     play: a policy whose card is sound plays two episodes, twice. suite: whose simulator and tasks; by default those of
     the first simulator that shows what the policy looks at. against: where the model's own server is, for a checkpoint
     that is read here: their actions are compared instead.
     """
-    findings: list[Finding] = []
-    with _noted(findings):
+    remarks: list[Remark] = []
+    with _noted(remarks):
         for kind in _kinds(name):
-            findings += _suite(name) if kind == "suite" else _policy(name, play, suite, against, say)
-    return list(dict.fromkeys(findings))
+            remarks += _suite(name) if kind == "suite" else _policy(name, play, suite, against, say)
+    return list(dict.fromkeys(remarks))
 
 
 def _kinds(name: str) -> list[str]:
@@ -50,35 +50,35 @@ def _kinds(name: str) -> list[str]:
 
 
 @contextmanager
-def _noted(findings: list[Finding]) -> Iterator[None]:
-    """What goes wrong inside becomes a finding, so that one mistake does not hide the next."""
+def _noted(remarks: list[Remark]) -> Iterator[None]:
+    """What goes wrong inside becomes a remark, so that one mistake does not hide the next."""
     try:
         yield
     except VlabenchError as error:
-        findings.append(Finding(True, str(error)))
+        remarks.append(Remark(True, str(error)))
 
 
-def _suite(name: str) -> list[Finding]:
-    findings: list[Finding] = []
-    with _noted(findings):
+def _suite(name: str) -> list[Remark]:
+    remarks: list[Remark] = []
+    with _noted(remarks):
         suite = cards.load_suite(name)
-        with _noted(findings):
+        with _noted(remarks):
             suite.check_axes()
         for condition in suite.conditions.values():
-            with _noted(findings):
+            with _noted(remarks):
                 for perturbation in condition.perturbations:
                     perturbation.check((), suite.engine.action_space)
-        with _noted(findings):
-            _on_its_simulator(suite, findings)
-    return findings
+        with _noted(remarks):
+            _on_its_simulator(suite, remarks)
+    return remarks
 
 
-def _on_its_simulator(suite: SuiteCard, findings: list[Finding]) -> None:
+def _on_its_simulator(suite: SuiteCard, remarks: list[Remark]) -> None:
     simulator = suite.engine(suite.engine.packs[0])
-    with _noted(findings):
+    with _noted(remarks):
         plan.check_success(suite, simulator)
     tasks: tuple[Task, ...] = ()
-    with _noted(findings):
+    with _noted(remarks):
         tasks = plan.choose_tasks(suite, simulator)
         plan.number_of_episodes(suite, tasks, None)
     for condition in suite.conditions.values():
@@ -86,37 +86,37 @@ def _on_its_simulator(suite: SuiteCard, findings: list[Finding]) -> None:
             condition.perturbations  # noqa: B018  # what is wrong with them was said before
         except VlabenchError:
             continue
-        with _noted(findings):
+        with _noted(remarks):
             plan.check_offered(condition, simulator, suite.task_sets)
             plan.check_tasks([condition], tasks, simulator)
 
 
 def _policy(name: str, play: bool, suite: str | None, against: str | None,
-            say: Callable[[str], None]) -> list[Finding]:
-    findings: list[Finding] = []
-    with _noted(findings):
+            say: Callable[[str], None]) -> list[Remark]:
+    remarks: list[Remark] = []
+    with _noted(remarks):
         card = cards.load_policy(name)
         for examine in (_options, lineage.seen, _training, _weights, simulators_for):
-            with _noted(findings):
+            with _noted(remarks):
                 examine(card)
-        if against is not None and not findings:
+        if against is not None and not remarks:
             from vlabench.evaluation.against import against as compared
 
-            findings.append(compared(card, against, _stage(card, suite), say))
-        elif play and not findings:
-            findings += _rehearsed(card, suite, say)
-    return findings
+            remarks.append(compared(card, against, _stage(card, suite), say))
+        elif play and not remarks:
+            remarks += _rehearsed(card, suite, say)
+    return remarks
 
 
-def _rehearsed(card: PolicyCard, suite: str | None, say: Callable[[str], None]) -> list[Finding]:
+def _rehearsed(card: PolicyCard, suite: str | None, say: Callable[[str], None]) -> list[Remark]:
     from vlabench.evaluation.rehearsal import rehearse
 
     if card.served and not card.options.get("url"):
-        return [Finding(False, "nothing was played: the card names no server\n  fix: options.url")]
+        return [Remark(False, "nothing was played: the card names no server\n  fix: options.url")]
     try:
         card.check()
     except CardError as error:  # it is still to be trained, which is no mistake
-        return [Finding(False, f"nothing was played: {error}")]
+        return [Remark(False, f"nothing was played: {error}")]
     stage = _stage(card, suite)
     return rehearse(introduced(card, stage[1].action_space, note=say), stage, say)
 

@@ -12,7 +12,7 @@ from vlabench.adapters.wire.rest import RestLine
 from vlabench.adapters.wire.shaping import Moves, Sends
 from vlabench.cards.policy import PolicyCard
 from vlabench.errors import OptionError, ServerError
-from vlabench.evaluation.rehearsal import Finding
+from vlabench.evaluation.rehearsal import Remark
 from vlabench.simulators.base import Simulator
 from vlabench.types import EpisodeSpec, Floats, Observation
 
@@ -27,7 +27,7 @@ AGREEING = 0.9
 
 
 def against(card: PolicyCard, url: str, stage: tuple[str, Simulator, tuple[str, ...]],
-            say: Callable[[str], None] = lambda text: None) -> Finding:
+            say: Callable[[str], None] = lambda text: None) -> Remark:
     """What there is to say of how far a policy's actions are from its server's, at the first looks of LOOKS episodes.
 
     Raises OptionError for a policy of another adapter, ServerError for a server that does not answer.
@@ -59,13 +59,13 @@ def against(card: PolicyCard, url: str, stage: tuple[str, Simulator, tuple[str, 
     return judged(np.stack(ours), np.stack(theirs), np.asarray(policy.units()), simulator.action_space.gripper)
 
 
-def judged(ours: Floats, theirs: Floats, units: Floats, gripper: int | None) -> Finding:
+def judged(ours: Floats, theirs: Floats, units: Floats, gripper: int | None) -> Remark:
     """Of actions [N, T, D]. units: [D]."""
     arm = [number for number in range(ours.shape[-1]) if number != gripper]
     apart = np.abs(ours - theirs)[..., arm] / units[arm]
     same = 1.0 if gripper is None else float((ours[..., gripper] == theirs[..., gripper]).mean())
     wrong = bool(apart.mean() > NEAR or same < AGREEING)
-    return Finding(wrong, f"{len(ours)} looks: its server's actions are {apart.mean():.4f} units away on the average, "
+    return Remark(wrong, f"{len(ours)} looks: its server's actions are {apart.mean():.4f} units away on the average, "
                           f"{apart.max():.4f} at most; the gripper's command is the same in {same:.0%}"
                           + (f" (expected: {NEAR} and {AGREEING:.0%}); see that the server has the same checkpoint, "
                              f"unnorm_key and crop" if wrong else ""))

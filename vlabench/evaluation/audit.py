@@ -1,7 +1,7 @@
 """A run verifies its own perturbations: each condition changed what it says it changes, and nothing else.
 
 The loop notes in every record which channels reached the policy (or the robot) changed. A perturbation that never
-arrives, starts a frame late, touches one camera too many or moves the scene in passing shows here as a Finding.
+arrives, starts a frame late, touches one camera too many or moves the scene in passing shows here as a Fault.
 
 A policy that asks for one action all the time gets what it asked for however late it comes or whatever is lost on the
 way: then the action channel is judged only where a condition promises a change for certain, and `unjudged` says so.
@@ -25,7 +25,7 @@ _SHOWN = 5  # episodes named in a message
 
 
 @dataclass(frozen=True)
-class Finding:
+class Fault:
     """What is wrong with a channel of a condition, and in which episodes; `always`: in every one of them, for sure."""
 
     condition: str
@@ -66,7 +66,7 @@ def promise(condition: Condition, cameras: Sequence[str]) -> Promise:
 
 
 def audit(records: Iterable[EpisodeRecord], conditions: Mapping[str, Condition],
-          cameras: Sequence[str]) -> list[Finding]:
+          cameras: Sequence[str]) -> list[Fault]:
     """Everything wrong with these records; those of errors and of other conditions are left aside.
 
     `conditions`: those to be judged. The records of a condition without perturbations are the clean twins, by which
@@ -74,14 +74,14 @@ def audit(records: Iterable[EpisodeRecord], conditions: Mapping[str, Condition],
     """
     kept = [record for record in records if record.status != "error" and record.condition in conditions]
     twins = {(r.task, r.index, r.seed): r.frame for r in kept if not conditions[r.condition].parts}
-    findings: list[Finding] = []
+    faults: list[Fault] = []
     for name, condition in conditions.items():
         mine = [record for record in kept if record.condition == name]
         if mine:
             says = promise(condition, cameras)
-            findings += _judge_channels(name, says, mine)
-            findings += _judge_scene(name, says, mine, twins)
-    return findings
+            faults += _judge_channels(name, says, mine)
+            faults += _judge_scene(name, says, mine, twins)
+    return faults
 
 
 def unjudged(records: Iterable[EpisodeRecord], conditions: Mapping[str, Condition],
@@ -102,39 +102,39 @@ def unjudged(records: Iterable[EpisodeRecord], conditions: Mapping[str, Conditio
     return [*same, *cautions]
 
 
-def check(findings: Collection[Finding]) -> None:
-    """Raise AuditError if there are findings."""
-    if findings:
+def check(faults: Collection[Fault]) -> None:
+    """Raise AuditError if there are faults."""
+    if faults:
         raise AuditError(
             "the run's perturbations did not do what they say; its records are kept, but do not use them:\n  "
-            + "\n  ".join(str(finding) for finding in findings)
+            + "\n  ".join(str(fault) for fault in faults)
             + "\n  fix: correct the perturbation, raise its `revision` (its episodes are then played anew), run again"
         )
 
 
-def _judge_channels(name: str, says: Promise, records: Sequence[EpisodeRecord]) -> list[Finding]:
-    findings = []
+def _judge_channels(name: str, says: Promise, records: Sequence[EpisodeRecord]) -> list[Fault]:
+    faults = []
     for channel in sorted(set().union(*(record.changed for record in records)) - says.may - {ASKED}):
         wrong = [record for record in records if record.changed.get(channel)]
         if wrong:
-            findings.append(_finding(name, channel, "changed, although no perturbation declares it", wrong, records))
+            faults.append(_fault(name, channel, "changed, although no perturbation declares it", wrong, records))
     for channel in sorted(says.may - {"scene"}):
         same = [record for record in records if not record.changed.get(channel)]
         if channel in says.must and same:
-            findings.append(_finding(name, channel, "not changed at all", same, records))
+            faults.append(_fault(name, channel, "not changed at all", same, records))
         elif channel == "action" and channel not in says.must and _monotonous(records):
             continue
         elif len(same) == len(records) >= (NO_FREAK if channel in says.first else ENOUGH):
             sure = channel in says.first
-            findings.append(_finding(name, channel, "not changed in any episode", same, records, sure=sure))
+            faults.append(_fault(name, channel, "not changed in any episode", same, records, sure=sure))
         if channel in says.first and len(same) < len(records) and not any(channel in r.changed_first for r in records):
             problem = "never changed at the first look or step, only later"
-            findings.append(_finding(name, channel, problem, records, records))
-    return findings
+            faults.append(_fault(name, channel, problem, records, records))
+    return faults
 
 
 def _judge_scene(name: str, says: Promise, records: Sequence[EpisodeRecord],
-                 twins: Mapping[tuple[str, int, int], Mapping[str, str]]) -> list[Finding]:
+                 twins: Mapping[tuple[str, int, int], Mapping[str, str]]) -> list[Fault]:
     """By the first unperturbed pictures: those of the clean twin, if and only if the scene was left alone.
 
     A look that changed at the start has to show there, one that changes later must not; that it left the physical state
@@ -146,22 +146,22 @@ def _judge_scene(name: str, says: Promise, records: Sequence[EpisodeRecord],
     if not {"look", "scene"} & says.may or ("scene" not in says.may and "look" not in says.first):
         if other:
             problem = "the first unperturbed picture is not the clean twin's, although no perturbation declares it"
-            return [_finding(name, "scene", problem, other, records)]
+            return [_fault(name, "scene", problem, other, records)]
         return []
     unmoved = [record for record in records if not record.changed.get("scene")] if says.in_state else []
     if unmoved:
-        return [_finding(name, "scene", "the state is the same as without it", unmoved, records)]
+        return [_fault(name, "scene", "the state is the same as without it", unmoved, records)]
     if "look" in says.may:
         hidden = [record for record, twin in paired if record.frame and record.frame == twin
                   and record.changed.get("look")]
-        return [_finding(name, "look", "not to be seen in the first picture", hidden, records)] if hidden else []
+        return [_fault(name, "look", "not to be seen in the first picture", hidden, records)] if hidden else []
     # Without pictures or twins a change that the physical state does not show (light, a camera) cannot be judged.
     same = [record for record, twin in paired if record.frame and record.frame == twin
             and not record.changed.get("scene")]
     if "scene" in says.must and same:
-        return [_finding(name, "scene", "not changed at all", same, records)]
+        return [_fault(name, "scene", "not changed at all", same, records)]
     if len(same) == len(records) >= ENOUGH:
-        return [_finding(name, "scene", "not changed in any episode", same, records, sure=False)]
+        return [_fault(name, "scene", "not changed in any episode", same, records, sure=False)]
     return []
 
 
@@ -170,8 +170,8 @@ def _monotonous(records: Iterable[EpisodeRecord]) -> bool:
     return not any(record.changed.get(ASKED) for record in records)
 
 
-def _finding(condition: str, channel: str, problem: str, wrong: Sequence[EpisodeRecord],
-             records: Sequence[EpisodeRecord], *, sure: bool = True) -> Finding:
+def _fault(condition: str, channel: str, problem: str, wrong: Sequence[EpisodeRecord],
+           records: Sequence[EpisodeRecord], *, sure: bool = True) -> Fault:
     episodes = tuple(f"{record.task}:{record.index}" for record in wrong)
-    return Finding(condition, channel, f"{problem} in {len(wrong)} of {len(records)} episodes", episodes,
-                   always=sure and len(wrong) == len(records))
+    return Fault(condition, channel, f"{problem} in {len(wrong)} of {len(records)} episodes", episodes,
+                 always=sure and len(wrong) == len(records))

@@ -120,7 +120,7 @@ def generators() -> dict[str, str]:
 
 
 def rehearse(card: PolicyCard, stage: tuple[str, Simulator, Sequence[str]],
-             say: Callable[[str], None]) -> list[Finding]:
+             say: Callable[[str], None]) -> list[Remark]:
     """Play two episodes of two tasks in one order and, in a fresh process, in the other.
 
     stage: the simulator's name, the simulator, and the task sets to take the tasks from. Raises VlabenchError where
@@ -137,7 +137,7 @@ def rehearse(card: PolicyCard, stage: tuple[str, Simulator, Sequence[str]],
             *_memory(orders, specs, lambda: _played(card, name, simulator, specs[:1], say)),
             *_ranges(orders, simulator.action_space), *_pace(orders, card, max(task.step_limit for task in tasks))]
     except VlabenchError as error:
-        return [Finding(True, str(error))]
+        return [Remark(True, str(error))]
 
 
 def _short(task: Task) -> Task:
@@ -169,7 +169,7 @@ def _played(card: PolicyCard, name: str, simulator: Simulator, order: Sequence[E
     return found
 
 
-def _memory(orders: Sequence[Play], specs: Sequence[EpisodeSpec], again: Callable[[], Play]) -> list[Finding]:
+def _memory(orders: Sequence[Play], specs: Sequence[EpisodeSpec], again: Callable[[], Play]) -> list[Remark]:
     """Whether an episode's actions depend on anything but the episode, and on what."""
     drawn = sorted({name for order in orders for notes in order.values() for name in notes.drawn})
     uses = f"it takes numbers from the global generator of {' and of '.join(drawn)}"
@@ -177,14 +177,14 @@ def _memory(orders: Sequence[Play], specs: Sequence[EpisodeSpec], again: Callabl
     step = next((found for spec in specs for found in [_parted(*(order[spec] for order in orders))]
                  if found is not None), None)
     if step is None:
-        return [Finding(False, f"{uses}, though its actions did not depend on it here: {fix}")] if drawn else []
+        return [Remark(False, f"{uses}, though its actions did not depend on it here: {fix}")] if drawn else []
     if drawn:
-        return [Finding(True, f"{uses}: from step {step} on, an episode's actions depend on what was drawn before\n"
+        return [Remark(True, f"{uses}: from step {step} on, an episode's actions depend on what was drawn before\n"
                               f"  fix: {fix}")]
     if _parted(orders[0][specs[0]], again()[specs[0]]) is None:
-        return [Finding(True, f"it carries something over from one episode to the next: from step {step} on, its "
+        return [Remark(True, f"it carries something over from one episode to the next: from step {step} on, its "
                               f"actions depend on which was played first\n  fix: forget all of a slot in `reset`")]
-    return [Finding(True, f"its actions are not the same when the same episode is played again (from step {step} on)\n"
+    return [Remark(True, f"its actions are not the same when the same episode is played again (from step {step} on)\n"
                           f"  fix: {fix}; on a GPU, ask the library for deterministic kernels")]
 
 
@@ -196,36 +196,36 @@ def _parted(first: Notes, second: Notes) -> int | None:
     return next(differ, None if len(first.actions) == len(second.actions) else shorter)
 
 
-def _ranges(orders: Sequence[Play], space: ActionSpace) -> list[Finding]:
+def _ranges(orders: Sequence[Play], space: ActionSpace) -> list[Remark]:
     """What the robot would be asked for beyond what it can do."""
     actions: npt.NDArray[np.float64] = np.concatenate(
         [notes.actions for order in orders for notes in order.values()])
     low, high = np.array(space.low), np.array(space.high)
     beyond = (actions < low) | (actions > high)
-    findings = []
+    remarks = []
     if beyond.any():
         worst = int(np.argmax(np.where(beyond, np.abs(actions), 0.0).max(axis=0)))
         value = actions[np.abs(actions[:, worst]).argmax(), worst]
-        findings.append(Finding(False, f"{100 * beyond.any(axis=1).mean():.0f} % of its actions are clipped: "
+        remarks.append(Remark(False, f"{100 * beyond.any(axis=1).mean():.0f} % of its actions are clipped: "
                                        f"{space.names[worst]} was {value:g}, outside "
                                        f"[{low[worst]:g}, {high[worst]:g}]"))
     if len(actions) > 1 and (actions == actions[0]).all():
-        findings.append(Finding(False, "all its actions are the same"))
-    return findings
+        remarks.append(Remark(False, "all its actions are the same"))
+    return remarks
 
 
-def _pace(orders: Sequence[Play], card: PolicyCard, longest: int) -> list[Finding]:
+def _pace(orders: Sequence[Play], card: PolicyCard, longest: int) -> list[Remark]:
     """How long a look takes; the first of a process, which loads and compiles, aside."""
     looks = [notes.seconds for order in orders for notes in order.values()]
     first, rest = max(each[0] for each in looks), [second for each in looks for second in each[1:]] or looks[0]
     usual = float(np.median(rest))
     whole = usual * -(-longest // card.replan)
-    return [Finding(False, f"a look takes {usual:.3g} s (the first {first:.3g} s), an episode of {longest} steps with "
+    return [Remark(False, f"a look takes {usual:.3g} s (the first {first:.3g} s), an episode of {longest} steps with "
                            f"a look every {card.replan} about {whole:.3g} s of the policy's time")]
 
 
 @dataclass(frozen=True)
-class Finding:
+class Remark:
     """wrong: a run would trip over it; otherwise it is worth knowing. fix: the command, where there is one."""
 
     wrong: bool

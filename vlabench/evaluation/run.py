@@ -238,7 +238,7 @@ class _Book:
         sound = [r for r in fresh if r.status != "error"]
         if fresh[-1].status != "error" and len(sound) == ENOUGH:
             conditions = {result.spec.condition: self._plan.conditions[result.spec.condition]}
-            check([finding for finding in audit(sound, conditions, self._policy.cameras) if finding.always])
+            check([fault for fault in audit(sound, conditions, self._policy.cameras) if fault.always])
 
     def write(self, result: Result) -> None:
         """Put a result on record, unless it is there already: then its actions alone, if it ended as recorded.
