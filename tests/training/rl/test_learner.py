@@ -242,6 +242,17 @@ def test_learning_from_permuted_advantages_leaves_no_trace(weights: Path) -> Non
         assert torch.equal(mine, theirs)
 
 
+def test_permuted_advantages_begin_where_the_true_ones_do(weights: Path) -> None:
+    """Looks count alike in PPO, so that advantages dealt to rollouts of other lengths have another mean."""
+    still, played = learner(weights, learning_rate=1e-12), rewarded(Gauss(weights))
+    dealt = [played.permuted(number, 1) for number in range(4)]
+    assert len({round(judged(still, each)["surrogate"], 3) for each in dealt}) > 2
+    true = Updates(1, 3, (0, 1), "here").make(still, played, False, ignored)["surrogate"]
+    for number in range(4):
+        found = Updates(1, 3, (number, 1), "here").permuted(still, played, ignored)
+        assert found["surrogate permuted"] == pytest.approx(true, abs=1e-5)
+
+
 # norms
 
 

@@ -65,7 +65,12 @@ class Updates:
                  step: Callable[[int, Mapping[str, float]], None]) -> dict[str, float]:
         """`surrogate permuted`: what `surrogate` would come to if the advantages were those of other rollouts. Leaves
         the learner as it was. Raises DivergedError.
+
+        An advantage of a short rollout that is dealt to a long one counts for more looks, so that before any update
+        dealt ones come to something else than the true ones. That is taken off.
         """
+        dealt = samples.permuted(*self.key)
+        off = judged(learner, dealt)["surrogate"] - judged(learner, samples)["surrogate"]
         with learner.undone():
-            dealt = self.make(learner, samples.permuted(*self.key), False, step, further=False)
-        return {"surrogate permuted": dealt["surrogate"]}
+            found = self.make(learner, dealt, False, step, further=False)
+        return {"surrogate permuted": found["surrogate"] - off}
