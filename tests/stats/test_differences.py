@@ -41,6 +41,17 @@ def test_differences_of_the_worked_examples(vector: Vector) -> None:
     assert (found.p, found.p_no_worse(0.05)) == pytest.approx((vector.p, vector.p_no_worse), abs=1e-6)
 
 
+@given(st.lists(st.integers(1, 5), min_size=2, max_size=4), st.integers(0, 10**6))
+def test_weights_are_as_so_many_copies_of_a_condition(copies: list[int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    first, second = rng.random((2, len(copies), 12)) < 0.6
+    labels = [f"t{number % 3}" for number in range(12)]
+    plain = stats.difference(np.repeat(first, copies, axis=0), np.repeat(second, copies, axis=0), labels)
+    found = stats.difference(first, second, labels, weights=[each / sum(copies) for each in copies])
+    assert (found.lost, found.gained) == pytest.approx((plain.lost, plain.gained), abs=1e-9)
+    assert found.worth.episodes == pytest.approx(plain.worth.episodes, abs=1e-6)
+
+
 @pytest.mark.parametrize(("n", "lost", "gained", "level", "low", "high"), [
     (32, 3, 9, 0.95, -0.027, 0.390),  # Tango (1998), section 6.2: sleeping difficulties
     (32, 9, 3, 0.95, -0.390, 0.027),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from os.path import commonprefix
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -129,6 +130,17 @@ class SuiteCard:
 def load_suite(name: str) -> SuiteCard:
     """The suite of a name or of a path that ends in `.toml`. Raises UnknownName, CardError."""
     return _load_suite(find("suites", name), ())
+
+
+def parts_of(suite: SuiteCard) -> dict[str, list[str]]:
+    """The suites that one is made of, without the beginning that their names share → their perturbed conditions.
+
+    Raises what `load_suite` raises, where files have gone since.
+    """
+    cards = [_load_suite(_included(suite.path, name), ()) for name in suite.include]
+    start = commonprefix([card.name for card in cards]).rpartition("-")[0] if len(cards) > 1 else ""
+    return {card.name.removeprefix(f"{start}-") if start else card.name: [
+        name for name in card.conditions if name != CLEAN] for card in cards}
 
 
 def _load_suite(path: Path, includers: Sequence[Path]) -> SuiteCard:

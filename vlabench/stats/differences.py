@@ -111,11 +111,13 @@ def difference(
     tasks: Sequence[Hashable],
     tasks_as: TasksAs = "fixed",
     level: float = LEVEL,
+    weights: Sequence[float] | None = None,
 ) -> Difference:
     """second − first of paired outcomes: bool [N], or [C, N] under C conditions, over which the mean is taken.
 
     Floats with NaN stand for episodes without an outcome; a pair needs both. tasks: [N], the task of each episode;
-    every task weighs the same. Raises ValueError for arrays of other lengths.
+    every task weighs the same. weights: of the conditions, adding up to 1; by default 1/C each. Raises ValueError for
+    arrays of other lengths.
     """
     if first.shape != second.shape:
         raise ValueError(f"{first.shape} first outcomes and {second.shape} second ones are not pairs")
@@ -126,7 +128,7 @@ def difference(
     if not n:
         return NO_DIFFERENCE
     known = Tasks([task for task, present in zip(tasks, kept.tolist(), strict=True) if present])
-    lost, gained = (known.combined(np.where(missing, math.nan, side)[:, kept])
+    lost, gained = (known.combined(np.where(missing, math.nan, side)[:, kept], weights)
                     for side in (before * (1 - after), after * (1 - before)))
     if np.isnan(lost).any():
         return NO_DIFFERENCE

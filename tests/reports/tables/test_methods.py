@@ -15,7 +15,7 @@ from vlabench.reports.tables.paired import Cell
 from vlabench.types import EpisodeRecord
 
 LIBERO, MANISKILL = "libero_goal/0", "maniskill_put_on_plate/0"
-SUITES = ("libero-observation", "maniskill-observation", "maniskill-pair")
+SUITES = ("libero-observation", "maniskill-observation", "maniskill-pair", "maniskill-ood")
 
 
 def spent(results: Path, name: str, rollouts: int) -> None:
@@ -97,5 +97,44 @@ def test_methods_that_share_no_condition_are_told(results: Path, tmp_path: Path)
         make([results], Choice("methods", policies=["lone"]))
     with pytest.raises(OptionError, match="no perturbed condition that all of these policies have played"):
         make([results], Choice("methods", policies=["hero", "stranger"]))
-    with pytest.raises(OptionError, match="--versus goes with --layout suite"):
-        make([results], Choice("methods", versus="base"))
+    with pytest.raises(OptionError, match="--versus lone: it has no line here; these have: base, hero, bridge"):
+        make([results], Choice("methods", policies=["base", "hero", "bridge", "lone"], versus="lone"))
+
+
+OOD = {"clean": "ssss", "table": "ssff", "noise-weak": "sfff", "instruction": "ssss", "position": "ffff",
+       "robot_pose": "sfff"}
+"""The hero's episodes under conditions of two, one and two of the parts of maniskill-ood."""
+
+
+def test_groups_of_a_suite_made_of_others_weigh_the_same(tmp_path: Path) -> None:
+    """As FAN averages vision, semantic and execution: by hand 3/8, 1 and 1/8 for the one, 0, 1 and 0 for the other."""
+    results = write_records(tmp_path, [
+        *played(MANISKILL, "hero", **OOD), *played(MANISKILL, "base", **{
+            name: "ssss" if name in ("clean", "instruction") else "ffff" for name in OOD})])
+    sheet = make([results], Choice("methods", suite="maniskill-ood", versus="base"))
+    assert [head.name for head in sheet.columns] == ["clean", "vision", "semantic", "execution", "perturbed"]
+    found = {line.name: [round(cell.value, 4) for cell in line.cells if isinstance(cell, Cell)] for line in sheet.lines}
+    assert found == {"hero": [1.0, 0.375, 1.0, 0.125, 0.5], "base": [1.0, 0.0, 1.0, 0.0, 0.3333],
+                     "hero − base": [0.0, 0.375, 0.0, 0.125, 0.1667]}
+    assert ("maniskill, primitive: clean, and as perturbed the mean of vision, semantic, execution, over "
+            "maniskill_put_on_plate; vision is the mean of table, noise-weak; semantic is instruction; "
+            "execution is the mean of position, robot_pose.") in sheet.notes
+    difference = next(line for line in sheet.lines if line.name == "hero − base").cells[4]
+    assert isinstance(difference, Cell) and difference.low < 1 / 6 < difference.high and difference.n == 4
+    flat = make([results], Choice("methods", versus="base"))  # by condition: 2/4, 1/4, 1, 0, 1/4 and 1/5
+    (perturbed, rival) = (line.cells[1] for line in flat.lines if line.name in ("hero", "base"))
+    assert isinstance(perturbed, Cell) and isinstance(rival, Cell)
+    assert {round(perturbed.value, 4), round(rival.value, 4)} == {0.4, 0.2}
+
+
+def test_trainings_of_a_recipe_are_compared_together(results: Path) -> None:
+    """hero's are 87.5 and 37.5 %, base's 100 and 0."""
+    sheet = make([results], Choice("methods", versus="base"))
+    found = {(line.group, line.name): [round(100 * cell.value, 1) for cell in line.cells if isinstance(cell, Cell)]
+             for line in sheet.lines}
+    assert found["libero", "hero − base"] == [-12.5, 37.5] and found["maniskill", "bridge − base"] == [100.0, 25.0]
+    assert ("libero", "base − base") not in found
+    (line,) = (line for line in make([results], Choice("methods", versus="hero-seed-1")).lines
+               if line.name.startswith("base − "))
+    assert line.name == "base − hero" and [round(100 * cell.value, 1) for cell in line.cells
+                                           if isinstance(cell, Cell)] == [12.5, -37.5]

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
-from os.path import commonprefix
 from typing import TYPE_CHECKING
 
-from vlabench import cards
 from vlabench.cards.conditions import CLEAN
-from vlabench.cards.suite import SuiteCard
+from vlabench.cards.suite import parts_of
 from vlabench.errors import OptionError
 from vlabench.reports.plots.data import Data
 from vlabench.reports.plots.panels import legend
@@ -72,23 +70,12 @@ def groups_of(data: Data) -> dict[str, list[str]]:
     """
     groups = {"": [CLEAN]} if CLEAN in data.conditions else {}
     left = [name for name in data.conditions if name != CLEAN]
-    included = _included(data.suite) if data.suite else {}
+    included = parts_of(data.suite) if data.suite else {}
     for group, names in included.items():
         groups[group] = [name for name in names if name in left]
         left = [name for name in left if name not in names]
     rest = data.suite.name if data.suite and included else "perturbed"
     return {group: members for group, members in {**groups, rest: left}.items() if members}
-
-
-def _included(suite: SuiteCard) -> dict[str, list[str]]:
-    """The suites that one includes, without what all their names begin with → their perturbed conditions."""
-    found = {}
-    for name in suite.include:
-        beside = suite.path.parent / name
-        card = cards.load_suite(str(beside) if name.endswith(".toml") else name)
-        found[card.name] = [each for each in card.conditions if each != CLEAN]
-    start = commonprefix([*found]).rpartition("-")[0] if len(found) > 1 else ""
-    return {name.removeprefix(f"{start}-") if start else name: conditions for name, conditions in found.items()}
 
 
 def _offset(number: int, of: int) -> float:

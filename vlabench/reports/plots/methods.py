@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from vlabench.cards.conditions import CLEAN
 from vlabench.reports.plots.data import Data
 from vlabench.reports.plots.panels import legend
 from vlabench.reports.plots.style import SOFT, canvas, footnote, look
 from vlabench.reports.tables.cutting import cut as together
-from vlabench.reports.tables.methods import Method, Section, sections, taking_part
+from vlabench.reports.tables.methods import PERTURBED, Method, Section, sections, taking_part
 from vlabench.util.text import counted
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def methods(data: Data) -> Figure:
 
     data: loaded whole, as who is in no panel takes no episode from those who are.
     """
-    parts, _ = sections(together(taking_part(data.sides)[0])[0])
+    parts, _ = sections(together(taking_part(data.sides)[0])[0], data.suite)
     drawn = {side.owner for part in parts for each in part.methods for side in each.members}
     absent = ", ".join(str(side.owner) for side in data.sides if side.owner not in drawn)
     packs = {part.assets for part in parts}
@@ -52,16 +53,19 @@ def methods(data: Data) -> Figure:
 
 def _over(part: Section) -> str:
     """What its perturbed rates are of, as short as a title has to be."""
+    if part.groups:
+        return part.what.removeprefix("the ")
     return part.conditions[0] if len(part.conditions) == 1 else f"mean of {counted(len(part.conditions), 'condition')}"
 
 
 def _panel(axes: Axes, found: Sequence[Method], title: str) -> None:
     for place, each in enumerate(found):
-        axes.plot([100 * each.clean.value, 100 * each.perturbed.value], [place - CLEAN_AT, place - PERTURBED_AT],
-                  color="#cccccc", linewidth=1.0, zorder=1)
-        _point(axes, each.clean, place - CLEAN_AT, 0)
-        _point(axes, each.perturbed, place - PERTURBED_AT, 1)
-    for number, name in enumerate(("clean", "perturbed")):
+        points = [(each.rates[CLEAN], place - CLEAN_AT), (each.rates[PERTURBED], place - PERTURBED_AT)]
+        axes.plot([100 * cell.value for cell, _ in points], [y for _, y in points], color="#cccccc", linewidth=1.0,
+                  zorder=1)
+        for number, (cell, y) in enumerate(points):
+            _point(axes, cell, y, number)
+    for number, name in enumerate((CLEAN, PERTURBED)):
         axes.plot([], [], color=look(number).color, marker=look(number).marker, linestyle="none", label=name)
     axes.set(xlim=(-1, 101), ylim=(len(found) - 0.4, -0.6), yticks=range(len(found)))
     axes.set_yticklabels([each.name if len(each.members) == 1 else f"{each.name} ({len(each.members)})"

@@ -9,6 +9,7 @@ from pathlib import Path
 from vlabench import cards
 from vlabench.cards import published
 from vlabench.cards.published import Paper, PublishedTable
+from vlabench.cards.suite import SuiteCard
 from vlabench.errors import OptionError, UnknownName
 from vlabench.records.frame import load_records
 from vlabench.records.read import asked
@@ -77,7 +78,8 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
     counts: Success | None = "end" if choice.at_end else card.success if card else None
     if choice.versus and choice.versus not in {owner.policy for owner in loaded.records}:
         raise UnknownName("policy", choice.versus, {owner.policy for owner in loaded.records}, where="--versus")
-    cut, notes = sides(loaded, counts, choice.tasks_as, versus=choice.versus)
+    versus = None if choice.layout == METHODS else choice.versus  # all of its policies share their episodes
+    cut, notes = sides(loaded, counts, choice.tasks_as, versus=versus)
     absent = ", ".join(str(side.owner) for side in cut if not side.outcomes and not side.errors
                        and not any(note.startswith(f"{side.owner}:") for note in loaded.notes))
     if choice.layout == METHODS:
@@ -90,13 +92,13 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
 
     def again(counts: Success | None = None, milestone: str | None = None) -> list[Side]:
         """The same policies by another success, or by a milestone."""
-        found = sides(loaded, counts, choice.tasks_as, versus=choice.versus, milestone=milestone)[0]
+        found = sides(loaded, counts, choice.tasks_as, versus=versus, milestone=milestone)[0]
         by_owner = {side.owner: side for side in found}
         return [by_owner[side.owner] for side in cut]
 
     also = beside(card.also, again(card.also)) if card and card.also and not choice.at_end else None
     measured = {published.SUCCESS: cut, **{each: again(milestone=each) for each in milestones}}
-    sheet = _sheet(choice, paper, measured, notes, also)
+    sheet = _sheet(choice, paper, card, measured, notes, also)
     return replace(sheet, notes=[*sheet.notes, *apart(sheet, choice.versus is not None)])
 
 
@@ -111,8 +113,7 @@ def _checked(choice: Choice) -> tuple[Paper, PublishedTable] | None:
     if paper and choice.suite:
         raise OptionError(f"--layout {choice.layout} is of the suite {paper[1].suite}: leave --suite out")
     for option, value, layouts in (("reference", choice.reference, (SEVERITY, DIMENSIONS)),
-                                   ("by-task-set", choice.by_task_set, (SUITE,)),
-                                   ("versus", choice.layout == METHODS and choice.versus, (SUITE,))):  # fmt: skip
+                                   ("by-task-set", choice.by_task_set, (SUITE,))):  # fmt: skip
         if value and choice.layout not in layouts:
             raise OptionError(f"--{option} goes with --layout {' or '.join(layouts)}")
     if choice.partial and choice.layout == METHODS:
@@ -121,8 +122,8 @@ def _checked(choice: Choice) -> tuple[Paper, PublishedTable] | None:
     return paper
 
 
-def _sheet(choice: Choice, paper: tuple[Paper, PublishedTable] | None, measured: Mapping[str, Sequence[Side]],
-           notes: Sequence[str], also: Beside | None) -> Sheet:
+def _sheet(choice: Choice, paper: tuple[Paper, PublishedTable] | None, card: SuiteCard | None,
+           measured: Mapping[str, Sequence[Side]], notes: Sequence[str], also: Beside | None) -> Sheet:
     """The layout's, a suite's with policies in rows. measured: what columns measure → outcomes; success by itself."""
     cut = measured[published.SUCCESS]
     if paper and paper[1].steps:
@@ -134,7 +135,7 @@ def _sheet(choice: Choice, paper: tuple[Paper, PublishedTable] | None, measured:
     if choice.layout == COST:
         return cost_sheet(cut, notes)
     if choice.layout == METHODS:
-        return methods_sheet(cut, notes)
+        return methods_sheet(cut, notes, card, choice.versus)
     if choice.layout == SUMMARY:
         return summary_sheet(choice.suite, cut, notes, also=also)
     sheet = suite_sheet(choice.suite, cut, notes, choice.by_task_set, choice.partial, choice.versus, also)

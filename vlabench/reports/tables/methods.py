@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from vlabench.cards.conditions import CLEAN
 from vlabench.cards.find import simulator_of
 from vlabench.cards.schema import SPENT
+from vlabench.cards.suite import SuiteCard, parts_of
 from vlabench.errors import OptionError
 from vlabench.reports.tables.cost import HEADS as COSTS
-from vlabench.reports.tables.outcomes import Leaf, Side
-from vlabench.reports.tables.paired import Cell, identity, mean_rate, rate
-from vlabench.reports.tables.sheet import AVERAGING, MEASURED, TRAININGS, Head, Line, Sheet, question, trained
+from vlabench.reports.tables.outcomes import Side
+from vlabench.reports.tables.paired import Cell, Leaves, identity, mean_contrast, mean_rate, rate
+from vlabench.reports.tables.sheet import (
+    AVERAGING,
+    DIFFERENCES,
+    MEASURED,
+    TRAININGS,
+    Head,
+    Line,
+    Sheet,
+    question,
+    trained,
+)
+from vlabench.reports.tables.suite import corrected
 from vlabench.reports.tables.trainings import named, same_seed, trainings
 
-HEADS = [Head("trainings"), Head(CLEAN), Head("perturbed"), *COSTS[1:]]
+PERTURBED = "perturbed"
 HOW = ("Cost: the mean of the trainings, each without that of the policy which it began from. rollouts, control steps: "
        "of sft its demonstrations and their frames. views: other pictures of looks that the simulator drew. passes: "
        "looks, and views of them, that updates put through the network. Empty: none, or the card does not say.")
@@ -23,29 +35,55 @@ HOW = ("Cost: the mean of the trainings, each without that of the policy which i
 
 @dataclass(frozen=True)
 class Method:
-    """A policy, or all trainings of one recipe: its rates, on the episodes that all of them have."""
+    """A policy, or all trainings of one recipe. rates: column → the rate, on the episodes that all methods have."""
 
     name: str
     members: Sequence[Side]
-    clean: Cell
-    perturbed: Cell
+    rates: Mapping[str, Cell]
 
 
 @dataclass(frozen=True)
 class Section:
-    """Task sets of one simulator, the perturbed conditions that all of its methods have there, and the methods."""
+    """Task sets of one simulator, the perturbed conditions that all of its methods have there, and the methods.
+
+    groups: the suite's parts, of a suite that is made of others → those of the conditions; a perturbed success is then
+    the mean of theirs.
+    """
 
     title: str
     assets: str
     task_sets: Sequence[str]
     conditions: Sequence[str]
-    methods: Sequence[Method]
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    methods: Sequence[Method] = ()
+
+    @property
+    def columns(self) -> dict[str, Leaves]:
+        """What a rate is over: clean, each group, and all that is perturbed."""
+        over = {name: [(each, task_set) for each in names for task_set in self.task_sets]
+                for name, names in {CLEAN: [CLEAN], **self.groups, PERTURBED: self.conditions}.items()}
+        if not self.groups:
+            return {**over}
+        shares: dict[tuple[str, str], float] = {}
+        for name in self.groups:
+            for leaf in over[name]:
+                shares[leaf] = shares.get(leaf, 0.0) + 1 / len(over[name]) / len(self.groups)
+        return {**over, PERTURBED: shares}
+
+    @property
+    def what(self) -> str:
+        """What a perturbed success is over."""
+        if self.groups:
+            return f"the mean of {', '.join(self.groups)}"
+        return self.conditions[0] if len(self.conditions) == 1 else f"the mean of {', '.join(self.conditions)}"
 
     @property
     def said(self) -> str:
         """What its rates are over."""
-        what = self.conditions[0] if len(self.conditions) == 1 else f"the mean of {', '.join(self.conditions)}"
-        return f"{self.title}, {self.assets}: clean, and as perturbed {what}, over {', '.join(self.task_sets)}."
+        each = [f"{name} is {'the mean of ' * (len(names) > 1)}{', '.join(names)}"
+                for name, names in self.groups.items() if names != [name]]
+        return (f"{self.title}, {self.assets}: clean, and as perturbed {self.what}, over {', '.join(self.task_sets)}"
+                + "".join(f"; {one}" for one in each) + ".")
 
 
 def taking_part(made: Sequence[Side]) -> tuple[list[Side], list[str]]:
@@ -65,11 +103,11 @@ def taking_part(made: Sequence[Side]) -> tuple[list[Side], list[str]]:
     return [side for side in kept if side.outcomes], notes
 
 
-def sections(cut: Sequence[Side]) -> tuple[list[Section], list[str]]:
+def sections(cut: Sequence[Side], suite: SuiteCard | None = None) -> tuple[list[Section], list[str]]:
     """One for each pack and for the task sets that have the same policies and conditions; what has none, in sentences.
 
-    cut: those `taking_part`, cut to the episodes that all of them have, so that a section's methods compete. Raises
-    OptionError if there is no section.
+    cut: those `taking_part`, cut to the episodes that all of them have, so that a section's methods compete. suite:
+    whose conditions they are. Raises OptionError if there is no section.
     """
     found: dict[tuple[str, str, tuple[int, ...], tuple[str, ...]], list[str]] = {}
     notes = []
@@ -89,44 +127,81 @@ def sections(cut: Sequence[Side]) -> tuple[list[Section], list[str]]:
     if not found:
         raise OptionError("\n  ".join(["no perturbed condition that all of these policies have played", *notes,
                                        "fix: --policies P,Q chooses who takes part"]))
-    homes = [key[:2] for key in found]
-    return [_section(key[1] if key[1] and homes.count(key[:2]) == 1 else ", ".join(task_sets), key[0], task_sets,
-                     key[3], [cut[number] for number in key[2]])
+    homes, parts = [key[:2] for key in found], parts_of(suite) if suite else {}
+    return [_filled(Section(key[1] if key[1] and homes.count(key[:2]) == 1 else ", ".join(task_sets), key[0], task_sets,
+                            key[3], _groups(parts, key[3])), [cut[number] for number in key[2]])
             for key, task_sets in sorted(found.items(), key=lambda each: each[0][:2])], notes
 
 
-def methods_sheet(cut: Sequence[Side], notes: Sequence[str]) -> Sheet:
-    """A line for each method in each section. Raises OptionError as `sections` does."""
-    parts, absent = sections(cut)
-    lines = [Line(each.name, MEASURED, part.assets, [_trained(each.members), each.clean, each.perturbed,
-                                                     *_cost(each.members)], part.title)
-             for part in parts for each in part.methods]
+def methods_sheet(cut: Sequence[Side], notes: Sequence[str], suite: SuiteCard | None = None,
+                  versus: str | None = None) -> Sheet:
+    """A line for each method in each section; with `versus`, a policy of a section, also what separates each from all
+    trainings of that one's recipe. Raises OptionError as `sections` does, and for a `versus` that is in none.
+    """
+    parts, absent = sections(cut, suite)
+    if versus and not any(_of(part, versus) for part in parts):
+        raise OptionError(f"--versus {versus}: it has no line here; these have: "
+                          f"{', '.join(dict.fromkeys(each.name for part in parts for each in part.methods))}")
+    named_columns = list(dict.fromkeys(name for part in parts for name in part.columns if name != PERTURBED))
+    columns = [*named_columns, PERTURBED]
+    heads = [Head("trainings"), *map(Head, columns), *COSTS[1:]]
+    lines = [line for part in parts for each in part.methods for line in _lines(part, each, columns, versus)]
     told = [number for number, cells in enumerate(zip(*(line.cells for line in lines), strict=True)) if any(cells)]
     lines = [replace(line, cells=[line.cells[number] for number in told]) for line in lines]
     several = [TRAININGS] if any(len(each.members) > 1 for part in parts for each in part.methods) else []
-    return Sheet("Success rate (%) and cost of training", [HEADS[number] for number in told], lines,
+    return Sheet("Success rate (%) and cost of training", [heads[number] for number in told], lines,
                  [*notes, *absent, *(part.said for part in parts), question(cut[0].tasks_as, lines), AVERAGING,
-                  *several, *same_seed(cut), *trained(cut, lines), HOW], grouping="on", naming="method", counted=True)
+                  *([DIFFERENCES] if versus else []), *several, *same_seed(cut), *trained(cut, lines), HOW],
+                 grouping="on", naming="method", counted=True)
+
+
+def _lines(part: Section, method: Method, columns: Sequence[str], versus: str | None) -> list[Line]:
+    """A method's rates and cost, and what separates it from the one with the policy `versus`, in its section."""
+    rates = [method.rates.get(name, "") for name in columns]
+    lines = [Line(method.name, MEASURED, part.assets, [_trained(method.members), *rates, *_cost(method.members)],
+                  part.title)]
+    rival = _of(part, versus) if versus else None
+    if rival and rival is not method:
+        found = {name: cell for name, leaves in part.columns.items()
+                 if (cell := mean_contrast(rival.members, method.members, leaves))}
+        means = {PERTURBED} if len(part.conditions) > 1 else set()
+        found |= corrected({name: cell for name, cell in found.items() if name not in means})
+        lines.append(Line(f"{method.name} − {rival.name}", MEASURED, part.assets, [
+            "", *(found.get(name, "") for name in columns), *[""] * len(COSTS[1:])], part.title, ranked=False))
+    return lines
+
+
+def _of(part: Section, policy: str) -> Method | None:
+    """The method of a section that a policy is of."""
+    return next((each for each in part.methods if any(side.owner.policy == policy for side in each.members)), None)
 
 
 def _perturbed(side: Side, task_set: str) -> list[str]:
     return [name for name, each in side.outcomes if each == task_set and name != CLEAN]
 
 
-def _section(title: str, assets: str, task_sets: Sequence[str], conditions: Sequence[str], members: Sequence[Side],
-             ) -> Section:
-    groups = trainings(members)
-    group_of = {side.owner: group for group in groups for side in group}
+def _groups(parts: Mapping[str, Sequence[str]], conditions: Sequence[str]) -> dict[str, list[str]]:
+    """Those of a suite's parts that have any of the conditions, which each stand in the first; none if there is one."""
+    left, found = list(conditions), dict[str, list[str]]()
+    for name, members in parts.items():
+        found[name] = [each for each in members if each in left]
+        left = [each for each in left if each not in members]
+    found = {name: members for name, members in {**found, "others": left}.items() if members}
+    return found if parts and len(found) > 1 else {}
+
+
+def _filled(section: Section, members: Sequence[Side]) -> Section:
+    """The section with its methods."""
+    several = trainings(members)
+    group_of = {side.owner: group for group in several for side in group}
     alone = [[side] for side in members if side.owner not in group_of]
-    ordered = sorted([*groups, *alone], key=lambda each: members.index(each[0]))
-    clean = [(CLEAN, name) for name in task_sets]
-    perturbed = [(condition, name) for condition in conditions for name in task_sets]
-    rates = [(each, _rate(each, clean), _rate(each, perturbed)) for each in ordered]
-    return Section(title, assets, task_sets, conditions, [Method(named(each), each, before, after)
-                                                          for each, before, after in rates if before and after])
+    ordered = sorted([*several, *alone], key=lambda each: members.index(each[0]))
+    made = [Method(named(each), each, {name: cell for name, leaves in section.columns.items()
+                                       if (cell := _rate(each, leaves))}) for each in ordered]
+    return replace(section, methods=[each for each in made if len(each.rates) == len(section.columns)])
 
 
-def _rate(members: Sequence[Side], leaves: Sequence[Leaf]) -> Cell | None:
+def _rate(members: Sequence[Side], leaves: Leaves) -> Cell | None:
     """Of one side, or the mean of several trainings, which competes if they all stand on the same episodes."""
     if len(members) == 1:
         return rate(members[0], leaves)

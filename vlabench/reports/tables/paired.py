@@ -146,20 +146,26 @@ def mean_rate(members: Sequence[Side], leaves: Leaves) -> Cell | None:
                 tasks=len(set(tasks)))
 
 
-def mean_contrast(first: Sequence[Side], second: Sequence[Side], leaves: Sequence[Leaf]) -> Cell | None:
+def mean_contrast(first: Sequence[Side], second: Sequence[Side], leaves: Leaves) -> Cell | None:
     """The mean of the second sides' rates minus that of the first's, each side the trainings of a recipe, on the
-    episodes that all have; None unless each has outcomes everywhere. Interval and p as of `mean_rate`.
+    episodes that all have; None unless each has outcomes everywhere. Interval and p as of `mean_rate`; of one policy
+    and another, those of their episodes. leaves: see `rate`.
     """
     if not leaves or not all(side.outcomes.get(leaf) for side in (*first, *second) for leaf in leaves):
         return None
     tasks, outcomes = _stacked([*first, *second], leaves)
+    tasks_as, shares = first[0].tasks_as, _weights(leaves)
     shared = np.where(np.isnan(outcomes).any(axis=0), math.nan, outcomes)
     before, after = np.split(shared, [len(first)])
-    found = stats.trainings_difference(before, after, tasks, first[0].tasks_as)
+    every = None if shares is None else [share / (len(first) * len(second)) for _ in first for _ in second
+                                         for share in shares]
+    alone = stats.difference(np.repeat(before, len(second), axis=0).reshape(-1, len(tasks)),  # of any with any other
+                             np.tile(after, (len(first), 1, 1)).reshape(-1, len(tasks)), tasks, tasks_as, weights=every)
+    if len(outcomes) == 2:
+        return difference_cell(alone, len(set(tasks)))
+    found = stats.trainings_difference(before, after, tasks, tasks_as, shares)
     if not found.n:
         return None
-    alone = stats.difference(np.repeat(before, len(second), axis=0).reshape(-1, len(tasks)),  # of any with any other
-                             np.tile(after, (len(first), 1, 1)).reshape(-1, len(tasks)), tasks, first[0].tasks_as)
     return Cell(found.value, min(alone.low, found.low), max(alone.high, found.high), found.n,
                 p=max(alone.p, found.p), tasks=len(set(tasks)))
 
