@@ -66,7 +66,7 @@ def test_a_recipe_s_card_says_how_it_is_made(path: Path) -> None:
     ("methods/ppo-pair", "methods/ppo-bridge", {"task_sets"}),
     *((f"methods/{name}", "methods/ppo-pair", {"objectives"})
       for name in ("pair", "pair-invariance", "pair-sensitivity", "pair-augment")),
-    ("methods/grpo-s", "methods/grpo", {"contexts", "rollouts", "group"})])
+    ("methods/grpo-s", "methods/grpo", {"contexts", "rollouts", "per_task", "group"})])
 def test_a_recipe_differs_from_its_rival_in_what_its_name_says(name: str, rival: str, by: set[str]) -> None:
     assert differing(options(name), options(rival)) == by
 
@@ -84,11 +84,12 @@ def test_updates_from_demonstrations_are_as_many_as_from_rollouts() -> None:
 
 
 def test_methods_have_equal_rollouts() -> None:
-    """Methods that look at 64 rollouts an iteration, as that many starts or as 8 of 8."""
+    """Methods that look at 64 rollouts an iteration, as that many starts or as 8 of 8, these of 8 tasks."""
     sizes = set()
     for path in sorted((RESULTS / "methods").glob("*.toml")):
         made = options(f"methods/{path.stem}")
         if not isinstance(made, SftOptions):
             sizes.add(tuple(getattr(made, name) for name in ("iterations", "horizon", "updates", "epochs")) + (
-                made.contexts * made.rollouts,))  # type: ignore[attr-defined]
+                made.contexts * made.rollouts * made.attempts,))  # type: ignore[attr-defined]
+            assert made.contexts == 64 or made.per_task == 1  # type: ignore[attr-defined]
     assert sizes == {(20, 0.75, 8, 1, 64)}

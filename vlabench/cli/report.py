@@ -70,8 +70,8 @@ def table(
     reference: Annotated[str | None, typer.Option(
         metavar="P", help="The policy whose failures the mCE is relative to (layouts severity, dimensions).")] = None,
     versus: Annotated[str | None, typer.Option(
-        metavar="P", help="Compare each with this policy, on episodes that both have; differences to it (layout suite)."
-    )] = None,
+        metavar="P", help="Compare each with this policy, on episodes that both have; differences to it (layouts "
+                          "suite, methods).")] = None,
     tasks_as: TasksAs = Question.fixed,
 ) -> None:
     """Show policies' success rates, intervals, paired drops; best in bold, second underlined."""
