@@ -44,6 +44,14 @@ def test_the_question_is_chosen(results: Path) -> None:
     assert "tasks-as" in run("table", str(results), "--tasks-as", "all", status=2)
 
 
+def test_starts_are_chosen(results: Path) -> None:
+    assert re.search(r"\| random +\| 100\.0 \| +0\.0 \|", run("table", str(results), "--format", "md",
+                                                             "--no-intervals", "--starts", "2-3"))
+    for text in ("3-2", "4", "a-b", "-1-2", "1-2-3"):
+        assert f"--starts '{text}': no range of episode numbers" in run("table", str(results), f"--starts={text}",
+                                                                        status=2)
+
+
 def test_a_plot_is_written(results: Path, tmp_path: Path) -> None:
     shown = run("plot", "drops", str(results), "--out", str(tmp_path / "picture"))
     assert f"{tmp_path}/picture.svg\n{tmp_path}/picture.png\n" in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
@@ -12,7 +13,7 @@ import typer
 from vlabench.cli import probe
 from vlabench.cli.options import Conditions, Question, Tasks, TasksAs, console, split
 from vlabench.errors import OptionError, UnknownName
-from vlabench.util.text import counted
+from vlabench.util.text import counted, short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,6 +74,8 @@ def table(
         metavar="P", help="Compare each with this policy, on episodes that both have; differences to it (layouts "
                           "suite, methods).")] = None,
     tasks_as: TasksAs = Question.fixed,
+    starts: Annotated[str | None, typer.Option(
+        metavar="A-B", help="Only episodes of these numbers, as 20-49 if the first 20 chose something.")] = None,
 ) -> None:
     """Show policies' success rates, intervals, paired drops; best in bold, second underlined."""
     from vlabench.reports import tables
@@ -81,8 +84,7 @@ def table(
     kind = tables.check_target(out, form.value if form else None)
     sheet = tables.make(results or [Path("results")], tables.Choice(
         layout, suite, split(policies, "--policies"), assets, published, partial, by_task_set, at_end, reference,
-        versus,
-        tasks_as.value))
+        versus, tasks_as.value, _starts(starts)))
     if kind == "rich":
         console().print(to_rich(sheet, intervals), crop=False)
     elif out is None:
@@ -93,6 +95,16 @@ def table(
     if kind == "csv":
         for note in sheet.notes:
             typer.echo(f"note: {note}", err=True)
+
+
+def _starts(text: str | None) -> tuple[int, int] | None:
+    """`20-49` → 20, 49. Raises OptionError."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{1,9})-(\d{1,9})", text, re.ASCII)
+    if not found or int(found[1]) > int(found[2]):
+        raise OptionError(f"--starts {short(text)!r}: no range of episode numbers\n  fix: --starts 20-49")
+    return int(found[1]), int(found[2])
 
 
 def plot(

@@ -52,6 +52,18 @@ def test_a_policy_has_all_its_episodes_unless_it_is_compared(robust: Path) -> No
     assert [mark.value for mark in sheet.marks()[0]] == ["none", "none", "best", "best", "none", "best"]
 
 
+def test_only_some_starts_count(tmp_path: Path) -> None:
+    results = write_records(tmp_path, [each for task, letters in (("kitchen/0", "ssff"), ("kitchen/1", "fssf"))
+                                       for each in episodes(task, "clean", letters)])
+    for starts, rate in (((0, 0), 0.5), ((1, 2), 0.75), ((3, 9), 0.0), (None, 0.5)):
+        sheet = make([results], Choice(starts=starts))
+        (cell,) = (each for line in sheet.lines for each in line.cells if isinstance(each, Cell))
+        assert cell.value == rate and (starts is None or
+                                       f"Of every task the starts {starts[0]} to {starts[1]} alone." in sheet.notes)
+    with pytest.raises(OptionError, match="on record as it is played now\n  Of every task the starts 4 to 9"):
+        make([results], Choice(starts=(4, 9)))
+
+
 def test_no_best_among_figures_on_different_episodes(tmp_path: Path) -> None:
     records = [each for policy, far in (("hero", "ssss"), ("rival", "ff"))
                for name, letters in (("clean", "ssse" if policy == "hero" else "ffff"), ("far", far))

@@ -11,7 +11,7 @@ from vlabench.cards import published
 from vlabench.cards.published import Paper, PublishedTable
 from vlabench.cards.suite import SuiteCard
 from vlabench.errors import OptionError, UnknownName
-from vlabench.records.frame import load_records
+from vlabench.records.frame import Loaded, load_records
 from vlabench.records.read import asked
 from vlabench.reports.tables.cost import cost_sheet
 from vlabench.reports.tables.cutting import cut as together
@@ -39,7 +39,8 @@ class Choice:
     over the task sets that all have, where a policy lacks some. by_task_set: rows for each task set, too. at_end:
     success has to hold at the end. reference: the policy whose failures the mCE is relative to. versus: the policy
     that each is compared with, on the episodes that the two share; a suite's differences are to it, instead of to the
-    clean condition. tasks_as: the question that the figures answer.
+    clean condition. tasks_as: the question that the figures answer. starts: the first and the last episode number of
+    those that count; by default all do.
     """
 
     layout: str = SUITE
@@ -53,6 +54,7 @@ class Choice:
     reference: str | None = None
     versus: str | None = None
     tasks_as: TasksAs = "fixed"
+    starts: tuple[int, int] | None = None
 
 
 def names() -> list[str]:
@@ -71,6 +73,8 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
     card = cards.load_suite(suite) if suite else None
     milestones = [each for each in paper[1].measures if each != published.SUCCESS] if paper else []
     loaded = load_records(places, *asked(card), choice.policies, choice.assets, bool(milestones))
+    if choice.starts:
+        loaded = _between(loaded, *choice.starts)
     if not any(map(len, loaded.records.values())) and not (paper and paper[1].steps):
         what = f" of suite {suite!r}" if suite else ""
         raise OptionError("\n  ".join([f"no episode{what} is on record as it is played now", *loaded.notes,
@@ -100,6 +104,12 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
     measured = {published.SUCCESS: cut, **{each: again(milestone=each) for each in milestones}}
     sheet = _sheet(choice, paper, card, measured, notes, also)
     return replace(sheet, notes=[*sheet.notes, *apart(sheet, choice.versus is not None)])
+
+
+def _between(loaded: Loaded, first: int, last: int) -> Loaded:
+    """The episodes of these numbers."""
+    kept = {owner: rows[rows["index"].between(first, last)] for owner, rows in loaded.records.items()}
+    return replace(loaded, records=kept, notes=(*loaded.notes, f"Of every task the starts {first} to {last} alone."))
 
 
 def _checked(choice: Choice) -> tuple[Paper, PublishedTable] | None:
