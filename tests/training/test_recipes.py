@@ -57,6 +57,7 @@ def test_a_recipe_s_card_says_how_it_is_made(path: Path) -> None:
     ("methods/fan-sft-0.2", "methods/fan-sft", {"objectives"}),
     ("methods/sft-smoothing", "methods/sft-bridge", {"objectives"}),
     ("methods/sft-soft", "methods/sft-bridge", {"sigma"}),
+    ("methods/sft-no-proprio", "methods/sft-bridge", {"network"}),
     ("methods/nano-fan-sft", "methods/nano-onehot", {"objectives"}),
     *((f"methods/{method}-{size}", f"methods/{rival}", {"rounds"})
       for method, rival in (("sft", "sft-bridge"), ("fan-sft", "fan-sft")) for size in (25, 50)),
