@@ -18,7 +18,7 @@ from vlabench.training.rl.adapting import Lora
 
 TRAINED = [name for name in cards.policy_names() if cards.load_policy(name).training]
 LARGE = [name for name in TRAINED if name.startswith("openvla-")]
-ONLINE = [name for name in TRAINED if name not in ("nano-sft", "nano-bridge", *LARGE)]
+ONLINE = [name for name in TRAINED if not name.startswith("nano-") and name not in LARGE]
 ABLATIONS = ROOT / "results" / "ablations"
 EXPLORING = ABLATIONS.with_name("exploring")
 SETS = {"libero_spatial", "libero_object", "libero_goal", "libero_10"}
