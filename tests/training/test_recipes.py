@@ -84,6 +84,13 @@ def test_updates_from_demonstrations_are_as_many_as_from_rollouts() -> None:
     assert made.cloning == 0 and set(made.objectives) == {"consistency"} and set(made.own()) == set()
 
 
+def test_methods_act_by_their_most_probable_bins() -> None:
+    """As FAN and RL4VLA compare them; of one simulator all look as often."""
+    found = [cards.load_policy(str(path)) for path in sorted((RESULTS / "methods").glob("*.toml"))]
+    assert {(card.simulator, card.replan, *card.options.items()) for card in found} == {
+        ("maniskill", 4, ("decode", "mode")), ("libero", 8, ("decode", "mode"))}
+
+
 def test_methods_have_equal_rollouts() -> None:
     """Methods that look at 64 rollouts an iteration, as that many starts or as 8 of 8, these of 8 tasks."""
     sizes = set()
