@@ -23,6 +23,7 @@ def demo(index: int = 0, length: int = 12, size: int = 16, seed: int = 0, who: t
     actors[list(who)] = 1
     single = {name: rng.standard_normal((length, width)).astype(np.float32)
               for name, width in (("proprio", 8), ("labels", 7), ("points", 9))}
+    single["points"] *= np.float32(0.2)  # all within reach
     single["labels"] = np.tanh(single["labels"])  # in [−1, 1]
     return Demo(index=index, seed=seed, success=True, actors=actors,
                 frames={camera: rng.integers(0, 256, (length, size, size, 3), dtype=np.uint8) for camera in CAMERAS},

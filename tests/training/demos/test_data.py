@@ -111,6 +111,19 @@ def test_where_things_are_in_pictures_is_of_the_simulator_s_own_cameras(switch: 
     assert all((pixels.astype(np.float32) == row).all((1, 2, 3)).any() for row in drawn.pixels)
 
 
+def test_what_was_shot_off_a_table_is_nowhere(tmp_path: Path) -> None:
+    """It falls for ever: of its frames the other points are known still."""
+    path = shelf(tmp_path, TASK, [demo(0, 10)])
+    points = np.full((10, 3, 3), 0.1)
+    points[4:, 0] = [0.0, 0.3, -2.1]
+    points[:, 1] = [0.0, 0.3, -1.9]
+    with h5py.File(path, "a") as file:
+        file["data/demo_0/vlabench/points"][...] = points.reshape(10, 9)
+    found = DemoData([tmp_path], 16, "libero", 8).batch(60, 0).points
+    assert 0 < np.isnan(found[:, 0]).all(1).sum() < 60 and np.isfinite(found[:, 1:]).all()
+    assert np.isnan(found[:, 0]).any(1).tolist() == np.isnan(found[:, 0]).all(1).tolist()
+
+
 def test_demonstrations_of_before_a_simulator_told_as_many_points_still_train(tmp_path: Path) -> None:
     """What they lack is not known; more than there are is refused."""
     path = shelf(tmp_path, TASK, [demo(0, 10)])

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     import h5py
 
 Floats32 = npt.NDArray[np.float32]
+FAR = 2.0
+"""Metres from the hand beyond which a point is taken as unknown: what a hand has shot off a table, now and then, falls
+for ever, and its distance would drown all others in the loss."""
 OFFERED = frozenset({"points", "pixels"})
 """What batches of demonstrations hold for objectives, see `Batch`."""
 
@@ -187,7 +190,8 @@ class DemoData:
             actors = reading.numbers(group, "vlabench/actors", (), length).astype(np.uint8)
         if "vlabench/points" in group:
             told = reading.points(group, "vlabench/points", (), length, len(self.points))
-            points[:, : told.shape[1]] = told
+            far = np.linalg.norm(told, axis=-1, keepdims=True) > FAR
+            points[:, : told.shape[1]] = np.where(far, np.nan, told)
         if "vlabench/pixels" in group:
             told = reading.points(group, "vlabench/pixels", (len(self._known),), length, len(self.points))
             pixels[:, :, : told.shape[2]] = told
