@@ -33,11 +33,11 @@ help: ## say what there is
 setup: .venv/.installed ## virtual environment .venv, Python packages, system libraries
 	@echo 'ready; now: source .venv/bin/activate'
 
-demo: .venv/.installed ## a real run, 2 minutes once set up: libero-joint, small, robustvla beside nano-sft; ManiSkill
+demo: .venv/.installed ## a real run, 2 minutes once set up: libero-joint, small, robustvla beside nano-sft; nano-bridge on ManiSkill
 	$(BIN)/vlabench run --policy robustvla $(DEMO)
 	$(BIN)/vlabench run --policy nano-sft $(DEMO)
 	$(BIN)/vlabench table .demo --layout suite --suite libero-joint --versus nano-sft
-	$(BIN)/vlabench run --policy expert --suite maniskill-ind --episodes 2 --results .demo
+	$(BIN)/vlabench run --policy nano-bridge --suite maniskill-ind --episodes 2 --results .demo
 
 test: .venv/.installed ## the tests but those of minutes (-m long), file by file on two cores
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m 'not official and not long and not peers' $(PYTEST)

@@ -15,6 +15,7 @@ from tests.places import ROOT
 from vlabench import cards, registry
 from vlabench.cards import load_policy, load_suite, write_policy
 from vlabench.cards.conditions import Condition, Part
+from vlabench.cards.suite import parts_of
 from vlabench.cli.checks import check
 from vlabench.cli.explain import explain
 from vlabench.errors import CardError, PluginError, UnknownName
@@ -429,6 +430,25 @@ def test_two_ways_to_one_condition_are_no_conflict(home: Path) -> None:
     for name, include in (("b", ["a"]), ("c", ["a"]), ("d", ["b", "c"])):
         (home / "suites" / f"{name}.toml").write_text(SUITE + f"include = {include}")
     assert list(load_suite("d").conditions) == ["clean", "x"]
+
+
+@pytest.mark.parametrize(("names", "called"), [
+    (("lib-a", "lib-b"), ["a", "b"]), (("lib-clean", "lib-b"), ["lib-clean", "lib-b"]),
+    (("lib-a", "lib-whole"), ["lib-a", "lib-whole"]), (("x/a.toml", "y/a.toml"), ["x/a.toml", "y/a.toml"])])
+def test_parts_of_a_suite_have_names_of_their_own(names: tuple[str, str], called: list[str], home: Path) -> None:
+    """A condition of two parts is in both, one of none of them in the suite itself."""
+    for name, other in zip(names, ("rotation", "occlusion"), strict=True):
+        path = home / "suites" / f"{name.removesuffix('.toml')}.toml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(SUITE + "[conditions]\n" + "".join(
+            f'{each} = [{{perturbation = "{each}"}}]\n' for each in ("shift", other)))
+    (home / "suites" / "whole.toml").write_text(
+        SUITE + f'include = {list(names)}\n[conditions]\nmine = [{{perturbation = "erasing"}}]')
+    suite = load_suite("whole")
+    assert parts_of(suite, list(suite.conditions), ("clean",)) == {
+        called[0]: ["shift", "rotation"], called[1]: ["shift", "occlusion"], "whole": ["mine"]}
+    assert parts_of(suite, ["clean", "occlusion"], ("clean",)) == {called[1]: ["occlusion"]}
+    assert parts_of(load_suite(f"suites/{names[0].removesuffix('.toml')}.toml"), ["clean", "shift"]) == {}
 
 
 BAD_POLICIES = {

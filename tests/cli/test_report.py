@@ -47,7 +47,8 @@ def test_the_question_is_chosen(results: Path) -> None:
 def test_starts_are_chosen(results: Path) -> None:
     assert re.search(r"\| random +\| 100\.0 \| +0\.0 \|", run("table", str(results), "--format", "md",
                                                              "--no-intervals", "--starts", "2-3"))
-    for text in ("3-2", "4", "a-b", "-1-2", "1-2-3"):
+    assert "--starts '3-2': its first number is above its last" in run("table", str(results), "--starts=3-2", status=2)
+    for text in ("4", "a-b", "-1-2", "1-2-3"):
         assert f"--starts '{text}': no range of episode numbers" in run("table", str(results), f"--starts={text}",
                                                                         status=2)
 

@@ -132,15 +132,24 @@ def load_suite(name: str) -> SuiteCard:
     return _load_suite(find("suites", name), ())
 
 
-def parts_of(suite: SuiteCard) -> dict[str, list[str]]:
-    """The suites that one is made of, without the beginning that their names share → their perturbed conditions.
+def parts_of(suite: SuiteCard, conditions: Sequence[str], taken: Sequence[str] = ()) -> dict[str, list[str]]:
+    """The suites that one is made of → which of some conditions each has, and by its own name those of none of them;
+    nothing for a suite that is made of no others.
 
-    Raises what `load_suite` raises, where files have gone since.
+    Parts go by what their names do not share from the beginning on, or by their names, or as they are included: the
+    first that tells them apart, from the suite, and from what is `taken`. Raises what `load_suite` raises, where files
+    have gone since.
     """
     cards = [_load_suite(_included(suite.path, name), ()) for name in suite.include]
-    start = commonprefix([card.name for card in cards]).rpartition("-")[0] if len(cards) > 1 else ""
-    return {card.name.removeprefix(f"{start}-") if start else card.name: [
-        name for name in card.conditions if name != CLEAN] for card in cards}
+    whole = [card.name for card in cards]
+    start = f"{commonprefix(whole).rpartition('-')[0]}-" if len(cards) > 1 else ""
+    for names in ([name.removeprefix(start) for name in whole], whole, suite.include):
+        if len({*names, *taken, suite.name}) == len(names) + len({*taken, suite.name}):
+            break
+    parts = {name: [each for each in conditions if each != CLEAN and each in card.conditions]
+             for name, card in zip(names, cards, strict=True)}
+    own = [each for each in conditions if each != CLEAN and not any(each in members for members in parts.values())]
+    return {name: members for name, members in {**parts, suite.name: own}.items() if members} if parts else {}
 
 
 def _load_suite(path: Path, includers: Sequence[Path]) -> SuiteCard:

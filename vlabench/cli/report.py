@@ -71,8 +71,8 @@ def table(
     reference: Annotated[str | None, typer.Option(
         metavar="P", help="The policy whose failures the mCE is relative to (layouts severity, dimensions).")] = None,
     versus: Annotated[str | None, typer.Option(
-        metavar="P", help="Compare each with this policy, on episodes that both have; differences to it (layouts "
-                          "suite, methods).")] = None,
+        metavar="P", help="Compare each with this policy, on episodes that both have: differences to it (layout "
+                          "suite), or on those that all have to all trainings of its recipe (methods).")] = None,
     tasks_as: TasksAs = Question.fixed,
     starts: Annotated[str | None, typer.Option(
         metavar="A-B", help="Only episodes of these numbers, as 20-49 if the first 20 chose something.")] = None,
@@ -103,7 +103,8 @@ def _starts(text: str | None) -> tuple[int, int] | None:
         return None
     found = re.fullmatch(r"(\d{1,9})-(\d{1,9})", text, re.ASCII)
     if not found or int(found[1]) > int(found[2]):
-        raise OptionError(f"--starts {short(text)!r}: no range of episode numbers\n  fix: --starts 20-49")
+        why = "its first number is above its last" if found else "no range of episode numbers"
+        raise OptionError(f"--starts {short(text)!r}: {why}\n  fix: --starts 20-49")
     return int(found[1]), int(found[2])
 
 

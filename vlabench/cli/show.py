@@ -63,11 +63,11 @@ def check(
 
     wrong = False
     for name in names:
-        findings = examine(name, play=play, suite=suite, against=against, say=lambda text: typer.echo(text, err=True))
-        wrong |= any(finding.wrong for finding in findings)
-        for finding in findings:
-            typer.echo(f"{name}: {'wrong' if finding.wrong else 'note'}: {finding.text}")
-        if not any(finding.wrong for finding in findings):
+        remarks = examine(name, play=play, suite=suite, against=against, say=lambda text: typer.echo(text, err=True))
+        wrong |= any(remark.wrong for remark in remarks)
+        for remark in remarks:
+            typer.echo(f"{name}: {'wrong' if remark.wrong else 'note'}: {remark.text}")
+        if not any(remark.wrong for remark in remarks):
             typer.echo(f"{name}: nothing wrong")
     raise typer.Exit(int(wrong))
 

@@ -181,7 +181,7 @@ def _play(planned: Plan, actor: Actor, facts: Facts, workers: int, progress: Pro
     chains = {name: named(each) for name, each in planned.conditions.items()}
     job = Job(facts.simulator, facts.assets, actor, chains, ProbeCollector)
     progress.start(len(planned.specs), len(traces))
-    saved = progress.clock()
+    saved, kept = progress.clock(), len(traces)
     try:
         with WorkerPool(job, todo, min(workers, len(todo)), default_time_limit, progress.note) as pool:
             for result in pool.results():
@@ -192,8 +192,8 @@ def _play(planned: Plan, actor: Actor, facts: Facts, workers: int, progress: Pro
                     where = " ".join(map(str, result.spec.identity[:3]))
                     failed.append(f"{where}: {result.answer.error}: {result.answer.message}")
                     progress.note(f"left out: {failed[-1]}")
-                if traces and progress.clock() - saved > SAVED_EVERY:
+                if len(traces) > kept and progress.clock() - saved > SAVED_EVERY:
                     save()
-                    saved = progress.clock()
+                    saved, kept = progress.clock(), len(traces)
     finally:
         progress.stop()

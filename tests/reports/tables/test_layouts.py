@@ -60,7 +60,7 @@ def test_only_some_starts_count(tmp_path: Path) -> None:
         (cell,) = (each for line in sheet.lines for each in line.cells if isinstance(each, Cell))
         assert cell.value == rate and (starts is None or
                                        f"Of every task the starts {starts[0]} to {starts[1]} alone." in sheet.notes)
-    with pytest.raises(OptionError, match="on record as it is played now\n  Of every task the starts 4 to 9"):
+    with pytest.raises(OptionError, match="4-9: the episodes on record have the numbers 0 to 3\n.*--episodes 10"):
         make([results], Choice(starts=(4, 9)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,8 +98,9 @@ def test_methods_that_share_no_condition_are_told(results: Path, tmp_path: Path)
         make([results], Choice("methods", policies=["lone"]))
     with pytest.raises(OptionError, match="no perturbed condition that all of these policies have played"):
         make([results], Choice("methods", policies=["hero", "stranger"]))
-    with pytest.raises(OptionError, match="--versus lone: it has no line here; these have: base, hero, bridge"):
-        make([results], Choice("methods", policies=["base", "hero", "bridge", "lone"], versus="lone"))
+    with pytest.raises(OptionError, match=r"--versus lone: it has no line here, .*; these have: base, hero, "
+                                           r"hero-seed-1, bridge\n  fix: --versus base$"):
+        make([results], Choice("methods", policies=["base", "hero*", "bridge", "lone"], versus="lone"))
 
 
 OOD = {"clean": "ssss", "table": "ssff", "noise-weak": "sfff", "instruction": "ssss", "position": "ffff",
@@ -119,6 +121,8 @@ def test_groups_of_a_suite_made_of_others_weigh_the_same(tmp_path: Path) -> None
     assert ("maniskill, primitive: clean, and as perturbed the mean of vision, semantic, execution, over "
             "maniskill_put_on_plate; vision is the mean of table, noise-weak; semantic is instruction; "
             "execution is the mean of position, robot_pose.") in sheet.notes
+    assert any("in an average of columns every column" in note for note in sheet.notes)
+    assert any(note.startswith("A difference between one training and one other") for note in sheet.notes)
     difference = next(line for line in sheet.lines if line.name == "hero − base").cells[4]
     assert isinstance(difference, Cell) and difference.low < 1 / 6 < difference.high and difference.n == 4
     flat = make([results], Choice("methods", versus="base"))  # by condition: 2/4, 1/4, 1, 0, 1/4 and 1/5
@@ -134,7 +138,19 @@ def test_trainings_of_a_recipe_are_compared_together(results: Path) -> None:
              for line in sheet.lines}
     assert found["libero", "hero − base"] == [-12.5, 37.5] and found["maniskill", "bridge − base"] == [100.0, 25.0]
     assert ("libero", "base − base") not in found
-    (line,) = (line for line in make([results], Choice("methods", versus="hero-seed-1")).lines
+    assert not any(note.startswith("maniskill, primitive: no differences") for note in sheet.notes)
+    other = make([results], Choice("methods", versus="hero-seed-1"))
+    assert "maniskill, primitive: no differences, as hero-seed-1 has no line there." in other.notes
+    assert not any(note.startswith("A difference between one training") for note in other.notes)
+    (line,) = (line for line in other.lines
                if line.name.startswith("base − "))
     assert line.name == "base − hero" and [round(100 * cell.value, 1) for cell in line.cells
                                            if isinstance(cell, Cell)] == [12.5, -37.5]
+
+
+def test_what_acted_now_and_then_is_explained(tmp_path: Path) -> None:
+    """One condition alone: in how many of its episodes anything changed."""
+    often, never = played(LIBERO, "base", shift="sf"), played(LIBERO, "base", shift="--ff")
+    results = write_records(tmp_path, [*played(LIBERO, "base", clean="ssss"), *often,
+                                       *(replace(each, changed={}) for each in never)])
+    assert any(note.startswith("acted k/n: ") for note in make([results], Choice("methods")).notes)

@@ -109,7 +109,7 @@ def test_so_do_those_that_compare_or_weigh_whole_rollouts(method: str, options: 
 @pytest.mark.parametrize(("method", "options"), [
     ("rloo", CONSISTENT), ("ppo", PPO), ("grpo", {
         **GRPO, "rollouts": 4, "advantages": "process", "objectives": {"kl_reference": {}, "pair_invariance": {}}}),
-    ("tpo", {**TPO, "rollouts": 4, "permuted": True}), ("rwr", {**RWR, "rollouts": 4})],
+    ("tpo", {**TPO, "rollouts": 4}), ("rwr", {**RWR, "rollouts": 4})],
     ids=["robustvla", "ppo", "grpo", "tpo", "rwr"])
 def test_a_killed_training_resumes_to_the_same_weights_and_curves(
         method: str, options: dict[str, Any], card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

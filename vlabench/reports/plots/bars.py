@@ -69,13 +69,9 @@ def groups_of(data: Data) -> dict[str, list[str]]:
     one group without a name where it includes none.
     """
     groups = {"": [CLEAN]} if CLEAN in data.conditions else {}
-    left = [name for name in data.conditions if name != CLEAN]
-    included = parts_of(data.suite) if data.suite else {}
-    for group, names in included.items():
-        groups[group] = [name for name in names if name in left]
-        left = [name for name in left if name not in names]
-    rest = data.suite.name if data.suite and included else "perturbed"
-    return {group: members for group, members in {**groups, rest: left}.items() if members}
+    parts = parts_of(data.suite, data.conditions) if data.suite else {}
+    perturbed = [name for name in data.conditions if name != CLEAN]
+    return {**groups, **(parts or ({"perturbed": perturbed} if perturbed else {}))}
 
 
 def _offset(number: int, of: int) -> float:

@@ -107,8 +107,14 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
 
 
 def _between(loaded: Loaded, first: int, last: int) -> Loaded:
-    """The episodes of these numbers."""
+    """The episodes of these numbers. Raises OptionError if there are none, of any."""
+    known = [int(end) for rows in loaded.records.values() if len(rows)
+             for end in (rows["index"].min(), rows["index"].max())]
     kept = {owner: rows[rows["index"].between(first, last)] for owner, rows in loaded.records.items()}
+    if known and not any(map(len, kept.values())):
+        raise OptionError(f"--starts {first}-{last}: the episodes on record have the numbers {min(known)} to "
+                          f"{max(known)}\n  fix: vlabench run --policy P --suite S --episodes {last + 1} plays them; "
+                          f"or other starts")
     return replace(loaded, records=kept, notes=(*loaded.notes, f"Of every task the starts {first} to {last} alone."))
 
 

@@ -15,12 +15,13 @@ from vlabench.reports.tables.outcomes import Side
 from vlabench.reports.tables.paired import Cell, Leaves, identity, mean_contrast, mean_rate, rate
 from vlabench.reports.tables.sheet import (
     AVERAGING,
-    DIFFERENCES,
     MEASURED,
+    NESTED,
     TRAININGS,
     Head,
     Line,
     Sheet,
+    acted,
     question,
     trained,
 )
@@ -28,6 +29,10 @@ from vlabench.reports.tables.suite import corrected
 from vlabench.reports.tables.trainings import named, same_seed, trainings
 
 PERTURBED = "perturbed"
+DIFFERENCES = ("Differences pair the same episodes; * marks p < 0.05, after Holm's correction for the columns "
+               "(perturbed, where it is a mean, by itself), not for the number of methods.")  # fmt: skip
+ONE = ("A difference between one training and one other is about these two: its interval covers the luck of episodes, "
+       "not that of trainings.")  # fmt: skip
 HOW = ("Cost: the mean of the trainings, each without that of the policy which it began from. rollouts, control steps: "
        "of sft its demonstrations and their frames. views: other pictures of looks that the simulator drew. passes: "
        "looks, and views of them, that updates put through the network. Empty: none, or the card does not say.")
@@ -127,9 +132,11 @@ def sections(cut: Sequence[Side], suite: SuiteCard | None = None) -> tuple[list[
     if not found:
         raise OptionError("\n  ".join(["no perturbed condition that all of these policies have played", *notes,
                                        "fix: --policies P,Q chooses who takes part"]))
-    homes, parts = [key[:2] for key in found], parts_of(suite) if suite else {}
+    homes = [key[:2] for key in found]
+    parts = {key: parts_of(suite, key[3], (CLEAN, PERTURBED)) if suite else {} for key in found}
+    several = any(len(each) > 1 for each in parts.values())
     return [_filled(Section(key[1] if key[1] and homes.count(key[:2]) == 1 else ", ".join(task_sets), key[0], task_sets,
-                            key[3], _groups(parts, key[3])), [cut[number] for number in key[2]])
+                            key[3], parts[key] if several else {}), [cut[number] for number in key[2]])
             for key, task_sets in sorted(found.items(), key=lambda each: each[0][:2])], notes
 
 
@@ -139,20 +146,33 @@ def methods_sheet(cut: Sequence[Side], notes: Sequence[str], suite: SuiteCard | 
     trainings of that one's recipe. Raises OptionError as `sections` does, and for a `versus` that is in none.
     """
     parts, absent = sections(cut, suite)
-    if versus and not any(_of(part, versus) for part in parts):
-        raise OptionError(f"--versus {versus}: it has no line here; these have: "
-                          f"{', '.join(dict.fromkeys(each.name for part in parts for each in part.methods))}")
+    lacking = [part for part in parts if versus and not _of(part, versus)]
+    if lacking == parts:
+        there = dict.fromkeys(side.owner.policy for part in parts for each in part.methods for side in each.members)
+        raise OptionError(f"--versus {versus}: it has no line here, without a task set that it and others have played "
+                          f"both clean and perturbed; these have: {', '.join(there)}\n"
+                          f"  fix: --versus {next(iter(there))}")
+    absent += [f"{part.title}, {part.assets}: no differences, as {versus} has no line there." for part in lacking]
     named_columns = list(dict.fromkeys(name for part in parts for name in part.columns if name != PERTURBED))
     columns = [*named_columns, PERTURBED]
     heads = [Head("trainings"), *map(Head, columns), *COSTS[1:]]
     lines = [line for part in parts for each in part.methods for line in _lines(part, each, columns, versus)]
     told = [number for number, cells in enumerate(zip(*(line.cells for line in lines), strict=True)) if any(cells)]
     lines = [replace(line, cells=[line.cells[number] for number in told]) for line in lines]
-    several = [TRAININGS] if any(len(each.members) > 1 for part in parts for each in part.methods) else []
+    said = [*(part.said for part in parts), question(cut[0].tasks_as, lines),
+            NESTED if any(part.groups for part in parts) else AVERAGING, *_about(parts, versus), *same_seed(cut),
+            *trained(cut, lines), *acted(lines), HOW]
     return Sheet("Success rate (%) and cost of training", [heads[number] for number in told], lines,
-                 [*notes, *absent, *(part.said for part in parts), question(cut[0].tasks_as, lines), AVERAGING,
-                  *([DIFFERENCES] if versus else []), *several, *same_seed(cut), *trained(cut, lines), HOW],
-                 grouping="on", naming="method", counted=True)
+                 [*notes, *absent, *said], grouping="on", naming="method", counted=True)
+
+
+def _about(parts: Sequence[Section], versus: str | None) -> list[str]:
+    """What lines of several trainings are, and differences."""
+    methods = [each for part in parts for each in part.methods]
+    several = [TRAININGS] if any(len(each.members) > 1 for each in methods) else []
+    pairs = [(rival, each) for part in parts if versus and (rival := _of(part, versus)) for each in part.methods]
+    single = any(rival is not each and len(rival.members) == len(each.members) == 1 for rival, each in pairs)
+    return [*several, *([DIFFERENCES] if versus else []), *([ONE] if single else [])]
 
 
 def _lines(part: Section, method: Method, columns: Sequence[str], versus: str | None) -> list[Line]:
@@ -178,16 +198,6 @@ def _of(part: Section, policy: str) -> Method | None:
 
 def _perturbed(side: Side, task_set: str) -> list[str]:
     return [name for name, each in side.outcomes if each == task_set and name != CLEAN]
-
-
-def _groups(parts: Mapping[str, Sequence[str]], conditions: Sequence[str]) -> dict[str, list[str]]:
-    """Those of a suite's parts that have any of the conditions, which each stand in the first; none if there is one."""
-    left, found = list(conditions), dict[str, list[str]]()
-    for name, members in parts.items():
-        found[name] = [each for each in members if each in left]
-        left = [each for each in left if each not in members]
-    found = {name: members for name, members in {**found, "others": left}.items() if members}
-    return found if parts and len(found) > 1 else {}
 
 
 def _filled(section: Section, members: Sequence[Side]) -> Section:

@@ -11,6 +11,7 @@ from vlabench.reports.tables.paired import Cell, mean_rate, rate
 from vlabench.reports.tables.sheet import (
     AVERAGING,
     MEASURED,
+    NESTED,
     PUBLISHED,
     TRAININGS,
     Head,
@@ -27,8 +28,6 @@ from vlabench.reports.tables.sheet import (
 )
 from vlabench.reports.tables.trainings import same_seed, with_trainings
 
-NESTED = ("In a mean every task has the same weight, in a column every condition, and in an average of columns every "
-          "column; the outcomes of one episode under several conditions are one score.")  # fmt: skip
 Shares = Mapping[Leaf, float]
 
 

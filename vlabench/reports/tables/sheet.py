@@ -16,6 +16,8 @@ from vlabench.util.text import counted
 
 AVERAGING = ("In a mean every task has the same weight, and so has every condition; the outcomes of one episode under "
              "several conditions are one score.")  # fmt: skip
+NESTED = ("In a mean every task has the same weight, in a column every condition, and in an average of columns every "
+          "column; the outcomes of one episode under several conditions are one score.")  # fmt: skip
 DIFFERENCES = ("Differences pair the same episodes; * marks p < 0.05, after Holm's correction for the number of "
                "conditions (that of a mean by itself).")  # fmt: skip
 WORST = ("worst: the condition with the lowest rate, with that condition's own interval; picked for being the lowest, "

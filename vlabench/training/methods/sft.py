@@ -77,11 +77,12 @@ class Sft(Method):
         """The number of demonstrations and frames, and where they come from."""
         data = self._data(place, self._demonstrations(place, len(self.options.rounds) - 1))
         demos = sum(map(len, data.clips))
+        tasks = len({path.parts[-2:] for path in data.files})  # two may share an instruction, and rounds share tasks
         starts = "sampled start states"
         if place.data:
             later = f", those of later rounds from {starts}" if len(self.options.rounds) > 1 else ""
             starts = f"{'the first ' if later else ''}given with --data{later}"
-        return f"{counted(demos, 'demonstration')} of {counted(len(data.instructions), 'task')}, " \
+        return f"{counted(demos, 'demonstration')} of {counted(tasks, 'task')}, " \
                f"{counted(data.frames, 'frame')}, {starts}"
 
     def spent(self, place: TrainingContext) -> Mapping[str, int]:

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
+from typing_extensions import Self
 
 from vlabench.adapters.base import TrainablePolicy
 from vlabench.training.methods._compared import Compared, ComparedOptions
@@ -38,6 +39,14 @@ class TpoOptions(ComparedOptions):
         default=0.1, gt=0,
         description="Weight β of a pair's log-probabilities, which are sums over whole trajectories; the larger it is, "
                     "the sooner a pair counts as learned, and the closer the policy stays to the first one.")
+
+    @model_validator(mode="after")
+    def _nothing_dealt(self) -> Self:
+        """A pair that the policy tells apart already pulls harder the wrong way round, whatever rewards taught."""
+        if self.permuted:
+            raise ValueError("`permuted` is for methods that learn from advantages, of which preferences have none: "
+                             "leave it out")
+        return self
 
     def rewarded(self) -> Objective:
         """Preferences."""

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vlabench.seeding import generator
 from vlabench.training.objectives.policy_gradient import ALIKE
 from vlabench.training.objectives.preference import LOSS, MARGIN
 from vlabench.training.rl.rollouts import Rollout
@@ -39,7 +38,7 @@ class Preferences(Samples):
         self._steps = np.array([best.steps + worst.steps for best, worst in chosen], dtype=np.float64)
         super().__init__(rollouts, [np.zeros(len(each)) for each in rollouts], None,
                          np.repeat(1.0 / self._steps, 2).tolist(), space)
-        self._beta, self._signs = beta, np.ones(len(chosen))
+        self._beta = beta
         self._reference = np.zeros(len(rollouts))
 
     def against(self, first: Score) -> None:
@@ -49,9 +48,9 @@ class Preferences(Samples):
     def credited(self, rows: Sequence[int], score: Score) -> Preferences:
         """Pairs of which `rows` are not all looks are worth nothing to be relied on."""
         ratios = self._sums(rows, score) - self._reference
-        margins = self._beta * self._signs * (ratios[0::2] - ratios[1::2])
+        margins = self._beta * (ratios[0::2] - ratios[1::2])
         losses = np.logaddexp(0.0, -margins)
-        pulls = self._beta * self._signs * np.exp(-margins - losses) * self._steps  # an action's weight is 1 / steps
+        pulls = self._beta * np.exp(-margins - losses) * self._steps  # an action's weight is 1 / steps
         found = copy.copy(self)
         each = {ADVANTAGES: np.stack([pulls, -pulls], 1).ravel(), MARGIN: np.repeat(margins, 2),
                 LOSS: np.repeat(losses, 2)}
@@ -65,12 +64,6 @@ class Preferences(Samples):
         parts = np.array_split(order.permutation(len(self._steps)), min(count, len(self._steps)))
         starts = np.cumsum([0, *map(len, self.rollouts)])[::2]
         return [[row for pair in part for row in range(starts[pair], starts[pair + 1])] for part in parts]
-
-    def permuted(self, *key: str | int) -> Preferences:
-        """Which of a pair is preferred is drawn anew."""
-        found = copy.copy(self)
-        found._signs = generator("permuted", *key).choice([-1.0, 1.0], len(self._steps))
-        return found
 
     def _sums(self, rows: Sequence[int], score: Score) -> Floats64:
         """Log-probability of each rollout, of the looks that are asked for."""
