@@ -105,6 +105,8 @@ SHIPPED = [
     ("libero-latency", SETS, GRIPPER | {f"{name}-s3" for name in LATENCY}),
     ("libero-unseen", SETS, {f"{name}-s3" for name in ("motion_blur", "sensor_noise", "observation_delay",
                                                        "gripper_fault")}),
+    ("libero-joint-unseen", SETS, {"joint", *(f"{name}-s3" for name in (
+        "motion_blur", "sensor_noise", "observation_delay", "gripper_fault"))}),
     ("libero-smoke", SETS, {"joint"}),
     ("libero-camera", SETS, swept("camera_pose", "field_of_view") | {
         "up", "roll", "farther", "shifted", "wrist", "both"}),

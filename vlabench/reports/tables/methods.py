@@ -78,9 +78,8 @@ class Section:
     @property
     def what(self) -> str:
         """What a perturbed success is over."""
-        if self.groups:
-            return f"the mean of {', '.join(self.groups)}"
-        return self.conditions[0] if len(self.conditions) == 1 else f"the mean of {', '.join(self.conditions)}"
+        names = [*(self.groups or self.conditions)]
+        return names[0] if len(names) == 1 else f"the mean of {', '.join(names)}"
 
     @property
     def said(self) -> str:
