@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -97,10 +98,13 @@ def address(text: str, results: Path) -> Address:
     return Address(text, results, rest, digest)
 
 
-def holdings(root: Path) -> list[Holding]:
-    """What lies in a results folder, by policy and asset pack. Raises StoreError if it cannot be read."""
+def holdings(root: Path, policy: str | None = None) -> list[Holding]:
+    """What lies in a results folder, by policy and asset pack; of one policy alone, if it is named.
+
+    Raises StoreError if it cannot be read.
+    """
     found: dict[tuple[str, str], Holding] = {}
-    for path in sorted(root.glob("*/*/*/*.jsonl")):
+    for path in sorted(root.glob(f"{'*' if policy is None else glob.escape(policy)}/*/*/*.jsonl")):
         policy, assets, task_set = path.relative_to(root).parts[:3]
         if path.name == RUNS:
             continue
@@ -173,20 +177,20 @@ def _version(address: Address, holding: Holding, card: PolicyCard | None, as_is:
 
 def _of_policy(address: Address, playing: bool) -> list[Holding]:
     """The holdings of the side's policy, one a pack. Raises OptionError unless there is exactly one policy."""
-    lying = holdings(address.root)
-    names = sorted({holding.policy for holding in lying})
     wanted = _stem(address.policy)
+    lying = holdings(address.root, wanted)
+    names = sorted({holding.policy for holding in lying})
     if wanted is None:
         if len(names) != 1:
             what = f"holds results of {', '.join(names)}" if names else "holds no results"
             raise OptionError(f"{address.text!r}: the folder {shown(address.root)} {what}\n  fix: FOLDER:POLICY names "
                               f"the policy, as in {address.root}:{names[0] if names else 'POLICY'}")
         wanted = names[0]
-    found = [holding for holding in lying if holding.policy == wanted]
-    if not found and not playing:
+    if not lying and not playing:
+        names = sorted({holding.policy for holding in holdings(address.root)})
         raise UnknownName("policy", wanted, names, where=f"{shown(address.root)}, which {address.text!r} means",
                           fix="fix: FOLDER:POLICY, or --results FOLDER for policies named without one")
-    return found
+    return [holding for holding in lying if holding.policy == wanted]
 
 
 def _card(address: Address) -> PolicyCard:
