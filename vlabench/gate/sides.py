@@ -179,18 +179,17 @@ def _of_policy(address: Address, playing: bool) -> list[Holding]:
     """The holdings of the side's policy, one a pack. Raises OptionError unless there is exactly one policy."""
     wanted = _stem(address.policy)
     lying = holdings(address.root, wanted)
-    names = sorted({holding.policy for holding in lying})
     if wanted is None:
+        names = sorted({holding.policy for holding in lying})
         if len(names) != 1:
             what = f"holds results of {', '.join(names)}" if names else "holds no results"
             raise OptionError(f"{address.text!r}: the folder {shown(address.root)} {what}\n  fix: FOLDER:POLICY names "
                               f"the policy, as in {address.root}:{names[0] if names else 'POLICY'}")
-        wanted = names[0]
-    if not lying and not playing:
-        names = sorted({holding.policy for holding in holdings(address.root)})
-        raise UnknownName("policy", wanted, names, where=f"{shown(address.root)}, which {address.text!r} means",
+    elif not lying and not playing:
+        there = sorted({holding.policy for holding in holdings(address.root)})
+        raise UnknownName("policy", wanted, there, where=f"{shown(address.root)}, which {address.text!r} means",
                           fix="fix: FOLDER:POLICY, or --results FOLDER for policies named without one")
-    return [holding for holding in lying if holding.policy == wanted]
+    return lying
 
 
 def _card(address: Address) -> PolicyCard:

@@ -124,27 +124,23 @@ def load_results(
 
     | column | dtype | |
     |---|---|---|
-    | policy, assets | text | whose records, on which asset pack |
-    | task_set, task | text | `libero_goal`, `libero_goal/3` |
+    | policy, assets, task_set, task | text | whose records, on which pack; `libero_goal`, `libero_goal/3` |
     | condition | text | `clean` is the control; its twins have the same task, index and seed |
     | index, seed | int64 | which start state (0 …), and the suite's seed |
     | status | category | `success` by the simulator's rule, `failure`, `error` |
     | success | boolean | by the suite's rule, without `suite` by the simulator's; NA for errors |
     | success_once, success_at_end | boolean | the goal held at some step, after the last one; NA for errors |
-    | steps | int64 | control steps |
-    | seconds | float64 | of wall-clock time |
-    | instruction | text | what the policy was told |
+    | steps, seconds | int64, float64 | control steps; seconds of wall-clock time |
+    | instruction, state | text | what the policy was told; the digest of the final state |
     | acted | boolean | whether the condition changed anything in this episode; NA for errors |
     | changed_first | object | tuple of the channels that differed at the very first look or step |
-    | state | text | digest of the final state |
     | phase, error, message | text | of an error: where it happened, its class, its words; else empty |
     | finished | datetime64, UTC | NaT where it is not on record |
     | policy_digest, condition_digest | text | the versions of both |
     | realised.… | float64 or object | parameters drawn, `realised.rotation.degrees`; lists stay lists |
     | milestones.… | boolean | whether each was reached, of simulators that have them |
     | changed.… | float64 | channel → share of looks or steps that differed, 0 … 1 |
-    | frame.… | text | camera → digest of the first unperturbed picture |
-    | versions.… | text | package → version |
+    | frame.…, versions.… | text | camera → digest of the first unperturbed picture; package → version |
 
     The last five are there where any record has them (NaN or NA elsewhere), named as `pandas.json_normalize` names
     them. Text is what pandas makes of strings (`str`, before pandas 3 `object`). Rows are in the order of policies,
@@ -153,14 +149,19 @@ def load_results(
     Raises StoreError for a folder without records or that cannot be read, UnknownName for a pattern that fits no policy
     and for an unknown suite, OptionError for a policy that is in two folders.
     """
+    return _rows([Path(each) for each in (folder, *more)], suite, [policies] if isinstance(policies, str) else policies,
+                 assets)
+
+
+def _rows(places: Sequence[Path], suite: str | None, policies: Sequence[str], assets: str | None) -> pandas.DataFrame:
+    """The frame of `load_results`."""
     import pandas
 
     card = cards.load_suite(suite) if suite else None
     columns = _Columns([name for name in ORDER if name not in ("task_set", "success")], NESTED)
-    chosen = [policies] if isinstance(policies, str) else policies
-    notes, _ = each_file(columns.add, [Path(each) for each in (folder, *more)], *asked(card), chosen, assets)
+    notes, _ = each_file(columns.add, places, *asked(card), policies, assets)
     for note in notes:
-        warnings.warn(note, stacklevel=2)
+        warnings.warn(note, stacklevel=3)  # where `load_results` is called
     frame = columns.frame()
     frame["success"] = successes(frame, card.success if card else None)
     frame["finished"] = pandas.to_datetime(frame.finished, format="ISO8601", utc=True, errors="coerce")

@@ -162,3 +162,9 @@ def test_the_best_is_paired_with_the_worst_while_they_differ() -> None:
     chosen = pairs(played, [0.0, 1.0, 0.2, 1.0, 0.0, 0.2, 0.2])
     assert [(best.steps, worst.steps) for best, worst in chosen] == [(2, 5), (4, 1)]
     assert pairs(played[:3], [0.5, 0.5, 0.5]) == [] and pairs(played[:1], [1.0]) == []
+
+
+def test_preferences_have_no_advantages_to_deal() -> None:
+    with pytest.raises(ValueError, match="`permuted` is for methods that learn from advantages"):
+        TpoOptions(init="nano-bridge", task_sets=("maniskill_put_on_plate",), permuted=True)
+    assert not TpoOptions(init="nano-bridge", task_sets=("maniskill_put_on_plate",)).permuted
