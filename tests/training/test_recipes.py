@@ -14,6 +14,7 @@ from tests.places import ROOT
 from vlabench import cards
 from vlabench.cards.lineage import seen
 from vlabench.cards.noise import ACTION
+from vlabench.training.methods._online_options import OnlineOptions
 from vlabench.training.methods._sft_options import SftOptions
 from vlabench.training.methods.base import find_method
 
@@ -63,6 +64,10 @@ def test_a_recipe_s_card_says_how_it_is_made(path: Path) -> None:
       for method, rival in (("sft", "sft-bridge"), ("fan-sft", "fan-sft")) for size in (25, 50)),
     *((f"methods/{name}", "methods/ppo-bridge", {"objectives"})
       for name in ("fan-ppo", "fan-ppo-published", "ppo-entropy")),
+    *((f"methods/sweep-{of}-{weight}", f"methods/{rival}", {"iterations", "objectives"} if weight != same
+       else {"iterations"})
+      for of, rival, weights, same in (("fan-ppo", "fan-ppo", (0.01, 0.03, 0.1), 0.03),
+                                       ("invariance", "pair-invariance", (0.3, 1, 3), 1)) for weight in weights),
     ("methods/ppo-orz", "methods/ppo-bridge", {"gamma", "lam"}),
     ("methods/fan-ppo-sigma", "methods/fan-ppo", {"objectives"}), ("methods/pair-viewpoint", "methods/pair", {"views"}),
     *((f"methods/ppo-{name}", "methods/ppo-bridge", {by}) for name, by in (
@@ -96,12 +101,12 @@ def test_methods_act_by_their_most_probable_bins() -> None:
 
 
 def test_methods_have_equal_rollouts() -> None:
-    """Methods that look at 64 rollouts an iteration, as that many starts or as 8 of 8, these of 8 tasks."""
+    """64 an iteration, as that many starts or as 8 of 8, these of 8 tasks; sweeps half as many in all."""
     sizes = set()
     for path in sorted((RESULTS / "methods").glob("*.toml")):
         made = options(f"methods/{path.stem}")
-        if not isinstance(made, SftOptions) and path.stem != "ppo-epochs":
-            sizes.add(tuple(getattr(made, name) for name in ("iterations", "horizon", "updates", "epochs")) + (
-                made.contexts * made.rollouts * made.attempts,))  # type: ignore[attr-defined]
-            assert made.contexts == 64 or made.per_task == 1  # type: ignore[attr-defined]
+        if isinstance(made, OnlineOptions) and path.stem != "ppo-epochs":
+            whole = made.iterations * (2 if path.stem.startswith("sweep-") else 1)
+            sizes.add((whole, made.horizon, made.updates, made.epochs, made.contexts * made.rollouts * made.attempts))
+            assert made.contexts == 64 or made.per_task == 1
     assert sizes == {(20, 0.75, 8, 1, 64)}
