@@ -92,19 +92,28 @@ def test_a_method_s_defaults_are_those_that_cards_are_read_by(method: str) -> No
             assert field.default == DEFAULTS.get(method, {}).get(key), key
 
 
-def test_the_four_differ_in_what_their_names_say() -> None:
-    """So that a difference between two of them has one cause; with consistency there are more updates, longer steps in
-    all, and so a longer average and less than all of the way.
+TUNED = {"contexts", "rollouts", "per_task", "updates", "epochs", "kl_target", "max_head_grad_norm", "normalise",
+         "permuted", "exploration_std", "exploration_gripper", "noise"}
+"""What of Algorithm 1 the policies whose rewards alone teach have otherwise than `robustvla`."""
+
+
+def test_the_five_differ_in_what_their_names_say() -> None:
+    """So that a difference between two of them has one cause, at equal rollouts; with consistency there are more
+    updates, longer steps in all, and so an average and less than all of the way.
     """
     plain, noisy, robust, curriculum = map(options, ("ript", "ript-noise", "robustvla", "robustvla-c"))
+    literal = options(str(ABLATIONS.with_name("controls") / "robustvla-literal.toml"))
     assert plain.noise is None and plain.jacobian is None and not plain.smoothness and plain.consistency is None
     assert robust.jacobian is not None and robust.smoothness and robust.consistency is not None
     assert noisy == plain.model_copy(update={"noise": noisy.noise})
-    own = ("jacobian", "smoothness", "consistency", "average", "weight_interpolation")
-    terms = {name: getattr(robust, name) for name in own}
-    assert robust == noisy.model_copy(update=terms)
+    assert literal == noisy.model_copy(update={name: getattr(robust, name) for name in ("jacobian", "smoothness")})
+    own = {"consistency", "average", "weight_interpolation"}
+    assert {key for key in OnlineOptions.model_fields if getattr(literal, key) != getattr(robust, key)} <= TUNED | own
+    assert len({(each.iterations * each.contexts * each.rollouts * each.attempts, each.horizon, each.learning_rate)
+                for each in (plain, noisy, literal, robust, curriculum)}) == 1
     assert curriculum == robust.model_copy(update={"noise": curriculum.noise})
-    assert noisy.noise is not None and noisy.noise.curriculum is None
+    assert noisy.noise is not None and robust.noise is not None and noisy.noise.curriculum is None
+    assert noisy.noise == robust.noise.model_copy(update={"draw": "context"})
     assert curriculum.noise is not None and curriculum.noise.curriculum is not None
 
 
