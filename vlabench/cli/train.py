@@ -65,7 +65,8 @@ def demos(
 def train(
     policy: Annotated[str, typer.Option("--policy", metavar="P", help="A policy whose card has the table `training`.")],
     out: Annotated[Path | None, typer.Option(
-        "--out", metavar="DIR", help="For checkpoints, curves and weights; by default .training/<policy>.")] = None,
+        "--out", metavar="DIR", help="For checkpoints, curves and weights; by default .training/<policy>, with another "
+                                     "seed than 0 .training/<policy>-seed-<seed>.")] = None,
     data: Annotated[list[Path] | None, typer.Option(
         "--data", metavar="DIR", help="Demonstrations instead of the first that it would collect; repeatable.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, …")] = "auto",
@@ -77,10 +78,11 @@ def train(
     from vlabench import cards
     from vlabench.cli.explain import run_of
     from vlabench.training.display import display
+    from vlabench.training.train import named
     from vlabench.training.train import train as make
     from vlabench.util.messages import shown
 
-    folder = out or Path(".training") / Path(policy).stem
+    folder = out or Path(".training") / named(Path(policy).stem, seed)
     try:
         done = make(policy, folder, data=data or (), device=device, workers=workers, on=on, seed=seed,
                     display=display(console(stderr=True)))

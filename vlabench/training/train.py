@@ -52,7 +52,8 @@ class Trained:
 
 def train(policy: str, out: Path, *, data: Sequence[Path] = (), device: str = "auto", workers: int | None = None,
           on: str | None = None, seed: int = 0, display: Display | None = None) -> Trained:
-    """Make a policy's weights as its card says, in `out`; a folder that a killed run left is where it goes on.
+    """Make a policy's weights as its card says, in `out`; a folder that a killed run left is where it goes on. What is
+    made has the name that `named` says.
 
     data: folders of demonstrations to use in place of collecting the first ones. device: of torch, or auto. on: a Ray
     cluster that plays the rollouts, as in `ray_workers.cluster`; learning and trials stay on this machine.
@@ -62,7 +63,14 @@ def train(policy: str, out: Path, *, data: Sequence[Path] = (), device: str = "a
     device is absent or its memory is too small; KeyboardInterrupt when a user ends it.
     """
     with _one_voice():
-        return _train(load_policy(policy), out, data, device, workers, on, seed, display or Display())
+        card = load_policy(policy)
+        return _train(card.model_copy(update={"name": named(card.name, seed)}), out, data, device, workers, on, seed,
+                      display or Display())
+
+
+def named(policy: str, seed: int) -> str:
+    """What a training makes is called as the policy, and with another seed than 0 also by that: `robustvla-seed-1`."""
+    return f"{policy}-seed-{seed}" if seed else policy
 
 
 def _train(card: PolicyCard, out: Path, data: Sequence[Path], device: str, workers: int | None, on: str | None,
