@@ -53,6 +53,8 @@ def test_a_recipe_s_card_says_how_it_is_made(path: Path) -> None:
     ("controls/anchor-only", "controls/consistency-alone", {"consistency"}),
     ("controls/no-rotation", "robustvla", {"noise"}),
     ("controls/goal-ript-noise", "controls/goal-ript-clean", {"noise"}),
+    ("controls/ript-noise-long", "ript-noise", {"iterations", "eval_every"}),
+    ("controls/robustvla-literal-long", "controls/robustvla-literal", {"iterations", "eval_every"}),
     ("methods/fan-sft", "methods/sft-bridge", {"objectives"}),
     ("methods/fan-sft-0.01", "methods/fan-sft", {"objectives"}),
     ("methods/fan-sft-0.2", "methods/fan-sft", {"objectives"}),
