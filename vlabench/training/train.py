@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from vlabench.training.methods.base import Method, TrainingContext
 
 FACTS = "training.json"
+SEEDED = r"-seed-[0-9]+$"
+"""How the names end of policies whose training had another seed than 0."""
 LAST_WORDS = 10.0
 """Seconds that others leave the first process to say what is wrong."""
 
@@ -63,14 +66,20 @@ def train(policy: str, out: Path, *, data: Sequence[Path] = (), device: str = "a
     device is absent or its memory is too small; KeyboardInterrupt when a user ends it.
     """
     with _one_voice():
-        card = load_policy(policy)
-        return _train(card.model_copy(update={"name": named(card.name, seed)}), out, data, device, workers, on, seed,
-                      display or Display())
+        return _train(load_policy(policy), out, data, device, workers, on, seed, display or Display())
 
 
 def named(policy: str, seed: int) -> str:
     """What a training makes is called as the policy, and with another seed than 0 also by that: `robustvla-seed-1`."""
-    return f"{policy}-seed-{seed}" if seed else policy
+    return f"{re.sub(SEEDED, '', policy)}-seed-{seed}" if seed else policy
+
+
+def _repeated(card: PolicyCard, seed: int) -> PolicyCard:
+    """The card by its name for that seed, with the command that trains it so."""
+    if not seed:
+        return card
+    command = f"{re.sub(r' --seed[ =][0-9]+', '', card.train)} --seed {seed}" if card.train else None
+    return card.model_copy(update={"name": named(card.name, seed), "train": command})
 
 
 def _train(card: PolicyCard, out: Path, data: Sequence[Path], device: str, workers: int | None, on: str | None,
@@ -87,11 +96,11 @@ def _train(card: PolicyCard, out: Path, data: Sequence[Path], device: str, worke
     from vlabench.training.team import join
 
     team = join(chosen)
-    place = TrainingContext(out, card, chosen, workers, seed, Curves(out), display, tuple(data), on)
+    place = TrainingContext(out, _repeated(card, seed), chosen, workers, seed, Curves(out), display, tuple(data), on)
     with team.together():
         if team.first:
             with held(out):
-                done = _trained(method, place)
+                done = _trained(method, place, card)
         else:
             with team.folder(out) as folder, _memory_told(chosen):
                 method.train(replace(place, folder=folder, curves=Curves(folder), display=Display()))
@@ -140,10 +149,11 @@ def _check_views(card: PolicyCard, options: BaseModel) -> None:
                             f"pair_sensitivity = {{}} }}")
 
 
-def _trained(method: Method, place: TrainingContext) -> Trained:
+def _trained(method: Method, place: TrainingContext, card: PolicyCard) -> Trained:
+    """card: as it was given."""
     from vlabench.training.team import team
 
-    facts = _Facts(place.folder, place.card, place.seed, [str(path) for path in place.data])
+    facts = _Facts(place.folder, card, place.seed, [str(path) for path in place.data])
     began = place.display.clock()
     try:
         with team().folder(place.folder), _memory_told(place.device):
