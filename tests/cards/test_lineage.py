@@ -11,7 +11,7 @@ import pytest
 from tests.cards.test_files import POLICY, SUITE
 from vlabench import cards
 from vlabench.cards import lineage
-from vlabench.cards.lineage import Seen, familiar, held, recorded, seen
+from vlabench.cards.lineage import Seen, familiar, held, keep_beside, recipe, recorded, seen
 from vlabench.cards.policy import PolicyCard
 from vlabench.cli.explain import explain
 from vlabench.errors import CardError, UnknownName
@@ -116,6 +116,49 @@ def test_a_card_beside_the_records_speaks_for_weights_that_were_not_kept(home: P
     assert found is not None and seen(found) == seen(card)
     (home / "results" / "p.toml").write_text(POLICY + 'trained_on = ["jpeg"]')  # could be of any version
     assert recorded("p", "0" * 64, home / "results") is None
+
+
+def test_a_card_is_kept_beside_records_that_no_other_speaks_for(home: Path) -> None:
+    results = home / "results"
+    results.mkdir()
+    installed = policy(home, "p", 'task_sets = ["libero_goal"]', "sft")
+    (home / "q.toml").write_text(POLICY)
+    for card in (installed, cards.load_policy(str(home / "q.toml"))):  # the latter tells of no training
+        keep_beside(card, results)
+    assert not [*results.iterdir()]
+    elsewhere = home / "p.toml"
+    installed.path.rename(elsewhere)
+    card = cards.load_policy(str(elsewhere))
+    keep_beside(card, results)
+    found = recorded("p", card.digest, results)
+    assert found is not None and found.path == results / "p.toml" and recipe(found) == recipe(card)
+    assert seen(found) == seen(card) and "libero_goal" in seen(found).names
+    before = found.path.read_text()
+    elsewhere.write_text(elsewhere.read_text().replace("assets", "replan = 7\nassets"))
+    keep_beside(cards.load_policy(str(elsewhere)), results)
+    assert found.path.read_text() == before  # whatever is there stays
+
+
+def test_a_card_kept_beside_records_names_its_weights_where_they_are(tmp_path: Path) -> None:
+    folder, results = tmp_path / "trained", tmp_path / "results"
+    folder.mkdir()
+    results.mkdir()
+    shipped = cards.load_policy("nano-sft")
+    (folder / "mine.toml").write_text(shipped.path.read_text())
+    card = cards.load_policy(str(folder / "mine.toml"))
+    keep_beside(card, results)
+    found = recorded("mine", shipped.digest, results)
+    assert found is not None and found.weights is not None and card.weights is not None
+    assert (results / found.weights.path).resolve() == (folder / card.weights.path).resolve()
+
+
+@pytest.mark.parametrize(("train", "seed"), [
+    ("vlabench train --policy p", 0), ("vlabench train --policy p --seed 3", 3), ("python their.py --seed=4", 4),
+    ("python their.py", None), ("", None)])
+def test_a_recipe_s_seed_is_its_command_s(train: str, seed: int | None, home: Path) -> None:
+    more = f'train = "{train}"\n' if train else ""
+    found = recipe(policy(home, "p", 'task_sets = ["libero_goal"]', "sft", more))
+    assert (found and found[1]) == seed
 
 
 def test_conditions_that_hold_what_was_seen() -> None:

@@ -264,6 +264,18 @@ class Mine(Policy):
 """
 
 
+def test_a_run_leaves_what_tables_say_of_a_training(tmp_path: Path) -> None:
+    """A card that is given by its path is found by none of them else."""
+    mine = tmp_path / "mine.toml"
+    mine.write_text(cards.load_policy("toy-seeker").path.read_text() + 'trained_on = ["toy_dark"]\n')
+    evaluate(str(mine), "toy", tmp_path / "r", options=RunOptions(episodes=1), workers=1)
+    mine.unlink()
+    sheet = tables.make([tmp_path / "r"], tables.Choice())
+    marked = {column.name for column, cell in zip(sheet.columns, sheet.lines[0].cells, strict=True)
+              if isinstance(cell, Cell) and cell.familiar}
+    assert {"clean", "dark", "jolt"} - marked == {"clean", "jolt"}
+
+
 def test_another_code_of_the_users_own_adapter_is_another_policy(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     site, card = tmp_path / "site", tmp_path / "mine.toml"

@@ -126,7 +126,9 @@ def test_ordinary_folders_are_joined_if_they_are_of_the_same_policies(tmp_path: 
     for name, condition in (("a", "clean"), ("b", "joint")):
         with Store(tmp_path / name, "random", "primitive").writer() as writer:
             writer.append(record(condition=condition, condition_digest=condition[0]))
+    (tmp_path / "b" / "random.toml").write_text("the card that a run left")
     merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
     assert len(held(tmp_path / "all")) == 2
+    assert (tmp_path / "all" / "random.toml").read_text() == "the card that a run left"
     with pytest.raises(OptionError, match="a: no shards in it .*\n  fix: vlabench merge FOLDER… --results DIR"):
         merge([], tmp_path / "a")

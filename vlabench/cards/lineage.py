@@ -10,6 +10,7 @@ adapter's options, too: there `base` is what a LoRA adapter changes.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -88,13 +89,18 @@ def seen(card: PolicyCard, *, paths: bool = True) -> Seen:
     return Seen(tuple(names), frozenset(perturbations), tuple(unknown))
 
 
+def card_beside(results: Path, policy: str) -> Path:
+    """Where the card of a policy lies whose records are in the folder `results`, if it is no installed one."""
+    return results / f"{policy}.toml"
+
+
 def recorded(policy: str, digest: str, results: Path) -> PolicyCard | None:
     """The card of a policy of some records in the folder `results`, in their version.
 
     A card that lies in that folder, of a policy whose weights were not kept, has no version and is taken at its word;
     so is that of one behind a server, whose version that server tells.
     """
-    beside = results / f"{policy}.toml"
+    beside = card_beside(results, policy)
     for name in (policy, *([str(beside)] if beside.is_file() else [])):
         try:
             card = cards.load_policy(name, foreign=True)
@@ -105,14 +111,29 @@ def recorded(policy: str, digest: str, results: Path) -> PolicyCard | None:
     return None
 
 
+def keep_beside(card: PolicyCard, results: Path) -> None:
+    """Leave a copy of a card with something to tell of a training beside the records in `results`, where tables will
+    look for it, unless they find one anyhow or something is there already. Raises CardError.
+    """
+    path = card_beside(results, card.name)
+    tells = card.training is not None or bool(card.trained_on)
+    if not tells or path.exists() or recorded(card.name, card.digest, results):
+        return
+    weights = card.weights and card.weights.model_copy(update={
+        "path": Path(os.path.relpath(card.path.parent / card.weights.path, results)).as_posix()})
+    cards.write_policy(card.model_copy(update={"path": path, "weights": weights}))
+
+
 def recipe(card: PolicyCard) -> tuple[str, int] | None:
     """What a training is but for its seed, and the seed: policies with one recipe and other seeds are repetitions.
 
     None for a policy that was not trained by its card, or by an unknown seed. Where no weights were kept, the seed is
-    that of the command that makes them.
+    that of the command that makes them, for `vlabench train` without one 0.
     """
-    told = re.search(r"--seed[ =](\d+)", card.train or "")
-    seed = card.made.seed if card.made else int(told[1]) if told else None
+    command = card.train or ""
+    told = re.search(r"--seed[ =](\d+)", command)
+    ours = 0 if command.startswith("vlabench train ") else None
+    seed = card.made.seed if card.made else int(told[1]) if told else ours
     said = described(card)
     return None if said is None or seed is None else (digest_of(said), seed)
 

@@ -1,4 +1,4 @@
-"""Writes a policy's card, as a training does that has made its weights."""
+"""Writes a policy's card, as a training does that has made its weights, and a run beside its records."""
 
 from __future__ import annotations
 

@@ -139,6 +139,7 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
         for sentence in [*reading.warnings(), *_aged(reading.records.values(), versions)]:
             progress.note(f"note: {sentence}")
         recognise(policy, writer, store.folder)
+        lineage.keep_beside(policy, store.root)
         todo = plan.todo(_recorded(plan, reading, store) if record else reading.held)
         book = _Book(plan, policy, store, writer, versions, reading, progress)
         if plan.shard:

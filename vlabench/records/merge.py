@@ -64,8 +64,9 @@ class _Source:
 def merge(places: Sequence[Path], out: Path, partial: bool = False) -> Merged:
     """Join the records of some results folders in `out`; without any, those of the shards in `out`.
 
-    partial: shards, policies or conditions may be missing. Recordings and what runs have noted are taken along. Raises
-    OptionError without folders; StoreError for what does not fit, or cannot be read or written.
+    partial: shards, policies or conditions may be missing. Recordings are taken along, and what runs have noted and the
+    cards that they left. Raises OptionError without folders; StoreError for what does not fit, or cannot be read or
+    written.
     """
     chosen = list(places) or shards.folders(out)
     if not chosen:
@@ -81,6 +82,9 @@ def merge(places: Sequence[Path], out: Path, partial: bool = False) -> Merged:
     for owner in sorted({owner for source in sources for owner in source.origins}):
         with Store(out, *owner).writer() as writer:
             merged.owners[owner] = _join(owner, target, sources, writer)
+            card = f"{owner.policy}.toml"  # which a run left beside its records
+            for source in sources:
+                _take_along(source.place / card, out / card)
     return merged
 
 
@@ -178,8 +182,8 @@ def _join(owner: PolicyOnAssets, target: _Source, sources: Sequence[_Source], wr
     return added, there
 
 
-def _take_along(recording: Path, to: Path) -> None:
-    """Copy an episode's actions, if they were kept. Raises StoreError."""
-    if recording.is_file() and not to.exists():
+def _take_along(kept: Path, to: Path) -> None:
+    """Copy a file, such as an episode's actions if they were kept, to where there is none. Raises StoreError."""
+    if kept.is_file() and not to.exists():
         with explained(to, WRITING), contextlib.suppress(FileNotFoundError), replacing(to) as partial:
-            shutil.copyfile(recording, partial)
+            shutil.copyfile(kept, partial)

@@ -108,7 +108,7 @@ def test_a_recipe_is_all_but_the_seed_and_what_came_of_it(tmp_path: Path) -> Non
     first, told, longer = of("a", 0), of("b", 7, made=False), of("c", 0, 5)
     assert first and told and longer and first[0] == told[0] != longer[0] and (first[1], told[1]) == (0, 7)
     text = (tmp_path / "b.toml").read_text()
-    (tmp_path / "d.toml").write_text(text.replace(" --seed 7", ""))
+    (tmp_path / "d.toml").write_text(text.replace("vlabench train --policy b --seed 7", "python theirs.py"))
     assert recipe(cards.load_policy(str(tmp_path / "d.toml"))) is None
 
 
