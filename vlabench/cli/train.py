@@ -82,7 +82,7 @@ def train(
     from vlabench.training.train import train as make
     from vlabench.util.messages import shown
 
-    folder = out or Path(".training") / named(Path(policy).stem, seed)
+    folder = out or Path(".training") / named(Path(policy).name.removesuffix(".toml"), seed)  # a name may have a dot
     try:
         done = make(policy, folder, data=data or (), device=device, workers=workers, on=on, seed=seed,
                     display=display(console(stderr=True)))
