@@ -116,13 +116,12 @@ def run(plan: Plan, policy: PolicyCard, engine: Simulator, store: Store, *, work
     policy's actions too, beside the records; what is on record without them is played again for them, and its record
     stays. time_limit: seconds after which a worker is stopped whose episodes get no further, by default
     `default_time_limit`. host: as in `PolicyCard.actor`. on: a Ray cluster, as in `ray_workers.cluster`; by default the
-    workers live on this machine. What was left out of the records on hand is told by
-    `progress.note`.
+    workers live on this machine. What was left out of the records on hand is told by `progress.note`.
 
     Ctrl-C stops the run cleanly, and so does a policy's server that does not come back, or as another model; the
-    summary says so. Raises OptionError; StoreError, when a record cannot be
-    written; WorkerError, when workers do not start or do not live; AuditError, when a condition did not do what it
-    says. Whatever it raises, no worker is left and what was recorded stays.
+    summary says so. Raises OptionError; StoreError, when a record cannot be written; WorkerError, when workers do not
+    start or do not live; AuditError, when a condition did not do what it says. Whatever it raises, no worker is left
+    and what was recorded stays.
     """
     processes(workers)
     if time_limit is not None and not time_limit > 0:
