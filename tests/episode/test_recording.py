@@ -15,8 +15,9 @@ from vlabench.adapters.base import Policy
 from vlabench.episode.listening import Listener
 from vlabench.episode.loop import EpisodeError, play
 from vlabench.episode.played import Played
-from vlabench.episode.recording import ActionRecorder, FrameRecorder, Recording, Replayed, recording_path
+from vlabench.episode.recording import ActionRecorder, FrameRecorder, Recording, Replayed
 from vlabench.errors import StoreError
+from vlabench.records.store import Store
 from vlabench.types import EpisodeSpec
 from vlabench.util.arrays import reading_arrays
 
@@ -45,7 +46,7 @@ def recorded(index: int = 5) -> tuple[Played, Recording]:
 
 def test_a_recording_comes_back_from_disk_and_plays_the_same_episode(tmp_path: Path) -> None:
     played, recording = recorded()
-    path = recording_path(tmp_path, "seeker", "plain", played.spec)
+    path = Store(tmp_path, "seeker", "plain").recording(played.spec.identity)
     assert path == tmp_path / "seeker/plain/toy_points/dim/1-5-9.npz"
     recording.save(path)
     loaded = Recording.load(path)

@@ -28,7 +28,7 @@ from tests.toy.toy import Toy
 from vlabench import cards, load_results
 from vlabench.episode.child import ENVIRONMENT
 from vlabench.episode.player import LONGEST, Batch, Ended, Finished, told
-from vlabench.episode.recording import Recording, recording_path
+from vlabench.episode.recording import Recording
 from vlabench.episode.resources import default_time_limit, default_workers
 from vlabench.episode.worker import Worker, _send
 from vlabench.errors import AuditError, OptionError, StoreError, UnknownName, WorkerError
@@ -301,7 +301,7 @@ def test_recorded_actions_lie_beside_the_records(tmp_path: Path) -> None:
     todo = planned(episodes=1, tasks=("toy_points/1",))
     playing(tmp_path, todo, record=True)
     for spec in todo.specs:
-        recording = Recording.load(recording_path(tmp_path, "toy-seeker", "plain", spec))
+        recording = Recording.load(Store(tmp_path, "toy-seeker", "plain").recording(spec.identity))
         record = records(tmp_path)[spec.identity]
         assert (len(recording.actions), recording.state, recording.replan) == (record.steps, record.state, 3)
 
@@ -314,7 +314,7 @@ def test_what_is_on_record_without_its_actions_is_played_again_for_them(tmp_path
     assert (summary.planned, summary.held, summary.played, summary.again, summary.astray) == (3, 0, 3, 3, 0)
     assert "3 were on record already\n3 of these were played again, being on record without the actions" in str(summary)
     assert files and files == {path: path.read_bytes() for path in files}  # no line is added
-    paths = [recording_path(tmp_path, "toy-seeker", "plain", spec) for spec in todo.specs]
+    paths = [Store(tmp_path, "toy-seeker", "plain").recording(spec.identity) for spec in todo.specs]
     assert [Recording.load(path).state for path in paths] == [each.state for each in summary.records]
     dataclasses.replace(Recording.load(paths[0]), state="0" * 16).save(paths[0])  # an earlier version's
     again = playing(tmp_path, todo, record=True)

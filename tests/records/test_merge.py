@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 
 from tests.factories import record
-from vlabench.episode.recording import recording_of
 from vlabench.errors import OptionError, StoreError
 from vlabench.records import shards
 from vlabench.records.merge import merge
 from vlabench.records.read import PolicyOnAssets
 from vlabench.records.shards import Shard
-from vlabench.records.store import Store, runs_of
+from vlabench.records.store import Store, recording_of, runs_of
 from vlabench.types import EpisodeRecord
 
 OWNER = PolicyOnAssets("random", "primitive")

@@ -15,7 +15,7 @@ from vlabench.adapters.base import Policy
 from vlabench.episode.listening import Bools, EpisodeCollector, Listener
 from vlabench.episode.played import Played
 from vlabench.seeding import Draws
-from vlabench.types import Decision, EpisodeSpec, Floats, Identity, Image, Observation, Outcome
+from vlabench.types import Decision, EpisodeSpec, Floats, Image, Observation, Outcome
 from vlabench.util.arrays import reading_arrays, write_arrays
 from vlabench.util.text import counted
 
@@ -52,18 +52,6 @@ class Recording:
     def chunks(self) -> list[npt.NDArray[np.float64]]:
         """The actions between one look and the next, each float64 [t, D]."""
         return np.split(self.actions, self.looks[1:])
-
-
-def recording_path(results: Path, policy: str, assets: str, spec: EpisodeSpec) -> Path:
-    """`<results>/<policy>/<assets>/<task set>/<condition>/<task number>-<index>-<seed>.npz`."""
-    return results / policy / assets / recording_of(spec.identity)
-
-
-def recording_of(identity: Identity) -> Path:
-    """Where an episode's recording is in the folder of the task sets."""
-    task, condition, index, seed = identity
-    task_set, _, number = task.rpartition("/")
-    return Path(task_set, condition, f"{number}-{index}-{seed}.npz")
 
 
 class ActionRecorder(EpisodeCollector):

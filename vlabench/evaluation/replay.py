@@ -23,9 +23,10 @@ from vlabench.cards.served import by_name
 from vlabench.episode.chain import variant_of
 from vlabench.episode.loop import EpisodeError, play
 from vlabench.episode.played import Played
-from vlabench.episode.recording import FrameRecorder, Recording, Replayed, recording_path
+from vlabench.episode.recording import FrameRecorder, Recording, Replayed
 from vlabench.errors import MissingExtra, OptionError, StoreError, UnknownName
 from vlabench.evaluation.preview import described
+from vlabench.records.store import Store
 from vlabench.simulators.base import Simulator, find_simulator
 from vlabench.types import EpisodeSpec, Image
 from vlabench.util.text import counted
@@ -78,7 +79,7 @@ def replay(policy_name: str, task_key: str, condition_name: str, index: int, *, 
     for camera in cameras:
         if camera not in seen:
             raise UnknownName("camera", camera, seen, where="--camera")
-    path = recording_path(results, policy.name, simulator.assets, spec)
+    path = Store(results, policy.name, simulator.assets).recording(spec.identity)
     frames = FrameRecorder()
     played = _played_again(path, spec, condition, simulator, policy, seen, frames)
     pictures = list(_frames(frames, cameras or seen[:1], size, _caption(played, policy)))

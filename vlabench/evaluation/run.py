@@ -18,7 +18,7 @@ from vlabench.cards.served import introduced
 from vlabench.episode.machines import machines
 from vlabench.episode.player import Finished, Job
 from vlabench.episode.pool import Result, WorkerPool
-from vlabench.episode.recording import ActionRecorder, Recording, recording_path
+from vlabench.episode.recording import ActionRecorder, Recording
 from vlabench.episode.resources import default_time_limit, processes
 from vlabench.errors import AuditError, OptionError, ServerGone, StoreError
 from vlabench.evaluation import plan
@@ -198,7 +198,7 @@ def _recorded(plan: Plan, reading: Reading, store: Store) -> frozenset[Identity]
     for spec in plan.specs:
         if spec.identity in held:
             with contextlib.suppress(StoreError):
-                recording = Recording.load(recording_path(store.root, store.policy, store.assets, spec))
+                recording = Recording.load(store.recording(spec.identity))
                 kept |= {spec.identity} if recording.state == reading.records[spec.identity].state else set()
     return frozenset(kept)
 
@@ -255,8 +255,7 @@ class _Book:
             if before is not None and _end(before) != _end(record):
                 self._astray.add(record.identity)
             else:
-                path = recording_path(self._store.root, self._store.policy, self._store.assets, result.spec)
-                result.answer.result.save(path)
+                result.answer.result.save(self._store.recording(record.identity))
         if before is None:
             self._writer.append(record)
             self.records[record.identity] = record

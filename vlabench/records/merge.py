@@ -13,11 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vlabench.episode.recording import recording_of
 from vlabench.errors import OptionError, StoreError
 from vlabench.records import shards
 from vlabench.records.read import Origin, PolicyOnAssets, each_file
-from vlabench.records.store import RUNS, WRITING, Store, Writer, explained, listed, runs_of
+from vlabench.records.store import RUNS, WRITING, Store, Writer, explained, listed, recording_of, runs_of
 from vlabench.types import EpisodeRecord, Identity
 from vlabench.util.files import replacing
 from vlabench.util.messages import shown

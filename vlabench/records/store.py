@@ -90,6 +90,10 @@ class Store:
         """The file of a condition on a task set. Raises StoreError for a name that is no file name."""
         return self.folder / _safe(task_set, "task set") / (_safe(condition, "condition") + ".jsonl")
 
+    def recording(self, identity: Identity) -> Path:
+        """The file of an episode's actions, if they were kept."""
+        return self.folder / recording_of(identity)
+
     def read(
         self, task_sets: Iterable[str], conditions: Mapping[str, str], policy_digest: str | None = None
     ) -> Reading:
@@ -173,6 +177,13 @@ class Writer:
                 os.close(handle)
             if fresh:
                 _sync_folder(path.parent)
+
+
+def recording_of(identity: Identity) -> Path:
+    """<task set>/<condition>/<task number>-<index>-<seed>.npz, in the folder of the task sets."""
+    task, condition, index, seed = identity
+    task_set, _, number = task.rpartition("/")
+    return Path(task_set, condition, f"{number}-{index}-{seed}.npz")
 
 
 def listed(names: Iterable[str]) -> str:

@@ -15,8 +15,9 @@ from vlabench import cards
 from vlabench.cards.conditions import named
 from vlabench.episode.listening import Bools, Listener
 from vlabench.episode.loop import play
-from vlabench.episode.recording import Recording, recording_path
+from vlabench.episode.recording import Recording
 from vlabench.evaluation import preview
+from vlabench.records.store import Store
 from vlabench.reports import plots
 from vlabench.reports.page import replays as module
 from vlabench.reports.page.build import Choice, write
@@ -166,7 +167,7 @@ def test_nothing_asked_for_is_nothing_played(toy_results: Path, monkeypatch: pyt
     found = made(toy_results, episodes=0)
     assert (found.films, found.looks, found.notes) == ((), (), ()) and found.instructions
     task = Toy("plain").tasks("toy_points")[1]
-    assert recording_path(toy_results, "toy-seeker", "plain", EpisodeSpec(task, "clean", 0)).is_file()
+    assert Store(toy_results, "toy-seeker", "plain").recording(EpisodeSpec(task, "clean", 0).identity).is_file()
 
 
 def test_task_sets_that_no_simulator_has(results: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from tests.factories import Toy, episodes, write_records
 from vlabench import cards
 from vlabench.cards.conditions import Condition, Part, at_severity
-from vlabench.episode.recording import recording_path
 from vlabench.records.read import Origin
+from vlabench.records.store import Store
 from vlabench.reports import plots
 from vlabench.reports.page.selection import conditions_of, looks, pairs
 from vlabench.reports.page.verdicts import standing
@@ -54,7 +54,7 @@ def test_what_is_lost_under_the_hardest_condition_of_each_kind(results: Path) ->
 
 def test_what_was_recorded_comes_before_what_is_short(results: Path) -> None:
     for condition in ("clean", "far-s2"):
-        path = recording_path(results, "random", "primitive", EpisodeSpec(TASKS["kitchen/0"], condition, 1))
+        path = Store(results, "random", "primitive").recording(EpisodeSpec(TASKS["kitchen/0"], condition, 1).identity)
         path.parent.mkdir()
         path.write_bytes(b"")
     assert chosen(results, 1, OTHER) == [("far-s2", "kitchen/0", 1)]

@@ -19,8 +19,9 @@ from vlabench import cards
 from vlabench.cards.conditions import named
 from vlabench.cards.policy import PolicyCard
 from vlabench.episode.loop import play
-from vlabench.episode.recording import ActionRecorder, FrameRecorder, recording_path
+from vlabench.episode.recording import ActionRecorder, FrameRecorder
 from vlabench.errors import OptionError, StoreError, UnknownName
+from vlabench.records.store import Store
 from vlabench.reports import plots
 from vlabench.reports.plots.episodes import Seen, choose, ordered, outcome, sizes
 from vlabench.reports.plots.episodes import play as replayed
@@ -55,7 +56,7 @@ def enact(root: Path, policy: PolicyCard, spec: EpisodeSpec, keep: bool) -> Fram
     write_records(root, [played.record(policy=policy.name, assets="plain", policy_digest=policy.digest, versions={},
                                        condition_digest=condition.digest, finished="2025-01-01T00:00:00+00:00")])
     if keep and recorder.recording:
-        recorder.recording.save(recording_path(root, policy.name, "plain", spec))
+        recorder.recording.save(Store(root, policy.name, "plain").recording(spec.identity))
     return film
 
 

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from tests.simulators.libero.conftest import NULL, draw
-from vlabench.episode.recording import Recording, recording_path
+from vlabench.episode.recording import Recording
 from vlabench.evaluation.plan import RunOptions
 from vlabench.evaluation.run import evaluate
+from vlabench.records.store import Store
 from vlabench.simulators.libero import gl, hf_libero, packs
 from vlabench.simulators.libero.scene import LiberoScene
 from vlabench.simulators.libero.simulator import Libero
@@ -60,7 +61,7 @@ def check(chosen: dict[str, int], results: Path) -> None:
 
 
 def kept(results: Path, task: Task, index: int) -> Recording:
-    return Recording.load(recording_path(results, "expert", "official", EpisodeSpec(task, "clean", index)))
+    return Recording.load(Store(results, "expert", "official").recording(EpisodeSpec(task, "clean", index).identity))
 
 
 def first_pictures(task: Task, count: int) -> list[dict[str, Any]]:

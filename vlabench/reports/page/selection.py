@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from vlabench import cards
 from vlabench.cards.conditions import CLEAN, Condition
-from vlabench.episode.recording import recording_path
 from vlabench.records.frame import episodes_of
 from vlabench.records.read import Origin
+from vlabench.records.store import recording_of
 from vlabench.reports.page.verdicts import Standing
 from vlabench.reports.plots.radar import group_of
 from vlabench.reports.tables.outcomes import Episode
@@ -110,5 +110,4 @@ def _recorded(folder: Path, task: Task, condition: str, key: Episode) -> bool:
 
 def recordings(folder: Path, specs: Iterable[EpisodeSpec]) -> list[Path]:
     """Where the actions of some episodes are if they were kept."""
-    policy, assets = folder.parent.name, folder.name
-    return [recording_path(folder.parent.parent, policy, assets, spec) for spec in specs]
+    return [folder / recording_of(spec.identity) for spec in specs]

@@ -20,7 +20,7 @@ from vlabench.cards.policy import PolicyCard
 from vlabench.episode.listening import Bools, EpisodeCollector
 from vlabench.episode.player import Failed, Job
 from vlabench.episode.pool import WorkerPool
-from vlabench.episode.recording import Recording, Replayed, recording_path
+from vlabench.episode.recording import Recording, Replayed
 from vlabench.episode.resources import default_time_limit
 from vlabench.errors import OptionError, StoreError
 from vlabench.records.read import Origin
@@ -162,7 +162,7 @@ def _seen(data: Data, side: Side, card: PolicyCard, size: int, spec: EpisodeSpec
     simulator = find_simulator(spec.task.simulator)(owner.assets)
     cameras = card.cameras or tuple(simulator.cameras)
     simulator.check(cameras)
-    actor = replace(_actor(card, recording_path(results, owner.policy, owner.assets, spec)), cameras=cameras,
+    actor = replace(_actor(card, Store(results, owner.policy, owner.assets).recording(spec.identity)), cameras=cameras,
                     image_size=size)
     job = Job(spec.task.simulator, simulator.assets, actor, {condition.name: named(condition)}, Looks, batch=1)
     with WorkerPool(job, [spec], 1, default_time_limit, say) as pool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +15,9 @@ from vlabench.cards.find import find_condition, find_task, fits
 from vlabench.episode.chain import variant_of
 from vlabench.episode.listening import Listener
 from vlabench.episode.loop import EpisodeError, play
-from vlabench.episode.recording import Recording, Replayed, recording_path
+from vlabench.episode.recording import Recording, Replayed
 from vlabench.errors import OptionError, StoreError, UnsupportedError
+from vlabench.records.store import recording_of
 from vlabench.reports.plots.data import Data
 from vlabench.reports.plots.episodes import Choice, common, ordered, record_of
 from vlabench.reports.plots.style import INK, canvas, footnote, styled
@@ -143,9 +145,8 @@ def drawn(data: Data, specs: Sequence[EpisodeSpec], ways: Mapping[str, Sequence[
     return figure
 
 
-def _path(data: Data, side: Side, spec: EpisodeSpec) -> Any:
-    folder = data.origins[side.owner].folder
-    return recording_path(folder.parent.parent, side.owner.policy, side.owner.assets, spec)
+def _path(data: Data, side: Side, spec: EpisodeSpec) -> Path:
+    return data.origins[side.owner].folder / recording_of(spec.identity)
 
 
 def _in_one_scene(data: Data, side: Side, specs: Sequence[EpisodeSpec]) -> dict[EpisodeSpec, Course]:
