@@ -209,6 +209,19 @@ def test_the_divergence_is_that_of_the_two_normals(weights: Path) -> None:
     assert judged(learns, played)["surrogate divergence"] == pytest.approx(exact, rel=0.15)
 
 
+def test_the_divergence_of_a_minibatch_is_its_own_mean_whatever_gradients_are_divided_by(weights: Path) -> None:
+    learns = learner(weights, kl_target=1.0)
+    played = samples(Gauss(weights))
+    with torch.no_grad():
+        learns.policy.module.get_parameter("head.bias").add_(0.15)
+    few, parts = [0, 1, 2], len(played) / 2
+    assert len(few) < parts
+    one, shared = (learns.terms(played.batch(few, "cpu", parts=each))[1]["divergence"].item() for each in (0, 2))
+    # computed in two pieces, these add up
+    pieces = [learns.terms(played.batch(rows, "cpu", few, 2))[1]["divergence"].item() for rows in ([0], [1, 2])]
+    assert shared == pytest.approx(one) == pytest.approx(sum(pieces)) and one > 0
+
+
 # whether rewards taught anything
 
 

@@ -31,6 +31,8 @@ class Batch:
     actions: [N, T, D]. counted: bool [N, T], those of them that tell something: that were carried out, or that answer
     the state they are asked for. weights: float [N, T], of each, 0 where it does not count. weight: of all actions of
     the minibatch that this is a part of, and count: its samples; a term is divided by them, so that the parts add up.
+    Where all minibatches of an iteration are divided by the same, both are of the average one, and own is the weight of
+    this one.
     space: what the D numbers mean to the simulator, if it is known. extras: what else there is, by the names that
     objectives need: tensors, other observations of the same samples, distributions. whole: the minibatch, of `rows`.
     named: what `points` among the extras are called.
@@ -46,6 +48,7 @@ class Batch:
     extras: Mapping[str, Any] = field(default_factory=dict)
     whole: Batch | None = None
     named: Sequence[str] = ()
+    own: float | None = None
 
     def __len__(self) -> int:
         return len(self.actions)

@@ -132,11 +132,11 @@ def outside(log_probs: Tensor, before: Tensor, advantages: Tensor, low: float, h
 
 
 def divergence(batch: Batch, forward: Forward) -> Tensor:
-    """The mean over a batch's actions of (η − 1) − ln η, η = π(a) / π_before(a): its part of the minibatch's.
+    """The mean over a minibatch's actions of (η − 1) − ln η, η = π(a) / π_before(a): this batch's part of it.
 
     Of actions that π_before drew its expectation is KL(π_before ‖ π), as that of −ln η is, whose mean over a minibatch
     may be negative and varies more (Schulman 2020).
     """
     change = forward.log_probs.detach() - batch["before"]
-    mean: Tensor = ((torch.expm1(change) - change) * batch.weights).sum() / batch.weight
+    mean: Tensor = ((torch.expm1(change) - change) * batch.weights).sum() / (batch.own or batch.weight)
     return mean

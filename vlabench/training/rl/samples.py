@@ -150,16 +150,17 @@ class Samples:
         if self._wanted:
             arrays[WANTED] = np.stack([self._wanted[which][look] for which, look in picked])
         extras: dict[str, Any] = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
-        own = {name: extras.pop(name) for name in ("actions", "counted", "weights")}
+        acted = {name: extras.pop(name) for name in ("actions", "counted", "weights")}
         if self._twin:
             extras[TWIN] = self.seen(rows, TWIN)
         extras |= {view: self.seen(rows, view) for view in looks[0][0].views}
         whole = rows if whole is None else whole
-        weight, count = ((self._weight / parts, len(self) / parts) if parts else (self.weight(whole), len(whole)))
+        own = self.weight(whole)
+        weight, count = (self._weight / parts, len(self) / parts) if parts else (own, len(whole))
         seen = self.seen(rows)
         if self._first is not None:
-            extras[FIRST] = self._first(seen, own["actions"])
-        return Batch(seen, weight=weight, count=count, space=self.space, extras=extras, **own)
+            extras[FIRST] = self._first(seen, acted["actions"])
+        return Batch(seen, weight=weight, count=count, own=own, space=self.space, extras=extras, **acted)
 
 
 def _pictures(rollout: Rollout, view: str) -> Mapping[str, Image]:
