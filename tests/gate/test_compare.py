@@ -83,7 +83,8 @@ def test_records_of_an_earlier_protocol_have_nothing_in_common_and_the_message_s
 def test_tasks_seeds_and_versions() -> None:
     lay("a", lambda *_: True)
     lay("bb", lambda *_: True, lambda record: dataclasses.replace(record, seed=1, versions={"toy": "0.2"}))
-    with pytest.raises(OptionError, match=r"no episode in common that both finished \(seed 0 against 0\)"):
+    with pytest.raises(OptionError, match=r"no episode in common that both finished \(seed 0 against 0\)\n  baseline: "
+                                          r"\d+ episodes of toy_points\n  candidate: 0 episodes\n  fix: --run plays"):
         compare("a", "bb", Choice())
     found = compare("a", "bb", Choice(other_seed=1, tasks=("toy_points/[01]",)))
     assert {(finding.pairs, finding.tasks) for finding in found.findings} == {(80, 2)}

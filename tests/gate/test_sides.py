@@ -59,7 +59,7 @@ def test_a_folder_called_like_a_policy_is_no_side_without_records(here: Path) ->
 @pytest.mark.parametrize(("text", "kind", "message"), [
     ("results", OptionError, "the folder results holds results of a, b\n  fix: FOLDER:POLICY .* as in results:a"),
     ("c", UnknownName, "unknown policy 'c' in results, which 'c' means: valid: a, b\n  fix: FOLDER:POLICY"),
-    ("nowhere:a", UnknownName, "unknown policy 'a' in nowhere"),
+    ("nowhere:a", OptionError, "'nowhere:a': there is no folder nowhere\n  fix: FOLDER:POLICY, or --results"),
     ("a@cccc", UnknownName, "unknown version 'cccc' in a@cccc"),
 ])
 def test_sides_that_name_nothing_or_too_much(here: Path, text: str, kind: type[Exception], message: str) -> None:

@@ -121,7 +121,15 @@ def test_conditions_of_suites_that_are_not_here_are_joined_too(tmp_path: Path) -
     assert merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all").owners == {OWNER: (2, 0)}
 
 
-def test_ordinary_folders_are_joined_if_they_are_of_the_same_policies(tmp_path: Path) -> None:
+def test_ordinary_folders_are_joined_whatever_policies_they_are_of(tmp_path: Path) -> None:
+    for name, policy in (("a", "random"), ("b", "still")):
+        with Store(tmp_path / name, policy, "primitive").writer() as writer:
+            writer.append(record(policy=policy))
+    done = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
+    assert done.owners == {OWNER: (1, 0), PolicyOnAssets("still", "primitive"): (1, 0)}
+
+
+def test_ordinary_folders_of_a_policy_are_joined(tmp_path: Path) -> None:
     for name, condition in (("a", "clean"), ("b", "joint")):
         with Store(tmp_path / name, "random", "primitive").writer() as writer:
             writer.append(record(condition=condition, condition_digest=condition[0]))

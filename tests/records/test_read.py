@@ -94,6 +94,17 @@ def test_without_digests_the_last_version_holds(tmp_path: Path) -> None:
         "earlier protocol"]
 
 
+@pytest.mark.parametrize(("before", "now"), [("1", "2"), ("2", "1")])
+def test_of_two_task_sets_a_condition_is_what_it_was_played_as_last(tmp_path: Path, before: str, now: str) -> None:
+    old = record(task="kitchen/0", condition_digest=before, finished="2025-01-01")
+    new = record(task="garage/1", condition_digest=now, finished="2025-02-01")
+    found = load_records([write_records(tmp_path, [old, new])])
+    (records,) = found.records.values()
+    assert list(records.task) == ["garage/1"]
+    assert found.notes == ("random on primitive: 1 record left out: condition 'clean' had other parameters then, or "
+                           "the simulator an earlier protocol",)
+
+
 def test_what_no_suite_means_any_more_is_left_out_with_one_sentence(tmp_path: Path) -> None:
     """Without digests to go by: records of conditions that the suites on their task set define otherwise now."""
     suite = cards.load_suite("libero-joint")

@@ -235,7 +235,7 @@ def _warnings(policy: PolicyCard, conditions: Collection[Condition], simulator: 
     if simulator.assets not in policy.assets:
         warnings.append(
             f"policy {policy.name!r} was made for the assets {', '.join(policy.assets)}; on {simulator.assets!r} it "
-            f"sees pictures of another kind (its records say so, and share no table with the others)")
+            f"sees pictures of another kind (tables name the pack of every row)")
     for condition in conditions:
         lost = [part.perturbation for part, made in zip(condition.parts, condition.perturbations, strict=True)
                 if not policy.notices(made)]

@@ -101,7 +101,9 @@ def compare(baseline: str, candidate: str, choice: Choice, results: Path = Path(
         left_out = [f"{side.label}: {why}" for side in (first, second) for why in side.left_out(digests)]
         raise OptionError("\n  ".join([
             f"baseline {baseline!r} and candidate {candidate!r} have no episode in common that both finished (seed "
-            f"{choice.seed} against {choice.candidate_seed})", *dict.fromkeys(left_out)]))
+            f"{choice.seed} against {choice.candidate_seed})", *dict.fromkeys(left_out),
+            *(_has(name, found) for name, found in (("baseline", mine), ("candidate", theirs))),
+            "fix: --run plays what is missing; or --suite, of whose tasks and conditions both have some"]))
     notes += difference_notes(first, second, mine, theirs)
     for each in pairs:
         if any(each.errors):
@@ -112,6 +114,13 @@ def compare(baseline: str, candidate: str, choice: Choice, results: Path = Path(
                          f"{each.alone[1]} of the candidate have no counterpart and are left out")
     findings = tuple(judge(pairs, terms))
     return Report(first.label, second.label, first.assets, choice, findings, tuple(notes))
+
+
+def _has(who: str, records: Mapping[str, Sequence[EpisodeRecord]]) -> str:
+    """What a side has of what is judged."""
+    found = [record for each in records.values() for record in each]
+    task_sets = ", ".join(sorted({record.task.rpartition("/")[0] for record in found}))
+    return f"{who}: {counted(len(found), 'episode')}{' of ' if found else ''}{task_sets}"
 
 
 def difference_notes(first: Side, second: Side, mine: Mapping[str, Sequence[EpisodeRecord]],

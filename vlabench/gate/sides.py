@@ -185,6 +185,9 @@ def _of_policy(address: Address, playing: bool) -> list[Holding]:
             what = f"holds results of {', '.join(names)}" if names else "holds no results"
             raise OptionError(f"{address.text!r}: the folder {shown(address.root)} {what}\n  fix: FOLDER:POLICY names "
                               f"the policy, as in {address.root}:{names[0] if names else 'POLICY'}")
+    elif not lying and not playing and not address.root.is_dir():
+        raise OptionError(f"{address.text!r}: there is no folder {shown(address.root)}\n"
+                          f"  fix: FOLDER:POLICY, or --results FOLDER for policies named without one")
     elif not lying and not playing:
         there = sorted({holding.policy for holding in holdings(address.root)})
         raise UnknownName("policy", wanted, there, where=f"{shown(address.root)}, which {address.text!r} means",

@@ -88,15 +88,16 @@ def merge(places: Sequence[Path], out: Path, partial: bool = False) -> Merged:
 
 
 def _check_whole(sources: Sequence[_Source]) -> None:
-    """Raises StoreError if a folder lacks a policy that another has, or a shard is missing or has not ended."""
+    """Raises StoreError if a shard lacks a policy that another has, is missing or has not ended."""
     least = "\n  fix: --partial joins what is there"
     for owner in sorted({owner for source in sources for owner in source.origins}):
-        without = [source.place for source in sources if owner not in source.origins]
-        if without:
-            raise StoreError(f"{shown(without[0])}: no records of {owner}, which other folders have{least}")
+        having = [source for source in sources if owner in source.origins]
         found: dict[shards.Shard, int] = {}
-        for source in sources:
+        for source in having:
             found |= shards.noted(source.origins[owner].folder, source.origins[owner].policy)
+        without = [source.place for source in sources if source not in having]
+        if without and found:
+            raise StoreError(f"{shown(without[0])}: no records of {owner}, of which other folders have shards{least}")
         if len({shard.of for shard in found}) > 1:
             raise StoreError(f"{owner}: shards of different runs: {', '.join(map(str, sorted(found)))}{least}")
         missing = [str(each) for each in _all(found) if each not in found]

@@ -145,9 +145,9 @@ def _read(
     order = _order()
     task_sets = sorted({file.parent.name for file in files}, key=lambda name: (order.get(name, len(order)), name))
     homes = {task_set: simulator_of(task_set) for task_set in task_sets}
-    meant = {home: dict(sorted((file.stem, str(line.get("condition_digest", ""))) for file, line in last
-                               if homes[file.parent.name] == home)) if conditions is None else dict(conditions)
-             for home in homes.values()}
+    meant = {home: dict(sorted({file.stem: str(line.get("condition_digest", "")) for file, line in last
+                                if homes[file.parent.name] == home}.items()))
+             if conditions is None else dict(conditions) for home in homes.values()}
     old = {home: superseded(digests, [task_set for task_set in task_sets if homes[task_set] == home])
            if conditions is None and not every else [] for home, digests in meant.items()}
     store, whole = Store(folder.parent.parent, owner.policy, owner.assets), Reading()

@@ -15,6 +15,7 @@ from tests.reports.tables.conftest import agresti_coull, p_of
 from vlabench import cards
 from vlabench.errors import OptionError, StoreError, UnknownName
 from vlabench.reports import plots
+from vlabench.reports.plots import kinds
 from vlabench.reports.plots.style import LOOKS, look
 from vlabench.reports.plots.times import STEPS
 
@@ -242,6 +243,24 @@ def test_data_that_a_kind_has_no_use_for(tmp_path: Path) -> None:
     failed = write_records(tmp_path / "failed", episodes("kitchen/0", "far", "ee"))
     with pytest.raises(OptionError, match="no episode with an outcome is left"):
         plots.load([failed])
+
+
+def test_policies_of_two_simulators_do_not_stand_beside_each_other(tmp_path: Path) -> None:
+    both = write_records(tmp_path, [each for policy, task in (("hero", "kitchen/0"), ("rival", "garage/0"))
+                                    for name in ("clean", "shift-s1", "shift-s2")
+                                    for each in episodes(task, name, "ss", policy=policy)])
+    data = plots.load([both])
+    for kind in kinds.SHARING:
+        with pytest.raises(OptionError, match="share no task set: hero on kitchen; rival on garage\n  fix: --suite"):
+            plots.draw(kind, data)
+    assert plots.draw("tasks", data)
+
+
+def test_a_picture_that_nobody_could_open_is_refused(tmp_path: Path) -> None:
+    many = write_records(tmp_path, [each for number in range(500)
+                                    for each in episodes(f"kitchen/{number}", "clean", "s")])
+    with pytest.raises(OptionError, match=r"a figure of \d+ × 8\d inches: too many .*\n  fix: --suite, --policies"):
+        plots.draw("tasks", plots.load([many]))
 
 
 def test_packs_have_names_of_their_own(tmp_path: Path) -> None:

@@ -101,6 +101,10 @@ def test_the_suite_s_mean_stands_with_and_without_it(shifted: Path) -> None:
     assert not any("without" in name for name in by_name(make([shifted], Choice(
         suite="maniskill-semantic", policies=["plain"]))))
     assert not any("without" in name for name in by_name(make([shifted], Choice(suite="maniskill-execution"))))
+    # nor is there a line of it for who has not played it
+    other = write_records(shifted, episodes("libero_goal/0", "clean", "ss", policy="elsewhere"))
+    names = by_name(make([other], Choice()))
+    assert "pair, without multi_object_ind" in names and "elsewhere, without multi_object_ind" not in names
 
 
 def grasped(letters: str, **changes: object) -> Iterator[EpisodeRecord]:

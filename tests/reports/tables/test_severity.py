@@ -113,6 +113,14 @@ def test_only_task_sets_and_policies_with_severities_take_part(results: Path) ->
     assert "Over kitchen." in after.notes
 
 
+def test_policies_without_a_task_set_in_common_are_told_so(tmp_path: Path) -> None:
+    root = write_records(tmp_path, [*swept("hero", HERO, "kitchen/0"), *swept("rival", RIVAL, "garage/0")])
+    for layout in ("severity", "dimensions"):
+        with pytest.raises(OptionError, match="on no task set that all of them share: hero on primitive, rival on prim"
+                                              "itive\n  fix: --suite"):
+            make([root], Choice(layout))
+
+
 def test_without_an_average_there_is_no_mce_and_that_is_said(tmp_path: Path) -> None:
     records = [*swept("hero", {"clean": "ss", "shift": ["sf"] * 5}),
                *swept("hero", {"clean": "ss", "jpeg": ["sf"] * 5}, "garage/0")]

@@ -36,9 +36,9 @@ def bars(data: Data) -> Figure:
               for place in [*((name, [name]) for name in members), *[(MEAN, members)] * (len(members) > 1)]]
     width = 0.9 + len(places) * (GAP + BAR * len(data.sides))
     if width > WIDEST:
-        raise OptionError(f"bars of {counted(len(places), 'setting')} and {counted(len(data.sides), 'policy')} do not "
-                          f"stand beside each other\n  fix: --conditions or --policies chooses; vlabench plot drops "
-                          f"shows any number")
+        many = f"{counted(len(places), 'setting')} and {counted(len(data.sides), 'policy', 'policies')}"
+        raise OptionError(f"bars of {many} do not stand beside each other\n  fix: --conditions or --policies chooses; "
+                          f"vlabench plot drops shows any number")
     figure = canvas(max(3.6, width), 3.6)
     axes = figure.subplots()
     whole = True

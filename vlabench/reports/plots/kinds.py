@@ -45,6 +45,9 @@ def draw(kind: str, data: Data) -> Figure:
     """A figure of one of the KINDS. Raises UnknownName, and OptionError for data that the kind has no use for."""
     if kind not in KINDS:
         raise UnknownName("kind of plot", kind, KINDS)
+    if kind in SHARING and not data.task_sets:
+        raise OptionError(f"these policies share no task set: {_sets(data)}\n"
+                          f"  fix: --suite S, or --policies, for those of one simulator")
     with styled():
         return KINDS[kind](data)
 
@@ -184,8 +187,18 @@ KINDS: Mapping[str, Callable[[Data], Figure]] = {
     "scale": scale,
 }  # fmt: skip
 """Name → function, as `vlabench plot` knows them."""
+SHARING = ("bars", "severity", "parameter", "grid", "drops", "radar", "time")
+"""Kinds that stand policies beside each other on the task sets that all have."""
 WHOLE = ("methods", "scale")
 """Kinds whose data are loaded whole: they choose who is compared first, and on which episodes then."""
+
+
+def _sets(data: Data) -> str:
+    """Which policies have which task sets."""
+    found: dict[str, list[str]] = {}
+    for side in data.sides:
+        found.setdefault(", ".join(side.task_sets), []).append(data.label(side))
+    return "; ".join(f"{', '.join(policies)} on {names}" for names, policies in found.items())
 
 
 def _reached(training: str, policies: Mapping[int, Side], leaves: Sequence[tuple[str, str]],

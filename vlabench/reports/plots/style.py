@@ -17,6 +17,8 @@ SUFFIXES = (".svg", ".png", ".pdf")
 UNASKED = SUFFIXES[:2]
 """The files of a name without a suffix."""
 PIXELS_PER_INCH = 160
+LARGEST = 80.0
+"""Inches of a figure's longer side."""
 TRUETYPE = 42
 """How a PDF has its fonts, so that its text can be searched and edited; publishers refuse matplotlib's own choice."""
 _DATE = {".svg": "Date", ".pdf": "CreationDate"}
@@ -72,10 +74,13 @@ def styled() -> Iterator[None]:
 
 
 def canvas(width: float, height: float) -> Figure:
-    """An empty figure of some inches that no window manager knows of."""
+    """An empty figure of some inches that no window manager knows of. Raises OptionError for more than LARGEST."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    if max(width, height) > LARGEST:
+        raise OptionError(f"a figure of {width:.0f} × {height:.0f} inches: too many policies, conditions or tasks for "
+                          f"one\n  fix: --suite, --policies, --conditions or --assets chooses")
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure

@@ -26,9 +26,14 @@ NOTE = (
 
 
 def swept(cut: Sequence[Side]) -> list[str]:
-    """The task sets on which all policies have played some severity."""
+    """The task sets on which all policies have played some severity. Raises OptionError where they share none."""
     found = [{task_set for condition, task_set in side.outcomes if SWEPT.fullmatch(condition)} for side in cut]
-    return [name for name in (cut[0].task_sets if cut else []) if all(name in each for each in found)]
+    shared = [name for name in (cut[0].task_sets if cut else []) if all(name in each for each in found)]
+    if cut and not shared:
+        raise OptionError(f"these policies have played severities on no task set that all of them share: "
+                          f"{', '.join(str(side.owner) for side in cut)}\n"
+                          f"  fix: --suite libero-severity, or another suite; or --policies")
+    return shared
 
 
 def sweeps(side: Side) -> dict[str, list[int]]:

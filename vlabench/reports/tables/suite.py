@@ -117,7 +117,9 @@ def _rates_line(side: Side, rule: str, conditions: Sequence[str], groups: Sequen
 
 
 def _rest(side: Side, conditions: Sequence[str], groups: Sequence[Group], left_out: Sequence[str]) -> list[Line]:
-    """A policy's figures beside the conditions, without some of these."""
+    """A policy's figures beside the conditions, without some of these, if it has played any of them."""
+    if not set(left_out) & set(side.conditions):
+        return []
     left = [name for name in conditions if name not in left_out]
     cells: list[Cell | str | None] = []
     for group in groups:
