@@ -51,7 +51,7 @@ def words_of(error: BaseException) -> str:
         return f"(a {type(error).__name__} that cannot be put into words)"
 
 
-def near(name: str, valid: Iterable[str], limit: int = 12) -> str:
+def near(name: str, valid: Iterable[str], limit: int = 30) -> str:
     """The end of a message about an unknown `name`: the closest valid names, else the first `limit` of them all."""
     names = sorted(set(valid))
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)

@@ -68,7 +68,7 @@ def check_refused(result: Result, status: int, *parts: str) -> None:
 # what works
 
 
-@pytest.mark.parametrize("verb", [["--help"], ["list", "suites"], ["run", "--help"]])
+@pytest.mark.parametrize("verb", [["--help"], ["list", "suites"], ["list", "objectives"], ["run", "--help"]])
 def test_help_and_lists_are_there_at_once_and_import_nothing_heavy(verb: list[str]) -> None:
     code = ("import sys; sys.argv[0] = 'vlabench'\nfrom vlabench.cli.app import main\ntry: main()\nfinally:\n"
             "    heavy = {'numpy', 'cv2', 'torch', 'mujoco', 'pandas', 'matplotlib', 'scipy'} & set(sys.modules)\n"
@@ -119,13 +119,16 @@ def test_a_policy_that_never_changes_its_mind_gets_a_note_instead_of_an_accusati
 
 @pytest.mark.parametrize(("kind", "rows"), [
     ("suites", ["libero-joint", "libero-severity", "toy-leak"]), ("policies", ["expert", "still", "toy-seeker"]),
-    ("perturbations", ["rotation", "gripper_fault", "toy_dark"])])
+    ("perturbations", ["rotation", "gripper_fault", "toy_dark"]), ("methods", ["grpo", "rloo", "sft"]),
+    ("objectives", ["fan_ppo", "pair_invariance", "jacobian"])])
 def test_lists(kind: str, rows: list[str]) -> None:
     lines = vlabench("list", kind).stdout.splitlines()
     assert set(rows) <= {line.split()[0] for line in lines}
     if kind == "perturbations":
         (rotation,) = [line for line in lines if line.startswith("rotation")]
         assert "1 2 3* 4 5" in rotation
+    if kind == "methods":
+        assert "behavioural cloning of the expert in rounds" in "\n".join(lines)
 
 
 def test_list_of_tasks_has_instructions() -> None:

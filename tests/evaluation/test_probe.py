@@ -233,6 +233,8 @@ def test_a_wrong_target_is_refused_before_anything_is_played(here: Path) -> None
         play_probe("pushes.toml", "lamp.toml", here / "p.csv")
     with pytest.raises(OptionError, match="there is no folder"):
         play_probe("pushes.toml", "lamp.toml", here / "no" / "p.npz")
+    with pytest.raises(StoreError, match="nothing can be written there: .*\n  fix: set the permissions"):
+        play_probe("pushes.toml", "lamp.toml", Path("/proc/p.npz"))  # where not even root may
     with pytest.raises(OptionError, match="--workers 0: at least 1"):
         play_probe("pushes.toml", "lamp.toml", here / "p.npz", workers=0)
 

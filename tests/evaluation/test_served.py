@@ -196,8 +196,8 @@ def test_a_policy_is_its_name_its_card_and_its_server_wherever_that_is(card: str
 
 
 @pytest.mark.parametrize(("policy", "given", "words"), [
-    ("served.toml", {}, "policy 'served' is any policy behind such a server\n  fix: --url URL --as NAME"),
-    ("served.toml", {"url": "ws://localhost:1"}, "is any policy behind such a server"),
+    ("served.toml", {}, "records need a name of their own\n  fix: --url URL --as NAME"),
+    ("served.toml", {"url": "ws://localhost:1"}, "stands for whichever policy such a server has"),
     ("served.toml", {"name": "mine"}, "url '': such a server is at an address like ws://localhost:8000"),
     ("served.toml", {"url": "ws://localhost:1", "name": "a/b"}, "--as 'a/b' is no name for records"),
     ("served.toml", {"url": "ws://localhost:1", "name": "toy-seeker"}, "--as toy-seeker: another policy has this name"),
@@ -251,7 +251,7 @@ def test_what_a_server_did_can_be_seen_again_when_it_has_gone_and_not_be_asked_f
     gate = ["gate", "--run", "--suite", "toy", "--baseline", "mine", "--candidate"]
     for command, words in (
             (["replay", "mine", *episode], "unknown policy 'mine'.*--as mine: vlabench replay openpi … --as mine"),
-            (["replay", card, *episode], "is any policy behind such a server\n  fix: --as NAME, the name that its rec"),
+            (["replay", card, *episode], "its records need a name of their own\n  fix: --as NAME, the name that its rec"),
             (["replay", "toy-seeker", *episode, "--as", "mine"], "policy 'toy-seeker' is not behind a server"),
             (["submit", "results", "--policy", card, "--suite", "toy", "--name", "n", "--contact", "c"],
              "policy 'served' is behind a server, so that nobody else can play its episodes again"),

@@ -60,7 +60,8 @@ def _name(card: PolicyCard, name: str | None, fix: str) -> str:
     """That of the records. Raises OptionError."""
     if name is None:
         if not card.options.get("url"):
-            raise OptionError(f"policy {card.name!r} is any policy behind such a server\n  {fix}")
+            raise OptionError(f"policy {card.name!r} stands for whichever policy such a server has: its records need a "
+                              f"name of their own\n  {fix}")
         return card.name
     if why := why_no_name(name):
         raise OptionError(f"--as {short(name)!r} is no name for records: {why}")

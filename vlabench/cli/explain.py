@@ -99,8 +99,8 @@ def _task_called(name: str) -> Task:
     _check_part(name, [*tasks.values()])
     if name not in tasks:
         valid = [each for kind in _kinds().values() for each in kind.names()] + list(tasks)
-        raise UnknownName("name", name, valid, fix="fix: vlabench list suites|policies|perturbations|tasks",
-                          meant=card_near(name))
+        fix = "fix: vlabench list suites|policies|perturbations|tasks|methods|objectives"
+        raise UnknownName("name", name, valid, fix=fix, meant=card_near(name))
     return tasks[name]
 
 
@@ -199,10 +199,10 @@ def _method(name: str) -> Group:
 def _find_objective(name: str) -> type[Objective]:
     """Raises UnknownName, PluginError, MissingExtra."""
     try:
-        from vlabench.training.objectives.base import find_objective
+        from vlabench.training.objectives import base
     except ImportError as error:
         raise MissingExtra(error.name or "torch", "train", "objectives of trainings") from error
-    return find_objective(name)
+    return base.find_objective(name)
 
 
 def _objective(name: str) -> Group:

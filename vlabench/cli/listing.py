@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import inspect
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.table import Table
@@ -61,6 +64,17 @@ def tasks() -> Table:
     return made
 
 
+def methods() -> Table:
+    """One row per training method."""
+    return table(["method", "what it is"], [[name, _unimported("method", name)] for name in registry.names("method")])
+
+
+def objectives() -> Table:
+    """One row per objective of trainings."""
+    return table(["objective", "what it is"],
+                 [[name, _unimported("objective", name)] for name in registry.names("objective")])
+
+
 def asset_packs() -> Table:
     """One row per pack of every simulator; one that is generated is built if it is not there, nothing is downloaded."""
     from vlabench.cli import assets
@@ -75,7 +89,18 @@ def about(kind: type[Any]) -> str:
 
 def first_line(kind: type[Any]) -> str:
     """The first line of `about`, without the name and a colon in front of it."""
-    line = about(kind).partition("\n")[0]
+    return _unnamed(about(kind))
+
+
+def _unimported(kind: registry.Kind, name: str) -> str:
+    """The same of a plug-in whose libraries take seconds to import, or are not here: as its module's file has it."""
+    spec = importlib.util.find_spec(registry.target(kind, name).partition(":")[0])
+    text = Path(spec.origin).read_text(encoding="utf-8") if spec and spec.origin else ""
+    return _unnamed(ast.get_docstring(ast.parse(text)) or "")
+
+
+def _unnamed(text: str) -> str:
+    line = text.partition("\n")[0]
     _, colon, rest = line.partition(": ")
     return (rest if colon else line).strip()
 

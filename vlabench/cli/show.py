@@ -19,14 +19,17 @@ class Kind(str, Enum):
     policies = "policies"
     perturbations = "perturbations"
     tasks = "tasks"
+    methods = "methods"
+    objectives = "objectives"
 
 
 def list_(kind: Annotated[Kind, typer.Argument(help="What to list.")]) -> None:
-    """List suites, policies, perturbations or tasks."""
+    """List suites, policies, perturbations or tasks, or the methods and objectives of trainings."""
     from vlabench.cli import listing
 
     console().print({Kind.suites: listing.suites, Kind.policies: listing.policies,
-                      Kind.perturbations: listing.perturbations, Kind.tasks: listing.tasks}[kind]())
+                     Kind.perturbations: listing.perturbations, Kind.tasks: listing.tasks,
+                     Kind.methods: listing.methods, Kind.objectives: listing.objectives}[kind]())
 
 
 def show(

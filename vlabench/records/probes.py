@@ -8,6 +8,7 @@ to their twins.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,11 +131,18 @@ class Probe:
 
 
 def check_target(out: Path) -> None:
-    """Raises OptionError for a file of another kind, or in a folder that is not there: to be asked before the work."""
+    """Raises OptionError for a file of another kind, or in a folder that is not there, StoreError for one where nothing
+    can be written: to be asked before the work.
+    """
     if out.suffix != SUFFIX:
         raise OptionError(f"--out {out}: a probe is written as {SUFFIX}\n  fix: --out {out.with_suffix(SUFFIX)}")
     if not out.absolute().parent.is_dir():
         raise OptionError(f"--out {out}: there is no folder {out.absolute().parent}")
+    try:
+        tempfile.TemporaryFile(dir=out.absolute().parent).close()
+    except OSError as error:
+        raise StoreError(f"--out {out}: nothing can be written there: {error.strerror or error}\n"
+                         f"  fix: set the permissions there, or name another file") from error
 
 
 def load_current(path: Path) -> tuple[Probe, list[str]]:

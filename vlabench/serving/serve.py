@@ -95,8 +95,10 @@ def serving(policy: str, protocol: str, *, clients: str | None = None, host: str
     if token and not spoken.tokens:
         raise OptionError(f"--token-env: {protocol}'s protocol has no place for a token\n  fix: leave it out, and let "
                           f"--host be 127.0.0.1; clients elsewhere come by an SSH tunnel")
-    if max_clients < 1 or not 0 <= (port or 0) < 2**16:
-        raise OptionError(f"--max-clients {max_clients}, --port {port}: at least 1; and 0 … {2**16 - 1}")
+    if max_clients < 1:
+        raise OptionError(f"--max-clients {max_clients}: at least 1")
+    if not 0 <= (port or 0) < 2**16:
+        raise OptionError(f"--port {port}: must be in 0 … {2**16 - 1}")
     card = _servable(load_policy(policy))
     asking = load_policy(clients or spoken.clients)
     offer, space, extra = offered(card, asking, spoken.adapter, seed, token, max_clients)
