@@ -251,7 +251,7 @@ def test_what_a_server_did_can_be_seen_again_when_it_has_gone_and_not_be_asked_f
     gate = ["gate", "--run", "--suite", "toy", "--baseline", "mine", "--candidate"]
     for command, words in (
             (["replay", "mine", *episode], "unknown policy 'mine'.*--as mine: vlabench replay openpi … --as mine"),
-            (["replay", card, *episode], "its records need a name of their own\n  fix: --as NAME, the name that its rec"),
+            (["replay", card, *episode], "its records need a name of their own\n  fix: --as NAME, the name that its"),
             (["replay", "toy-seeker", *episode, "--as", "mine"], "policy 'toy-seeker' is not behind a server"),
             (["submit", "results", "--policy", card, "--suite", "toy", "--name", "n", "--contact", "c"],
              "policy 'served' is behind a server, so that nobody else can play its episodes again"),

@@ -198,8 +198,8 @@ def _space(axes: Any, ways: Sequence[Course], widest: float) -> Any:
         axes.add_collection3d(lines)
         axes.plot(*course.places[0], color=INK, marker=".", markersize=3, linestyle="none")
         axes.plot(*course.places[-1], color=INK, marker="o" if course.won else "x", markersize=3.2, linestyle="none")
-    axes.set(xlabel="x", ylabel="y")
-    axes.set_zlabel("z", labelpad=-7)
+    for name in "xyz":  # the layout knows nothing of these labels: further out they would lie on the small print
+        getattr(axes, f"set_{name}label")(name, labelpad=-7 if name == "z" else -5)
     axes.tick_params(labelsize=6.5, pad=-1)
     axes.locator_params(nbins=4)
     axes.view_init(elev=24, azim=-60)
