@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from tests.places import ROOT
 from vlabench import cards
-from vlabench.cards.lineage import seen
+from vlabench.cards.lineage import recipe, seen
 from vlabench.cards.noise import ACTION
 from vlabench.training.methods._cloner import schedule
 from vlabench.training.methods._online_options import OnlineOptions
@@ -21,6 +21,10 @@ from vlabench.training.methods.base import find_method
 
 RESULTS = ROOT / "results"
 FOLDERS = ("ablations", "controls", "methods")
+CARDS = [path for folder in FOLDERS for path in sorted((RESULTS / folder).glob("*.toml"))]
+KEPT = [path for path in CARDS if "\n[made]\n" in path.read_text(encoding="utf-8")]
+"""Those of trained policies, which runs left beside their records; the others are recipes."""
+RECIPES = [path for path in CARDS if path not in KEPT]
 NO_REWARDS = {"learning_rate", "jacobian", "smoothness"}
 
 
@@ -38,14 +42,22 @@ def differing(one: BaseModel, other: BaseModel) -> set[str]:
     return {name for name in names if getattr(one, name, nothing) != getattr(other, name, nothing)}
 
 
-@pytest.mark.parametrize("path", [path for folder in FOLDERS for path in sorted((RESULTS / folder).glob("*.toml"))],
-                         ids=lambda path: f"{path.parent.name}/{path.stem}")
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_a_recipe_s_card_says_how_it_is_made(path: Path) -> None:
     card = cards.load_policy(str(path))
     assert card.training is not None and card.weights is None and card.train is not None
     assert re.split(" --(?:data|seed)", card.train)[0] == f"vlabench train --policy {path.relative_to(ROOT)}"
     find_method(card.training.method).Options.model_validate_json(json.dumps(card.training.options))
     assert not card.trained_on and ACTION in seen(card).perturbations and not seen(card).unknown
+
+
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_trained_policy_s_card_is_of_the_recipe_beside_it(path: Path) -> None:
+    card, beside = (cards.load_policy(str(each)) for each in (
+        path, path.with_name(re.sub(r"-seed-\d+$", "", path.stem) + ".toml")))
+    mine, its = recipe(card), recipe(beside)
+    assert mine is not None and its is not None and mine[0] == its[0]
+    assert card.made is not None and card.made.seed == mine[1]
 
 
 @pytest.mark.parametrize(("name", "rival", "by"), [
@@ -98,7 +110,7 @@ def test_updates_from_demonstrations_are_as_many_as_from_rollouts() -> None:
 
 def test_methods_act_by_their_most_probable_bins() -> None:
     """As FAN and RL4VLA compare them; of one simulator all look as often."""
-    found = [cards.load_policy(str(path)) for path in sorted((RESULTS / "methods").glob("*.toml"))]
+    found = [cards.load_policy(str(path)) for path in RECIPES if path.parent.name == "methods"]
     assert {(card.simulator, card.replan, *card.options.items()) for card in found} == {
         ("maniskill", 4, ("decode", "mode")), ("libero", 8, ("decode", "mode"))}
 
@@ -107,7 +119,7 @@ def test_methods_have_equal_rollouts() -> None:
     """64 an iteration, as that many starts or as 8 of 8, these of 8 tasks; sweeps half as many in all, which is when
     the others' policies were kept."""
     sizes = set()
-    for path in sorted((RESULTS / "methods").glob("*.toml")):
+    for path in [each for each in RECIPES if each.parent.name == "methods"]:
         made = options(f"methods/{path.stem}")
         if isinstance(made, OnlineOptions) and path.stem != "ppo-epochs":
             whole = made.iterations * (2 if path.stem.startswith("sweep-") else 1)
