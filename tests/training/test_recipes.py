@@ -22,7 +22,7 @@ from vlabench.training.methods.base import find_method
 RESULTS = ROOT / "results"
 FOLDERS = ("ablations", "controls", "methods")
 CARDS = [path for folder in FOLDERS for path in sorted((RESULTS / folder).glob("*.toml"))]
-KEPT = [path for path in CARDS if "\n[made]\n" in path.read_text(encoding="utf-8")]
+KEPT = [path for path in CARDS if re.search(r"^(made =|\[made\])", path.read_text(encoding="utf-8"), re.M)]
 """Those of trained policies, which runs left beside their records; the others are recipes."""
 RECIPES = [path for path in CARDS if path not in KEPT]
 NO_REWARDS = {"learning_rate", "jacobian", "smoothness"}
