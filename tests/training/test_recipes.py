@@ -95,6 +95,13 @@ def test_a_recipe_differs_from_its_rival_in_what_its_name_says(name: str, rival:
     assert differing(options(name), options(rival)) == by
 
 
+@pytest.mark.parametrize("name", ["goal-ript-clean", "goal-ript-noise"])
+def test_on_one_task_set_noise_changes_neither_rollouts_nor_starts(name: str) -> None:
+    """Contexts that are tried in place of others would be more under noise, and the next iteration's others."""
+    made = options(f"controls/{name}")
+    assert isinstance(made, OnlineOptions) and made.attempts == 1
+
+
 def test_updates_from_demonstrations_are_as_many_as_from_rollouts() -> None:
     made, shipped, training = options("controls/augment-only"), options("robustvla"), cards.load_policy("nano-sft")
     assert isinstance(made, SftOptions) and made.augment is not None and training.training is not None

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vlabench.cards.lineage import card_beside
 from vlabench.errors import OptionError, StoreError
 from vlabench.records import shards
 from vlabench.records.read import Origin, PolicyOnAssets, each_file
@@ -81,9 +82,8 @@ def merge(places: Sequence[Path], out: Path, partial: bool = False) -> Merged:
     for owner in sorted({owner for source in sources for owner in source.origins}):
         with Store(out, *owner).writer() as writer:
             merged.owners[owner] = _join(owner, target, sources, writer)
-            card = f"{owner.policy}.toml"  # which a run left beside its records
             for source in sources:
-                _take_along(source.place / card, out / card)
+                _take_along(card_beside(source.place, owner.policy), card_beside(out, owner.policy))
     return merged
 
 
@@ -95,7 +95,7 @@ def _check_whole(sources: Sequence[_Source]) -> None:
         found: dict[shards.Shard, int] = {}
         for source in having:
             found |= shards.noted(source.origins[owner].folder, source.origins[owner].policy)
-        without = [source.place for source in sources if source not in having]
+        without = [source.place for source in sources if owner not in source.origins]
         if without and found:
             raise StoreError(f"{shown(without[0])}: no records of {owner}, of which other folders have shards{least}")
         if len({shard.of for shard in found}) > 1:
