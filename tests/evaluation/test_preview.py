@@ -104,9 +104,3 @@ def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "p.png").mkdir()
     with pytest.raises(StoreError, match="p.png: the picture cannot be written"):
         preview.preview("toy", tmp_path / "p.png", assets="plain", size=16)
-
-
-def test_parameters_in_words() -> None:
-    realised = {"rotation": {"degrees": 12.34567}, "still": {}, "boxes": {"blocks": [{"x": 1}, {"x": 22}], "on": True}}
-    assert preview.described(realised, 24) == [
-        "rotation: degrees 12.35", "still", "boxes: blocks [x 1; x", "  22], on True"]

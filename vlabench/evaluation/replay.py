@@ -25,7 +25,7 @@ from vlabench.episode.loop import EpisodeError, play
 from vlabench.episode.played import Played
 from vlabench.episode.recording import FrameRecorder, Recording, Replayed
 from vlabench.errors import MissingExtra, OptionError, StoreError, UnknownName
-from vlabench.evaluation.preview import described
+from vlabench.evaluation.pictures import described
 from vlabench.records.store import Store
 from vlabench.simulators.base import Simulator, find_simulator
 from vlabench.types import EpisodeSpec, Image

@@ -17,6 +17,7 @@ from vlabench.episode.listening import Bools, Listener
 from vlabench.episode.loop import play
 from vlabench.episode.recording import Recording
 from vlabench.evaluation import preview
+from vlabench.evaluation.pictures import described
 from vlabench.records.store import Store
 from vlabench.reports import plots
 from vlabench.reports.page import replays as module
@@ -78,7 +79,7 @@ def test_a_film_is_what_the_policy_saw_and_a_first_look_what_the_preview_shows(
                             index=clean.spec.index, cameras=["top", "side"], size=16)
     for shot, cell in zip(found.looks, cells, strict=True):
         assert (shot.frames[0] == cell.picture).all() and len(shot.frames) == 1
-    assert found.looks[1].said == preview.described(cells[1].realised, 60)
+    assert found.looks[1].said == described(cells[1].realised, 60)
     assert found.instructions["toy_points/2"] == "seek goal 2"
 
 

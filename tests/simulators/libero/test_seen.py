@@ -11,7 +11,8 @@ import pytest
 from vlabench import cards
 from vlabench.cards.conditions import CLEAN, Condition, named
 from vlabench.episode.chain import variant_of
-from vlabench.evaluation.preview import Cell, first_look
+from vlabench.evaluation.pictures import Cell
+from vlabench.evaluation.preview import first_look
 from vlabench.simulators.libero.scene import LiberoScene
 from vlabench.simulators.libero.simulator import Libero
 

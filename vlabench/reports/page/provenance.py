@@ -10,7 +10,7 @@ from vlabench.cards import lineage
 from vlabench.cards.conditions import CLEAN, Condition
 from vlabench.cards.policy import PolicyCard
 from vlabench.errors import UnknownName, VlabenchError
-from vlabench.evaluation.preview import described
+from vlabench.evaluation.pictures import described
 from vlabench.records import provenance
 from vlabench.records.read import Origin, PolicyOnAssets
 from vlabench.records.store import RUNS, content_of

@@ -22,7 +22,7 @@ from vlabench.episode.pool import WorkerPool
 from vlabench.episode.recording import Recording
 from vlabench.episode.resources import default_workers
 from vlabench.errors import StoreError, UnknownName, VlabenchError
-from vlabench.evaluation.preview import described
+from vlabench.evaluation.pictures import described
 from vlabench.records.read import Origin
 from vlabench.records.store import Store
 from vlabench.reports.page.frames import Frames, again_from
