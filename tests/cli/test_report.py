@@ -37,6 +37,14 @@ def test_a_table_goes_to_the_terminal_or_to_a_file(results: Path, tmp_path: Path
     assert "note: Ended in errors" in run("table", str(results), "--format", "csv")
 
 
+def test_of_many_columns_it_says_how_to_choose(tmp_path: Path) -> None:
+    many = [each for number in range(30) for each in episodes("kitchen/0", f"kind-{number}", "sf")]
+    wide = write_records(tmp_path / "wide", [*episodes("kitchen/0", "clean", "ss"), *many])
+    assert "--suite S shows one suite's" in run("table", str(wide))
+    few = write_records(tmp_path / "few", [*episodes("kitchen/0", "clean", "ss"), *episodes("kitchen/0", "far", "sf")])
+    assert "shows one suite's" not in run("table", str(few))
+
+
 def test_the_question_is_chosen(results: Path) -> None:
     fixed, sample = run("table", str(results)), run("table", str(results), "--tasks-as", "sample")
     assert "about exactly the tasks played" in fixed and "as a sample of the tasks" in sample

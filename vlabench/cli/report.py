@@ -42,6 +42,10 @@ Over = Annotated[str | None, typer.Option(
 AtEnd = Annotated[bool, typer.Option("--at-end", help="Success has to hold at the end of the episode.")]
 
 
+WIDE = 24
+"""Of a table with more columns the reader hears how to choose."""
+
+
 class Format(str, Enum):
     """What `vlabench table` writes."""
 
@@ -87,6 +91,9 @@ def table(
         versus, tasks_as.value, _starts(starts)))
     if kind == "rich":
         console().print(to_rich(sheet, intervals), crop=False)
+        if suite is None and len(sheet.columns) > WIDE:
+            typer.echo(f"note: {len(sheet.columns)} columns, of all that is on record: --suite S shows one suite's, "
+                       "--policies P some policies' (vlabench list suites)", err=True)
     elif out is None:
         typer.echo(tables.rendered(sheet, kind, intervals), nl=False)
     else:
