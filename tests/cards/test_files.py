@@ -79,7 +79,7 @@ def refused(kind: type[Exception], load: object, name: str) -> list[str]:
 SEMANTIC = {"unseen_object", "unseen_receptacle", "instruction", "multi_object_ind", "multi_object_ood",
             "distractor_receptacle", "multi_receptacle", "both_receptacles_named"}
 EXECUTION = {"position", "robot_pose", "object_reposition"}
-SCENE = {"empty_instruction", *(f"{name}-s3" for name in (
+SCENE = {"empty_instruction", "augment-s3", *(f"{name}-s3" for name in (
     "camera_pose", "field_of_view", "lighting", "lights_out", "texture", "object_color", "robot_color", "distractors",
     "object_pose", "receptacle_shift", "object_size", "robot_pose", "base_shift", "friction", "mass", "gripper_weak",
     "joint_damping", "object_moved", "object_dropped", "camera_bumped", "human_hand", "paraphrase", "typos",

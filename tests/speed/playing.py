@@ -12,13 +12,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
 
 from vlabench import cards
 from vlabench.cards.conditions import Condition, named
 from vlabench.cards.policy import PolicyCard
 from vlabench.episode.chain import variant_of
 from vlabench.episode.child import ENVIRONMENT
-from vlabench.episode.loop import play
+from vlabench.episode.loop import Attempt, play
 from vlabench.episode.player import EpisodePlayer, Finished, Job
 from vlabench.evaluation import plan
 from vlabench.evaluation import run as runner
@@ -46,23 +48,33 @@ def processor_seconds(run: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
+class Took(NamedTuple):
+    """Seconds of the processor for an episode, and for one of its looks."""
+
+    episode: float
+    look: float
+
+
 @contextlib.contextmanager
 def episodes_under(simulator: Simulator, policy: str, condition: Condition, task_set: str, size: int, replan: int,
-                   steps: int | None = None) -> Iterator[Callable[[int], float]]:
-    """Seconds of the processor for an episode, by its number, of a task set's first task under a condition; what is
-    loaded once apart. size: of pictures. steps: where it is cut off, by default the task's limit.
+                   steps: int | None = None) -> Iterator[Callable[[int], Took]]:
+    """What an episode takes, by its number, of a task set's first task under a condition; what is loaded once apart.
+    A look: what the policy receives, drawn and perturbed. size: of pictures. steps: where it is cut off, by default the
+    task's limit.
     """
     player = cards.load_policy(policy).make()
     player.configure(simulator.action_space)
     task, chain = simulator.tasks(task_set)[0], named(condition)
     scene = simulator.open(task, 1, simulator.cameras, size, variant=variant_of(chain))
 
-    def episode(index: int, limit: int) -> float:
+    def episode(index: int, limit: int) -> Took:
         spec = EpisodeSpec(dataclasses.replace(task, step_limit=limit), condition.name, index)
-        return processor_seconds(lambda: play(scene, player, [spec], [chain], replan=replan, cameras=simulator.cameras,
-                                              success=simulator.success))
+        with timed(Attempt, "look") as looks:
+            whole = processor_seconds(lambda: play(scene, player, [spec], [chain], replan=replan,
+                                                   cameras=simulator.cameras, success=simulator.success))
+        return Took(whole, statistics.fmean(looks))
 
-    def took(index: int) -> float:
+    def took(index: int) -> Took:
         episode(index, 1)
         return episode(index, steps or task.step_limit)
 
@@ -70,6 +82,21 @@ def episodes_under(simulator: Simulator, policy: str, condition: Condition, task
         yield took
     finally:
         scene.close()
+
+
+@contextlib.contextmanager
+def timed(of: type, method: str) -> Iterator[list[float]]:
+    """Inside, the seconds of the processor that each call of a class's method takes."""
+    found: list[float] = []
+    plain = getattr(of, method)
+
+    def call(*arguments: object, **options: object) -> object:
+        answer: list[object] = []
+        found.append(processor_seconds(lambda: answer.append(plain(*arguments, **options))))
+        return answer[0]
+
+    with mock.patch.object(of, method, call):
+        yield found
 
 
 def alternately(repetitions: int, *sides: Callable[[], float]) -> list[float]:

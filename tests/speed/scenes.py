@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable, Iterator
 
 from tests.speed.measured import Figure
-from tests.speed.playing import episodes_under
+from tests.speed.playing import Took, episodes_under
 from vlabench import cards
 from vlabench.cards.conditions import CLEAN
 from vlabench.simulators.base import find_simulator
@@ -21,23 +21,24 @@ PAIRS = 3
 
 
 def scene_changes() -> Iterator[Figure]:
-    """17: how many times as long as a clean one the dearest takes, of all but clutter, and under clutter."""
+    """17: how many times as long as a clean one the dearest takes, of all but clutter, and under clutter: an episode
+    and a look."""
     suite, simulator = cards.load_suite(SUITE), find_simulator("libero")("primitive")
 
-    def opened(name: str) -> contextlib.AbstractContextManager[Callable[[int], float]]:
+    def opened(name: str) -> contextlib.AbstractContextManager[Callable[[int], Took]]:
         return episodes_under(simulator, POLICY, suite.conditions[name], suite.task_sets[0], SIZE, REPLAN, STEPS)
 
-    found: dict[str, float] = {}
+    found: dict[str, Took] = {}
     with opened(CLEAN) as clean:
         for name in (each for each in suite.conditions if each != CLEAN):
             with opened(name) as perturbed:
-                found[name] = statistics.median(perturbed(index) / clean(index) for index in range(PAIRS))
-    ratios = dict(sorted(found.items(), key=lambda each: -each[1]))
-    crowded = {name: ratio for name, ratio in ratios.items() if name.startswith(CLUTTER)}
-    others = {name: ratio for name, ratio in ratios.items() if name not in crowded}
-    how = (f"processor time of an episode of {STEPS} steps, of {PAIRS} pairs in turn the middle one, two {SIZE}² "
-           f"cameras, a look in {REPLAN} steps")
-    yield Figure(17, f"{SUITE}, primitive: the dearest change of a scene, to clean", max(others.values()), "×", BAR, -1,
-                 f"{how}; {', '.join(f'{name} {ratio:.2f}' for name, ratio in others.items())}")
-    yield Figure(17, f"{SUITE}, primitive: clutter, to clean", max(crowded.values()), "×", CLUTTER_BAR, -1,
-                 f"{how}; {', '.join(f'{name} {ratio:.2f}' for name, ratio in crowded.items())}")
+                pairs = [(perturbed(index), clean(index)) for index in range(PAIRS)]
+            found[name] = Took(*(statistics.median(one[part] / other[part] for one, other in pairs) for part in (0, 1)))
+    for part, what in enumerate((f"an episode of {STEPS} steps, two {SIZE}² cameras, a look in {REPLAN} steps",
+                                 f"a look, two {SIZE}² cameras, drawn and perturbed, of {STEPS // REPLAN} an episode")):
+        ratios = sorted(((name, took[part]) for name, took in found.items()), key=lambda each: -each[1])
+        how = f"processor time of {what}, of {PAIRS} pairs in turn the middle one"
+        for crowded, said, bar in ((False, "the dearest change of a scene", BAR), (True, "clutter", CLUTTER_BAR)):
+            these = [(name, ratio) for name, ratio in ratios if name.startswith(CLUTTER) == crowded]
+            yield Figure(17, f"{SUITE}, primitive: {said}, {Took._fields[part]} to clean", these[0][1], "×", bar, -1,
+                         f"{how}; {', '.join(f'{name} {ratio:.2f}' for name, ratio in these)}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.factories import record
-from tests.speed.playing import Watch, alternately, paired
+from tests.speed.playing import Watch, alternately, paired, timed
 
 
 def test_sides_take_turns_and_each_gets_its_median() -> None:
@@ -27,6 +27,20 @@ def test_neighbours_are_compared_so_that_a_slow_minute_slows_both() -> None:
     ours, theirs = iter([2 * factor for factor in slow]), iter([factor for factor in slow])
     ratio, how = paired(5, lambda: next(ours), lambda: next(theirs))
     assert ratio == 0.5 and "between 0.500 and 0.500; 2 against 1 ms" in how
+
+
+class Clerk:
+    """Sums up, for so long as it is asked to."""
+
+    def add(self, one: int, *, other: int) -> int:
+        return sum(one + other for _ in range(200_000)) // 200_000
+
+
+def test_every_call_of_a_method_is_timed_and_answers_as_without() -> None:
+    plain = Clerk.add
+    with timed(Clerk, "add") as found:
+        assert [Clerk().add(1, other=2), Clerk().add(3, other=4)] == [3, 7]
+    assert len(found) == 2 and min(found) > 0 and Clerk.add is plain
 
 
 def watched(monkeypatch: pytest.MonkeyPatch, ends: list[tuple[float, str]]) -> Watch:

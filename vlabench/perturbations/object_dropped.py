@@ -1,8 +1,10 @@
 """object_dropped: the hand opens once, some steps after it was first asked to close, and lets go of what it holds.
 
 No published benchmark has it. Nothing is drawn. Severities let it carry farther first; the fingers of LIBERO's Panda
-take 8 steps to close. What falls over as it lands, such as a moka pot that was lifted, is beyond LIBERO's expert.
-An episode in which the policy never asks the hand to close is left alone.
+take 8 steps to close. At severity 4 LIBERO's expert, which succeeds in all of the same episodes unperturbed, does so in
+80 %, at 5 in 87: what fell has to be taken once more, for which the two grasps of a task of libero_10 leave no steps,
+and what falls over as it lands, such as a moka pot that was lifted, it cannot right. An episode in which the policy
+never asks the hand to close is left alone.
 """
 
 from __future__ import annotations

@@ -25,6 +25,10 @@ def drawn(data: plots.Data) -> Any:
     return plots.draw("grid", data)
 
 
+def footnotes(figure: Any) -> str:
+    return " ".join(text.get_text().replace("\n", " ") for text in figure.texts)
+
+
 def everywhere(said: str) -> dict[str, str]:
     return dict.fromkeys(cards.load_suite(SUITE).conditions, said)
 
@@ -48,6 +52,17 @@ def test_a_cell_has_its_place_and_a_policy_its_panel(tmp_path: Path) -> None:
     assert right.get_images()[0].get_array()[2, 1] == 25
     written = {tuple(map(round, text.get_position())): text.get_text() for text in left.texts}
     assert written[2, 2] == "100" and written[3, 1] == "75" and len(written) == 15
+
+
+def test_the_middle_is_of_the_same_episodes_as_its_neighbours(tmp_path: Path) -> None:
+    hero = {**everywhere("sf"), CLEAN: "sffffff"}
+    figure = drawn(plots.load([suited(tmp_path, {"hero": hero})], SUITE))
+    assert figure.axes[0].get_images()[0].get_array()[2, 2] == 50
+    assert "Episodes behind a cell: 4." in footnotes(figure)
+    more = {**hero, "plate_0.00_0.05": "sfs"}
+    figure = drawn(plots.load([suited(tmp_path / "more", {"hero": more})], SUITE))
+    assert figure.axes[0].get_images()[0].get_array()[2, 2] == pytest.approx(100 / 3)
+    assert "Episodes behind a cell: 4 to 6." in footnotes(figure)
 
 
 def test_what_the_suite_leaves_out_is_hatched_and_what_was_not_played_is_white(tmp_path: Path) -> None:

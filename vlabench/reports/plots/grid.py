@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,13 +39,28 @@ class Grid:
     offsets: tuple[float, ...]
     conditions: Mapping[Offset, str]
 
-    def values(self, side: Side, task_sets: Sequence[str]) -> npt.NDArray[np.float64]:
-        """A policy's success in % [y, x]; NaN where nothing was played."""
-        found = np.full((len(self.offsets),) * 2, math.nan)
+    def values(self, side: Side, task_sets: Sequence[str]) -> tuple[npt.NDArray[np.float64], set[int]]:
+        """A policy's success in % [y, x], NaN where nothing was played; and how many episodes are behind a cell.
+
+        The control's are the twins of the others: it is often played more.
+        """
+        found, counts = np.full((len(self.offsets),) * 2, math.nan), set()
+        paired = self._paired(side, task_sets)
         for (x, y), name in self.conditions.items():
-            if cell := rate(side, [(name, each) for each in task_sets]):
+            if cell := rate(paired, [(name, each) for each in task_sets]):
                 found[self.offsets.index(y), self.offsets.index(x)] = 100 * cell.value
-        return found
+                counts.add(cell.n)
+        return found, counts
+
+    def _paired(self, side: Side, task_sets: Sequence[str]) -> Side:
+        """Of the control only what another place was played of, too; all of it where no other was."""
+        elsewhere = {episode for name in self.conditions.values() if name != CLEAN
+                     for episode in side.merged(name, task_sets)}
+        outcomes = dict(side.outcomes)
+        for leaf in ((CLEAN, each) for each in task_sets):
+            if kept := {episode: good for episode, good in outcomes.get(leaf, {}).items() if episode in elsewhere}:
+                outcomes[leaf] = kept
+        return replace(side, outcomes=outcomes)
 
     @property
     def left_out(self) -> list[tuple[int, int]]:
@@ -66,8 +81,10 @@ def grid(data: Data) -> Figure:
     width = 0.9 + 0.45 * len(found.offsets)
     figure, axes_of_all = panels(len(data.sides), width, width, across=4)
     image: Any = None
+    behind: set[int] = set()
     for axes, side in zip(axes_of_all, data.sides, strict=True):
-        values = found.values(side, data.task_sets)
+        values, counts = found.values(side, data.task_sets)
+        behind |= counts
         image = axes.imshow(values, vmin=0, vmax=100, cmap="cividis", origin="lower", interpolation="nearest")
         _hatch(axes, found.left_out)
         _contours(axes, values)
@@ -83,9 +100,14 @@ def grid(data: Data) -> Figure:
     hatched = ["Hatched: the suite leaves it out, as its source says."] * bool(found.left_out)
     footnote(figure, [f"{found.perturbation} by {found.parameter}, clean in the middle; over "
                       f"{', '.join(data.task_sets)}. Dashed: equal success, at "
-                      f"{', '.join(map(str, LEVELS))} %.", *hatched, "White: not played.",
+                      f"{', '.join(map(str, LEVELS))} %.", *hatched, "White: not played.", _counted(behind),
                       data.caption])
     return figure
+
+
+def _counted(behind: set[int]) -> str:
+    least, most = min(behind, default=0), max(behind, default=0)
+    return f"Episodes behind a cell: {least}" + (f" to {most}." if most > least else ".")
 
 
 def grid_of(suite: SuiteCard) -> Grid | None:
