@@ -55,9 +55,9 @@ CARRIED = {KnowsGoals, MovesObjects, MovesReceptacle, ScalesObjects}
 CONTROLS = {"empty_instruction", "wrong_instruction", "instruction_template"}
 EVERY = {f"{name}-s{k}" for name in registry.names("perturbation") for k in range(1, 6)
          if find_perturbation(name).needs <= Libero.offers - CARRIED
-         and name not in {*CORRUPTIONS, *CONTROLS, "both_receptacles_named", "augment"}}
-"""Two tasks carry nothing that could be done something to; corruptions have a suite of their own, controls are no
-degrees of anything, a second receptacle is ManiSkill's, and `augment` is whatever a card makes of it."""
+         and name not in {*CONTROLS, "both_receptacles_named", "augment"}}
+"""Two tasks carry nothing that could be done something to; controls are no degrees of anything, a second receptacle is
+ManiSkill's, and `augment` is whatever a card makes of it."""
 PLATES = {f"plate_{x:.2f}_{y:.2f}" for x in (-0.1, -0.05, 0.0, 0.05) for y in (-0.05, 0.0, 0.05, 0.1)} - {
     "plate_0.00_0.00", "plate_0.05_0.10"}
 VISION = {"table", "texture-weak", "texture-strong", "noise-weak", "noise-strong"}
