@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
         find_simulator("libero")("primitive").check()
         for figure in measure():
             figures.append(figure)
-            console.print("  ".join(cell for cell in figure.cells if cell), highlight=False)
+            console.print("  ".join(cell for cell in figure.cells if cell), markup=False, highlight=False)
     except VlabenchError as error:
         console.print(str(error), style="red")
         return error.exit_code

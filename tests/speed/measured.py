@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from vlabench.util.text import counted
@@ -54,7 +55,7 @@ def table(figures: Sequence[Figure]) -> Table:
     shown = Table(*HEADINGS, title="speed and memory")
     colours = {"met": "green", "MISSED": "bold red", "skipped": "yellow"}
     for figure in sorted(figures, key=lambda f: f.section):
-        shown.add_row(*figure.cells, style=colours.get(figure.verdict))
+        shown.add_row(*map(escape, figure.cells), style=colours.get(figure.verdict))
     return shown
 
 

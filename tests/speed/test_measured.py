@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from tests.speed.measured import Figure, write
+from tests.speed.measured import Figure, table, write
 
 
 @pytest.mark.parametrize(("value", "target", "better", "verdict"), [
@@ -30,3 +31,10 @@ def test_what_is_written_says_where_and_what(tmp_path: Path) -> None:
     text = (tmp_path / "new" / "bench.md").read_text(encoding="utf-8")
     assert "| 4 | warm reset | 0.05 s | ≤ 0.25 s | met | a full one takes 1.4 s |" in text
     assert "| 1 | seldom | – | ≥ 5 × | skipped | no assets here |" in text and "mujoco 3.8.1" in text
+
+
+def test_the_terminal_shows_brackets_as_they_are() -> None:
+    console = Console(width=200)
+    with console.capture() as shown:
+        console.print(table([Figure(31, "clusters", None, "×", 0.9, 1, "pip install 'vlabench[ray]'")]))
+    assert "pip install 'vlabench[ray]'" in shown.get()

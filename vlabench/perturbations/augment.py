@@ -2,9 +2,12 @@
 
 `{ perturbation = "augment", transform = "RandomFog", parameters = { alpha_coef = 0.1 } }`: the parameters are those of
 the transform's own documentation, but for `p`: it is always applied. A severity mixes what it makes with the picture
-itself, a fifth of it to all; without one it is what it is. One draw an episode for all cameras, unless `draw` or
-`independent` say otherwise; its numbers come from the episode's stream alone. ImageNet-C's corruptions are
-perturbations of their own, by its formulas: those that have the same names in albumentations are others.
+itself, a fifth of it to all; without one it is what it is. What a transform costs is its own: some take longer than
+drawing the scene.
+
+One draw an episode for all cameras, unless `draw` or `independent` say otherwise; its numbers come from the episode's
+stream alone. ImageNet-C's corruptions are perturbations of their own, by its formulas: those that have the same names
+in albumentations are others.
 
 Of a transform that moves things within the picture a run says so at its end: whether all that a task needs is still to
 be seen is judged by nobody.
