@@ -128,7 +128,7 @@ class MovesObjects(Protocol):
     """The object that is asked for can be moved. Raises UnsupportedError in a task that asks for none."""
 
     def object_spot(self) -> Spot:
-        """Where it began."""
+        """Where it began, or was put since."""
 
     def is_free(self, spot: Spot) -> bool:
         """Whether it could stand there, away from everything else."""

@@ -388,6 +388,23 @@ def test_the_object_lies_where_it_was_moved_to(scene: LiberoScene) -> None:
         np.testing.assert_allclose(scene._world.pose(name).pos, place, atol=0.002)
 
 
+@pytest.mark.parametrize("first", ["object_pose", "object_shift"])
+def test_an_object_that_begins_elsewhere_jumps_from_there(scene: LiberoScene, first: str) -> None:
+    both = Condition("c", "libero", (Part(perturbation=first, severity=5),
+                                     Part(perturbation="object_moved", step=1, distance=0.1)))
+    for index in range(2):  # in the third start the bowl slides off as it settles
+        begun(scene, CLEAN, index)
+        home = scene._world.pose("akita_black_bowl_1").pos[:2]
+        chain = begun(scene, both, index)
+        there = scene._world.pose("akita_black_bowl_1").pos[:2]
+        np.testing.assert_allclose(there - home, chain.realised()[first]["by"], atol=0.008)
+        chain.tick(scene, 1)
+        for _ in range(10):
+            scene.step(NULL[None])
+        jump = chain.realised()["object_moved"]["by"]
+        np.testing.assert_allclose(scene._world.pose("akita_black_bowl_1").pos[:2] - there, jump, atol=0.008)
+
+
 @pytest.mark.parametrize("severity", [1, 3, 5])
 def test_the_layout_settles_before_the_first_look(scene: LiberoScene, severity: int) -> None:
     begun(scene, CLEAN)

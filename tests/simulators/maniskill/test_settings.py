@@ -244,6 +244,16 @@ def test_a_shifted_object_begins_beside_its_place_and_nothing_else_moves(severit
         assert world.receptacle.pose.p == pytest.approx(twin.receptacle.pose.p, abs=1e-3)
 
 
+def test_an_object_that_begins_elsewhere_jumps_from_there() -> None:
+    both = Condition("c", "maniskill", (Part(perturbation="object_shift", severity=5),
+                                        Part(perturbation="object_moved", step=3, distance=0.1)))
+    attempt, worlds = begun(episodes("maniskill-semantic", (2, 13)), both)
+    before = [world.object.pose.p[:2].copy() for world in worlds]
+    list(standing_still(attempt, worlds, 7))
+    for world, was, slot in zip(worlds, before, attempt.slots, strict=True):
+        assert world.object.pose.p[:2] - was == pytest.approx(slot.realised()["object_moved"]["by"], abs=0.015)
+
+
 @pytest.mark.parametrize("count", [4, 8])
 def test_clutter_rests_around_object_and_receptacle(count: int) -> None:
     attempt, worlds = begun(episodes("pair-clutter", (0, 5, 11)), condition("pair-clutter", f"clutter-{count}"))

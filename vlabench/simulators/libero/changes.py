@@ -45,6 +45,8 @@ class Changes:
     _arm: Any
     _placed: Floats
     """qpos as the episode was placed."""
+    _put: Spot | None
+    """Where the object was moved to since."""
 
     @abstractmethod
     def _sense(self) -> None:
@@ -123,7 +125,7 @@ class Changes:
     def object_spot(self) -> Spot:
         """In the world's frame."""
         start = self._free_joint(self._movable())
-        x, y = self._placed[start : start + 2]
+        x, y = self._placed[start : start + 2] if self._put is None else self._put
         return (float(x), float(y))
 
     def is_free(self, spot: Spot) -> bool:
@@ -155,6 +157,7 @@ class Changes:
             data.qpos[start : start + 7] = pose
             mujoco.mj_kinematics(self.model, data)
         mujoco.mj_forward(self.model, self.data)
+        self._put = spot
 
     def _in_view(self, spot: Spot, reach: tuple[float, float], inside: float) -> bool:
         """Within reach of the robot's base, and of the picture."""

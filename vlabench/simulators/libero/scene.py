@@ -68,7 +68,7 @@ class LiberoScene(Surfaces, Looks, Sizes, Scene):
         self._remember()
         hf_libero.give_memory_back(keep_source=True)  # the context's, of pictures on their way to OpenGL
         self._opened = {name: np.array(array) for name, array in self._constants().items()}
-        self._placed = np.array(self.data.qpos)
+        self._placed, self._put = np.array(self.data.qpos), None
         self._step_count = 0
 
     # opening
@@ -113,7 +113,7 @@ class LiberoScene(Surfaces, Looks, Sizes, Scene):
         if self._clutter is not None:
             state = self._strewn(self._clutter, self._clutter.widened(state), stream(spec, "distractors"))
         self.set_state(state)
-        self._placed = np.array(self.data.qpos)
+        self._placed, self._put = np.array(self.data.qpos), None
         self._step_count = 0
 
     def _forget(self) -> None:

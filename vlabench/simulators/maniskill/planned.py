@@ -59,7 +59,7 @@ class Planned:
         self.posture: Sequence[float] = robot.POSTURE
         self.matter = Matter()
         self.shift: Spot = (0.0, 0.0)
-        self.settled = False
+        self.settled, self.began = False, self.start.object.spot
         self.drop: tuple[Spot, float] | None = None
         self.instruction = self.start.instruction
         self._chain = None if chains is None else chains(spec)

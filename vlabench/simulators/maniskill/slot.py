@@ -28,6 +28,7 @@ class Placed(Protocol):
     looks: Looks
     matter: Matter
     settled: bool
+    began: Spot
 
     def put_object(self, spot: Spot, height: float) -> None:
         """Let the object fall from there (m), turned as at its start and at rest."""
@@ -81,8 +82,8 @@ class Slot(Scene):
         return spots.grid()
 
     def object_spot(self) -> Spot:
-        """Where it fell to the table at the start."""
-        return self.world.start.object.spot
+        """Where it fell to the table at the start, or was put since."""
+        return self.world.began
 
     def is_free(self, spot: Spot) -> bool:
         """As pairs are: more than 7 cm away; once things have settled, within the border around training's square."""
@@ -90,6 +91,7 @@ class Slot(Scene):
 
     def move_object(self, spot: Spot) -> None:
         """It falls there, before things have settled from its own height, later from RL4VLA's, 13 cm."""
+        self.world.began = spot
         self.world.put_object(spot, starts.DROP[2] if self.world.settled else self.world.start.object.height)
 
     def arm_joints(self) -> int:

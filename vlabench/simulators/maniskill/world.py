@@ -52,7 +52,7 @@ class World:
         self.posture: Sequence[float] = POSTURE
         self.shift: Spot = (0.0, 0.0)
         self.matter = Matter()
-        self.settled = False
+        self.settled, self.began = False, start.object.spot
         self.steps = 0
         self._pairs = self._touching()
         self.robot.step_aside()
