@@ -17,9 +17,12 @@ from tests.factories import record
 from vlabench.cards.conditions import Condition, Part
 from vlabench.errors import CardError, UnsupportedError
 from vlabench.evaluation.audit import audit
+from vlabench.evaluation.plan import check_tasks
 from vlabench.perturbations._paraphrases import KINDS, built_in
+from vlabench.perturbations.base import find_perturbation
 from vlabench.perturbations.paraphrase import Paraphrase
 from vlabench.seeding import Draws
+from vlabench.simulators.libero.simulator import Libero
 from vlabench.types import Task
 
 MakeDraws = Callable[[int], Draws]
@@ -158,3 +161,26 @@ def test_an_instruction_that_was_changed_before_is_refused(draws: MakeDraws) -> 
     with pytest.raises(UnsupportedError, match="for the instruction 'turn on the stvoe'\n  fix: let paraphrase "
                                                "act before what else changes instructions"):
         Paraphrase().instruction("turn on the stvoe", draws(0))
+
+
+def both(*names: str, **parameters: Any) -> Condition:
+    return Condition("both", "libero", (*(Part(perturbation=name) for name in names[:-1]),
+                                        Part(perturbation=names[-1], **parameters)))
+
+
+@pytest.mark.parametrize("first", ["typos", "empty_instruction", "distracting_sentence", "paraphrase"])
+def test_what_leaves_no_tasks_own_sentence_cannot_come_before_it(first: str, draws: MakeDraws) -> None:
+    assert find_perturbation(first)().instruction(STOVE, draws(0)) not in built_in().tables
+    tasks = Libero("primitive").tasks("libero_goal")
+    with pytest.raises(UnsupportedError, match=rf"'both': paraphrase .* {first}, before it(.|\n)*fix: paraphrase before"):
+        check_tasks([both(first, "paraphrase")], tasks, Libero("primitive"))
+    if first != "paraphrase":
+        check_tasks([both("paraphrase", first)], tasks, Libero("primitive"))
+
+
+def test_another_tasks_sentence_and_those_of_a_file_can(file: Path, draws: MakeDraws) -> None:
+    tasks = Libero("primitive").tasks("libero_goal")
+    check_tasks([both("wrong_instruction", "paraphrase")], tasks, Libero("primitive"))
+    assert find_perturbation("wrong_instruction")().instruction(STOVE, draws(0)) in built_in().tables
+    file.write_text("".join(f'["{task.instruction}"]\nsynonym = ["x"]\n' for task in tasks))
+    check_tasks([both("typos", "paraphrase", file=str(file))], tasks, Libero("primitive"))

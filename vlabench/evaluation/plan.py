@@ -192,10 +192,22 @@ def _check_in_time(condition: Condition, name: str, step: int, tasks: Sequence[T
             f"{len(tasks)} have ended: {told}\n  fix: fewer than {min(over.values())}")
 
 
+def _check_order(condition: Condition) -> None:
+    """Raises UnsupportedError for what would get a sentence that it knows no other words for."""
+    before = ""
+    for part, perturbation in zip(condition.parts, condition.perturbations, strict=True):
+        if before and perturbation.knows_own_words:
+            raise UnsupportedError(
+                f"condition {condition.name!r}: {part.perturbation} has other words for tasks' own sentences, and "
+                f"{before}, before it, makes others of them\n  fix: {part.perturbation} before {before}")
+        before = before or part.perturbation * perturbation.rewords
+
+
 def check_tasks(conditions: Collection[Condition], tasks: Sequence[Task], simulator: Simulator) -> None:
     """Raises what a perturbation has against one of these tasks, such as that it has no other words for it, and
     UnsupportedError where a task's scenes have nothing for it to act on."""
     for condition in conditions:
+        _check_order(condition)
         for part, perturbation in zip(condition.parts, condition.perturbations, strict=True):
             try:
                 perturbation.check_tasks(tasks)

@@ -20,6 +20,10 @@ class Told(Perturbation):
 
     _told: str = PrivateAttr(default="")
 
+    @property
+    def rewords(self) -> bool:
+        return True
+
     @abstractmethod
     def told(self, text: str, rng: Draws) -> str:
         """What is said instead of an instruction."""

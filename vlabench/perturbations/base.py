@@ -96,6 +96,16 @@ class Perturbation(BaseModel):
         """What no audit can judge and whoever reads the results must know, as the end of a sentence; "" if nothing."""
         return ""
 
+    @property
+    def rewords(self) -> bool:
+        """Whether what it makes of an instruction may be no task's sentence."""
+        return False
+
+    @property
+    def knows_own_words(self) -> bool:
+        """Whether it knows what to make of tasks' own sentences alone, and so comes before what rewords them."""
+        return False
+
     def check(self, cameras: Sequence[str], space: ActionSpace) -> None:
         """Raise a VlabenchError that says what this machine or the robot lacks, before an episode is begun."""
 

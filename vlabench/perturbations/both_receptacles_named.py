@@ -25,6 +25,10 @@ class BothReceptaclesNamed(DistractorReceptacle):
     _other: str = PrivateAttr(default="")
     _told: str = PrivateAttr(default="")
 
+    @property
+    def rewords(self) -> bool:
+        return True
+
     def channels(self, cameras: Sequence[str]) -> frozenset[str]:
         return super().channels(cameras) | {"instruction"}
 

@@ -39,6 +39,10 @@ class InstructionTemplate(ToldOtherwise):
 
     paper: ClassVar[int | None] = 5
 
+    @property
+    def knows_own_words(self) -> bool:
+        return True
+
     def others(self, text: str) -> Sequence[str]:
         found = OWN.fullmatch(text)
         if found is None:

@@ -71,6 +71,11 @@ class Paraphrase(ToldOtherwise):
         copy._told = copy._kind = ""
         return copy
 
+    @property
+    def knows_own_words(self) -> bool:
+        """But with a file, which may have any."""
+        return not self.file
+
     def check_tasks(self, tasks: Sequence[Task]) -> None:
         lost = [f"{task.key} ({task.instruction!r})" for task in tasks if not self._sentences(task.instruction)]
         if lost:

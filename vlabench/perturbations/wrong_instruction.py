@@ -27,5 +27,10 @@ class WrongInstruction(ToldOtherwise):
     among: tuple[str, ...] = Field(
         default=LIBERO_GOAL, min_length=2, description="Instructions to draw from; by default those of libero_goal.")
 
+    @property
+    def rewords(self) -> bool:
+        """No: it is another task's."""
+        return False
+
     def others(self, text: str) -> Sequence[str]:
         return [other for other in self.among if other != text]
