@@ -44,17 +44,23 @@ def shares(frame: pandas.DataFrame) -> dict[str, tuple[float, float, int]]:
 def rows(suite: str, found: dict[str, tuple[float, float, int]]) -> Iterator[str]:
     """In Markdown: a line for each perturbation that was swept, and one for each condition of another name."""
     lines: dict[str, dict[int, str]] = {}
-    clean: dict[str, float] = {}
-    played: dict[str, int] = {}
+    clean: dict[str, list[str]] = {}
+    played: dict[str, list[str]] = {}
     for condition, (share, rate, episodes) in found.items():
         swept = re.fullmatch(r"(.+)-s(\d)", condition)
         name, severity = (swept[1], int(swept[2])) if swept else (condition, SEVERITIES[0])
         shown = f"{100 * share:.0f}"
         lines.setdefault(name, {})[severity] = f"**{shown}**" if share < BAR else shown
-        clean[name], played[name] = rate, episodes
+        clean.setdefault(name, []).append(f"{100 * rate:.1f}")
+        played.setdefault(name, []).append(str(episodes))
     for name, cells in lines.items():
-        yield (f"| `{suite}` | `{name}` | {played[name]} | {100 * clean[name]:.1f} | "
+        yield (f"| `{suite}` | `{name}` | {_one_or_each(played[name])} | {_one_or_each(clean[name])} | "
                f"{' | '.join(cells.get(severity, '') for severity in SEVERITIES)} |")
+
+
+def _one_or_each(values: Sequence[str]) -> str:
+    """Of the severities in turn, or one where they are alike."""
+    return "/".join(values if len(set(values)) > 1 else values[:1])
 
 
 def main(folders: Sequence[str]) -> None:
