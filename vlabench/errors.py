@@ -23,8 +23,9 @@ VlabenchError
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from vlabench.util.text import safe, short
 
@@ -37,6 +38,17 @@ class VlabenchError(Exception):
     def __init__(self, message: str) -> None:
         """What a message quotes from a file must not steer the terminal."""
         super().__init__(safe(message))
+
+
+@contextlib.contextmanager
+def about(what: str) -> Iterator[None]:
+    """Errors of a user's that are raised within say first what they are about, unless they do."""
+    try:
+        yield
+    except VlabenchError as error:
+        if not str(error).startswith(f"{what}: "):
+            error.args = (safe(f"{what}: {error}"),)
+        raise
 
 
 def words_of(error: BaseException) -> str:

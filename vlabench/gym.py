@@ -79,8 +79,7 @@ class EpisodeEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.floating[Any]]]):
         self._condition = find.find_condition(condition, self._task.simulator, suite)
         plan.check_offered(self._condition, self._simulator, [self._task.task_set])
         plan.check_tasks([self._condition], [self._task], self._simulator)
-        for perturbation in self._condition.perturbations:
-            perturbation.check(self._cameras, kind.action_space)
+        plan.check_parts(self._condition, self._cameras, kind.action_space)
         if replan < 1:
             raise OptionError(f"replan = {replan}: at least 1 is needed")
         if render_mode not in (None, *self.metadata["render_modes"]):

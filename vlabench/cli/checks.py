@@ -66,8 +66,7 @@ def _suite(name: str) -> list[Remark]:
             suite.check_axes()
         for condition in suite.conditions.values():
             with _noted(remarks):
-                for perturbation in condition.perturbations:
-                    perturbation.check((), suite.engine.action_space)
+                plan.check_parts(condition, (), suite.engine.action_space)
         with _noted(remarks):
             _on_its_simulator(suite, remarks)
     return remarks

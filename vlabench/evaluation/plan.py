@@ -11,10 +11,10 @@ from vlabench.cards.find import check_simulator, matching, where_to
 from vlabench.cards.policy import PolicyCard
 from vlabench.cards.suite import SuiteCard
 from vlabench.episode.chain import variant_of
-from vlabench.errors import OptionError, UnknownName, UnsupportedError
+from vlabench.errors import OptionError, UnknownName, UnsupportedError, about
 from vlabench.records.shards import Shard
 from vlabench.simulators.base import Simulator
-from vlabench.types import EpisodeRecord, EpisodeSpec, Identity, Success, Task
+from vlabench.types import ActionSpace, EpisodeRecord, EpisodeSpec, Identity, Success, Task
 from vlabench.util.messages import shown
 from vlabench.util.text import counted, short
 
@@ -171,7 +171,8 @@ def check_offered(condition: Condition, simulator: Simulator, task_sets: Collect
                 f"which simulator {type(simulator).__name__} does not offer\n"
                 f"  it offers: {', '.join(sorted(kind.__name__ for kind in simulator.offers)) or NOTHING}"
             )
-        perturbation.check_simulator(type(simulator))
+        with about(f"condition {condition.name!r}"):
+            perturbation.check_simulator(type(simulator))
     variant = variant_of(named(condition))
     for task_set in task_sets:
         try:
@@ -192,6 +193,13 @@ def _check_in_time(condition: Condition, name: str, step: int, tasks: Sequence[T
             f"{len(tasks)} have ended: {told}\n  fix: fewer than {min(over.values())}")
 
 
+def check_parts(condition: Condition, cameras: Sequence[str], space: ActionSpace) -> None:
+    """Raises what its perturbations have against this machine, these cameras or the robot."""
+    with about(f"condition {condition.name!r}"):
+        for perturbation in condition.perturbations:
+            perturbation.check(cameras, space)
+
+
 def _check_order(condition: Condition) -> None:
     """Raises UnsupportedError for what would get a sentence that it knows no other words for."""
     before = ""
@@ -209,10 +217,8 @@ def check_tasks(conditions: Collection[Condition], tasks: Sequence[Task], simula
     for condition in conditions:
         _check_order(condition)
         for part, perturbation in zip(condition.parts, condition.perturbations, strict=True):
-            try:
+            with about(f"condition {condition.name!r}"):
                 perturbation.check_tasks(tasks)
-            except UnsupportedError as error:
-                raise UnsupportedError(f"condition {condition.name!r}: {error}") from None
             _check_in_time(condition, part.perturbation, perturbation.shows_after, tasks)
             lacking = {task.key: why for task in tasks if (why := simulator.lacking(task, perturbation.needs))}
             if lacking:

@@ -23,7 +23,14 @@ from vlabench.episode.chain import variant_of
 from vlabench.episode.loop import play
 from vlabench.errors import OptionError, UnknownName, near
 from vlabench.evaluation.pictures import Cell, drawn, sheet, write
-from vlabench.evaluation.plan import RunOptions, check_offered, check_tasks, choose_conditions, choose_tasks
+from vlabench.evaluation.plan import (
+    RunOptions,
+    check_offered,
+    check_parts,
+    check_tasks,
+    choose_conditions,
+    choose_tasks,
+)
 from vlabench.seeding import Draws
 from vlabench.simulators.base import Scene, Simulator
 from vlabench.types import Decision, EpisodeSpec, Floats, Observation, Task
@@ -92,8 +99,7 @@ def _cells(suite: SuiteCard, simulator: Simulator, tasks: Sequence[Task], condit
     for condition in ordered:
         check_offered(condition, simulator, {task.task_set for task in tasks})
         check_tasks([condition], tasks, simulator)
-        for perturbation in condition.perturbations:
-            perturbation.check(simulator.cameras, simulator.action_space)
+        check_parts(condition, simulator.cameras, simulator.action_space)
     for task in tasks:
         new = [condition for condition in ordered if (task.key, condition.name) not in known]
         for variant, alike in groupby(new, lambda condition: variant_of(named(condition))):

@@ -24,7 +24,7 @@ from vlabench.errors import AuditError, OptionError, ServerGone, StoreError
 from vlabench.evaluation import plan
 from vlabench.evaluation.audit import ENOUGH, audit, check, unjudged
 from vlabench.evaluation.meeting import recognise
-from vlabench.evaluation.plan import Plan, RunOptions
+from vlabench.evaluation.plan import Plan, RunOptions, check_parts
 from vlabench.records import provenance, shards
 from vlabench.records.store import Reading, Store, Writer
 from vlabench.records.waits import Waits, note
@@ -174,8 +174,7 @@ def actor_for(plan: Plan, policy: PolicyCard, engine: Simulator, host: bool | No
     engine.check(policy.cameras)
     actor = policy.actor(host)
     for condition in plan.conditions.values():
-        for perturbation in condition.perturbations:
-            perturbation.check(policy.cameras, engine.action_space)
+        check_parts(condition, policy.cameras, engine.action_space)
     return actor
 
 
