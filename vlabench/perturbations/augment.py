@@ -21,7 +21,7 @@ import inspect
 import json
 import os
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -41,6 +41,8 @@ OURS = {"p", "strict"}
 """Parameters of transforms that are set here: always applied, and values that do not fit are errors."""
 MOVING = {"geometric", "crops"}
 """Folders of albumentations whose transforms, and what is made of these, move things within the picture."""
+LARGEST = 20_000
+"""Of a parameter's numbers: more pixels, shadows or kelvin than any transform can mean, and some would never end."""
 WHERE = "the perturbation Augment"
 
 
@@ -133,6 +135,9 @@ def made(name: str, parameters: Mapping[str, Any]) -> Any:
     for parameter in parameters:
         if parameter not in valid:
             raise UnknownName("parameter", parameter, valid, where=where)
+        beyond = [number for number in numbers_of(parameters[parameter]) if not abs(number) <= LARGEST]
+        if beyond:
+            raise OptionError(f"{where}: {parameter}: must be within ±{LARGEST:,}, not {beyond[0]:g}")
     try:
         return kind(**parameters, p=1.0, **({"strict": True} if "InitSchema" in vars(kind) else {}))
     except Exception as error:  # of pydantic, of the transform's own checks, or of arguments that are missing
@@ -140,6 +145,17 @@ def made(name: str, parameters: Mapping[str, Any]) -> Any:
         if isinstance(cause, ValidationError):
             raise OptionError(one_line_each(cause, kind.InitSchema, where)) from None
         raise OptionError(f"{where}: {words_of(error)}") from None
+
+
+def numbers_of(value: Any) -> Iterator[float]:
+    """Those that a parameter has, in lists and tables too."""
+    if isinstance(value, float | int):
+        yield value
+    elif isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for each in value:
+            yield from numbers_of(each)
 
 
 def applied(transform: Any, image: Image, source: np.random.Generator) -> Any:
