@@ -83,6 +83,11 @@ def test_of_several_suites_every_condition_once_on_the_first_task(tmp_path: Path
     assert all((a.picture == b.picture).all() for a, b in zip(cells, alone, strict=False))
     with Image.open(tmp_path / "p.png") as picture:
         assert picture.width > 1280 and len(picture.convert("L").getcolors() or []) > 20
+    for asked, shown in ((["dim"], ["clean", "dim"]), (["dark", "di*"], ["clean", "dark", "dim"])):
+        found = preview.preview(["toy", str(other)], tmp_path / "p.png", assets="plain", conditions=asked, size=16)
+        assert [cell.condition for cell in found] == shown
+    with pytest.raises(UnknownName, match="unknown condition 'dimm' in suite 'toy'"):
+        preview.preview(["toy", str(other)], tmp_path / "p.png", assets="plain", conditions=["dimm"], size=16)
 
 
 @pytest.mark.parametrize(("options", "kind", "message"), [

@@ -8,6 +8,7 @@ once. `pictures` draws them.
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
 from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -49,20 +50,32 @@ def preview(suites: str | Sequence[str], out: Path, *, assets: str | None = None
     names = [suites] if isinstance(suites, str) else list(suites)
     by_suite: dict[str, list[Cell]] = {}
     known: set[tuple[str, str]] = set()
-    for name in names:
-        suite = cards.load_suite(name)
+    cards_of = [cards.load_suite(name) for name in names]
+    for suite in cards_of:
         simulator = suite.engine(assets or suite.engine.packs[0])
         _check(simulator, cameras, index, size, out)
         shown = cameras or simulator.cameras[:1]
         simulator.check(shown)
         chosen = _tasks(suite, simulator, tasks, index)[:1 if len(names) > 1 else None]
-        cells = list(_cells(suite, simulator, chosen, conditions, index, seed, shown, size, known))
+        asked = _asked_of(suite, cards_of, conditions)
+        cells = list(_cells(suite, simulator, chosen, asked, index, seed, shown, size, known))
         known |= {(cell.task.key, cell.condition) for cell in cells}
         by_suite[suite.name] = cells
     about = f"{simulator.assets} assets, episode {index}, {', '.join(shown)}"
     figure = drawn(cells, f"{suite.name}, {about}") if len(names) == 1 else sheet(by_suite, about)
     write(figure, out)
     return [cell for cells in by_suite.values() for cell in cells]
+
+
+def _asked_of(suite: SuiteCard, all_of: Sequence[SuiteCard], patterns: Sequence[str]) -> list[str]:
+    """Those patterns that this suite has conditions of or none of them has, if there are any; else its control alone.
+    """
+    def has(card: SuiteCard, pattern: str) -> bool:
+        return bool(fnmatch.filter(card.conditions, pattern))
+
+    asked = [pattern for pattern in patterns
+             if has(suite, pattern) or not any(has(card, pattern) for card in all_of)]
+    return asked or [CLEAN] * bool(patterns)
 
 
 def _tasks(suite: SuiteCard, simulator: Simulator, patterns: Sequence[str], index: int) -> tuple[Task, ...]:
