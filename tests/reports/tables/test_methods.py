@@ -10,7 +10,7 @@ import pytest
 from tests.factories import episodes, write_records
 from tests.reports.tables.test_trainings import trained
 from vlabench import cards
-from vlabench.errors import OptionError
+from vlabench.errors import OptionError, UnknownName
 from vlabench.reports.tables import Choice, make
 from vlabench.reports.tables.paired import Cell
 from vlabench.types import EpisodeRecord
@@ -146,6 +146,9 @@ def test_trainings_of_a_recipe_are_compared_together(results: Path) -> None:
                if line.name.startswith("base − "))
     assert line.name == "base − hero" and [round(100 * cell.value, 1) for cell in line.cells
                                            if isinstance(cell, Cell)] == [12.5, -37.5]
+    assert make([results], Choice("methods", versus="hero")).lines == other.lines  # as the table calls it
+    with pytest.raises(UnknownName, match="unknown policy 'hera' in --versus: did you mean 'hero'"):
+        make([results], Choice("methods", versus="hera"))
 
 
 def test_what_acted_now_and_then_is_explained(tmp_path: Path) -> None:

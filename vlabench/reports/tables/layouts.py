@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from vlabench.reports.tables.sheet import Sheet, apart
 from vlabench.reports.tables.steps import steps_sheet
 from vlabench.reports.tables.suite import suite_sheet
 from vlabench.reports.tables.summary import summary_sheet
+from vlabench.reports.tables.trainings import named, trainings
 from vlabench.stats import TasksAs
 from vlabench.types import Success
 
@@ -80,13 +81,13 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
         raise OptionError("\n  ".join([f"no episode{what} is on record as it is played now", *loaded.notes,
                                        "fix: vlabench run --policy P --suite S plays them"]))
     counts: Success | None = "end" if choice.at_end else card.success if card else None
-    if choice.versus and choice.versus not in {owner.policy for owner in loaded.records}:
-        raise UnknownName("policy", choice.versus, {owner.policy for owner in loaded.records}, where="--versus")
     versus = None if choice.layout == METHODS else choice.versus  # all of its policies share their episodes
+    _check_versus(versus, loaded)
     cut, notes = sides(loaded, counts, choice.tasks_as, versus=versus)
     absent = ", ".join(str(side.owner) for side in cut if not side.outcomes and not side.errors
                        and not any(note.startswith(f"{side.owner}:") for note in loaded.notes))
     if choice.layout == METHODS:
+        _check_versus(choice.versus, loaded, [named(group) for group in trainings(cut)])
         cut, left_out = taking_part(cut)
         cut, compared = together(cut)
         notes += [*left_out, *compared]
@@ -104,6 +105,13 @@ def make(places: Sequence[Path], choice: Choice) -> Sheet:
     measured = {published.SUCCESS: cut, **{each: again(milestone=each) for each in milestones}}
     sheet = _sheet(choice, paper, card, measured, notes, also)
     return replace(sheet, notes=[*sheet.notes, *apart(sheet, choice.versus is not None)])
+
+
+def _check_versus(versus: str | None, loaded: Loaded, others: Collection[str] = ()) -> None:
+    """Raises UnknownName unless it is None, a policy, or one of the others that have lines."""
+    known = {owner.policy for owner in loaded.records}.union(others)
+    if versus is not None and versus not in known:
+        raise UnknownName("policy", versus, known, where="--versus")
 
 
 def _between(loaded: Loaded, first: int, last: int) -> Loaded:

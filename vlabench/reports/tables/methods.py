@@ -191,8 +191,9 @@ def _lines(part: Section, method: Method, columns: Sequence[str], versus: str | 
 
 
 def _of(part: Section, policy: str) -> Method | None:
-    """The method of a section that a policy is of."""
-    return next((each for each in part.methods if any(side.owner.policy == policy for side in each.members)), None)
+    """The method of a section that a policy is of, or that is called so."""
+    return next((each for each in part.methods
+                 if policy in (each.name, *(side.owner.policy for side in each.members))), None)
 
 
 def _perturbed(side: Side, task_set: str) -> list[str]:
