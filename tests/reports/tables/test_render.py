@@ -103,6 +103,16 @@ def wide(columns: int, lines: int = 2) -> Sheet:
         for k in range(lines)])
 
 
+@pytest.mark.parametrize("columns", [5, 8, 25])
+def test_a_number_of_episodes_stays_beside_its_rate(columns: int) -> None:
+    text = render.to_markdown(replace(wide(columns), counted=True))
+    heads = [[cell.strip() for cell in line.split("|")[2:-1]] for line in text.splitlines()
+             if line.startswith("| policy  ")]
+    assert len(heads) > columns / 5 and all(head[1::2] == ["n"] * (len(head) // 2) for head in heads)
+    assert [name for head in heads for name in head[::2]] == [f"condition-{n:02}" for n in range(columns)]
+    assert all(len(line) <= render.WIDE for line in text.splitlines() if line.startswith("|"))
+
+
 def test_wide_tables_are_split_into_blocks_with_the_names_in_each() -> None:
     text = render.to_markdown(wide(25))
     blocks = [[line for line in part.splitlines() if line.startswith("|")] for part in text.split("\n\n")]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from vlabench.errors import OptionError, StoreError
 from vlabench.reports.tables.paired import Cell
-from vlabench.reports.tables.sheet import PUBLISHED, Line, Mark, Sheet
+from vlabench.reports.tables.sheet import COUNT, PUBLISHED, Line, Mark, Sheet
 
 FORMATS = {"rich": "", "md": ".md", "latex": ".tex", "csv": ".csv"}
 """What a sheet can become, and the suffix of its file."""
@@ -52,7 +52,8 @@ class Grid:
         return [_joined(group, name) for group, name in zip(self.groups, self.header, strict=True)]
 
     def blocks(self, sizes: Sequence[int], room: int) -> list[list[int]]:
-        """The columns that stand together in `room`, the words in every block; a single one may be larger.
+        """The columns that stand together in `room`, the words in every block, numbers of episodes beside their rates;
+        a single one may be larger.
 
         sizes: what each column takes.
         """
@@ -60,7 +61,9 @@ class Grid:
         taken = sum(sizes[: self.left])
         found, used = [list(words)], taken
         for column in range(self.left, len(self.header)):
-            if used + sizes[column] > room and len(found[-1]) > self.left:
+            beside = column + 1 < len(self.header) and self.header[column + 1] == COUNT
+            needed = sum(sizes[column : column + 1 + beside])
+            if used + needed > room and len(found[-1]) > self.left and self.header[column] != COUNT:
                 found.append(list(words))
                 used = taken
             found[-1].append(column)

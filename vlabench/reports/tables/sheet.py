@@ -30,6 +30,8 @@ ACTED = ("acted k/n: in k of n episodes the condition changed anything that the 
          "the scene was; in the others it had no occasion to.")  # fmt: skip
 
 
+COUNT = "n"
+"""The head of a column of numbers of episodes, beside that of their rates."""
 MEASURED = "measured"
 PUBLISHED = "published"
 
@@ -128,7 +130,7 @@ class Sheet:
         rates = [any(isinstance(cell, Cell) and cell.p is None for cell in column)
                  for column in zip(*(line.cells for line in self.lines), strict=True)]
         columns = [each for head, beside in zip(self.columns, rates, strict=True)
-                   for each in (head, *([Head("n")] if beside else []))]
+                   for each in (head, *([Head(COUNT)] if beside else []))]
         lines = [replace(line, cells=[each for cell, beside in zip(line.cells, rates, strict=True)
                                       for each in (cell, *([_n(cell)] if beside else []))]) for line in self.lines]
         return replace(self, columns=columns, lines=lines, counted=False)
