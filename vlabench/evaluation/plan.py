@@ -202,13 +202,15 @@ def check_parts(condition: Condition, cameras: Sequence[str], space: ActionSpace
 
 def _check_order(condition: Condition) -> None:
     """Raises UnsupportedError for what would get a sentence that it knows no other words for."""
-    before = ""
+    before, movable = "", False
     for part, perturbation in zip(condition.parts, condition.perturbations, strict=True):
         if before and perturbation.knows_own_words:
+            fix = f"{part.perturbation} before {before}" if movable else "leave one of the two out"
             raise UnsupportedError(
-                f"condition {condition.name!r}: {part.perturbation} has other words for tasks' own sentences, and "
-                f"{before}, before it, makes others of them\n  fix: {part.perturbation} before {before}")
-        before = before or part.perturbation * perturbation.rewords
+                f"condition {condition.name!r}: {part.perturbation} has other words for tasks' own sentences alone, "
+                f"and {before}, before it, makes others of them\n  fix: {fix}")
+        if perturbation.rewords and not before:
+            before, movable = part.perturbation, not perturbation.knows_own_words
 
 
 def check_tasks(conditions: Collection[Condition], tasks: Sequence[Task], simulator: Simulator) -> None:
